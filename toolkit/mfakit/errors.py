@@ -1,0 +1,66 @@
+"""The errors that mfakit raises, each with what to do about it and the command's exit code."""
+
+from __future__ import annotations
+
+FAILED = 1
+EXPIRED = 2
+NOT_FOUND = 3
+USAGE = 64
+
+
+class MFAKitError(Exception):
+    """The base of every error that mfakit raises.
+
+    Attributes:
+        message: what failed, one line, no full stop.
+        hint: what to do about it, one line; empty if there is nothing to do.
+        exit_code: what the command exits with.
+    """
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MFAKitError, ValueError):
+    """What was asked for makes no sense: a wrong option, duration or profile name."""
+
+    exit_code = USAGE
+
+
+class InvalidSessionError(MFAKitError, ValueError):
+    """Something is not a session: a missing part, a control character, a naive expiration."""
+
+
+class SessionExpiredError(MFAKitError):
+    """The session is there, but has ended."""
+
+    exit_code = EXPIRED
+
+
+class SessionNotFoundError(MFAKitError, LookupError):
+    """There is no such session, or it can't be read."""
+
+    exit_code = NOT_FOUND
+
+
+class ProfileError(MFAKitError):
+    """A profile cannot serve as what it was asked to: a protected one, one without credentials."""
+
+
+class FileError(MFAKitError, OSError):
+    """A credentials or config file cannot be read or written. It is as it was."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ExchangeError(MFAKitError):
+    """AWS gave no session: it refused, or could not be reached."""
+
+
+class CodeRefusedError(ExchangeError):
+    """AWS did not accept the token code."""

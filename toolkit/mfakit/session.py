@@ -1,0 +1,83 @@
+"""A session: what AWS gives for a code, and what every part of mfakit hands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfakit.errors import InvalidSessionError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+SESSION_KEY_PREFIX = "ASIA"
+
+
+class SessionCredentials:
+    """Temporary credentials, as STS issues them. Frozen; ``repr`` shows no secret.
+
+    Args:
+        access_key_id: the key's id; STS gives ids that start with ``ASIA``.
+        secret_access_key: its secret.
+        session_token: the token that goes with both.
+        expiration: when the session ends, with a time zone; None if that is not known.
+
+    Raises:
+        InvalidSessionError: a part is empty, has a control character, or the expiration has no
+            time zone. (A line break in a value would add lines of its own to a credentials file
+            or a shell script.)
+    """
+
+    __slots__ = ("access_key_id", "expiration", "secret_access_key", "session_token")
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expiration: datetime | None
+
+    def __init__(
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str,
+        expiration: datetime | None = None,
+    ) -> None:
+        for name, value in (
+            ("access key id", access_key_id),
+            ("secret access key", secret_access_key),
+            ("session token", session_token),
+        ):
+            if not value:
+                raise InvalidSessionError(f"the session has no {name}")
+            if not value.isprintable():
+                raise InvalidSessionError(f"the session's {name} has a control character")
+        if expiration is not None and expiration.tzinfo is None:
+            raise InvalidSessionError("the session's expiration has no time zone")
+        put = object.__setattr__
+        put(self, "access_key_id", access_key_id)
+        put(self, "secret_access_key", secret_access_key)
+        put(self, "session_token", session_token)
+        put(self, "expiration", expiration)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"SessionCredentials is frozen: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"SessionCredentials is frozen: {name} cannot be deleted")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, datetime | None]]:
+        return type(self), self._parts()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SessionCredentials) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
+
+    def __repr__(self) -> str:
+        return (
+            f"SessionCredentials(access_key_id={self.access_key_id!r}, expiration="
+            f"{self.expiration and self.expiration.isoformat()!r})"
+        )
+
+    def _parts(self) -> tuple[str, str, str, datetime | None]:
+        return self.access_key_id, self.secret_access_key, self.session_token, self.expiration
