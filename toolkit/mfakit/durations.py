@@ -1,0 +1,41 @@
+"""Durations as people write them: ``900``, ``15m``, ``12h``, ``1h30m``."""
+
+from __future__ import annotations
+
+import re
+
+from mfakit.errors import UsageError
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+_UNITS = (86400, 3600, 60, 1)
+
+
+def parse_duration(text: str) -> int:
+    """Read a duration.
+
+    Args:
+        text: seconds (``900``) or days, hours, minutes and seconds, in that order (``1h30m``).
+
+    Returns:
+        Seconds, 0 or more.
+
+    Raises:
+        UsageError: the text is no duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not text.strip():
+        raise UsageError(
+            f"not a duration: {text!r}", "write it as 900 (seconds), 15m, 12h or 1h30m"
+        )
+    return sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS, strict=True))
+
+
+def format_duration(seconds: float) -> str:
+    """Say a duration in its two largest units, rounded down: ``11h59m``, ``4m5s``, ``0s``."""
+    left = int(abs(seconds))
+    parts = []
+    for unit, name in zip(_UNITS, "dhms", strict=True):
+        count, left = divmod(left, unit)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts[:2]) or "0s"

@@ -1,0 +1,95 @@
+"""The credentials and the config file together, as one place to look things up."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mfakit.profiles.document import Document
+from mfakit.profiles.files import read_text
+from mfakit.profiles.paths import config_path, credentials_path
+from mfakit.session import SESSION_KEY_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Values = dict[str, str]
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+
+
+def session_token(values: Values) -> str:
+    """Give a section's session token; the old spelling first, as botocore has it."""
+    return values.get("aws_security_token") or values.get("aws_session_token", "")
+
+
+def is_session(values: Values) -> bool:
+    """Tell whether a section is a session: it has a token, and an id that STS gave."""
+    return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
+        SESSION_KEY_PREFIX
+    )
+
+
+def is_protected(values: Values) -> bool:
+    """Tell whether a section holds keys, even a part of them, that are no session."""
+    return any(values.get(key) for key in _KEYS) and not is_session(values)
+
+
+def is_long_term(values: Values) -> bool:
+    """Tell whether a section holds long-term credentials, whole."""
+    return all(values.get(key) for key in _KEYS) and not session_token(values)
+
+
+class AWSFiles:
+    """What the two files say, each read once and only when it is asked for.
+
+    Args:
+        environ: the environment that says where the files are.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.credentials_path = credentials_path(environ)
+        self.config_path = config_path(environ)
+
+    @cached_property
+    def credentials_file(self) -> Document:
+        """The credentials file; empty if there is none."""
+        return Document(read_text(self.credentials_path), self.credentials_path)
+
+    @cached_property
+    def config_file(self) -> Document:
+        """The config file; empty if there is none."""
+        return Document(read_text(self.config_path), self.config_path)
+
+    def credentials(self, profile: str) -> Values:
+        """Give the profile's section of the credentials file."""
+        return self.credentials_file.section(profile)
+
+    def config(self, profile: str) -> Values:
+        """Give the profile's section of the config file, where most names need ``profile``."""
+        values = self.config_file.section(f"profile {profile}")
+        if profile == "default":
+            values = {**values, **self.config_file.section("default")}
+        return values
+
+    def merged(self, profile: str) -> Values:
+        """Give what both files say of a profile; the credentials file beats the config file."""
+        return {**self.config(profile), **self.credentials(profile)}
+
+    def keys(self, profile: str) -> Values:
+        """Give the profile's section that holds its keys: the credentials file's beats config's."""
+        values = self.credentials(profile)
+        return values if any(values.get(key) for key in _KEYS) else self.config(profile)
+
+    def exists(self, profile: str) -> bool:
+        """Tell whether either file knows the profile."""
+        return bool(self.credentials(profile) or self.config(profile)) or (
+            self.credentials_file.has_section(profile)
+        )
+
+    def setting(self, key: str, *profiles: str) -> str | None:
+        """Look a setting up in the config sections of these profiles, first come first served."""
+        for profile in profiles:
+            if value := self.config(profile).get(key):
+                return value
+        return None

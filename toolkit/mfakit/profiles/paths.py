@@ -1,0 +1,26 @@
+"""Where AWS keeps its files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def credentials_path(environ: Mapping[str, str]) -> str:
+    """Locate the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
+    return _expand(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+
+
+def config_path(environ: Mapping[str, str]) -> str:
+    """Locate the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
+    return _expand(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+
+
+def _expand(path: str, environ: Mapping[str, str]) -> str:
+    home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+    if home and (path == "~" or path.startswith(("~/", "~\\"))):
+        return os.path.normpath(home + path[1:])
+    return os.path.expanduser(path)

@@ -1,0 +1,86 @@
+"""What is known about a session besides its credentials: a record without secrets, kept beside it.
+
+The credentials file has no place for when a session was made, by whom and for what. The record
+has; it counts only for the session whose key id it names, so that a session which another tool
+wrote over ours is never judged by ours.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mfakit.profiles.files import edit_text, read_text
+from mfakit.timestamps import format_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_TEXTS = (
+    "profile",
+    "access_key_id",
+    "source_access_key_id",
+    "serial_number",
+    "endpoint_url",
+    "account",
+)
+
+
+class SessionRecord:
+    """How a session came to be.
+
+    Args:
+        made_at: when the session was made, by this machine's clock.
+        texts: ``profile``, ``access_key_id`` (the session's), ``source_access_key_id``,
+            ``serial_number``, ``endpoint_url`` and ``account``, as far as known.
+    """
+
+    __slots__ = ("made_at", *_TEXTS)
+
+    profile: str | None
+    access_key_id: str | None
+    source_access_key_id: str | None
+    serial_number: str | None
+    endpoint_url: str | None
+    account: str | None
+
+    def __init__(self, made_at: datetime, **texts: str | None) -> None:
+        self.made_at = made_at
+        for name in _TEXTS:
+            setattr(self, name, texts.get(name))
+
+
+def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
+    """Read the record of a session; None if there is none, or it is another session's."""
+    import json
+
+    try:
+        kept = json.loads(read_text(_record_path(credentials_path, profile)) or "{}")
+        made_at = parse_timestamp(kept.pop("made_at", ""))
+    except (ValueError, AttributeError, TypeError, OSError):
+        return None
+    if made_at is None or kept.get("access_key_id") != access_key_id:
+        return None
+    texts = {name: str(kept[name]) for name in _TEXTS if kept.get(name)}
+    return SessionRecord(made_at, **texts)
+
+
+def write_record(credentials_path: str, record: SessionRecord) -> None:
+    """Keep a record beside the credentials file it belongs to.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    import json
+
+    kept = {"made_at": format_timestamp(record.made_at)}
+    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
+    path = _record_path(credentials_path, record.profile or "")
+    edit_text(path, lambda _: json.dumps(kept, indent=2) + "\n")
+
+
+def _record_path(credentials_path: str, profile: str) -> str:
+    from hashlib import sha256
+
+    name = sha256(profile.encode()).hexdigest()[:32]
+    return os.path.join(os.path.dirname(credentials_path), "mfakit", "records", f"{name}.json")
