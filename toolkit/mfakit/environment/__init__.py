@@ -1,0 +1,1 @@
+"""Environment: how a session is handed on, to any shell or program."""

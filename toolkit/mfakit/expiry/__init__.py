@@ -1,0 +1,1 @@
+"""Expiry: when sessions end, and when they are due for renewal."""

@@ -1,0 +1,101 @@
+"""A session as environment variables, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfakit.environment.shells import SHELLS, Shell
+from mfakit.errors import UsageError
+from mfakit.timestamps import format_timestamp
+
+if TYPE_CHECKING:
+    from mfakit.session import SessionCredentials
+
+# These would override the session, or name another than the one that is set.
+CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
+SET = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    EXPIRATION,
+    "MFAKIT_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
+
+
+def session_variables(
+    credentials: SessionCredentials, region: str | None = None, profile: str | None = None
+) -> dict[str, str]:
+    """Give the variables that hand a session to every AWS tool."""
+    expiration = credentials.expiration
+    values = (
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        credentials.session_token,
+        format_timestamp(expiration) if expiration else None,
+        profile,
+        region,
+        region,
+    )
+    return {name: value for name, value in zip(SET, values, strict=True) if value}
+
+
+def render_environment(
+    credentials: SessionCredentials,
+    shell: str = "sh",
+    region: str | None = None,
+    profile: str | None = None,
+) -> str:
+    """Write the statements that put a session into a shell's environment.
+
+    What would contradict the session is unset: variables that name a profile, an old token, and
+    the expiration of a session that was there before.
+
+    Args:
+        credentials: the session.
+        shell: ``sh`` (bash, zsh, dash, ksh), ``fish``, ``powershell`` or ``cmd``.
+        region: sets the region too, if given.
+        profile: the session profile, for mfakit's own use.
+
+    Returns:
+        Lines for the shell to evaluate, each ended.
+
+    Raises:
+        UsageError: no such shell, or its syntax cannot hold a value.
+    """
+    dialect = _dialect(shell)
+    variables = session_variables(credentials, region, profile)
+    stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
+    lines = [dialect.unset.format(name=name) for name in stale]
+    try:
+        lines += [dialect.assign(name, value) for name, value in variables.items()]
+    except ValueError as error:
+        raise UsageError(str(error), "take another shell") from None
+    return "".join(f"{line}\n" for line in lines)
+
+
+def render_unset(shell: str = "sh") -> str:
+    """Write the statements that take a session out of a shell's environment again.
+
+    Args:
+        shell: as for ``render_environment``.
+
+    Raises:
+        UsageError: no such shell.
+    """
+    dialect = _dialect(shell)
+    return "".join(f"{dialect.unset.format(name=name)}\n" for name in SET)
+
+
+def render_failure(shell: str) -> str:
+    """Write one statement that fails and changes nothing, for ``eval`` to fail on."""
+    return f"{_dialect(shell).failure}\n"
+
+
+def _dialect(shell: str) -> Shell:
+    try:
+        return SHELLS[shell]
+    except KeyError:
+        raise UsageError(f"no such shell: {shell!r}", f"one of {', '.join(SHELLS)}") from None
