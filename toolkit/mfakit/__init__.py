@@ -1,0 +1,48 @@
+"""mfakit turns a six-digit MFA code into a working AWS session.
+
+Nothing heavy is loaded until it is used: each name is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfakit.environment.render import render_environment, render_unset
+    from mfakit.errors import MFAKitError
+    from mfakit.exchange.get_session_token import get_session_token
+    from mfakit.profiles.sessions import read_session, remove_session, write_session
+    from mfakit.session import SessionCredentials
+
+_HOMES = {
+    "MFAKitError": "errors",
+    "SessionCredentials": "session",
+    "get_session_token": "exchange.get_session_token",
+    "read_session": "profiles.sessions",
+    "remove_session": "profiles.sessions",
+    "render_environment": "environment.render",
+    "render_unset": "environment.render",
+    "write_session": "profiles.sessions",
+}
+
+__all__ = [
+    "MFAKitError",
+    "SessionCredentials",
+    "get_session_token",
+    "read_session",
+    "remove_session",
+    "render_environment",
+    "render_unset",
+    "write_session",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mfakit' has no attribute {name!r}")
+    return getattr(import_module(f"mfakit.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

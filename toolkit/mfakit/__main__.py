@@ -1,0 +1,5 @@
+"""`python -m mfakit` is the command."""
+
+from mfakit.cli.main import run
+
+run()

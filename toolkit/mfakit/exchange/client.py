@@ -1,0 +1,48 @@
+"""boto3 clients for the exchange, and nothing else: the only place that loads boto3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfakit.exchange.source import Source
+
+_PARTITION_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+_DEFAULT_REGION = "us-east-1"
+_TIMEOUT_SECONDS = 20
+
+
+def make_client(
+    service: str, source: Source, *, retries: bool, serial_number: str | None = None
+) -> Any:
+    """Make a client that signs with the source's long-term credentials.
+
+    Args:
+        service: ``sts`` or ``iam``.
+        source: the credentials, and the profile whose other settings (endpoint, CA bundle) count.
+        retries: False for the call that carries a code: botocore would send the code again after
+            a lost answer, and a code that arrived once is used up.
+        serial_number: tells the partition, where no profile names a region.
+    """
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(
+        aws_access_key_id=source.access_key_id,
+        aws_secret_access_key=source.secret_access_key,
+        profile_name=source.profile,
+        region_name=source.region or _region_of(serial_number),
+    )
+    return session.client(
+        service,
+        config=Config(
+            connect_timeout=_TIMEOUT_SECONDS,
+            read_timeout=_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
+        ),
+    )
+
+
+def _region_of(serial_number: str | None) -> str:
+    parts = (serial_number or "").split(":")
+    return _PARTITION_REGIONS.get(parts[1] if len(parts) > 1 else "", _DEFAULT_REGION)
