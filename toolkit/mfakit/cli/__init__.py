@@ -1,0 +1,1 @@
+"""The command: a table of commands, and one small module for each."""

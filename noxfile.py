@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["test", "lint", "typing"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
+
+
+def groups(*names: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+def present(version: str) -> bool:
+    """A name on the PATH is not enough: version managers put shims there that may not run."""
+    command = [f"python{version}", "-c", "pass"]
+    return shutil.which(command[0]) is not None and not subprocess.call(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job, end to end, against the built-in AWS simulator."""
+    session.install(".[testing]")
+    if not shutil.which("aws"):
+        session.install("awscli")
+    session.run("mfakit", "demo")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """The tests, on the Python that runs nox."""
+    session.install("-e.[testing]", *groups("test"))
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the direction of the imports."""
+    session.install("-e.", *groups("lint"))
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install("-e.[testing]", *groups("typing"))
+    session.run("mypy")
+
+
+@nox.session(python=[version for version in SUPPORTED if present(version)] or False)
+def matrix(session: nox.Session) -> None:
+    """The tests, on every supported Python of this machine."""
+    test(session)

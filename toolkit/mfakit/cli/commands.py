@@ -1,0 +1,123 @@
+"""The table of commands."""
+
+from __future__ import annotations
+
+from mfakit.cli.options import Command, Option, duration
+from mfakit.environment.shells import SHELLS
+
+_PROFILE = Option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    help="the session profile; else MFAKIT_PROFILE, else what AWS_PROFILE leads to, else mfa",
+)
+
+_TABLE = (
+    Command(
+        "login",
+        "exchange a code for a session and keep it",
+        "mfakit login --duration 8h",
+        (
+            _PROFILE,
+            Option(
+                "--source-profile",
+                metavar="NAME",
+                help="the profile with the long-term credentials; by default `default`",
+            ),
+            Option(
+                "--serial-number",
+                metavar="ARN",
+                help="the MFA device; else mfa_serial of the AWS config, else your only device",
+            ),
+            Option(
+                "--token-code",
+                metavar="CODE",
+                help="the six digits, or - to read them from standard input; without it they are"
+                " asked for on the terminal (an argument can be seen by other users of the"
+                " machine while the command runs)",
+            ),
+            Option(
+                "--duration",
+                metavar="TIME",
+                type=duration,
+                help="how long the session is to last: 15m to 36h, by default 12h",
+            ),
+            Option(
+                "--min-remaining",
+                metavar="TIME",
+                type=duration,
+                help="keep the session that is there if it lasts at least that long",
+            ),
+            Option("--force", action="store_true", help="renew even a session that could be kept"),
+            Option("--json", action="store_true", help="say what came of it as JSON"),
+        ),
+    ),
+    Command(
+        "env",
+        "print the session as environment variables",
+        'eval "$(mfakit env)"',
+        (
+            _PROFILE,
+            Option(
+                "--shell",
+                choices=("auto", *SHELLS),
+                default="auto",
+                help="the shell to write for; by default the one that asks",
+            ),
+            Option("--unset", action="store_true", help="print how to take them out again"),
+        ),
+    ),
+    Command(
+        "check",
+        "is the session valid (exit code 0), due for renewal (1), expired (2)? Else 3",
+        "mfakit check --warn 1h || mfakit login",
+        (
+            _PROFILE,
+            Option(
+                "--warn",
+                metavar="TIME",
+                type=duration,
+                help="call it due when less than this is left; by default 30m, or a quarter of a"
+                " shorter session",
+            ),
+            Option("--format", choices=("text", "json"), default="text", help="by default text"),
+        ),
+        usage_exit_code=3,
+    ),
+    Command(
+        "simulate",
+        "serve an AWS simulator that checks MFA on loopback, for any client",
+        "mfakit simulate --user alice --require-mfa",
+        (
+            Option(
+                "--port",
+                metavar="N",
+                type=int,
+                default=0,
+                help="the port; by default a free one",
+            ),
+            Option(
+                "--user",
+                metavar="NAME",
+                action="append",
+                help="make this user, with access key and MFA device (several times; by default"
+                " alice)",
+            ),
+            Option(
+                "--require-mfa",
+                action="store_true",
+                help="its users may do nothing without MFA but get a session and manage their"
+                " own device",
+            ),
+            Option("--json", action="store_true", help="say all of it in one line of JSON"),
+        ),
+    ),
+    Command(
+        "demo",
+        "all of it in a minute, against the simulator, touching nothing of yours",
+        "mfakit demo",
+        (),
+    ),
+)
+
+COMMANDS = {command.name: command for command in _TABLE}
