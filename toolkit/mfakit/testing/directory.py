@@ -1,0 +1,168 @@
+"""The account's users and their policies, asked from moto over the wire, and what is learned."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlencode
+
+from mfakit.testing import policy
+from mfakit.testing.errors import AWSError
+from mfakit.testing.hosts import aws_host
+from mfakit.testing.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mfakit.testing.keys import Identity, KeyStore
+
+READ_ONLY = re.compile(r"Get|List|Simulate|Generate")
+
+
+class Directory:
+    """Asks moto's IAM, and keeps users and keys in step with what it answers.
+
+    Args:
+        forward: passes a request on to moto.
+        keys: where keys are learned into.
+        region: decides the partition.
+    """
+
+    def __init__(self, forward: Callable[[Request], Response], keys: KeyStore, region: str) -> None:
+        self._forward = forward
+        self._keys = keys
+        self._region = region
+        self._users: dict[str, Identity] = {}
+        self._statements: dict[str, tuple[policy.Statement, ...]] = {}
+
+    def call(self, operation: str, **parameters: str) -> dict[str, Any]:
+        """Call IAM past the gate, and learn from the answer.
+
+        Raises:
+            AWSError: IAM refused.
+        """
+        response = self._forward(self._request(operation, parameters))
+        answer = _parsed(operation, response)
+        if response.status >= 300:
+            error = answer.get("Error", {})
+            code, message = error.get("Code", "Unknown"), error.get("Message", "")
+            raise AWSError(response.status, code, message)
+        self._take_over(operation, parameters, answer)
+        return answer
+
+    def learn(self, operation: str, parameters: Mapping[str, str], response: Response) -> None:
+        """Take over what a successful call changed."""
+        if response.status < 300 and not READ_ONLY.match(operation):
+            answer = _parsed(operation, response) if operation == "CreateAccessKey" else {}
+            self._take_over(operation, parameters, answer)
+
+    def user(self, name: str) -> Identity:
+        """Return the user of that name."""
+        if name not in self._users:
+            user = self.call("GetUser", UserName=name)["User"]
+            self._users[name] = self._keys.identity("user", name, user["Arn"], user["UserId"])
+        return self._users[name]
+
+    def statements(self, user_name: str) -> tuple[policy.Statement, ...]:
+        """Return all that the user's policies, and those of the user's groups, say."""
+        if user_name not in self._statements:
+            self._statements[user_name] = tuple(self._read_statements(user_name))
+        return self._statements[user_name]
+
+    def _take_over(
+        self, operation: str, parameters: Mapping[str, str], answer: Mapping[str, Any]
+    ) -> None:
+        if READ_ONLY.match(operation):
+            return
+        self._statements.clear()
+        change = getattr(self, f"_after_{operation}", None)
+        if change is not None:
+            change(parameters, answer)
+
+    def _after_CreateAccessKey(  # noqa: N802 - named after the call
+        self, _parameters: Mapping[str, str], answer: Mapping[str, Any]
+    ) -> None:
+        key = answer["AccessKey"]
+        owner = self.user(key["UserName"])
+        self._keys.add(key["AccessKeyId"], key["SecretAccessKey"], owner)
+
+    def _after_DeleteAccessKey(  # noqa: N802
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        self._keys.forget(parameters["AccessKeyId"])
+
+    def _after_UpdateAccessKey(  # noqa: N802
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        active = parameters["Status"] == "Active"
+        self._keys.set_active(parameters["AccessKeyId"], active=active)
+
+    def _after_DeleteUser(  # noqa: N802
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        gone = self._users.pop(parameters["UserName"], None)
+        if gone is not None:
+            self._keys.forget_owner(gone)
+
+    def _after_UpdateUser(  # noqa: N802
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        old = parameters["UserName"]
+        if self._users.pop(old, None) is not None:
+            self.user(parameters.get("NewUserName", old))
+
+    def _read_statements(self, user: str) -> Iterable[policy.Statement]:
+        yield from self._inline("User", user)
+        yield from self._attached("User", user)
+        for group in self.call("ListGroupsForUser", UserName=user)["Groups"]:
+            yield from self._inline("Group", group["GroupName"])
+            yield from self._attached("Group", group["GroupName"])
+
+    def _inline(self, kind: str, owner: str) -> Iterable[policy.Statement]:
+        of = {f"{kind}Name": owner}
+        for name in self.call(f"List{kind}Policies", **of)["PolicyNames"]:
+            found = self.call(f"Get{kind}Policy", PolicyName=name, **of)
+            yield from policy.parse(_document(found["PolicyDocument"]), name)
+
+    def _attached(self, kind: str, owner: str) -> Iterable[policy.Statement]:
+        answer = self.call(f"ListAttached{kind}Policies", **{f"{kind}Name": owner})
+        for attached in answer["AttachedPolicies"]:
+            arn, name = attached["PolicyArn"], attached["PolicyName"]
+            version = self.call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
+            yield from policy.parse(_document(found["PolicyVersion"]["Document"]), name)
+
+    def _request(self, operation: str, parameters: Mapping[str, str]) -> Request:
+        host = aws_host("iam", self._region)
+        form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
+        headers = (("Host", host), ("Content-Type", "application/x-www-form-urlencoded"))
+        return Request("POST", f"https://{host}/", headers, form.encode())
+
+
+def _document(value: Any) -> Any:
+    return json.loads(unquote(value)) if isinstance(value, str) else value
+
+
+def _parsed(operation: str, response: Response) -> dict[str, Any]:
+    from botocore.parsers import create_parser
+
+    shape = _iam_model().operation_model(operation).output_shape
+    answer: dict[str, Any] = create_parser("query").parse(
+        {
+            "status_code": response.status,
+            "headers": dict(response.headers),
+            "body": response.body,
+        },
+        shape,
+    )
+    return answer
+
+
+@cache
+def _iam_model() -> Any:
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model("iam", "service-2"), "iam")

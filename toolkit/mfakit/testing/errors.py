@@ -1,0 +1,42 @@
+"""What goes wrong in the simulator: AWS's refusals, and the simulator's own limits."""
+
+from __future__ import annotations
+
+from mfakit.errors import MFAKitError
+
+RELAX = "AWSSimulator(enforce_policies=False) switches policies off"
+
+
+class AWSError(Exception):
+    """A refusal as AWS words it. It becomes an HTTP answer and never reaches the test itself.
+
+    Attributes:
+        status: the HTTP status.
+        code: AWS's name for the refusal, such as ``AccessDenied``.
+        message: AWS's text, character by character.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class SimulatorError(MFAKitError):
+    """The simulator cannot do what was asked of it, and AWS has no answer that would say so."""
+
+
+def not_supported(message: str) -> AWSError:
+    """Return the refusal of what AWS can do and the simulator cannot."""
+    return AWSError(501, "NotSupportedBySimulator", message)
+
+
+def access_denied(message: str) -> AWSError:
+    """Return the refusal that most rules end in."""
+    return AWSError(403, "AccessDenied", message)
+
+
+def no_such_entity(message: str) -> AWSError:
+    """Return IAM's refusal of a name that names nothing."""
+    return AWSError(404, "NoSuchEntity", message)

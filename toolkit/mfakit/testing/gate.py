@@ -1,0 +1,209 @@
+"""The gate: who calls, may they, and who answers - the simulator itself, or moto."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+from mfakit.testing import refusals, signature
+from mfakit.testing.actions import identify
+from mfakit.testing.errors import RELAX, AWSError, access_denied, not_supported
+from mfakit.testing.hosts import is_aws, partition, to_aws
+from mfakit.testing.keys import LongTermKey, Session
+from mfakit.testing.policy import Context, UnjudgedError, evaluate
+from mfakit.testing.resources import resource_of
+from mfakit.testing.wire import Request, Response, error_response, query_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mfakit.testing.actions import Call
+    from mfakit.testing.clock import Clock
+    from mfakit.testing.directory import Directory
+    from mfakit.testing.keys import Credentials, KeyStore
+    from mfakit.testing.mfa_calls import MFACalls
+    from mfakit.testing.signature import Claim
+    from mfakit.testing.sts import STS
+
+    Operation = Callable[[Credentials, Mapping[str, str]], dict[str, Any] | None]
+
+ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
+WITHOUT_MFA = ("AssumeRole", "GetCallerIdentity")
+SESSION_CALLS_REFUSED = ("GetSessionToken", "GetFederationToken")
+
+
+class Gate:
+    """Stands in front of moto and knows only the wire.
+
+    Args:
+        forward: passes a request on to moto.
+        keys, clock, directory, sts, mfa_calls: what the rules are made of.
+        account_id: the account.
+        enforce_policies: whether identity policies are judged.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[Request], Response],
+        *,
+        keys: KeyStore,
+        clock: Clock,
+        directory: Directory,
+        sts: STS,
+        mfa_calls: MFACalls,
+        account_id: str,
+        enforce_policies: bool,
+    ) -> None:
+        self._forward = forward
+        self._keys = keys
+        self._clock = clock
+        self._directory = directory
+        self._mfa_calls = mfa_calls
+        self._account_id = account_id
+        self._enforce_policies = enforce_policies
+        self._own: dict[str, Mapping[str, Operation]] = {
+            "sts": sts.operations,
+            "iam": mfa_calls.operations,
+        }
+        self.lock = threading.RLock()
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request as AWS would."""
+        call = identify(request, _guessed_service(request))
+        try:
+            claim = signature.read_claim(request)
+            if claim is None:
+                raise refusals.unsigned(call)
+            call = identify(request, claim.service)
+            response = self._answer(request, call, claim)
+        except AWSError as error:
+            response = error_response(error, call.protocol, call.service)
+        date = formatdate(self._clock.wire_timestamp(), usegmt=True)
+        return response.with_header("Date", date)
+
+    def _answer(self, request: Request, call: Call, claim: Claim) -> Response:
+        caller = self._authenticate(request, call, claim)
+        _check_kind(caller, call)
+        self._check_policies(request, call, caller, claim)
+        own = self._own.get(call.service, {}).get(call.operation)
+        if own is not None:
+            with self.lock:
+                result = own(caller, call.parameters)
+            return query_response(call.service, call.operation, result)
+        if call.service == "sts":
+            raise not_supported(f"the simulator does not know sts:{call.operation} yet")
+        return self._pass_on(request, call, caller, claim)
+
+    def _authenticate(self, request: Request, call: Call, claim: Claim) -> Credentials:
+        credentials = self._keys.find(claim.access_key_id)
+        if credentials is None:
+            raise refusals.unknown_key(call)
+        if not _has_its_token(credentials, claim):
+            raise refusals.wrong_token(call)
+        self._check_time(call, claim)
+        _check_scope(request, call)
+        if not signature.matches(claim, request, credentials.secret_access_key):
+            raise refusals.wrong_signature(call)
+        if not signature.body_fits(request):
+            raise refusals.wrong_body(call)
+        if isinstance(credentials, Session) and self._clock.timestamp() >= credentials.expires:
+            raise refusals.expired(call)
+        return credentials
+
+    def _check_time(self, call: Call, claim: Claim) -> None:
+        complaint = signature.complaint_about_time(claim, self._clock.wire_timestamp())
+        if complaint:
+            refuse = refusals.wrong_time if claim.valid_for is None else refusals.link_expired
+            raise refuse(call, complaint)
+
+    def _check_policies(
+        self, request: Request, call: Call, caller: Credentials, claim: Claim
+    ) -> None:
+        free = call.action in ALWAYS_ALLOWED or caller.owner.is_root
+        if free or not self._enforce_policies:
+            return
+        resource = resource_of(call, partition(claim.region), self._account_id)
+        context = Context(call.action, resource, self._condition_keys(request, caller))
+        if not call.operation:
+            raise not_supported(f"what this request calls cannot be told; {RELAX}")
+        try:
+            with self.lock:
+                statements = self._directory.statements(caller.owner.name)
+            decision = evaluate(statements, context)
+        except UnjudgedError as error:
+            raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
+        if not decision.allowed:
+            raise refusals.denied(call, _denial(caller, context, decision.explicit_deny))
+
+    def _condition_keys(self, request: Request, caller: Credentials) -> dict[str, str]:
+        keys = {"aws:securetransport": str(request.parts.scheme == "https").lower()}
+        if isinstance(caller, Session):
+            keys["aws:multifactorauthpresent"] = str(caller.with_mfa).lower()
+            if caller.mfa_time is not None:
+                age = int(self._clock.timestamp() - caller.mfa_time)
+                keys["aws:multifactorauthage"] = str(age)
+        return keys
+
+    def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
+        if (call.service, call.operation) == ("iam", "DeleteUser"):
+            self._mfa_calls.check_deletable(call.parameters.get("UserName", ""))
+        key_id = self._keys.long_term_id(caller)
+        outgoing = to_aws(request, claim.service, claim.region)
+        response = self._forward(_signed_by_owner(outgoing, claim, key_id))
+        if call.service == "iam":
+            with self.lock:
+                self._directory.learn(call.operation, call.parameters, response)
+        return response
+
+
+def _check_kind(caller: Credentials, call: Call) -> None:
+    if not isinstance(caller, Session):
+        return
+    if call.service == "sts" and call.operation in SESSION_CALLS_REFUSED:
+        raise access_denied(f"Cannot call {call.operation} with session credentials")
+    if caller.with_mfa:
+        return
+    if call.service == "iam" or (call.service == "sts" and call.operation not in WITHOUT_MFA):
+        raise refusals.unknown_key(call)
+
+
+def _check_scope(request: Request, call: Call) -> None:
+    """Refuse what is signed for one service and sent to another: policies would be judged amiss."""
+    for service in ("iam", "sts"):
+        there = is_aws(request.host) and request.host.startswith((f"{service}.", f"{service}-"))
+        if is_aws(request.host) and there != (call.service == service):
+            why = f"Credential should be scoped to correct service: '{service}'."
+            raise refusals.wrong_signature(call, why)
+
+
+def _has_its_token(credentials: Credentials, claim: Claim) -> bool:
+    expected = "" if isinstance(credentials, LongTermKey) else credentials.session_token
+    return hmac.compare_digest(expected.encode(), claim.session_token.encode())
+
+
+def _denial(caller: Credentials, context: Context, explicit: bool) -> str:
+    reason = (
+        "with an explicit deny in an identity-based policy"
+        if explicit
+        else f"because no identity-based policy allows the {context.action} action"
+    )
+    return (
+        f"User: {caller.owner.arn} is not authorized to perform: {context.action}"
+        f" on resource: {context.resource or '*'} {reason}"
+    )
+
+
+def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:
+    """Return the request as moto is to see it: from the key by which it knows the user."""
+    hidden = ("authorization", "x-amz-security-token")
+    kept = tuple((n, v) for n, v in request.headers if n.lower() not in hidden)
+    scope = f"{key_id}/{claim.date}/{claim.region}/{claim.service}/aws4_request"
+    value = f"{signature.ALGORITHM} Credential={scope}, SignedHeaders=host, Signature=verified"
+    return Request(request.method, request.url, (*kept, ("Authorization", value)), request.body)
+
+
+def _guessed_service(request: Request) -> str:
+    """Return the service of a request that is not signed, as far as its refusal needs it."""
+    return "sts" if "Action" in request.parameters else "s3"

@@ -1,0 +1,76 @@
+"""Which host a request is for: AWS's hosts, and this machine's own."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mfakit.testing.actions import path_style
+from mfakit.testing.wire import Request
+
+if TYPE_CHECKING:
+    from botocore.regions import EndpointResolver
+
+AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, with a port or without, is this machine's own."""
+    name = _name(host)
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def is_aws(host: str) -> bool:
+    """Tell whether a host is one of AWS's."""
+    return _name(host).endswith(AWS_SUFFIXES)
+
+
+def is_metadata_service(host: str) -> bool:
+    """Tell whether a host is where machines at AWS find credentials."""
+    return _name(host) in METADATA_HOSTS
+
+
+def to_aws(request: Request, service: str, region: str) -> Request:
+    """Return a request that came over loopback, as if it had been sent to AWS."""
+    if not is_loopback(request.host):
+        return request
+    host = aws_host(service, region)
+    url = request.parts._replace(
+        scheme="https", netloc=host, path=path_style(request, service)
+    ).geturl()
+    headers = tuple((n, v) for n, v in request.headers if n.lower() != "host")
+    return Request(request.method, url, (*headers, ("Host", host)), request.body)
+
+
+@cache
+def aws_host(service: str, region: str) -> str:
+    """Return where the SDKs send what is signed for that service and region."""
+    if service == "s3":
+        return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    endpoint: Any = _resolver().construct_endpoint(service, region) or {}
+    return str(endpoint.get("hostname") or f"{service}.{region}.amazonaws.com")
+
+
+def partition(region: str) -> str:
+    """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
+    return str(_resolver().get_partition_for_region(region))
+
+
+@cache
+def _resolver() -> EndpointResolver:
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
+
+    return EndpointResolver(Loader().load_data("endpoints"))  # type: ignore[no-untyped-call]
+
+
+def _name(host: str) -> str:
+    return (urlsplit(f"//{host}").hostname or "") if host else ""

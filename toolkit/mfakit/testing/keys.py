@@ -1,0 +1,135 @@
+"""The keys that the simulator knows: long-term ones, and those of sessions."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass, field
+
+ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+@dataclass(eq=False)
+class Identity:
+    """Who a key belongs to: an IAM user, or the account's root user. Renaming changes it."""
+
+    kind: str
+    name: str
+    arn: str
+    user_id: str
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the account's root user, whom no policy binds."""
+        return self.kind == "root"
+
+
+@dataclass
+class LongTermKey:
+    """An access key of a user: no session token."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    owner: Identity
+    active: bool = True
+
+
+@dataclass(frozen=True)
+class Session:
+    """The credentials that GetSessionToken issued. Times are seconds since 1970.
+
+    Attributes:
+        mfa_time: when the code was verified; None if there was none.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    owner: Identity
+    issued: float
+    expires: int
+    mfa_time: float | None
+
+    @property
+    def with_mfa(self) -> bool:
+        """Whether a code was verified for it."""
+        return self.mfa_time is not None
+
+
+Credentials = LongTermKey | Session
+
+
+class KeyStore:
+    """Every key that is known, by its id."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Credentials] = {}
+        self._identities: dict[str, Identity] = {}
+
+    def identity(self, kind: str, name: str, arn: str, user_id: str) -> Identity:
+        """Return the one object for that user id, with its present name."""
+        known = self._identities.setdefault(user_id, Identity(kind, name, arn, user_id))
+        known.name, known.arn = name, arn
+        return known
+
+    def add(self, access_key_id: str, secret_access_key: str, owner: Identity) -> LongTermKey:
+        """Learn a long-term key."""
+        key = LongTermKey(access_key_id, secret_access_key, owner)
+        self._keys[access_key_id] = key
+        return key
+
+    def issue(self, owner: Identity, at: float, duration: int, mfa_time: float | None) -> Session:
+        """Make the credentials of a session that begins now."""
+        session = Session(
+            new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, mfa_time
+        )
+        self._keys[session.access_key_id] = session
+        return session
+
+    def find(self, access_key_id: str) -> Credentials | None:
+        """Return the key of that id, unless it is unknown or inactive."""
+        key = self._keys.get(access_key_id)
+        return None if isinstance(key, LongTermKey) and not key.active else key
+
+    def forget(self, access_key_id: str) -> None:
+        """Forget a key that was deleted."""
+        self._keys.pop(access_key_id, None)
+
+    def set_active(self, access_key_id: str, *, active: bool) -> None:
+        """Take over the status of a long-term key."""
+        key = self._keys.get(access_key_id)
+        if isinstance(key, LongTermKey):
+            key.active = active
+
+    def forget_owner(self, owner: Identity) -> None:
+        """Forget a user who was deleted: the keys and the sessions too."""
+        self._keys = {i: key for i, key in self._keys.items() if key.owner is not owner}
+        self._identities.pop(owner.user_id, None)
+
+    def long_term_id(self, credentials: Credentials) -> str:
+        """Return the id of a long-term key of the same owner, which is how moto finds the user."""
+        if isinstance(credentials, LongTermKey):
+            return credentials.access_key_id
+        owned = (k for k in self._keys.values() if k.owner is credentials.owner)
+        ids = (k.access_key_id for k in owned if isinstance(k, LongTermKey))
+        return next(ids, credentials.access_key_id)
+
+
+def new_key_id(prefix: str) -> str:
+    """Return a fresh id of a key or a user, twenty characters long."""
+    return prefix + "".join(secrets.choice(ID_ALPHABET) for _ in range(20 - len(prefix)))
+
+
+def new_root_key(store: KeyStore, partition: str, account_id: str) -> LongTermKey:
+    """Add the key that everything begins with: the root user's."""
+    arn = f"arn:{partition}:iam::{account_id}:root"
+    owner = store.identity("root", "root", arn, account_id)
+    return store.add(new_key_id("AKIA"), _secret(), owner)
+
+
+def _secret() -> str:
+    return base64.b64encode(secrets.token_bytes(30)).decode()
+
+
+def _token() -> str:
+    return "IQoJb3JpZ2luX2Vj" + base64.b64encode(secrets.token_bytes(210)).decode()

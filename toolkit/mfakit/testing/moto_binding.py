@@ -1,0 +1,161 @@
+"""The one place that knows moto: requests are caught before the network, and passed on to it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mfakit.testing.errors import SimulatorError
+from mfakit.testing.hosts import is_aws, is_loopback, is_metadata_service
+from mfakit.testing.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from botocore.awsrequest import AWSResponse
+
+    Handler = Callable[[Request], Response]
+
+# boto3's default session is put aside, as moto does it; the environment stays as it is.
+CONFIG = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
+CONTROL_HOSTS = ("motoapi.amazonaws.com",)
+
+
+class MotoBinding:
+    """moto for one account, with a handler in front of it.
+
+    Args:
+        account_id: the account that everything happens in.
+    """
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+        self._mock: Any = None
+        self._send: Any = None
+
+    def start(self, handle: Handler) -> None:
+        """Answer what botocore and requests send to AWS by the handler, from now on."""
+        from botocore.httpsession import URLLib3Session
+        from moto import mock_aws
+        from moto.core.models import botocore_stubber
+
+        if botocore_stubber.enabled:
+            hint = "the simulator brings moto with it: leave mock_aws out"
+            raise SimulatorError("moto's mock_aws is active already", hint)
+        # requests are answered by a callback that moto looks up when it starts.
+        botocore_stubber.process_prepared_request = _requests_seam(handle)
+        self._mock = mock_aws(config=CONFIG)
+        self._mock.start()
+        botocore_stubber.enabled = False
+        self._send = URLLib3Session.send
+        URLLib3Session.send = _botocore_seam(handle, self._send)  # type: ignore[method-assign]
+
+    def stop(self) -> None:
+        """Put everything back."""
+        from botocore.httpsession import URLLib3Session
+        from moto.core.models import botocore_stubber
+
+        URLLib3Session.send = self._send  # type: ignore[method-assign]
+        self._mock.stop()
+        self._mock = None
+        del botocore_stubber.process_prepared_request
+
+    def forward(self, request: Request) -> Response:
+        """Let moto answer.
+
+        Raises:
+            SimulatorError: moto does not know the host.
+        """
+        from botocore.awsrequest import AWSPreparedRequest
+        from botocore.compat import HTTPHeaders
+        from moto.core.models import botocore_stubber
+
+        if self._mock is None:
+            raise SimulatorError("the simulator is not active", "use it in a with statement")
+        headers = HTTPHeaders()
+        for name, value in (*request.headers, ("x-moto-account-id", self._account_id)):
+            headers[name] = value
+        prepared = AWSPreparedRequest(request.method, request.url, headers, request.body, False)
+        answer = botocore_stubber.process_request(prepared)
+        if answer is None or answer == (404, {}, "Not yet implemented"):
+            raise _unknown(request.url)
+        return _response(*answer)
+
+
+class _RawBody(io.BytesIO):
+    """A body as urllib3 would hand it over."""
+
+    def stream(self, amt: int = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
+        while chunk := self.read(amt):
+            yield chunk
+
+
+def _botocore_seam(handle: Handler, original: Any) -> Any:
+    from botocore.awsrequest import AWSResponse
+
+    def send(session: Any, request: Any) -> AWSResponse:
+        if is_loopback(urlsplit(request.url).netloc):
+            sent: AWSResponse = original(session, request)
+            return sent
+        _check_known(request.url)
+        response = handle(
+            Request(request.method, request.url, _headers(request.headers), _read(request.body))
+        )
+        raw: Any = _RawBody(response.body)
+        return AWSResponse(request.url, response.status, dict(response.headers), raw)
+
+    return send
+
+
+def _requests_seam(handle: Handler) -> Any:
+    def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
+        _check_known(request.url)
+        response = handle(
+            Request(request.method, request.url, _headers(request.headers), _read(request.body))
+        )
+        return response.status, dict(response.headers), response.body
+
+    return answer
+
+
+def _check_known(url: str) -> None:
+    host = urlsplit(url).netloc
+    if is_metadata_service(host):
+        from botocore.exceptions import ConnectTimeoutError
+
+        raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
+    if host in CONTROL_HOSTS or not is_aws(host):
+        raise _unknown(url)
+
+
+def _unknown(url: str) -> SimulatorError:
+    host = urlsplit(url).netloc
+    return SimulatorError(
+        f"the simulator does not know the host {host}; nothing was sent",
+        "only AWS's own hosts that moto knows are answered while the simulator is active",
+    )
+
+
+def _headers(headers: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _text(value)) for name, value in headers.items())
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _read(body: Any) -> bytes:
+    if body is None:
+        return b""
+    content = body.read() if hasattr(body, "read") else body
+    if isinstance(content, str):
+        return content.encode()
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return bytes(content)
+    return b"".join(content)
+
+
+def _response(status: int, headers: Any, body: Any) -> Response:
+    pairs: Iterable[tuple[str, Any]] = headers.items() if hasattr(headers, "items") else headers
+    return Response(int(status), tuple((n, _text(v)) for n, v in pairs), _read(body))

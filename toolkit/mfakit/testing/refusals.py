@@ -1,0 +1,106 @@
+"""How each family of services words the refusal of credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfakit.testing.errors import AWSError
+
+if TYPE_CHECKING:
+    from mfakit.testing.actions import Call
+
+INVALID = "The security token included in the request is invalid."
+EXPIRED = "The security token included in the request is expired"
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " AWS Secret Access Key and signing method. Consult the service documentation for details."
+)
+S3_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " key and signing method."
+)
+NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+TOO_SKEWED = "The difference between the request time and the current time is too large."
+
+
+def unknown_key(call: Call) -> AWSError:
+    """Return the refusal of a key that does not exist, is inactive, or lacks its token."""
+    if call.protocol == "ec2":
+        return AWSError(401, "AuthFailure", NOT_VALIDATED)
+    if call.service == "s3":
+        unknown = "The AWS Access Key Id you provided does not exist in our records."
+        return AWSError(403, "InvalidAccessKeyId", unknown)
+    if call.is_json:
+        return AWSError(call.json_status, "UnrecognizedClientException", INVALID)
+    return AWSError(403, "InvalidClientTokenId", INVALID)
+
+
+def wrong_token(call: Call) -> AWSError:
+    """Return the refusal of a session token that is not the one of its key."""
+    if call.service == "s3":
+        malformed = "The provided token is malformed or otherwise invalid."
+        return AWSError(400, "InvalidToken", malformed)
+    return unknown_key(call)
+
+
+def expired(call: Call) -> AWSError:
+    """Return the refusal of a session that has ended."""
+    if call.protocol == "ec2":
+        return AWSError(400, "RequestExpired", EXPIRED)
+    if call.service == "s3":
+        return AWSError(400, "ExpiredToken", "The provided token has expired.")
+    if call.is_json:
+        return AWSError(call.json_status, "ExpiredTokenException", EXPIRED)
+    return AWSError(403, "ExpiredToken", EXPIRED)
+
+
+def wrong_signature(call: Call, why: str = "") -> AWSError:
+    """Return the refusal of a signature; `why` says so in place of the usual text."""
+    if call.protocol == "ec2":
+        return AWSError(401, "AuthFailure", NOT_VALIDATED)
+    if call.service == "s3":
+        return AWSError(403, "SignatureDoesNotMatch", why or S3_MISMATCH)
+    if call.is_json:
+        return AWSError(call.json_status, "InvalidSignatureException", why or MISMATCH)
+    return AWSError(403, "SignatureDoesNotMatch", why or MISMATCH)
+
+
+def wrong_time(call: Call, why: str) -> AWSError:
+    """Return the refusal of a request that was signed too long ago, or in the future."""
+    if call.service == "s3":
+        return AWSError(403, "RequestTimeTooSkewed", TOO_SKEWED)
+    return wrong_signature(call, why)
+
+
+def link_expired(call: Call, why: str) -> AWSError:
+    """Return the refusal of a presigned link that has served its time."""
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", "Request has expired")
+    return wrong_signature(call, why)
+
+
+def wrong_body(call: Call) -> AWSError:
+    """Return the refusal of a body that is not the one that was hashed."""
+    if call.service == "s3":
+        mismatch = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        return AWSError(400, "XAmzContentSHA256Mismatch", mismatch)
+    return wrong_signature(call)
+
+
+def unsigned(call: Call) -> AWSError:
+    """Return the refusal of a request without credentials."""
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", "Access Denied")
+    code = "MissingAuthenticationToken"
+    if call.is_json:
+        code += "Exception"
+    return AWSError(403, code, "Request is missing Authentication Token")
+
+
+def denied(call: Call, message: str) -> AWSError:
+    """Return the refusal of what no policy allows, or one denies."""
+    if call.protocol == "ec2":
+        return AWSError(403, "UnauthorizedOperation", message)
+    if call.is_json:
+        return AWSError(call.json_status, "AccessDeniedException", message)
+    return AWSError(403, "AccessDenied", message)

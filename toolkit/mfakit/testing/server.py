@@ -1,0 +1,219 @@
+"""The simulator over HTTP, on loopback only, for clients in any language."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import socket
+import threading
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from mfakit.testing.errors import AWSError, SimulatorError
+from mfakit.testing.hosts import is_loopback
+from mfakit.testing.wire import Request, Response, error_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mfakit.testing.clock import Clock
+
+    Control = Callable[[Mapping[str, str]], tuple[int, dict[str, Any]]]
+
+CONTROL_PREFIX = "/_mfakit/"
+WITHOUT_BODY = (204, 304)
+LARGEST_BODY = 1 << 30
+
+
+class Server:
+    """Serves a gate on 127.0.0.1 from a thread of its own.
+
+    Args:
+        handle: answers what is sent to AWS.
+        controls: answers what tests ask of the simulator, by name.
+        token: has to come with each of those.
+        clock: what the Date header shows.
+        port: 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Request], Response],
+        controls: Mapping[str, Control],
+        token: str,
+        clock: Clock,
+        port: int = 0,
+    ) -> None:
+        self.handle = handle
+        self.controls = controls
+        self.token = token
+        self.clock = clock
+        self._http = _HTTPServer(("127.0.0.1", port), _handler(self))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and every connection that is still open."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.close_connections()
+        self._thread.join()
+
+
+class _HTTPServer(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        for connection in tuple(self._connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet about clients that went away: their requests held signatures."""
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    return type("_BoundHandler", (_Handler,), {"simulator": server})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    simulator: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def handle_expect_100(self) -> bool:
+        return self._refusal() is not None or super().handle_expect_100()
+
+    def _answer(self) -> None:
+        refusal = self._refusal()
+        if refusal is not None:
+            self.close_connection = True
+            self._send(refusal)
+            return
+        try:
+            body = self._body()
+        except ValueError:
+            self.close_connection = True
+            self._send(_plain(400, "the body is not framed as HTTP/1.1 has it"))
+            return
+        if self.path.startswith(CONTROL_PREFIX):
+            self._send(self._control())
+        else:
+            self._send(self._call(body))
+
+    def _refusal(self) -> Response | None:
+        """Return why a request is not even looked at: it may come from a web page."""
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or not is_loopback(hosts[0]):
+            return _plain(403, "the Host header has to name this machine's loopback")
+        if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers:
+            return _plain(403, "requests of web pages are refused")
+        if not self.path.startswith("/"):
+            return _plain(400, "the request target has to be a path")
+        return None
+
+    def _body(self) -> bytes:
+        encoding = self.headers.get("Transfer-Encoding", "")
+        if encoding.lower() == "chunked":
+            return self._chunks()
+        length = self.headers.get("Content-Length", "0")
+        if encoding or not length.isdecimal() or int(length) > LARGEST_BODY:
+            raise ValueError
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> bytes:
+        chunks = []
+        while size := int(self.rfile.readline(100).split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline(100)
+        while self.rfile.readline(65537).strip():
+            pass
+        return b"".join(chunks)
+
+    def _call(self, body: bytes) -> Response:
+        url = f"http://{self.headers['Host']}{self.path}"
+        request = Request(self.command, url, tuple(self.headers.items()), body)
+        try:
+            return self.simulator.handle(request)
+        except SimulatorError as error:
+            return error_response(AWSError(501, "NotSupportedBySimulator", error.message), "query")
+        except Exception as error:  # noqa: BLE001 - moto's own: a client gets an answer all the same
+            failure = AWSError(500, "InternalFailure", f"moto raised {type(error).__name__}")
+            return error_response(failure, "query")
+
+    def _control(self) -> Response:
+        token = self.headers.get("X-Mfakit-Token", "")
+        if not hmac.compare_digest(token.encode(), self.simulator.token.encode()):
+            return _plain(403, "the header X-Mfakit-Token has to hold the control token")
+        if self.command != "POST":
+            return _plain(405, "control calls are POST")
+        parts = urlsplit(self.path)
+        control = self.simulator.controls.get(parts.path.removeprefix(CONTROL_PREFIX))
+        if control is None:
+            return _plain(404, "there is no such control call")
+        try:
+            return _json(*control(dict(parse_qsl(parts.query, keep_blank_values=True))))
+        except ValueError as error:
+            return _plain(400, str(error))
+        except LookupError as error:
+            return _plain(404, str(error.args[0]) if error.args else "not found")
+
+    def _send(self, response: Response) -> None:
+        date = formatdate(self.simulator.clock.wire_timestamp(), usegmt=True)
+        self.send_response_only(response.status)
+        own = {"date", "connection", "transfer-encoding"}
+        if self.command != "HEAD":
+            own.add("content-length")
+        for name, value in response.headers:
+            if name.lower() not in own and not name.lower().startswith("access-control-"):
+                self.send_header(name, value)
+        self.send_header("Date", date)
+        if self.command != "HEAD" and response.status not in WITHOUT_BODY:
+            self.send_header("Content-Length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and response.status not in WITHOUT_BODY:
+            self.wfile.write(response.body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
+        """Say nothing: URLs may hold signatures and tokens."""
+
+
+def _json(status: int, answer: dict[str, Any]) -> Response:
+    headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+    return Response(status, headers, json.dumps(answer).encode())
+
+
+def _plain(status: int, message: str) -> Response:
+    return _json(status, {"error": message})

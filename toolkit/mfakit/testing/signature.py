@@ -1,0 +1,203 @@
+"""Signature Version 4, verified with botocore's own canonical form."""
+
+from __future__ import annotations
+
+import calendar
+import hmac
+import re
+import time
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
+
+from mfakit.testing.errors import AWSError, not_supported
+
+if TYPE_CHECKING:
+    from mfakit.testing.wire import Request
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TIMESTAMP = "%Y%m%dT%H%M%SZ"
+TOLERANCE = 15 * 60
+LONGEST_LINK = 7 * 24 * 3600
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a signed request says about who signed it, when, and what for.
+
+    Attributes:
+        timestamp: as written, ``20261122T180000Z``.
+        valid_for: for how many seconds a presigned link serves; None if it is no link.
+    """
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: frozenset[str]
+    signature: str
+    timestamp: str
+    session_token: str = field(repr=False)
+    valid_for: int | None = None
+
+    @property
+    def signed_at(self) -> int:
+        """The timestamp, in seconds since 1970."""
+        return calendar.timegm(time.strptime(self.timestamp, TIMESTAMP))
+
+
+def read_claim(request: Request) -> Claim | None:
+    """Return what a request claims, in its header or its URL; None if it is not signed.
+
+    Raises:
+        AWSError: it is signed, but not in a form that the simulator knows.
+    """
+    authorization = request.header("authorization")
+    if authorization.startswith(ALGORITHM):
+        fields = dict(re.findall(r"(\w+)=([^,\s]+)", authorization))
+        fields["Date"] = request.header("x-amz-date") or _http_date(request.header("date"))
+        return _claim(fields, request.header("x-amz-security-token"))
+    if request.query.get("X-Amz-Algorithm") == ALGORITHM:
+        fields = {k.removeprefix("X-Amz-"): v for k, v in request.query.items()}
+        return _claim(fields, fields.get("Security-Token", ""), fields.get("Expires", ""))
+    if authorization.startswith("AWS") or {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(
+        request.query
+    ):
+        raise not_supported("the simulator verifies Signature Version 4 with SHA-256 only")
+    return None
+
+
+def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
+    """Tell whether that secret made the signature of this request."""
+    kind = _S3Verifier if claim.service in ("s3", "s3-outposts") else _Verifier
+    verifier = kind(
+        Credentials(claim.access_key_id, secret_access_key), claim.service, claim.region
+    )
+    return hmac.compare_digest(verifier.expected(claim, request), claim.signature)
+
+
+def body_fits(request: Request) -> bool:
+    """Tell whether the body is the one whose hash was signed."""
+    claimed = request.header("x-amz-content-sha256")
+    return not HASH.fullmatch(claimed) or claimed == sha256(request.body).hexdigest()
+
+
+def complaint_about_time(claim: Claim, now: float) -> str:
+    """Return AWS's text about a request signed too long ago or in the future; else nothing."""
+    signed_at, present = claim.signed_at, int(now)
+    age_allowed = TOLERANCE if claim.valid_for is None else claim.valid_for
+    if present - signed_at > age_allowed:
+        limit = _stamp(present - TOLERANCE)
+        return (
+            f"Signature expired: {claim.timestamp} is now earlier than {limit}"
+            f" ({_stamp(present)} - 15 min.)"
+        )
+    if signed_at - present > TOLERANCE:
+        limit = _stamp(present + TOLERANCE)
+        return (
+            f"Signature not yet current: {claim.timestamp} is still later than {limit}"
+            f" ({_stamp(present)} + 15 min.)"
+        )
+    return ""
+
+
+class _Verifier(SigV4Auth):
+    """botocore's signer, made to sign exactly the headers that were signed."""
+
+    def expected(self, claim: Claim, request: Request) -> str:
+        subject = _Subject(claim, request)
+        text = self.string_to_sign(subject, self.canonical_request(subject))  # type: ignore[arg-type]
+        return str(self.signature(text, subject))  # type: ignore[arg-type]
+
+    def headers_to_sign(self, request: Any) -> Any:
+        return request.signed
+
+    def payload(self, request: Any) -> str:
+        if request.presigned and self._service_name == "s3":
+            return "UNSIGNED-PAYLOAD"
+        return sha256(request.body).hexdigest()
+
+
+class _S3Verifier(_Verifier, S3SigV4Auth):
+    """The same for S3, which takes the path as it is."""
+
+
+class _Subject:
+    """A request in the shape that botocore's signer reads."""
+
+    def __init__(self, claim: Claim, request: Request) -> None:
+        self.method = request.method
+        self.presigned = claim.valid_for is not None
+        self.url = _without_signature(request.url) if self.presigned else request.url
+        self.params: dict[str, str] = {}
+        self.headers = HTTPHeaders()
+        self.signed = HTTPHeaders()
+        self.body = request.body
+        self.context = {"timestamp": claim.timestamp}
+        hashed = request.header("x-amz-content-sha256")
+        if hashed:
+            self.headers["X-Amz-Content-SHA256"] = hashed
+        self._take_signed_headers(claim, request)
+
+    def _take_signed_headers(self, claim: Claim, request: Request) -> None:
+        for name, value in request.headers:
+            if name.lower() in claim.signed_headers:
+                self.signed[name.lower()] = value
+        if "host" in claim.signed_headers and not request.header("host"):
+            self.signed["host"] = request.host
+
+
+def _claim(fields: dict[str, str], session_token: str, expires: str | None = None) -> Claim:
+    scope = fields.get("Credential", "").rsplit("/", 4)
+    timestamp = fields.get("Date", "")
+    signature = fields.get("Signature", "")
+    signed_headers = frozenset(fields.get("SignedHeaders", "").split(";"))
+    well_formed = (
+        len(scope) == 5
+        and scope[4] == "aws4_request"
+        and re.fullmatch(r"\d{8}T\d{6}Z", timestamp, re.ASCII)
+        and timestamp.startswith(scope[1])
+        and signature.isascii()
+        and "host" in signed_headers
+        and (expires is None or re.fullmatch(r"\d{1,6}", expires, re.ASCII))
+    )
+    if not well_formed:
+        raise AWSError(403, "IncompleteSignature", "The request's signature is incomplete.")
+    key_id, date, region, service, _ = scope
+    valid_for = None if expires is None else min(int(expires), LONGEST_LINK)
+    claim = Claim(
+        key_id, date, region, service, signed_headers, signature, timestamp, session_token,
+        valid_for,
+    )  # fmt: skip
+    _check_calendar(claim)
+    return claim
+
+
+def _check_calendar(claim: Claim) -> None:
+    try:
+        _ = claim.signed_at
+    except ValueError:
+        raise AWSError(403, "IncompleteSignature", "The request's date is no date.") from None
+
+
+def _http_date(value: str) -> str:
+    try:
+        return time.strftime(TIMESTAMP, time.strptime(value, "%a, %d %b %Y %H:%M:%S GMT"))
+    except ValueError:
+        return ""
+
+
+def _without_signature(url: str) -> str:
+    parts = urlsplit(url)
+    kept = [p for p in parts.query.split("&") if not p.startswith("X-Amz-Signature=")]
+    return parts._replace(query="&".join(kept)).geturl()
+
+
+def _stamp(at: float) -> str:
+    return time.strftime(TIMESTAMP, time.gmtime(at))

@@ -1,0 +1,196 @@
+"""HTTP as the gate sees it: a request, a response, and AWS's ways to write one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from urllib.parse import SplitResult
+
+    from mfakit.testing.errors import AWSError
+
+Headers = tuple[tuple[str, str], ...]
+
+NAMESPACES = {
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+}
+XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request: the URL keeps its path and query exactly as they were sent."""
+
+    method: str
+    url: str
+    headers: Headers = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def parts(self) -> SplitResult:
+        """The URL, split."""
+        return urlsplit(self.url)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The parameters in the URL, decoded."""
+        return dict(parse_qsl(self.parts.query, keep_blank_values=True))
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of a call of the query protocols, in the URL or a form."""
+        if not self.header("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return self.query
+        form = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return self.query | dict(form)
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            key = name.lower()
+            found[key] = f"{found[key]},{value}" if key in found else value
+        return found
+
+    @property
+    def host(self) -> str:
+        """Where it was sent to, with the port unless it is the usual one."""
+        return self.header("host") or self.parts.netloc
+
+    def header(self, name: str, default: str = "") -> str:
+        """Return a header by its lower-case name."""
+        return self._by_name.get(name, default)
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer, whole."""
+
+    status: int
+    headers: Headers
+    body: bytes = field(repr=False)
+
+    def with_header(self, name: str, value: str) -> Response:
+        """Return the same answer with this header, and no other of its name."""
+        others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
+        return Response(self.status, (*others, (name, value)), self.body)
+
+
+def query_response(service: str, operation: str, result: Mapping[str, Any] | None) -> Response:
+    """Write the result of a call that the simulator answers itself: STS and IAM."""
+    request_id = str(uuid.uuid4())
+    inner = "" if result is None else f"<{operation}Result>{_xml(result)}</{operation}Result>"
+    body = (
+        f'<{operation}Response xmlns="{NAMESPACES[service]}">{inner}'
+        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
+        f"</{operation}Response>"
+    )
+    return _response(200, request_id, "text/xml", body)
+
+
+def error_response(error: AWSError, protocol: str, service: str = "") -> Response:
+    """Write a refusal in the protocol of the service that was called."""
+    request_id = str(uuid.uuid4())
+    write = _ERROR_WRITERS.get(protocol, _query_error)
+    return write(error, request_id, service)
+
+
+def _query_error(error: AWSError, request_id: str, service: str) -> Response:
+    namespace = NAMESPACES.get(service, "")
+    attribute = f' xmlns="{namespace}"' if namespace else ""
+    sender = "Sender" if error.status < 500 else "Receiver"
+    body = (
+        f"<ErrorResponse{attribute}><Error><Type>{sender}</Type>{_code_and_message(error)}"
+        f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return _response(error.status, request_id, "text/xml", body)
+
+
+def _ec2_error(error: AWSError, request_id: str, _service: str) -> Response:
+    body = (
+        f"{XML_DECLARATION}<Response><Errors><Error>{_code_and_message(error)}</Error></Errors>"
+        f"<RequestID>{request_id}</RequestID></Response>"
+    )
+    return _response(error.status, request_id, "text/xml", body)
+
+
+def _rest_xml_error(error: AWSError, request_id: str, service: str) -> Response:
+    if service != "s3":
+        return _query_error(error, request_id, service)
+    body = (
+        f"{XML_DECLARATION}<Error>{_code_and_message(error)}<RequestId>{request_id}</RequestId>"
+        "</Error>"
+    )
+    response = _response(error.status, request_id, "application/xml", body)
+    return response.with_header("x-amz-request-id", request_id)
+
+
+def _json_error(error: AWSError, request_id: str, _service: str) -> Response:
+    body = json.dumps({"__type": error.code, "message": error.message})
+    return _response(error.status, request_id, "application/x-amz-json-1.0", body)
+
+
+def _rest_json_error(error: AWSError, request_id: str, _service: str) -> Response:
+    body = json.dumps({"message": error.message})
+    response = _response(error.status, request_id, "application/json", body)
+    return response.with_header("x-amzn-ErrorType", error.code)
+
+
+def _cbor_error(error: AWSError, request_id: str, _service: str) -> Response:
+    fields = {"__type": error.code, "message": error.message}
+    body = b"\xa2" + b"".join(_cbor_text(k) + _cbor_text(v) for k, v in fields.items())
+    response = _response(error.status, request_id, "application/cbor", body)
+    return response.with_header("smithy-protocol", "rpc-v2-cbor")
+
+
+_ERROR_WRITERS = {
+    "query": _query_error,
+    "ec2": _ec2_error,
+    "rest-xml": _rest_xml_error,
+    "json": _json_error,
+    "rest-json": _rest_json_error,
+    "smithy-rpc-v2-cbor": _cbor_error,
+}
+
+
+def _response(status: int, request_id: str, content_type: str, body: str | bytes) -> Response:
+    content = body.encode() if isinstance(body, str) else body
+    headers = (("Content-Type", content_type), ("x-amzn-RequestId", request_id))
+    return Response(status, headers, content)
+
+
+def _code_and_message(error: AWSError) -> str:
+    return f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+
+
+def _cbor_text(text: str) -> bytes:
+    content = text.encode()
+    return b"\x79" + len(content).to_bytes(2, "big") + content
+
+
+def _xml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(f"<{name}>{_xml(inner)}</{name}>" for name, inner in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(inner)}</member>" for inner in value)
+    return escape(_scalar(value))
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value)
