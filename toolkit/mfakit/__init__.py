@@ -6,9 +6,11 @@ Nothing heavy is loaded until it is used: each name is imported when it is first
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from mfakit.environment.render import render_environment, render_unset
     from mfakit.errors import MFAKitError
     from mfakit.exchange.get_session_token import get_session_token

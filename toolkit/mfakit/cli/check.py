@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from mfakit.cli.output import escape, write
 from mfakit.expiry.status import EXIT_CODES, as_json, as_text, check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 

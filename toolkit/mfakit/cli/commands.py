@@ -82,7 +82,7 @@ _TABLE = (
             ),
             Option("--format", choices=("text", "json"), default="text", help="by default text"),
         ),
-        usage_exit_code=3,
+        error_exit_code=3,
     ),
     Command(
         "simulate",

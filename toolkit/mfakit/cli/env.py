@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from mfakit.cli.output import note, write
 from mfakit.environment.render import render_environment, render_failure, render_unset
@@ -15,6 +14,7 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.profiles.sessions import read_live_session
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 

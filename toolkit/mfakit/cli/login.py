@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from mfakit.cli.output import note, write
 from mfakit.durations import format_duration
 from mfakit.exchange.login import Login, LoginRequest, login
 from mfakit.timestamps import format_timestamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 

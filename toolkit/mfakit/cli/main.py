@@ -6,13 +6,15 @@ import argparse
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, note, write
 from mfakit.errors import FAILED, USAGE, MFAKitError, UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from mfakit.cli.options import Command
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -55,6 +57,7 @@ def make_parser(command: Command) -> argparse.ArgumentParser:
         description=command.summary,
         epilog=f"example: {command.example}",
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
     for option in command.options:
         parser.add_argument(*option.names, **option.settings)
@@ -68,13 +71,24 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, f"see {self.prog} --help")
 
 
+class _Formatter(argparse.HelpFormatter):
+    """A formatter that knows its width: finding it out would load shutil, at every start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except (OSError, ValueError):
+            columns = 80
+        super().__init__(prog, width=max(40, min(columns, 100) - 2))
+
+
 def _run_command(command: Command, arguments: list[str]) -> int:
     try:
         options = make_parser(command).parse_args(arguments)
         code: int = import_module(command.module).run(options)
     except MFAKitError as error:
         complain(error)
-        return command.usage_exit_code if error.exit_code == USAGE else error.exit_code
+        return command.error_exit_code or error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:

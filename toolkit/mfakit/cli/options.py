@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
-from typing import Any
 
 from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Option:
@@ -27,10 +30,10 @@ class Command:
         summary: what it does, one line.
         example: a command line that shows it at work.
         options: its options.
-        usage_exit_code: what wrong usage exits with, where that is not 64.
+        error_exit_code: what every error exits with, where the error itself does not tell.
     """
 
-    __slots__ = ("example", "name", "options", "summary", "usage_exit_code")
+    __slots__ = ("error_exit_code", "example", "name", "options", "summary")
 
     def __init__(
         self,
@@ -38,13 +41,13 @@ class Command:
         summary: str,
         example: str,
         options: tuple[Option, ...],
-        usage_exit_code: int = 64,
+        error_exit_code: int | None = None,
     ) -> None:
         self.name = name
         self.summary = summary
         self.example = example
         self.options = options
-        self.usage_exit_code = usage_exit_code
+        self.error_exit_code = error_exit_code
 
     @property
     def module(self) -> str:

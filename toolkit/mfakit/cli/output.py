@@ -6,8 +6,8 @@ Standard output carries only what a program consumes; notes and errors go to sta
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.errors import MFAKitError
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfakit.environment.shells import SHELLS, Shell
 from mfakit.errors import UsageError
 from mfakit.timestamps import format_timestamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.session import SessionCredentials
 

@@ -7,10 +7,10 @@ a shell's syntax cannot hold a value, that is an error, never a guess.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from mfakit.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,7 +58,7 @@ def _cmd(name: str, value: str) -> str:
 
 SHELLS = {
     "sh": Shell(_sh, "unset {name}", "false"),
-    "fish": Shell(_fish, "set -e {name}", "false"),
+    "fish": Shell(_fish, "set -e {name}; or true", "false"),
     "powershell": Shell(
         _powershell,
         "Remove-Item Env:{name} -ErrorAction SilentlyContinue",

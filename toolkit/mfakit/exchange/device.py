@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfakit.errors import ExchangeError, UsageError
 from mfakit.exchange.client import make_client
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.exchange.source import Source
     from mfakit.profiles.aws_files import AWSFiles

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from mfakit.errors import UsageError
 from mfakit.exchange.client import make_client
@@ -14,9 +13,6 @@ from mfakit.exchange.source import Source, find_source
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE
 from mfakit.session import SessionCredentials
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DEFAULT_DURATION = timedelta(hours=12)
 _SHORTEST = timedelta(minutes=15)
@@ -29,7 +25,6 @@ def get_session_token(
     token_code: str,
     duration: timedelta = DEFAULT_DURATION,
     source_profile: str | None = None,
-    environ: Mapping[str, str] | None = None,
 ) -> SessionCredentials:
     """Exchange a code for a session.
 
@@ -39,7 +34,6 @@ def get_session_token(
         duration: 15 minutes to 36 hours; for the root user AWS makes one hour of what is longer.
         source_profile: the profile that holds the long-term credentials; by default the
             environment if it holds some, else ``default``.
-        environ: the process's own environment by default.
 
     Returns:
         The session. A code works once, whether the session is kept or not.
@@ -51,9 +45,8 @@ def get_session_token(
         ExchangeError: AWS refused for another reason, or could not be reached.
         FileError: an AWS file cannot be read.
     """
-    environ = os.environ if environ is None else environ
-    files = AWSFiles(environ)
-    source = find_source(source_profile, DEFAULT_SESSION_PROFILE, files, environ)
+    files = AWSFiles(os.environ)
+    source = find_source(source_profile, DEFAULT_SESSION_PROFILE, files, os.environ)
     return exchange(source, serial_number, check_code(token_code), duration)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from mfakit.durations import parse_duration
 from mfakit.errors import ProfileError, SessionNotFoundError
@@ -22,6 +21,7 @@ from mfakit.profiles.sessions import (
     write_session,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
 
 from mfakit.durations import format_duration
 from mfakit.errors import CodeRefusedError, ExchangeError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
     from mfakit.exchange.source import Source
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles, is_long_term, session_token
 from mfakit.profiles.selection import source_profile
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,7 +17,7 @@ class Source:
     Args:
         access_key_id: the key's id.
         secret_access_key: its secret.
-        profile: the profile whose settings go with them.
+        profile: the profile whose settings go with them; None for the environment.
         region: the region to sign for.
         origin: the words that errors use for the place.
     """
@@ -29,7 +28,7 @@ class Source:
         self,
         access_key_id: str,
         secret_access_key: str,
-        profile: str,
+        profile: str | None,
         region: str | None,
         origin: str,
     ) -> None:
@@ -66,7 +65,7 @@ def find_source(
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not named and _environ_is_long_term(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-        return Source(key, secret, "default", region, "the environment")
+        return Source(key, secret, None, region, "the environment")
     values = files.keys(profile)
     if not is_long_term(values):
         raise _no_credentials(profile, files)

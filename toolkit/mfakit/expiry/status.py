@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfakit.durations import format_duration
 from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 from mfakit.profiles.record import read_record
 from mfakit.profiles.sessions import read_session
 from mfakit.timestamps import format_timestamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 

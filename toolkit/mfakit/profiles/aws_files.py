@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from mfakit.profiles.document import Document
 from mfakit.profiles.files import read_text
 from mfakit.profiles.paths import config_path, credentials_path
 from mfakit.session import SESSION_KEY_PREFIX
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -87,9 +87,9 @@ class AWSFiles:
             self.credentials_file.has_section(profile)
         )
 
-    def setting(self, key: str, *profiles: str) -> str | None:
+    def setting(self, key: str, *profiles: str | None) -> str | None:
         """Look a setting up in the config sections of these profiles, first come first served."""
         for profile in profiles:
-            if value := self.config(profile).get(key):
+            if profile and (value := self.config(profile).get(key)):
                 return value
         return None

@@ -8,11 +8,11 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from mfakit.profiles.files import edit_text, read_text
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 

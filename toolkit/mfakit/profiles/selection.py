@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles, is_long_term, is_protected, is_session
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from mfakit.errors import (
     InvalidSessionError,
@@ -18,6 +17,7 @@ from mfakit.profiles.files import edit_text
 from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime

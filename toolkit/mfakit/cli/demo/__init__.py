@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mfakit.cli.demo.simulator import SimulatorProcess
 from mfakit.cli.demo.stage import Stage, temporary_home
+from mfakit.cli.extras import require_extra
 from mfakit.cli.output import write
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ _SHORTEST_SESSION_SECONDS = 900
 _SHOWN_LIFE_SECONDS = 8
 
 
-def run(options: Namespace) -> int:  # noqa: ARG001
+def run(options: Namespace) -> int:
     """Run the command."""
+    require_extra("testing", "moto")
     signal.signal(signal.SIGTERM, _end)
     with temporary_home() as home, SimulatorProcess(home) as aws:
         stage = Stage(home, aws)

@@ -1,4 +1,4 @@
-"""The three commands of the AWS CLI that the demo shows, on boto3, for where there is no AWS CLI."""
+"""The AWS CLI's commands that the demo shows, on boto3, where there is no AWS CLI."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from mfakit.errors import MFAKitError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import Self
+    from typing import Self
 
 USER = "alice"
 

@@ -1,0 +1,85 @@
+"""What the tests share: a home of their own, the real command, the simulator on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mfakit.testing import AWSSimulator
+
+
+class Home:
+    """An empty home, and the environment that leads there. Nothing of the real one shows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.credentials = folder / ".aws" / "credentials"
+        self.config = folder / ".aws" / "config"
+        self.credentials.parent.mkdir(mode=0o700)
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "MFAKIT_")) and not name.lower().endswith("_proxy")
+        }
+        self.environ = kept | {
+            "HOME": str(folder),
+            "USERPROFILE": str(folder),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+        }
+
+    def write_credentials(self, text: str) -> None:
+        self.credentials.write_bytes(text.encode())
+        self.credentials.chmod(0o600)
+
+    def write_config(self, text: str) -> None:
+        self.config.write_bytes(text.encode())
+
+    def run(
+        self, *command: str, stdin: str | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in this home."""
+        return subprocess.run(
+            command,
+            check=False,
+            env=self.environ | environ,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def mfakit(
+        self, *arguments: str, stdin: str | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the real command in this home; nothing that a user can cause is a traceback."""
+        done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    return Home(folder)
+
+
+@pytest.fixture
+def aws() -> Iterator[AWSSimulator]:
+    with AWSSimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def endpoint(aws: AWSSimulator, home: Home) -> Iterator[str]:
+    """The simulator over HTTP; every program in the home calls it, and nothing else."""
+    with aws.serve() as url:
+        home.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+        yield url

@@ -1,0 +1,122 @@
+"""When a session is due, and how `check` says so."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mfakit import SessionCredentials, write_session
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.record import SessionRecord, write_record
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+@pytest.mark.parametrize(
+    ("left", "age", "state"),
+    [
+        (31, 600, VALID),
+        (30, 690, VALID),
+        (29, 691, EXPIRING),
+        (4, 11, VALID),  # of 15 minutes a quarter is 3:45
+        (3, 12, EXPIRING),
+        (0, 15, EXPIRED),
+        (-1, 16, EXPIRED),
+    ],
+)
+def test_due_at_thirty_minutes_or_a_quarter_of_life(left: int, age: int, state: str) -> None:
+    """Whichever is less."""
+    assert judge(NOW + minutes(left), NOW, NOW - minutes(age)) == state
+
+
+def test_without_a_record_it_is_thirty_minutes() -> None:
+    """A session that another tool made may have had any life."""
+    assert judge(NOW + minutes(29), NOW) == EXPIRING
+    assert judge(NOW + minutes(30), NOW) == VALID
+
+
+def test_warn_takes_the_place_of_the_rule() -> None:
+    """Both earlier and later."""
+    assert judge(NOW + minutes(50), NOW, warn=3600) == EXPIRING
+    assert judge(NOW + minutes(5), NOW, warn=60) == VALID
+
+
+@given(st.none() | st.integers(-(10**6), 10**6), st.none() | st.integers(0, 10**6))
+def test_no_session_past_its_end_or_without_one_is_valid(left: int | None, age: int | None) -> None:
+    """Whatever else is known."""
+    end = None if left is None else NOW + timedelta(seconds=left)
+    made = None if age is None else NOW - timedelta(seconds=age)
+    state = judge(end, NOW, made)
+    if end is None:
+        assert state == UNKNOWN
+    elif end <= NOW:
+        assert state == EXPIRED
+    else:
+        assert state in (VALID, EXPIRING)
+
+
+def keep(home, left: timedelta) -> datetime:
+    end = datetime.now(UTC).replace(microsecond=0) + left
+    write_session("mfa", SessionCredentials("ASIA1", "s", "t", end), environ=home.environ)
+    return end
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "state"), [(60, 0, "valid"), (20, 1, "expiring"), (-20, 2, "expired")]
+)
+def test_check_says_the_state_and_exits_with_its_code(
+    home, left: int, code: int, state: str
+) -> None:
+    """As monitoring plugins do."""
+    keep(home, minutes(left))
+    done = home.mfakit("check")
+    assert done.returncode == code
+    assert done.stdout.startswith(f"mfa: {state}, ")
+
+
+def test_check_gives_json(home) -> None:
+    """For programs."""
+    end = keep(home, minutes(60))
+    said = json.loads(home.mfakit("check", "--format", "json").stdout)
+    session = said["sessions"][0]
+    assert 3580 <= session.pop("seconds_left") <= 3600
+    assert said["worst"] == "valid"
+    assert session == {
+        "profile": "mfa",
+        "source": "credentials-file",
+        "state": "valid",
+        "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def test_check_exits_with_3_for_anything_else(home) -> None:
+    """No session, an unknown expiration, a file that cannot be read, wrong usage."""
+    assert home.mfakit("check").returncode == 3
+    assert home.mfakit("check", "--frobnicate").returncode == 3
+    assert home.mfakit("check", "--warn", "soon").returncode == 3
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+    )
+    done = home.mfakit("check")
+    assert (done.returncode, done.stdout) == (3, "mfa: unknown, when it ends is not recorded\n")
+    home.write_credentials("junk\n")
+    assert home.mfakit("check").returncode == 3
+
+
+def test_the_record_counts_only_for_its_own_session(home) -> None:
+    """A session that another tool wrote is never judged by ours."""
+    end = keep(home, minutes(20))
+    files = AWSFiles(home.environ)
+    for key, code in [("ASIA1", 0), ("ASIAOTHER", 1)]:
+        record = SessionRecord(end - minutes(30), profile="mfa", access_key_id=key)
+        write_record(files.credentials_path, record)
+        assert home.mfakit("check").returncode == code

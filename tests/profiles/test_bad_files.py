@@ -1,0 +1,101 @@
+"""Files that cannot be read or written: two lines, the exit code, and the file as it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+WRITE = """
+import datetime, sys, mfakit
+from mfakit.cli.output import complain
+now = datetime.datetime.now(datetime.UTC)
+session = mfakit.SessionCredentials("ASIA1", "secret", "token" * 2000, now)
+try:
+    mfakit.write_session("mfa", session)
+except mfakit.MFAKitError as error:
+    complain(error)
+    sys.exit(error.exit_code)
+"""
+KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+
+
+def two_lines(stderr: str, message: str) -> None:
+    first, second = stderr.splitlines()
+    assert message in first
+    assert second.startswith("mfakit: try: ")
+
+
+@pytest.mark.parametrize(("command", "code"), [("login", 1), ("env", 1), ("check", 3)])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[default]\naws_access_key_id = \xff\n", "is not UTF-8 (byte 30)"),
+        (b"junk\n", "line 1: there is no section above this line"),
+        (None, "Is a directory"),
+    ],
+)
+def test_a_file_that_makes_no_sense(home, command, code, content, message) -> None:
+    """It is named, and left alone."""
+    if content is None:
+        home.credentials.mkdir()
+    else:
+        home.credentials.write_bytes(content)
+    options = ["--shell", "sh"] if command == "env" else []
+    done = home.mfakit(command, *options)
+    assert done.returncode == code
+    two_lines(done.stderr, message)
+    if content is not None:
+        assert home.credentials.read_bytes() == content
+
+
+def test_a_file_that_may_not_be_read(home) -> None:
+    """The system's own word for it is in the message; root may read all, so it is told not to."""
+    home.write_credentials(KEYS)
+    refuse: list[str] = []
+    if os.geteuid() == 0:
+        path = os.path.realpath(home.credentials)
+        refuse = ["strace", "-f", "-qq", "-o", os.devnull, "-P", path]
+        refuse += ["-e", "trace=openat", "-e", "inject=openat:error=EACCES"]
+    else:
+        home.credentials.chmod(0)
+    done = home.run(*refuse, sys.executable, "-m", "mfakit", "login")
+    assert done.returncode == 1
+    two_lines(done.stderr, "Permission denied")
+
+
+def test_a_full_disk(home, tmp_path) -> None:
+    """The write fails before the old file is touched, and no half-written copy is left."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount a small disk")
+    try:
+        credentials = disk / "credentials"
+        credentials.write_text(KEYS)
+        place = {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+        done = home.run(sys.executable, "-c", WRITE, **place)
+        assert done.returncode == 1
+        two_lines(done.stderr, "No space left on device")
+        assert credentials.read_text() == KEYS
+        assert set(os.listdir(disk)) <= {"credentials", "credentials.lock"}
+    finally:
+        subprocess.check_call(["umount", str(disk)])
+
+
+def test_a_lock_that_is_held_says_so(home) -> None:
+    """Rather than hang, or write beside another."""
+    from filelock import FileLock
+
+    home.write_credentials(KEYS)
+    with FileLock(f"{home.credentials}.lock"):
+        started = datetime.now(UTC)
+        done = home.run(sys.executable, "-c", WRITE)
+    assert done.returncode == 1
+    two_lines(done.stderr, "is locked by another mfakit")
+    assert datetime.now(UTC) - started > timedelta(seconds=9)
+    assert home.credentials.read_text() == KEYS

@@ -1,0 +1,137 @@
+"""Sessions in the credentials file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from mfakit import SessionCredentials, read_session, remove_session, write_session
+from mfakit.errors import (
+    InvalidSessionError,
+    ProfileError,
+    SessionNotFoundError,
+    UsageError,
+)
+
+SESSION = SessionCredentials(
+    "ASIAEXAMPLE", "secret/+=", "token==", datetime(2026, 11, 22, 18, tzinfo=UTC)
+)
+WRITTEN = (
+    "[mfa]\n"
+    "aws_access_key_id = ASIAEXAMPLE\n"
+    "aws_secret_access_key = secret/+=\n"
+    "aws_session_token = token==\n"
+    "aws_credential_expiration = 2026-11-22T18:00:00Z\n"
+    "expiration = 2026-11-22T18:00:00Z\n"
+)
+LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+
+
+def test_what_is_written_is_read_back(home) -> None:
+    """The file is made, its owner's alone, and so is its folder."""
+    home.credentials.parent.rmdir()
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == WRITTEN
+    assert stat.S_IMODE(home.credentials.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.credentials.parent.stat().st_mode) == 0o700
+    assert read_session("mfa", environ=home.environ) == SESSION
+
+
+def test_other_profiles_stay_as_they_are(home) -> None:
+    """Long-term credentials and comments stand as before, after writing and after removing."""
+    home.write_credentials(LONG_TERM)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == f"{LONG_TERM}\n{WRITTEN}"
+    remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == f"{LONG_TERM}\n"
+
+
+def test_a_new_session_takes_the_place_of_the_old(home) -> None:
+    """Stale spellings go, other keys of the section stay."""
+    home.write_credentials(
+        "[mfa]\nregion = eu-west-1\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\n"
+        "aws_security_token = old\nx_security_token_expires = 2020-01-01T00:00:00Z\n"
+    )
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == WRITTEN.replace("[mfa]\n", "[mfa]\nregion = eu-west-1\n")
+    remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == "[mfa]\nregion = eu-west-1\n"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "aws_access_key_id = AKIA1\naws_secret_access_key = abc\n",
+        "aws_access_key_id = minio\naws_secret_access_key = abc\n",
+        "aws_access_key_id = AKIA1\n",
+        "aws_secret_access_key = abc\n",
+        "aws_access_key_id = AKIA1\naws_secret_access_key = abc\naws_session_token = t\n",
+        "aws_access_key_id = ASIA1\naws_secret_access_key = abc\n",
+    ],
+)
+def test_keys_that_are_no_session_are_protected(home, section: str) -> None:
+    """Whole or partial, of AWS or not: never overwritten, never removed."""
+    home.write_credentials(f"[mfa]\n{section}")
+    with pytest.raises(ProfileError, match="never overwritten"):
+        write_session("mfa", SESSION, environ=home.environ)
+    with pytest.raises(SessionNotFoundError, match="no session"):
+        remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == f"[mfa]\n{section}"
+
+
+def test_a_link_stays_a_link(home, tmp_path) -> None:
+    """Dotfile managers keep the file elsewhere."""
+    real = tmp_path / "dotfiles"
+    real.write_text(LONG_TERM)
+    home.credentials.symlink_to(real)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.is_symlink()
+    assert WRITTEN in real.read_text()
+
+
+def test_nothing_is_left_beside_the_file_but_its_lock(home) -> None:
+    """Temporary files hold secrets, and go."""
+    write_session("mfa", SESSION, environ=home.environ)
+    assert sorted(os.listdir(home.credentials.parent)) in (
+        ["credentials"],
+        ["credentials", "credentials.lock"],
+    )
+
+
+@pytest.mark.parametrize("name", ["", " mfa", "a]b", "a\nb", "\x1b[31m"])
+def test_names_that_could_not_be_read_back_are_refused(home, name: str) -> None:
+    """They would break the file for every tool."""
+    with pytest.raises(UsageError):
+        write_session(name, SESSION, environ=home.environ)
+    assert not home.credentials.exists()
+
+
+def test_only_sessions_are_sessions() -> None:
+    """Parts that are missing or hold control characters, and naive times, are refused."""
+    for parts in [("", "s", "t"), ("ASIA", "s\n[default]", "t"), ("ASIA", "s", "\x00")]:
+        with pytest.raises(InvalidSessionError):
+            SessionCredentials(*parts)
+    with pytest.raises(InvalidSessionError, match="time zone"):
+        SessionCredentials("ASIA", "s", "t", datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_a_session_does_not_show_its_secrets() -> None:
+    """Neither printed nor in an error's traceback."""
+    assert "secret" not in repr(SESSION)
+    assert "token=" not in repr(SESSION)
+    with pytest.raises(AttributeError):
+        SESSION.access_key_id = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("key", ["expiration", "x_security_token_expires", "aws_expiration"])
+def test_every_spelling_of_the_expiration_is_read(home, key: str) -> None:
+    """Other tools name it otherwise."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+        f"{key} = 2026-11-22T19:00:00+01:00\n"
+    )
+    session = read_session("mfa", environ=home.environ)
+    assert session.expiration == datetime(2026, 11, 22, 18, tzinfo=UTC)

@@ -1,0 +1,56 @@
+"""`mfakit demo`: all of it, by real processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def processes() -> set[str]:
+    """Name what runs of ours: the demo's simulator is the one that could be left."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"simulate" in command and b"mfakit" in command:
+            found.add(folder.name)
+    return found
+
+
+def test_the_demo_does_what_it_claims_and_leaves_nothing(home, tmp_path) -> None:
+    """With the AWS CLI of these tests; and the home of who runs it is not touched."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    before = processes()
+    done = home.mfakit("demo", TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "All of it worked." in done.stdout
+    assert "The AWS CLI is " in done.stdout
+    assert os.listdir(temporary) == []
+    assert os.listdir(home.credentials.parent) == []
+    assert processes() <= before
+
+
+def test_without_an_aws_cli_boto3_stands_in(home, tmp_path) -> None:
+    """And the demo says so."""
+    for program in ("sh", "cat"):
+        (tmp_path / program).symlink_to(f"/bin/{program}")
+    done = home.mfakit("demo", PATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "boto3 stand in" in done.stdout
+
+
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(home, tmp_path) -> None:
+    """A plain installation has no simulator."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as util\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: None if name == 'moto' else find(name, *rest)\n"
+    )
+    done = home.mfakit("simulate", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert f"mfakit: try: {sys.executable} -m pip install " in done.stderr
+    assert "'moto[s3]>=" in done.stderr

@@ -1,0 +1,32 @@
+"""What only some commands need, and may not be installed."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+from mfakit.errors import MFAKitError
+
+
+def require_extra(extra: str, module: str) -> None:
+    """Make sure that an extra is there.
+
+    Args:
+        extra: its name, as in ``mfakit[testing]``.
+        module: a module that only the extra brings.
+
+    Raises:
+        MFAKitError: it is not there; the hint is the line that installs it for this very Python.
+    """
+    if find_spec(module) is None:
+        raise MFAKitError(
+            f"this command needs the extra {extra!r}, which is not installed",
+            " ".join([sys.executable, "-m pip install", *_requirements(extra)]),
+        )
+
+
+def _requirements(extra: str) -> list[str]:
+    from importlib.metadata import requires
+
+    marked = (line.partition(";") for line in requires("mfakit") or ())
+    return [f"'{name.strip()}'" for name, _, marker in marked if f"'{extra}'" in marker]
