@@ -1,11 +1,13 @@
 """An AWS for tests whose STS and IAM treat MFA exactly as AWS does.
 
-with AWSSimulator() as aws:
-    alice = aws.create_user("alice")
-    device = alice.enable_virtual_mfa()
-    alice.session().client("sts").get_session_token(
-        SerialNumber=device.serial_number, TokenCode=device.code()
-    )
+Example::
+
+    with AWSSimulator() as aws:
+        alice = aws.create_user("alice")
+        device = alice.enable_virtual_mfa()
+        alice.session().client("sts").get_session_token(
+            SerialNumber=device.serial_number, TokenCode=device.code()
+        )
 """
 
 from importlib.util import find_spec

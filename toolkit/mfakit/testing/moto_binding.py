@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Request], Response]
 
 # boto3's default session is put aside, as moto does it; the environment stays as it is.
-CONFIG = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
+CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 
 
@@ -36,30 +36,27 @@ class MotoBinding:
 
     def start(self, handle: Handler) -> None:
         """Answer what botocore and requests send to AWS by the handler, from now on."""
-        from botocore.httpsession import URLLib3Session
         from moto import mock_aws
-        from moto.core.models import botocore_stubber
 
-        if botocore_stubber.enabled:
+        stubber, sessions = _seams()
+        if stubber.enabled:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
         # requests are answered by a callback that moto looks up when it starts.
-        botocore_stubber.process_prepared_request = _requests_seam(handle)
+        stubber.process_prepared_request = _requests_seam(handle)
         self._mock = mock_aws(config=CONFIG)
         self._mock.start()
-        botocore_stubber.enabled = False
-        self._send = URLLib3Session.send
-        URLLib3Session.send = _botocore_seam(handle, self._send)  # type: ignore[method-assign]
+        stubber.enabled = False
+        self._send = sessions.send
+        sessions.send = _botocore_seam(handle, self._send)
 
     def stop(self) -> None:
         """Put everything back."""
-        from botocore.httpsession import URLLib3Session
-        from moto.core.models import botocore_stubber
-
-        URLLib3Session.send = self._send  # type: ignore[method-assign]
+        stubber, sessions = _seams()
+        sessions.send = self._send
         self._mock.stop()
         self._mock = None
-        del botocore_stubber.process_prepared_request
+        del stubber.process_prepared_request
 
     def forward(self, request: Request) -> Response:
         """Let moto answer.
@@ -81,6 +78,14 @@ class MotoBinding:
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
+
+
+def _seams() -> tuple[Any, Any]:
+    """Return what hands requests to moto, and what botocore sends them by."""
+    from botocore.httpsession import URLLib3Session
+    from moto.core.models import botocore_stubber
+
+    return botocore_stubber, URLLib3Session
 
 
 class _RawBody(io.BytesIO):

@@ -24,6 +24,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 TIMESTAMP = "%Y%m%dT%H%M%SZ"
 TOLERANCE = 15 * 60
 LONGEST_LINK = 7 * 24 * 3600
+S3_LIKE = ("s3", "s3-outposts")
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -75,11 +76,10 @@ def read_claim(request: Request) -> Claim | None:
 
 def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
     """Tell whether that secret made the signature of this request."""
-    kind = _S3Verifier if claim.service in ("s3", "s3-outposts") else _Verifier
-    verifier = kind(
-        Credentials(claim.access_key_id, secret_access_key), claim.service, claim.region
-    )
-    return hmac.compare_digest(verifier.expected(claim, request), claim.signature)
+    subject = _Subject(claim, request)
+    signer = _signer(claim, secret_access_key)
+    text = signer.string_to_sign(subject, signer.canonical_request(subject))
+    return hmac.compare_digest(signer.signature(text, subject), claim.signature)
 
 
 def body_fits(request: Request) -> bool:
@@ -107,25 +107,14 @@ def complaint_about_time(claim: Claim, now: float) -> str:
     return ""
 
 
-class _Verifier(SigV4Auth):
-    """botocore's signer, made to sign exactly the headers that were signed."""
-
-    def expected(self, claim: Claim, request: Request) -> str:
-        subject = _Subject(claim, request)
-        text = self.string_to_sign(subject, self.canonical_request(subject))  # type: ignore[arg-type]
-        return str(self.signature(text, subject))  # type: ignore[arg-type]
-
-    def headers_to_sign(self, request: Any) -> Any:
-        return request.signed
-
-    def payload(self, request: Any) -> str:
-        if request.presigned and self._service_name == "s3":
-            return "UNSIGNED-PAYLOAD"
-        return sha256(request.body).hexdigest()
-
-
-class _S3Verifier(_Verifier, S3SigV4Auth):
-    """The same for S3, which takes the path as it is."""
+def _signer(claim: Claim, secret_access_key: str) -> Any:
+    """Return botocore's signer, made to sign exactly the headers that were signed."""
+    kind: Any = S3SigV4Auth if claim.service in S3_LIKE else SigV4Auth
+    credentials = Credentials(claim.access_key_id, secret_access_key)
+    signer = kind(credentials, claim.service, claim.region)
+    signer.headers_to_sign = lambda subject: subject.signed
+    signer.payload = lambda subject: subject.payload
+    return signer
 
 
 class _Subject:
@@ -133,12 +122,13 @@ class _Subject:
 
     def __init__(self, claim: Claim, request: Request) -> None:
         self.method = request.method
-        self.presigned = claim.valid_for is not None
-        self.url = _without_signature(request.url) if self.presigned else request.url
+        link = claim.valid_for is not None
+        self.url = _without_signature(request.url) if link else request.url
         self.params: dict[str, str] = {}
         self.headers = HTTPHeaders()
         self.signed = HTTPHeaders()
-        self.body = request.body
+        unsigned = link and claim.service in S3_LIKE
+        self.payload = "UNSIGNED-PAYLOAD" if unsigned else sha256(request.body).hexdigest()
         self.context = {"timestamp": claim.timestamp}
         hashed = request.header("x-amz-content-sha256")
         if hashed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import uuid
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
-from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,7 +170,7 @@ def _response(status: int, request_id: str, content_type: str, body: str | bytes
 
 
 def _code_and_message(error: AWSError) -> str:
-    return f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+    return f"<Code>{_escaped(error.code)}</Code><Message>{_escaped(error.message)}</Message>"
 
 
 def _cbor_text(text: str) -> bytes:
@@ -183,7 +183,7 @@ def _xml(value: Any) -> str:
         return "".join(f"<{name}>{_xml(inner)}</{name}>" for name, inner in value.items())
     if isinstance(value, list):
         return "".join(f"<member>{_xml(inner)}</member>" for inner in value)
-    return escape(_scalar(value))
+    return _escaped(_scalar(value))
 
 
 def _scalar(value: Any) -> str:
@@ -194,3 +194,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return str(value)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)

@@ -1,0 +1,335 @@
+"""The gate in front of moto: keys, signatures, policies, and what reaches moto at all."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from moto import mock_aws
+
+from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator, SimulatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mfakit.testing import User
+
+    Refusal = Callable[..., tuple[int, str, str]]
+
+UNKNOWN = "The security token included in the request is invalid."
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS"
+    " Secret Access Key and signing method. Consult the service documentation for details."
+)
+ONE_TRY = Config(retries={"total_max_attempts": 1})
+
+
+def with_key(key_id: str, secret: str, token: str | None = None) -> boto3.Session:
+    return boto3.Session(key_id, secret, token, region_name="us-east-1")
+
+
+def test_an_unknown_key(clients: Any, refusal: Refusal) -> None:
+    """A key that nobody created is refused."""
+    session = with_key("AKIAAAAAAAAAAAAAAAAA", "no-secret")
+    got = refusal(clients.of(session, "sts").get_caller_identity)
+    assert got == (403, "InvalidClientTokenId", UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "status", "code"),
+    [
+        ("s3", "list_buckets", 403, "SignatureDoesNotMatch"),
+        ("dynamodb", "list_tables", 400, "InvalidSignatureException"),
+        ("lambda", "list_functions", 403, "InvalidSignatureException"),
+        ("ec2", "describe_vpcs", 401, "AuthFailure"),
+        ("iam", "list_users", 403, "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_wrong_secret(
+    clients: Any, alice: User, refusal: Refusal, service: str, operation: str, status: int, code: str
+) -> None:  # fmt: skip
+    """A signature by another secret is refused, in the words of each service."""
+    session = with_key(alice.access_key_id, "wrong")
+    got = refusal(getattr(clients.of(session, service), operation))
+    assert got[:2] == (status, code)
+    if service == "iam":
+        assert got[2] == MISMATCH
+
+
+def test_a_session_needs_its_token(clients: Any, alice: User, refusal: Refusal) -> None:
+    """The key of a session is nothing without its token, or with another."""
+    given = clients.exchange(alice).get_credentials()
+    for token in (None, given.token + "x", "other"):
+        session = with_key(given.access_key, given.secret_key, token)
+        got = refusal(clients.of(session, "sts").get_caller_identity)
+        assert got == (403, "InvalidClientTokenId", UNKNOWN)
+
+
+@pytest.mark.parametrize(("minutes", "text"), [(20, "Signature expired: "), (-20, "Signature not yet current: ")])  # fmt: skip
+def test_a_client_whose_clock_is_wrong(
+    clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal, minutes: int, text: str
+) -> None:
+    """Only skew makes a client late or early, more than fifteen minutes of it."""
+    sts = clients.of(alice, "sts", config=ONE_TRY)
+    aws.clock.skew(minutes=minutes)
+    status, code, got = refusal(sts.get_caller_identity)
+    assert (status, code) == (403, "SignatureDoesNotMatch")
+    assert got.startswith(text)
+    assert got.endswith(" 15 min.)")
+    aws.clock.skew(minutes=minutes / 2)
+    sts.get_caller_identity()
+
+
+def test_moving_the_clock_makes_no_client_late(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
+    """Signatures are judged by real time, however far the clock was moved."""
+    sts = clients.of(alice, "sts")
+    aws.clock.advance(hours=1000)
+    sts.get_caller_identity()
+    aws.clock.advance(hours=-2000)
+    sts.get_caller_identity()
+
+
+def test_keys_are_learned_and_forgotten(
+    clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
+) -> None:
+    """A key that IAM made works until it is made inactive or deleted."""
+    iam = clients.of(aws.root, "iam")
+    made = iam.create_access_key(UserName="alice")["AccessKey"]
+    sts = clients.of(with_key(made["AccessKeyId"], made["SecretAccessKey"]), "sts")
+    assert sts.get_caller_identity()["Arn"] == alice.arn
+    key = {"UserName": "alice", "AccessKeyId": made["AccessKeyId"]}
+    iam.update_access_key(**key, Status="Inactive")
+    assert refusal(sts.get_caller_identity)[1] == "InvalidClientTokenId"
+    iam.update_access_key(**key, Status="Active")
+    sts.get_caller_identity()
+    iam.delete_access_key(**key)
+    assert refusal(sts.get_caller_identity)[1] == "InvalidClientTokenId"
+
+
+def test_a_user_who_is_renamed(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """The keys of a renamed user go on, under the new name."""
+    clients.of(aws.root, "iam").update_user(UserName="alice", NewUserName="eve")
+    who = clients.of(alice, "sts").get_caller_identity()
+    assert who["Arn"] == alice.arn == "arn:aws:iam::123456789012:user/eve"
+
+
+NO_IAM = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"},
+    ],
+}
+
+
+def test_what_no_policy_allows(clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
+    """A denied call says who, what, on what and why; GetCallerIdentity is never denied."""
+    user = aws.create_user("bob", policy=NO_IAM)
+    clients.of(user, "s3").create_bucket(Bucket="bucket")
+    assert refusal(clients.of(user, "iam").list_users) == (
+        403,
+        "AccessDenied",
+        "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: iam:ListUsers on"
+        " resource: arn:aws:iam::123456789012:user/ because no identity-based policy allows the"
+        " iam:ListUsers action",
+    )
+    assert refusal(clients.of(user, "s3").delete_bucket, Bucket="bucket") == (
+        403,
+        "AccessDenied",
+        "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: s3:DeleteBucket on"
+        " resource: arn:aws:s3:::bucket with an explicit deny in an identity-based policy",
+    )
+    clients.of(user, "sts").get_caller_identity()
+    clients.of(user, "sts").get_session_token()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "status", "code"),
+    [
+        ("iam", "list_users", 403, "AccessDenied"),
+        ("s3", "list_buckets", 403, "AccessDenied"),
+        ("dynamodb", "list_tables", 400, "AccessDeniedException"),
+        ("lambda", "list_functions", 403, "AccessDeniedException"),
+        ("ec2", "describe_vpcs", 403, "UnauthorizedOperation"),
+    ],
+)
+def test_a_policy_that_requires_mfa(
+    clients: Any, aws: AWSSimulator, refusal: Refusal, service: str, operation: str, status: int, code: str
+) -> None:  # fmt: skip
+    """Denied with the long-term key and without MFA, allowed in a session with it."""
+    user = aws.create_user("bob", policy=REQUIRE_MFA_POLICY)
+    device = user.enable_virtual_mfa()
+    assert refusal(getattr(clients.of(user, service), operation))[:2] == (status, code)
+    getattr(clients.of(clients.exchange(user, device), service), operation)()
+    if service != "iam":
+        without = clients.exchange(user)
+        assert refusal(getattr(clients.of(without, service), operation))[:2] == (status, code)
+
+
+def test_policies_of_groups_and_managed_ones(
+    clients: Any, aws: AWSSimulator, refusal: Refusal
+) -> None:
+    """Attached policies and those of groups count, and a change counts at once."""
+    nothing = {"Version": "2012-10-17", "Statement": []}
+    user = aws.create_user("bob", policy=nothing)
+    root, s3 = clients.of(aws.root, "iam"), clients.of(user, "s3")
+    assert refusal(s3.list_buckets)[1] == "AccessDenied"
+    document = '{"Version": "2012-10-17", "Statement": {"Effect": "EFFECT", "Action": "s3:*", "Resource": "*"}}'  # fmt: skip  # noqa: E501
+    allow, deny = document.replace("EFFECT", "Allow"), document.replace("EFFECT", "Deny")
+    root.create_group(GroupName="readers")
+    root.put_group_policy(GroupName="readers", PolicyName="p", PolicyDocument=allow)
+    root.add_user_to_group(GroupName="readers", UserName="bob")
+    s3.list_buckets()
+    arn = root.create_policy(PolicyName="none", PolicyDocument=deny)["Policy"]["Arn"]
+    root.attach_user_policy(UserName="bob", PolicyArn=arn)
+    assert "explicit deny" in refusal(s3.list_buckets)[2]
+
+
+def test_what_cannot_be_judged_is_an_error(
+    clients: Any, aws: AWSSimulator, refusal: Refusal
+) -> None:
+    """A construct that the simulator does not know stops the call, and the error names it."""
+    odd = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    odd["Condition"] = {"NumericLessThan": {"aws:Unheard": "1"}}  # type: ignore[assignment]
+    user = aws.create_user("bob", policy={"Version": "2012-10-17", "Statement": [odd]})
+    status, code, text = refusal(clients.of(user, "s3").list_buckets)
+    assert (status, code) == (501, "NotSupportedBySimulator")
+    assert "NumericLessThan" in text
+    assert "enforce_policies=False" in text
+
+
+def test_policies_can_be_switched_off() -> None:
+    """Without enforcement no policy is asked, but signatures still are."""
+    with AWSSimulator(enforce_policies=False) as aws:
+        user = aws.create_user("bob", policy={"Version": "2012-10-17", "Statement": []})
+        assert user.session().client("iam").list_users()["Users"]
+
+
+def test_objects_pass_through_unharmed(clients: Any, alice: User) -> None:
+    """Odd keys, large multipart bodies, metadata and ranges arrive as with plain moto."""
+    s3 = clients.of(alice, "s3")
+    s3.create_bucket(Bucket="bucket")
+    body = os.urandom(6 << 20)
+    for key in ("a b+c&d=é/../e", "plain", "x/y//z%20", "~t*'()"):
+        s3.put_object(Bucket="bucket", Key=key, Body=body[:100], Metadata={"my_key": "v"})
+        got = s3.get_object(Bucket="bucket", Key=key)
+        assert (got["Body"].read(), got["Metadata"]) == (body[:100], {"my_key": "v"})
+        assert s3.head_object(Bucket="bucket", Key=key)["ContentLength"] == 100
+    upload = s3.create_multipart_upload(Bucket="bucket", Key="big")["UploadId"]
+    part = {"Bucket": "bucket", "Key": "big", "UploadId": upload}
+    tags = [s3.upload_part(**part, PartNumber=n, Body=body)["ETag"] for n in (1, 2)]
+    parts = [{"PartNumber": n, "ETag": tag} for n, tag in enumerate(tags, 1)]
+    s3.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket="bucket", Key="big")["Body"].read() == body + body
+
+
+def test_links(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """A presigned link serves anyone, as its signer, until it or anything in it is changed."""
+    s3 = clients.of(alice, "s3", config=Config(signature_version="s3v4"))
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="k", Body=b"content")
+    link = s3.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"}, ExpiresIn=60)
+    assert requests.get(link, timeout=5).content == b"content"
+    changed = requests.get(link.replace("Expires=60", "Expires=61"), timeout=5)
+    assert (changed.status_code, "SignatureDoesNotMatch" in changed.text) == (403, True)
+    assert requests.get(link.split("?")[0], timeout=5).status_code == 403
+    aws.clock.skew(minutes=2)
+    late = requests.get(link, timeout=5)
+    assert (late.status_code, "Request has expired" in late.text) == (403, True)
+
+
+def test_several_threads(clients: Any, alice: User) -> None:
+    """Clients in several threads do not disturb each other."""
+    sts, s3 = clients.of(alice, "sts"), clients.of(alice, "s3")
+
+    def work(number: int) -> str:
+        s3.create_bucket(Bucket=f"bucket-{number}")
+        return str(sts.get_caller_identity()["Arn"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, range(40))) == {alice.arn}
+    assert len(s3.list_buckets()["Buckets"]) == 40
+
+
+def test_clients_made_before() -> None:
+    """A client made before the simulator started is answered by it, and by moto afterwards."""
+    early = with_key("AKIAAAAAAAAAAAAAAAAA", "no-secret").client("sts")
+    with AWSSimulator(), pytest.raises(early.exceptions.ClientError, match="InvalidClientTokenId"):
+        early.get_caller_identity()
+    with mock_aws():
+        late = with_key("AKIAAAAAAAAAAAAAAAAA", "no-secret").client("sts")
+        assert late.get_caller_identity()["Account"] == "123456789012"
+
+
+def test_nothing_reaches_the_network(aws: AWSSimulator, alice: User) -> None:
+    """A host that is not AWS's is an error, and so are moto's own control pages."""
+    for host in ("http://example.com", "http://motoapi.amazonaws.com", "https://x.amazonaws.com"):
+        client: Any = alice.session().client("s3", endpoint_url=host)
+        with pytest.raises(SimulatorError, match="does not know the host"):
+            client.list_buckets()
+    with pytest.raises(SimulatorError, match="does not know the host"):
+        requests.post("http://motoapi.amazonaws.com/moto-api/reset", timeout=5)
+
+
+def test_no_metadata_service(aws: AWSSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client without credentials finds none on the machine that it thinks it runs on."""
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    assert boto3.Session(region_name="us-east-1").get_credentials() is None
+
+
+def test_a_call_signed_for_another_service(aws: AWSSimulator, alice: User) -> None:
+    """What is signed for one service cannot be sent to another."""
+    client: Any = alice.session().client("sts", endpoint_url="https://iam.amazonaws.com")
+    with pytest.raises(client.exceptions.ClientError, match="scoped to correct service"):
+        client.get_caller_identity()
+
+
+def test_one_simulator_at_a_time(aws: AWSSimulator) -> None:
+    """A second simulator, and one inside mock_aws, are refused rather than mixed up."""
+    with pytest.raises(SimulatorError, match="active in this process already"), AWSSimulator():
+        pass
+
+
+def test_not_inside_mock_aws() -> None:
+    """The simulator brings moto with it, and does not share it with another."""
+    with mock_aws(), pytest.raises(SimulatorError, match="mock_aws is active"), AWSSimulator():
+        pass
+    with AWSSimulator():
+        pass
+
+
+def test_the_environment_is_left_alone() -> None:
+    """No credentials are put into the environment."""
+    before = dict(os.environ)
+    with AWSSimulator():
+        assert dict(os.environ) == before
+
+
+def test_not_without_with() -> None:
+    """An account that was not started says so."""
+    with pytest.raises(SimulatorError, match="not active"):
+        AWSSimulator().create_user("alice")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")]
+)
+def test_other_partitions(region: str, partition: str) -> None:
+    """Users, devices and sessions of GovCloud and China have ARNs of their partition."""
+    with AWSSimulator(account_id="999988887777", region=region) as aws:
+        alice = aws.create_user("alice")
+        device = alice.enable_virtual_mfa()
+        assert alice.arn == f"arn:{partition}:iam::999988887777:user/alice"
+        assert device.serial_number == f"arn:{partition}:iam::999988887777:mfa/alice"
+        sts: Any = alice.session().client("sts")
+        sts.get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())
+        assert sts.get_caller_identity()["Arn"] == alice.arn
+        iam: Any = alice.session().client("iam")
+        assert iam.list_users()["Users"][0]["Arn"] == alice.arn

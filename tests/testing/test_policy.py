@@ -1,0 +1,111 @@
+"""The judging of policies, without any AWS around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mfakit.testing import REQUIRE_MFA_POLICY
+from mfakit.testing.policy import Context, UnjudgedError, evaluate, parse
+
+MFA = "aws:multifactorauthpresent"
+
+
+def allowed(action: str, *statements: dict[str, Any], resource: str | None = None, **keys: str) -> bool:  # fmt: skip
+    document = {"Statement": list(statements)}
+    context = Context(action, resource, {MFA: keys["mfa"]} if keys else {})
+    return evaluate(parse(document, "p"), context).allowed
+
+
+def statement(effect: str = "Allow", **more: Any) -> dict[str, Any]:
+    more.setdefault("Resource", "*")
+    return {"Effect": effect, **more}
+
+
+def test_nothing_is_allowed_by_itself() -> None:
+    """What no statement allows is denied, though not explicitly."""
+    decision = evaluate((), Context("s3:GetObject"))
+    assert not decision.allowed
+    assert not decision.explicit_deny
+
+
+@pytest.mark.parametrize("pattern", ["*", "s3:*", "S3:getobject", "s3:Get*", "s3:?etObject"])
+def test_actions_match_with_wildcards_in_any_case(pattern: str) -> None:
+    """An asterisk stands for anything, a question mark for one character, case is ignored."""
+    assert allowed("s3:GetObject", statement(Action=pattern))
+    assert not allowed("s3:GetObject", statement(NotAction=pattern))
+
+
+def test_an_explicit_deny_wins() -> None:
+    """A deny wins over an allow, whatever their order."""
+    allow, deny = statement(Action="*"), statement("Deny", Action="iam:*")
+    assert not allowed("iam:ListUsers", allow, deny)
+    assert not allowed("iam:ListUsers", deny, allow)
+    assert allowed("s3:ListBucket", deny, allow)
+
+
+@pytest.mark.parametrize(
+    ("operator", "present", "matches"),
+    [
+        ("Bool", None, False),
+        ("BoolIfExists", None, True),
+        ("Bool", "false", True),
+        ("BoolIfExists", "false", True),
+        ("Bool", "true", False),
+        ("BoolIfExists", "true", False),
+    ],
+)
+def test_bool_needs_the_key_and_bool_if_exists_does_not(
+    operator: str, present: str | None, matches: bool
+) -> None:
+    """Deny with Bool lets long-term keys through, since they lack the key: the classic mistake."""
+    deny = statement(
+        "Deny", Action="*", Condition={operator: {"aws:MultiFactorAuthPresent": False}}
+    )
+    keys = {} if present is None else {"mfa": present}
+    assert allowed("s3:GetObject", statement(Action="*"), deny, **keys) is not matches
+
+
+def test_resources_match_where_the_resource_is_known() -> None:
+    """A resource is matched as a pattern, case included."""
+    one = statement(Action="*", Resource="arn:aws:s3:::b/*")
+    assert allowed("s3:GetObject", one, resource="arn:aws:s3:::b/k")
+    assert not allowed("s3:GetObject", one, resource="arn:aws:s3:::B/k")
+
+
+@pytest.mark.parametrize(
+    ("construct", "more"),
+    [
+        ("StringLike", {"Condition": {"StringLike": {"aws:username": "a*"}}}),
+        ("aws:Unheard", {"Condition": {"Bool": {"aws:Unheard": "true"}}}),
+        ("arn:aws:ec2:x", {"Resource": "arn:aws:ec2:x"}),
+    ],
+)
+def test_what_cannot_be_judged_is_named(construct: str, more: dict[str, Any]) -> None:
+    """A construct that is not known stops the call, rather than letting it pass."""
+    with pytest.raises(UnjudgedError, match=construct):
+        allowed("s3:GetObject", statement(Action="*", **more))
+
+
+def test_what_does_not_concern_the_call_need_not_be_judged() -> None:
+    """An unknown construct does no harm in a statement about other actions, or beside a deny."""
+    odd = statement(Action="ec2:*", Condition={"StringLike": {"aws:username": "a*"}})
+    assert allowed("s3:GetObject", odd, statement(Action="s3:*"))
+    assert not allowed("ec2:RunInstances", odd, statement("Deny", Action="*"))
+
+
+@pytest.mark.parametrize(
+    ("action", "mfa", "expected"),
+    [
+        ("s3:ListBucket", None, False),
+        ("s3:ListBucket", "true", True),
+        ("iam:EnableMFADevice", None, True),
+        ("iam:DeactivateMFADevice", None, False),
+        ("iam:DeleteVirtualMFADevice", "true", True),
+    ],
+)
+def test_the_policy_that_requires_mfa(action: str, mfa: str | None, expected: bool) -> None:
+    """Without MFA there is only what it takes to set it up; with it, everything."""
+    keys = {} if mfa is None else {"mfa": mfa}
+    assert allowed(action, *REQUIRE_MFA_POLICY["Statement"], **keys) is expected
