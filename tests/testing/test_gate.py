@@ -51,8 +51,14 @@ def test_an_unknown_key(clients: Any, refusal: Refusal) -> None:
     ],
 )
 def test_a_wrong_secret(
-    clients: Any, alice: User, refusal: Refusal, service: str, operation: str, status: int, code: str
-) -> None:  # fmt: skip
+    clients: Any,
+    alice: User,
+    refusal: Refusal,
+    service: str,
+    operation: str,
+    status: int,
+    code: str,
+) -> None:
     """A signature by another secret is refused, in the words of each service."""
     session = with_key(alice.access_key_id, "wrong")
     got = refusal(getattr(clients.of(session, service), operation))
@@ -70,7 +76,9 @@ def test_a_session_needs_its_token(clients: Any, alice: User, refusal: Refusal) 
         assert got == (403, "InvalidClientTokenId", UNKNOWN)
 
 
-@pytest.mark.parametrize(("minutes", "text"), [(20, "Signature expired: "), (-20, "Signature not yet current: ")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("minutes", "text"), [(20, "Signature expired: "), (-20, "Signature not yet current: ")]
+)
 def test_a_client_whose_clock_is_wrong(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal, minutes: int, text: str
 ) -> None:
@@ -120,6 +128,10 @@ def test_a_user_who_is_renamed(clients: Any, aws: AWSSimulator, alice: User) -> 
     assert who["Arn"] == alice.arn == "arn:aws:iam::123456789012:user/eve"
 
 
+ONLY_EC2 = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}],
+}
 NO_IAM = {
     "Version": "2012-10-17",
     "Statement": [
@@ -161,8 +173,14 @@ def test_what_no_policy_allows(clients: Any, aws: AWSSimulator, refusal: Refusal
     ],
 )
 def test_a_policy_that_requires_mfa(
-    clients: Any, aws: AWSSimulator, refusal: Refusal, service: str, operation: str, status: int, code: str
-) -> None:  # fmt: skip
+    clients: Any,
+    aws: AWSSimulator,
+    refusal: Refusal,
+    service: str,
+    operation: str,
+    status: int,
+    code: str,
+) -> None:
     """Denied with the long-term key and without MFA, allowed in a session with it."""
     user = aws.create_user("bob", policy=REQUIRE_MFA_POLICY)
     device = user.enable_virtual_mfa()
@@ -177,11 +195,13 @@ def test_policies_of_groups_and_managed_ones(
     clients: Any, aws: AWSSimulator, refusal: Refusal
 ) -> None:
     """Attached policies and those of groups count, and a change counts at once."""
-    nothing = {"Version": "2012-10-17", "Statement": []}
-    user = aws.create_user("bob", policy=nothing)
+    user = aws.create_user("bob", policy=ONLY_EC2)
     root, s3 = clients.of(aws.root, "iam"), clients.of(user, "s3")
     assert refusal(s3.list_buckets)[1] == "AccessDenied"
-    document = '{"Version": "2012-10-17", "Statement": {"Effect": "EFFECT", "Action": "s3:*", "Resource": "*"}}'  # fmt: skip  # noqa: E501
+    document = (
+        '{"Version": "2012-10-17",'
+        ' "Statement": {"Effect": "EFFECT", "Action": "s3:*", "Resource": "*"}}'
+    )
     allow, deny = document.replace("EFFECT", "Allow"), document.replace("EFFECT", "Deny")
     root.create_group(GroupName="readers")
     root.put_group_policy(GroupName="readers", PolicyName="p", PolicyDocument=allow)
@@ -208,7 +228,7 @@ def test_what_cannot_be_judged_is_an_error(
 def test_policies_can_be_switched_off() -> None:
     """Without enforcement no policy is asked, but signatures still are."""
     with AWSSimulator(enforce_policies=False) as aws:
-        user = aws.create_user("bob", policy={"Version": "2012-10-17", "Statement": []})
+        user = aws.create_user("bob", policy=ONLY_EC2)
         assert user.session().client("iam").list_users()["Users"]
 
 

@@ -29,7 +29,8 @@ PATTERN = r"Member must satisfy regular expression pattern: [\d]*"
 
 def wrong_code(device: Device) -> str:
     """Return a code that the device shows at no time near."""
-    near = {device._device.token.code(int(datetime.now(UTC).timestamp() // 30) + n) for n in range(-5, 6)}  # fmt: skip
+    step = int(datetime.now(UTC).timestamp() // 30)
+    near = {device._device.token.code(step + steps) for steps in range(-5, 6)}
     return next(code for code in ("000000", "000001", "000002") if code not in near)
 
 
@@ -130,7 +131,10 @@ def test_the_longest_duration(clients: Any, alice: User, refusal: Refusal) -> No
     )
 
 
-@pytest.mark.parametrize(("asked", "got"), [({}, 3600), ({"DurationSeconds": 7200}, 3600), ({"DurationSeconds": 900}, 900)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [({}, 3600), ({"DurationSeconds": 7200}, 3600), ({"DurationSeconds": 900}, 900)],
+)
 def test_root_gets_an_hour_at_most(
     clients: Any, aws: AWSSimulator, asked: dict[str, int], got: int
 ) -> None:

@@ -12,7 +12,9 @@ from mfakit.testing.policy import Context, UnjudgedError, evaluate, parse
 MFA = "aws:multifactorauthpresent"
 
 
-def allowed(action: str, *statements: dict[str, Any], resource: str | None = None, **keys: str) -> bool:  # fmt: skip
+def allowed(
+    action: str, *statements: dict[str, Any], resource: str | None = None, **keys: str
+) -> bool:
     document = {"Statement": list(statements)}
     context = Context(action, resource, {MFA: keys["mfa"]} if keys else {})
     return evaluate(parse(document, "p"), context).allowed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from mfakit.testing import AWSSimulator, Device, User
@@ -118,26 +120,36 @@ def test_chunked_bodies(alice: User, url: str) -> None:
     """A streaming upload arrives whole, checksum trailer and all."""
     s3: Any = alice.session().client("s3", endpoint_url=url)
     s3.create_bucket(Bucket="bucket")
-    s3.put_object(Bucket="bucket", Key="k", Body=iter_bytes(), ChecksumAlgorithm="SHA256")
-    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"abc" * 100_000
+    content = b"abc" * 100_000
+    body = io.BytesIO(content)
+    s3.put_object(Bucket="bucket", Key="k", Body=body, ChecksumAlgorithm="SHA256")
+    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == content
 
 
-def iter_bytes() -> Any:
-    import io
-
-    return io.BytesIO(b"abc" * 100_000)
+def test_chunks_without_length(aws: AWSSimulator, url: str) -> None:
+    """A body in chunks is read to its end, and the connection serves on."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    headers = {"X-Mfakit-Token": aws.control_token}
+    for _ in range(2):
+        path = "/_mfakit/clock?advance=1"
+        connection.request("POST", path, iter([b"ab", b"c"]), headers, encode_chunked=True)
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (200, True)
+    connection.close()
 
 
 def test_the_bucket_in_the_host(alice: User, url: str) -> None:
     """A client that puts the bucket into the host name is understood."""
-    from botocore.config import Config
-
+    plain: Any = alice.session().client("s3", endpoint_url=url)
+    plain.create_bucket(Bucket="bucket")
+    plain.put_object(Bucket="bucket", Key="a/b", Body=b"content")
+    config = Config(s3={"addressing_style": "virtual"}, signature_version="s3v4")
     by_name = url.replace("127.0.0.1", "localhost")
-    options = {"endpoint_url": by_name, "config": Config(s3={"addressing_style": "virtual"})}
-    s3: Any = alice.session().client("s3", **options)
-    s3.create_bucket(Bucket="bucket")
-    s3.put_object(Bucket="bucket", Key="a/b", Body=b"x")
-    assert [o["Key"] for o in s3.list_objects_v2(Bucket="bucket")["Contents"]] == ["a/b"]
+    s3: Any = alice.session().client("s3", endpoint_url=by_name, config=config)
+    link = urlsplit(s3.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "a/b"}))
+    assert link.netloc.startswith("bucket.localhost:")
+    status, _, body = send(url, "GET", f"{link.path}?{link.query}", Host=link.netloc)
+    assert (status, body) == (200, b"content")
 
 
 @pytest.mark.skipif(not AWS_CLI.exists(), reason="the AWS CLI is not installed")

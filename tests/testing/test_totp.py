@@ -24,8 +24,9 @@ def test_codes_are_those_of_any_authenticator_app(token: Token) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "serves"), [(-3, False), (-2, True), (-1, True), (0, True), (1, True), (2, True), (3, False)]
-)  # fmt: skip
+    ("steps", "serves"),
+    [(-3, False), (-2, True), (-1, True), (0, True), (1, True), (2, True), (3, False)],
+)
 def test_codes_serve_within_two_steps(token: Token, steps: int, serves: bool) -> None:
     """A code serves from two steps before its time to two after."""
     assert token.verify(token.code(STEP + steps), NOW) is serves
@@ -54,7 +55,9 @@ def test_a_pair_is_not_used_up_for_sessions(token: Token) -> None:
     assert token.verify(token.code(STEP), NOW)
 
 
-@pytest.mark.parametrize(("steps", "found"), [(-999, False), (-998, True), (1000, True), (1001, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("steps", "found"), [(-999, False), (-998, True), (1000, True), (1001, False)]
+)
 def test_a_pair_is_looked_for_far_around(token: Token, steps: int, found: bool) -> None:
     """The second code is looked for from 998 steps behind to 1000 ahead."""
     pair = token.code(STEP + steps - 1), token.code(STEP + steps)

@@ -39,10 +39,12 @@ def to_aws(request: Request, service: str, region: str) -> Request:
     """Return a request that came over loopback, as if it had been sent to AWS."""
     if not is_loopback(request.host):
         return request
-    host = aws_host(service, region)
-    url = request.parts._replace(
-        scheme="https", netloc=host, path=path_style(request, service)
-    ).geturl()
+    return moved(request, aws_host(service, region), path_style(request, service))
+
+
+def moved(request: Request, host: str, path: str) -> Request:
+    """Return a request as if it had been sent to that host and path."""
+    url = request.parts._replace(scheme="https", netloc=host, path=path).geturl()
     headers = tuple((n, v) for n, v in request.headers if n.lower() != "host")
     return Request(request.method, url, (*headers, ("Host", host)), request.body)
 

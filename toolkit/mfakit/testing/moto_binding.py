@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import is_aws, is_loopback, is_metadata_service
+from mfakit.testing.hosts import is_aws, is_loopback, is_metadata_service, moved
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # boto3's default session is put aside, as moto does it; the environment stays as it is.
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
+# moto reads the partition from the region in the host, and AWS's host for GovCloud has none.
+RENAMED_HOSTS = {"iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com"}
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 
 
@@ -70,6 +72,7 @@ class MotoBinding:
 
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
+        request = _renamed(request)
         headers = HTTPHeaders()
         for name, value in (*request.headers, ("x-moto-account-id", self._account_id)):
             headers[name] = value
@@ -132,6 +135,11 @@ def _check_known(url: str) -> None:
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
     if host in CONTROL_HOSTS or not is_aws(host):
         raise _unknown(url)
+
+
+def _renamed(request: Request) -> Request:
+    host = RENAMED_HOSTS.get(request.parts.netloc)
+    return moved(request, host, request.parts.path) if host else request
 
 
 def _unknown(url: str) -> SimulatorError:
