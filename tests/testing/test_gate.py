@@ -128,6 +128,30 @@ def test_a_user_who_is_renamed(clients: Any, aws: AWSSimulator, alice: User) -> 
     assert who["Arn"] == alice.arn == "arn:aws:iam::123456789012:user/eve"
 
 
+def test_a_user_who_is_deleted(
+    clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
+) -> None:
+    """The keys and the sessions of a deleted user end with the user."""
+    iam, session = clients.of(aws.root, "iam"), clients.exchange(alice)
+    iam.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
+    sts = clients.of(session, "sts")
+    sts.get_caller_identity()
+    iam.delete_user_policy(UserName="alice", PolicyName="simulated")
+    iam.delete_user(UserName="alice")
+    assert refusal(sts.get_caller_identity)[1] == "InvalidClientTokenId"
+
+
+def test_a_user_with_a_path(clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
+    """A policy about a user means the whole ARN, the path included."""
+    clients.of(aws.root, "iam").create_user(UserName="eve", Path="/team/")
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:iam::*:user/team/*"}
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [allow, deny]}
+    iam = clients.of(aws.create_user("bob", policy=policy), "iam")
+    iam.get_user(UserName="alice")
+    assert "user/team/eve with an explicit deny" in refusal(iam.get_user, UserName="eve")[2]
+
+
 ONLY_EC2 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}],

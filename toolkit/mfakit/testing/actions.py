@@ -18,10 +18,7 @@ PREFIXES = {
     "monitoring": "cloudwatch",
     "email": "ses",
     "tagging": "tag",
-    "servicequotas": "servicequotas",
-    "elasticloadbalancing": "elasticloadbalancing",
     "iotdata": "iot",
-    "amp": "aps",
 }
 # Where the model of a REST service is not called what its requests are signed for.
 MODELS = {

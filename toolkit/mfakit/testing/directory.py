@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode
 
 from mfakit.testing import policy
 from mfakit.testing.errors import AWSError
-from mfakit.testing.hosts import aws_host
+from mfakit.testing.hosts import aws_host, partition
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -27,12 +27,20 @@ class Directory:
     Args:
         forward: passes a request on to moto.
         keys: where keys are learned into.
+        account_id: the account.
         region: decides the partition.
     """
 
-    def __init__(self, forward: Callable[[Request], Response], keys: KeyStore, region: str) -> None:
+    def __init__(
+        self,
+        forward: Callable[[Request], Response],
+        keys: KeyStore,
+        account_id: str,
+        region: str,
+    ) -> None:
         self._forward = forward
         self._keys = keys
+        self._account_id = account_id
         self._region = region
         self._users: dict[str, Identity] = {}
         self._statements: dict[str, tuple[policy.Statement, ...]] = {}
@@ -64,6 +72,13 @@ class Directory:
             user = self.call("GetUser", UserName=name)["User"]
             self._users[name] = self._keys.identity("user", name, user["Arn"], user["UserId"])
         return self._users[name]
+
+    def arn_of(self, name: str) -> str:
+        """Return the ARN of the user of that name, or what it would be if there is none."""
+        try:
+            return self.user(name).arn
+        except AWSError:
+            return f"arn:{partition(self._region)}:iam::{self._account_id}:user/{name}"
 
     def statements(self, user_name: str) -> tuple[policy.Statement, ...]:
         """Return all that the user's policies, and those of the user's groups, say."""

@@ -123,18 +123,22 @@ class Gate:
         free = call.action in ALWAYS_ALLOWED or caller.owner.is_root
         if free or not self._enforce_policies:
             return
-        resource = resource_of(call, partition(claim.region), self._account_id)
-        context = Context(call.action, resource, self._condition_keys(request, caller))
         if not call.operation:
             raise not_supported(f"what this request calls cannot be told; {RELAX}")
         try:
             with self.lock:
+                resource = self._resource(call, claim)
                 statements = self._directory.statements(caller.owner.name)
+            context = Context(call.action, resource, self._condition_keys(request, caller))
             decision = evaluate(statements, context)
         except UnjudgedError as error:
             raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
         if not decision.allowed:
             raise refusals.denied(call, _denial(caller, context, decision.explicit_deny))
+
+    def _resource(self, call: Call, claim: Claim) -> str | None:
+        part = partition(claim.region)
+        return resource_of(call, part, self._account_id, self._directory.arn_of)
 
     def _condition_keys(self, request: Request, caller: Credentials) -> dict[str, str]:
         keys = {"aws:securetransport": str(request.parts.scheme == "https").lower()}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
 from mfakit.testing.errors import AWSError, not_supported
@@ -125,8 +124,8 @@ class _Subject:
         link = claim.valid_for is not None
         self.url = _without_signature(request.url) if link else request.url
         self.params: dict[str, str] = {}
-        self.headers = HTTPHeaders()
-        self.signed = HTTPHeaders()
+        self.headers: dict[str, str] = {}
+        self.signed = _SignedHeaders()
         unsigned = link and claim.service in S3_LIKE
         self.payload = "UNSIGNED-PAYLOAD" if unsigned else sha256(request.body).hexdigest()
         self.context = {"timestamp": claim.timestamp}
@@ -138,9 +137,16 @@ class _Subject:
     def _take_signed_headers(self, claim: Claim, request: Request) -> None:
         for name, value in request.headers:
             if name.lower() in claim.signed_headers:
-                self.signed[name.lower()] = value
+                self.signed.setdefault(name.lower(), []).append(value)
         if "host" in claim.signed_headers and not request.header("host"):
-            self.signed["host"] = request.host
+            self.signed["host"] = [request.host]
+
+
+class _SignedHeaders(dict[str, list[str]]):
+    """The headers that were signed, read in the way botocore reads its own."""
+
+    def get_all(self, name: str) -> list[str]:
+        return self[name]
 
 
 def _claim(fields: dict[str, str], session_token: str, expires: str | None = None) -> Claim:

@@ -94,7 +94,7 @@ class AWSSimulator:
         self.root = User(self, "root", new_root_key(self._keys, part, account_id))
         self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock)
         self._moto = MotoBinding(account_id)
-        self._directory = Directory(self._moto.forward, self._keys, region)
+        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
         self._gate = self._new_gate(enforce_policies)
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ class Request:
     """A request: the URL keeps its path and query exactly as they were sent."""
 
     method: str
-    url: str
+    url: str = field(repr=False)  # a presigned one holds a token
     headers: Headers = field(repr=False)
     body: bytes = field(default=b"", repr=False)
 
