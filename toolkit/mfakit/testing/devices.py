@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ class Devices:
         serial_number = f"{self._prefix}{path}{name}"
         if serial_number in self._devices:
             raise AWSError(409, "EntityAlreadyExists", "MFA device already exists.")
+        if seed is not None and not re.fullmatch(f"[{ID_ALPHABET}]{{16,}}", seed):
+            raise ValueError("a seed is at least sixteen characters of base32")
         device = VirtualDevice(serial_number, seed or new_seed())
         self._devices[serial_number] = device
         return device

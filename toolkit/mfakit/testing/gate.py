@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import threading
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -154,10 +155,13 @@ class Gate:
             self._mfa_calls.check_deletable(call.parameters.get("UserName", ""))
         key_id = self._keys.long_term_id(caller)
         outgoing = to_aws(request, claim.service, claim.region)
-        response = self._forward(_signed_by_owner(outgoing, claim, key_id))
-        if call.service == "iam":
-            with self.lock:
-                self._directory.learn(call.operation, call.parameters, response)
+        outgoing = _signed_by_owner(outgoing, claim, key_id)
+        if call.service != "iam":
+            return self._forward(outgoing)
+        response = self._forward(replace(outgoing, body=self._keys.to_moto(outgoing.body)))
+        response = replace(response, body=self._keys.from_moto(response.body))
+        with self.lock:
+            self._directory.learn(call.operation, call.parameters, response)
         return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -26,12 +27,17 @@ class Identity:
 
 @dataclass
 class LongTermKey:
-    """An access key of a user: no session token."""
+    """An access key of a user: no session token.
+
+    Attributes:
+        moto_id: the id by which moto knows it, where that is another one.
+    """
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     owner: Identity
     active: bool = True
+    moto_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class KeyStore:
     def __init__(self) -> None:
         self._keys: dict[str, Credentials] = {}
         self._identities: dict[str, Identity] = {}
+        self._moto_ids: dict[bytes, bytes] = {}
 
     def identity(self, kind: str, name: str, arn: str, user_id: str) -> Identity:
         """Return the one object for that user id, with its present name."""
@@ -109,10 +116,40 @@ class KeyStore:
     def long_term_id(self, credentials: Credentials) -> str:
         """Return the id of a long-term key of the same owner, which is how moto finds the user."""
         if isinstance(credentials, LongTermKey):
-            return credentials.access_key_id
+            return credentials.moto_id or credentials.access_key_id
         owned = (k for k in self._keys.values() if k.owner is credentials.owner)
-        ids = (k.access_key_id for k in owned if isinstance(k, LongTermKey))
+        ids = (k.moto_id or k.access_key_id for k in owned if isinstance(k, LongTermKey))
         return next(ids, credentials.access_key_id)
+
+    def replace(self, key: LongTermKey, access_key_id: str, secret: str) -> LongTermKey:
+        """Take an id and a secret that were given, for a key that moto made and knows by its own.
+
+        Raises:
+            ValueError: the id or the secret is none that AWS could have made, or the id is taken.
+        """
+        if not re.fullmatch("AKIA[A-Z0-9]{16}", access_key_id):
+            raise ValueError("the id of an access key is AKIA and sixteen capitals or digits")
+        if not re.fullmatch("[A-Za-z0-9/+]{40}", secret):
+            raise ValueError("the secret of an access key is forty characters of base64")
+        if access_key_id in self._keys:
+            raise ValueError(f"the access key {access_key_id} is there already")
+        del self._keys[key.access_key_id]
+        self._moto_ids[access_key_id.encode()] = key.access_key_id.encode()
+        given = self.add(access_key_id, secret, key.owner)
+        given.moto_id = key.access_key_id
+        return given
+
+    def to_moto(self, body: bytes) -> bytes:
+        """Return what is sent to IAM, with moto's ids for those that were given."""
+        for given, moto_id in self._moto_ids.items():
+            body = body.replace(given, moto_id)
+        return body
+
+    def from_moto(self, body: bytes) -> bytes:
+        """Return what IAM answered, with the ids that were given."""
+        for given, moto_id in self._moto_ids.items():
+            body = body.replace(moto_id, given)
+        return body
 
 
 def new_key_id(prefix: str) -> str:

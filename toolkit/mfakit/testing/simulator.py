@@ -122,12 +122,23 @@ class AWSSimulator:
         finally:
             _one_at_a_time.release()
 
-    def create_user(self, name: str, policy: Mapping[str, Any] | None = None) -> User:
+    def create_user(
+        self,
+        name: str,
+        policy: Mapping[str, Any] | None = None,
+        *,
+        access_key: tuple[str, str] | None = None,
+    ) -> User:
         """Create an IAM user with an access key, who may do everything unless a policy is given.
 
         Args:
             name: the user's name.
             policy: an identity policy; becomes the user's only one.
+            access_key: id and secret of the key, to have the same ones again; else new ones.
+
+        Raises:
+            SimulatorError: IAM would refuse.
+            ValueError: no access key of AWS looks like that.
         """
         document = json.dumps(ALLOW_ALL_POLICY if policy is None else policy)
         put = {"UserName": name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
@@ -136,6 +147,8 @@ class AWSSimulator:
             self._directory.call("PutUserPolicy", **put)
             answer = self._directory.call("CreateAccessKey", UserName=name)
             key: Any = self._keys.find(answer["AccessKey"]["AccessKeyId"])
+            if access_key is not None:
+                key = self._keys.replace(key, *access_key)
         return User(self, name, key)
 
     @contextmanager
@@ -222,16 +235,21 @@ class User:
             region_name=region_name or self._simulator.region,
         )
 
-    def enable_virtual_mfa(self, name: str | None = None) -> Device:
+    def enable_virtual_mfa(self, name: str | None = None, *, seed: str | None = None) -> Device:
         """Give the user a virtual MFA device, ready for use.
 
         Args:
             name: the device's name; the user's own by default.
+            seed: what its codes are made of, in base32; else a new one.
+
+        Raises:
+            SimulatorError: IAM would refuse.
+            ValueError: the seed is not base32.
         """
         default = "root-account-mfa-device" if self._key.owner.is_root else self.name
         simulator = self._simulator
         with simulator._gate.lock, _as_simulator_error():
-            device = simulator._devices.create(name or default)
+            device = simulator._devices.create(name or default, seed=seed)
             pair = device.token.current_pair(simulator.clock.timestamp())
             simulator._devices.enable(self._key.owner, device.serial_number, *pair)
         return Device(simulator, device)
