@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mfakit.testing.errors import AWSError, access_denied, no_such_entity
 from mfakit.testing.keys import ID_ALPHABET
+from mfakit.testing.propagation import Assignment, Propagation
 from mfakit.testing.totp import Budget, Token
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class Devices:
     Args:
         prefix: what serial numbers begin with, such as ``arn:aws:iam::123456789012:mfa``.
         clock: what codes are judged by.
+        propagation: when STS knows what IAM did: ``instant``, or ``aws``.
     """
 
-    def __init__(self, prefix: str, clock: Clock) -> None:
+    def __init__(self, prefix: str, clock: Clock, propagation: str = "instant") -> None:
         self._prefix = prefix
         self._clock = clock
+        self._sts = Propagation(propagation)
         self._devices: dict[str, VirtualDevice] = {}
         self.budget = Budget()
 
@@ -72,14 +75,19 @@ class Devices:
             raise AWSError(409, "LimitExceeded", exceeded)
         self._accept_pair(device, first, second)
         device.owner, device.enabled_at = user, self._clock.timestamp()
+        self._tell_sts(device)
 
     def resync(self, user: Identity, serial_number: str, first: str, second: str) -> None:
         """Take over the time of a device that runs fast or slow."""
-        self._accept_pair(self._owned(user, serial_number), first, second)
+        device = self._owned(user, serial_number)
+        self._accept_pair(device, first, second)
+        self._tell_sts(device)
 
     def deactivate(self, user: Identity, serial_number: str) -> None:
         """Take a device away from its user; it can be enabled again."""
-        self._owned(user, serial_number).owner = None
+        device = self._owned(user, serial_number)
+        device.owner = None
+        self._tell_sts(device)
 
     def delete(self, serial_number: str) -> None:
         """Destroy a device that nobody uses."""
@@ -106,15 +114,20 @@ class Devices:
     def verify(self, user: Identity, serial_number: str, code: str) -> None:
         """Use up a code for a session of the user, or refuse as STS does."""
         at = self._clock.timestamp()
-        device = self._devices.get(serial_number)
-        if device is None or device.owner is not user:
+        known = self._sts.assignment(serial_number, at)
+        if known is None or known.owner is not user:
             raise _unable_to_validate()
         if not self.budget.spend(serial_number, at):
             raise _unable_to_validate()
-        if not device.token.verify(code, at):
+        if not known.token.verify(code, at, known.drift):
             raise access_denied(
                 "MultiFactorAuthentication failed with invalid MFA one time pass code. "
             )
+
+    def _tell_sts(self, device: VirtualDevice) -> None:
+        owner, token = device.owner, device.token
+        assignment = None if owner is None else Assignment(owner, token, token.drift)
+        self._sts.announce(device.serial_number, assignment, self._clock.timestamp())
 
     def _owned(self, user: Identity, serial_number: str) -> VirtualDevice:
         device = self.get(serial_number)

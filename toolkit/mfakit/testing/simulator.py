@@ -72,6 +72,8 @@ class AWSSimulator:
         account_id: twelve digits.
         region: the default region; its partition is the account's.
         enforce_policies: judge identity policies, and refuse what they do not allow.
+        propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
+            resynchronised or deactivated ten seconds later, of the simulator's time.
 
     Attributes:
         clock: the simulator's time; `Clock.advance` moves codes and expiry.
@@ -84,6 +86,7 @@ class AWSSimulator:
         region: str = "us-east-1",
         *,
         enforce_policies: bool = True,
+        propagation: str = "instant",
     ) -> None:
         self.account_id = account_id
         self.region = region
@@ -92,7 +95,7 @@ class AWSSimulator:
         self._keys = KeyStore()
         part = partition(region)
         self.root = User(self, "root", new_root_key(self._keys, part, account_id))
-        self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock)
+        self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
         self._moto = MotoBinding(account_id)
         self._directory = Directory(self._moto.forward, self._keys, account_id, region)
         self._gate = self._new_gate(enforce_policies)
@@ -150,6 +153,10 @@ class AWSSimulator:
             if access_key is not None:
                 key = self._keys.replace(key, *access_key)
         return User(self, name, key)
+
+    def reset_budget(self) -> None:
+        """Let each device have its nine verifications anew, for tests that are not about them."""
+        self._devices.budget.reset()
 
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
@@ -285,6 +292,10 @@ class Device:
             if code is not None:
                 return code
             self._simulator.clock.advance(seconds=seconds)
+
+    def reset_budget(self) -> None:
+        """Let the device have its nine verifications anew, for tests that are not about them."""
+        self._simulator._devices.budget.reset(self.serial_number)
 
     def next_code(self) -> tuple[str | None, float]:
         """Return a fresh code and for how many seconds it serves, without moving the clock.

@@ -20,25 +20,35 @@ class Token:
 
     A counter is the number of the thirty-second step that a code belongs to. Time is seconds
     since 1970. A code serves within two steps of the device's own time, once, in any order.
+
+    Attributes:
+        drift: how many steps the device's own time is ahead.
     """
 
     def __init__(self, seed: str) -> None:
         self._codes = pyotp.TOTP(seed)
-        self._drift = 0
+        self.drift = 0
         self._used: set[int] = set()
         self._handed_out: set[int] = set()
         self._last_pair = -math.inf
 
     def __repr__(self) -> str:
-        return f"Token(drift={self._drift})"
+        return f"Token(drift={self.drift})"
 
     def code(self, counter: int) -> str:
         """Return the code of a step."""
         return self._codes.generate_otp(counter)
 
-    def verify(self, code: str, at: float) -> bool:
-        """Tell whether the code serves now, and if so, use it up."""
-        for counter in self._valid(at):
+    def verify(self, code: str, at: float, drift: int | None = None) -> bool:
+        """Tell whether the code serves now, and if so, use it up.
+
+        Args:
+            code: the code.
+            at: the time.
+            drift: by how many steps the verifier thinks the device is ahead, if it may be behind
+                what the last pair told.
+        """
+        for counter in self._valid(at, self.drift if drift is None else drift):
             if counter not in self._used and self.code(counter) == code:
                 self._used.add(counter)
                 return True
@@ -54,7 +64,7 @@ class Token:
             newer = counter - 1 > self._last_pair
             if newer and self.code(counter) == second and self.code(counter - 1) == first:
                 self._last_pair = counter
-                self._drift += counter - middle
+                self.drift += counter - middle
                 return True
         return False
 
@@ -63,8 +73,8 @@ class Token:
 
         None: every code that serves now was handed out or used; the next step brings one.
         """
-        for counter in sorted(self._valid(at), key=self._preference(at)):
-            seconds = (counter - self._drift + WINDOW + 1) * STEP - at
+        for counter in sorted(self._valid(at, self.drift), key=self._preference(at)):
+            seconds = (counter - self.drift + WINDOW + 1) * STEP - at
             taken = counter in self._used or counter in self._handed_out
             if not taken and seconds >= HANDED_OUT_AT_LEAST:
                 self._handed_out.add(counter)
@@ -77,10 +87,10 @@ class Token:
         return self.code(counter - 1), self.code(counter)
 
     def _counter(self, at: float) -> int:
-        return int(at // STEP) + self._drift
+        return int(at // STEP) + self.drift
 
-    def _valid(self, at: float) -> range:
-        counter = self._counter(at)
+    def _valid(self, at: float, drift: int) -> range:
+        counter = int(at // STEP) + drift
         return range(counter - WINDOW, counter + WINDOW + 1)
 
     def _preference(self, at: float) -> _Preference:
@@ -118,6 +128,13 @@ class Budget:
         """Return how long to wait for a verification to be possible; 0 if one is now."""
         period, count = self._count(serial_number, at)
         return (period + 1) * BUDGET_PERIOD - at if count >= BUDGET else 0.0
+
+    def reset(self, serial_number: str | None = None) -> None:
+        """Forget what was spent on a device, or on all of them; AWS has nothing like it."""
+        if serial_number is None:
+            self._spent.clear()
+        else:
+            self._spent.pop(serial_number, None)
 
     def _count(self, serial_number: str, at: float) -> tuple[int, int]:
         period = int(at // BUDGET_PERIOD)
