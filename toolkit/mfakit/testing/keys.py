@@ -6,13 +6,23 @@ import base64
 import re
 import secrets
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mfakit.testing.policy import Statement
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 @dataclass(eq=False)
 class Identity:
-    """Who a key belongs to: an IAM user, or the account's root user. Renaming changes it."""
+    """Who a key belongs to. Renaming changes it.
+
+    Attributes:
+        kind: ``user``, ``root``, ``role``, ``federated-user``.
+    """
 
     kind: str
     name: str
@@ -39,13 +49,32 @@ class LongTermKey:
     active: bool = True
     moto_id: str = ""
 
+    @property
+    def arn(self) -> str:
+        """Who calls with it, as GetCallerIdentity and refusals tell it."""
+        return self.owner.arn
+
+    @property
+    def user_id(self) -> str:
+        """The unique id of who calls with it."""
+        return self.owner.user_id
+
 
 @dataclass(frozen=True)
 class Session:
-    """The credentials that GetSessionToken issued. Times are seconds since 1970.
+    """The credentials that STS issued. Times are seconds since 1970.
+
+    A session goes on when the key that it was got with is made inactive or deleted, as AWS's
+    guidance on leaked keys warns; it ends with its user or role.
 
     Attributes:
+        owner: the user or root user, of GetSessionToken; the role; the federated user.
         mfa_time: when the code was verified; None if there was none.
+        name: what a role's session was called.
+        grantor: the user whose permissions a federated user shares; None for other sessions.
+        policy: the session policy: nothing is allowed that it does not allow too.
+        source_identity: what AssumeRole was given as such.
+        tags: the session's tags.
     """
 
     access_key_id: str
@@ -54,7 +83,25 @@ class Session:
     owner: Identity
     issued: float
     expires: int
-    mfa_time: float | None
+    mfa_time: float | None = None
+    name: str = ""
+    grantor: Identity | None = None
+    policy: tuple[Statement, ...] | None = field(default=None, repr=False)
+    source_identity: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """Who calls with it, as GetCallerIdentity and refusals tell it."""
+        if self.owner.kind != "role":
+            return self.owner.arn
+        _, part, _, _, account, _ = self.owner.arn.split(":", 5)
+        return f"arn:{part}:sts::{account}:assumed-role/{self.owner.name}/{self.name}"
+
+    @property
+    def user_id(self) -> str:
+        """The unique id of who calls with it."""
+        return f"{self.owner.user_id}:{self.name}" if self.name else self.owner.user_id
 
     @property
     def with_mfa(self) -> bool:
@@ -85,10 +132,10 @@ class KeyStore:
         self._keys[access_key_id] = key
         return key
 
-    def issue(self, owner: Identity, at: float, duration: int, mfa_time: float | None) -> Session:
-        """Make the credentials of a session that begins now."""
+    def issue(self, owner: Identity, at: float, duration: int, **details: Any) -> Session:
+        """Make the credentials of a session that begins now; details as `Session` has them."""
         session = Session(
-            new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, mfa_time
+            new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, **details
         )
         self._keys[session.access_key_id] = session
         return session
@@ -109,12 +156,15 @@ class KeyStore:
             key.active = active
 
     def forget_owner(self, owner: Identity) -> None:
-        """Forget a user who was deleted: the keys and the sessions too."""
-        self._keys = {i: key for i, key in self._keys.items() if key.owner is not owner}
+        """Forget a user or a role that was deleted: the keys and the sessions too."""
+        self._keys = {i: key for i, key in self._keys.items() if not _depends_on(key, owner)}
         self._identities.pop(owner.user_id, None)
 
     def long_term_id(self, credentials: Credentials) -> str:
-        """Return the id of a long-term key of the same owner, which is how moto finds the user."""
+        """Return the id of a long-term key of the same owner, which is how moto finds the user.
+
+        Roles have none: moto sees the session's own id, and knows the account without it.
+        """
         if isinstance(credentials, LongTermKey):
             return credentials.moto_id or credentials.access_key_id
         owned = (k for k in self._keys.values() if k.owner is credentials.owner)
@@ -150,6 +200,10 @@ class KeyStore:
         for given, moto_id in self._moto_ids.items():
             body = body.replace(moto_id, given)
         return body
+
+
+def _depends_on(key: Credentials, owner: Identity) -> bool:
+    return key.owner is owner or (isinstance(key, Session) and key.grantor is owner)
 
 
 def new_key_id(prefix: str) -> str:

@@ -48,15 +48,14 @@ class STS:
         at = self._clock.timestamp()
         mfa_time = at if self._verify_code(caller.owner, parameters) else None
         duration = _duration(caller.owner, parameters)
-        session = self._keys.issue(caller.owner, at, duration, mfa_time)
+        session = self._keys.issue(caller.owner, at, duration, mfa_time=mfa_time)
         return {"Credentials": _rendered(session)}
 
     def get_caller_identity(
         self, caller: Credentials, _parameters: Mapping[str, str]
     ) -> dict[str, Any]:
         """Tell who calls. No policy can forbid it."""
-        owner = caller.owner
-        return {"Arn": owner.arn, "UserId": owner.user_id, "Account": self._account_id}
+        return {"Arn": caller.arn, "UserId": caller.user_id, "Account": self._account_id}
 
     def _verify_code(self, user: Identity, parameters: Mapping[str, str]) -> bool:
         serial_number, code = parameters.get("SerialNumber"), parameters.get("TokenCode")
