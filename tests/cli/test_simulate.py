@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import pty
+import re
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from urllib.request import Request, urlopen
 
+import boto3
+import pyotp
 import pytest
+import segno
 
 
 @pytest.fixture
@@ -16,9 +25,9 @@ def simulate(home):
     """Start the simulator by hand, as one would in a shell."""
     started = []
 
-    def start(*arguments: str):
+    def start(*arguments: str, stdout: int = subprocess.PIPE, umask: int = -1):
         command = [sys.executable, "-m", "mfakit", "simulate", *arguments]
-        process = subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, env=home.environ, stdout=stdout, text=True, umask=umask)
         started.append(process)
         return process
 
@@ -26,6 +35,21 @@ def simulate(home):
     for process in started:
         process.kill()
         process.communicate()
+
+
+def said_by(process) -> dict:
+    """Read the one line of JSON."""
+    return json.loads(process.stdout.readline())
+
+
+def user_entry(**changed: str) -> str:
+    user = {
+        "name": "alice",
+        "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "mfa_seed": "JBSWY3DPEHPK3PXP",
+    }
+    return json.dumps({"users": [user | changed]})
 
 
 def code(said: dict, user: str) -> str:
@@ -65,12 +89,167 @@ def test_a_signal_ends_it_cleanly(simulate, number: int) -> None:
     assert process.wait(timeout=10) == 0
 
 
-def test_for_a_person_it_prints_the_lines_to_paste(simulate) -> None:
-    """The endpoint, the keys, the device."""
+def paragraphs(process) -> list[str]:
+    """Read what a person is told, as far as the lines of one user."""
+    text = ""
+    while "curl" not in text:
+        text += process.stdout.readline()
+    return text.rstrip().split("\n\n")
+
+
+def test_the_lines_to_paste_lead_to_a_session(home, simulate) -> None:
+    """A shell that runs them is the user's, whatever it was before, and a login there works."""
+    lines = paragraphs(simulate("--user", "carol"))[1]
+    before = {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
+    mfakit = shlex.join([sys.executable, "-m", "mfakit"])
+    script = f"""{lines.rpartition("curl")[0]}
+code=$({lines[lines.index("curl") :]} | tr -dc '0-9 ' | cut -d' ' -f2)
+echo "$code" | {mfakit} login --token-code -
+eval "$({mfakit} env --shell sh)"; printenv AWS_ACCESS_KEY_ID"""
+    done = home.run("sh", "-e", "-c", script, **before)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ASIA")
+
+
+def test_the_lines_to_paste_touch_nothing_of_the_person(home, simulate) -> None:
+    """A login goes into a folder of the simulator's, private, which goes when it ends."""
+    home.write_credentials("[default]\naws_access_key_id = AKIAMINE\n")
+    mine = home.credentials.read_bytes()
     process = simulate("--user", "carol")
-    lines = [process.stdout.readline() for _ in range(10)]
-    assert any(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in lines)
-    assert any("mfakit login --serial-number arn:aws:iam::" in line for line in lines)
+    lines = paragraphs(process)[1]
+    [files] = {Path(value).parent for value in re.findall(r"_FILE=(\S+)", lines)}
+    assert not files.is_relative_to(home.folder)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (*files.iterdir(), files.parent)}
+    assert modes == {"credentials": 0o600, "config": 0o600, files.parent.name: 0o700}
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+    assert not files.parent.exists()
+    assert home.credentials.read_bytes() == mine
+    assert [path.name for path in home.credentials.parent.iterdir()] == ["credentials"]
+
+
+def test_names_are_quoted_in_urls(simulate) -> None:
+    """The line that asks for a code works for every name that IAM allows."""
+    name = "a+b=c,d.e@f-g_h"
+    lines = paragraphs(simulate("--user", name))[1]
+    curl = lines[lines.index("curl") :]
+    done = subprocess.run(shlex.split(curl), capture_output=True, text=True, check=True)
+    assert len(json.loads(done.stdout)["code"]) == 6
+
+
+def test_the_qr_code_is_for_terminals(home, simulate) -> None:
+    """On a terminal there is one to scan; a pipe gets none."""
+    assert not set("█▀▄") & set("".join(paragraphs(simulate())))
+    seed_file = home.folder / "seeds"
+    ours, theirs = pty.openpty()
+    process = simulate("--seed-file", str(seed_file), stdout=theirs)
+    os.close(theirs)
+    with open(ours, encoding="utf-8", newline="\r\n") as terminal:
+        terminal.readline()
+        seed = json.loads(seed_file.read_text())["users"][0]["mfa_seed"]
+        drawn = io.StringIO()
+        uri = f"otpauth://totp/alice@123456789012?secret={seed}"
+        segno.make(uri, micro=False).terminal(drawn, compact=True)
+        for row in drawn.getvalue().splitlines():
+            while row not in terminal.readline():
+                pass
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+
+
+def test_a_seed_file_keeps_the_users(home, simulate) -> None:
+    """Keys, serial numbers and seeds are the same at the next start, and still serve."""
+    seeds = ["--seed-file", str(home.folder / "seeds")]
+    first = said_by(simulate("--json", "--user", "alice", "--user", "bob", *seeds))["users"]
+    second = said_by(simulate("--json", *seeds))
+    assert second["users"] == first
+    bob = second["users"][1]
+    sts = boto3.client(
+        "sts",
+        endpoint_url=second["endpoint_url"],
+        region_name=second["region"],
+        aws_access_key_id=bob["access_key_id"],
+        aws_secret_access_key=bob["secret_access_key"],
+    )
+    code = pyotp.TOTP(bob["mfa_seed"]).now()
+    session = sts.get_session_token(SerialNumber=bob["mfa_serial"], TokenCode=code)
+    assert session["Credentials"]["AccessKeyId"].startswith("ASIA")
+
+
+def test_a_seed_file_takes_in_more_users(home, simulate) -> None:
+    """Who is not asked for stays in it, and is not there; who is new is kept from then on."""
+    seeds = ["--seed-file", str(home.folder / "seeds")]
+    [alice] = said_by(simulate("--json", *seeds))["users"]
+    [bob] = said_by(simulate("--json", "--user", "bob", *seeds))["users"]
+    assert said_by(simulate("--json", *seeds))["users"] == [alice, bob]
+
+
+def test_a_seed_file_is_private_from_the_start(home, simulate) -> None:
+    """Nobody else can read it, whatever the umask."""
+    path = home.folder / "seeds"
+    said_by(simulate("--json", "--seed-file", str(path), umask=0))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_seed_file_that_others_can_read_is_refused(home) -> None:
+    """With the line that mends it; nothing is written to it."""
+    path = home.folder / "seeds"
+    path.touch(0o640)
+    done = home.mfakit("simulate", "--seed-file", str(path))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2)
+    assert f"chmod 600 {path}" in done.stderr
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
+def test_a_link_of_somebody_else_is_refused(home) -> None:
+    """Even if it leads to a file of ours, or to none."""
+    for number, mode in enumerate((None, 0o600)):
+        path, target = home.folder / f"link{number}", home.folder / f"seeds{number}"
+        if mode is not None:
+            target.touch(mode)
+        path.symlink_to(target)
+        os.lchown(path, 1, 1)
+        done = home.mfakit("simulate", "--seed-file", str(path))
+        assert (done.returncode, f"{path} is not yours" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        '{"users": [1]}',
+        '{"users": [{"name": "alice"}]}',
+        user_entry(name="a\x1b[2J"),
+        user_entry(access_key_id="AKIA"),
+        user_entry(secret_access_key="geheim"),
+        user_entry(mfa_seed="geheim"),
+    ],
+)
+def test_what_is_no_seed_file_is_refused(home, text: str) -> None:
+    """In two lines, without what is in it, and it stays as it is."""
+    path = home.folder / "seeds"
+    path.touch(0o600)
+    path.write_text(text)
+    done = home.mfakit("simulate", "--seed-file", str(path))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2)
+    assert "geheim" not in done.stderr
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "é", "x" * 65, "a\n"])
+def test_names_that_iam_does_not_allow(home, name: str) -> None:
+    """Are wrong usage, in two lines."""
+    done = home.mfakit("simulate", "--user", name)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
+
+
+@pytest.mark.parametrize("number", ["-1", "65536", "1" * 5000, "²", "x"])
+def test_what_is_no_port(home, number: str) -> None:
+    """Is wrong usage, in two lines."""
+    done = home.mfakit("simulate", f"--port={number}")
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
 def test_a_port_that_is_taken_is_an_error(home, simulate) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.cli.options import Command, Option, duration
+from mfakit.cli.options import Command, Option, duration, port, user_name
 from mfakit.environment.shells import SHELLS
 
 _PROFILE = Option(
@@ -92,16 +92,23 @@ _TABLE = (
             Option(
                 "--port",
                 metavar="N",
-                type=int,
+                type=port,
                 default=0,
                 help="the port; by default a free one",
             ),
             Option(
                 "--user",
                 metavar="NAME",
+                type=user_name,
                 action="append",
                 help="make this user, with access key and MFA device (several times; by default"
                 " alice)",
+            ),
+            Option(
+                "--seed-file",
+                metavar="FILE",
+                help="keep the users, their keys and their devices in this file, and have the same"
+                " ones at the next start; by default all are new each time",
             ),
             Option(
                 "--require-mfa",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from importlib import import_module
 
 from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
@@ -10,6 +11,8 @@ from mfakit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_LAST_PORT = 65535
 
 
 class Option:
@@ -54,6 +57,12 @@ class Command:
         """The module that runs the command."""
         return f"mfakit.cli.{self.name.replace('-', '_')}"
 
+    def on_failure(self, arguments: list[str]) -> None:
+        """Do what the command's module wants done when it failed, whatever it failed of."""
+        module = import_module(self.module)
+        if hasattr(module, "on_failure"):
+            module.on_failure(arguments)
+
 
 def duration(text: str) -> int:
     """Read the duration that an option was given, in seconds."""
@@ -61,3 +70,22 @@ def duration(text: str) -> int:
         return parse_duration(text)
     except UsageError as error:
         raise ArgumentTypeError(f"{error.message}; {error.hint}") from None
+
+
+def port(text: str) -> int:
+    """Read the number of a TCP port; 0 is a free one."""
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PORT))
+    if not short or int(text) > _LAST_PORT:
+        raise ArgumentTypeError(f"{text!r} is no port; it is a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
+def user_name(text: str) -> str:
+    """Read the name of an IAM user, which is a matter of IAM's pattern for it."""
+    from mfakit.cli.simulate.seed_file import USER_NAME
+
+    if not USER_NAME.fullmatch(text):
+        raise ArgumentTypeError(
+            f"{text!r} is no user name; it is 1 to 64 letters, digits and characters of _+=,.@-"
+        )
+    return text
