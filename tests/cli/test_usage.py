@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from mfakit.cli.commands import COMMANDS
@@ -47,3 +49,52 @@ def test_control_characters_in_names_are_shown_escaped(home) -> None:
     done = home.mfakit("check", "--profile", "\x1b[31mred")
     assert "\x1b" not in done.stderr
     assert r"\x1b[31mred" in done.stderr
+
+
+@pytest.mark.parametrize(("command", "code"), [("check", 3), ("env", 1), ("--version", 1)])
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "2>&- >&-"])
+def test_an_output_that_cannot_be_written(home, command, code, redirection) -> None:
+    """Is an error like all others; above all `check` does not say "due for renewal"."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+        "expiration = 2126-01-01T00:00:00Z\n"
+    )
+    done = home.run("sh", "-c", f"exec {sys.executable} -m mfakit {command} {redirection}")
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) in (0, 2)
+
+
+def test_a_reader_that_went_away_is_no_matter(home) -> None:
+    """As for any program in a pipe."""
+    done = home.run("bash", "-c", f"{sys.executable} -m mfakit --help | true")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", ["--shell nosuch", "--frobnicate", "-p nobody", ""])
+def test_eval_fails_whatever_env_failed_of(home, arguments: str) -> None:
+    """Wrong usage too: the script must not go on."""
+    line = f'eval "$({sys.executable} -m mfakit env {arguments})" 2>/dev/null; echo $?'
+    assert home.run("sh", "-c", line).stdout == "1\n"
+
+
+@pytest.mark.parametrize("name", ["profile", "source-profile", "serial-number"])
+def test_an_empty_name_is_wrong_usage(home, name: str) -> None:
+    """It comes of a variable that is not set."""
+    home.write_credentials("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
+    done = home.mfakit("login", f"--{name}", "", "--token-code", "123456")
+    assert done.returncode in (1, 64)
+    assert "''" in done.stderr
+
+
+def test_without_a_home_nothing_is_written_here(home, tmp_path) -> None:
+    """A folder named ~ with secrets in it would be the alternative."""
+    done = home.run(
+        sys.executable,
+        "-c",
+        "import os; os.path.expanduser = lambda p: p\n"
+        "from mfakit.cli.main import main; raise SystemExit(main(['check']))",
+        HOME="",
+    )
+    assert done.returncode == 3
+    assert "there is no home" in done.stderr

@@ -6,6 +6,8 @@ import json
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -43,7 +45,7 @@ def test_a_code_becomes_a_session_that_the_aws_cli_uses(home, alice) -> None:
     """The device is found by itself; the profile answers as the user."""
     done = log_in(home, alice)
     assert done.returncode == 0, done.stderr
-    assert "logged in to profile mfa: ends in 11h59m" in done.stderr
+    assert "logged in to profile mfa with the keys of profile 'default': ends" in done.stderr
     aws = home.run("aws", "--profile", "mfa", "sts", "get-caller-identity", "--endpoint-url",
                    home.environ["AWS_ENDPOINT_URL"])  # fmt: skip
     assert json.loads(aws.stdout)["Arn"] == alice.arn
@@ -220,6 +222,127 @@ def test_no_network(home, alice) -> None:
 def test_a_duration_that_aws_refuses_is_not_sent(home, alice) -> None:
     """No code is spent on it."""
     refused(home, home.mfakit("login", "--duration", "37h"), "cannot last", 64)
+
+
+@pytest.mark.parametrize("variable", ["region = us-east-1", "aws_session_token_x = a"])
+def test_a_session_is_readable_whatever_the_section_looked_like(home, alice, variable) -> None:
+    """A key indented like the first of the section would be swallowed by the last."""
+    home.write_credentials(f"{home.credentials.read_text()}[mfa]\n    {variable}\noutput = json\n")
+    assert log_in(home, alice).returncode == 0
+    assert home.mfakit("check").returncode == 0
+
+
+def test_keys_of_the_config_file_are_protected_too(home, alice) -> None:
+    """A session in the credentials file would shadow them."""
+    home.config.write_text(home.credentials.read_text())
+    home.write_credentials("")
+    refused(home, log_in(home, alice, "--profile", "default"), "never overwritten")
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [
+        ("role_arn = arn:aws:iam::1:role/r\nsource_profile = default\n", "assumes the role"),
+        ("sso_start_url = https://example.awsapps.com/start\n", "IAM Identity Center"),
+        ("credential_process = other-tool\n", "from a program"),
+    ],
+)
+def test_profiles_where_keys_do_not_count_are_refused(home, alice, section, why) -> None:
+    """AWS tools would not use a session there."""
+    home.write_config(f"[profile dev]\n{section}")
+    refused(home, log_in(home, alice, "--profile", "dev"), why)
+
+
+def test_the_environment_gives_way_to_the_profile_that_is_meant(home, alice) -> None:
+    """`work-mfa` is made from `work`, whatever the variables hold."""
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[work]"))
+    others = {"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "other"}
+    done = log_in(home, alice, "--profile", "work-mfa", **others)
+    assert done.returncode == 0, done.stderr
+    assert "with the keys of profile 'work'" in done.stderr
+
+
+def test_no_code_is_spent_on_a_file_that_cannot_be_written(home, alice) -> None:
+    """It is found out first: the same code serves afterwards."""
+    lock = home.credentials.with_name("credentials.lock")
+    lock.mkdir()
+    code = alice.device.code()
+    refused(home, home.mfakit("login", "--token-code", code), "cannot write")
+    lock.rmdir()
+    assert home.mfakit("login", "--token-code", code).returncode == 0
+
+
+def test_a_record_that_cannot_be_kept_is_only_a_note(home, alice) -> None:
+    """The session is there, and that is what was asked for."""
+    home.credentials.with_name("mfakit").write_text("in the way")
+    done = log_in(home, alice)
+    assert done.returncode == 0
+    assert "the session is kept, but not how it was made" in done.stderr
+    assert home.mfakit("check").returncode == 0
+
+
+@pytest.mark.parametrize("section", ["[profile mfa]", "[default]"])
+def test_the_duration_may_stand_in_the_config(home, alice, section) -> None:
+    """Of the session profile, or of the source profile."""
+    home.write_config(f"{section}\nmfakit_duration = 1h\n")
+    assert "ends in 59m" in log_in(home, alice).stderr
+    home.write_config(f"{section}\nmfakit_duration = soon\n")
+    done = log_in(home, alice)
+    assert (done.returncode, "mfakit_duration in" in done.stderr) == (64, True)
+
+
+@pytest.mark.parametrize("answer", ["truncated", "portal"])
+def test_an_answer_that_makes_no_sense_shows_nothing_of_it(home, alice, answer) -> None:
+    """It may hold the secret that was cut short."""
+    body = {
+        "truncated": b"<GetSessionTokenResponse><GetSessionTokenResult><Credentials>"
+        b"<SecretAccessKey>TOPSECRET</SecretAccessKey><SessionTok",
+        "portal": b"<html><body>TOPSECRET please sign in</body></html>",
+    }[answer]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://user:hunter2@127.0.0.1:{server.server_port}"
+        done = log_in(
+            home, alice, "--serial-number", alice.device.serial_number, AWS_ENDPOINT_URL=url
+        )
+        server.shutdown()
+    refused(home, done, "what answered was not AWS, or not whole")
+    assert "TOPSECRET" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"AWS_ENDPOINT_URL": "notaurl"}, "makes no sense"),
+        ({"AWS_ENDPOINT_URL": "http://u:hunter2@127.0.0.1:9"}, "cannot be reached"),
+        ({"AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "bad region/"}, "could not be made"),
+    ],
+)
+def test_a_strange_environment(home, alice, environ, message) -> None:
+    """Two lines, and no password of an endpoint in them."""
+    done = log_in(home, alice, "--serial-number", alice.device.serial_number, **environ)
+    refused(home, done, message)
+    assert "hunter2" not in done.stderr
+
+
+def test_a_serial_number_that_is_none(home, alice) -> None:
+    """It is caught before a code is asked for; what steers terminals is escaped."""
+    home.write_config("[profile mfa]\nmfa_serial = \x1b[31marn\n")
+    done = home.mfakit("login")
+    refused(home, done, "is no serial number", 64)
+    assert "\x1b" not in done.stderr
 
 
 def test_the_library_does_the_same(home, alice, monkeypatch) -> None:

@@ -99,3 +99,37 @@ def test_a_lock_that_is_held_says_so(home) -> None:
     two_lines(done.stderr, "is locked by another mfakit")
     assert datetime.now(UTC) - started > timedelta(seconds=9)
     assert home.credentials.read_text() == KEYS
+
+
+@pytest.mark.parametrize("group_bits", [0o640, 0o660, 0o644])
+def test_owner_group_and_the_groups_bits_are_kept(home, group_bits: int) -> None:
+    """Others never read secrets."""
+    home.write_credentials(KEYS)
+    home.credentials.chmod(group_bits)
+    if os.geteuid() == 0:
+        os.chown(home.credentials, 1234, 4321)
+    before = home.credentials.stat()
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    after = home.credentials.stat()
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert after.st_mode & 0o777 == group_bits & 0o770
+
+
+def test_a_device_is_never_replaced(home) -> None:
+    """As root, a file would take the place of /dev/null for the whole machine."""
+    done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+    assert done.returncode == 1
+    two_lines(done.stderr, "is no regular file")
+
+
+def test_new_folders_are_private_whatever_the_umask(home) -> None:
+    """Each of them, not the last alone."""
+    place = home.folder / "a" / "b" / "credentials"
+    environ = {"AWS_SHARED_CREDENTIALS_FILE": str(place)}
+    script = f"import os; os.umask(0)\n{WRITE}"
+    assert home.run(sys.executable, "-c", script, **environ).returncode == 0
+    assert [path.stat().st_mode & 0o777 for path in (place.parent.parent, place.parent, place)] == [
+        0o700,
+        0o700,
+        0o600,
+    ]

@@ -44,7 +44,7 @@ def test_an_edit_changes_only_its_own_lines() -> None:
     document = Document(ODD, "credentials")
     document.update("default", {"aws_access_key_id": "ASIA1", "aws_session_token": "t"})
     assert document.text == ODD.replace("AKIA1", "ASIA1").replace(
-        "not a comment\r\n", "not a comment\r\naws_session_token   =   t\r\n"
+        "not a comment\r\n", "not a comment\r\naws_session_token:t\r\n"
     )
 
 

@@ -8,6 +8,7 @@ from mfakit.errors import UsageError
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 _UNITS = (86400, 3600, 60, 1)
+_LONGEST_SECONDS = 100 * 365 * 86400  # far beyond any session, and within what datetime can add
 
 
 def parse_duration(text: str) -> int:
@@ -27,7 +28,10 @@ def parse_duration(text: str) -> int:
         raise UsageError(
             f"not a duration: {text!r}", "write it as 900 (seconds), 15m, 12h or 1h30m"
         )
-    return sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS, strict=True))
+    seconds = sum(int(c or 0) * unit for c, unit in zip(match.groups(), _UNITS, strict=True))
+    if seconds > _LONGEST_SECONDS:
+        raise UsageError(f"too long a duration: {text!r}", "a session lasts 36 hours at most")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:

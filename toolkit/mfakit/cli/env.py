@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.render import render_environment, render_failure, render_unset
-from mfakit.environment.shells import detect_shell
-from mfakit.errors import MFAKitError
+from mfakit.environment.shells import SHELLS, detect_shell
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.profiles.sessions import read_live_session
@@ -22,22 +21,23 @@ if TYPE_CHECKING:
 def run(options: Namespace) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
+    files = AWSFiles(os.environ)
+    profile = session_profile(options.profile, os.environ, files)
+    region = files.setting("region", profile)
     if options.unset:
-        write(render_unset(shell))
+        write(render_unset(shell, region=region is not None))
         return 0
-    try:
-        write(_environment(options.profile, shell))
-    except MFAKitError:
-        # eval "" succeeds: without a statement that fails, a script would go on as somebody else.
-        write(render_failure(shell))
-        raise
+    session = read_live_session(profile, files, datetime.now(UTC))
+    write(render_environment(session, shell, region, profile))
     if sys.stdout.isatty():
         note('this is for a shell to evaluate: eval "$(mfakit env)"')
     return 0
 
 
-def _environment(profile: str | None, shell: str) -> str:
-    files = AWSFiles(os.environ)
-    name = session_profile(profile, os.environ, files)
-    session = read_live_session(name, files, datetime.now(UTC))
-    return render_environment(session, shell, files.setting("region", name), name)
+def on_failure(arguments: list[str]) -> None:
+    """Print a statement that fails, whatever went wrong.
+
+    ``eval ""`` succeeds: without it, a script would go on with other credentials.
+    """
+    named = [argument.removeprefix("--shell=") for argument in arguments]
+    write(render_failure(next((name for name in named if name in SHELLS), "sh")))

@@ -31,6 +31,8 @@ def run(options: Namespace) -> int:
         write(_as_json(result))
     else:
         note(_as_text(result))
+    if result.warning:
+        note(result.warning)
     return 0
 
 
@@ -41,7 +43,7 @@ def _as_text(result: Login) -> str:
     when = f"ends in {left} ({format_timestamp(result.expiration)})"
     if result.reused:
         return f"the session of profile {result.profile} is not due, and kept: {when}"
-    return f"logged in to profile {result.profile}: {when}"
+    return f"logged in to profile {result.profile} with the keys of {result.origin}: {when}"
 
 
 def _as_json(result: Login) -> str:

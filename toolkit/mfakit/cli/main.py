@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, note, write
-from mfakit.errors import FAILED, USAGE, MFAKitError, UsageError
+from mfakit.cli.output import complain, write
+from mfakit.errors import FAILED, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command.
+    """Run a command. Whatever goes wrong becomes two lines and an exit code, never a traceback.
 
     Args:
         arguments: the command line, without the program's name.
@@ -34,20 +35,16 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        write(_overview())
-        return 0
-    if arguments[0] in ("-V", "--version"):
-        from importlib.metadata import version
-
-        write(f"mfakit {version('mfakit')}\n")
-        return 0
-    command = COMMANDS.get(arguments[0])
-    if command is None:
-        note(f"no such command: {arguments[0]}")
-        note(f"try: one of {', '.join(COMMANDS)}")
-        return USAGE
-    return _run_command(command, arguments[1:])
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    try:
+        return _general(arguments) if command is None else _run_command(command, arguments[1:])
+    except BaseException as error:
+        code = _tell(error)
+        if command is None:
+            return code
+        with suppress(Exception):
+            command.on_failure(arguments[1:])
+        return command.error_exit_code or code
 
 
 def make_parser(command: Command) -> argparse.ArgumentParser:
@@ -65,10 +62,13 @@ def make_parser(command: Command) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others."""
+    """A parser whose complaints are errors like all others, and whose help is output like all."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"see {self.prog} --help")
+
+    def print_help(self, file: object = None) -> None:
+        write(self.format_help())
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -85,17 +85,48 @@ class _Formatter(argparse.HelpFormatter):
 def _run_command(command: Command, arguments: list[str]) -> int:
     try:
         options = make_parser(command).parse_args(arguments)
-        code: int = import_module(command.module).run(options)
-    except MFAKitError as error:
-        complain(error)
-        return command.error_exit_code or error.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output is gone; nothing is left to say, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except SystemExit:
+        return 0  # --help, which is all that argparse exits for here
+    code: int = import_module(command.module).run(options)
     return code
+
+
+def _general(arguments: list[str]) -> int:
+    """Do what needs no command."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        write(_overview())
+    elif arguments[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        write(f"mfakit {version('mfakit')}\n")
+    else:
+        raise UsageError(f"no such command: {arguments[0]}", f"one of {', '.join(COMMANDS)}")
+    return 0
+
+
+def _tell(error: BaseException) -> int:
+    """Say what went wrong, as far as anybody can hear it; give the exit code."""
+    if isinstance(error, MFAKitError):
+        complain(error)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    if not isinstance(error, BrokenPipeError):
+        complain(_unexpected(error))
+    return FAILED
+
+
+def _unexpected(error: BaseException) -> MFAKitError:
+    """Name an error of our own by its kind and place; its message might hold a secret."""
+    import traceback
+
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+    return MFAKitError(
+        f"unexpected {type(error).__name__} in {where}", "report it with the command that you ran"
+    )
 
 
 def _overview() -> str:

@@ -5,22 +5,41 @@ Standard output carries only what a program consumes; notes and errors go to sta
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from mfakit.errors import MFAKitError
+from mfakit.errors import MFAKitError
 
 
 def write(text: str) -> None:
-    """Write what a program consumes, as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write what a program consumes, as it is.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        MFAKitError: standard output is closed, full, or of an encoding that has no such letters.
+    """
+    if sys.stdout is None:
+        raise MFAKitError("standard output is closed", "leave it open, or send it to a file")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, UnicodeEncodeError) as error:
+        _give_up_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = error.reason if isinstance(error, UnicodeEncodeError) else error.strerror
+        raise MFAKitError(
+            f"cannot write to standard output: {reason}", "see where it is sent to"
+        ) from None
 
 
 def note(text: str) -> None:
-    """Tell the person something."""
-    sys.stderr.write(f"mfakit: {escape(text)}\n")
+    """Tell the person something; if nobody can hear it, that is no error."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"mfakit: {escape(text)}\n")
+            sys.stderr.flush()
 
 
 def complain(error: MFAKitError) -> None:
@@ -40,3 +59,11 @@ def escape(text: str) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode()
         for character in text
     )
+
+
+def _give_up_stdout() -> None:
+    """Let what is left in the buffer go nowhere, or Python complains about it at exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

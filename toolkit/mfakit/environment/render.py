@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 # These would override the session, or name another than the one that is set.
 CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 SET = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     EXPIRATION,
     "MFAKIT_PROFILE",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
+    *REGIONS,
 )
 
 
@@ -75,17 +75,19 @@ def render_environment(
     return "".join(f"{line}\n" for line in lines)
 
 
-def render_unset(shell: str = "sh") -> str:
+def render_unset(shell: str = "sh", *, region: bool = True) -> str:
     """Write the statements that take a session out of a shell's environment again.
 
     Args:
         shell: as for ``render_environment``.
+        region: whether a region was set with it.
 
     Raises:
         UsageError: no such shell.
     """
     dialect = _dialect(shell)
-    return "".join(f"{dialect.unset.format(name=name)}\n" for name in SET)
+    names = SET if region else [name for name in SET if name not in REGIONS]
+    return "".join(f"{dialect.unset.format(name=name)}\n" for name in names)
 
 
 def render_failure(shell: str) -> str:

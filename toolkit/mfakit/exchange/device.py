@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import re
+
 from mfakit.errors import ExchangeError, UsageError
 from mfakit.exchange.client import make_client
+from mfakit.exchange.refusals import asking_aws
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.exchange.source import Source
-    from mfakit.profiles.aws_files import AWSFiles
 
 _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_serial in the AWS config"
+# What STS takes, from its service model.
+_FORM = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
 
 
-def find_serial_number(flag: str | None, session: str, source: Source, files: AWSFiles) -> str:
-    """Find the serial number: what was named, else what the config says, else the only device.
-
-    Args:
-        flag: what ``--serial-number`` says, if anything.
-        session: the session profile.
-        source: whose devices to list.
-        files: the AWS files.
+def check_serial_number(text: str) -> str:
+    """Refuse a serial number that AWS would refuse for its form alone, or that is a user's ARN.
 
     Raises:
-        UsageError: it is the ARN of a user.
-        ExchangeError: none is named, and the user has not exactly one that can be listed.
+        UsageError: it is such a one.
     """
-    named = flag or files.setting("mfa_serial", session, source.profile)
-    if named is None:
-        return _only_device(_list_devices(source))
-    if ":user/" in named:
+    if not _FORM.fullmatch(text):
+        raise UsageError(f"{text!r} is no serial number of an MFA device", _NAME_IT)
+    if ":user/" in text:
         raise UsageError(
-            f"{named} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {named.replace(':user/', ':mfa/')}",
+            f"{text} is a user; the device's serial number has :mfa/ in it",
+            f"perhaps {text.replace(':user/', ':mfa/')}",
         )
-    return named
+    return text
 
 
-def _only_device(serial_numbers: list[str]) -> str:
+def find_only_device(source: Source) -> str:
+    """Ask IAM for the user's devices, and take the one that codes can be used of.
+
+    Raises:
+        ExchangeError: there is not exactly one, or they cannot be listed.
+    """
+    serial_numbers = _list_devices(source)
     usable = [number for number in serial_numbers if ":u2f/" not in number]
     if len(usable) == 1:
         return usable[0]
@@ -54,11 +56,14 @@ def _only_device(serial_numbers: list[str]) -> str:
 
 
 def _list_devices(source: Source) -> list[str]:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
-    client = make_client("iam", source, retries=True)
-    try:
-        devices = client.list_mfa_devices()["MFADevices"]
-    except (ClientError, BotoCoreError) as error:
-        raise ExchangeError(f"the MFA devices cannot be listed: {error}", _NAME_IT) from error
+    with asking_aws(source):
+        client = make_client("iam", source, retries=True)
+        try:
+            devices = client.list_mfa_devices()["MFADevices"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "AccessDenied":
+                raise ExchangeError("IAM does not let this user list devices", _NAME_IT) from None
+            raise
     return [device["SerialNumber"] for device in devices]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from mfakit.durations import parse_duration
-from mfakit.errors import ProfileError, SessionNotFoundError
+from mfakit.errors import FileError, SessionNotFoundError, UsageError
 from mfakit.exchange.code import check_code, get_code
-from mfakit.exchange.device import find_serial_number
+from mfakit.exchange.device import check_serial_number, find_only_device
 from mfakit.exchange.get_session_token import DEFAULT_DURATION, check_duration, exchange
 from mfakit.exchange.source import Source, find_source
 from mfakit.expiry.rule import VALID, judge
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, read_record, write_record
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.selection import refuse_foreign, session_profile
 from mfakit.profiles.sessions import (
     check_profile_name,
     read_session,
@@ -59,20 +60,34 @@ class LoginRequest:
 
 
 class Login:
-    """What came of it: a session kept in a profile, a new one or the one that was there."""
+    """What came of it: a session kept in a profile, a new one or the one that was there.
+
+    Args:
+        profile: the session profile.
+        serial_number: the device, as far as known.
+        expiration: when the session ends.
+        origin: the words for where its long-term credentials come from.
+        reused: whether it was there before.
+
+    Attributes:
+        warning: what did not work although the session is kept; empty if all did.
+    """
 
     def __init__(
         self,
         profile: str,
         serial_number: str | None,
         expiration: datetime | None,
+        origin: str,
         *,
         reused: bool,
     ) -> None:
         self.profile = profile
         self.serial_number = serial_number
         self.expiration = expiration
+        self.origin = origin
         self.reused = reused
+        self.warning = ""
 
     @property
     def account(self) -> str | None:
@@ -83,93 +98,118 @@ class Login:
 def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     """Get a session for a code and keep it; a session that is not due is kept as it is.
 
-    A code or a duration that was given always leads to a new session.
+    A code or a duration that was given always leads to a new session. Whatever can be known to
+    be wrong is refused before a code is asked for, since a code works only once.
 
     Raises:
-        MFAKitError: as ``get_session_token`` and ``write_session`` raise it. Nothing was changed.
+        MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
+            is then as it was.
     """
-    files = AWSFiles(environ)
-    profile = session_profile(request.profile, environ, files)
-    _check_target(profile, files)
-    if request.token_code not in (None, "-"):
-        check_code(request.token_code or "")
-    duration = request.duration or _configured_duration(profile, files)
-    check_duration(duration)
-    source = find_source(request.source_profile, profile, files, environ)
-    endpoint = _endpoint_url(source, files, environ)
-    if kept := _reusable(request, profile, source, endpoint, files):
-        return kept
-    serial = find_serial_number(request.serial_number, profile, source, files)
-    session = exchange(source, serial, get_code(request.token_code, serial), duration)
-    write_session(profile, session, environ=environ)
-    record = SessionRecord(
-        datetime.now(UTC),
-        profile=profile,
-        access_key_id=session.access_key_id,
-        source_access_key_id=source.access_key_id,
-        serial_number=serial,
-        endpoint_url=endpoint,
-        account=_account_of(serial),
-    )
-    write_record(files.credentials_path, record)
-    return Login(profile, serial, session.expiration, reused=False)
+    plan = _Plan(request, environ)
+    return _reusable(request, plan) or _renew(request, plan)
 
 
-def _check_target(profile: str, files: AWSFiles) -> None:
-    check_profile_name(profile)
-    refuse_protected(profile, files.credentials(profile))
-    if "credential_process" in files.config(profile):
-        raise ProfileError(
-            f"the profile {profile!r} has a credential_process, which a session would shadow",
-            "name another profile for the session: --profile mfa",
-        )
+class _Plan:
+    """What a request comes to, with all that the AWS files say; nothing in it is known wrong."""
+
+    def __init__(self, request: LoginRequest, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.files = files = AWSFiles(environ)
+        self.profile = session_profile(request.profile, environ, files)
+        _check_target(self.profile, files)
+        if request.token_code not in (None, "-"):
+            check_code(request.token_code or "")
+        self.source = find_source(request.source_profile, self.profile, files, environ)
+        configured = _configured_duration(self.profile, self.source, files)
+        self.duration = configured if request.duration is None else request.duration
+        check_duration(self.duration)
+        self.serial_number = request.serial_number
+        if self.serial_number is None:
+            self.serial_number = files.setting("mfa_serial", self.profile, self.source.profile)
+        if self.serial_number is not None:
+            check_serial_number(self.serial_number)
+        self.endpoint_url = _endpoint_url(self.source, files, environ)
 
 
-def _configured_duration(profile: str, files: AWSFiles) -> timedelta:
-    configured = files.setting("mfakit_duration", profile)
-    return timedelta(seconds=parse_duration(configured)) if configured else DEFAULT_DURATION
-
-
-def _reusable(
-    request: LoginRequest,
-    profile: str,
-    source: Source,
-    endpoint: str | None,
-    files: AWSFiles,
-) -> Login | None:
+def _reusable(request: LoginRequest, plan: _Plan) -> Login | None:
     """Give the session that is there, if it is not due and is the one that was asked for."""
-    if request.force or request.token_code or request.duration:
+    if request.force or request.token_code is not None or request.duration is not None:
         return None
     try:
-        session = read_session(profile, files=files)
+        session = read_session(plan.profile, files=plan.files)
     except SessionNotFoundError:
         return None
-    record = read_record(files.credentials_path, profile, session.access_key_id)
-    if record is None or not _agrees(record, request, source, endpoint):
+    record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
+    if record is None or not _agrees(record, plan):
         return None
     now = datetime.now(UTC)
     if judge(session.expiration, now, record.made_at, request.min_remaining) != VALID:
         return None
-    return Login(profile, record.serial_number, session.expiration, reused=True)
-
-
-def _agrees(
-    record: SessionRecord, request: LoginRequest, source: Source, endpoint: str | None
-) -> bool:
-    return (
-        record.source_access_key_id == source.access_key_id
-        and record.endpoint_url == endpoint
-        and request.serial_number in (None, record.serial_number)
+    return Login(
+        plan.profile, record.serial_number, session.expiration, plan.source.origin, reused=True
     )
 
 
-def _endpoint_url(source: Source, files: AWSFiles, environ: Mapping[str, str]) -> str | None:
-    """Name the endpoint that STS calls go to, if it is not AWS's own."""
+def _agrees(record: SessionRecord, plan: _Plan) -> bool:
     return (
+        record.source_access_key_id == plan.source.access_key_id
+        and record.endpoint_url == plan.endpoint_url
+        and plan.serial_number in (None, record.serial_number)
+    )
+
+
+def _renew(request: LoginRequest, plan: _Plan) -> Login:
+    serial = plan.serial_number or find_only_device(plan.source)
+    check_writable(plan.files.credentials_path)
+    code = get_code(request.token_code, serial)
+    session = exchange(plan.source, serial, code, plan.duration)
+    write_session(plan.profile, session, environ=plan.environ)
+    record = SessionRecord(
+        datetime.now(UTC),
+        profile=plan.profile,
+        access_key_id=session.access_key_id,
+        source_access_key_id=plan.source.access_key_id,
+        serial_number=serial,
+        endpoint_url=plan.endpoint_url,
+        account=_account_of(serial),
+    )
+    result = Login(plan.profile, serial, session.expiration, plan.source.origin, reused=False)
+    try:
+        write_record(plan.files.credentials_path, record)
+    except FileError as error:
+        result.warning = f"the session is kept, but not how it was made: {error.message}"
+    return result
+
+
+def _check_target(profile: str, files: AWSFiles) -> None:
+    check_profile_name(profile)
+    refuse_protected(profile, files.keys(profile))
+    refuse_foreign(profile, files, "the session profile")
+
+
+def _configured_duration(profile: str, source: Source, files: AWSFiles) -> timedelta:
+    configured = files.setting("mfakit_duration", profile, source.profile)
+    if configured is None:
+        return DEFAULT_DURATION
+    try:
+        return timedelta(seconds=parse_duration(configured))
+    except UsageError as error:
+        raise UsageError(
+            f"mfakit_duration in {files.config_path} is {error.message}", error.hint
+        ) from None
+
+
+def _endpoint_url(source: Source, files: AWSFiles, environ: Mapping[str, str]) -> str | None:
+    """Name the endpoint that STS calls go to, if it is not AWS's own; never with a password."""
+    url = (
         environ.get("AWS_ENDPOINT_URL_STS")
         or environ.get("AWS_ENDPOINT_URL")
         or files.setting("endpoint_url", source.profile)
     )
+    if not url or "@" not in url:
+        return url
+    scheme, _, rest = url.partition("//")
+    return f"{scheme}//{rest.rpartition('@')[2]}"
 
 
 def _account_of(serial_number: str | None) -> str | None:

@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from mfakit.durations import format_duration
-from mfakit.errors import CodeRefusedError, ExchangeError
+from mfakit.errors import CodeRefusedError, ExchangeError, MFAKitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
     from typing import Any
 
     from mfakit.exchange.source import Source
 
-_LOGIN_AGAIN = "wait for the next code on the device, then log in again with that one"
+_NEXT_CODE = "wait for the next code on the device, then log in again with that one"
+_BROKEN = "see what answers there: a proxy, a captive portal; a code that was sent is used up"
 
 
-def refusal(
-    error: Exception, source: Source, serial_number: str | None, now: datetime
-) -> ExchangeError:
-    """Turn what botocore raised into an error for people.
+@contextmanager
+def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[None]:
+    """Turn whatever boto3 raises in the block into an error for people.
 
-    The texts are AWS's own answers to GetSessionToken and AssumeRole.
+    botocore's own messages are shown only where they are known to hold no secret: those about an
+    answer that cannot be parsed hold the answer, those about a header that cannot be sent hold
+    the header.
 
     Args:
-        error: a ``ClientError`` or another of botocore's errors.
-        source: the credentials that signed the call.
-        serial_number: the device, if the call named one.
-        now: this machine's time, to compare with the server's.
+        source: the credentials that sign the calls.
+        serial_number: the device, if the call names one.
+
+    Raises:
+        CodeRefusedError: AWS did not accept the code.
+        ExchangeError: AWS refused for another reason, could not be reached or understood.
     """
-    answer: dict[str, Any] = getattr(error, "response", {})
-    if not answer:
-        return _unreachable(error)
-    code, message = answer["Error"].get("Code", ""), answer["Error"].get("Message", "").strip()
+    try:
+        yield
+    except MFAKitError:
+        raise
+    except Exception as error:
+        answer: dict[str, Any] | None = getattr(error, "response", None)
+        if answer is not None:
+            raise _refusal(answer, source, serial_number) from None
+        raise _failure(error) from None
+
+
+def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) -> ExchangeError:
+    """Tell a refusal by its text, which is how AWS tells them apart itself."""
+    error = answer.get("Error", {})
+    code, message = error.get("Code", "an error"), error.get("Message", "").strip()
     if "invalid MFA one time pass code" in message:
-        return CodeRefusedError(
-            "AWS refused the code: it is wrong, or was used before", _LOGIN_AGAIN
-        )
+        return CodeRefusedError("AWS refused the code: it is wrong, or was used before", _NEXT_CODE)
     if "unable to validate MFA code" in message:
         return CodeRefusedError(
             f"AWS could not check a code of the device {serial_number}",
@@ -45,7 +60,7 @@ def refusal(
             " (wait three minutes)",
         )
     if "is now earlier than" in message or "is still later than" in message:
-        return _clock_is_off(answer, now)
+        return _clock_is_off(answer)
     return _by_code(code, message, source)
 
 
@@ -65,10 +80,10 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
     return ExchangeError(f"AWS answered {code}: {message}", "see what it names, and try again")
 
 
-def _clock_is_off(answer: dict[str, Any], now: datetime) -> ExchangeError:
+def _clock_is_off(answer: dict[str, Any]) -> ExchangeError:
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
-        ahead = (now - parsedate_to_datetime(headers["date"])).total_seconds()
+        ahead = (datetime.now(UTC) - parsedate_to_datetime(headers["date"])).total_seconds()
     except (KeyError, TypeError, ValueError):
         how = "is off"
     else:
@@ -78,13 +93,43 @@ def _clock_is_off(answer: dict[str, Any], now: datetime) -> ExchangeError:
     )
 
 
-def _unreachable(error: Exception) -> ExchangeError:
-    from botocore.exceptions import ConnectionError as BotoConnectionError
-    from botocore.exceptions import HTTPClientError
+def _failure(error: Exception) -> ExchangeError:
+    """Tell an error that is no answer of AWS."""
+    from botocore import exceptions
 
-    if isinstance(error, (BotoConnectionError, HTTPClientError)):
+    kind = type(error).__name__
+    never_sent = (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)
+    if isinstance(error, (*never_sent, exceptions.ProxyConnectionError)):
         return ExchangeError(
-            f"AWS cannot be reached: {error}",
-            "see the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again with the next code",
+            f"AWS cannot be reached: {_without_password(str(error))}",
+            "see the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again",
         )
-    return ExchangeError(f"the request could not be made: {error}", "see the AWS config file")
+    if isinstance(error, exceptions.SSLError):
+        return ExchangeError(
+            "AWS cannot be reached safely: its certificate is not trusted",
+            "behind a proxy that inspects traffic, name its certificates with AWS_CA_BUNDLE",
+        )
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return ExchangeError(
+            f"the connection to AWS broke ({kind})",
+            "if a code was sent, it may be used up: wait for the next one, then try again",
+        )
+    if isinstance(error, (exceptions.ConfigParseError, exceptions.ProfileNotFound)):
+        return ExchangeError(f"boto3 cannot read the AWS files: {error}", "mend what it names")
+    if isinstance(error, exceptions.BotoCoreError) and "Parse" not in kind:
+        return ExchangeError(
+            f"the request could not be made ({kind})",
+            "see the profile's region and endpoint_url, and the AWS_* variables",
+        )
+    if isinstance(error, (ValueError, UnicodeError)) and "Parse" not in kind:
+        return ExchangeError(
+            "the endpoint or the region makes no sense",
+            "see the profile's region and endpoint_url, and the AWS_* variables",
+        )
+    return ExchangeError(f"what answered was not AWS, or not whole ({kind})", _BROKEN)
+
+
+def _without_password(text: str) -> str:
+    import re
+
+    return re.sub(r"//[^/@\s]*@", "//", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles, is_long_term, session_token
-from mfakit.profiles.selection import source_profile
+from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,24 +19,22 @@ class Source:
         secret_access_key: its secret.
         profile: the profile whose settings go with them; None for the environment.
         region: the region to sign for.
-        origin: the words that errors use for the place.
     """
 
-    __slots__ = ("access_key_id", "origin", "profile", "region", "secret_access_key")
+    __slots__ = ("access_key_id", "profile", "region", "secret_access_key")
 
     def __init__(
-        self,
-        access_key_id: str,
-        secret_access_key: str,
-        profile: str | None,
-        region: str | None,
-        origin: str,
+        self, access_key_id: str, secret_access_key: str, profile: str | None, region: str | None
     ) -> None:
         self.access_key_id = access_key_id
         self.secret_access_key = secret_access_key
         self.profile = profile
         self.region = region
-        self.origin = origin
+
+    @property
+    def origin(self) -> str:
+        """The words for where they come from."""
+        return "the environment" if self.profile is None else f"profile {self.profile!r}"
 
     def __repr__(self) -> str:
         return f"Source({self.access_key_id!r}, {self.origin!r})"
@@ -47,7 +45,7 @@ def find_source(
 ) -> Source:
     """Find the long-term credentials for a session profile.
 
-    The variables count only if they hold long-term credentials and no source profile was named,
+    The variables count only if they hold long-term credentials and no source profile is meant,
     so that a session left in the environment never gets in the way.
 
     Args:
@@ -59,21 +57,20 @@ def find_source(
     Raises:
         ProfileError: there are none, or they are a session's.
     """
-    named = flag or files.config(session).get("mfakit_source_profile")
-    profile = source_profile(flag, session, files)
+    meant = named_source_profile(flag, session, files)
+    profile = default_source_profile(files) if meant is None else meant
     region = files.setting("region", session, profile)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    if not named and _environ_is_long_term(environ):
+    if meant is None and _holds_long_term(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-        return Source(key, secret, None, region, "the environment")
+        return Source(key, secret, None, region)
     values = files.keys(profile)
     if not is_long_term(values):
         raise _no_credentials(profile, files)
-    key, secret = values["aws_access_key_id"], values["aws_secret_access_key"]
-    return Source(key, secret, profile, region, f"profile {profile!r}")
+    return Source(values["aws_access_key_id"], values["aws_secret_access_key"], profile, region)
 
 
-def _environ_is_long_term(environ: Mapping[str, str]) -> bool:
+def _holds_long_term(environ: Mapping[str, str]) -> bool:
     return bool(
         environ.get("AWS_ACCESS_KEY_ID")
         and environ.get("AWS_SECRET_ACCESS_KEY")
@@ -83,6 +80,8 @@ def _environ_is_long_term(environ: Mapping[str, str]) -> bool:
 
 
 def _no_credentials(profile: str, files: AWSFiles) -> ProfileError:
+    import shlex
+
     values = files.keys(profile)
     if session_token(values):
         return ProfileError(
@@ -97,6 +96,6 @@ def _no_credentials(profile: str, files: AWSFiles) -> ProfileError:
         problem = f"the profile {profile!r} has no access key"
     return ProfileError(
         problem,
-        f"put your long-term access key there: aws configure --profile {profile}; or name"
-        " another with --source-profile",
+        f"put your long-term access key there: aws configure --profile {shlex.quote(profile)};"
+        " or name another with --source-profile",
     )

@@ -80,7 +80,7 @@ def as_text(status: SessionStatus) -> str:
         return f"{status.profile}: {UNKNOWN}, when it ends is not recorded"
     moment = format_timestamp(status.expiration)
     duration = format_duration(status.seconds_left)
-    when = f"ended {duration} ago" if status.seconds_left <= 0 else f"ends in {duration}"
+    when = f"ended {duration} ago" if status.state == EXPIRED else f"ends in {duration}"
     return f"{status.profile}: {status.state}, {when} ({moment})"
 
 

@@ -61,15 +61,23 @@ class AWSFiles:
         """The config file; empty if there is none."""
         return Document(read_text(self.config_path), self.config_path)
 
+    @cached_property
+    def _config_headers(self) -> dict[str, list[str]]:
+        """Tell which headers of the config file speak of which profile."""
+        headers: dict[str, list[str]] = {}
+        for header in self.config_file.names():
+            headers.setdefault(_profile_of(header), []).append(header)
+        return headers
+
     def credentials(self, profile: str) -> Values:
         """Give the profile's section of the credentials file."""
         return self.credentials_file.section(profile)
 
     def config(self, profile: str) -> Values:
         """Give the profile's section of the config file, where most names need ``profile``."""
-        values = self.config_file.section(f"profile {profile}")
-        if profile == "default":
-            values = {**values, **self.config_file.section("default")}
+        values: Values = {}
+        for header in self._config_headers.get(profile, ()):
+            values |= self.config_file.section(header)
         return values
 
     def merged(self, profile: str) -> Values:
@@ -93,3 +101,19 @@ class AWSFiles:
             if profile and (value := self.config(profile).get(key)):
                 return value
         return None
+
+
+def _profile_of(header: str) -> str:
+    """Name the profile of a config header, quoted or not; other sections keep their own name."""
+    kind, _, name = header.replace("\t", " ").partition(" ")
+    if kind != "profile" or not name:
+        return header
+    if '"' not in name and "'" not in name:
+        return name.strip()
+    import shlex
+
+    try:
+        words = shlex.split(name)
+    except ValueError:
+        return header
+    return words[0] if len(words) == 1 else header

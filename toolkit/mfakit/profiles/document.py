@@ -165,13 +165,20 @@ class Document:
         line, ending = _split_ending(self.lines[entry.start])
         match = _KEY.match(line)
         assert match is not None
-        return _Edit(entry.start, entry.end, [line[: match.start("value")] + value + ending])
+        nested = self.lines[entry.start + 1 : entry.end]
+        comments = [line for line in nested if line.lstrip()[:1] in "#;"]
+        return _Edit(
+            entry.start, entry.end, [line[: match.start("value")] + value + ending, *comments]
+        )
 
     def _addition(self, section: Section, key: str, value: str) -> _Edit:
-        """Add a key behind the section's last, written as its first key is."""
+        """Add a key behind the section's last, and written like it.
+
+        Were it indented deeper than that one, it would be a part of its value.
+        """
         indent, sign = "", " = "
         if section.entries:
-            match = _KEY.match(_split_ending(self.lines[section.entries[0].start])[0])
+            match = _KEY.match(_split_ending(self.lines[section.entries[-1].start])[0])
             assert match is not None
             indent, sign = match["indent"], match["sign"]
         self._end_line(section.end - 1)

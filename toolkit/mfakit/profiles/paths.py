@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from mfakit.errors import FileError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,12 @@ def config_path(environ: Mapping[str, str]) -> str:
 
 
 def _expand(path: str, environ: Mapping[str, str]) -> str:
+    """Expand variables, then the home, in botocore's order."""
+    path = os.path.expandvars(path)
     home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")
-    if home and (path == "~" or path.startswith(("~/", "~\\"))):
+    if home and path.startswith(("~/", "~\\")):
         return os.path.normpath(home + path[1:])
-    return os.path.expanduser(path)
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise FileError(f"there is no home to look for {path} in", "set HOME, and try again")
+    return expanded

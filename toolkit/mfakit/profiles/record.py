@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from mfakit.profiles.files import edit_text, read_text
+from mfakit.profiles.files import read_text, replace_text
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ def write_record(credentials_path: str, record: SessionRecord) -> None:
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
     path = _record_path(credentials_path, record.profile or "")
-    edit_text(path, lambda _: json.dumps(kept, indent=2) + "\n")
+    replace_text(path, json.dumps(kept, indent=2) + "\n")
 
 
 def _record_path(credentials_path: str, profile: str) -> str:

@@ -24,69 +24,96 @@ def session_profile(flag: str | None, environ: Mapping[str, str], files: AWSFile
     Raises:
         ProfileError: ``AWS_PROFILE`` names a profile that another way of signing in owns.
     """
-    named = flag or environ.get("MFAKIT_PROFILE")
-    if named:
+    if flag is not None:
+        return flag
+    if named := environ.get("MFAKIT_PROFILE"):
         return named
     # botocore takes the older spelling first
     aws_profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
     return _led_to(aws_profile, files) if aws_profile else DEFAULT_SESSION_PROFILE
 
 
-def source_profile(flag: str | None, session: str, files: AWSFiles) -> str:
-    """Name the profile that holds the long-term credentials for a session profile.
+def named_source_profile(flag: str | None, session: str, files: AWSFiles) -> str | None:
+    """Name the profile with the long-term credentials for a session profile, if one is meant.
 
     Args:
         flag: what ``--source-profile`` says, if anything.
         session: the session profile.
         files: the AWS files.
+
+    Returns:
+        The flag, else ``mfakit_source_profile``, else for ``X-mfa`` the profile ``X`` or for any
+        ``X`` aws-mfa's ``X-long-term``, if that holds long-term credentials; else None.
     """
-    named = flag or files.config(session).get("mfakit_source_profile")
-    if named:
-        return named
+    if flag is not None:
+        return flag
+    if configured := files.config(session).get("mfakit_source_profile"):
+        return configured
     candidates = [session + _LONG_TERM]
     if session.endswith("-mfa"):
         candidates.insert(0, session.removesuffix("-mfa"))
-    candidates += ["default", "default" + _LONG_TERM]
-    return next((name for name in candidates if is_long_term(files.keys(name))), "default")
+    return _first_long_term(candidates, files)
+
+
+def default_source_profile(files: AWSFiles) -> str:
+    """Name the profile that serves where none is meant: ``default``, or as aws-mfa spells it."""
+    return _first_long_term(["default", "default" + _LONG_TERM], files) or "default"
+
+
+def refuse_foreign(profile: str, files: AWSFiles, named_by: str) -> None:
+    """Refuse a profile in which AWS tools would not look at a session's keys.
+
+    Args:
+        profile: the profile.
+        files: the AWS files.
+        named_by: what the error says named the profile, such as ``--profile``.
+
+    Raises:
+        ProfileError: a role, SSO, a web identity, a console login or another program wins there.
+    """
+    values = files.merged(profile)
+    if any(key.startswith("sso_") for key in values):
+        why = "signs in through IAM Identity Center: aws sso login"
+    elif "web_identity_token_file" in values:
+        why = "signs in with a web identity"
+    elif "login_session" in values:
+        why = "signs in through the console: aws login"
+    elif "role_arn" in values:
+        why = f"assumes the role {values['role_arn']}"
+    elif "credential_process" in values and not is_session(files.keys(profile)):
+        why = "gets its credentials from a program: credential_process"
+    else:
+        return
+    raise ProfileError(
+        f"{named_by} is {profile!r}, which {why}; a session there would not be used",
+        "name another profile for the session: --profile mfa",
+    )
+
+
+def _first_long_term(profiles: list[str], files: AWSFiles) -> str | None:
+    return next((name for name in profiles if is_long_term(files.keys(name))), None)
 
 
 def _led_to(profile: str, files: AWSFiles) -> str:
     """Follow ``AWS_PROFILE``: through roles to their source, from long-term keys to the session."""
     seen = [profile]
-    while role := files.merged(profile).get("role_arn"):
+    while files.merged(profile).get("role_arn"):
         source = files.merged(profile).get("source_profile")
         if not source:
-            raise _refusal(seen[0], f"assumes {role} without a source profile")
-        if source == profile:
-            break  # a role whose own section holds the keys that it is assumed with
+            refuse_foreign(profile, files, "AWS_PROFILE")
+        if not source or source == profile:
+            return _session_for(profile)  # the section itself holds the keys that are used
         if source in seen:
             raise ProfileError(
                 f"the source profiles go round in a circle: {' -> '.join([*seen, source])}",
                 f"mend source_profile in {files.config_path}",
             )
         seen.append(profile := source)
-    return _session_for(profile, seen[0], files)
-
-
-def _session_for(profile: str, asked: str, files: AWSFiles) -> str:
-    values = files.merged(profile)
-    if any(key.startswith("sso_") for key in values):
-        raise _refusal(asked, "signs in through IAM Identity Center: aws sso login")
-    if "web_identity_token_file" in values:
-        raise _refusal(asked, "signs in with a web identity")
-    if "login_session" in values:
-        raise _refusal(asked, "signs in through the console: aws login")
-    keys = files.keys(profile)
-    if is_protected(keys):
-        return DEFAULT_SESSION_PROFILE if profile == "default" else f"{profile}-mfa"
-    process = values.get("credential_process")
-    if process and not is_session(keys) and "mfakit" not in process:
-        raise _refusal(asked, "gets its credentials from another program: credential_process")
+    if is_protected(files.keys(profile)):
+        return _session_for(profile)
+    refuse_foreign(profile, files, "AWS_PROFILE")
     return profile
 
 
-def _refusal(profile: str, why: str) -> ProfileError:
-    return ProfileError(
-        f"AWS_PROFILE is {profile!r}, which {why}",
-        "name the session's profile: --profile mfa, or unset AWS_PROFILE",
-    )
+def _session_for(source: str) -> str:
+    return DEFAULT_SESSION_PROFILE if source == "default" else f"{source}-mfa"

@@ -84,7 +84,7 @@ def read_live_session(profile: str, files: AWSFiles, now: datetime) -> SessionCr
     if session.expiration is not None and session.expiration <= now:
         raise SessionExpiredError(
             f"the session of profile {profile!r} expired at {format_timestamp(session.expiration)}",
-            f"log in again: mfakit login --profile {profile}",
+            _login_line(profile, "log in again"),
         )
     return session
 
@@ -110,7 +110,9 @@ def write_session(
         raise InvalidSessionError(
             f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
         )
-    path = AWSFiles(os.environ if environ is None else environ).credentials_path
+    files = AWSFiles(os.environ if environ is None else environ)
+    path = files.credentials_path
+    refuse_protected(profile, files.config(profile))
 
     def put(text: str) -> str:
         document = Document(text, path)
@@ -164,10 +166,16 @@ def check_profile_name(profile: str) -> None:
     Raises:
         UsageError: it is such a name.
     """
-    if not profile or profile != profile.strip() or not profile.isprintable() or "]" in profile:
+    if (
+        not profile
+        or profile != profile.strip()
+        or not profile.isprintable()
+        or profile.startswith("profile ")
+        or any(bracket in profile for bracket in "[]")
+    ):
         raise UsageError(
             f"{profile!r} cannot be a profile's name",
-            "use letters, digits and the characters - _ . @ +",
+            "use letters, digits, spaces within, and the characters - _ . @ +",
         )
 
 
@@ -203,9 +211,14 @@ def _not_found(profile: str, values: Values, files: AWSFiles) -> SessionNotFound
     if not files.exists(profile):
         return SessionNotFoundError(
             f"there is no profile {profile!r} in {files.credentials_path}",
-            f"log in first: mfakit login --profile {profile}",
+            _login_line(profile, "log in first"),
         )
     return SessionNotFoundError(
-        f"the profile {profile!r} holds no session",
-        f"log in first: mfakit login --profile {profile}",
+        f"the profile {profile!r} holds no session", _login_line(profile, "log in first")
     )
+
+
+def _login_line(profile: str, what: str) -> str:
+    import shlex
+
+    return f"{what}: mfakit login --profile {shlex.quote(profile)}"

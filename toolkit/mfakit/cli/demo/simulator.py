@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -23,18 +23,31 @@ class SimulatorProcess:
 
     Args:
         folder: where the process works; nothing of it stays there.
-
-    Raises:
-        MFAKitError: it did not start.
     """
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        """Start it.
+
+        Raises:
+            MFAKitError: it did not start.
+        """
         command = [sys.executable, "-m", "mfakit", "simulate", "--json", "--require-mfa"]
         self._process = subprocess.Popen(
-            [*command, "--user", USER], cwd=folder, stdout=subprocess.PIPE, text=True
+            [*command, "--user", USER], cwd=self._folder, stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        try:
+            self._take_over(self._process.stdout)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _take_over(self, stdout: IO[str] | None) -> None:
+        assert stdout is not None
+        line = stdout.readline()
         if not line:
             raise MFAKitError("the simulator did not start", "see what it said above")
         said = json.loads(line)
@@ -45,9 +58,6 @@ class SimulatorProcess:
         self.user_arn: str = user["arn"]
         self.access_key_id: str = user["access_key_id"]
         self.secret_access_key: str = user["secret_access_key"]
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,

@@ -106,16 +106,22 @@ class Stage:
             raise MFAKitError(f"the demo failed: {claim}", "see what the last command said")
 
     def _run(self, command: list[str]) -> Result:
-        done = subprocess.run(
-            command,
-            check=False,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                check=False,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=_TIMEOUT_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise MFAKitError(
+                f"{os.path.basename(command[0])} did not end in {_TIMEOUT_SECONDS} s",
+                "see whether the machine is busy, and try again",
+            ) from None
         return Result(done.returncode, done.stdout.strip())
 
     def _show(self, line: str, result: Result) -> None:
