@@ -6,6 +6,7 @@ import hmac
 import threading
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing import refusals, signature
@@ -20,8 +21,10 @@ from mfakit.testing.wire import Request, Response, error_response, query_respons
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mfakit.testing.calls import CallLog
     from mfakit.testing.clock import Clock
     from mfakit.testing.directory import Directory
+    from mfakit.testing.faults import FaultQueue
     from mfakit.testing.keys import Credentials, KeyStore
     from mfakit.testing.mfa_calls import MFACalls
     from mfakit.testing.signature import Claim
@@ -42,6 +45,8 @@ class Gate:
         keys, clock, directory, sts, mfa_calls: what the rules are made of.
         account_id: the account.
         enforce_policies: whether identity policies are judged.
+        faults: what calls meet in place of their answer.
+        calls: where they are taken down.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Gate:
         mfa_calls: MFACalls,
         account_id: str,
         enforce_policies: bool,
+        faults: FaultQueue,
+        calls: CallLog,
     ) -> None:
         self._forward = forward
         self._keys = keys
@@ -63,6 +70,8 @@ class Gate:
         self._mfa_calls = mfa_calls
         self._account_id = account_id
         self._enforce_policies = enforce_policies
+        self._faults = faults
+        self._calls = calls
         self._own: dict[str, Mapping[str, Operation]] = {
             "sts": sts.operations,
             "iam": mfa_calls.operations,
@@ -71,17 +80,26 @@ class Gate:
 
     def handle(self, request: Request) -> Response:
         """Answer a request as AWS would."""
-        call = Call("", "", "query")
+        call, claim, caller, response = Call("", "", "query"), None, None, None
         try:
             claim = signature.read_claim(request)
+            caller = self._keys.find(claim.access_key_id) if claim else None
             call = identify(request, claim.service if claim else _guessed_service(request))
-            if claim is None:
-                raise refusals.unsigned(call)
-            response = self._answer(request, call, claim)
+            response = self._faults.answer(call, partial(self._carry_out, request, call, claim))
         except AWSError as error:
             response = error_response(error, call.protocol, call.service)
+        finally:
+            self._calls.add(self._clock.now(), call, claim, caller, response)
         date = formatdate(self._clock.wire_timestamp(), usegmt=True)
         return response.with_header("Date", date)
+
+    def _carry_out(self, request: Request, call: Call, claim: Claim | None) -> Response:
+        try:
+            if claim is None:
+                raise refusals.unsigned(call)
+            return self._answer(request, call, claim)
+        except AWSError as error:
+            return error_response(error, call.protocol, call.service)
 
     def _answer(self, request: Request, call: Call, claim: Claim) -> Response:
         caller = self._authenticate(request, call, claim)

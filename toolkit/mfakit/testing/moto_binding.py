@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -110,6 +111,7 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
         response = handle(
             Request(request.method, request.url, _headers(request.headers), _read(request.body))
         )
+        _hold_back(response, request.url, session)
         raw: Any = _RawBody(response.body)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
@@ -122,9 +124,30 @@ def _requests_seam(handle: Handler) -> Any:
         response = handle(
             Request(request.method, request.url, _headers(request.headers), _read(request.body))
         )
+        time.sleep(response.delay)
+        if response.dropped:
+            from requests.exceptions import ConnectionError as Dropped
+
+            raise Dropped("the connection was closed without an answer")
         return response.status, dict(response.headers), response.body
 
     return answer
+
+
+def _hold_back(response: Response, url: str, session: Any) -> None:
+    """Be late or close the connection, as botocore would see it on the network."""
+    if not (response.delay or response.dropped):
+        return
+    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+    timeout = getattr(session, "_timeout", None)
+    patience = getattr(timeout, "read_timeout", timeout)
+    if patience is not None and response.delay > patience:
+        time.sleep(patience)
+        raise ReadTimeoutError(endpoint_url=url)
+    time.sleep(response.delay)
+    if response.dropped:
+        raise ConnectionClosedError(endpoint_url=url)
 
 
 def _check_known(url: str) -> None:

@@ -6,10 +6,10 @@ import hmac
 import json
 import socket
 import threading
+import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.hosts import is_loopback
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.clock import Clock
 
-    Control = Callable[[Mapping[str, str]], tuple[int, dict[str, Any]]]
+    Control = Callable[[Request], tuple[int, dict[str, Any]]]
 
 CONTROL_PREFIX = "/_mfakit/"
 WITHOUT_BODY = (204, 304)
@@ -126,10 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(_plain(400, "the body is not framed as HTTP/1.1 has it"))
             return
-        if self.path.startswith(CONTROL_PREFIX):
-            self._send(self._control())
-        else:
-            self._send(self._call(body))
+        url = f"http://{self.headers['Host']}{self.path}"
+        request = Request(self.command, url, tuple(self.headers.items()), body)
+        control = self.path.startswith(CONTROL_PREFIX)
+        self._deliver(self._control(request) if control else self._call(request))
 
     def _refusal(self) -> Response | None:
         """Return why a request is not even looked at: it may come from a web page."""
@@ -160,9 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return b"".join(chunks)
 
-    def _call(self, body: bytes) -> Response:
-        url = f"http://{self.headers['Host']}{self.path}"
-        request = Request(self.command, url, tuple(self.headers.items()), body)
+    def _call(self, request: Request) -> Response:
         try:
             return self.simulator.handle(request)
         except SimulatorError as error:
@@ -171,22 +169,30 @@ class _Handler(BaseHTTPRequestHandler):
             failure = AWSError(500, "InternalFailure", f"moto raised {type(error).__name__}")
             return error_response(failure, "query")
 
-    def _control(self) -> Response:
+    def _control(self, request: Request) -> Response:
         token = self.headers.get("X-Mfakit-Token", "")
         if not hmac.compare_digest(token.encode(), self.simulator.token.encode()):
             return _plain(403, "the header X-Mfakit-Token has to hold the control token")
         if self.command != "POST":
             return _plain(405, "control calls are POST")
-        parts = urlsplit(self.path)
-        control = self.simulator.controls.get(parts.path.removeprefix(CONTROL_PREFIX))
+        name = request.parts.path.removeprefix(CONTROL_PREFIX)
+        control = self.simulator.controls.get(name)
         if control is None:
             return _plain(404, "there is no such control call")
         try:
-            return _json(*control(dict(parse_qsl(parts.query, keep_blank_values=True))))
+            return _json(*control(request))
         except ValueError as error:
             return _plain(400, str(error))
         except LookupError as error:
             return _plain(404, str(error.args[0]) if error.args else "not found")
+
+    def _deliver(self, response: Response) -> None:
+        if response.delay:
+            time.sleep(response.delay)
+        if response.dropped:
+            self.close_connection = True
+        else:
+            self._send(response)
 
     def _send(self, response: Response) -> None:
         date = formatdate(self.simulator.clock.wire_timestamp(), usegmt=True)

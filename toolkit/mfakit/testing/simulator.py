@@ -9,10 +9,12 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from mfakit.testing.calls import CallLog
 from mfakit.testing.clock import Clock
 from mfakit.testing.devices import Devices
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
+from mfakit.testing.faults import Faulty, read_fault
 from mfakit.testing.gate import Gate
 from mfakit.testing.hosts import partition
 from mfakit.testing.keys import KeyStore, new_root_key
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
     import boto3
 
+    from mfakit.testing.calls import CallRecord
     from mfakit.testing.devices import VirtualDevice
     from mfakit.testing.keys import LongTermKey
+    from mfakit.testing.wire import Request
 
 POLICY_NAME = "simulated"
 # Keeps a rounded float from ending just before the moment that was waited for.
@@ -62,7 +66,7 @@ REQUIRE_MFA_POLICY: dict[str, Any] = {
 _one_at_a_time = threading.Lock()
 
 
-class AWSSimulator:
+class AWSSimulator(Faulty):
     """An AWS account in this process, on moto. Use it as a context manager.
 
     While it is active, every boto3 client in the process talks to it, whenever it was made, and
@@ -88,9 +92,11 @@ class AWSSimulator:
         enforce_policies: bool = True,
         propagation: str = "instant",
     ) -> None:
+        super().__init__()
         self.account_id = account_id
         self.region = region
         self.clock = Clock()
+        self._calls = CallLog()
         self.control_token = secrets.token_urlsafe(24)
         self._keys = KeyStore()
         part = partition(region)
@@ -158,10 +164,19 @@ class AWSSimulator:
         """Let each device have its nine verifications anew, for tests that are not about them."""
         self._devices.budget.reset()
 
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The calls so far, in the order of their answers; the latest 100 000 are kept."""
+        return self._calls.records()
+
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve the same account over HTTP on loopback; yields the URL."""
-        controls = {"code": self._control_code, "clock": self._control_clock}
+        controls = {
+            "code": self._control_code,
+            "clock": self._control_clock,
+            "fault": self._control_fault,
+        }
         server = Server(self._gate.handle, controls, self.control_token, self.clock, port)
         server.start()
         try:
@@ -179,21 +194,27 @@ class AWSSimulator:
             mfa_calls=MFACalls(self._devices, self._directory.user, self.account_id),
             account_id=self.account_id,
             enforce_policies=enforce_policies,
+            faults=self._faults,
+            calls=self._calls,
         )
 
-    def _control_code(self, parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        device = self._device_of(parameters.get("user", ""))
+    def _control_code(self, request: Request) -> tuple[int, dict[str, Any]]:
+        device = self._device_of(request.query.get("user", ""))
         code, seconds = device.next_code()
-        while code is None and parameters.get("advance") == "true":
+        while code is None and request.query.get("advance") == "true":
             self.clock.advance(seconds=seconds)
             code, seconds = device.next_code()
         if code is None:
             return 409, {"retry_after_seconds": math.ceil(seconds)}
         return 200, {"code": code, "valid_for_seconds": int(seconds)}
 
-    def _control_clock(self, parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        self.clock.advance(seconds=float(parameters.get("advance", "0")))
+    def _control_clock(self, request: Request) -> tuple[int, dict[str, Any]]:
+        self.clock.advance(seconds=float(request.query.get("advance", "0")))
         return 200, {"now": self.clock.now().isoformat()}
+
+    def _control_fault(self, request: Request) -> tuple[int, dict[str, Any]]:
+        self._faults.add(read_fault(request.body))
+        return 200, {"faults_left": len(self.faults_left)}
 
     def _device_of(self, user_name: str) -> Device:
         try:

@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -74,16 +74,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, whole."""
+    """An answer, whole.
+
+    Attributes:
+        delay: for how many real seconds it is held back.
+        dropped: whether the connection is closed in its place.
+    """
 
     status: int
     headers: Headers
     body: bytes = field(repr=False)
+    delay: float = 0.0
+    dropped: bool = False
 
     def with_header(self, name: str, value: str) -> Response:
         """Return the same answer with this header, and no other of its name."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
-        return Response(self.status, (*others, (name, value)), self.body)
+        return replace(self, headers=(*others, (name, value)))
 
 
 def query_response(service: str, operation: str, result: Mapping[str, Any] | None) -> Response:

@@ -1,0 +1,310 @@
+"""Faults: what the next calls meet in place of their answer, because a test wants it so."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from mfakit.testing import refusals
+from mfakit.testing.errors import AWSError
+from mfakit.testing.wire import Response, error_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mfakit.testing.actions import Call
+
+    CarryOut = Callable[[], Response]
+
+OPERATION = re.compile(r"(?:[a-z][a-z0-9-]*:)?(?:[A-Z][A-Za-z0-9_]*|\*)")
+CODE = re.compile(r"[A-Za-z][\w.]{0,127}", re.ASCII)
+LONGEST_DELAY = 3600
+# The wording of credentials that are refused depends on the service, and is looked up there.
+REFUSALS = (refusals.expired, refusals.unknown_key, refusals.wrong_token, refusals.wrong_signature)
+# Status and text of the others, from each service's list of common errors.
+WORDS = {
+    "Throttling": (400, "Rate exceeded"),
+    "ThrottlingException": (400, "Rate exceeded"),
+    "RequestLimitExceeded": (503, "Request limit exceeded."),
+    "TooManyRequestsException": (429, "Too Many Requests"),
+    "SlowDown": (503, "Please reduce your request rate."),
+    "InternalFailure": (
+        500,
+        "The request processing has failed because of an unknown error, exception or failure.",
+    ),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
+    "ServiceUnavailable": (
+        503,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    "AccessDenied": (403, "Access Denied"),
+}
+UNKNOWN_WORDS = (400, "The simulator was told to answer so.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that the next calls of an operation meet.
+
+    Attributes:
+        operation: ``GetSessionToken``, ``sts:GetSessionToken``, ``sts:*`` or ``*``.
+        times: how many calls meet it.
+    """
+
+    operation: str
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        _check(
+            isinstance(self.operation, str) and OPERATION.fullmatch(self.operation),
+            "operation has to be written as AWS does: GetSessionToken, sts:GetSessionToken, *",
+        )
+        _check(_is_whole(self.times) and self.times > 0, "times has to be a whole number above 0")
+
+    def concerns(self, call: Call) -> bool:
+        """Tell whether a call is to meet it."""
+        service, _, operation = self.operation.rpartition(":")
+        fits = operation in ("*", call.operation)
+        return fits and service in ("", call.service, call.action.partition(":")[0])
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Answer the call, or carry it out and spoil the answer."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure(Fault):
+    """An error in place of the answer; the call is not carried out.
+
+    Attributes:
+        code: AWS's name for the error.
+        status: the HTTP status; None: the one that AWS sends with the code, or else 400.
+        message: the text; None: AWS's own.
+    """
+
+    code: str = "Throttling"
+    status: int | None = None
+    message: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(
+            isinstance(self.code, str) and CODE.fullmatch(self.code),
+            "code has to be the name of an error, such as Throttling",
+        )
+        _check(
+            self.status is None or (_is_whole(self.status) and 400 <= self.status <= 599),
+            "status has to be from 400 to 599",
+        )
+        _check(self.message is None or isinstance(self.message, str), "message has to be a text")
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Answer with the error."""
+        status, message = _words(self.code, call)
+        status = status if self.status is None else self.status
+        message = message if self.message is None else self.message
+        return error_response(AWSError(status, self.code, message), call.protocol, call.service)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delay(Fault):
+    """The call is carried out, and its answer comes late.
+
+    Attributes:
+        seconds: how late, in real time.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number = isinstance(self.seconds, int | float) and not isinstance(self.seconds, bool)
+        _check(
+            number and math.isfinite(self.seconds) and 0 < self.seconds <= LONGEST_DELAY,
+            f"seconds has to be a number above 0, at most {LONGEST_DELAY}",
+        )
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Carry the call out, and hold its answer back."""
+        return replace(carry_out(), delay=float(self.seconds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop(Fault):
+    """The connection is closed without an answer.
+
+    Attributes:
+        after: whether the call was carried out by then; a code that it brought is used up.
+    """
+
+    after: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(isinstance(self.after, bool), "after has to be true or false")
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Close the connection, before or after the call is carried out."""
+        answer = carry_out() if self.after else Response(503, (), b"")
+        return replace(answer, dropped=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Garble(Fault):
+    """The call is carried out, and half of the body arrives, with status 200."""
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Carry the call out, and cut its answer."""
+        answer = carry_out()
+        headers = tuple((n, v) for n, v in answer.headers if n.lower() != "content-length")
+        half = answer.body[: len(answer.body) // 2] or b"<"
+        return replace(answer, status=200, headers=headers, body=half)
+
+
+KINDS: dict[str, type[Fault]] = {"fail": Failure, "delay": Delay, "drop": Drop, "garble": Garble}
+
+
+def read_fault(text: bytes) -> Fault:
+    """Read a fault from JSON: an object such as ``{"operation": "GetSessionToken"}``.
+
+    Its member ``kind`` is ``fail`` (the default), ``delay``, ``drop`` or ``garble``; the others
+    are the attributes of `Failure`, `Delay`, `Drop` or `Garble`.
+
+    Raises:
+        ValueError: it is not such an object.
+    """
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("the body has to be a fault in JSON") from None
+    _check(isinstance(given, dict), "the body has to be a JSON object")
+    kind = given.pop("kind", "fail")
+    _check(isinstance(kind, str) and kind in KINDS, f"kind has to be one of {', '.join(KINDS)}")
+    known = [field.name for field in fields(KINDS[kind])]
+    _check(given.keys() <= set(known), f"a fault of kind {kind} has {', '.join(known)} only")
+    try:
+        return KINDS[kind](**given)
+    except TypeError:
+        needed = "operation and seconds" if kind == "delay" else "operation"
+        raise ValueError(f"a fault of kind {kind} needs {needed}") from None
+
+
+class FaultQueue:
+    """The faults that are still to come. Each call meets one at most: the oldest that fits."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Put a fault at the end."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def left(self) -> list[Fault]:
+        """Return what no call has met yet; `Fault.times` says how often."""
+        with self._lock:
+            return list(self._faults)
+
+    def answer(self, call: Call, carry_out: CarryOut) -> Response:
+        """Let a call meet the fault that waits for it, if there is one."""
+        fault = self._take(call) if self._faults else None
+        return carry_out() if fault is None else fault.answer(call, carry_out)
+
+    def _take(self, call: Call) -> Fault | None:
+        with self._lock:
+            for place, fault in enumerate(self._faults):
+                if fault.concerns(call):
+                    rest = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self._faults[place : place + 1] = rest
+                    return fault
+        return None
+
+
+class Faulty:
+    """What can be told to go wrong. Faults are met in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._faults = FaultQueue()
+
+    def fail_next(
+        self,
+        operation: str,
+        code: str = "Throttling",
+        *,
+        times: int = 1,
+        status: int | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Answer the next calls with an error, in the protocol of the service; carry none out.
+
+        Args:
+            operation: ``GetSessionToken``, ``sts:GetSessionToken``, ``sts:*`` or ``*``.
+            code: AWS's name for the error.
+            times: how many calls; an SDK's own retries count.
+            status: the HTTP status; None: the one that AWS sends with the code, or else 400.
+            message: the text; None: AWS's own.
+
+        Raises:
+            ValueError: an argument is not of this form.
+        """
+        self._faults.add(
+            Failure(operation=operation, code=code, times=times, status=status, message=message)
+        )
+
+    def delay_next(self, operation: str, seconds: float, *, times: int = 1) -> None:
+        """Carry the next calls out, and answer that many real seconds later.
+
+        A client whose read time-out is shorter sees its time-out.
+
+        Raises:
+            ValueError: an argument is not of this form.
+        """
+        self._faults.add(Delay(operation=operation, seconds=seconds, times=times))
+
+    def drop_next(self, operation: str, *, times: int = 1, after: bool = False) -> None:
+        """Close the connection on the next calls without an answer.
+
+        Args:
+            operation: as of `fail_next`.
+            times: how many calls; an SDK's own retries count.
+            after: carry the call out first, as when the answer is lost on its way.
+
+        Raises:
+            ValueError: an argument is not of this form.
+        """
+        self._faults.add(Drop(operation=operation, times=times, after=after))
+
+    def garble_next(self, operation: str, *, times: int = 1) -> None:
+        """Carry the next calls out, and answer status 200 with half of the body.
+
+        Raises:
+            ValueError: an argument is not of this form.
+        """
+        self._faults.add(Garble(operation=operation, times=times))
+
+    @property
+    def faults_left(self) -> list[Fault]:
+        """The faults that no call has met yet; `Fault.times` says how many calls are to."""
+        return self._faults.left()
+
+
+def _words(code: str, call: Call) -> tuple[int, str]:
+    for refuse in REFUSALS:
+        refusal: Any = refuse(call)
+        if refusal.code == code:
+            return refusal.status, refusal.message
+    return WORDS.get(code, UNKNOWN_WORDS)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(holds: object, complaint: str) -> None:
+    if not holds:
+        raise ValueError(complaint)
