@@ -1,0 +1,160 @@
+"""Policy documents, read into statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mfakit.policy import patterns
+from mfakit.policy.conditions import Condition
+from mfakit.policy.errors import MalformedPolicyError
+from mfakit.policy.evaluation import Element, Statement
+from mfakit.policy.principals import Principals
+
+VERSIONS = ("2008-10-17", patterns.VERSION_WITH_VARIABLES)
+POLICY_ELEMENTS = {"Version", "Id", "Statement"}
+STATEMENT_ELEMENTS = {
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+}
+PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
+
+
+def parse(document: Mapping[str, Any] | str, name: str) -> tuple[Statement, ...]:
+    """Return the statements of a policy document.
+
+    Args:
+        document: the policy, as JSON or read from it.
+        name: what errors call it.
+
+    Raises:
+        MalformedPolicyError: it is not a policy.
+    """
+    content = _read(document, name) if isinstance(document, str) else document
+    _expect(isinstance(content, Mapping), name, "it is not an object")
+    _expect_known(content, POLICY_ELEMENTS, name)
+    # A policy without a version is one of the first version of the language.
+    version = content.get("Version", VERSIONS[0])
+    _expect(version in VERSIONS, name, f"its Version {version!r} is none of {', '.join(VERSIONS)}")
+    statements = content.get("Statement")
+    items = [statements] if isinstance(statements, Mapping) else statements
+    _expect(isinstance(items, list) and bool(items), name, "it has no Statement")
+    reader = _Reader(name, variables=version == patterns.VERSION_WITH_VARIABLES)
+    return tuple(reader.statement(item) for item in items or ())
+
+
+class _Reader:
+    """Reads the statements of one policy."""
+
+    def __init__(self, policy: str, *, variables: bool) -> None:
+        self._policy = policy
+        self._variables = variables
+
+    def statement(self, item: Any) -> Statement:
+        self._expect(isinstance(item, Mapping), "a statement is not an object")
+        _expect_known(item, STATEMENT_ELEMENTS, self._policy)
+        effect = item.get("Effect")
+        self._expect(effect in ("Allow", "Deny"), "the Effect of a statement is Allow or Deny")
+        actions = self._element(item, "Action", _action)
+        if actions is None:
+            raise MalformedPolicyError(f"policy {self._policy}: a statement has no Action")
+        principals = self._principals(item)
+        denies_others = principals is not None and principals.negated and effect == "Allow"
+        self._expect(not denies_others, "NotPrincipal goes with Deny alone")
+        return Statement(
+            policy=self._policy,
+            sid=str(item.get("Sid", "")),
+            effect=effect,
+            actions=actions,
+            resources=self._element(item, "Resource", self._resource),
+            principals=principals,
+            conditions=tuple(self._conditions(item.get("Condition", {}))),
+        )
+
+    def _element(self, item: Mapping[str, Any], name: str, pattern: Any) -> Element | None:
+        key = self._either(item, name)
+        if key is None:
+            return None
+        texts = self._texts(item[key], key)
+        self._expect(bool(texts), f"{key} is empty")
+        return Element(key, tuple(pattern(text) for text in texts), key != name)
+
+    def _either(self, item: Mapping[str, Any], name: str) -> str | None:
+        found = [key for key in (name, f"Not{name}") if key in item]
+        self._expect(len(found) < 2, f"a statement has both {name} and Not{name}")
+        return found[0] if found else None
+
+    def _principals(self, item: Mapping[str, Any]) -> Principals | None:
+        key = self._either(item, "Principal")
+        if key is None:
+            return None
+        value = item[key]
+        kinds = {"AWS": "*"} if value == "*" else value
+        self._expect(isinstance(kinds, Mapping) and bool(kinds), f"{key} is not an object or *")
+        named = []
+        for kind, names in kinds.items():
+            self._expect(kind in PRINCIPAL_KINDS, f"{key} {kind} is not known")
+            named += [(kind, name) for name in self._texts(names, f"{key} {kind}")]
+        for kind, name in named:
+            whole = "*" not in name or name == "*"
+            self._expect(whole, f"{key} {kind} {name}: an asterisk stands there by itself only")
+        return Principals(tuple(named), negated=key != "Principal")
+
+    def _conditions(self, block: Any) -> list[Condition]:
+        self._expect(isinstance(block, Mapping), "Condition is not an object")
+        found = []
+        for operator, keys in block.items():
+            self._expect(isinstance(keys, Mapping), f"Condition {operator} is not an object")
+            for key, wanted in keys.items():
+                texts = self._texts(wanted, f"Condition {operator} {key}")
+                found.append(Condition(operator, key, texts, self._variables))
+        return found
+
+    def _texts(self, value: Any, where: str) -> tuple[str, ...]:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        plain = all(isinstance(each, (str, bool, int, float)) for each in values)
+        self._expect(plain, f"{where} is not a text, or a list of texts")
+        return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+
+    def _resource(self, text: str) -> patterns.Pattern:
+        return patterns.arn(text, variables=self._variables, complete=True)
+
+    def _expect(self, condition: bool, complaint: str) -> None:
+        _expect(condition, self._policy, complaint)
+
+
+def _action(text: str) -> patterns.Pattern:
+    return patterns.glob(text.lower())
+
+
+def _read(text: str, name: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except ValueError as error:
+        raise MalformedPolicyError(f"policy {name} is not JSON: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        # Readers differ in which of two they take, so that IAM takes neither.
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _expect_known(item: Mapping[str, Any], known: set[str], name: str) -> None:
+    for key in item:
+        _expect(key in known, name, f"{key} is no element of a policy")
+
+
+def _expect(condition: bool, name: str, complaint: str) -> None:
+    if not condition:
+        raise MalformedPolicyError(f"policy {name}: {complaint}")

@@ -1,0 +1,201 @@
+"""Statements, judged for one call at a time.
+
+Nothing is ever allowed because it could not be judged: a statement that would decide, but holds
+what this evaluator does not know, is an `UnjudgedError` that names the construct.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mfakit.policy.conditions import Condition
+    from mfakit.policy.keys import Keys
+    from mfakit.policy.patterns import Pattern
+    from mfakit.policy.principals import Principal, Principals
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call, as policies see it.
+
+    Attributes:
+        action: ``s3:GetObject``.
+        resource: the ARN of what is called upon; ``*`` if the call is about nothing in
+            particular; None if it cannot be told.
+        keys: the condition keys that are present, their names in lower case.
+        principal: who calls; identity policies do without.
+    """
+
+    action: str
+    resource: str | None = None
+    keys: Keys = field(default_factory=dict)
+    principal: Principal | None = None
+
+
+@dataclass(frozen=True)
+class Element:
+    """An Action, NotAction, Resource or NotResource element."""
+
+    name: str
+    patterns: tuple[Pattern, ...]
+    negated: bool = False
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is a lone asterisk."""
+        return any(pattern.text == "*" for pattern in self.patterns)
+
+    def holds(self, text: str, keys: Keys) -> bool:
+        """Tell whether the statement speaks about that action or resource.
+
+        Raises:
+            UnjudgedError: a variable cannot be judged.
+        """
+        return any(self._matches(p, text, keys) for p in self.patterns) is not self.negated
+
+    def _matches(self, pattern: Pattern, text: str, keys: Keys) -> bool:
+        try:
+            return pattern.matches(text, keys)
+        except UnresolvedVariableError:
+            if self.negated:
+                raise
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.name} {', '.join(pattern.text for pattern in self.patterns)}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy.
+
+    Attributes:
+        policy: the policy's name.
+        sid: the statement's own, or empty.
+        effect: ``Allow`` or ``Deny``.
+        actions: in lower case.
+        resources: None in a role's trust policy, which is about that role.
+        principals: None in an identity policy, which is about whom it belongs to.
+        conditions: all of them have to hold.
+    """
+
+    policy: str
+    sid: str
+    effect: str
+    actions: Element
+    resources: Element | None
+    principals: Principals | None
+    conditions: tuple[Condition, ...]
+
+    def applies(self, context: Context) -> bool:
+        """Tell whether the statement speaks about this call.
+
+        Raises:
+            UnjudgedError: it may, but holds what cannot be judged.
+        """
+        if not self.actions.holds(context.action.lower(), context.keys):
+            return False
+        unjudged: UnjudgedError | None = None
+        for test in (self._names_principal, self._names_resource, self._holds):
+            try:
+                if not test(context):
+                    return False
+            except UnjudgedError as error:
+                unjudged = error
+        if unjudged is not None:
+            raise UnjudgedError(unjudged.construct, self.policy)
+        return True
+
+    def delegates(self, context: Context) -> bool:
+        """Tell whether it names the account of who calls, and not himself."""
+        if self.principals is None or self.principals.negated or context.principal is None:
+            return False
+        return not self.principals.name_directly(context.principal)
+
+    def _names_principal(self, context: Context) -> bool:
+        return self.principals is None or self.principals.include(context.principal)
+
+    def _names_resource(self, context: Context) -> bool:
+        if self.resources is None:
+            return True
+        if self.resources.is_everything:
+            return not self.resources.negated
+        if context.resource is None:
+            raise UnjudgedError(str(self.resources))
+        return self.resources.holds(context.resource, context.keys)
+
+    def _holds(self, context: Context) -> bool:
+        unjudged: UnjudgedError | None = None
+        for condition in self.conditions:
+            try:
+                if not condition.holds(context.keys):
+                    return False
+            except UnjudgedError as error:
+                unjudged = error
+        if unjudged is not None:
+            raise unjudged
+        return True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What statements say about a call.
+
+    Attributes:
+        allowed: whether one allows it, and none denies it.
+        statement: the one that decided, if one did.
+        delegated: whether it was allowed by naming the account of who calls: then an identity
+            policy of that account has to allow it as well ("IAM User Guide", the Principal
+            element).
+    """
+
+    allowed: bool
+    statement: Statement | None = None
+    delegated: bool = False
+
+    @property
+    def explicit_deny(self) -> bool:
+        """Whether a statement denied it, rather than none allowing it."""
+        return not self.allowed and self.statement is not None
+
+
+def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
+    """Judge a call: denied if any statement denies it, else allowed if any allows it.
+
+    Raises:
+        UnjudgedError: the statement that would decide holds what cannot be judged.
+    """
+    found = tuple(statements)
+    denying = _first(found, "Deny", context)
+    if denying is not None:
+        return Decision(allowed=False, statement=denying)
+    direct = _first(found, "Allow", context, lambda s: not s.delegates(context))
+    if direct is not None:
+        return Decision(allowed=True, statement=direct)
+    delegating = _first(found, "Allow", context, lambda s: s.delegates(context))
+    found_one = delegating is not None
+    return Decision(allowed=found_one, statement=delegating, delegated=found_one)
+
+
+def _first(
+    statements: Iterable[Statement],
+    effect: str,
+    context: Context,
+    wanted: Callable[[Statement], bool] = lambda _: True,
+) -> Statement | None:
+    unjudged: UnjudgedError | None = None
+    for statement in statements:
+        try:
+            if statement.effect == effect and statement.applies(context) and wanted(statement):
+                return statement
+        except UnjudgedError as error:
+            unjudged = error
+    if unjudged is not None:
+        raise unjudged
+    return None

@@ -1,0 +1,38 @@
+"""The condition keys that are judged: each is present in a call, or known to be absent from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Names in lower case, since policies may spell them in any; more than one value: a tuple.
+Keys = Mapping[str, str | tuple[str, ...]]
+
+# A key that is added here must be filled in wherever a call has it: see the simulator's own.
+KNOWN_KEYS = frozenset(
+    {
+        "aws:currenttime",
+        "aws:epochtime",
+        "aws:multifactorauthage",
+        "aws:multifactorauthpresent",
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalisawsservice",
+        "aws:principaltype",
+        "aws:requestedregion",
+        "aws:securetransport",
+        "aws:sourceip",
+        "aws:tokenissuetime",
+        "aws:useragent",
+        "aws:userid",
+        "aws:username",
+        "aws:viaawsservice",
+        "sts:externalid",
+        "sts:rolesessionname",
+    }
+)
+
+
+def values_of(keys: Keys, name: str) -> tuple[str, ...]:
+    """Return all values of a key, whose name is in lower case; none if it is absent."""
+    found = keys.get(name, ())
+    return (found,) if isinstance(found, str) else found

@@ -1,0 +1,116 @@
+"""Who calls, and who the Principal element of a policy speaks about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from mfakit.policy.errors import UnjudgedError
+
+ACCOUNT = re.compile(r"\d{12}")
+ACCOUNT_ROOT = re.compile(r"arn:[\w-]+:iam::(\d{12}):root")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls, by every name that a policy may know him by.
+
+    Attributes:
+        account_id: twelve digits; empty for who belongs to no account, such as a service.
+        arn: a user's, the root user's, or a session's: ``arn:aws:sts::1:assumed-role/R/S``,
+            ``arn:aws:sts::1:federated-user/N``.
+        role_arn: the role whose session it is.
+        unique_ids: such as ``AIDA...``, which stand in policies for ARNs that are gone.
+        service: such as ``lambda.amazonaws.com``.
+        federated: the provider that vouches for him.
+        canonical_user: the canonical user id that S3 knows the account by.
+    """
+
+    account_id: str = ""
+    arn: str = ""
+    role_arn: str = ""
+    unique_ids: tuple[str, ...] = ()
+    service: str = ""
+    federated: str = ""
+    canonical_user: str = ""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the root user of an account."""
+        return ACCOUNT_ROOT.fullmatch(self.arn) is not None
+
+
+@dataclass(frozen=True)
+class Principals:
+    """A Principal or NotPrincipal element.
+
+    Attributes:
+        named: kind and name, one by one; ``*`` by itself is ``AWS``'s.
+        negated: whether it is a NotPrincipal.
+    """
+
+    named: tuple[tuple[str, str], ...]
+    negated: bool = False
+
+    def include(self, caller: Principal | None) -> bool:
+        """Tell whether the statement speaks about who calls.
+
+        Raises:
+            UnjudgedError: it cannot be told.
+        """
+        if caller is None:
+            raise UnjudgedError("Principal, with nobody known to call,")
+        if self.negated:
+            return not self._spares(caller)
+        return self.name_directly(caller) or self._account_named(caller)
+
+    def name_directly(self, caller: Principal) -> bool:
+        """Tell whether it names who calls, rather than the whole account."""
+        return any(self._is_named(kind, name, caller) for kind, name in self.named)
+
+    def _account_named(self, caller: Principal) -> bool:
+        return bool(caller.account_id) and caller.account_id in self._accounts
+
+    @cached_property
+    def _accounts(self) -> frozenset[str]:
+        found = (_account(name) for kind, name in self.named if kind == "AWS")
+        return frozenset(account for account in found if account)
+
+    def _is_named(self, kind: str, name: str, caller: Principal) -> bool:
+        if kind == "AWS":
+            ids = (caller.arn, caller.role_arn, *caller.unique_ids)
+            return name == "*" or (bool(name) and name in ids)
+        if kind == "CanonicalUser" and caller.account_id and not caller.canonical_user:
+            raise UnjudgedError("Principal CanonicalUser")
+        held = {
+            "Service": caller.service,
+            "Federated": caller.federated,
+            "CanonicalUser": caller.canonical_user,
+        }[kind]
+        return bool(held) and name in (held, "*")
+
+    def _spares(self, caller: Principal) -> bool:
+        """Tell whether a NotPrincipal leaves him alone: each name of his must be there.
+
+        AWS may judge the account before the role, the user and the session, and says only that
+        leaving one out might deny him; that is not to be guessed here.
+        """
+        if any(self._is_named(k, n, caller) for k, n in self.named if k != "AWS" or n == "*"):
+            return True
+        arns = {caller.arn, caller.role_arn} - {""} if not caller.is_root else set()
+        named = [("AWS", arn) in self.named for arn in arns]
+        if caller.account_id:
+            named.append(self._account_named(caller))
+        if named and all(named):
+            return True
+        if not any(named):
+            return False
+        raise UnjudgedError("NotPrincipal that names not all of account, role, user and session")
+
+
+def _account(name: str) -> str:
+    if ACCOUNT.fullmatch(name):
+        return name
+    found = ACCOUNT_ROOT.fullmatch(name)
+    return found[1] if found else ""
