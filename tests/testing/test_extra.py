@@ -12,8 +12,12 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_moto_is_loaded_when_it_is_used() -> None:
-    """Importing the simulator loads neither moto nor boto3."""
-    done = python("import sys, mfakit.testing; print({'moto', 'boto3'} & set(sys.modules))")
+    """Naming the simulator loads neither moto nor boto3, and the package alone nothing heavy."""
+    heavy = "print({'moto', 'boto3', 'botocore', 'pyotp', 'dataclasses'} & set(sys.modules))"
+    done = python(f"import sys, mfakit.testing; {heavy}")
+    assert done.stdout == "set()\n", done.stderr
+    loaded = "print({'moto', 'boto3'} & set(sys.modules))"
+    done = python(f"import sys; from mfakit.testing import AWSSimulator; {loaded}")
     assert done.stdout == "set()\n", done.stderr
 
 
@@ -22,7 +26,7 @@ def test_a_missing_extra_says_what_installs_it() -> None:
     done = python(
         "import importlib.util as util; find = util.find_spec\n"
         "util.find_spec = lambda name: None if name == 'moto' else find(name)\n"
-        "import mfakit.testing"
+        "from mfakit.testing import AWSSimulator"
     )
     assert done.stderr.endswith(
         "ImportError: mfakit.testing needs its extra: pip install 'mfakit[testing]'\n"

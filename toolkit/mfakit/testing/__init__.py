@@ -8,29 +8,63 @@ Example::
         alice.session().client("sts").get_session_token(
             SerialNumber=device.serial_number, TokenCode=device.code()
         )
+
+pytest loads this package in every run, so each name is imported when it is first asked for.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.util import find_spec
 
-if not (find_spec("moto") and find_spec("pyotp")):
-    raise ImportError("mfakit.testing needs its extra: pip install 'mfakit[testing]'")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from mfakit.testing.clock import Clock
-from mfakit.testing.errors import SimulatorError
-from mfakit.testing.simulator import (
-    ALLOW_ALL_POLICY,
-    REQUIRE_MFA_POLICY,
-    AWSSimulator,
-    Device,
-    User,
-)
+    from mfakit.testing.calls import CallRecord
+    from mfakit.testing.clock import Clock
+    from mfakit.testing.errors import SimulatorError
+    from mfakit.testing.faults import Fault
+    from mfakit.testing.simulator import (
+        ALLOW_ALL_POLICY,
+        REQUIRE_MFA_POLICY,
+        AWSSimulator,
+        Device,
+        User,
+    )
+
+_HOMES = {
+    "ALLOW_ALL_POLICY": "simulator",
+    "REQUIRE_MFA_POLICY": "simulator",
+    "AWSSimulator": "simulator",
+    "CallRecord": "calls",
+    "Clock": "clock",
+    "Device": "simulator",
+    "Fault": "faults",
+    "SimulatorError": "errors",
+    "User": "simulator",
+}
 
 __all__ = [
     "ALLOW_ALL_POLICY",
     "REQUIRE_MFA_POLICY",
     "AWSSimulator",
+    "CallRecord",
     "Clock",
     "Device",
+    "Fault",
     "SimulatorError",
     "User",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mfakit.testing' has no attribute {name!r}")
+    if not (find_spec("moto") and find_spec("pyotp")):
+        raise ImportError("mfakit.testing needs its extra: pip install 'mfakit[testing]'")
+    return getattr(import_module(f"mfakit.testing.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
