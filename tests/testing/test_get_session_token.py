@@ -191,10 +191,11 @@ def test_a_session_ends(
     assert refusal(call) == (status, code, text or usual)
 
 
-def test_what_comes_later_says_so(clients: Any, alice: User, refusal: Refusal) -> None:
-    """What the simulator cannot do yet is refused, never passed."""
-    arn = "arn:aws:iam::123456789012:role/any"
-    got = refusal(clients.of(alice, "sts").assume_role, RoleArn=arn, RoleSessionName="any")
+def test_what_is_not_known_says_so(clients: Any, alice: User, refusal: Refusal) -> None:
+    """A call of STS that the simulator does not know is refused, never passed."""
+    task = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
+    sts = clients.of(alice, "sts")
+    got = refusal(sts.assume_root, TargetPrincipal="123456789012", TaskPolicyArn=task)
     assert got[:2] == (501, "NotSupportedBySimulator")
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
-from mfakit.testing import policy
+from mfakit import policy
 from mfakit.testing.errors import AWSError
 from mfakit.testing.hosts import aws_host, partition
 from mfakit.testing.wire import Request, Response
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.keys import Identity, KeyStore
 
+ROOT_POLICY = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 READ_ONLY = re.compile(r"Get|List|Simulate|Generate")
 
 
@@ -66,10 +67,20 @@ class Directory:
             answer = _parsed(operation, response) if operation == "CreateAccessKey" else {}
             self._take_over(operation, parameters, answer)
 
+    def get_user(self, name: str) -> dict[str, Any]:
+        """Return what IAM tells about a user."""
+        found: dict[str, Any] = self.call("GetUser", UserName=name)["User"]
+        return found
+
+    def get_role(self, name: str) -> dict[str, Any]:
+        """Return what IAM tells about a role."""
+        found: dict[str, Any] = self.call("GetRole", RoleName=name)["Role"]
+        return found
+
     def user(self, name: str) -> Identity:
         """Return the user of that name."""
         if name not in self._users:
-            user = self.call("GetUser", UserName=name)["User"]
+            user = self.get_user(name)
             self._users[name] = self._keys.identity("user", name, user["Arn"], user["UserId"])
         return self._users[name]
 
@@ -80,11 +91,29 @@ class Directory:
         except AWSError:
             return f"arn:{partition(self._region)}:iam::{self._account_id}:user/{name}"
 
-    def statements(self, user_name: str) -> tuple[policy.Statement, ...]:
-        """Return all that the user's policies, and those of the user's groups, say."""
-        if user_name not in self._statements:
-            self._statements[user_name] = tuple(self._read_statements(user_name))
-        return self._statements[user_name]
+    def managed(self, arn: str) -> tuple[policy.Statement, ...]:
+        """Return what a managed policy says.
+
+        Raises:
+            AWSError: there is none of that ARN.
+        """
+        version = self.call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
+        name = arn.rpartition("/")[2]
+        return policy.parse(_document(found["PolicyVersion"]["Document"]), name)
+
+    def statements(self, owner: Identity) -> tuple[policy.Statement, ...]:
+        """Return all that the policies of a user, and of the user's groups, or of a role say.
+
+        The root user has none, and may do everything.
+        """
+        key = f"{owner.kind}/{owner.name}"
+        if key not in self._statements:
+            if owner.is_root:
+                return policy.parse(ROOT_POLICY, "of the root user")
+            read = self._read_role if owner.kind == "role" else self._read_statements
+            self._statements[key] = tuple(read(owner.name))
+        return self._statements[key]
 
     def _take_over(
         self, operation: str, parameters: Mapping[str, str], answer: Mapping[str, Any]
@@ -114,6 +143,11 @@ class Directory:
         active = parameters["Status"] == "Active"
         self._keys.set_active(parameters["AccessKeyId"], active=active)
 
+    def _after_DeleteRole(  # noqa: N802
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        self._keys.forget_role(parameters["RoleName"])
+
     def _after_DeleteUser(  # noqa: N802
         self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
     ) -> None:
@@ -135,6 +169,10 @@ class Directory:
             yield from self._inline("Group", group["GroupName"])
             yield from self._attached("Group", group["GroupName"])
 
+    def _read_role(self, role: str) -> Iterable[policy.Statement]:
+        yield from self._inline("Role", role)
+        yield from self._attached("Role", role)
+
     def _inline(self, kind: str, owner: str) -> Iterable[policy.Statement]:
         of = {f"{kind}Name": owner}
         for name in self.call(f"List{kind}Policies", **of)["PolicyNames"]:
@@ -144,10 +182,7 @@ class Directory:
     def _attached(self, kind: str, owner: str) -> Iterable[policy.Statement]:
         answer = self.call(f"ListAttached{kind}Policies", **{f"{kind}Name": owner})
         for attached in answer["AttachedPolicies"]:
-            arn, name = attached["PolicyArn"], attached["PolicyName"]
-            version = self.call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
-            yield from policy.parse(_document(found["PolicyVersion"]["Document"]), name)
+            yield from self.managed(attached["PolicyArn"])
 
     def _request(self, operation: str, parameters: Mapping[str, str]) -> Request:
         host = aws_host("iam", self._region)

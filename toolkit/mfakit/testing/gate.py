@@ -9,13 +9,14 @@ from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mfakit.policy import Context, Decision, UnjudgedError, evaluate, parse
 from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify
 from mfakit.testing.errors import RELAX, AWSError, access_denied, not_supported
 from mfakit.testing.hosts import is_aws, partition, to_aws
 from mfakit.testing.keys import LongTermKey, Session
-from mfakit.testing.policy import Context, UnjudgedError, evaluate
 from mfakit.testing.resources import resource_of
+from mfakit.testing.trust import may_assume, principal
 from mfakit.testing.wire import Request, Response, error_response, query_response
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from mfakit.testing.clock import Clock
     from mfakit.testing.directory import Directory
     from mfakit.testing.faults import FaultQueue
+    from mfakit.testing.get_user import GetUser
     from mfakit.testing.keys import Credentials, KeyStore
     from mfakit.testing.mfa_calls import MFACalls
+    from mfakit.testing.roles import Role
     from mfakit.testing.signature import Claim
     from mfakit.testing.sts import STS
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
 WITHOUT_MFA = ("AssumeRole", "GetCallerIdentity")
+FEDERATED = ("GetCallerIdentity",)
 SESSION_CALLS_REFUSED = ("GetSessionToken", "GetFederationToken")
 
 
@@ -42,7 +46,7 @@ class Gate:
 
     Args:
         forward: passes a request on to moto.
-        keys, clock, directory, sts, mfa_calls: what the rules are made of.
+        keys, clock, directory, sts, mfa_calls, get_user: what the rules are made of.
         account_id: the account.
         enforce_policies: whether identity policies are judged.
         faults: what calls meet in place of their answer.
@@ -58,6 +62,7 @@ class Gate:
         directory: Directory,
         sts: STS,
         mfa_calls: MFACalls,
+        get_user: GetUser,
         account_id: str,
         enforce_policies: bool,
         faults: FaultQueue,
@@ -67,6 +72,7 @@ class Gate:
         self._keys = keys
         self._clock = clock
         self._directory = directory
+        self._assume_role = sts.assume_role
         self._mfa_calls = mfa_calls
         self._account_id = account_id
         self._enforce_policies = enforce_policies
@@ -74,7 +80,7 @@ class Gate:
         self._calls = calls
         self._own: dict[str, Mapping[str, Operation]] = {
             "sts": sts.operations,
-            "iam": mfa_calls.operations,
+            "iam": mfa_calls.operations | {"GetUser": get_user},
         }
         self.lock = threading.RLock()
 
@@ -104,6 +110,11 @@ class Gate:
     def _answer(self, request: Request, call: Call, claim: Claim) -> Response:
         caller = self._authenticate(request, call, claim)
         _check_kind(caller, call)
+        if call.action == "sts:AssumeRole":
+            judge = partial(self._may_assume, request, caller)
+            with self.lock:
+                role_session = self._assume_role(caller, call.parameters, judge)
+            return query_response(call.service, call.operation, role_session)
         self._check_policies(request, call, caller, claim)
         own = self._own.get(call.service, {}).get(call.operation)
         if own is not None:
@@ -111,7 +122,7 @@ class Gate:
                 result = own(caller, call.parameters)
             return query_response(call.service, call.operation, result)
         if call.service == "sts":
-            raise not_supported(f"the simulator does not know sts:{call.operation} yet")
+            raise not_supported(f"the simulator does not know sts:{call.operation}")
         return self._pass_on(request, call, caller, claim)
 
     def _authenticate(self, request: Request, call: Call, claim: Claim) -> Credentials:
@@ -139,6 +150,7 @@ class Gate:
     def _check_policies(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> None:
+        holder = caller.grantor or caller.owner
         free = call.action in ALWAYS_ALLOWED or caller.owner.is_root
         if free or not self._enforce_policies:
             return
@@ -147,13 +159,34 @@ class Gate:
         try:
             with self.lock:
                 resource = self._resource(call, claim)
-                statements = self._directory.statements(caller.owner.name)
+                statements = self._directory.statements(holder)
             context = Context(call.action, resource, self._condition_keys(request, caller))
             decision = evaluate(statements, context)
+            limited = evaluate(caller.policy, context) if caller.policy is not None else None
         except UnjudgedError as error:
             raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
         if not decision.allowed:
-            raise refusals.denied(call, _denial(caller, context, decision.explicit_deny))
+            raise refusals.denied(call, _denial(caller, context, decision, "an identity-based"))
+        if limited is not None and not limited.allowed:
+            raise refusals.denied(call, _denial(caller, context, limited, "a session"))
+
+    def _may_assume(
+        self,
+        request: Request,
+        caller: Credentials,
+        action: str,
+        role: Role,
+        extra: Mapping[str, str],
+    ) -> bool:
+        if not self._enforce_policies:
+            return True
+        keys = {**self._condition_keys(request, caller), **extra}
+        context = Context(action, role.arn, keys, principal(caller))
+        try:
+            own = self._directory.statements(caller.owner)
+            return may_assume(caller, own, parse(role.trust_policy, role.identity.name), context)
+        except UnjudgedError as error:
+            raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
 
     def _resource(self, call: Call, claim: Claim) -> str | None:
         part = partition(claim.region)
@@ -188,9 +221,11 @@ def _check_kind(caller: Credentials, call: Call) -> None:
         return
     if call.service == "sts" and call.operation in SESSION_CALLS_REFUSED:
         raise access_denied(f"Cannot call {call.operation} with session credentials")
-    if caller.with_mfa:
+    kind = caller.owner.kind
+    if caller.with_mfa or kind == "role":
         return
-    if call.service == "iam" or (call.service == "sts" and call.operation not in WITHOUT_MFA):
+    allowed = FEDERATED if kind == "federated-user" else WITHOUT_MFA
+    if call.service == "iam" or (call.service == "sts" and call.operation not in allowed):
         raise refusals.unknown_key(call)
 
 
@@ -208,14 +243,14 @@ def _has_its_token(credentials: Credentials, claim: Claim) -> bool:
     return hmac.compare_digest(expected.encode(), claim.session_token.encode())
 
 
-def _denial(caller: Credentials, context: Context, explicit: bool) -> str:
+def _denial(caller: Credentials, context: Context, decision: Decision, kind: str) -> str:
     reason = (
-        "with an explicit deny in an identity-based policy"
-        if explicit
-        else f"because no identity-based policy allows the {context.action} action"
+        f"with an explicit deny in {kind} policy"
+        if decision.explicit_deny
+        else f"because no {kind.partition(' ')[2]} policy allows the {context.action} action"
     )
     return (
-        f"User: {caller.owner.arn} is not authorized to perform: {context.action}"
+        f"User: {caller.arn} is not authorized to perform: {context.action}"
         f" on resource: {context.resource or '*'} {reason}"
     )
 

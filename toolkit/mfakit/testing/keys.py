@@ -6,12 +6,13 @@ import base64
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mfakit.testing.policy import Statement
+    from mfakit.policy import Statement
 
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -48,6 +49,8 @@ class LongTermKey:
     owner: Identity
     active: bool = True
     moto_id: str = ""
+    grantor = None
+    policy = None
 
     @property
     def arn(self) -> str:
@@ -75,6 +78,7 @@ class Session:
         policy: the session policy: nothing is allowed that it does not allow too.
         source_identity: what AssumeRole was given as such.
         tags: the session's tags.
+        transitive_tags: those of them that go on to the roles that it assumes.
     """
 
     access_key_id: str
@@ -89,6 +93,7 @@ class Session:
     policy: tuple[Statement, ...] | None = field(default=None, repr=False)
     source_identity: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    transitive_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arn(self) -> str:
@@ -102,6 +107,15 @@ class Session:
     def user_id(self) -> str:
         """The unique id of who calls with it."""
         return f"{self.owner.user_id}:{self.name}" if self.name else self.owner.user_id
+
+    def rendered(self) -> dict[str, Any]:
+        """Return the credentials as STS's answers hold them."""
+        return {
+            "AccessKeyId": self.access_key_id,
+            "SecretAccessKey": self.secret_access_key,
+            "SessionToken": self.session_token,
+            "Expiration": datetime.fromtimestamp(self.expires, UTC),
+        }
 
     @property
     def with_mfa(self) -> bool:
@@ -145,6 +159,10 @@ class KeyStore:
         key = self._keys.get(access_key_id)
         return None if isinstance(key, LongTermKey) and not key.active else key
 
+    def knows(self, access_key_id: str) -> bool:
+        """Tell whether there is a key of that id, inactive ones included."""
+        return access_key_id in self._keys
+
     def forget(self, access_key_id: str) -> None:
         """Forget a key that was deleted."""
         self._keys.pop(access_key_id, None)
@@ -154,6 +172,12 @@ class KeyStore:
         key = self._keys.get(access_key_id)
         if isinstance(key, LongTermKey):
             key.active = active
+
+    def forget_role(self, name: str) -> None:
+        """Forget a role that was deleted, and its sessions."""
+        for known in tuple(self._identities.values()):
+            if known.kind == "role" and known.name == name:
+                self.forget_owner(known)
 
     def forget_owner(self, owner: Identity) -> None:
         """Forget a user or a role that was deleted: the keys and the sessions too."""

@@ -16,11 +16,14 @@ from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import Faulty, read_fault
 from mfakit.testing.gate import Gate
+from mfakit.testing.get_user import GetUser
 from mfakit.testing.hosts import partition
 from mfakit.testing.keys import KeyStore, new_root_key
 from mfakit.testing.mfa_calls import MFACalls
 from mfakit.testing.moto_binding import MotoBinding
+from mfakit.testing.roles import Roles
 from mfakit.testing.server import Server
+from mfakit.testing.session_policies import SessionPolicies
 from mfakit.testing.sts import STS
 from mfakit.testing.totp import seconds_to_next_step
 
@@ -190,13 +193,19 @@ class AWSSimulator(Faulty):
             keys=self._keys,
             clock=self.clock,
             directory=self._directory,
-            sts=STS(self.account_id, self._keys, self._devices, self.clock),
+            sts=self._new_sts(),
+            get_user=GetUser(self._directory.get_user, self.clock.now()),
             mfa_calls=MFACalls(self._devices, self._directory.user, self.account_id),
             account_id=self.account_id,
             enforce_policies=enforce_policies,
             faults=self._faults,
             calls=self._calls,
         )
+
+    def _new_sts(self) -> STS:
+        roles = Roles(self._directory.get_role, self._keys)
+        limits = SessionPolicies(self._directory.managed)
+        return STS(self.account_id, self._keys, self._devices, self.clock, roles, limits)
 
     def _control_code(self, request: Request) -> tuple[int, dict[str, Any]]:
         device = self._device_of(request.query.get("user", ""))

@@ -65,6 +65,12 @@ def validate(
                 f"Value '{value}' at '{_member(limit.name)}' failed to satisfy constraint: {text}"
                 for text in limit.complaints(value)
             ]
+    complain(found)
+
+
+def complain(complaints: Iterable[str]) -> None:
+    """Refuse a call with every complaint there is, if there is one."""
+    found = tuple(complaints)
     if found:
         errors = "error" if len(found) == 1 else "errors"
         message = f"{len(found)} validation {errors} detected: {'; '.join(found)}"

@@ -1,0 +1,58 @@
+"""Whether policies let somebody assume a role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfakit.policy import Context, Principal, evaluate
+from mfakit.testing.keys import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mfakit.policy import Statement
+    from mfakit.testing.keys import Credentials
+
+
+def principal(caller: Credentials) -> Principal:
+    """Return who calls, by every name that a policy may know him by."""
+    owner = caller.owner
+    return Principal(
+        account_id=owner.arn.split(":")[4],
+        arn=caller.arn,
+        role_arn=owner.arn if owner.kind == "role" else "",
+        unique_ids=(owner.user_id, caller.user_id),
+    )
+
+
+def may_assume(
+    caller: Credentials,
+    own: Iterable[Statement],
+    trust: Iterable[Statement],
+    context: Context,
+) -> bool:
+    """Tell whether the caller may do that to a role of the same account.
+
+    A trust policy that names the caller suffices; one that names the account leaves it to the
+    caller's own policies. A denial in either is final, and nothing exceeds a session policy ("IAM
+    User Guide", policy evaluation logic).
+
+    Args:
+        caller: who calls.
+        own: the statements of the caller's own policies.
+        trust: those of the role's trust policy.
+        context: the call, with the caller as its principal.
+
+    Raises:
+        UnjudgedError: the decision hangs on what cannot be judged.
+    """
+    statements = tuple(own)
+    if evaluate((s for s in statements if s.effect == "Deny"), context).explicit_deny:
+        return False
+    trusted = evaluate(trust, context)
+    if not trusted.allowed:
+        return False
+    limit = caller.policy if isinstance(caller, Session) else None
+    if limit is not None and not evaluate(limit, context).allowed:
+        return False
+    return not trusted.delegated or evaluate(statements, context).allowed
