@@ -1,0 +1,84 @@
+"""boto3, the AWS CLI and the SDK for JavaScript see of the simulator what they see of AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mfakit.testing import AWSSimulator, Device, User
+
+
+def test_a_code_becomes_a_session(
+    client: Any, keys: dict[str, str], device: Device, alice: User
+) -> None:
+    """Its credentials are the user's."""
+    session = client.login(keys, device, device.code())
+    assert session["AccessKeyId"].startswith("ASIA")
+    assert client.call(session, "sts", "GetCallerIdentity")["Arn"] == alice.arn
+
+
+def test_a_session_serves_s3(client: Any, keys: dict[str, str], device: Device) -> None:
+    """A bucket that is made with it is listed with it."""
+    session = client.login(keys, device, device.code())
+    client.call(session, "s3", "CreateBucket", Bucket="made-with-mfa")
+    buckets = client.call(session, "s3", "ListBuckets")["Buckets"]
+    assert [bucket["Name"] for bucket in buckets] == ["made-with-mfa"]
+
+
+def test_a_wrong_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
+    """It is refused in AWS's words, the space at their end included."""
+    wrong = f"{(int(device.code()) + 1) % 10**6:06}"
+    assert refusal(client.login, keys, device, wrong) == (
+        "AccessDenied",
+        "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
+    )
+
+
+def test_a_used_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
+    """It is refused as a wrong one is."""
+    code = device.code()
+    client.login(keys, device, code)
+    refused, message = refusal(client.login, keys, device, code)
+    assert (refused, "invalid MFA one time pass code" in message) == ("AccessDenied", True)
+
+
+def test_a_wrong_secret(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
+    """It makes a signature that does not match."""
+    keys["SecretAccessKey"] = keys["SecretAccessKey"][::-1]
+    assert refusal(client.login, keys, device, device.code())[0] == "SignatureDoesNotMatch"
+
+
+def test_an_unknown_key(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
+    """It is invalid, and that is all that is said of it."""
+    keys["AccessKeyId"] = "AKIAIOSFODNN7EXAMPLE"
+    assert refusal(client.login, keys, device, device.code()) == (
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+    )
+
+
+def test_a_session_that_has_ended(
+    aws: AWSSimulator, client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
+    """Each service refuses it in its own words."""
+    session = client.login(keys, device, device.code())
+    aws.clock.advance(hours=13)
+    assert refusal(client.call, session, "s3", "ListBuckets") == (
+        "ExpiredToken",
+        "The provided token has expired.",
+    )
+    assert refusal(client.call, session, "sts", "GetCallerIdentity") == (
+        "ExpiredToken",
+        "The security token included in the request is expired",
+    )
+
+
+def test_a_session_gets_no_session(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
+    """GetSessionToken is for long-term credentials alone."""
+    session = client.login(keys, device, device.code())
+    assert refusal(client.login, session, device, device.code()) == (
+        "AccessDenied",
+        "Cannot call GetSessionToken with session credentials",
+    )
