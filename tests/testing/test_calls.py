@@ -1,0 +1,171 @@
+"""The record of calls: what was called, by whom, and what it answered."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from mfakit.testing import AWSSimulator, CallRecord, SimulatorError
+
+if TYPE_CHECKING:
+    from mfakit.testing import Device, User
+
+ONE_TRY = Config(retries={"total_max_attempts": 1})
+
+
+def session(key_id: str, secret: str, token: str | None = None) -> boto3.Session:
+    return boto3.Session(key_id, secret, token, region_name="us-east-1")
+
+
+def test_a_record(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """A record tells when, what, who by which key, and what was answered."""
+    assert aws.calls == []
+    aws.clock.advance(hours=5)
+    clients.of(alice, "sts").get_caller_identity()
+    (record,) = aws.calls
+    assert abs(record.time - datetime.now(UTC) - timedelta(hours=5)) < timedelta(seconds=10)
+    assert record == CallRecord(
+        time=record.time,
+        service="sts",
+        operation="GetCallerIdentity",
+        caller=alice.arn,
+        access_key_id=alice.access_key_id,
+        credentials="long-term key",
+        status=200,
+        error=None,
+    )
+
+
+def test_kinds_of_credentials(clients: Any, aws: AWSSimulator, alice: User, device: Device) -> None:
+    """A record tells what kind of credentials were used, and whose they are."""
+    clients.of(clients.exchange(alice), "s3").list_buckets()
+    clients.of(clients.exchange(alice, device), "s3").list_buckets()
+    assert [(c.operation, c.credentials, c.caller) for c in aws.calls] == [
+        ("GetSessionToken", "long-term key", alice.arn),
+        ("ListBuckets", "session", alice.arn),
+        ("GetSessionToken", "long-term key", alice.arn),
+        ("ListBuckets", "MFA session", alice.arn),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "status", "error"),
+    [
+        ("sts", "get_session_token", {"TokenCode": "123456"}, 403, "AccessDenied"),
+        ("iam", "get_user", {"UserName": "nobody"}, 404, "NoSuchEntity"),
+        ("s3", "list_objects_v2", {"Bucket": "nowhere"}, 404, "NoSuchBucket"),
+        ("dynamodb", "describe_table", {"TableName": "none"}, 400, "ResourceNotFoundException"),
+        ("lambda", "get_function", {"FunctionName": "f"}, 404, "ResourceNotFoundException"),
+        ("ec2", "describe_vpcs", {"VpcIds": ["vpc-0"]}, 400, "InvalidVpcID.NotFound"),
+    ],
+)
+def test_errors(
+    clients: Any,
+    aws: AWSSimulator,
+    alice: User,
+    service: str,
+    operation: str,
+    parameters: dict[str, Any],
+    status: int,
+    error: str,
+) -> None:
+    """The record names the error, whichever service tells it in whichever protocol."""
+    client = clients.of(alice, service, config=ONE_TRY)
+    with pytest.raises(ClientError) as caught:
+        getattr(client, operation)(**parameters)
+    (record,) = aws.calls
+    assert (record.service, record.status, record.error) == (service, status, error)
+    assert caught.value.response["Error"]["Code"] == error
+
+
+def test_unknown_callers(aws: AWSSimulator, alice: User) -> None:
+    """Who uses an unknown key, or none, is no caller; the key's id is told."""
+    sts: Any = session("AKIAAAAAAAAAAAAAAAAA", "secret").client("sts", config=ONE_TRY)
+    with pytest.raises(ClientError):
+        sts.get_caller_identity()
+    requests.get("https://bucket.s3.amazonaws.com/key", timeout=5)
+    unknown, unsigned = aws.calls
+    assert (unknown.caller, unknown.credentials) == (None, None)
+    assert (unknown.access_key_id, unknown.error) == (
+        "AKIAAAAAAAAAAAAAAAAA",
+        "InvalidClientTokenId",
+    )
+    assert (unsigned.caller, unsigned.access_key_id) == (None, None)
+    assert (unsigned.service, unsigned.operation, unsigned.status) == ("s3", "GetObject", 403)
+
+
+def test_who_deleted_their_own_key(aws: AWSSimulator, alice: User) -> None:
+    """The caller is who it was when the call came, even if the call removed its key."""
+    iam: Any = alice.session().client("iam")
+    iam.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
+    assert [(c.operation, c.caller) for c in aws.calls] == [("DeleteAccessKey", alice.arn)]
+
+
+def test_calls_that_nothing_answers(aws: AWSSimulator, alice: User) -> None:
+    """A call that ends in an error of the simulator itself is taken down without a status."""
+    client: Any = alice.session().client("importexport", config=ONE_TRY)
+    with pytest.raises(SimulatorError):
+        client.list_jobs()
+    assert [(c.operation, c.status) for c in aws.calls] == [("ListJobs", None)]
+
+
+def test_records_are_fixed(aws: AWSSimulator, alice: User) -> None:
+    """Neither a record nor the list can be used to change what was taken down."""
+    alice.session().client("sts").get_caller_identity()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        aws.calls[0].status = 500  # type: ignore[misc]
+    aws.calls.clear()
+    assert len(aws.calls) == 1
+
+
+def test_calls_of_many_threads(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """Every call of every thread is taken down, while others read the record."""
+    sts = clients.of(alice, "sts")
+
+    def call(_: int) -> int:
+        sts.get_caller_identity()
+        return len(aws.calls)
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(call, range(80)))
+    assert len(aws.calls) == 80 == max(seen)
+    assert {c.caller for c in aws.calls} == {alice.arn}
+
+
+def test_what_was_set_up_is_no_call(aws: AWSSimulator) -> None:
+    """What the test itself sets up is not taken down."""
+    aws.create_user("bob").enable_virtual_mfa()
+    assert aws.calls == []
+
+
+def test_no_secret_is_taken_down(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """No secret, seed, code or token is in the repr of anything, whatever was called."""
+    device = alice.enable_virtual_mfa()
+    secrets = [alice.secret_access_key, aws.root.secret_access_key, aws.control_token, device.seed]
+    iam = clients.of(alice, "iam", config=ONE_TRY)
+    made = iam.create_access_key(UserName="alice")["AccessKey"]
+    other = iam.create_virtual_mfa_device(VirtualMFADeviceName="other")["VirtualMFADevice"]
+    code = device.code()
+    codes = {"SerialNumber": device.serial_number, "TokenCode": code}
+    got = clients.of(alice, "sts").get_session_token(**codes)["Credentials"]
+    with_mfa = session(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"])
+    s3 = clients.of(with_mfa, "s3")
+    s3.create_bucket(Bucket="bucket")
+    requests.get(s3.generate_presigned_url("list_buckets"), timeout=5)
+    secrets += [made["SecretAccessKey"], other["Base32StringSeed"].decode(), code]
+    secrets += [got["SecretAccessKey"], got["SessionToken"]]
+    mixed_up = clients.of(session(alice.secret_access_key, "x"), "sts", config=ONE_TRY)
+    with pytest.raises(ClientError):
+        mixed_up.get_caller_identity()
+    aws.fail_next("*", message="for the repr of what is left")
+    told = "\n".join(map(repr, [aws, alice, device, aws.root, *aws.calls, *aws.faults_left]))
+    assert len(aws.calls) == 6
+    assert [secret for secret in secrets if secret in told] == []
