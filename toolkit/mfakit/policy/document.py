@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from mfakit.policy import patterns
@@ -28,12 +29,24 @@ STATEMENT_ELEMENTS = {
 PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 
 
-def parse(document: Mapping[str, Any] | str, name: str) -> tuple[Statement, ...]:
+class Kind(Enum):
+    """What a policy belongs to, which decides what its statements have to hold."""
+
+    IDENTITY = "identity"
+    RESOURCE = "resource"
+    TRUST = "trust"
+
+
+def parse(
+    document: Mapping[str, Any] | str, name: str, kind: Kind = Kind.IDENTITY
+) -> tuple[Statement, ...]:
     """Return the statements of a policy document.
 
     Args:
         document: the policy, as JSON or read from it.
         name: what errors call it.
+        kind: of an identity, and of a permissions boundary or a session too; of a resource such
+            as a bucket; or the trust policy of a role.
 
     Raises:
         MalformedPolicyError: it is not a policy.
@@ -47,15 +60,16 @@ def parse(document: Mapping[str, Any] | str, name: str) -> tuple[Statement, ...]
     statements = content.get("Statement")
     items = [statements] if isinstance(statements, Mapping) else statements
     _expect(isinstance(items, list) and bool(items), name, "it has no Statement")
-    reader = _Reader(name, variables=version == patterns.VERSION_WITH_VARIABLES)
+    reader = _Reader(name, kind, variables=version == patterns.VERSION_WITH_VARIABLES)
     return tuple(reader.statement(item) for item in items or ())
 
 
 class _Reader:
     """Reads the statements of one policy."""
 
-    def __init__(self, policy: str, *, variables: bool) -> None:
+    def __init__(self, policy: str, kind: Kind, *, variables: bool) -> None:
         self._policy = policy
+        self._kind = kind
         self._variables = variables
 
     def statement(self, item: Any) -> Statement:
@@ -66,7 +80,9 @@ class _Reader:
         actions = self._element(item, "Action", _action)
         if actions is None:
             raise MalformedPolicyError(f"policy {self._policy}: a statement has no Action")
+        resources = self._element(item, "Resource", self._resource)
         principals = self._principals(item)
+        self._expect_fitting(resources is not None, principals is not None)
         denies_others = principals is not None and principals.negated and effect == "Allow"
         self._expect(not denies_others, "NotPrincipal goes with Deny alone")
         return Statement(
@@ -74,10 +90,22 @@ class _Reader:
             sid=str(item.get("Sid", "")),
             effect=effect,
             actions=actions,
-            resources=self._element(item, "Resource", self._resource),
+            resources=resources,
             principals=principals,
             conditions=tuple(self._conditions(item.get("Condition", {}))),
         )
+
+    def _expect_fitting(self, has_resource: bool, has_principal: bool) -> None:
+        needs_principal, needs_resource = self._kind != Kind.IDENTITY, self._kind != Kind.TRUST
+        for has, needs, name in (
+            (has_principal, needs_principal, "Principal"),
+            (has_resource, needs_resource, "Resource"),
+        ):
+            verb = "needs a" if needs else "has no"
+            self._expect(
+                has is needs,
+                f"a statement of a policy of this kind ({self._kind.value}) {verb} {name}",
+            )
 
     def _element(self, item: Mapping[str, Any], name: str, pattern: Any) -> Element | None:
         key = self._either(item, name)

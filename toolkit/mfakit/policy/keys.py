@@ -20,6 +20,7 @@ KNOWN_KEYS = frozenset(
         "aws:principaltype",
         "aws:requestedregion",
         "aws:securetransport",
+        "aws:sourceidentity",
         "aws:sourceip",
         "aws:tokenissuetime",
         "aws:useragent",
@@ -28,6 +29,7 @@ KNOWN_KEYS = frozenset(
         "aws:viaawsservice",
         "sts:externalid",
         "sts:rolesessionname",
+        "sts:sourceidentity",
     }
 )
 

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mfakit.policy import Context, Decision, UnjudgedError, evaluate, parse
+from mfakit.policy import Context, Decision, Kind, UnjudgedError, evaluate, parse
 from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify
 from mfakit.testing.errors import RELAX, AWSError, access_denied, not_supported
@@ -184,7 +184,8 @@ class Gate:
         context = Context(action, role.arn, keys, principal(caller))
         try:
             own = self._directory.statements(caller.owner)
-            return may_assume(caller, own, parse(role.trust_policy, role.identity.name), context)
+            trust = parse(role.trust_policy, role.identity.name, Kind.TRUST)
+            return may_assume(caller, own, trust, context)
         except UnjudgedError as error:
             raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
 

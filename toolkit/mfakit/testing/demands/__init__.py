@@ -1,0 +1,45 @@
+"""What a call has to be allowed: which actions, on which resources.
+
+Where the resource cannot be told, only a policy whose Resource is ``*`` can be judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mfakit.testing.demands import dynamodb, functions, iam, s3, sts
+from mfakit.testing.demands.model import Demand, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mfakit.testing.actions import Call
+    from mfakit.testing.wire import Request
+
+__all__ = ["Demand", "Place", "demands_of"]
+
+
+def demands_of(
+    call: Call, request: Request, place: Place, find_arn: Callable[[str, str], str]
+) -> tuple[Demand, ...]:
+    """Return what a caller has to be allowed for a call; each of it.
+
+    Args:
+        call: the call.
+        request: as it came: some calls name their resources in the body.
+        place: where.
+        find_arn: gives the ARN of the ``user``, ``group`` or ``role`` of a name, or of the
+            caller's own user for an empty name; they may have paths.
+    """
+    match call.service:
+        case "s3":
+            return s3.demands(call, request, place)
+        case "iam":
+            return (Demand(call.action, iam.resource(call, place, find_arn)),)
+        case "sts":
+            return (Demand(call.action, sts.resource(call, place)),)
+        case "dynamodb":
+            return dynamodb.demands(call, request, place)
+        case "lambda":
+            return (Demand(call.action, functions.resource(call, request, place)),)
+    return (Demand(call.action, None),)

@@ -1,0 +1,75 @@
+"""DynamoDB: tables, indexes, each table of a batch, each item of a transaction."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mfakit.testing.demands.model import NOTHING, Demand, json_body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mfakit.testing.actions import Call
+    from mfakit.testing.demands.model import Place
+    from mfakit.testing.wire import Request
+
+BATCHES = ("BatchGetItem", "BatchWriteItem")
+# Actions that a transaction is made of, by what its items call them.
+IN_TRANSACTIONS = {
+    "Get": "dynamodb:GetItem",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+    "Delete": "dynamodb:DeleteItem",
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+}
+ABOUT_NOTHING = ("DescribeEndpoints", "DescribeLimits")
+ABOUT_ALL_TABLES = ("ListBackups", "ListTables", "ListStreams")
+NAMED_WHOLE = ("ResourceArn", "BackupArn", "StreamArn", "TableArn", "ExportArn", "ImportArn")
+# What such statements are called in policies depends on their first word.
+PARTIQL = ("ExecuteStatement",)
+# These need more than one permission, or name what they are about inside of a token.
+UNTOLD = ("BatchExecuteStatement", "ExecuteTransaction", "GetRecords")
+
+
+def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
+    """Return what DynamoDB asks for."""
+    body = json_body(request)
+    if call.operation in BATCHES:
+        return tuple(Demand(call.action, _table(name, place)) for name in _tables(body))
+    if call.operation in ("TransactGetItems", "TransactWriteItems"):
+        return tuple(_in_transaction(body, place))
+    if call.operation in PARTIQL:
+        word = re.match(r"\s*(\w*)", str(body.get("Statement", "")))
+        return (Demand(f"dynamodb:PartiQL{word[1].capitalize() if word else ''}", None),)
+    return (Demand(call.action, _resource(call, body, place)),)
+
+
+def _resource(call: Call, body: Mapping[str, Any], place: Place) -> str | None:
+    if call.operation in UNTOLD or call.operation.startswith("Restore"):
+        return None
+    if "TableName" in body:
+        table, index = _table(str(body["TableName"]), place), body.get("IndexName")
+        return f"{table}/index/{index}" if index else table
+    for name in NAMED_WHOLE:
+        if name in body:
+            return str(body[name])
+    if call.operation in ABOUT_ALL_TABLES:
+        return _table("*", place)
+    return NOTHING if call.operation in ABOUT_NOTHING else None
+
+
+def _tables(body: Mapping[str, Any]) -> list[str]:
+    items = body.get("RequestItems")
+    return list(items) if isinstance(items, dict) else []
+
+
+def _in_transaction(body: Mapping[str, Any], place: Place) -> Iterator[Demand]:
+    for item in body.get("TransactItems") or ():
+        for kind, part in item.items():
+            if kind in IN_TRANSACTIONS:
+                yield Demand(IN_TRANSACTIONS[kind], _table(str(part.get("TableName", "")), place))
+
+
+def _table(name: str, place: Place) -> str:
+    return name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")

@@ -1,0 +1,88 @@
+"""S3: buckets, objects, the source of a copy, each object of a deletion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+from mfakit.testing.demands.model import Demand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mfakit.testing.actions import Call
+    from mfakit.testing.demands.model import Place
+    from mfakit.testing.wire import Request
+
+# What actions are called where the call names a version ("Service Authorization Reference").
+OF_VERSIONS = {
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:DeleteObject": "s3:DeleteObjectVersion",
+    "s3:GetObjectAcl": "s3:GetObjectVersionAcl",
+    "s3:PutObjectAcl": "s3:PutObjectVersionAcl",
+    "s3:GetObjectAttributes": "s3:GetObjectVersionAttributes",
+    "s3:GetObjectTagging": "s3:GetObjectVersionTagging",
+    "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
+    "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+}
+# What writing an object asks for in addition, by the header that asks for it.
+BY_HEADER = {
+    "x-amz-acl": "s3:PutObjectAcl",
+    "x-amz-tagging": "s3:PutObjectTagging",
+    "x-amz-object-lock-mode": "s3:PutObjectRetention",
+    "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
+}
+
+
+def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
+    """Return what S3 asks for."""
+    bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
+    if call.operation == "DeleteObjects":
+        named = _deleted(request)
+        return tuple(_demand(call.action, place, bucket, *each) for each in named)
+    version = call.parameters.get("versionId", "")
+    found = [_demand(call.action, place, bucket, key, version)]
+    if call.action == "s3:PutObject" and call.operation not in ("UploadPart", "UploadPartCopy"):
+        found += [
+            Demand(action, found[0].resource)
+            for header, action in BY_HEADER.items()
+            if request.header(header)
+        ]
+    source = request.header("x-amz-copy-source")
+    if source:
+        found.append(_source(source, place))
+    return tuple(found)
+
+
+def bucket_of(resource: str | None) -> str:
+    """Return the bucket that an ARN of S3 is about; empty if it is about none."""
+    _, _, name = (resource or "").partition(":s3:::")
+    bucket = name.partition("/")[0]
+    return "" if bucket == "*" else bucket
+
+
+def _demand(action: str, place: Place, bucket: str, key: str = "", version: str = "") -> Demand:
+    if bucket.startswith("arn:"):
+        return Demand(action, None)
+    name = f"{bucket}/{key}" if key else bucket or "*"
+    action = OF_VERSIONS.get(action, action) if version else action
+    return Demand(action, f"arn:{place.partition}:s3:::{name}")
+
+
+def _source(header: str, place: Place) -> Demand:
+    path, _, version = header.partition("?versionId=")
+    bucket, _, key = unquote(path).lstrip("/").partition("/")
+    return _demand("s3:GetObject", place, bucket, key, version)
+
+
+def _deleted(request: Request) -> Iterator[tuple[str, str]]:
+    try:
+        # The document comes from the test's own client.
+        root = ET.fromstring(request.body)  # noqa: S314
+    except ET.ParseError:
+        return
+    for each in root.iter():
+        if each.tag.rpartition("}")[2] == "Object":
+            values = {child.tag.rpartition("}")[2]: child.text or "" for child in each}
+            yield values.get("Key", ""), values.get("VersionId", "")
