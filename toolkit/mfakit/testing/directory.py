@@ -73,9 +73,10 @@ class Directory:
         return found
 
     def get_role(self, name: str) -> dict[str, Any]:
-        """Return what IAM tells about a role."""
+        """Return what IAM tells about a role, the trust policy as an object."""
         found: dict[str, Any] = self.call("GetRole", RoleName=name)["Role"]
-        return found
+        trust = _document(found["AssumeRolePolicyDocument"])
+        return found | {"AssumeRolePolicyDocument": trust}
 
     def user(self, name: str) -> Identity:
         """Return the user of that name."""
