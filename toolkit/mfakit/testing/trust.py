@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.policy import Context, Principal, evaluate
-from mfakit.testing.keys import Session
+from mfakit.policy import Policies, Principal, authorize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mfakit.policy import Statement
+    from mfakit.policy import Context, Statement
     from mfakit.testing.keys import Credentials
 
 
@@ -46,13 +45,10 @@ def may_assume(
     Raises:
         UnjudgedError: the decision hangs on what cannot be judged.
     """
-    statements = tuple(own)
-    if evaluate((s for s in statements if s.effect == "Deny"), context).explicit_deny:
-        return False
-    trusted = evaluate(trust, context)
-    if not trusted.allowed:
-        return False
-    limit = caller.policy if isinstance(caller, Session) else None
-    if limit is not None and not evaluate(limit, context).allowed:
-        return False
-    return not trusted.delegated or evaluate(statements, context).allowed
+    policies = Policies(
+        identity=tuple(own),
+        resource=tuple(trust),
+        session=caller.policy,
+        resource_decides=True,
+    )
+    return authorize(policies, context).allowed
