@@ -205,8 +205,6 @@ def test_a_missing_extra(run: Run, tmp_path: Path) -> None:
         "import importlib.util as util\n"
         "find = util.find_spec\n"
         "util.find_spec = lambda name, *a: None if name == 'moto' else find(name, *a)\n"
-        "import mfakit.testing\n"
-        "mfakit.testing.find_spec = util.find_spec\n"
     )
     done = run("def test_it(aws_simulator): pass\n\ndef test_plain(): pass\n")
     assert "1 passed, 1 error" in done.stdout

@@ -15,7 +15,6 @@ pytest loads this package in every run, so each name is imported when it is firs
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib.util import find_spec
+
     if name not in _HOMES:
         raise AttributeError(f"module 'mfakit.testing' has no attribute {name!r}")
     if not (find_spec("moto") and find_spec("pyotp")):
