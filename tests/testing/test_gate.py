@@ -180,7 +180,7 @@ def test_what_no_policy_allows(clients: Any, aws: AWSSimulator, refusal: Refusal
         403,
         "AccessDenied",
         "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: s3:DeleteBucket on"
-        " resource: arn:aws:s3:::bucket with an explicit deny in an identity-based policy",
+        ' resource: "arn:aws:s3:::bucket" with an explicit deny in an identity-based policy',
     )
     clients.of(user, "sts").get_caller_identity()
     clients.of(user, "sts").get_session_token()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.keys import Identity, KeyStore
 
+BOUNDARY_ARN = "PermissionsBoundaryArn"
 ROOT_POLICY = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 READ_ONLY = re.compile(r"Get|List|Simulate|Generate")
 
@@ -44,7 +45,9 @@ class Directory:
         self._account_id = account_id
         self._region = region
         self._users: dict[str, Identity] = {}
+        self._arns: dict[tuple[str, str], str] = {}
         self._statements: dict[str, tuple[policy.Statement, ...]] = {}
+        self._boundaries: dict[str, tuple[policy.Statement, ...] | None] = {}
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
         """Call IAM past the gate, and learn from the answer.
@@ -85,12 +88,22 @@ class Directory:
             self._users[name] = self._keys.identity("user", name, user["Arn"], user["UserId"])
         return self._users[name]
 
-    def arn_of(self, name: str) -> str:
-        """Return the ARN of the user of that name, or what it would be if there is none."""
+    def arn_of(self, kind: str, name: str) -> str:
+        """Return the ARN of a ``user``, ``group`` or ``role``, which may have a path.
+
+        If there is none of that name, it is what the ARN would be without one.
+        """
+        if (kind, name) not in self._arns:
+            self._arns[kind, name] = self._find_arn(kind, name)
+        return self._arns[kind, name]
+
+    def _find_arn(self, kind: str, name: str) -> str:
+        title = kind.capitalize()
         try:
-            return self.user(name).arn
+            answer = self.call(f"Get{title}", **{f"{title}Name": name})
         except AWSError:
-            return f"arn:{partition(self._region)}:iam::{self._account_id}:user/{name}"
+            return f"arn:{partition(self._region)}:iam::{self._account_id}:{kind}/{name}"
+        return str(answer[title]["Arn"])
 
     def managed(self, arn: str) -> tuple[policy.Statement, ...]:
         """Return what a managed policy says.
@@ -116,12 +129,30 @@ class Directory:
             self._statements[key] = tuple(read(owner.name))
         return self._statements[key]
 
+    def boundary(self, owner: Identity) -> tuple[policy.Statement, ...] | None:
+        """Return what the permissions boundary of a role says; None if there is none.
+
+        moto keeps none for users.
+        """
+        if owner.kind != "role":
+            return None
+        if owner.name not in self._boundaries:
+            arn = self.get_role(owner.name).get("PermissionsBoundary", {}).get(BOUNDARY_ARN)
+            self._boundaries[owner.name] = self.managed(arn) if arn else None
+        return self._boundaries[owner.name]
+
+    def forget(self) -> None:
+        """Ask anew for whatever a policy may say by now."""
+        self._arns.clear()
+        self._statements.clear()
+        self._boundaries.clear()
+
     def _take_over(
         self, operation: str, parameters: Mapping[str, str], answer: Mapping[str, Any]
     ) -> None:
         if READ_ONLY.match(operation):
             return
-        self._statements.clear()
+        self.forget()
         change = getattr(self, f"_after_{operation}", None)
         if change is not None:
             change(parameters, answer)

@@ -9,14 +9,13 @@ from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mfakit.policy import Context, Decision, Kind, UnjudgedError, evaluate, parse
 from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify
-from mfakit.testing.errors import RELAX, AWSError, access_denied, not_supported
-from mfakit.testing.hosts import is_aws, partition, to_aws
+from mfakit.testing.bucket_policies import BucketPolicies, check_bucket_policy
+from mfakit.testing.errors import AWSError, access_denied, not_supported
+from mfakit.testing.hosts import is_aws, to_aws
+from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
-from mfakit.testing.resources import resource_of
-from mfakit.testing.trust import may_assume, principal
 from mfakit.testing.wire import Request, Response, error_response, query_response
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     Operation = Callable[[Credentials, Mapping[str, str]], dict[str, Any] | None]
 
-ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
 WITHOUT_MFA = ("AssumeRole", "GetCallerIdentity")
 FEDERATED = ("GetCallerIdentity",)
 SESSION_CALLS_REFUSED = ("GetSessionToken", "GetFederationToken")
@@ -48,6 +46,7 @@ class Gate:
         forward: passes a request on to moto.
         keys, clock, directory, sts, mfa_calls, get_user: what the rules are made of.
         account_id: the account.
+        region: its default one.
         enforce_policies: whether identity policies are judged.
         faults: what calls meet in place of their answer.
         calls: where they are taken down.
@@ -64,6 +63,7 @@ class Gate:
         mfa_calls: MFACalls,
         get_user: GetUser,
         account_id: str,
+        region: str,
         enforce_policies: bool,
         faults: FaultQueue,
         calls: CallLog,
@@ -74,8 +74,9 @@ class Gate:
         self._directory = directory
         self._assume_role = sts.assume_role
         self._mfa_calls = mfa_calls
-        self._account_id = account_id
         self._enforce_policies = enforce_policies
+        self._buckets = BucketPolicies(forward, region)
+        self._judge = Judge(directory, self._buckets, clock, account_id)
         self._faults = faults
         self._calls = calls
         self._own: dict[str, Mapping[str, Operation]] = {
@@ -111,7 +112,7 @@ class Gate:
         caller = self._authenticate(request, call, claim)
         _check_kind(caller, call)
         if call.action == "sts:AssumeRole":
-            judge = partial(self._may_assume, request, caller)
+            judge = partial(self._may_assume, request, caller, claim)
             with self.lock:
                 role_session = self._assume_role(caller, call.parameters, judge)
             return query_response(call.service, call.operation, role_session)
@@ -150,57 +151,23 @@ class Gate:
     def _check_policies(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> None:
-        holder = caller.grantor or caller.owner
-        free = call.action in ALWAYS_ALLOWED or caller.owner.is_root
-        if free or not self._enforce_policies:
-            return
-        if not call.operation:
-            raise not_supported(f"what this request calls cannot be told; {RELAX}")
-        try:
+        if self._enforce_policies:
             with self.lock:
-                resource = self._resource(call, claim)
-                statements = self._directory.statements(holder)
-            context = Context(call.action, resource, self._condition_keys(request, caller))
-            decision = evaluate(statements, context)
-            limited = evaluate(caller.policy, context) if caller.policy is not None else None
-        except UnjudgedError as error:
-            raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
-        if not decision.allowed:
-            raise refusals.denied(call, _denial(caller, context, decision, "an identity-based"))
-        if limited is not None and not limited.allowed:
-            raise refusals.denied(call, _denial(caller, context, limited, "a session"))
+                self._judge.check(request, call, caller, claim)
+            check_bucket_policy(call, request)
 
     def _may_assume(
         self,
         request: Request,
         caller: Credentials,
+        claim: Claim,
         action: str,
         role: Role,
         extra: Mapping[str, str],
     ) -> bool:
-        if not self._enforce_policies:
-            return True
-        keys = {**self._condition_keys(request, caller), **extra}
-        context = Context(action, role.arn, keys, principal(caller))
-        try:
-            own = self._directory.statements(caller.owner)
-            trust = parse(role.trust_policy, role.identity.name, Kind.TRUST)
-            return may_assume(caller, own, trust, context)
-        except UnjudgedError as error:
-            raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
-
-    def _resource(self, call: Call, claim: Claim) -> str | None:
-        part = partition(claim.region)
-        return resource_of(call, part, self._account_id, self._directory.arn_of)
-
-    def _condition_keys(self, request: Request, caller: Credentials) -> dict[str, str]:
-        keys = {"aws:securetransport": str(request.parts.scheme == "https").lower()}
-        if isinstance(caller, Session):
-            keys["aws:multifactorauthpresent"] = str(caller.with_mfa).lower()
-            if caller.mfa_time is not None:
-                age = int(self._clock.timestamp() - caller.mfa_time)
-                keys["aws:multifactorauthage"] = str(age)
-        return keys
+        return not self._enforce_policies or self._judge.may_assume(
+            request, caller, claim.region, action, role, extra
+        )
 
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
         if (call.service, call.operation) == ("iam", "DeleteUser"):
@@ -209,7 +176,12 @@ class Gate:
         outgoing = to_aws(request, claim.service, claim.region)
         outgoing = _signed_by_owner(outgoing, claim, key_id)
         if call.service != "iam":
-            return self._forward(outgoing)
+            response = self._forward(outgoing)
+            with self.lock:
+                self._buckets.learn(call)
+                if call.service == "cloudformation":
+                    self._directory.forget()
+            return response
         response = self._forward(replace(outgoing, body=self._keys.to_moto(outgoing.body)))
         response = replace(response, body=self._keys.from_moto(response.body))
         with self.lock:
@@ -242,18 +214,6 @@ def _check_scope(request: Request, call: Call) -> None:
 def _has_its_token(credentials: Credentials, claim: Claim) -> bool:
     expected = "" if isinstance(credentials, LongTermKey) else credentials.session_token
     return hmac.compare_digest(expected.encode(), claim.session_token.encode())
-
-
-def _denial(caller: Credentials, context: Context, decision: Decision, kind: str) -> str:
-    reason = (
-        f"with an explicit deny in {kind} policy"
-        if decision.explicit_deny
-        else f"because no {kind.partition(' ')[2]} policy allows the {context.action} action"
-    )
-    return (
-        f"User: {caller.arn} is not authorized to perform: {context.action}"
-        f" on resource: {context.resource or '*'} {reason}"
-    )
 
 
 def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:

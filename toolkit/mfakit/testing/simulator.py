@@ -197,6 +197,7 @@ class AWSSimulator(Faulty):
             get_user=GetUser(self._directory.get_user, self.clock.now()),
             mfa_calls=MFACalls(self._devices, self._directory.user, self.account_id),
             account_id=self.account_id,
+            region=self.region,
             enforce_policies=enforce_policies,
             faults=self._faults,
             calls=self._calls,

@@ -20,7 +20,7 @@ __all__ = ["Demand", "Place", "demands_of"]
 
 
 def demands_of(
-    call: Call, request: Request, place: Place, find_arn: Callable[[str, str], str]
+    call: Call, request: Request, place: Place, find_arn: Callable[[str, str], str | None]
 ) -> tuple[Demand, ...]:
     """Return what a caller has to be allowed for a call; each of it.
 

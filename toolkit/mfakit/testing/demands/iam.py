@@ -81,7 +81,7 @@ ABOUT_NOTHING = frozenset(
 )
 
 
-def resource(call: Call, place: Place, find_arn: Callable[[str, str], str]) -> str | None:
+def resource(call: Call, place: Place, find_arn: Callable[[str, str], str | None]) -> str | None:
     """Return what the call is about."""
     operation, given = call.operation, call.parameters
     if operation in OF_A_PATH:

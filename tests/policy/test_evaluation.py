@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from mfakit.policy import Context, UnjudgedError, evaluate, parse
 from mfakit.testing import REQUIRE_MFA_POLICY
-from mfakit.testing.policy import Context, UnjudgedError, evaluate, parse
 
 MFA = "aws:multifactorauthpresent"
 
@@ -79,7 +79,7 @@ def test_resources_match_where_the_resource_is_known() -> None:
 @pytest.mark.parametrize(
     ("construct", "more"),
     [
-        ("StringLike", {"Condition": {"StringLike": {"aws:username": "a*"}}}),
+        ("StringAlmost", {"Condition": {"StringAlmost": {"aws:username": "a*"}}}),
         ("aws:Unheard", {"Condition": {"Bool": {"aws:Unheard": "true"}}}),
         ("arn:aws:ec2:x", {"Resource": "arn:aws:ec2:x"}),
     ],
@@ -92,7 +92,7 @@ def test_what_cannot_be_judged_is_named(construct: str, more: dict[str, Any]) ->
 
 def test_what_does_not_concern_the_call_need_not_be_judged() -> None:
     """An unknown construct does no harm in a statement about other actions, or beside a deny."""
-    odd = statement(Action="ec2:*", Condition={"StringLike": {"aws:username": "a*"}})
+    odd = statement(Action="ec2:*", Condition={"StringAlmost": {"aws:username": "a*"}})
     assert allowed("s3:GetObject", odd, statement(Action="s3:*"))
     assert not allowed("ec2:RunInstances", odd, statement("Deny", Action="*"))
 

@@ -1,0 +1,170 @@
+"""The judge: whether policies let a call through."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mfakit.policy import (
+    Context,
+    Kind,
+    MalformedPolicyError,
+    Policies,
+    UnjudgedError,
+    authorize,
+    parse,
+)
+from mfakit.testing import refusals
+from mfakit.testing.condition_keys import condition_keys
+from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.demands.s3 import bucket_of
+from mfakit.testing.errors import RELAX, not_supported
+from mfakit.testing.hosts import partition
+from mfakit.testing.trust import principal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mfakit.policy import Statement, Verdict
+    from mfakit.testing.actions import Call
+    from mfakit.testing.bucket_policies import BucketPolicies
+    from mfakit.testing.clock import Clock
+    from mfakit.testing.demands import Demand
+    from mfakit.testing.directory import Directory
+    from mfakit.testing.keys import Credentials
+    from mfakit.testing.roles import Role
+    from mfakit.testing.signature import Claim
+    from mfakit.testing.wire import Request
+
+ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
+# What the root user may do to a bucket whatever its policy says, so as not to be locked out.
+ROOT_ALWAYS_ALLOWED = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+BOUNDARY = "PermissionsBoundary"
+
+
+class Judge:
+    """Judges calls by the policies of who calls and of what is called upon.
+
+    Args:
+        directory: the policies of users, groups and roles.
+        buckets: those of buckets.
+        clock: tells the time to policies that ask for it.
+        account_id: the account.
+    """
+
+    def __init__(
+        self, directory: Directory, buckets: BucketPolicies, clock: Clock, account_id: str
+    ) -> None:
+        self._directory = directory
+        self._buckets = buckets
+        self._clock = clock
+        self._account_id = account_id
+
+    def check(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> None:
+        """Let a call through, or refuse it.
+
+        Raises:
+            AWSError: policies do not allow it, or it cannot be judged.
+        """
+        for demand, verdict in self.verdicts(request, call, caller, claim):
+            if not verdict.allowed:
+                raise refusals.denied(call, denial(call, caller, demand, verdict))
+
+    def verdicts(
+        self, request: Request, call: Call, caller: Credentials, claim: Claim
+    ) -> Iterator[tuple[Demand, Verdict]]:
+        """Yield what each thing that a call has to be allowed comes to.
+
+        Raises:
+            AWSError: it cannot be judged.
+        """
+        if _is_free(call, caller):
+            return
+        if not call.operation:
+            raise not_supported(f"what this request calls cannot be told; {RELAX}")
+        if call.operation in ("CreateUser", "PutUserPermissionsBoundary") and (
+            BOUNDARY in call.parameters
+        ):
+            raise not_supported(f"moto forgets the permissions boundary of a user; {RELAX}")
+        place = Place(partition(claim.region), claim.region, self._account_id)
+        keys = condition_keys(request, caller, claim.region, self._clock.timestamp())
+        own_name = caller.owner.name if caller.owner.kind == "user" else ""
+
+        def find_arn(kind: str, name: str) -> str | None:
+            return self._directory.arn_of(kind, name or own_name) if name or own_name else None
+
+        with _judging():
+            for demand in demands_of(call, request, place, find_arn):
+                context = Context(demand.action, demand.resource, keys, principal(caller))
+                yield demand, authorize(self._policies(caller, demand.resource), context)
+
+    def may_assume(
+        self,
+        request: Request,
+        caller: Credentials,
+        region: str,
+        action: str,
+        role: Role,
+        extra: Mapping[str, str],
+    ) -> bool:
+        """Tell whether a caller may do that to a role of the account.
+
+        Args:
+            request: the request.
+            caller: who calls.
+            region: the one that the request is signed for.
+            action: such as ``sts:AssumeRole``.
+            role: the role.
+            extra: condition keys of this call, beside those of any.
+
+        Raises:
+            AWSError: it cannot be judged.
+        """
+        keys = {**condition_keys(request, caller, region, self._clock.timestamp()), **extra}
+        context = Context(action, role.arn, keys, principal(caller))
+        with _judging():
+            trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
+            policies = self._policies(caller, None, trust)
+            return authorize(policies, context).allowed
+
+    def _policies(
+        self,
+        caller: Credentials,
+        resource: str | None,
+        trust: tuple[Statement, ...] = (),
+    ) -> Policies:
+        holder = caller.grantor or caller.owner
+        bucket = bucket_of(resource)
+        return Policies(
+            identity=self._directory.statements(holder),
+            resource=trust or (self._buckets.of(bucket) if bucket else ()),
+            boundary=self._directory.boundary(holder),
+            session=caller.policy,
+            resource_decides=bool(trust),
+        )
+
+
+def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -> str:
+    """Return what a refusal says, as AWS words it."""
+    who = f"User: {caller.arn} is not authorized to perform: {demand.action}"
+    resource = demand.resource or "*"
+    if call.service == "s3":
+        # S3 alone puts it in quotes, and says nothing of it where the call is about no bucket.
+        what = f' on resource: "{resource}"' if bucket_of(resource) else ""
+    else:
+        what = f" on resource: {resource}"
+    return f"{who}{what} {verdict.reason}"
+
+
+def _is_free(call: Call, caller: Credentials) -> bool:
+    if caller.owner.is_root:
+        return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
+    return call.action in ALWAYS_ALLOWED
+
+
+@contextmanager
+def _judging() -> Iterator[None]:
+    try:
+        yield
+    except (UnjudgedError, MalformedPolicyError) as error:
+        raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
