@@ -244,7 +244,7 @@ def test_keys_of_the_config_file_are_protected_too(home, alice) -> None:
     [
         ("role_arn = arn:aws:iam::1:role/r\nsource_profile = default\n", "assumes the role"),
         ("sso_start_url = https://example.awsapps.com/start\n", "IAM Identity Center"),
-        ("credential_process = other-tool\n", "from a program"),
+        ("credential_process = other-tool\n", "from another program"),
     ],
 )
 def test_profiles_where_keys_do_not_count_are_refused(home, alice, section, why) -> None:
@@ -359,3 +359,73 @@ def test_the_library_does_the_same(home, alice, monkeypatch) -> None:
         get_session_token(serial_number=serial, token_code=code)
     with pytest.raises(UsageError):
         get_session_token(serial_number=serial, token_code="1")
+
+
+def sts_output(key: str = "ASIA1", end: str = "2126-01-01T00:00:00+00:00") -> str:
+    credentials = {
+        "AccessKeyId": key,
+        "SecretAccessKey": "TOPSECRET",
+        "SessionToken": "token",
+        "Expiration": end,
+    }
+    return json.dumps({"Credentials": credentials})
+
+
+def test_the_output_of_the_aws_cli_can_be_kept(home, tmp_path) -> None:
+    """From standard input or a file; it is a session like any other then."""
+    path = tmp_path / "output.json"
+    path.write_text(sts_output())
+    for name, stdin in (("-", sts_output()), (str(path), None)):
+        done = home.mfakit("login", "--from-json", name, "--json", stdin=stdin)
+        assert json.loads(done.stdout)["expiration"] == "2126-01-01T00:00:00Z"
+        assert home.mfakit("check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "TOPSECRET",
+        "[]",
+        '{"Credentials": "TOPSECRET"}',
+        sts_output("AKIA1"),
+        sts_output(end=""),
+    ],
+)
+def test_what_is_no_session_is_not_kept(home, text: str) -> None:
+    """Nor shown: it may hold a secret all the same."""
+    done = home.mfakit("login", "--from-json", "-", stdin=text)
+    assert done.returncode == 1
+    assert "TOPSECRET" not in done.stderr
+    assert not home.credentials.exists()
+
+
+def test_options_of_an_exchange_have_no_meaning_beside_it(home) -> None:
+    """A flag that does nothing would mislead."""
+    done = home.mfakit("login", "--from-json", "-", "--duration", "1h", stdin=sts_output())
+    assert (done.returncode, "--duration has no meaning" in done.stderr) == (64, True)
+
+
+def test_a_simulators_session_does_not_replace_one_of_aws(home, alice) -> None:
+    """Unless it is asked to; one that has ended is no loss."""
+    home.mfakit("login", "--from-json", "-", stdin=sts_output())
+    before = home.credentials.read_bytes()
+    code = alice.device.code()
+    done = home.mfakit("login", "--token-code", code)
+    assert (done.returncode, "holds a live AWS session" in done.stderr) == (1, True)
+    assert home.credentials.read_bytes() == before
+    assert home.mfakit("login", "--force", "--token-code", code).returncode == 0
+    home.mfakit("login", "--from-json", "-", stdin=sts_output(end="2020-01-01T00:00:00Z"))
+    assert log_in(home, alice).returncode == 0
+
+
+def test_logout_removes_the_session_and_says_what_stays(home, alice) -> None:
+    """AWS honours it until it expires."""
+    before = home.credentials.read_text()
+    log_in(home, alice)
+    done = home.mfakit("logout")
+    assert done.returncode == 0
+    assert "AWS honours it until" in done.stderr
+    assert home.credentials.read_text().rstrip("\n") == before.rstrip("\n")
+    assert list((home.credentials.parent / "mfakit" / "records").iterdir()) == []
+    assert home.mfakit("logout").returncode == 3

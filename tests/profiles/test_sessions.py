@@ -93,12 +93,20 @@ def test_a_link_stays_a_link(home, tmp_path) -> None:
 
 
 def test_nothing_is_left_beside_the_file_but_its_lock(home) -> None:
-    """Temporary files hold secrets, and go."""
+    """Temporary files hold secrets, and go: those of a killed process too."""
+    home.credentials.with_name(".credentials.mfakit-999999999-00000000").write_text("secret")
     write_session("mfa", SESSION, environ=home.environ)
-    assert sorted(os.listdir(home.credentials.parent)) in (
-        ["credentials"],
-        ["credentials", "credentials.lock"],
-    )
+    assert sorted(os.listdir(home.credentials.parent)) == ["credentials", "credentials.lock"]
+
+
+def test_a_copy_is_kept_before_the_first_change(home) -> None:
+    """Once, if there are long-term credentials to lose; for its owner alone."""
+    home.write_credentials(LONG_TERM)
+    copy = home.credentials.with_name("credentials.before-mfakit")
+    for _ in range(2):
+        write_session("mfa", SESSION, environ=home.environ)
+        assert copy.read_text() == LONG_TERM
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("name", ["", " mfa", "a]b", "a\nb", "\x1b[31m"])

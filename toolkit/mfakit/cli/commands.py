@@ -49,8 +49,20 @@ _TABLE = (
                 help="keep the session that is there if it lasts at least that long",
             ),
             Option("--force", action="store_true", help="renew even a session that could be kept"),
+            Option(
+                "--from-json",
+                metavar="FILE",
+                help="keep the session in this file, the output of `aws sts get-session-token`;"
+                " - reads it from standard input",
+            ),
             Option("--json", action="store_true", help="say what came of it as JSON"),
         ),
+    ),
+    Command(
+        "logout",
+        "remove the session from its profile",
+        "mfakit logout --profile mfa",
+        (_PROFILE,),
     ),
     Command(
         "env",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 from mfakit.cli.output import note, write
 from mfakit.durations import format_duration
-from mfakit.exchange.login import Login, LoginRequest, login
+from mfakit.errors import UsageError
+from mfakit.exchange.login import Login, LoginRequest, login, store
+from mfakit.profiles.files import read_text
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -17,7 +20,20 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    request = LoginRequest(
+    if options.from_json is None:
+        result = login(_request(options), os.environ)
+    else:
+        _refuse_beside_from_json(options)
+        result = store(options.profile, _read(options.from_json), os.environ, note)
+    if options.json:
+        write(_as_json(result))
+    else:
+        note(_as_text(result))
+    return 0
+
+
+def _request(options: Namespace) -> LoginRequest:
+    return LoginRequest(
         profile=options.profile,
         source_profile=options.source_profile,
         serial_number=options.serial_number,
@@ -25,15 +41,25 @@ def run(options: Namespace) -> int:
         duration=None if options.duration is None else timedelta(seconds=options.duration),
         min_remaining=options.min_remaining,
         force=options.force,
+        note=note,
     )
-    result = login(request, os.environ)
-    if options.json:
-        write(_as_json(result))
-    else:
-        note(_as_text(result))
-    if result.warning:
-        note(result.warning)
-    return 0
+
+
+def _refuse_beside_from_json(options: Namespace) -> None:
+    """Refuse options of an exchange where there is none; they would do nothing."""
+    for name in ("source_profile", "serial_number", "token_code", "duration", "min_remaining"):
+        if getattr(options, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")
+
+
+def _read(name: str) -> str:
+    """Read a file, or standard input for ``-``."""
+    if name == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
+    if not os.path.exists(name):
+        raise UsageError(f"there is no file {name}", "name one, or - for standard input")
+    return read_text(name)
 
 
 def _as_text(result: Login) -> str:

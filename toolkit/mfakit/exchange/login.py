@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from mfakit.durations import parse_duration
-from mfakit.errors import FileError, SessionNotFoundError, UsageError
+from mfakit.errors import FileError, ProfileError, SessionNotFoundError, UsageError
 from mfakit.exchange.code import check_code, get_code
 from mfakit.exchange.device import check_serial_number, find_only_device
+from mfakit.exchange.endpoint import endpoint_url, is_of_aws
+from mfakit.exchange.from_json import session_from_json
 from mfakit.exchange.get_session_token import DEFAULT_DURATION, check_duration, exchange
 from mfakit.exchange.source import Source, find_source
 from mfakit.expiry.rule import VALID, judge
@@ -15,16 +17,13 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, read_record, write_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
-from mfakit.profiles.sessions import (
-    check_profile_name,
-    read_session,
-    refuse_protected,
-    write_session,
-)
+from mfakit.profiles.sessions import check_target, find_session, write_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Note = Callable[[str], object]
 
 
 class LoginRequest:
@@ -37,7 +36,8 @@ class LoginRequest:
         token_code: the six digits, or ``-`` for standard input.
         duration: how long the session is to last.
         min_remaining: seconds that a session must have left to be kept, in place of the rule.
-        force: renew a session that could be kept.
+        force: renew a session that could be kept, and replace one of AWS by one that is not.
+        note: is told what a person should know although all went well.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class LoginRequest:
         duration: timedelta | None = None,
         min_remaining: float | None = None,
         force: bool = False,
+        note: Note = lambda _: None,
     ) -> None:
         self.profile = profile
         self.source_profile = source_profile
@@ -57,6 +58,7 @@ class LoginRequest:
         self.duration = duration
         self.min_remaining = min_remaining
         self.force = force
+        self.note = note
 
 
 class Login:
@@ -68,9 +70,6 @@ class Login:
         expiration: when the session ends.
         origin: the words for where its long-term credentials come from.
         reused: whether it was there before.
-
-    Attributes:
-        warning: what did not work although the session is kept; empty if all did.
     """
 
     def __init__(
@@ -87,7 +86,6 @@ class Login:
         self.expiration = expiration
         self.origin = origin
         self.reused = reused
-        self.warning = ""
 
     @property
     def account(self) -> str | None:
@@ -106,7 +104,35 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
             is then as it was.
     """
     plan = _Plan(request, environ)
-    return _reusable(request, plan) or _renew(request, plan)
+    kept = _reusable(request, plan)
+    if kept:
+        return kept
+    if not request.force:
+        _refuse_replacing_aws(plan)
+    return _renew(request, plan)
+
+
+def store(profile: str | None, text: str, environ: Mapping[str, str], note: Note) -> Login:
+    """Keep a session that was got by other means.
+
+    Args:
+        profile: the session profile, if one is named.
+        text: the output of ``aws sts get-session-token``, or of another command of its form.
+        environ: the environment.
+        note: is told what a person should know.
+
+    Raises:
+        InvalidSessionError: the text is no session.
+        MFAKitError: as ``write_session`` raises it.
+    """
+    files = AWSFiles(environ)
+    name = session_profile(profile, environ, files)
+    refuse_foreign(name, files, "the session profile")
+    session = session_from_json(text)
+    write_session(name, session, environ=environ, note=note)
+    record = SessionRecord(datetime.now(UTC), profile=name, access_key_id=session.access_key_id)
+    _keep_record(files, record, note)
+    return Login(name, None, session.expiration, "elsewhere", reused=False)
 
 
 class _Plan:
@@ -116,7 +142,8 @@ class _Plan:
         self.environ = environ
         self.files = files = AWSFiles(environ)
         self.profile = session_profile(request.profile, environ, files)
-        _check_target(self.profile, files)
+        check_target(self.profile, files)
+        refuse_foreign(self.profile, files, "the session profile")
         if request.token_code not in (None, "-"):
             check_code(request.token_code or "")
         self.source = find_source(request.source_profile, self.profile, files, environ)
@@ -128,7 +155,7 @@ class _Plan:
             self.serial_number = files.setting("mfa_serial", self.profile, self.source.profile)
         if self.serial_number is not None:
             check_serial_number(self.serial_number)
-        self.endpoint_url = _endpoint_url(self.source, files, environ)
+        self.endpoint_url = endpoint_url(self.source.profile, files, environ)
 
 
 def _reusable(request: LoginRequest, plan: _Plan) -> Login | None:
@@ -136,7 +163,7 @@ def _reusable(request: LoginRequest, plan: _Plan) -> Login | None:
     if request.force or request.token_code is not None or request.duration is not None:
         return None
     try:
-        session = read_session(plan.profile, files=plan.files)
+        session, _ = find_session(plan.profile, plan.files)
     except SessionNotFoundError:
         return None
     record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
@@ -163,7 +190,7 @@ def _renew(request: LoginRequest, plan: _Plan) -> Login:
     check_writable(plan.files.credentials_path)
     code = get_code(request.token_code, serial)
     session = exchange(plan.source, serial, code, plan.duration)
-    write_session(plan.profile, session, environ=plan.environ)
+    write_session(plan.profile, session, environ=plan.environ, note=request.note)
     record = SessionRecord(
         datetime.now(UTC),
         profile=plan.profile,
@@ -173,18 +200,33 @@ def _renew(request: LoginRequest, plan: _Plan) -> Login:
         endpoint_url=plan.endpoint_url,
         account=_account_of(serial),
     )
-    result = Login(plan.profile, serial, session.expiration, plan.source.origin, reused=False)
+    _keep_record(plan.files, record, request.note)
+    return Login(plan.profile, serial, session.expiration, plan.source.origin, reused=False)
+
+
+def _keep_record(files: AWSFiles, record: SessionRecord, note: Note) -> None:
     try:
-        write_record(plan.files.credentials_path, record)
+        write_record(files.credentials_path, record)
     except FileError as error:
-        result.warning = f"the session is kept, but not how it was made: {error.message}"
-    return result
+        note(f"the session is kept, but not how it was made: {error.message}")
 
 
-def _check_target(profile: str, files: AWSFiles) -> None:
-    check_profile_name(profile)
-    refuse_protected(profile, files.keys(profile))
-    refuse_foreign(profile, files, "the session profile")
+def _refuse_replacing_aws(plan: _Plan) -> None:
+    """Keep a simulator's session from taking the place of a real one by accident."""
+    if is_of_aws(plan.endpoint_url):
+        return
+    try:
+        session, _ = find_session(plan.profile, plan.files)
+    except SessionNotFoundError:
+        return
+    record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
+    ended = session.expiration is not None and session.expiration <= datetime.now(UTC)
+    if not ended and (record is None or is_of_aws(record.endpoint_url)):
+        raise ProfileError(
+            f"the profile {plan.profile!r} holds a live AWS session, and {plan.endpoint_url} is"
+            " not AWS",
+            "name another profile, or replace it with --force",
+        )
 
 
 def _configured_duration(profile: str, source: Source, files: AWSFiles) -> timedelta:
@@ -197,19 +239,6 @@ def _configured_duration(profile: str, source: Source, files: AWSFiles) -> timed
         raise UsageError(
             f"mfakit_duration in {files.config_path} is {error.message}", error.hint
         ) from None
-
-
-def _endpoint_url(source: Source, files: AWSFiles, environ: Mapping[str, str]) -> str | None:
-    """Name the endpoint that STS calls go to, if it is not AWS's own; never with a password."""
-    url = (
-        environ.get("AWS_ENDPOINT_URL_STS")
-        or environ.get("AWS_ENDPOINT_URL")
-        or files.setting("endpoint_url", source.profile)
-    )
-    if not url or "@" not in url:
-        return url
-    scheme, _, rest = url.partition("//")
-    return f"{scheme}//{rest.rpartition('@')[2]}"
 
 
 def _account_of(serial_number: str | None) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError
-from mfakit.profiles.aws_files import AWSFiles, is_long_term, session_token
+from mfakit.profiles.section import is_long_term, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mfakit.profiles.aws_files import AWSFiles
 
 
 class Source:

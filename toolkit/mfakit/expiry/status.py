@@ -5,7 +5,7 @@ from __future__ import annotations
 from mfakit.durations import format_duration
 from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 from mfakit.profiles.record import read_record
-from mfakit.profiles.sessions import read_session
+from mfakit.profiles.sessions import find_session
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.profiles.aws_files import AWSFiles
-
-CREDENTIALS_FILE = "credentials-file"
 
 # The convention of monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown.
 EXIT_CODES = {VALID: 0, EXPIRING: 1, EXPIRED: 2, UNKNOWN: 3}
@@ -25,7 +23,7 @@ class SessionStatus:
 
     Args:
         profile: where it is kept.
-        source: the kind of that place: ``credentials-file``.
+        source: the kind of that place: ``credentials-file`` or ``session-cache``.
         state: ``valid``, ``expiring``, ``expired`` or ``unknown``.
         expiration: when it ends; None if that is not known.
         seconds_left: until then, negative when it is past; None if that is not known.
@@ -66,12 +64,12 @@ def check_session(
         SessionNotFoundError: the profile holds no session.
         FileError: the credentials file cannot be read.
     """
-    session = read_session(profile, files=files)
+    session, place = find_session(profile, files)
     record = read_record(files.credentials_path, profile, session.access_key_id)
     state = judge(session.expiration, now, record.made_at if record else None, warn)
     end = session.expiration
     left = None if end is None else int((end - now).total_seconds() // 1)
-    return SessionStatus(profile, CREDENTIALS_FILE, state, end, left)
+    return SessionStatus(profile, place, state, end, left)
 
 
 def as_text(status: SessionStatus) -> str:

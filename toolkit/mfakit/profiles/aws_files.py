@@ -7,37 +7,13 @@ from functools import cached_property
 from mfakit.profiles.document import Document
 from mfakit.profiles.files import read_text
 from mfakit.profiles.paths import config_path, credentials_path
-from mfakit.session import SESSION_KEY_PREFIX
+from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Values = dict[str, str]
-
-_KEYS = ("aws_access_key_id", "aws_secret_access_key")
-
-
-def session_token(values: Values) -> str:
-    """Give a section's session token; the old spelling first, as botocore has it."""
-    return values.get("aws_security_token") or values.get("aws_session_token", "")
-
-
-def is_session(values: Values) -> bool:
-    """Tell whether a section is a session: it has a token, and an id that STS gave."""
-    return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
-        SESSION_KEY_PREFIX
-    )
-
-
-def is_protected(values: Values) -> bool:
-    """Tell whether a section holds keys, even a part of them, that are no session."""
-    return any(values.get(key) for key in _KEYS) and not is_session(values)
-
-
-def is_long_term(values: Values) -> bool:
-    """Tell whether a section holds long-term credentials, whole."""
-    return all(values.get(key) for key in _KEYS) and not session_token(values)
+    from mfakit.profiles.section import Values
 
 
 class AWSFiles:
@@ -87,7 +63,7 @@ class AWSFiles:
     def keys(self, profile: str) -> Values:
         """Give the profile's section that holds its keys: the credentials file's beats config's."""
         values = self.credentials(profile)
-        return values if any(values.get(key) for key in _KEYS) else self.config(profile)
+        return values if any(values.get(key) for key in KEYS) else self.config(profile)
 
     def exists(self, profile: str) -> bool:
         """Tell whether either file knows the profile."""

@@ -7,9 +7,8 @@ wrote over ours is never judged by ours.
 
 from __future__ import annotations
 
-import os
-
 from mfakit.profiles.files import read_text, replace_text
+from mfakit.profiles.session_cache import own_file
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
@@ -55,7 +54,7 @@ def read_record(credentials_path: str, profile: str, access_key_id: str) -> Sess
     import json
 
     try:
-        kept = json.loads(read_text(_record_path(credentials_path, profile)) or "{}")
+        kept = json.loads(read_text(own_file(credentials_path, "records", profile)) or "{}")
         made_at = parse_timestamp(kept.pop("made_at", ""))
     except (ValueError, AttributeError, TypeError, OSError):
         return None
@@ -75,12 +74,5 @@ def write_record(credentials_path: str, record: SessionRecord) -> None:
 
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    path = _record_path(credentials_path, record.profile or "")
+    path = own_file(credentials_path, "records", record.profile or "")
     replace_text(path, json.dumps(kept, indent=2) + "\n")
-
-
-def _record_path(credentials_path: str, profile: str) -> str:
-    from hashlib import sha256
-
-    name = sha256(profile.encode()).hexdigest()[:32]
-    return os.path.join(os.path.dirname(credentials_path), "mfakit", "records", f"{name}.json")

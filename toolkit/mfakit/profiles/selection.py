@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError
-from mfakit.profiles.aws_files import AWSFiles, is_long_term, is_protected, is_session
+from mfakit.profiles.section import is_long_term, is_protected
+from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mfakit.profiles.aws_files import AWSFiles
 
 DEFAULT_SESSION_PROFILE = "mfa"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
@@ -80,7 +83,7 @@ def refuse_foreign(profile: str, files: AWSFiles, named_by: str) -> None:
         why = "signs in through the console: aws login"
     elif "role_arn" in values:
         why = f"assumes the role {values['role_arn']}"
-    elif "credential_process" in values and not is_session(files.keys(profile)):
+    elif "credential_process" in values and not is_own_process(values["credential_process"]):
         why = "gets its credentials from a program: credential_process"
     else:
         return

@@ -1,4 +1,8 @@
-"""Sessions in the credentials file: read, write, remove; and nothing else is ever touched."""
+"""Sessions where they are kept: found, read, written, removed; and nothing else is ever touched.
+
+A session stands in the credentials file; or in the session cache, if its profile's config has
+mfakit as `credential_process`.
+"""
 
 from __future__ import annotations
 
@@ -11,66 +15,81 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
-from mfakit.profiles.aws_files import AWSFiles, Values, is_protected, is_session, session_token
+from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
-from mfakit.profiles.files import edit_text
+from mfakit.profiles.section import (
+    SESSION_KEYS,
+    is_protected,
+    is_session,
+    section_of,
+    session_of,
+)
+from mfakit.profiles.session_cache import (
+    is_own_process,
+    read_cached,
+    remove_cached,
+    write_cached,
+)
 from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
-from mfakit.timestamps import format_timestamp, parse_timestamp
+from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-# Every spelling that a tool is known to write; ours come first.
-_EXPIRATION_KEYS = (
-    "aws_credential_expiration",
-    "expiration",
-    "x_security_token_expires",
-    "aws_expiration",
-)
-_STALE_KEYS = ("aws_security_token", "x_security_token_expires", "aws_expiration")
-_SESSION_KEYS = (
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    *_EXPIRATION_KEYS,
-    "aws_security_token",
-)
+    from mfakit.profiles.section import Values
+
+CREDENTIALS_FILE = "credentials-file"
+SESSION_CACHE = "session-cache"
 
 
-def read_session(
-    profile: str, *, environ: Mapping[str, str] | None = None, files: AWSFiles | None = None
-) -> SessionCredentials:
-    """Read the session that a profile holds, expired or not.
+def is_cached(profile: str, files: AWSFiles) -> bool:
+    """Tell whether a profile's session is kept in the session cache."""
+    process = files.config(profile).get("credential_process")
+    return process is not None and is_own_process(process)
+
+
+def find_session(profile: str, files: AWSFiles) -> tuple[SessionCredentials, str]:
+    """Find the session of a profile wherever it is kept, expired or not.
+
+    Returns:
+        The session, and the kind of place: ``credentials-file`` or ``session-cache``. Keys in the
+        credentials file come first, as they do for every SDK.
+
+    Raises:
+        SessionNotFoundError: there is no such profile, or it holds no session.
+        FileError: a file cannot be read.
+    """
+    values, place = files.credentials(profile), CREDENTIALS_FILE
+    if not any(values.get(key) for key in SESSION_KEYS) and is_cached(profile, files):
+        values, place = read_cached(files.credentials_path, profile), SESSION_CACHE
+    if not is_session(values):
+        raise _not_found(profile, values, files)
+    try:
+        return session_of(values), place
+    except InvalidSessionError as error:
+        raise SessionNotFoundError(
+            f"the profile {profile!r} can't be used: {error.message}",
+            _login_line(profile, "log in again"),
+        ) from None
+
+
+def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> SessionCredentials:
+    """Read the session of a profile, expired or not.
 
     Args:
         profile: the session profile, as one would pass it to ``aws --profile``.
         environ: says where the files are; the process's own environment by default.
-        files: the files, if they are read already.
 
     Returns:
-        The session; its expiration is None if the file does not tell.
+        The session; its expiration is None if what wrote it did not tell.
 
     Raises:
         SessionNotFoundError: there is no such profile, or it holds no session.
-        FileError: the credentials file cannot be read.
+        FileError: a file cannot be read.
     """
-    files = files or AWSFiles(os.environ if environ is None else environ)
-    values = files.credentials(profile)
-    if not is_session(values):
-        raise _not_found(profile, values, files)
-    try:
-        return SessionCredentials(
-            values["aws_access_key_id"],
-            values.get("aws_secret_access_key", ""),
-            session_token(values),
-            expiration_of(values),
-        )
-    except InvalidSessionError as error:
-        raise SessionNotFoundError(
-            f"the profile {profile!r} can't be used: {error.message}", "log in again: mfakit login"
-        ) from None
+    return find_session(profile, AWSFiles(os.environ if environ is None else environ))[0]
 
 
 def read_live_session(profile: str, files: AWSFiles, now: datetime) -> SessionCredentials:
@@ -80,7 +99,7 @@ def read_live_session(profile: str, files: AWSFiles, now: datetime) -> SessionCr
         SessionExpiredError: it has ended.
         SessionNotFoundError: there is none.
     """
-    session = read_session(profile, files=files)
+    session, _ = find_session(profile, files)
     if session.expiration is not None and session.expiration <= now:
         raise SessionExpiredError(
             f"the session of profile {profile!r} expired at {format_timestamp(session.expiration)}",
@@ -90,69 +109,111 @@ def read_live_session(profile: str, files: AWSFiles, now: datetime) -> SessionCr
 
 
 def write_session(
-    profile: str, credentials: SessionCredentials, *, environ: Mapping[str, str] | None = None
+    profile: str,
+    credentials: SessionCredentials,
+    *,
+    environ: Mapping[str, str] | None = None,
+    note: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Keep a session in a profile of the credentials file; all else there stays as it is.
+    """Keep a session in a profile; all else in the files stays as it is.
 
     Args:
         profile: the session profile.
         credentials: the session.
-        environ: says where the file is; the process's own environment by default.
+        environ: says where the files are; the process's own environment by default.
+        note: is told what a person should know, such as permissions that were taken away.
 
     Raises:
         UsageError: the profile's name cannot stand in the file.
         InvalidSessionError: the key id is not a session's.
-        ProfileError: the profile holds keys that are no session; they are never overwritten.
+        ProfileError: the profile holds keys that are no session, which are never overwritten; or
+            another program gives its credentials.
         FileError: the file cannot be written. It is then as it was.
     """
-    check_profile_name(profile)
+    files = AWSFiles(os.environ if environ is None else environ)
+    check_target(profile, files)
     if not credentials.access_key_id.startswith(SESSION_KEY_PREFIX):
         raise InvalidSessionError(
             f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
         )
-    files = AWSFiles(os.environ if environ is None else environ)
-    path = files.credentials_path
-    refuse_protected(profile, files.config(profile))
+    if is_cached(profile, files):
+        write_cached(files.credentials_path, profile, section_of(credentials, {}))
+        return
 
     def put(text: str) -> str:
-        document = Document(text, path)
+        document = Document(text, files.credentials_path)
         before = document.section(profile)
-        refuse_protected(profile, before)
-        document.update(profile, _section_values(credentials, before))
+        _refuse_protected(profile, before)
+        document.update(profile, section_of(credentials, before))
         return document.text
 
-    edit_text(path, put)
+    _edit(files, put, note)
 
 
 def remove_session(profile: str, *, environ: Mapping[str, str] | None = None) -> None:
-    """Remove a session's keys from the credentials file; a section left empty goes with them.
+    """Remove the session of a profile, and what is recorded of it.
+
+    A section of the credentials file that is left empty goes with its session.
 
     Raises:
         SessionNotFoundError: the profile holds no session.
         FileError: the file cannot be written. It is then as it was.
     """
     files = AWSFiles(os.environ if environ is None else environ)
+    _, place = find_session(profile, files)
 
     def cut(text: str) -> str:
         document = Document(text, files.credentials_path)
         values = document.section(profile)
         if not is_session(values):
             raise _not_found(profile, values, files)
-        if set(values) <= set(_SESSION_KEYS):
+        if set(values) <= set(SESSION_KEYS):
             document.remove_section(profile)
         else:
-            document.update(profile, dict.fromkeys(_SESSION_KEYS))
+            document.update(profile, dict.fromkeys(SESSION_KEYS))
         return document.text
 
-    edit_text(files.credentials_path, cut)
+    if place == SESSION_CACHE:
+        remove_cached(files.credentials_path, profile)
+    else:
+        _edit(files, cut)
+    remove_cached(files.credentials_path, profile, "records")
 
 
-def refuse_protected(profile: str, values: Values) -> None:
-    """Refuse to put a session where keys stand that are none.
+def check_target(profile: str, files: AWSFiles) -> None:
+    """Refuse a profile that no session can be kept in.
 
     Raises:
-        ProfileError: they are there.
+        UsageError: its name could not be read back from a section's header.
+        ProfileError: it holds keys that are no session, or another program's credentials.
     """
+    _check_profile_name(profile)
+    _refuse_protected(profile, files.keys(profile))
+    if is_cached(profile, files) and is_session(files.credentials(profile)):
+        raise ProfileError(
+            f"a session in {files.credentials_path} shadows the credential_process of {profile!r}",
+            f"remove it first: mfakit logout --profile {profile}",
+        )
+    if "credential_process" in files.merged(profile) and not is_cached(profile, files):
+        raise ProfileError(
+            f"the profile {profile!r} gets its credentials from another program",
+            "name another profile for the session: --profile mfa",
+        )
+
+
+def _edit(
+    files: AWSFiles, change: Callable[[str], str], note: Callable[[str], object] = lambda _: None
+) -> None:
+    from mfakit.profiles.files import edit_text
+
+    def holds_keys(text: str) -> bool:
+        document = Document(text, files.credentials_path)
+        return any(is_protected(document.section(name)) for name in document.names())
+
+    edit_text(files.credentials_path, change, backup=holds_keys, note=note)
+
+
+def _refuse_protected(profile: str, values: Values) -> None:
     if is_protected(values):
         raise ProfileError(
             f"the profile {profile!r} holds long-term credentials, which are never overwritten",
@@ -160,12 +221,7 @@ def refuse_protected(profile: str, values: Values) -> None:
         )
 
 
-def check_profile_name(profile: str) -> None:
-    """Refuse a name that could not be read back from a section's header.
-
-    Raises:
-        UsageError: it is such a name.
-    """
+def _check_profile_name(profile: str) -> None:
     if (
         not profile
         or profile != profile.strip()
@@ -177,29 +233,6 @@ def check_profile_name(profile: str) -> None:
             f"{profile!r} cannot be a profile's name",
             "use letters, digits, spaces within, and the characters - _ . @ +",
         )
-
-
-def expiration_of(values: Values) -> datetime | None:
-    """Give the earliest expiration that a section tells in any spelling, or None."""
-    moments = [parse_timestamp(values[key]) for key in _EXPIRATION_KEYS if values.get(key)]
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _section_values(credentials: SessionCredentials, before: Values) -> dict[str, str | None]:
-    values: dict[str, str | None] = {
-        "aws_access_key_id": credentials.access_key_id,
-        "aws_secret_access_key": credentials.secret_access_key,
-        "aws_session_token": credentials.session_token,
-        "aws_credential_expiration": None,
-        "expiration": None,
-        **dict.fromkeys(_STALE_KEYS),
-    }
-    if credentials.expiration is not None:
-        values["aws_credential_expiration"] = format_timestamp(credentials.expiration)
-        # aws-mfa crashes on an RFC 3339 expiration in the sections that it keeps roles in.
-        if "assumed_role" not in before:
-            values["expiration"] = values["aws_credential_expiration"]
-    return values
 
 
 def _not_found(profile: str, values: Values, files: AWSFiles) -> SessionNotFoundError:

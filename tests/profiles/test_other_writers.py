@@ -1,0 +1,201 @@
+"""Programs that write the credentials file without a lock, as all others do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from mfakit import SessionCredentials, read_session, write_session
+from mfakit.errors import FileError
+from mfakit.profiles.files import edit_text
+
+SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+
+
+def write_as_the_aws_cli(path, text: str, pause: float) -> None:
+    """Empty the file, and write it a moment later."""
+    with open(path, "w") as file:
+        file.truncate()
+        time.sleep(pause)
+        file.write(text)
+
+
+def old(path) -> None:
+    """Let the file look as if nobody had changed it for a while."""
+    os.utime(path, (time.time() - 60,) * 2)
+
+
+@pytest.mark.parametrize("pause", [0.001, 0.05])
+@pytest.mark.parametrize("lead", [0.0, 0.0005, 0.02])
+def test_a_writer_that_empties_the_file_first_loses_nothing(home, pause, lead) -> None:
+    """Its own text is there afterwards, and so is the session."""
+    for number in range(5):
+        home.write_credentials(LONG_TERM)
+        old(home.credentials)
+        text = f"{LONG_TERM}# version {number}\n"
+        other = threading.Thread(target=write_as_the_aws_cli, args=(home.credentials, text, pause))
+        other.start()
+        time.sleep(lead)
+        write_session("mfa", SESSION, environ=home.environ)
+        other.join()
+        assert home.credentials.read_text().startswith(text)
+        assert read_session("mfa", environ=home.environ) == SESSION
+
+
+def test_who_reads_in_between_waits(home) -> None:
+    """`check` must not say that there is no session because a file is being rewritten."""
+    write_session("mfa", SESSION, environ=home.environ)
+    text = home.credentials.read_text()
+    other = threading.Thread(target=write_as_the_aws_cli, args=(home.credentials, text, 0.1))
+    other.start()
+    time.sleep(0.02)
+    assert read_session("mfa", environ=home.environ) == SESSION
+    other.join()
+
+
+def test_a_change_between_reading_and_replacing_is_kept(home) -> None:
+    """The edit is applied anew, to what is there then."""
+    home.write_credentials(LONG_TERM)
+    old(home.credentials)
+    seen = []
+
+    def change(text: str) -> str:
+        seen.append(text)
+        if len(seen) == 1:
+            home.credentials.write_text(f"{LONG_TERM}# theirs\n")
+        return f"{text}# ours\n"
+
+    edit_text(str(home.credentials), change)
+    assert home.credentials.read_text() == f"{LONG_TERM}# theirs\n# ours\n"
+    assert seen == [LONG_TERM, f"{LONG_TERM}# theirs\n"]
+
+
+def test_a_file_that_is_emptied_and_stays_empty_is_refused(home) -> None:
+    """Somebody is at work on it, or has lost it; both are no time to write."""
+    home.write_credentials(LONG_TERM)
+
+    def empty() -> None:
+        time.sleep(0.05)
+        home.credentials.write_text("")
+
+    other = threading.Thread(target=empty)
+    other.start()
+    with pytest.raises(FileError, match="has emptied"):
+        write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+
+
+def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
+    """With an error, rather than for ever."""
+    home.write_credentials(LONG_TERM)
+    numbers = iter(range(10**6))
+
+    def change(text: str) -> str:
+        home.credentials.write_text(f"{LONG_TERM}# {next(numbers)}\n")
+        old(home.credentials)
+        return f"{text}# ours\n"
+
+    with pytest.raises(FileError, match="keeps changing"):
+        edit_text(str(home.credentials), change)
+
+
+def test_beside_the_real_aws_cli(home) -> None:
+    """`aws configure set` in a loop: its values, ours, and the long-term credentials are there."""
+    home.write_credentials(LONG_TERM)
+    script = "for n in 1 2 3 4 5; do aws configure set aws_access_key_id AKIA$n --profile p$n; done"
+    with subprocess.Popen(["sh", "-c", script], env=home.environ) as other:
+        count = 0
+        while other.poll() is None:
+            write_session(f"s{count}", SESSION, environ=home.environ)
+            count += 1
+    text = home.credentials.read_text()
+    assert text.startswith(LONG_TERM)
+    assert all(f"AKIA{number}" in text for number in range(1, 6))
+    kept = [number for number in range(count) if f"[s{number}]" in text]
+    assert len(kept) >= count - 5, "the AWS CLI writes back what it read: one of ours a time"
+
+
+def test_extended_attributes_stay(home) -> None:
+    """A label or a tag belongs to the file, not to its inode."""
+    home.write_credentials(LONG_TERM)
+    try:
+        os.setxattr(home.credentials, "user.test", b"kept")
+    except (OSError, AttributeError):
+        pytest.skip("this file system has no extended attributes")
+    write_session("mfa", SESSION, environ=home.environ)
+    assert os.getxattr(home.credentials, "user.test") == b"kept"
+
+
+def test_bits_for_others_go_with_a_note(home) -> None:
+    """Nobody else reads secrets; the person is told."""
+    home.write_credentials(LONG_TERM)
+    home.credentials.chmod(0o644)
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert [note for note in notes if "everybody" in note]
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert len(notes) == 1
+
+
+def test_root_does_not_write_in_somebody_elses_home(home) -> None:
+    """Its owner would be locked out."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be root")
+    home.write_credentials(LONG_TERM)
+    os.chown(home.credentials.parent, 1234, 1234)
+    with pytest.raises(FileError, match="belongs to user 1234"):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == LONG_TERM
+
+
+def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_path) -> None:
+    """Containers mount single files; those cannot be replaced."""
+    home.write_credentials("")
+    outside = tmp_path / "outside"
+    outside.write_text(LONG_TERM)
+    mount = ["mount", "--bind", str(outside), str(home.credentials)]
+    if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount a file")
+    try:
+        with pytest.raises(FileError, match="busy") as caught:
+            write_session("mfa", SESSION, environ=home.environ)
+        assert "mfakit env" in caught.value.hint
+        assert outside.read_text() == LONG_TERM
+    finally:
+        subprocess.check_call(["umount", str(home.credentials)])
+
+
+WRITER = """
+import sys, datetime, mfakit
+end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
+for number in range(int(sys.argv[2])):
+    session = mfakit.SessionCredentials(f"ASIA{number}", "secret", "token", end)
+    mfakit.write_session(f"{sys.argv[1]}-{number}", session)
+"""
+
+
+def write_with_many(home, writers: int, sessions: int) -> None:
+    """Start many processes, each with sessions of its own to keep in the one file."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, f"writer{number}", str(sessions)], env=home.environ
+        )
+        for number in range(writers)
+    ]
+    assert [process.wait() for process in running] == [0] * writers
+
+
+def test_many_writers_lose_nothing(home) -> None:
+    """Each waits for its turn."""
+    home.write_credentials(LONG_TERM)
+    write_with_many(home, writers=8, sessions=5)
+    text = home.credentials.read_text()
+    assert text.startswith(LONG_TERM)
+    assert text.count("[writer") == 40

@@ -1,0 +1,124 @@
+"""Sessions of profiles that get their credentials from mfakit as `credential_process`."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from mfakit import SessionCredentials, read_session, remove_session, write_session
+from mfakit.errors import FileError, ProfileError, SessionNotFoundError
+from mfakit.profiles.session_cache import is_own_process
+
+SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+OURS = "[profile mfa]\ncredential_process = /opt/bin/mfakit credential-process --profile mfa\n"
+
+
+def entry(home):
+    (found,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()
+    return found
+
+
+def test_it_is_kept_where_it_does_not_shadow_the_process(home) -> None:
+    """In a file of its own, in a folder of its own, for its owner alone."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert not home.credentials.exists()
+    assert read_session("mfa", environ=home.environ) == SESSION
+    assert stat.S_IMODE(entry(home).stat().st_mode) == 0o600
+    assert stat.S_IMODE(entry(home).parent.stat().st_mode) == 0o700
+    assert "mfa" not in entry(home).name
+
+
+def test_every_command_finds_it(home) -> None:
+    """Through the same function as a session in the credentials file."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert "export AWS_SESSION_TOKEN='token'" in home.mfakit("env", "--shell", "sh").stdout
+    said = json.loads(home.mfakit("check", "--format", "json").stdout)
+    assert said["sessions"][0]["source"] == "session-cache"
+    assert home.mfakit("logout").returncode == 0
+    assert home.mfakit("check").returncode == 3
+
+
+def test_removing_leaves_nothing(home) -> None:
+    """And what is not there cannot be removed."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    remove_session("mfa", environ=home.environ)
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    with pytest.raises(SessionNotFoundError):
+        remove_session("mfa", environ=home.environ)
+
+
+@pytest.mark.parametrize("harm", ["link", "readable", "junk", "list"])
+def test_an_entry_that_is_not_ours_is_refused(home, tmp_path, harm: str) -> None:
+    """Somebody else may have put it there."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    path = entry(home)
+    if harm == "link":
+        target = tmp_path / "elsewhere"
+        path.rename(target)
+        path.symlink_to(target)
+    elif harm == "readable":
+        path.chmod(0o644)
+    else:
+        path.write_text("{" if harm == "junk" else "[]")
+    with pytest.raises(FileError, match="not a file that mfakit has made"):
+        read_session("mfa", environ=home.environ)
+    with pytest.raises(FileError):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert path.is_symlink() == (harm == "link")
+
+
+def test_an_entry_of_another_user_is_refused(home) -> None:
+    """Root can make one to try it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    os.chown(entry(home), 1234, 1234)
+    with pytest.raises(FileError):
+        read_session("mfa", environ=home.environ)
+
+
+def test_keys_are_never_written_beside_another_programs_process(home) -> None:
+    """They would shadow it."""
+    home.write_config("[profile mfa]\ncredential_process = vault exec\n")
+    with pytest.raises(ProfileError, match="another program"):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert not home.credentials.exists()
+
+
+def test_a_session_that_shadows_the_process_has_to_go_first(home) -> None:
+    """No SDK would ask the process while it stands there."""
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_config(OURS)
+    with pytest.raises(ProfileError, match="shadows the credential_process"):
+        write_session("mfa", SESSION, environ=home.environ)
+    remove_session("mfa", environ=home.environ)
+    write_session("mfa", SESSION, environ=home.environ)
+
+
+@pytest.mark.parametrize(
+    ("command", "own"),
+    [
+        ("mfakit credential-process", True),
+        ("/usr/bin/env mfakit credential-process --profile mfa", True),
+        ("'/opt/my tools/mfakit' credential-process", True),
+        ("python3 -m mfakit credential-process", True),
+        ("uvx mfakit credential-process", True),
+        (r'"C:\tools\mfakit.exe" credential-process', True),
+        ("/opt/not-mfakit credential-process", False),
+        ("mfakit-wrapper", False),
+        ("mfakit env", False),
+        ("", False),
+    ],
+)
+def test_mfakit_is_known_by_any_path_or_wrapper(command: str, own: bool) -> None:
+    """What counts is that it is mfakit's own command that runs."""
+    assert is_own_process(command) is own

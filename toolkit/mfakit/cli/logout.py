@@ -1,0 +1,28 @@
+"""`mfakit logout`: remove the session from its profile."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from mfakit.cli.output import note
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import session_profile
+from mfakit.profiles.sessions import read_session, remove_session
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    profile = session_profile(options.profile, os.environ, AWSFiles(os.environ))
+    end = read_session(profile).expiration
+    remove_session(profile)
+    note(f"removed the session of profile {profile}")
+    if end is None or end > datetime.now(UTC):
+        until = f"until {format_timestamp(end)}" if end else "until it expires"
+        note(f"AWS honours it {until} all the same, wherever else it was copied to")
+    return 0

@@ -1,0 +1,100 @@
+"""Where a session is kept when its profile gets credentials from mfakit as `credential_process`.
+
+Keys in the credentials file would shadow that process for every SDK, so such a session has a file
+of its own, beside the credentials file in use.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from mfakit.errors import FileError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfakit.profiles.section import Values
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def own_file(credentials_path: str, kind: str, profile: str) -> str:
+    """Locate a file of our own for a profile: a ``sessions`` or ``records`` entry."""
+    from hashlib import sha256
+
+    name = sha256(profile.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return os.path.join(os.path.dirname(credentials_path), "mfakit", kind, f"{name}.json")
+
+
+def is_own_process(command: str) -> bool:
+    """Tell whether a `credential_process` is mfakit, by any path or wrapper of it."""
+    words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
+    names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
+    return "mfakit" in names and "credential-process" in names
+
+
+def read_cached(credentials_path: str, profile: str) -> Values:
+    """Read the session that is kept for a profile, as the keys of a section; empty if none is.
+
+    Raises:
+        FileError: there is an entry that is not ours, or cannot be read.
+    """
+    import json
+
+    path = own_file(credentials_path, "sessions", profile)
+    try:
+        with open(os.open(path, os.O_RDONLY | _NOFOLLOW), "rb") as file:
+            _refuse_foreign(path, os.fstat(file.fileno()))
+            kept = json.loads(file.read())
+    except FileNotFoundError:
+        return {}
+    except FileError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _not_ours(path) from error
+    if not isinstance(kept, dict):
+        raise _not_ours(path)
+    return {str(key): str(value) for key, value in kept.items()}
+
+
+def write_cached(credentials_path: str, profile: str, values: dict[str, str | None]) -> None:
+    """Keep a session for a profile.
+
+    Raises:
+        FileError: it cannot be written, or there is an entry that is not ours.
+    """
+    import json
+
+    from mfakit.profiles.files import replace_text
+
+    read_cached(credentials_path, profile)
+    kept = {key: value for key, value in values.items() if value is not None}
+    path = own_file(credentials_path, "sessions", profile)
+    replace_text(path, json.dumps(kept, indent=2) + "\n")
+
+
+def remove_cached(credentials_path: str, profile: str, kind: str = "sessions") -> None:
+    """Remove what is kept for a profile, if anything is.
+
+    Raises:
+        FileError: it cannot be removed.
+    """
+    path = own_file(credentials_path, kind, profile)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise FileError(f"cannot remove {path}: {error.strerror}", "see who owns it") from error
+
+
+def _refuse_foreign(path: str, found: os.stat_result) -> None:
+    others = os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077)
+    if others or not stat.S_ISREG(found.st_mode):
+        raise _not_ours(path)
+
+
+def _not_ours(path: str) -> FileError:
+    return FileError(
+        f"{path} is not a file that mfakit has made", f"remove it, and log in again: rm {path}"
+    )
