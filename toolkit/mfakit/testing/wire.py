@@ -67,6 +67,13 @@ class Request:
         """Where it was sent to, with the port unless it is the usual one."""
         return self.header("host") or self.parts.netloc
 
+    def with_body(self, body: bytes) -> Request:
+        """Return the same request with another body, and without what was said of the old one."""
+        about = ("content-length", "content-md5", "x-amz-content-sha256", "x-amz-checksum-")
+        kept = tuple((n, v) for n, v in self.headers if not n.lower().startswith(about))
+        headers = (*kept, ("Content-Length", str(len(body))))
+        return Request(self.method, self.url, headers, body)
+
     def header(self, name: str, default: str = "") -> str:
         """Return a header by its lower-case name."""
         return self._by_name.get(name, default)
