@@ -73,4 +73,7 @@ def _resolver() -> Any:
 
 
 def _name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "") if host else ""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

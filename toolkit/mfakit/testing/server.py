@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import socket
 import threading
-import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CONTROL_PREFIX = "/_mfakit/"
 WITHOUT_BODY = (204, 304)
 LARGEST_BODY = 1 << 30
+MOST_TRAILERS = 100
+HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
+CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}(?=[;\s])")
+UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
 
 class Server:
@@ -36,6 +40,7 @@ class Server:
         token: has to come with each of those.
         clock: what the Date header shows.
         port: 0 takes a free one.
+        patience: for how many seconds a connection may be silent before it is closed.
     """
 
     def __init__(
@@ -45,11 +50,14 @@ class Server:
         token: str,
         clock: Clock,
         port: int = 0,
+        patience: float = 60,
     ) -> None:
         self.handle = handle
         self.controls = controls
         self.token = token
         self.clock = clock
+        self.patience = patience
+        self.stopping = threading.Event()
         self._http = _HTTPServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
@@ -64,6 +72,7 @@ class Server:
 
     def stop(self) -> None:
         """End it, and every connection that is still open."""
+        self.stopping.set()
         self._http.shutdown()
         self._http.server_close()
         self._http.close_connections()
@@ -72,6 +81,7 @@ class Server:
 
 class _HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
@@ -98,7 +108,8 @@ class _HTTPServer(ThreadingHTTPServer):
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
-    return type("_BoundHandler", (_Handler,), {"simulator": server})
+    bound = {"simulator": server, "timeout": server.patience}
+    return type("_BoundHandler", (_Handler,), bound)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -124,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._body()
         except ValueError:
             self.close_connection = True
-            self._send(_plain(400, "the body is not framed as HTTP/1.1 has it"))
+            self._send(_plain(400, "the body is too large, or not framed as HTTP/1.1 has it"))
             return
         url = f"http://{self.headers['Host']}{self.path}"
         request = Request(self.command, url, tuple(self.headers.items()), body)
@@ -134,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self) -> Response | None:
         """Return why a request is not even looked at: it may come from a web page."""
         hosts = self.headers.get_all("Host", [])
-        if len(hosts) != 1 or not is_loopback(hosts[0]):
+        if len(hosts) != 1 or not HOST.fullmatch(hosts[0]) or not is_loopback(hosts[0]):
             return _plain(403, "the Host header has to name this machine's loopback")
         if "Origin" in self.headers or "Sec-Fetch-Site" in self.headers:
             return _plain(403, "requests of web pages are refused")
@@ -143,22 +154,43 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _body(self) -> bytes:
-        encoding = self.headers.get("Transfer-Encoding", "")
-        if encoding.lower() == "chunked":
-            return self._chunks()
-        length = self.headers.get("Content-Length", "0")
-        if encoding or not length.isdecimal() or int(length) > LARGEST_BODY:
+        encodings = self.headers.get_all("Transfer-Encoding", [])
+        lengths = self.headers.get_all("Content-Length", [])
+        if len(encodings) + len(lengths) > 1:
             raise ValueError
-        return self.rfile.read(int(length))
+        if encodings:
+            return self._chunks(encodings[0])
+        length = lengths[0] if lengths else "0"
+        if not length.isdecimal():
+            raise ValueError
+        return self._read(int(length))
 
-    def _chunks(self) -> bytes:
-        chunks = []
-        while size := int(self.rfile.readline(100).split(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline(100)
-        while self.rfile.readline(65537).strip():
-            pass
-        return b"".join(chunks)
+    def _chunks(self, encoding: str) -> bytes:
+        if encoding.lower() != "chunked":
+            raise ValueError
+        body = bytearray()
+        while size := self._chunk_size():
+            body += self._read(size, LARGEST_BODY - len(body))
+            if self.rfile.readline(3) != b"\r\n":
+                raise ValueError
+        for _ in range(MOST_TRAILERS):
+            if not self.rfile.readline(65537).strip():
+                return bytes(body)
+        raise ValueError
+
+    def _chunk_size(self) -> int:
+        found = CHUNK_SIZE.match(self.rfile.readline(1000))
+        if found is None:
+            raise ValueError
+        return int(found[0], 16)
+
+    def _read(self, length: int, most: int = LARGEST_BODY) -> bytes:
+        if length > most:
+            raise ValueError
+        content = self.rfile.read(length)
+        if len(content) < length:
+            raise ValueError
+        return content
 
     def _call(self, request: Request) -> Response:
         try:
@@ -187,9 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _plain(404, str(error.args[0]) if error.args else "not found")
 
     def _deliver(self, response: Response) -> None:
-        if response.delay:
-            time.sleep(response.delay)
-        if response.dropped:
+        stopped = response.delay > 0 and self.simulator.stopping.wait(response.delay)
+        if stopped or response.dropped:
             self.close_connection = True
         else:
             self._send(response)
@@ -202,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             own.add("content-length")
         for name, value in response.headers:
             if name.lower() not in own and not name.lower().startswith("access-control-"):
-                self.send_header(name, value)
+                self.send_header(name, UNPRINTABLE.sub("?", value))
         self.send_header("Date", date)
         if self.command != "HEAD" and response.status not in WITHOUT_BODY:
             self.send_header("Content-Length", str(len(response.body)))
