@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import botocore.configloader
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfakit.errors import FileError
+from mfakit.errors import FileError, UsageError
 from mfakit.profiles.document import Document
 
 ODD = (
@@ -74,7 +76,9 @@ def test_what_cannot_be_parsed_names_file_and_line(text: str, line: int) -> None
 
 NAMES = st.text("abcXYZ019-_.@ü", min_size=1, max_size=8)
 KEYS = st.sampled_from(["aws_access_key_id", "Region", "output", "s3", "x-y"])
-VALUES = st.text("abc019/+=#;[]: ü", max_size=12).map(str.strip)
+VALUES = (
+    st.text("abc019/+=#;[]: ü", max_size=12).map(str.strip).filter(lambda text: " #" not in text)
+)
 BLANKS = st.sampled_from(["", "\n", "# comment\n", "; other\n", "  # indented\n"])
 
 
@@ -117,9 +121,72 @@ def test_other_sections_stay_as_they_were(
         key: value for key, value in (before.section(name) | values).items() if value is not None
     }
     if before.has_section(name):
-        section = next(part for part in before.sections if part.name == name)
-        assert after.text.startswith("".join(before.lines[: section.start]))
-        assert after.text.endswith("".join(before.lines[section.end :]))
+        above, _, rest = text.partition(f"[{name}]")
+        *_, below = re.split(r"(?<=\n)(?=\[)", rest, maxsplit=1)
+        assert after.text.startswith(f"{above}[{name}]")
+        assert below == rest or after.text.endswith(below)
     else:
         assert after.text.startswith(text)
         assert Document(after.text, "credentials").text == after.text
+
+
+def test_a_comment_behind_a_value_is_no_part_of_it() -> None:
+    """As other SDKs read it; botocore alone takes it in. A new value has none."""
+    document = Document("[a]\nregion = eu-west-1 # Ireland\nk = a#b\n", "config")
+    assert document.section("a") == {"region": "eu-west-1", "k": "a#b"}
+    document.update("a", {"region": "us-east-1"})
+    assert document.text == "[a]\nregion = us-east-1\nk = a#b\n"
+
+
+@pytest.mark.parametrize("value", ["z\nb", "z\x00", " z", "z ", "z #b", "z\rb", "z\u2028"])
+def test_a_value_that_could_not_be_read_back_is_refused(value: str) -> None:
+    """It would add lines of its own, or be cut short; it is not shown, for it may be a secret."""
+    document = Document("[a]\nk = v\n", "credentials")
+    with pytest.raises(UsageError) as caught:
+        document.update("a", {"k": value})
+    assert value not in caught.value.message
+    assert document.text == "[a]\nk = v\n"
+
+
+def test_a_section_that_comes_twice_is_read_and_edited_as_one() -> None:
+    """The later one counts, key by key, so both have to change."""
+    document = Document("[a]\nk = 1\nj = 2\n[b]\n[a]\nk = 3\n", "credentials")
+    assert document.section("a") == {"k": "3", "j": "2"}
+    document.update("a", {"k": "4", "j": None, "new": "5"})
+    assert document.text == "[a]\nk = 4\n[b]\n[a]\nk = 4\nnew = 5\n"
+    document.remove_section("a")
+    assert document.text == "[b]\n"
+
+
+def test_indented_headers_and_lone_returns_are_seen_as_configparser_sees_them() -> None:
+    """Deeper than the key above they are a part of its value, else a header."""
+    text = "[a]\r  k = v\r    [not a header]\r  [b]\rj = w\r"
+    document = Document(text, "config")
+    assert document.names() == ["a", "b"]
+    assert document.section("a") == {"k": "v\n[not a header]"}
+    document.update("b", {"j": "x"})
+    assert document.text == text.replace("w", "x")
+
+
+@given(st.binary(max_size=60) | st.text("[]=:#; ak\n\r\t\ufeff", max_size=40).map(str.encode))
+def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
+    """With a clear error; and what is parsed comes out as it went in."""
+    try:
+        document = Document(content.decode("utf-8"), "credentials")
+    except (FileError, UnicodeDecodeError):
+        return
+    assert document.text.encode() == content
+    before = {name: document.section(name) for name in document.names()}
+    document.update("new", {"k": "v"})
+    after = Document(document.text, "credentials")
+    assert {name: after.section(name) for name in after.names()} == before | {"new": {"k": "v"}}
+
+
+@given(files(), NAMES, NAMES)
+def test_what_is_written_is_read_back(text: str, name: str, value: str) -> None:
+    """Whatever the file looked like."""
+    document = Document(text, "credentials")
+    document.update(name, {"aws_session_token": value})
+    assert Document(document.text, "credentials").section(name)["aws_session_token"] == value
+    document.remove_section(name)
+    assert not document.has_section(name)

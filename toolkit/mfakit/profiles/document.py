@@ -4,23 +4,34 @@ One scanner serves reading and editing. It sees the lines as configparser does, 
 botocore reads with: a line that is indented deeper than the key above it belongs to that key's
 value, ``#`` and ``;`` start a comment only at the start of a line, keys are spelled in any case.
 Edits replace lines of one section; all other text stays as it was, byte for byte.
+
+A header at the start of a line begins anew whatever stood above it. So in a plain file, where each
+line stands for itself, only the part below the header that is asked for is scanned: files with
+hundreds of profiles are common. Any other file is scanned whole.
 """
 
 from __future__ import annotations
 
 import re
 
-from mfakit.errors import FileError
+from mfakit.errors import FileError, UsageError
 
+_BYTE_ORDER_MARK = "\ufeff"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_HEADER = re.compile(r"\[(.+)\]")
+_HEADER = re.compile(r"\[([^\r\n]+)\]")
+# To begin with a plain character makes a search fast; a line feed is put before the text for it.
+_CUT = re.compile(r"\n" + _HEADER.pattern)
+# Lines that make only sense with those above them, and lines that make none.
+_INDENTED = re.compile(r"\n[^\S\r\n]+[^\s#;]")
+_JUNK = re.compile(rf"\n(?:(?!{_HEADER.pattern})[^\s#;=:][^=:\r\n]*(?![^\r\n])|[=:])")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _KEY = re.compile(
-    r"(?P<indent>\s*)(?P<key>[^=:]*?)(?P<sign>\s*[=:]\s*)(?P<value>.*?)\s*$", re.DOTALL
+    r"(?P<indent>\s*)(?P<key>[^=:]*?)(?P<sign>\s*[=:]\s*)(?P<value>.*?)(?:\s#.*)?\s*$", re.DOTALL
 )
 
 
-class Entry:
-    """A key of a section: lines ``start`` to ``end`` of the document (end excluded)."""
+class _Entry:
+    """A key: lines ``start`` to ``end`` of its part (end excluded)."""
 
     __slots__ = ("end", "key", "start", "value")
 
@@ -31,7 +42,7 @@ class Entry:
         self.end = start + 1
 
 
-class Section:
+class _Section:
     """A section: its header is line ``start``; ``end`` is the line behind its last key."""
 
     __slots__ = ("end", "entries", "name", "start")
@@ -40,7 +51,7 @@ class Section:
         self.name = name
         self.start = start
         self.end = start + 1
-        self.entries: list[Entry] = []
+        self.entries: list[_Entry] = []
 
 
 class _Edit:
@@ -52,6 +63,42 @@ class _Edit:
         self.start = start
         self.end = end
         self.lines = lines
+
+
+class _JunkError(Exception):
+    """A line, counted from 0, makes no sense."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(problem)
+        self.line = line
+        self.problem = problem
+
+
+class _Part:
+    """A piece of the text that can be understood on its own, scanned."""
+
+    __slots__ = ("_lines", "sections")
+
+    def __init__(self, text: str) -> None:
+        self._lines: list[str] = _LINE.findall(text)
+        self.sections = _scan(self._lines)
+
+    def named(self, name: str) -> list[_Section]:
+        """Give the sections of that name."""
+        return [section for section in self.sections if section.name == name]
+
+    def line(self, number: int) -> str:
+        """Give a line with its ending."""
+        return self._lines[number]
+
+    def edited(self, edits: list[_Edit]) -> str:
+        """Give the text with lines put in place of others; the edits do not overlap."""
+        lines: list[str] = []
+        done = 0
+        for edit in sorted(edits, key=lambda edit: edit.start):
+            lines += self._lines[done : edit.start] + edit.lines
+            done = edit.end
+        return "".join(lines + self._lines[done:])
 
 
 class Document:
@@ -67,14 +114,24 @@ class Document:
 
     def __init__(self, text: str, path: str) -> None:
         self.path = path
-        self.lines: list[str] = _LINE.findall(text)
-        self.sections: list[Section] = []
-        self._scan()
+        self._mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+        self._body = "\n" + text.removeprefix(_BYTE_ORDER_MARK)
+        self._newline = _first_newline(self._body[1:])
+        self._plain = not any(hint.search(self._body) for hint in (_INDENTED, _JUNK, _LONE_RETURN))
+        first = _CUT.search(self._body)
+        above = first.start() if self._plain and first else len(self._body)
+        try:
+            _Part(self._body[1 : above + 1])
+        except _JunkError as error:
+            raise FileError(
+                f"{path}, line {error.line + 1}: {error.problem}",
+                "mend that line by hand; the file was not changed",
+            ) from None
 
     @property
     def text(self) -> str:
         """The whole file."""
-        return "".join(self.lines)
+        return self._mark + self._body[1:]
 
     def section(self, name: str) -> dict[str, str]:
         """Give the keys of a section, lower-cased; empty if there is none of that name.
@@ -82,124 +139,163 @@ class Document:
         Of a section or a key that comes twice, the later one counts, key by key.
         """
         return {
-            entry.key: entry.value for section in self._named(name) for entry in section.entries
+            entry.key: entry.value
+            for _, _, part in self._parts_with(name)
+            for section in part.named(name)
+            for entry in section.entries
         }
 
     def has_section(self, name: str) -> bool:
         """Tell whether there is a section of that name, even an empty one."""
-        return bool(self._named(name))
+        return bool(self._parts_with(name))
 
     def names(self) -> list[str]:
         """Name the sections in the order of the file, each once."""
-        return list(dict.fromkeys(section.name for section in self.sections))
+        if self._plain:
+            names = [header[1].strip() for header in _CUT.finditer(self._body)]
+        else:
+            names = [section.name for section in _Part(self._body[1:]).sections]
+        return list(dict.fromkeys(names))
 
     def update(self, name: str, values: dict[str, str | None]) -> None:
-        """Set keys of a section, or remove those whose value is None; make it if it is missing."""
-        if not self.has_section(name):
-            self._append_section(name)
-        sections = self._named(name)
-        edits = []
+        """Set keys of a section, or remove those whose value is None; make it if it is missing.
+
+        Raises:
+            UsageError: a value could not be read back as it is.
+        """
         for key, value in values.items():
-            entries = [entry for part in sections for entry in part.entries if entry.key == key]
-            if value is None:
-                edits += [_Edit(entry.start, entry.end, []) for entry in entries]
-            elif entries:
-                edits.append(self._replacement(entries[-1], value))
-            else:
-                edits.append(self._addition(sections[-1], key, value))
-        self._apply(edits)
+            _check_value(key, value)
+        if not self.has_section(name):
+            self._append(name)
+        parts = self._parts_with(name)
+        for start, end, part in reversed(parts):
+            may_add = start == parts[-1][0]
+            new = part.edited(self._edits(part, name, values, may_add=may_add))
+            self._body = self._body[:start] + new + self._body[end:]
 
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments and blank lines behind its last key stay."""
-        self._apply([_Edit(part.start, part.end, []) for part in self._named(name)])
+        for start, end, part in reversed(self._parts_with(name)):
+            new = part.edited([_Edit(found.start, found.end, []) for found in part.named(name)])
+            self._body = self._body[:start] + new + self._body[end:]
 
-    def _named(self, name: str) -> list[Section]:
-        return [section for section in self.sections if section.name == name]
+    def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
+        """Find the parts that hold sections of that name, and where they begin and end."""
+        if not self._plain:
+            whole = _Part(self._body[1:])
+            return [(1, len(self._body), whole)] if whole.named(name) else []
+        parts = []
+        for found in re.finditer(rf"\n\[\s*{re.escape(name)}\s*\]", self._body):
+            header = _CUT.match(self._body, found.start())
+            if header is not None and header[1].strip() == name:
+                below = _CUT.search(self._body, header.end())
+                end = below.start() + 1 if below else len(self._body)
+                parts.append((header.start() + 1, end, _Part(self._body[header.start() + 1 : end])))
+        return parts
 
-    def _scan(self) -> None:
-        self.sections = []
-        section: Section | None = None
-        entry: Entry | None = None
-        indent = 0
-        for number, line in enumerate(self.lines):
-            stripped = line.strip("\ufeff \t\r\n\f\v") if number == 0 else line.strip()
-            if not stripped or stripped[0] in "#;":
-                continue
-            line_indent = len(line) - len(line.lstrip())
-            if entry is not None and section is not None and line_indent > indent:
-                entry.value += "\n" + stripped
-                section.end = entry.end = number + 1
-                continue
-            indent = line_indent
-            if header := _HEADER.match(stripped):
-                section, entry = Section(header[1].strip(), number), None
-                self.sections.append(section)
-                continue
-            entry = self._entry(number, stripped, section)
-            assert section is not None
-            section.entries.append(entry)
-            section.end = number + 1
+    def _edits(
+        self, part: _Part, name: str, values: dict[str, str | None], *, may_add: bool
+    ) -> list[_Edit]:
+        """Say which lines of a part change; a key that is not there is added in the last part."""
+        sections = part.named(name)
+        edits = []
+        for key, value in values.items():
+            found = [entry for part in sections for entry in part.entries if entry.key == key]
+            if value is None:
+                edits += [_Edit(entry.start, entry.end, []) for entry in found]
+            elif found:
+                edits += [_replacement(part, entry, value) for entry in found]
+            elif may_add:
+                edits.append(self._addition(part, sections[-1], key, value))
+        return edits
 
-    def _entry(self, number: int, stripped: str, section: Section | None) -> Entry:
-        match = _KEY.match(stripped)
-        if section is None:
-            problem = "there is no section above this line"
-        elif match is None or not match["key"]:
-            problem = "this line is neither a section nor `key = value`"
-        else:
-            return Entry(match["key"].lower(), match["value"], number)
-        raise FileError(
-            f"{self.path}, line {number + 1}: {problem}",
-            "mend that line by hand; the file was not changed",
-        )
+    def _append(self, name: str) -> None:
+        """Add an empty section at the end, set apart by a blank line."""
+        if self._body != "\n":
+            _, endings = _split_ending(self._body)
+            self._body += self._newline * max(0, 2 - len(_LINE.findall(endings)))
+        self._body += f"[{name}]{self._newline}"
 
-    def _append_section(self, name: str) -> None:
-        if self.lines:
-            self._end_line(len(self.lines) - 1)
-            if self.lines[-1].strip():
-                self.lines.append(self._newline())
-        self.lines.append(f"[{name}]{self._newline()}")
-        self._scan()
-
-    def _replacement(self, entry: Entry, value: str) -> _Edit:
-        line, ending = _split_ending(self.lines[entry.start])
-        match = _KEY.match(line)
-        assert match is not None
-        nested = self.lines[entry.start + 1 : entry.end]
-        comments = [line for line in nested if line.lstrip()[:1] in "#;"]
-        return _Edit(
-            entry.start, entry.end, [line[: match.start("value")] + value + ending, *comments]
-        )
-
-    def _addition(self, section: Section, key: str, value: str) -> _Edit:
+    def _addition(self, part: _Part, section: _Section, key: str, value: str) -> _Edit:
         """Add a key behind the section's last, and written like it.
 
         Were it indented deeper than that one, it would be a part of its value.
         """
         indent, sign = "", " = "
         if section.entries:
-            match = _KEY.match(_split_ending(self.lines[section.entries[-1].start])[0])
+            match = _KEY.match(_split_ending(part.line(section.entries[-1].start))[0])
             assert match is not None
             indent, sign = match["indent"], match["sign"]
-        self._end_line(section.end - 1)
-        return _Edit(section.end, section.end, [f"{indent}{key}{sign}{value}{self._newline()}"])
+        ended = _split_ending(part.line(section.end - 1))[1]
+        line = f"{indent}{key}{sign}{value}{self._newline}"
+        return _Edit(section.end, section.end, [line if ended else self._newline + line])
 
-    def _apply(self, edits: list[_Edit]) -> None:
-        lines: list[str] = []
-        done = 0
-        for edit in sorted(edits, key=lambda edit: edit.start):
-            lines += self.lines[done : edit.start] + edit.lines
-            done = edit.end
-        self.lines = lines + self.lines[done:]
-        self._scan()
 
-    def _end_line(self, number: int) -> None:
-        line, ending = _split_ending(self.lines[number])
-        self.lines[number] = line + (ending or self._newline())
+def _scan(lines: list[str]) -> list[_Section]:
+    """Find sections and keys.
 
-    def _newline(self) -> str:
-        """Give the line ending of the file's first line, else a line feed."""
-        return (self.lines and _split_ending(self.lines[0])[1]) or "\n"
+    Raises:
+        _JunkError: a line is neither.
+    """
+    sections: list[_Section] = []
+    entry: _Entry | None = None
+    indent = 0
+    for number, line in enumerate(lines):
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        line_indent = len(line) - len(line.lstrip())
+        if entry is not None and line_indent > indent:
+            entry.value += "\n" + stripped
+            sections[-1].end = entry.end = number + 1
+            continue
+        indent = line_indent
+        if header := _HEADER.match(stripped):
+            sections.append(_Section(header[1].strip(), number))
+            entry = None
+            continue
+        entry = _entry(number, stripped, under_header=bool(sections))
+        sections[-1].entries.append(entry)
+        sections[-1].end = number + 1
+    return sections
+
+
+def _entry(number: int, stripped: str, *, under_header: bool) -> _Entry:
+    match = _KEY.match(stripped)
+    if not under_header:
+        raise _JunkError(number, "there is no section above this line")
+    if match is None or not match["key"]:
+        raise _JunkError(number, "this line is neither a section nor `key = value`")
+    return _Entry(match["key"].lower(), match["value"], number)
+
+
+def _replacement(part: _Part, entry: _Entry, value: str) -> _Edit:
+    """Write another value in place of an entry's; comments between its nested lines stay."""
+    line, ending = _split_ending(part.line(entry.start))
+    match = _KEY.match(line)
+    assert match is not None
+    nested = [part.line(number) for number in range(entry.start + 1, entry.end)]
+    comments = [line for line in nested if line.lstrip()[:1] in ("#", ";")]
+    new = line[: match.start("value")] + value + ending
+    return _Edit(entry.start, entry.end, [new, *comments])
+
+
+def _check_value(key: str, value: str | None) -> None:
+    """Refuse what would add lines of its own, or be cut short by a reader."""
+    if not value:
+        return
+    match = _KEY.match(f"{key} = {value}")
+    if not value.isprintable() or match is None or match["value"] != value:
+        raise UsageError(
+            f"the value of {key} cannot stand in an AWS file",
+            "leave out control characters, spaces at its ends, and ` #` within",
+        )
+
+
+def _first_newline(text: str) -> str:
+    """Give the line ending of the first line; where there is none, a line feed."""
+    line = _LINE.match(text)
+    return (line and _split_ending(line[0])[1]) or "\n"
 
 
 def _split_ending(line: str) -> tuple[str, str]:
