@@ -1,0 +1,418 @@
+"""AssumeRole, and the sessions of roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.testing.rules.rule import (
+    INVALID_CODE,
+    ONE_MISSING,
+    UNABLE_TO_VALIDATE,
+    Rule,
+    at_least,
+    at_most,
+    like,
+    no_longer,
+    no_shorter,
+    validation_error,
+)
+from tests.testing.rules.scene import ACCOUNT, ALLOW_ALL, Scene, document, keys_of, trusting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/role"
+ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
+SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/role/work"
+NAME = r"[\w+=,.@-]*"
+TOO_LONG = (
+    400,
+    "ValidationError",
+    "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+)
+TOO_LONG_CHAINED = (
+    400,
+    "ValidationError",
+    "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role"
+    " chaining.",
+)
+TAG = [{"Key": "team", "Value": "blue"}]
+TABLES = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*"
+NO_ASSUMING = ALLOW_ALL | {"Action": "s3:*"}
+
+
+def refused(who: str, action: str = "sts:AssumeRole", role: str = ROLE) -> tuple[int, str, str]:
+    """Return the refusal of what is not allowed."""
+    text = f"User: {who} is not authorized to perform: {action} on resource: {role}"
+    return 403, "AccessDenied", text
+
+
+def may_not_list_tables(kind: str) -> tuple[int, str, str]:
+    """Return the refusal for want of that kind of policy."""
+    action = "dynamodb:ListTables"
+    who = f"User: {SESSION} is not authorized to perform: {action} on resource: {TABLES}"
+    return (
+        400,
+        "AccessDeniedException",
+        f"{who} because no {kind} policy allows the {action} action",
+    )
+
+
+def assumes(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scene], Any]:
+    """Assume a role, with alice's key or a session of that kind."""
+
+    def play(scene: Scene) -> Any:
+        role = scene.role(longest=longest)
+        return scene.assume(role, getattr(scene, kind)() if kind else None, **asked)
+
+    return play
+
+
+def lasts(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scene], int]:
+    """Tell how long a role's session lasts."""
+    return lambda scene: scene.seconds_left(assumes(longest, kind, **asked)(scene))
+
+
+def chained(**asked: Any) -> Callable[[Scene], Any]:
+    """Assume a second role with the session of a first."""
+
+    def play(scene: Scene) -> Any:
+        first = scene.role("first", longest=43200)
+        return scene.assume(scene.role(longest=43200), scene.role_session(role=first), **asked)
+
+    return play
+
+
+def trusted(
+    *trust: dict[str, Any], own: tuple[dict[str, Any], ...] = (ALLOW_ALL,), **asked: Any
+) -> Callable[[Scene], str]:
+    """Assume a role of that trust policy, as alice with those policies of her own."""
+
+    def play(scene: Scene) -> str:
+        scene.alice  # noqa: B018 - is created by being asked for
+        if own:
+            put = {"PolicyName": "simulated", "PolicyDocument": document(*own)}
+            scene.iam.put_user_policy(UserName="alice", **put)
+        else:
+            scene.iam.delete_user_policy(UserName="alice", PolicyName="simulated")
+        scene.assume(scene.role(trust=trust), **asked)
+        return "answered"
+
+    return play
+
+
+def trusted_by_id(scene: Scene) -> str:
+    user_id = scene.sts.get_caller_identity()["UserId"]
+    scene.iam.put_user_policy(
+        UserName="alice", PolicyName="simulated", PolicyDocument=document(NO_ASSUMING)
+    )
+    scene.assume(scene.role(trust=[trusting(user_id)]))
+    return "answered"
+
+
+def trusts_a_role(principal: str) -> Callable[[Scene], str]:
+    """Assume a role that trusts another role, or its session."""
+
+    def play(scene: Scene) -> str:
+        first = scene.role("first")
+        session = scene.role_session(role=first)
+        put = {"PolicyName": "p", "PolicyDocument": document(NO_ASSUMING)}
+        scene.iam.put_role_policy(RoleName="first", **put)
+        scene.assume(scene.role(trust=[trusting(principal)]), session)
+        return "answered"
+
+    return play
+
+
+def as_root(session: bool) -> Callable[[Scene], Any]:
+    """Assume a role as the root user, with the key or a session."""
+
+    def play(scene: Scene) -> Any:
+        root = scene.aws.root
+        return scene.assume(scene.role(), scene.session(root) if session else root)
+
+    return play
+
+
+def with_code(kind: str) -> Callable[[Scene], Any]:
+    """Assume a role that requires MFA, with a code of that kind."""
+
+    def play(scene: Scene) -> Any:
+        given = scene.mfa()
+        if kind == "used":
+            scene.login(given["TokenCode"])
+        elif kind == "wrong":
+            given["TokenCode"] = scene.wrong_code()
+        elif kind == "of bob":
+            given["SerialNumber"] = scene.bob.enable_virtual_mfa().serial_number
+        elif kind == "missing":
+            del given["TokenCode"]
+        condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+        role = scene.role(trust=[trusting(ALICE, Condition=condition)])
+        scene.assume(role, **({} if kind == "none" else given))
+        return "answered"
+
+    return play
+
+
+def code_with_role(scene: Scene) -> None:
+    scene.assume(scene.role("second"), scene.role_session(), **scene.mfa())
+
+
+def identity(scene: Scene) -> tuple[str, str, str]:
+    answer = scene.assume(scene.role())
+    role_id = scene.iam.get_role(RoleName="role")["Role"]["RoleId"]
+    who = scene.client(keys_of(answer), "sts").get_caller_identity()
+    shown = answer["AssumedRoleUser"]
+    assert (shown["Arn"], shown["AssumedRoleId"]) == (who["Arn"], who["UserId"])
+    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+    return who["Arn"], who["UserId"].replace(role_id, "ROLE-ID"), who["Account"]
+
+
+def role_with_path(scene: Scene) -> str:
+    trust = document(trusting(f"arn:aws:iam::{ACCOUNT}:root"))
+    made = scene.iam.create_role(RoleName="role", Path="/a/b/", AssumeRolePolicyDocument=trust)
+    return str(scene.assume(made["Role"]["Arn"])["AssumedRoleUser"]["Arn"])
+
+
+def role_without_its_path(scene: Scene) -> None:
+    scene.alice  # noqa: B018 - is created by being asked for
+    role_with_path(scene)
+    scene.assume(ROLE)
+
+
+def deleted_role(scene: Scene) -> None:
+    session = scene.role_session()
+    scene.iam.delete_role_policy(RoleName="role", PolicyName="p")
+    scene.iam.delete_role(RoleName="role")
+    scene.client(session, "sts").get_caller_identity()
+
+
+def policies_of_role(scene: Scene) -> None:
+    role = scene.role()
+    put = {"PolicyName": "p", "PolicyDocument": document(NO_ASSUMING)}
+    scene.iam.put_role_policy(RoleName="role", **put)
+    session = scene.client(scene.role_session(role=role), "s3")
+    session.list_buckets()
+    scene.client(scene.role_session(role=role), "dynamodb").list_tables()
+
+
+def session_policy(service: str, operation: str) -> Callable[[Scene], str]:
+    """Call with a session that is limited to S3."""
+
+    def play(scene: Scene) -> str:
+        session = scene.role_session(Policy=document(NO_ASSUMING))
+        getattr(scene.client(session, service), operation)()
+        return "answered"
+
+    return play
+
+
+def managed_session_policy(scene: Scene) -> str:
+    made = scene.iam.create_policy(PolicyName="s3", PolicyDocument=document(NO_ASSUMING))
+    session = scene.role_session(PolicyArns=[{"arn": made["Policy"]["Arn"]}])
+    scene.client(session, "s3").list_buckets()
+    try:
+        scene.client(session, "sqs").list_queues()
+    except scene.iam.exceptions.ClientError:
+        return "no more than the policy allows"
+    return "more than the policy allows"
+
+
+def source_identity(scene: Scene) -> list[str]:
+    """Tell the source identity of a session, and of one that was got with it."""
+    actions = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+    trust = [trusting(f"arn:aws:iam::{ACCOUNT}:root", **actions)]
+    first = scene.assume(scene.role("first", trust=trust), SourceIdentity="alice")
+    second = scene.assume(scene.role("second", trust=trust), keys_of(first))
+    return [first["SourceIdentity"], second["SourceIdentity"]]
+
+
+def external_id(given: str | None) -> Callable[[Scene], str]:
+    """Assume a role that asks for an external id."""
+    asked = {} if given is None else {"ExternalId": given}
+    condition = {"StringEquals": {"sts:ExternalId": "unique"}}
+    return trusted(trusting(ALICE, Condition=condition), **asked)
+
+
+def tags(*names: str) -> list[dict[str, str]]:
+    return [{"Key": name, "Value": "v"} for name in names]
+
+
+ANYONE = trusting(f"arn:aws:iam::{ACCOUNT}:root")
+DENIED = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
+MAY_TAG = trusting(ALICE, Action=["sts:AssumeRole", "sts:TagSession"])
+DUPLICATE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+
+RULES = [
+    Rule("the usual duration", lasts(43200), 3600),
+    Rule("the shortest duration", lasts(DurationSeconds=900), 900),
+    Rule("the role's longest duration", lasts(7200, DurationSeconds=7200), 7200),
+    Rule("the longest duration of any role", lasts(43200, DurationSeconds=43200), 43200),
+    Rule("longer than the role has it", assumes(7200, DurationSeconds=7201), TOO_LONG),
+    Rule("twelve hours of a role that has one", assumes(DurationSeconds=43200), TOO_LONG),
+    Rule(
+        "too short for any role",
+        assumes(DurationSeconds=899),
+        validation_error(("899", "durationSeconds", at_least(900))),
+    ),
+    Rule(
+        "too long for any role",
+        assumes(43200, DurationSeconds=43201),
+        validation_error(("43201", "durationSeconds", at_most(43200))),
+    ),
+    *(
+        Rule(
+            f"more than an hour with a {kind.replace('_', ' ')}",
+            assumes(43200, kind, DurationSeconds=3601),
+            TOO_LONG_CHAINED,
+        )
+        for kind in ("session", "mfa_session")
+    ),
+    Rule("more than an hour by chaining", chained(DurationSeconds=3601), TOO_LONG_CHAINED),
+    Rule("an hour with a session", lasts(43200, "mfa_session", DurationSeconds=3600), 3600),
+    Rule(
+        "the root user",
+        as_root(session=False),
+        (403, "AccessDenied", "Roles may not be assumed by root accounts."),
+    ),
+    Rule(
+        "a session of the root user",
+        as_root(session=True),
+        (403, "AccessDenied", "Roles may not be assumed by root accounts."),
+    ),
+    Rule("a role that is not there", lambda s: s.assume(ROLE), refused(ALICE)),
+    Rule(
+        "a role of another account",
+        lambda s: s.assume("arn:aws:iam::999999999999:role/role"),
+        refused(ALICE, role="arn:aws:iam::999999999999:role/role"),
+    ),
+    Rule("a role without its path", role_without_its_path, refused(ALICE)),
+    Rule("a trust policy that names another", trusted(trusting(ALICE + "x")), refused(ALICE)),
+    Rule("the caller is trusted", trusted(trusting(ALICE), own=()), "answered"),
+    Rule("the caller is trusted by id", trusted_by_id, "answered"),
+    Rule("the account is trusted", trusted(ANYONE), "answered"),
+    Rule("the account is trusted by number", trusted(trusting(ACCOUNT)), "answered"),
+    Rule(
+        "the account is trusted, but not by itself",
+        trusted(ANYONE, own=(NO_ASSUMING,)),
+        refused(ALICE),
+    ),
+    Rule(
+        "trusted, but denied by a policy of the caller",
+        trusted(trusting(ALICE), own=(ALLOW_ALL, DENIED)),
+        refused(ALICE),
+    ),
+    Rule(
+        "trusted, and denied by the trust policy",
+        trusted(ANYONE, ANYONE | {"Effect": "Deny"}),
+        refused(ALICE),
+    ),
+    Rule("a role is trusted", trusts_a_role(f"arn:aws:iam::{ACCOUNT}:role/first"), "answered"),
+    Rule(
+        "a role's session is trusted",
+        trusts_a_role(f"arn:aws:sts::{ACCOUNT}:assumed-role/first/work"),
+        "answered",
+    ),
+    Rule(
+        "another session of that role is trusted",
+        trusts_a_role(f"arn:aws:sts::{ACCOUNT}:assumed-role/first/other"),
+        refused(f"arn:aws:sts::{ACCOUNT}:assumed-role/first/work"),
+    ),
+    Rule("no code where the trust policy asks for one", with_code("none"), refused(ALICE)),
+    Rule("a code where the trust policy asks for one", with_code("fresh"), "answered"),
+    Rule("a wrong code", with_code("wrong"), INVALID_CODE),
+    Rule("a code that was used for a session", with_code("used"), INVALID_CODE),
+    Rule("a code for a device of another user", with_code("of bob"), UNABLE_TO_VALIDATE),
+    Rule("a code that is missing", with_code("missing"), ONE_MISSING),
+    Rule("a code with a role's session", code_with_role, UNABLE_TO_VALIDATE),
+    Rule("the external id", external_id("unique"), "answered"),
+    Rule("another external id", external_id("other"), refused(ALICE)),
+    Rule("no external id", external_id(None), refused(ALICE)),
+    Rule(
+        "an external id with a space",
+        assumes(ExternalId="a b"),
+        validation_error(("a b", "externalId", like(r"[\w+=,.@:\/-]*"))),
+    ),
+    Rule(
+        "a session name of one letter",
+        assumes(RoleSessionName="x"),
+        validation_error(("x", "roleSessionName", no_shorter(2))),
+    ),
+    Rule(
+        "a session name that is too long",
+        assumes(RoleSessionName="x" * 65),
+        validation_error(("x" * 65, "roleSessionName", no_longer(64))),
+    ),
+    Rule(
+        "a session name with a slash",
+        assumes(RoleSessionName="a/b"),
+        validation_error(("a/b", "roleSessionName", like(NAME))),
+    ),
+    Rule(
+        "no session name",
+        lambda s: s.sts.assume_role(RoleArn=s.role()),
+        (
+            400,
+            "ValidationError",
+            "1 validation error detected: Value null at 'roleSessionName' failed to satisfy"
+            " constraint: Member must not be null",
+        ),
+    ),
+    Rule(
+        "the name of a role for its ARN",
+        lambda s: s.assume("a-role-with-a-long-name"),
+        (400, "ValidationError", "a-role-with-a-long-name is invalid"),
+    ),
+    Rule("a source identity", source_identity, ["alice", "alice"]),
+    Rule(
+        "a source identity that is not allowed",
+        trusted(trusting(ALICE), SourceIdentity="me"),
+        refused(ALICE, "sts:SetSourceIdentity"),
+    ),
+    Rule(
+        "a source identity with a space",
+        assumes(SourceIdentity="a b"),
+        validation_error(("a b", "sourceIdentity", like(NAME))),
+    ),
+    Rule("tags", trusted(MAY_TAG, Tags=TAG), "answered"),
+    Rule(
+        "tags that are not allowed",
+        trusted(trusting(ALICE), Tags=TAG),
+        refused(ALICE, "sts:TagSession"),
+    ),
+    Rule(
+        "tags that differ in case alone",
+        trusted(MAY_TAG, Tags=tags("a", "A")),
+        (400, "InvalidParameterValue", DUPLICATE),
+    ),
+    Rule(
+        "a tag with an exclamation mark",
+        trusted(MAY_TAG, Tags=tags("a!")),
+        validation_error(("a!", "tags.1.member.key", like(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"))),
+    ),
+    Rule("who a role's session is", identity, (SESSION, "ROLE-ID:work", ACCOUNT)),
+    Rule("who the session of a role with a path is", role_with_path, SESSION),
+    Rule(
+        "GetUser with a role's session",
+        lambda s: s.client(s.role_session(), "iam").get_user(),
+        (400, "ValidationError", "Must specify userName when calling with non-User credentials"),
+    ),
+    Rule(
+        "the session of a deleted role",
+        deleted_role,
+        (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+    ),
+    Rule(
+        "what the role may not do",
+        policies_of_role,
+        may_not_list_tables("identity-based"),
+    ),
+    Rule("what a session policy allows", session_policy("s3", "list_buckets"), "answered"),
+    Rule(
+        "what a session policy does not allow",
+        session_policy("dynamodb", "list_tables"),
+        may_not_list_tables("session"),
+    ),
+    Rule("a managed session policy", managed_session_policy, "no more than the policy allows"),
+]

@@ -1,0 +1,59 @@
+"""Every rule about MFA and sessions, one row each, through real clients."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.testing.rules import (
+    assume_role,
+    condition_keys,
+    devices,
+    federation,
+    get_session_token,
+    totp,
+)
+from tests.testing.rules.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.testing.rules.rule import Rule
+
+TABLE = [
+    pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")
+    for section in (get_session_token, totp, devices, assume_role, federation, condition_keys)
+    for rule in section.RULES
+]
+
+
+@pytest.fixture(params=["in process", "over HTTP"])
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    with Scene(over_http=request.param == "over HTTP") as made:
+        yield made
+
+
+@pytest.mark.parametrize("rule", TABLE)
+def test_rule(scene: Scene, rule: Rule) -> None:
+    """AWS's answer to a call, with status, code and text, is the simulator's."""
+    if not rule.refused:
+        assert rule.play(scene) == rule.answer
+        return
+    with pytest.raises(ClientError) as caught:
+        rule.play(scene)
+    response: Any = caught.value.response
+    status, code, text = rule.answer
+    error = response["Error"]
+    assert (response["ResponseMetadata"]["HTTPStatusCode"], error["Code"]) == (status, code)
+    if isinstance(text, re.Pattern):
+        assert text.fullmatch(error["Message"])
+    else:
+        assert error["Message"] == text
+
+
+def test_no_rule_is_there_twice() -> None:
+    """Each row of the table has a name of its own."""
+    names = [row.id for row in TABLE]
+    assert len(set(names)) == len(names)
