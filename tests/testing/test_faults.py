@@ -308,6 +308,8 @@ def test_faults_from_many_threads(aws: AWSSimulator, alice: User) -> None:
         ({"operation": "*", "message": 1}, "message"),
         ({"operation": "*", "kind": "delay", "seconds": -1}, "seconds"),
         ({"operation": "*", "kind": "delay", "seconds": 1e9}, "seconds"),
+        ({"operation": "*", "kind": "delay", "seconds": 10**400}, "seconds"),
+        ({"operation": "*", "kind": "delay", "seconds": float("nan")}, "seconds"),
         ({"operation": "*", "kind": "delay", "seconds": "1"}, "seconds"),
         ({"operation": "*", "kind": "drop", "after": "yes"}, "after"),
     ],

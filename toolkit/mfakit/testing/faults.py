@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import threading
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mfakit.testing import refusals
 from mfakit.testing.errors import AWSError
@@ -23,27 +22,6 @@ if TYPE_CHECKING:
 OPERATION = re.compile(r"(?:[a-z][a-z0-9-]*:)?(?:[A-Z][A-Za-z0-9_]*|\*)")
 CODE = re.compile(r"[A-Za-z][\w.]{0,127}", re.ASCII)
 LONGEST_DELAY = 3600
-# The wording of credentials that are refused depends on the service, and is looked up there.
-REFUSALS = (refusals.expired, refusals.unknown_key, refusals.wrong_token, refusals.wrong_signature)
-# Status and text of the others, from each service's list of common errors.
-WORDS = {
-    "Throttling": (400, "Rate exceeded"),
-    "ThrottlingException": (400, "Rate exceeded"),
-    "RequestLimitExceeded": (503, "Request limit exceeded."),
-    "TooManyRequestsException": (429, "Too Many Requests"),
-    "SlowDown": (503, "Please reduce your request rate."),
-    "InternalFailure": (
-        500,
-        "The request processing has failed because of an unknown error, exception or failure.",
-    ),
-    "InternalError": (500, "We encountered an internal error. Please try again."),
-    "ServiceUnavailable": (
-        503,
-        "The request has failed due to a temporary failure of the server.",
-    ),
-    "AccessDenied": (403, "Access Denied"),
-}
-UNKNOWN_WORDS = (400, "The simulator was told to answer so.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +82,9 @@ class Failure(Fault):
 
     def answer(self, call: Call, carry_out: CarryOut) -> Response:
         """Answer with the error."""
-        status, message = _words(self.code, call)
-        status = status if self.status is None else self.status
-        message = message if self.message is None else self.message
+        usual = refusals.named(self.code, call)
+        status = usual.status if self.status is None else self.status
+        message = usual.message if self.message is None else self.message
         return error_response(AWSError(status, self.code, message), call.protocol, call.service)
 
 
@@ -124,7 +102,7 @@ class Delay(Fault):
         super().__post_init__()
         number = isinstance(self.seconds, int | float) and not isinstance(self.seconds, bool)
         _check(
-            number and math.isfinite(self.seconds) and 0 < self.seconds <= LONGEST_DELAY,
+            number and 0 < self.seconds <= LONGEST_DELAY,
             f"seconds has to be a number above 0, at most {LONGEST_DELAY}",
         )
 
@@ -291,14 +269,6 @@ class Faulty:
     def faults_left(self) -> list[Fault]:
         """The faults that no call has met yet; `Fault.times` says how many calls are to."""
         return self._faults.left()
-
-
-def _words(code: str, call: Call) -> tuple[int, str]:
-    for refuse in REFUSALS:
-        refusal: Any = refuse(call)
-        if refusal.code == code:
-            return refusal.status, refusal.message
-    return WORDS.get(code, UNKNOWN_WORDS)
 
 
 def _is_whole(value: object) -> bool:

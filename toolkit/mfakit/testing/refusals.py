@@ -20,6 +20,24 @@ S3_MISMATCH = (
     " key and signing method."
 )
 NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+# From each service's list of common errors: what is not about credentials.
+COMMON = {
+    "Throttling": (400, "Rate exceeded"),
+    "ThrottlingException": (400, "Rate exceeded"),
+    "RequestLimitExceeded": (503, "Request limit exceeded."),
+    "TooManyRequestsException": (429, "Too Many Requests"),
+    "SlowDown": (503, "Please reduce your request rate."),
+    "InternalFailure": (
+        500,
+        "The request processing has failed because of an unknown error, exception or failure.",
+    ),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
+    "ServiceUnavailable": (
+        503,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    "AccessDenied": (403, "Access Denied"),
+}
 TOO_SKEWED = "The difference between the request time and the current time is too large."
 
 
@@ -104,3 +122,13 @@ def denied(call: Call, message: str) -> AWSError:
     if call.is_json:
         return AWSError(call.json_status, "AccessDeniedException", message)
     return AWSError(403, "AccessDenied", message)
+
+
+def named(code: str, call: Call) -> AWSError:
+    """Return the error of that name, as the service words it that is called."""
+    for refuse in (expired, unknown_key, wrong_token, wrong_signature):
+        refusal = refuse(call)
+        if refusal.code == code:
+            return refusal
+    status, message = COMMON.get(code, (400, "The simulator was told to answer so."))
+    return AWSError(status, code, message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import threading
 from contextlib import contextmanager
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mfakit.testing.calls import CallLog
 from mfakit.testing.clock import Clock
+from mfakit.testing.controls import Controls
 from mfakit.testing.devices import Devices
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
-from mfakit.testing.faults import Faulty, read_fault
+from mfakit.testing.faults import Faulty
 from mfakit.testing.gate import Gate
 from mfakit.testing.get_user import GetUser
 from mfakit.testing.hosts import partition
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from mfakit.testing.calls import CallRecord
     from mfakit.testing.devices import VirtualDevice
     from mfakit.testing.keys import LongTermKey
-    from mfakit.testing.wire import Request
 
 POLICY_NAME = "simulated"
 # Keeps a rounded float from ending just before the moment that was waited for.
@@ -175,11 +174,7 @@ class AWSSimulator(Faulty):
     @contextmanager
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve the same account over HTTP on loopback; yields the URL."""
-        controls = {
-            "code": self._control_code,
-            "clock": self._control_clock,
-            "fault": self._control_fault,
-        }
+        controls = Controls(self._device_of, self.clock, self._faults).by_name
         server = Server(self._gate.handle, controls, self.control_token, self.clock, port)
         server.start()
         try:
@@ -207,24 +202,6 @@ class AWSSimulator(Faulty):
         roles = Roles(self._directory.get_role, self._keys)
         limits = SessionPolicies(self._directory.managed)
         return STS(self.account_id, self._keys, self._devices, self.clock, roles, limits)
-
-    def _control_code(self, request: Request) -> tuple[int, dict[str, Any]]:
-        device = self._device_of(request.query.get("user", ""))
-        code, seconds = device.next_code()
-        while code is None and request.query.get("advance") == "true":
-            self.clock.advance(seconds=seconds)
-            code, seconds = device.next_code()
-        if code is None:
-            return 409, {"retry_after_seconds": math.ceil(seconds)}
-        return 200, {"code": code, "valid_for_seconds": int(seconds)}
-
-    def _control_clock(self, request: Request) -> tuple[int, dict[str, Any]]:
-        self.clock.advance(seconds=float(request.query.get("advance", "0")))
-        return 200, {"now": self.clock.now().isoformat()}
-
-    def _control_fault(self, request: Request) -> tuple[int, dict[str, Any]]:
-        self._faults.add(read_fault(request.body))
-        return 200, {"faults_left": len(self.faults_left)}
 
     def _device_of(self, user_name: str) -> Device:
         try:
