@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import is_aws, is_loopback, is_metadata_service, moved
+from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service, moved
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
 # moto reads the partition from the region in the host, and AWS's host for GovCloud has none.
 RENAMED_HOSTS = {"iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com"}
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+AWS_URL = re.compile(rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})(:\d+)?([/?#]|$)")
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 
 
@@ -45,21 +48,19 @@ class MotoBinding:
         if stubber.enabled:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
-        # requests are answered by a callback that moto looks up when it starts.
-        stubber.process_prepared_request = _requests_seam(handle)
         self._mock = mock_aws(config=CONFIG)
         self._mock.start()
+        _answer_requests(_requests_seam(handle))
         stubber.enabled = False
         self._send = sessions.send
         sessions.send = _botocore_seam(handle, self._send)
 
     def stop(self) -> None:
         """Put everything back."""
-        stubber, sessions = _seams()
+        _, sessions = _seams()
         sessions.send = self._send
         self._mock.stop()
         self._mock = None
-        del stubber.process_prepared_request
 
     def forward(self, request: Request) -> Response:
         """Let moto answer.
@@ -116,6 +117,14 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
 
     return send
+
+
+def _answer_requests(answer: Any) -> None:
+    """Come before moto in what it has responses do, of which it prefers plain callbacks."""
+    from moto.core.models import responses_mock
+
+    for method in METHODS:
+        responses_mock.add_callback(method, AWS_URL, answer)
 
 
 def _requests_seam(handle: Handler) -> Any:
