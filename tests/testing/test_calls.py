@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,27 @@ def test_kinds_of_credentials(clients: Any, aws: AWSSimulator, alice: User, devi
         ("ListBuckets", "session", alice.arn),
         ("GetSessionToken", "long-term key", alice.arn),
         ("ListBuckets", "MFA session", alice.arn),
+    ]
+
+
+def test_roles_and_federated_users(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """Sessions of roles and of federated users are told by their own ARN."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": alice.arn}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam = aws.root.session().client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    sts = clients.of(alice, "sts")
+    got = [
+        sts.assume_role(RoleArn=role, RoleSessionName="deploy"),
+        sts.get_federation_token(Name="bob"),
+    ]
+    for given in (answer["Credentials"] for answer in got):
+        keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        clients.of(session(*keys), "sts").get_caller_identity()
+    account = aws.account_id
+    assert [(c.credentials, c.caller) for c in aws.calls[-2:]] == [
+        ("role session", f"arn:aws:sts::{account}:assumed-role/r/deploy"),
+        ("federated session", f"arn:aws:sts::{account}:federated-user/bob"),
     ]
 
 
