@@ -1,8 +1,10 @@
-"""The policies of S3 buckets, asked from moto over the wire and kept until they may change."""
+"""The policies of S3 buckets, kept at moto's and asked from there over the wire."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mfakit.policy import Kind, MalformedPolicyError, parse
@@ -17,10 +19,15 @@ if TYPE_CHECKING:
     from mfakit.testing.actions import Call
 
 CHANGES = ("PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket")
+# Says of a policy at moto's that it holds another one.
+ENVELOPE = "mfakit:"
 
 
 class BucketPolicies:
     """The policies, by bucket.
+
+    moto judges them too, but knows no condition and hardly a principal, and denies what it cannot
+    tell. So it gets each policy in an envelope: as the Id of one that denies nothing.
 
     Args:
         forward: passes a request on to moto.
@@ -43,28 +50,56 @@ class BucketPolicies:
             url = f"https://{host}/{quote(bucket)}?policy"
             response = self._forward(Request("GET", url, (("Host", host),)))
             found = response.status < 300
-            self._statements[bucket] = _read(response.body, bucket) if found else ()
+            self._statements[bucket] = _read(_opened(response.body), bucket) if found else ()
         return self._statements[bucket]
 
+    def pass_on(self, call: Call, request: Request) -> Response:
+        """Let moto answer a call of S3.
+
+        Raises:
+            AWSError: what is to be kept is no policy.
+        """
+        if call.operation == "PutBucketPolicy":
+            request = request.with_body(_enveloped(request.body, call.parameters["Bucket"]))
+        response = self._forward(request)
+        if call.operation == "GetBucketPolicy" and response.status < 300:
+            body = _opened(response.body)
+            response = replace(response, body=body)
+            response = response.with_header("Content-Length", str(len(body)))
+        return response
+
     def learn(self, call: Call) -> None:
-        """Forget what a call changed. CloudFormation may have changed anything."""
+        """Forget what a call may have changed. CloudFormation may have changed anything."""
         if call.service == "cloudformation":
             self._statements.clear()
         elif call.service == "s3" and call.operation in CHANGES:
             self._statements.pop(call.parameters.get("Bucket", ""), None)
 
 
-def check_bucket_policy(call: Call, request: Request) -> None:
-    """Refuse to keep for a bucket what is no policy: moto would take anything.
+def _enveloped(body: bytes, bucket: str) -> bytes:
+    try:
+        _read(body, bucket)
+    except MalformedPolicyError as error:
+        raise AWSError(400, "MalformedPolicy", error.message) from None
+    text = body.decode()
+    statements: Any = json.loads(text)["Statement"]
+    items = [statements] if isinstance(statements, dict) else statements
+    # By what is left, moto tells whether a bucket is public.
+    harmless = [s for s in items if s["Effect"] == "Allow" and "Condition" not in s]
+    envelope = {"Version": "2012-10-17", "Id": ENVELOPE + text, "Statement": harmless}
+    return json.dumps(envelope).encode()
 
-    Raises:
-        AWSError: it is none.
-    """
-    if (call.service, call.operation) == ("s3", "PutBucketPolicy"):
-        try:
-            _read(request.body, call.parameters.get("Bucket", ""))
-        except MalformedPolicyError as error:
-            raise AWSError(400, "MalformedPolicy", error.message) from None
+
+def _opened(body: bytes) -> bytes:
+    """Return the policy in an envelope; what is in none came by another way, as it is."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return body
+    held = content.get("Id") if isinstance(content, dict) else None
+    if not isinstance(held, str) or not held.startswith(ENVELOPE):
+        return body
+    return held.removeprefix(ENVELOPE).encode()
 
 
 def _read(body: bytes, bucket: str) -> tuple[Statement, ...]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify
-from mfakit.testing.bucket_policies import BucketPolicies, check_bucket_policy
+from mfakit.testing.bucket_policies import BucketPolicies
 from mfakit.testing.errors import AWSError, access_denied, not_supported
 from mfakit.testing.hosts import is_aws, to_aws
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
+from mfakit.testing.object_deletion import delete_objects
 from mfakit.testing.wire import Request, Response, error_response, query_response
 
 if TYPE_CHECKING:
@@ -154,7 +155,6 @@ class Gate:
         if self._enforce_policies:
             with self.lock:
                 self._judge.check(request, call, caller, claim)
-            check_bucket_policy(call, request)
 
     def _may_assume(
         self,
@@ -176,16 +176,28 @@ class Gate:
         outgoing = to_aws(request, claim.service, claim.region)
         outgoing = _signed_by_owner(outgoing, claim, key_id)
         if call.service != "iam":
-            response = self._forward(outgoing)
-            with self.lock:
-                self._buckets.learn(call)
-                if call.service == "cloudformation":
-                    self._directory.forget()
-            return response
+            return self._pass_on_to_others(outgoing, call, caller, claim)
         response = self._forward(replace(outgoing, body=self._keys.to_moto(outgoing.body)))
         response = replace(response, body=self._keys.from_moto(response.body))
         with self.lock:
             self._directory.learn(call.operation, call.parameters, response)
+        return response
+
+    def _pass_on_to_others(
+        self, request: Request, call: Call, caller: Credentials, claim: Claim
+    ) -> Response:
+        if not self._enforce_policies:
+            return self._forward(request)
+        if (call.service, call.operation) == ("s3", "DeleteObjects"):
+            with self.lock:
+                refused = self._judge.refused_objects(request, call, caller, claim)
+            return delete_objects(request, refused, self._forward)
+        through = partial(self._buckets.pass_on, call) if call.service == "s3" else self._forward
+        response = through(request)
+        with self.lock:
+            self._buckets.learn(call)
+            if call.service == "cloudformation":
+                self._directory.forget()
         return response
 
 

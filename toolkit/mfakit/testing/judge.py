@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
 # What the root user may do to a bucket whatever its policy says, so as not to be locked out.
 ROOT_ALWAYS_ALLOWED = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
-BOUNDARY = "PermissionsBoundary"
+BOUNDARY_CALLS = ("CreateUser", "PutUserPermissionsBoundary")
 
 
 class Judge:
@@ -66,26 +66,36 @@ class Judge:
         Raises:
             AWSError: policies do not allow it, or it cannot be judged.
         """
-        for demand, verdict in self.verdicts(request, call, caller, claim):
+        if call.operation in BOUNDARY_CALLS and "PermissionsBoundary" in call.parameters:
+            raise not_supported(f"moto forgets the permissions boundary of a user; {RELAX}")
+        if (call.service, call.operation) == ("s3", "DeleteObjects"):
+            return  # answers for each object, and so with success
+        for demand, verdict in self._verdicts(request, call, caller, claim):
             if not verdict.allowed:
                 raise refusals.denied(call, denial(call, caller, demand, verdict))
 
-    def verdicts(
+    def refused_objects(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
-    ) -> Iterator[tuple[Demand, Verdict]]:
-        """Yield what each thing that a call has to be allowed comes to.
+    ) -> dict[int, str]:
+        """Tell which objects a caller may not delete, by their place in the call, and why.
 
         Raises:
             AWSError: it cannot be judged.
         """
+        verdicts = enumerate(self._verdicts(request, call, caller, claim))
+        return {
+            place: denial(call, caller, demand, verdict)
+            for place, (demand, verdict) in verdicts
+            if not verdict.allowed
+        }
+
+    def _verdicts(
+        self, request: Request, call: Call, caller: Credentials, claim: Claim
+    ) -> Iterator[tuple[Demand, Verdict]]:
         if _is_free(call, caller):
             return
         if not call.operation:
             raise not_supported(f"what this request calls cannot be told; {RELAX}")
-        if call.operation in ("CreateUser", "PutUserPermissionsBoundary") and (
-            BOUNDARY in call.parameters
-        ):
-            raise not_supported(f"moto forgets the permissions boundary of a user; {RELAX}")
         place = Place(partition(claim.region), claim.region, self._account_id)
         keys = condition_keys(request, caller, claim.region, self._clock.timestamp())
         own_name = caller.owner.name if caller.owner.kind == "user" else ""

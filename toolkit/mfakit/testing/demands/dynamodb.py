@@ -35,10 +35,11 @@ UNTOLD = ("BatchExecuteStatement", "ExecuteTransaction", "GetRecords")
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what DynamoDB asks for."""
     body = json_body(request)
+    untold = (Demand(call.action, None),)
     if call.operation in BATCHES:
-        return tuple(Demand(call.action, _table(name, place)) for name in _tables(body))
+        return tuple(Demand(call.action, _table(n, place)) for n in _tables(body)) or untold
     if call.operation in ("TransactGetItems", "TransactWriteItems"):
-        return tuple(_in_transaction(body, place))
+        return tuple(_in_transaction(body, place)) or untold
     if call.operation in PARTIQL:
         word = re.match(r"\s*(\w*)", str(body.get("Statement", "")))
         return (Demand(f"dynamodb:PartiQL{word[1].capitalize() if word else ''}", None),)
@@ -65,10 +66,12 @@ def _tables(body: Mapping[str, Any]) -> list[str]:
 
 
 def _in_transaction(body: Mapping[str, Any], place: Place) -> Iterator[Demand]:
-    for item in body.get("TransactItems") or ():
-        for kind, part in item.items():
-            if kind in IN_TRANSACTIONS:
-                yield Demand(IN_TRANSACTIONS[kind], _table(str(part.get("TableName", "")), place))
+    items = body.get("TransactItems")
+    parts = [p for i in items if isinstance(i, dict) for p in i.items()] if items else []
+    for kind, part in parts:
+        table = part.get("TableName") if isinstance(part, dict) else None
+        if kind in IN_TRANSACTIONS and table:
+            yield Demand(IN_TRANSACTIONS[kind], _table(str(table), place))
 
 
 def _table(name: str, place: Place) -> str:

@@ -7,10 +7,9 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from mfakit.testing.demands.model import Demand
+from mfakit.testing.errors import AWSError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mfakit.testing.actions import Call
     from mfakit.testing.demands.model import Place
     from mfakit.testing.wire import Request
@@ -34,13 +33,16 @@ BY_HEADER = {
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
 
+NOT_WELL_FORMED = (
+    "The XML you provided was not well-formed or did not validate against our published schema"
+)
+
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what S3 asks for."""
     bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
     if call.operation == "DeleteObjects":
-        named = _deleted(request)
-        return tuple(_demand(call.action, place, bucket, *each) for each in named)
+        return tuple(_demand(call.action, place, bucket, *each) for each in _deleted(request))
     version = call.parameters.get("versionId", "")
     found = [_demand(call.action, place, bucket, key, version)]
     if call.action == "s3:PutObject" and call.operation not in ("UploadPart", "UploadPartCopy"):
@@ -76,13 +78,22 @@ def _source(header: str, place: Place) -> Demand:
     return _demand("s3:GetObject", place, bucket, key, version)
 
 
-def _deleted(request: Request) -> Iterator[tuple[str, str]]:
+def _deleted(request: Request) -> list[tuple[str, str]]:
+    """Return key and version of each object that is to be deleted."""
     try:
         # The document comes from the test's own client.
         root = ET.fromstring(request.body)  # noqa: S314
     except ET.ParseError:
-        return
-    for each in root.iter():
-        if each.tag.rpartition("}")[2] == "Object":
-            values = {child.tag.rpartition("}")[2]: child.text or "" for child in each}
-            yield values.get("Key", ""), values.get("VersionId", "")
+        root = ET.Element("Delete")
+    found = [
+        {_name(part): part.text or "" for part in child}
+        for child in root
+        if _name(child) == "Object"
+    ]
+    if not found:
+        raise AWSError(400, "MalformedXML", NOT_WELL_FORMED)
+    return [(each.get("Key", ""), each.get("VersionId", "")) for each in found]
+
+
+def _name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]

@@ -1,0 +1,435 @@
+"""Policies in force: what users, roles and buckets allow of real calls."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from mfakit.testing import AWSSimulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mfakit.testing import Device, User
+
+    Refusal = Callable[..., tuple[int, str, str]]
+
+BOB = "arn:aws:iam::123456789012:user/bob"
+ACCOUNT = "arn:aws:iam::123456789012:root"
+NO_MFA = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+
+
+def document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return allow(action, resource, **more) | {"Effect": "Deny"}
+
+
+def text(*statements: dict[str, Any]) -> str:
+    return json.dumps(document(*statements))
+
+
+@pytest.fixture
+def bob(aws: AWSSimulator) -> User:
+    """A user who may only list groups."""
+    return aws.create_user("bob", policy=document(allow("iam:ListGroups")))
+
+
+@pytest.fixture
+def bucket(clients: Any, alice: User) -> str:
+    s3 = clients.of(alice, "s3")
+    s3.create_bucket(Bucket="pail")
+    s3.put_object(Bucket="pail", Key="open/a", Body=b"a")
+    s3.put_object(Bucket="pail", Key="shut/b", Body=b"b")
+    return "pail"
+
+
+class TestBuckets:
+    """A bucket's policy has a say in who may do what to it."""
+
+    def put(self, clients: Any, alice: User, *statements: dict[str, Any]) -> None:
+        clients.of(alice, "s3").put_bucket_policy(Bucket="pail", Policy=text(*statements))
+
+    @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": BOB}, {"AWS": [BOB]}])
+    def test_a_bucket_lets_in_whom_it_names(
+        self, clients: Any, alice: User, bob: User, bucket: str, principal: Any
+    ) -> None:
+        """A bucket's policy that names the user, or everyone, needs no policy of the user's."""
+        what = allow("s3:GetObject", "arn:aws:s3:::pail/open/*", Principal=principal)
+        self.put(clients, alice, what)
+        s3 = clients.of(bob, "s3")
+        assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"a"
+
+    def test_a_bucket_that_names_the_account_leaves_it_to_the_account(
+        self, clients: Any, alice: User, bob: User, bucket: str, refusal: Refusal
+    ) -> None:
+        """Naming the account lets in whom the account's own policies let in, and nobody else."""
+        self.put(clients, alice, allow("s3:*", "arn:aws:s3:::pail/*", Principal={"AWS": ACCOUNT}))
+        status, code, message = refusal(
+            clients.of(bob, "s3").get_object, Bucket=bucket, Key="open/a"
+        )
+        assert (status, code) == (403, "AccessDenied")
+        assert message == (
+            f"User: {BOB} is not authorized to perform: s3:GetObject on resource:"
+            ' "arn:aws:s3:::pail/open/a" because no identity-based policy allows the s3:GetObject'
+            " action"
+        )
+
+    def test_a_denial_of_the_bucket_wins(
+        self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, refusal: Refusal
+    ) -> None:
+        """What the bucket denies everyone is denied to who may do everything, and to root."""
+        self.put(clients, alice, deny("s3:GetObject", "arn:aws:s3:::pail/shut/*", Principal="*"))
+        for user, arn in ((alice, alice.arn), (aws.root, ACCOUNT)):
+            s3 = clients.of(user, "s3")
+            s3.get_object(Bucket=bucket, Key="open/a")
+            assert refusal(s3.get_object, Bucket=bucket, Key="shut/b") == (
+                403,
+                "AccessDenied",
+                f"User: {arn} is not authorized to perform: s3:GetObject on resource:"
+                ' "arn:aws:s3:::pail/shut/b" with an explicit deny in a resource-based policy',
+            )
+
+    def test_a_bucket_that_requires_mfa(
+        self, clients: Any, alice: User, device: Device, bucket: str, refusal: Refusal
+    ) -> None:
+        """A bucket may ask for MFA: only a session with a code gets at its objects."""
+        what = deny("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Condition=NO_MFA)
+        self.put(clients, alice, what)
+        for without in (alice.session(), clients.exchange(alice)):
+            s3 = clients.of(without, "s3")
+            assert refusal(s3.get_object, Bucket=bucket, Key="open/a")[1] == "AccessDenied"
+        s3 = clients.of(clients.exchange(alice, device), "s3")
+        assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"a"
+
+    def test_a_condition_that_does_not_hold_harms_nobody_else(
+        self, clients: Any, alice: User, bucket: str
+    ) -> None:
+        """A grant to others, under conditions, is no denial."""
+        other = {"StringEquals": {"aws:username": "carol"}}
+        what = allow("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Condition=other)
+        self.put(clients, alice, what)
+        clients.of(alice, "s3").get_object(Bucket=bucket, Key="open/a")
+
+    def test_a_policy_holds_from_when_it_is_put_until_it_is_deleted(
+        self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, refusal: Refusal
+    ) -> None:
+        """A policy that was put, replaced or deleted, or whose bucket is new, counts at once."""
+        s3, root = clients.of(alice, "s3"), clients.of(aws.root, "s3")
+        s3.get_object(Bucket=bucket, Key="open/a")
+        denial = deny("s3:*", ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*"], Principal="*")
+        self.put(clients, alice, denial)
+        assert refusal(s3.get_object, Bucket=bucket, Key="open/a")[0] == 403
+        assert refusal(s3.delete_bucket_policy, Bucket=bucket)[0] == 403
+        root.delete_bucket_policy(Bucket=bucket)
+        for key in ("open/a", "shut/b"):
+            s3.delete_object(Bucket=bucket, Key=key)
+        self.put(clients, alice, deny("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*"))
+        s3.delete_bucket(Bucket=bucket)
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="open/a", Body=b"new")
+        assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"new"
+
+    def test_a_policy_comes_back_as_it_was_put(
+        self, clients: Any, alice: User, bucket: str, refusal: Refusal
+    ) -> None:
+        """GetBucketPolicy gives the very text, and whether it makes the bucket public."""
+        s3 = clients.of(alice, "s3")
+        assert refusal(s3.get_bucket_policy, Bucket=bucket)[1] == "NoSuchBucketPolicy"
+        given = text(allow("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Sid="Ünder"))
+        s3.put_bucket_policy(Bucket=bucket, Policy=given)
+        assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == given
+        assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+        self.put(clients, alice, deny("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*"))
+        assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is False
+
+    @pytest.mark.parametrize(
+        ("policy", "complaint"),
+        [
+            ("{", "not JSON"),
+            (text(allow("s3:*")), "needs a Principal"),
+            (text({"Effect": "Allow", "Principal": "*", "Action": "s3:*"}), "needs a Resource"),
+            (text(allow("s3:*", Principal="*", Effects="Allow")), "Effects"),
+            (json.dumps({"Version": "2012"}), "Version"),
+        ],
+    )
+    def test_what_is_no_policy_is_not_kept(
+        self, clients: Any, alice: User, bucket: str, refusal: Refusal, policy: str, complaint: str
+    ) -> None:
+        """A malformed policy is refused when it is put, and says what is wrong."""
+        s3 = clients.of(alice, "s3")
+        status, code, message = refusal(s3.put_bucket_policy, Bucket=bucket, Policy=policy)
+        assert (status, code) == (400, "MalformedPolicy")
+        assert complaint in message
+        assert refusal(s3.get_bucket_policy, Bucket=bucket)[1] == "NoSuchBucketPolicy"
+
+
+class TestObjects:
+    """Calls that are about more than one object."""
+
+    READER = allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "arn:aws:s3:::pail/open/*")
+
+    def test_a_copy_needs_its_source(
+        self, clients: Any, aws: AWSSimulator, bucket: str, refusal: Refusal
+    ) -> None:
+        """Who copies an object has to be allowed to read it, and to write the copy."""
+        carol = aws.create_user("carol", policy=document(self.READER))
+        s3 = clients.of(carol, "s3")
+        s3.copy_object(Bucket=bucket, Key="open/copy", CopySource=f"{bucket}/open/a")
+        forbidden = {"Bucket": bucket, "Key": "open/copy", "CopySource": f"{bucket}/shut/b"}
+        message = refusal(s3.copy_object, **forbidden)[2]
+        assert 's3:GetObject on resource: "arn:aws:s3:::pail/shut/b"' in message
+        forbidden = {"Bucket": bucket, "Key": "shut/copy", "CopySource": f"{bucket}/open/a"}
+        message = refusal(s3.copy_object, **forbidden)[2]
+        assert 's3:PutObject on resource: "arn:aws:s3:::pail/shut/copy"' in message
+
+    def test_an_acl_needs_its_own_permission(
+        self, clients: Any, aws: AWSSimulator, bucket: str, refusal: Refusal
+    ) -> None:
+        """An object that is put with an ACL or tags needs the permission to set them."""
+        s3 = clients.of(aws.create_user("carol", policy=document(self.READER)), "s3")
+        s3.put_object(Bucket=bucket, Key="open/c", Body=b"")
+        for more, action in (
+            ({"ACL": "public-read"}, "s3:PutObjectAcl"),
+            ({"Tagging": "a=b"}, "s3:PutObjectTagging"),
+        ):
+            message = refusal(s3.put_object, Bucket=bucket, Key="open/c", Body=b"", **more)[2]
+            assert f"not authorized to perform: {action}" in message
+
+    @pytest.mark.parametrize("keys", [["open/a", "shut/b"], ["shut/b"], ["open/a"]])
+    def test_each_object_of_a_deletion_is_judged(
+        self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, keys: list[str]
+    ) -> None:
+        """DeleteObjects deletes what is allowed, and tells of each of the rest."""
+        s3 = clients.of(aws.create_user("carol", policy=document(self.READER)), "s3")
+        named = {"Objects": [{"Key": key} for key in keys]}
+        answer = s3.delete_objects(Bucket=bucket, Delete=named)
+        assert [each["Key"] for each in answer.get("Deleted", [])] == [
+            key for key in keys if key.startswith("open")
+        ]
+        errors = [(each["Key"], each["Code"]) for each in answer.get("Errors", [])]
+        assert errors == [(key, "AccessDenied") for key in keys if key.startswith("shut")]
+        left = clients.of(alice, "s3").list_objects_v2(Bucket=bucket)["Contents"]
+        assert "shut/b" in [each["Key"] for each in left]
+        assert ("open/a" in keys) == ("open/a" not in [each["Key"] for each in left])
+
+    def test_listing_all_buckets_names_no_bucket(
+        self, clients: Any, bob: User, refusal: Refusal
+    ) -> None:
+        """S3 leaves the resource out of a refusal that is about no bucket."""
+        assert refusal(clients.of(bob, "s3").list_buckets)[2] == (
+            f"User: {BOB} is not authorized to perform: s3:ListAllMyBuckets because no"
+            " identity-based policy allows the s3:ListAllMyBuckets action"
+        )
+
+
+class TestResources:
+    """What a call is about is told for IAM, DynamoDB and Lambda too."""
+
+    def test_a_user_may_manage_his_own_keys(
+        self, clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
+    ) -> None:
+        """A policy about ${aws:username} means who calls, also where the call names nobody."""
+        own = allow("iam:*AccessKey*", "arn:aws:iam::*:user/${aws:username}")
+        iam = clients.of(aws.create_user("bob", policy=document(own)), "iam")
+        assert len(iam.list_access_keys()["AccessKeyMetadata"]) == 1
+        assert len(iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]) == 1
+        assert refusal(iam.list_access_keys, UserName="alice")[1] == "AccessDenied"
+
+    def test_tables_of_a_batch(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
+        """Each table of a batch, and each item of a transaction, has to be allowed."""
+        root = clients.of(aws.root, "dynamodb")
+        for name in ("mine", "yours"):
+            root.create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            )
+        mine = allow("dynamodb:*", "arn:aws:dynamodb:us-east-1:123456789012:table/mine")
+        table = clients.of(aws.create_user("carol", policy=document(mine)), "dynamodb")
+        key = {"k": {"S": "1"}}
+        table.put_item(TableName="mine", Item=key)
+        assert refusal(table.put_item, TableName="yours", Item=key)[1] == "AccessDeniedException"
+        wanted = {"mine": {"Keys": [key]}}
+        table.batch_get_item(RequestItems=wanted)
+        both = wanted | {"yours": {"Keys": [key]}}
+        message = refusal(table.batch_get_item, RequestItems=both)[2]
+        assert "dynamodb:BatchGetItem on resource: arn:aws:dynamodb:us-east-1" in message
+        puts = [{"Put": {"TableName": name, "Item": key}} for name in ("mine", "yours")]
+        table.transact_write_items(TransactItems=puts[:1])
+        message = refusal(table.transact_write_items, TransactItems=puts)[2]
+        assert "dynamodb:PutItem on resource" in message
+        assert "table/yours" in message
+
+    def test_functions(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
+        """A function is known by its name, its ARN, and its version."""
+        arn = "arn:aws:lambda:us-east-1:123456789012:function"
+        one = allow("lambda:GetFunction", f"{arn}:one*")
+        client = clients.of(aws.create_user("carol", policy=document(one)), "lambda")
+        for name in ("one", f"{arn}:one"):
+            found = refusal(client.get_function, FunctionName=name)
+            assert found[1] == "ResourceNotFoundException"
+        message = refusal(client.get_function, FunctionName="two", Qualifier="3")[2]
+        assert f"on resource: {arn}:two:3 because" in message
+
+    def test_elsewhere_only_a_policy_about_everything_can_be_judged(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
+        """Where the resource of a call cannot be told, the simulator says so."""
+        queue = allow("sqs:*", "arn:aws:sqs:*:*:q")
+        sqs = clients.of(aws.create_user("carol", policy=document(queue)), "sqs")
+        status, code, message = refusal(sqs.list_queues)
+        assert (status, code) == (501, "NotSupportedBySimulator")
+        assert "Resource arn:aws:sqs:*:*:q in policy simulated" in message
+        assert "enforce_policies=False" in message
+
+
+class TestConditions:
+    """The condition keys of a call are those that AWS gives it."""
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            {"StringEquals": {"aws:username": "carol"}},
+            {"StringEquals": {"aws:PrincipalType": "User"}},
+            {"StringLike": {"aws:userid": "????????????????????"}},
+            {"StringEquals": {"aws:PrincipalAccount": "123456789012"}},
+            {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:user/carol"}},
+            {"StringEquals": {"aws:RequestedRegion": "us-east-1"}},
+            {"Bool": {"aws:ViaAWSService": "false", "aws:PrincipalIsAWSService": "false"}},
+            {"StringLike": {"aws:UserAgent": "*Boto3*"}},
+            {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}},
+            {"DateGreaterThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}},
+            {"NumericGreaterThan": {"aws:EpochTime": "1700000000"}},
+            {"Null": {"aws:MultiFactorAuthPresent": "true", "aws:TokenIssueTime": "true"}},
+        ],
+        ids=str,
+    )
+    def test_a_user_with_a_long_term_key(
+        self, clients: Any, aws: AWSSimulator, condition: dict[str, Any]
+    ) -> None:
+        """A long-term key's call has these keys, and none about MFA."""
+        only = allow("s3:ListAllMyBuckets", Condition=condition)
+        clients.of(aws.create_user("carol", policy=document(only)), "s3").list_buckets()
+
+    def test_the_age_of_mfa(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
+        """aws:MultiFactorAuthAge is in seconds since the code, by the simulator's clock."""
+        young = {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}
+        user = aws.create_user("carol", policy=document(allow("s3:*", Condition=young)))
+        s3 = clients.of(clients.exchange(user, user.enable_virtual_mfa()), "s3")
+        s3.list_buckets()
+        aws.clock.advance(minutes=59)
+        s3.list_buckets()
+        aws.clock.advance(minutes=2)
+        assert refusal(s3.list_buckets)[1] == "AccessDenied"
+
+    def test_a_session_without_mfa(self, clients: Any, aws: AWSSimulator) -> None:
+        """The key is there, and false; an age is not."""
+        without = {
+            "Bool": {"aws:MultiFactorAuthPresent": "false"},
+            "Null": {"aws:MultiFactorAuthAge": "true", "aws:TokenIssueTime": "false"},
+        }
+        user = aws.create_user("carol", policy=document(allow("s3:*", Condition=without)))
+        clients.of(clients.exchange(user), "s3").list_buckets()
+
+
+class TestRoles:
+    """A role's session has the role's permissions."""
+
+    def role(self, clients: Any, aws: AWSSimulator, **more: Any) -> boto3.Session:
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+        iam = clients.of(aws.root, "iam")
+        iam.create_role(RoleName="r", AssumeRolePolicyDocument=text(trust))
+        policy = text(allow(["s3:*", "ec2:*"]))
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
+        user = aws.create_user("carol", policy=document(allow("sts:AssumeRole")))
+        arn = "arn:aws:iam::123456789012:role/r"
+        given = clients.of(user, "sts").assume_role(RoleArn=arn, RoleSessionName="s1", **more)
+        keys = given["Credentials"]
+        return boto3.Session(
+            keys["AccessKeyId"],
+            keys["SecretAccessKey"],
+            keys["SessionToken"],
+            region_name="us-east-1",
+        )
+
+    def test_a_role_may_do_what_its_policies_allow(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
+        """Who has assumed a role is refused by the session's name what the role may not do."""
+        session = self.role(clients, aws)
+        clients.of(session, "s3").create_bucket(Bucket="pail")
+        assert refusal(clients.of(session, "iam").list_users)[2].startswith(
+            "User: arn:aws:sts::123456789012:assumed-role/r/s1 is not authorized to perform:"
+            " iam:ListUsers on resource"
+        )
+
+    def test_a_session_policy_allows_less(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
+        """What a session policy does not allow is refused, and says so."""
+        session = self.role(clients, aws, Policy=text(allow("s3:*")))
+        clients.of(session, "s3").list_buckets()
+        assert refusal(clients.of(session, "ec2").describe_vpcs)[2].endswith(
+            "because no session policy allows the ec2:DescribeVpcs action"
+        )
+
+    def test_a_permissions_boundary_allows_less(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
+        """What a role's boundary does not allow is refused, and says so."""
+        session = self.role(clients, aws)
+        iam = clients.of(aws.root, "iam")
+        policy = iam.create_policy(PolicyName="b", PolicyDocument=text(allow("s3:*")))
+        arn = policy["Policy"]["Arn"]
+        iam.put_role_permissions_boundary(RoleName="r", PermissionsBoundary=arn)
+        clients.of(session, "s3").list_buckets()
+        assert refusal(clients.of(session, "ec2").describe_vpcs)[2].endswith(
+            "because no permissions boundary allows the ec2:DescribeVpcs action"
+        )
+
+    def test_a_users_boundary_is_not_forgotten_in_silence(
+        self, clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
+    ) -> None:
+        """moto keeps no boundary of a user, so none can be set."""
+        boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        for user in (alice, aws.root):
+            create = clients.of(user, "iam").create_user
+            status, code, message = refusal(create, UserName="dave", PermissionsBoundary=boundary)
+            assert (status, code) == (501, "NotSupportedBySimulator")
+            assert "enforce_policies=False" in message
+
+    @pytest.mark.parametrize(
+        ("principal", "let_in"),
+        [
+            ("arn:aws:iam::123456789012:role/r", True),
+            ("arn:aws:sts::123456789012:assumed-role/r/s1", True),
+            ("arn:aws:sts::123456789012:assumed-role/r/s2", False),
+            (BOB, False),
+        ],
+    )
+    def test_a_bucket_knows_a_role_and_its_session(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal, principal: str, let_in: bool
+    ) -> None:
+        """A denial of the role's ARN or of the session's meets the session."""
+        session = self.role(clients, aws)
+        s3 = clients.of(aws.root, "s3")
+        s3.create_bucket(Bucket="pail")
+        clients.of(aws.create_user("bob"), "s3")
+        what = deny("s3:PutObject", "arn:aws:s3:::pail/*", Principal={"AWS": principal})
+        s3.put_bucket_policy(Bucket="pail", Policy=text(what))
+        put = clients.of(session, "s3").put_object
+        if let_in:
+            assert refusal(put, Bucket="pail", Key="k", Body=b"")[1] == "AccessDenied"
+        else:
+            put(Bucket="pail", Key="k", Body=b"")
