@@ -135,6 +135,7 @@ def test_it(aws_simulator): pass
     assert done.returncode == 1
     assert complaint in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+    assert "During handling" not in done.stdout
     assert "pytest_plugin.py" not in done.stdout
 
 
@@ -209,6 +210,7 @@ def test_a_missing_extra(run: Run, tmp_path: Path) -> None:
     done = run("def test_it(aws_simulator): pass\n\ndef test_plain(): pass\n")
     assert "1 passed, 1 error" in done.stdout
     assert "mfakit.testing needs its extra: pip install 'mfakit[testing]'" in done.stdout
+    assert "During handling" not in done.stdout
     assert "pytest_plugin.py" not in done.stdout
 
 

@@ -30,16 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def aws_simulator(request: pytest.FixtureRequest) -> Iterator[AWSSimulator]:
     """Simulate an AWS account in this process; the test gets the `AWSSimulator`."""
-    options = _options(request)
-    try:
-        from mfakit.testing import AWSSimulator
-    except ImportError as error:
-        pytest.fail(str(error), pytrace=False)
-    try:
-        simulator = AWSSimulator(**options)
-    except (TypeError, ValueError) as error:
-        pytest.fail(f"@pytest.mark.{MARKER}: {error}", pytrace=False)
-    with simulator:
+    with _simulator(_options(request)) as simulator:
         yield simulator
 
 
@@ -76,6 +67,18 @@ def aws_home(
         }.items():
             patch.setenv(name, value)
         yield home
+
+
+def _simulator(options: dict[str, Any]) -> AWSSimulator:
+    try:
+        from mfakit.testing import AWSSimulator
+
+        return AWSSimulator(**options)
+    except ImportError as error:
+        complaint = str(error)
+    except (TypeError, ValueError) as error:
+        complaint = f"@pytest.mark.{MARKER}: {error}"
+    pytest.fail(complaint, pytrace=False)
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
