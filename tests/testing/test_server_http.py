@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing import AWSSimulator, User
 
-CLOCK = "/_mfakit/clock?advance=1"
+CLOCK = "/_mfakit/clock?advance=9000"
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +114,7 @@ def test_names_that_are_not_loopback(aws: AWSSimulator, url: str, host: str) -> 
     before = aws.clock.timestamp()
     got = exchange(url, b"POST %b HTTP/1.1\r\n%b\r\n" % (CLOCK.encode(), headers_of(aws, host)))
     assert statuses(got) == [403]
-    assert aws.clock.timestamp() - before < 0.9
+    assert aws.clock.timestamp() - before < 900
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_what_a_browser_could_send(aws: AWSSimulator, url: str, request_head: st
     got = exchange(url, f"{request_head.format(path=CLOCK, token=token)}\r\n".encode())
     assert statuses(got) == [403]
     assert b"access-control" not in got.lower()
-    assert aws.clock.timestamp() - before < 0.9
+    assert aws.clock.timestamp() - before < 900
 
 
-@pytest.mark.parametrize("path", ["clock?advance=1", "code?user=alice", "fault"])
+@pytest.mark.parametrize("path", ["clock?advance=9000", "code?user=alice", "fault"])
 @pytest.mark.parametrize(
     ("method", "token", "status"),
     [
@@ -177,7 +177,7 @@ def test_control_calls(
     connection.close()
     assert answer.status == status
     assert not body if method == "HEAD" else list(json.loads(body)) == ["error"]
-    assert aws.clock.timestamp() - before < 0.9
+    assert aws.clock.timestamp() - before < 900
     assert aws.faults_left == []
 
 
