@@ -94,22 +94,24 @@ class Condition:
             raise UnjudgedError(f"Condition {self.operator} with {self.key} {error}") from None
 
     def _fits(self, value: str, keys: Keys) -> bool:
-        if self._negated:
-            # A variable without a value would make everything fit: that is left to the caller.
-            return not any(test(value, keys) for test in self._tests)
-        return any(_passes(test, value, keys) for test in self._tests)
+        passes = any(self._passes(test, value, keys) for test in self._tests)
+        return passes is not self._negated
+
+    def _passes(self, test: Test, value: str, keys: Keys) -> bool:
+        try:
+            return test(value, keys)
+        except ValueError:
+            return False  # the call's value is no number, no date, no address
+        except UnresolvedVariableError:
+            # What has no value matches nothing; whether it differs is not documented.
+            if self._negated:
+                raise
+            return False
 
     def _null(self, present: tuple[str, ...]) -> bool:
         if any(text.lower() not in ("true", "false") for text in self.wanted):
             raise UnjudgedError(f"Condition Null with {self.key} {self.wanted[0]!r}")
         return any((text.lower() == "true") == (not present) for text in self.wanted)
-
-
-def _passes(test: Test, value: str, keys: Keys) -> bool:
-    try:
-        return test(value, keys)
-    except UnresolvedVariableError:
-        return False
 
 
 def _string_equals(text: str, variables: bool) -> Test:
@@ -132,7 +134,11 @@ def _string_like(text: str, variables: bool) -> Test:
 
 def _arn_like(text: str, variables: bool) -> Test:
     pattern = patterns.arn(text, variables=variables)
-    return lambda value, keys: value.count(":") >= 5 and pattern.matches(value, keys)
+    if text != "*" and len(pattern.segments) < patterns.ARN_SEGMENTS:
+        raise ValueError(repr(text))
+    return lambda value, keys: (
+        value.count(":") >= patterns.ARN_SEGMENTS - 1 and pattern.matches(value, keys)
+    )
 
 
 def _bool(text: str, _variables: bool) -> Test:

@@ -153,6 +153,8 @@ class _Reader:
         return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
     def _resource(self, text: str) -> patterns.Pattern:
+        is_arn = text == "*" or text.startswith("arn:")
+        self._expect(is_arn, f'Resource {text} must be in ARN format or "*"')
         return patterns.arn(text, variables=self._variables, complete=True)
 
     def _expect(self, condition: bool, complaint: str) -> None:

@@ -117,7 +117,7 @@ def arn(text: str, *, variables: bool = False, complete: bool = False) -> Patter
     if text == "*":
         return glob(text)
     segments = _segments(_parts(text, variables))
-    if complete and text.startswith("arn:"):
+    if complete:
         segments += [[Wildcard.ANY]] * (ARN_SEGMENTS - len(segments))
     return Pattern(text, tuple(tuple(parts) for parts in segments))
 
