@@ -42,6 +42,13 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def proofs(session: nox.Session) -> None:
+    """The long proofs: writes killed at every system call, and many writers at once."""
+    session.install("-e.[testing]", *groups("test"))
+    session.run("pytest", "tests/proofs", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the direction of the imports."""
     session.install("-e.", *groups("lint"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import pytest
 from mfakit import SessionCredentials, read_session, write_session
 from mfakit.errors import FileError
 from mfakit.profiles.files import edit_text
+from tests.writers import write_with_many
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -172,30 +172,11 @@ def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_pa
         subprocess.check_call(["umount", str(home.credentials)])
 
 
-WRITER = """
-import sys, datetime, mfakit
-end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
-for number in range(int(sys.argv[2])):
-    session = mfakit.SessionCredentials(f"ASIA{number}", "secret", "token", end)
-    mfakit.write_session(f"{sys.argv[1]}-{number}", session)
-"""
-
-
-def write_with_many(home, writers: int, sessions: int) -> None:
-    """Start many processes, each with sessions of its own to keep in the one file."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, f"writer{number}", str(sessions)], env=home.environ
-        )
-        for number in range(writers)
-    ]
-    assert [process.wait() for process in running] == [0] * writers
-
-
 def test_many_writers_lose_nothing(home) -> None:
     """Each waits for its turn."""
     home.write_credentials(LONG_TERM)
-    write_with_many(home, writers=8, sessions=5)
+    written = write_with_many(home.environ, writers=8, sessions=5)
     text = home.credentials.read_text()
     assert text.startswith(LONG_TERM)
-    assert text.count("[writer") == 40
+    assert len(written) == 40
+    assert all(header in text for header in written)

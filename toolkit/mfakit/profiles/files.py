@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LOCK_TIMEOUT_SECONDS = 10
+_LOCK_TIMEOUT_SECONDS = 30
 _QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
 _PAUSE_SECONDS = 0.01
@@ -64,6 +64,7 @@ def edit_text(
     *,
     backup: Callable[[str], bool] | None = None,
     note: Callable[[str], object] = lambda _: None,
+    lock_timeout: float = _LOCK_TIMEOUT_SECONDS,
 ) -> None:
     """Replace a file by what ``change`` makes of its text, under a lock, atomically.
 
@@ -76,13 +77,14 @@ def edit_text(
         change: may be called several times, each time with the text as it is then.
         backup: tells of the old text whether a copy of it is worth keeping, once.
         note: is told what a person should know: permissions that were taken away.
+        lock_timeout: seconds to wait for other mfakits.
 
     Raises:
         FileError: it cannot be read or written. It is then as it was.
     """
     from mfakit.profiles.replacing import replace_file
 
-    with _about_to_write(path) as real:
+    with _about_to_write(path, lock_timeout) as real:
         for _ in range(_TRIES):
             before = _read_quiet(real)
             old = _decode(before.content, path)
@@ -223,7 +225,9 @@ def _version_of(path: str) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def _about_to_write(path: str) -> Iterator[str]:
+def _about_to_write(
+    path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS
+) -> Iterator[str]:
     """Resolve links, make the folder and take the lock; what fails in it is a `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
 
@@ -232,7 +236,7 @@ def _about_to_write(path: str) -> Iterator[str]:
         _refuse_special(real)
         make_private_folder(os.path.dirname(real))
         refuse_other_owners(real)
-        with _locked(real):
+        with _locked(real, lock_timeout):
             yield real
     except FileError:
         raise
@@ -249,15 +253,15 @@ def _refuse_special(path: str) -> None:
 
 
 @contextmanager
-def _locked(path: str) -> Iterator[None]:
+def _locked(path: str, timeout: float) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{path}.lock", timeout=LOCK_TIMEOUT_SECONDS, mode=0o600)
+    lock = FileLock(f"{path}.lock", timeout=timeout, mode=0o600)
     try:
         lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
     except Timeout:
         raise FileError(
-            f"process {os.getpid()} waited {LOCK_TIMEOUT_SECONDS} s for another mfakit that is"
+            f"process {os.getpid()} waited {timeout:g} s for another mfakit that is"
             f" writing {path}",
             f"end it, and try again; fuser {path}.lock names it",
         ) from None

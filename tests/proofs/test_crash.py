@@ -1,0 +1,187 @@
+"""A write that is killed, or fails, at any point: the file is the old or the new one, whole.
+
+The write runs under strace, which kills it as it enters a system call, or lets the call fail. One
+run without harm tells which calls there are; then there is one run for each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mfakit import SessionCredentials, write_session
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace is not installed (CI installs it)"
+)
+
+OLD = (
+    "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n\n"
+    "[mfa]\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\naws_session_token = old\n"
+)
+END = datetime(2126, 1, 1, tzinfo=UTC)
+# The first write loads all that is loaded once; what is between the marks is the write itself.
+SCRIPT = """
+import datetime, gc, os, sys, mfakit
+from mfakit.cli.output import complain
+end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
+session = mfakit.SessionCredentials("ASIANEW", "new", "new", end)
+mfakit.write_session("mfa", session, environ={"AWS_SHARED_CREDENTIALS_FILE": sys.argv[1]})
+gc.disable()
+os.path.exists("/begin-of-the-write")
+try:
+    mfakit.write_session("mfa", session)
+except mfakit.MFAKitError as error:
+    complain(error)
+    sys.exit(error.exit_code)
+finally:
+    os.path.exists("/end-of-the-write")
+"""
+# What each call can answer, of the errors that a disk, a mount or another user leads to.
+ERRORS = {
+    "openat": ("ENOSPC", "EIO", "EACCES", "EBUSY"),
+    "open": ("ENOSPC", "EIO", "EACCES", "EBUSY"),
+    "rename": ("ENOSPC", "EIO", "EACCES", "EBUSY"),
+    "unlink": ("EIO", "EACCES", "EBUSY"),
+    "mkdir": ("ENOSPC", "EIO", "EACCES"),
+    "write": ("ENOSPC", "EIO"),
+    "fsync": ("ENOSPC", "EIO"),
+    "close": ("ENOSPC", "EIO"),
+    "ftruncate": ("EIO", "EACCES"),
+    "read": ("EIO",),
+    "pread64": ("EIO",),
+    "getdents64": ("EIO",),
+    "fchmod": ("EIO", "EACCES"),
+    "fchown": ("EIO", "EACCES"),
+    "utimensat": ("EIO", "EACCES"),
+    "newfstatat": ("EIO", "EACCES"),
+    "fstat": ("EIO",),
+    "readlink": ("EIO", "EACCES"),
+    "listxattr": ("EIO", "EACCES"),
+    "getxattr": ("EIO", "EACCES"),
+    "fsetxattr": ("ENOSPC", "EIO", "EACCES"),
+    "flock": ("EIO",),
+}
+MEMORY = {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap", "rt_sigaction", "futex"}
+
+
+class Write:
+    """One run of the write, on files of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "aws"
+        self.folder.mkdir(mode=0o700)
+        self.file = self.folder / "credentials"
+        self.file.write_text(OLD)
+        self.file.chmod(0o600)
+        os.utime(self.file, (0, 0))
+        self._other = folder / "other"
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONHASHSEED": "0",
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.file),
+        }
+
+    def run(self, *strace: str) -> subprocess.CompletedProcess[str]:
+        command = ["strace", "-f", "-qq", *strace, sys.executable, "-c", SCRIPT, str(self._other)]
+        return subprocess.run(
+            command, check=False, env=self._environ, capture_output=True, text=True, timeout=60
+        )
+
+    def harmed(self, call: str, harm: str) -> subprocess.CompletedProcess[str]:
+        """Run with harm done to one call.
+
+        A filter in the kernel makes this much faster, but lets signals go astray.
+        """
+        options = ["-e", f"trace={call}", "-e", f"inject={call}:{harm}"]
+        options += [] if harm.startswith("signal") else ["--seccomp-bpf"]
+        return self.run("-o", os.devnull, *options)
+
+    def assert_whole(self) -> None:
+        """The file is the old or the new one, and nobody else's to read."""
+        assert self.file.read_text() in (OLD, NEW)
+        assert stat.S_IMODE(self.file.stat().st_mode) == 0o600
+
+    def assert_tidy_after_the_next_run(self) -> None:
+        """Nothing with a secret is left but the file and the one copy that is kept of it."""
+        session = SessionCredentials("ASIANEW", "new", "new", END)
+        write_session("mfa", session, environ=self._environ)
+        assert self.file.read_text() == NEW
+        known = {"credentials", "credentials.lock", "credentials.before-mfakit"}
+        assert set(os.listdir(self.folder)) <= known
+        for path in self.folder.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+NEW = (
+    OLD.replace("ASIAOLD", "ASIANEW")
+    .replace("= old", "= new")
+    .replace(
+        "token = new\n",
+        "token = new\naws_credential_expiration = 2126-01-01T00:00:00Z\n"
+        "expiration = 2126-01-01T00:00:00Z\n",
+    )
+)
+
+
+def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
+    """Name each system call of the write, and which of its name it is in the whole run."""
+    folder.mkdir()
+    write = Write(folder)
+    log = folder / "log"
+    done = write.run("-o", str(log))
+    assert done.returncode == 0, done.stderr
+    assert write.file.read_text() == NEW
+    count: Counter[str] = Counter()
+    found = []
+    inside = False
+    for line in log.read_text().splitlines():
+        if match := re.match(r"\d+ +(\w+)\(", line):
+            count[match[1]] += 1
+            inside = (inside or "/begin-of-the-write" in line) and "/end-of-the-write" not in line
+            if inside and match[1] not in MEMORY and "/begin-of" not in line:
+                found.append((match[1], count[match[1]]))
+    return found
+
+
+def test_killed_at_any_system_call(tmp_path: Path) -> None:
+    """The old file or the new one is there, whole; and the next run tidies up."""
+    calls = calls_of_the_write(tmp_path / "calm")
+    assert {"rename", "fsync", "write"} <= {name for name, _ in calls}
+    for number, (name, which) in enumerate(calls):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write = Write(folder)
+        done = write.harmed(name, f"signal=KILL:when={which}")
+        assert done.returncode == -9, f"{name} number {which} was not reached: {done.stderr}"
+        write.assert_whole()
+        write.assert_tidy_after_the_next_run()
+
+
+def test_any_error_of_any_system_call(tmp_path: Path) -> None:
+    """It worked all the same, or two lines say that it did not; the file is whole."""
+    calls = calls_of_the_write(tmp_path / "calm")
+    unknown = {name for name, _ in calls} - set(ERRORS) - {"lseek", "ioctl", "getpid", "kill"}
+    assert unknown <= {"geteuid", "umask", "getrandom", "fcntl", "clock_nanosleep", "lstat"}
+    for number, (name, which) in enumerate(calls):
+        for error in ERRORS.get(name, ()):
+            folder = tmp_path / f"{number}-{error}"
+            folder.mkdir()
+            write = Write(folder)
+            done = write.harmed(name, f"error={error}:when={which}")
+            what = f"{name} number {which} answers {error}: {done.stderr}"
+            assert done.returncode in (0, 1), what
+            assert "Traceback" not in done.stderr, what
+            assert len(done.stderr.splitlines()) == 2 * done.returncode, what
+            write.assert_whole()
+            write.assert_tidy_after_the_next_run()
