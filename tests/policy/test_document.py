@@ -1,0 +1,107 @@
+"""Policy documents: what is a policy, and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mfakit.errors import MFAKitError
+from mfakit.policy import Context, Kind, MalformedPolicyError, evaluate, parse
+
+GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def without(*names: str, **more: Any) -> dict[str, Any]:
+    return {k: v for k, v in GOOD.items() if k not in names} | more
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ([], "not an object"),
+        ({}, "no Statement"),
+        ({"Statement": []}, "no Statement"),
+        ({"Statement": ["x"]}, "not an object"),
+        ({"Version": "2012-10-18", "Statement": GOOD}, "2012-10-18"),
+        ({"Statements": GOOD}, "Statements"),
+        ({"Statement": without("Effect")}, "Effect"),
+        ({"Statement": without(Effect="allow")}, "Effect"),
+        ({"Statement": without("Action")}, "Action"),
+        ({"Statement": without(NotAction="*")}, "both Action and NotAction"),
+        ({"Statement": without(Action=[])}, "Action is empty"),
+        ({"Statement": without(Action={"a": "b"})}, "Action is not a text"),
+        ({"Statement": without(Action=[None])}, "Action is not a text"),
+        ({"Statement": without("Resource")}, "needs a Resource"),
+        ({"Statement": without(NotResource="*")}, "both Resource and NotResource"),
+        ({"Statement": without(Resource="bucket/*")}, "ARN format"),
+        ({"Statement": without(Principal="*")}, "has no Principal"),
+        ({"Statement": without(Actions="*")}, "Actions"),
+        ({"Statement": without(Condition="x")}, "Condition is not an object"),
+        ({"Statement": without(Condition={"Bool": "x"})}, "Condition Bool is not an object"),
+        ("{", "not JSON"),
+        ('{"Statement": {}, "Statement": {}}', "twice"),
+    ],
+    ids=str,
+)
+def test_what_is_no_policy(document: Any, complaint: str) -> None:
+    """What is no identity policy is an error that names the policy and what is wrong with it."""
+    with pytest.raises(MalformedPolicyError, match=complaint) as caught:
+        parse(document, "mine")
+    assert "policy mine" in caught.value.message
+    assert isinstance(caught.value, MFAKitError)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement", "complaint"),
+    [
+        (Kind.RESOURCE, GOOD, "needs a Principal"),
+        (Kind.RESOURCE, without("Resource", Principal="*"), "needs a Resource"),
+        (Kind.TRUST, without("Resource"), "needs a Principal"),
+        (Kind.TRUST, without(Principal="*"), "has no Resource"),
+        (Kind.TRUST, without("Resource", Principal="x"), "not an object"),
+        (Kind.TRUST, without("Resource", Principal={}), "not an object"),
+        (Kind.TRUST, without("Resource", Principal={"IAM": "x"}), "IAM is not known"),
+        (
+            Kind.TRUST,
+            without("Resource", Principal={"AWS": "arn:aws:iam::123456789012:user/*"}),
+            "by itself",
+        ),
+        (Kind.TRUST, without("Resource", Principal="*", NotPrincipal="*"), "both Principal"),
+        (Kind.TRUST, without("Resource", NotPrincipal={"AWS": "*"}), "Deny alone"),
+    ],
+    ids=str,
+)
+def test_what_is_no_policy_of_its_kind(
+    kind: Kind, statement: dict[str, Any], complaint: str
+) -> None:
+    """The policy of a bucket or a role tells who; a role's is about nothing but the role."""
+    with pytest.raises(MalformedPolicyError, match=complaint):
+        parse({"Statement": statement}, "mine", kind)
+
+
+def test_one_or_many() -> None:
+    """A single statement, action or resource needs no list; a document may be JSON."""
+    one = parse({"Statement": GOOD}, "p")
+    assert parse({"Statement": [without(Action=["*"], Resource=["*"])]}, "p") == one
+    assert parse(json.dumps({"Statement": GOOD}), "p") == one
+
+
+@pytest.mark.parametrize(
+    ("version", "allowed"), [("2012-10-17", True), ("2008-10-17", False), (None, False)]
+)
+def test_variables_are_of_the_second_version(version: str | None, allowed: bool) -> None:
+    """A policy without that version takes ${aws:username} as plain text."""
+    document: dict[str, Any] = {"Statement": without(Resource="arn:aws:s3:::b/${aws:username}")}
+    if version:
+        document["Version"] = version
+    context = Context("s3:GetObject", "arn:aws:s3:::b/bob", {"aws:username": "bob"})
+    assert evaluate(parse(document, "p"), context).allowed is allowed
+
+
+def test_a_statement_tells_where_it_is_from() -> None:
+    """Each statement knows its policy and its own name."""
+    (statement,) = parse({"Id": "x", "Statement": without(Sid="First")}, "mine")
+    assert (statement.policy, statement.sid) == ("mine", "First")
