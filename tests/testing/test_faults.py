@@ -214,15 +214,15 @@ def test_a_client_that_does_not_wait(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
     """A client that gives up before the answer sees its time-out, and the code is used up."""
-    impatient = Config(retries={"total_max_attempts": 1}, read_timeout=0.2)
+    impatient = Config(retries={"total_max_attempts": 1}, read_timeout=1)
     sts = clients.of(alice, "sts", config=impatient)
     sts.get_caller_identity()
     given = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
-    aws.delay_next("GetSessionToken", 1)
+    aws.delay_next("GetSessionToken", 60)
     began = time.monotonic()
     with pytest.raises(ReadTimeoutError):
         sts.get_session_token(**given)
-    assert 0.2 <= time.monotonic() - began < 1
+    assert 1 <= time.monotonic() - began < 30
     assert "invalid MFA" in refusal(clients.of(alice, "sts").get_session_token, **given)[2]
 
 
@@ -231,7 +231,7 @@ def test_others_do_not_wait(clients: Any, aws: AWSSimulator, alice: User) -> Non
     iam, sts = clients.of(alice, "iam"), clients.of(alice, "sts")
     iam.list_users()
     sts.get_caller_identity()
-    aws.delay_next("ListUsers", 1)
+    aws.delay_next("ListUsers", 2)
     with ThreadPoolExecutor() as pool:
         late = pool.submit(iam.list_users)
         while aws.faults_left:
