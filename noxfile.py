@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -15,6 +17,14 @@ SUPPORTED = nox.project.python_versions(PROJECT)
 
 def groups(*names: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+def oldest() -> str:
+    """Every requirement at the lowest version that the project says it can do with."""
+    project = PROJECT["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["testing"]
+    lowest = (Requirement(line) for line in lines)
+    return "".join(f"{r.name}=={next(iter(r.specifier)).version}\n" for r in lowest)
 
 
 def present(version: str) -> bool:
@@ -68,3 +78,14 @@ def typing(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """The tests, on every supported Python of this machine."""
     test(session)
+
+
+@nox.session(python=SUPPORTED[0] if present(SUPPORTED[0]) else False)
+def minimums(session: nox.Session) -> None:
+    """The tests of what builds on moto and boto3, with the oldest of everything."""
+    constraints = Path(session.create_tmp(), "oldest.txt")
+    constraints.write_text(oldest())
+    session.install("-e.[testing]", "pytest-xdist", "--constraint", str(constraints))
+    # Only newer releases of pytest find the root of the tests on their own.
+    options = ("-n", "auto", "-o", "pythonpath=.")
+    session.run("pytest", *options, *(session.posargs or ("tests/testing", "tests/exchange")))

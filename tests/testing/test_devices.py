@@ -130,9 +130,10 @@ def test_a_device_ends(
     got = refusal(sts.get_session_token, SerialNumber=serial, TokenCode=device.code())
     assert "unable to validate MFA code" in got[2]
     iam.delete_virtual_mfa_device(SerialNumber=serial)
-    for call in (iam.deactivate_mfa_device, iam.delete_virtual_mfa_device):
-        gone = f"MFA Device with serial number {serial} does not exist."
-        assert refusal(call, SerialNumber=serial) == (404, "NoSuchEntity", gone)
+    gone = (404, "NoSuchEntity", f"MFA Device with serial number {serial} does not exist.")
+    assert refusal(iam.delete_virtual_mfa_device, SerialNumber=serial) == gone
+    of_alice = {"UserName": "alice", "SerialNumber": serial}
+    assert refusal(iam.deactivate_mfa_device, **of_alice) == gone
 
 
 def test_a_device_of_another_user(

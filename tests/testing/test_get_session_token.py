@@ -195,6 +195,8 @@ def test_what_is_not_known_says_so(clients: Any, alice: User, refusal: Refusal) 
     """A call of STS that the simulator does not know is refused, never passed."""
     task = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
     sts = clients.of(alice, "sts")
+    if not hasattr(sts, "assume_root"):
+        pytest.skip("this boto3 is older than the call")
     got = refusal(sts.assume_root, TargetPrincipal="123456789012", TaskPolicyArn=task)
     assert got[:2] == (501, "NotSupportedBySimulator")
 

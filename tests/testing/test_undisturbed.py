@@ -261,7 +261,7 @@ RANDOM = re.compile(
     r"(?<=-)[0-9a-f]{8}(?:[0-9a-f]{9})?\b"  # vpc-0123abcd
     r"|(?<=\bAKIA)[A-Z0-9]{16}\b"
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    r"|\b\d{4}-\d\d-\d\dT[0-9:.]+"
+    r"|\b\d{4}-\d\d-\d\d[T ][0-9:.]+"
 )
 UNTOLD = (
     "message",  # botocore makes it of an element that moto alone writes; Message says the same
