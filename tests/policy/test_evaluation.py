@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +113,10 @@ def test_the_policy_that_requires_mfa(action: str, mfa: str | None, expected: bo
     """Without MFA there is only what it takes to set it up; with it, everything."""
     keys = {} if mfa is None else {"mfa": mfa}
     assert allowed(action, *REQUIRE_MFA_POLICY["Statement"], **keys) is expected
+
+
+def test_policies_are_judged_without_the_simulator() -> None:
+    """Judging a policy loads neither moto nor an SDK, so that commands can do it anywhere."""
+    script = "import sys, mfakit.policy; print({n.partition('.')[0] for n in sys.modules})"
+    loaded = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert not {"moto", "boto3", "botocore", "pyotp", "hypothesis"} & eval(loaded)

@@ -245,6 +245,31 @@ class TestResources:
         assert len(iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]) == 1
         assert refusal(iam.list_access_keys, UserName="alice")[1] == "AccessDenied"
 
+    def test_users_manage_their_own_devices(
+        self, clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
+    ) -> None:
+        """AWS's example of self-management lets a user set up his own device, and no other's."""
+        own, mfa = "arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::*:mfa/*"
+        calls = ["iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:ListMFADevices"]
+        policy = document(
+            allow("iam:ListVirtualMFADevices"),
+            allow(calls[0], mfa),
+            allow(calls[1:], own),
+            deny("*", Condition=NO_MFA) | {"NotAction": [*calls, "iam:ListVirtualMFADevices"]},
+        )
+        del policy["Statement"][-1]["Action"]
+        iam = clients.of(aws.create_user("bob", policy=policy), "iam")
+        made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+        codes = {"AuthenticationCode1": "000000", "AuthenticationCode2": "000001"}
+        serial = {"SerialNumber": made["SerialNumber"]}
+        found = refusal(iam.enable_mfa_device, UserName="bob", **serial, **codes)
+        assert found[1] == "InvalidAuthenticationCode"
+        found = refusal(iam.enable_mfa_device, UserName="alice", **serial, **codes)
+        assert found[1] == "AccessDenied"
+        assert iam.list_mfa_devices()["MFADevices"] == []
+        assert len(iam.list_virtual_mfa_devices()["VirtualMFADevices"]) == 1
+        assert "explicit deny" in refusal(iam.list_users)[2]
+
     def test_tables_of_a_batch(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
         """Each table of a batch, and each item of a transaction, has to be allowed."""
         root = clients.of(aws.root, "dynamodb")

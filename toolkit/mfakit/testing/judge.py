@@ -10,6 +10,7 @@ from mfakit.policy import (
     Kind,
     MalformedPolicyError,
     Policies,
+    Principal,
     UnjudgedError,
     authorize,
     parse,
@@ -20,7 +21,6 @@ from mfakit.testing.demands import Place, demands_of
 from mfakit.testing.demands.s3 import bucket_of
 from mfakit.testing.errors import RELAX, not_supported
 from mfakit.testing.hosts import partition
-from mfakit.testing.trust import principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +105,7 @@ class Judge:
 
         with _judging():
             for demand in demands_of(call, request, place, find_arn):
-                context = Context(demand.action, demand.resource, keys, principal(caller))
+                context = Context(demand.action, demand.resource, keys, _principal(caller))
                 yield demand, authorize(self._policies(caller, demand.resource), context)
 
     def may_assume(
@@ -131,7 +131,7 @@ class Judge:
             AWSError: it cannot be judged.
         """
         keys = {**condition_keys(request, caller, region, self._clock.timestamp()), **extra}
-        context = Context(action, role.arn, keys, principal(caller))
+        context = Context(action, role.arn, keys, _principal(caller))
         with _judging():
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
             policies = self._policies(caller, None, trust)
@@ -164,6 +164,17 @@ def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) ->
     else:
         what = f" on resource: {resource}"
     return f"{who}{what} {verdict.reason}"
+
+
+def _principal(caller: Credentials) -> Principal:
+    """Return who calls, by every name that a policy may know him by."""
+    owner = caller.owner
+    return Principal(
+        account_id=owner.arn.split(":")[4],
+        arn=caller.arn,
+        role_arn=owner.arn if owner.kind == "role" else "",
+        unique_ids=(owner.user_id, caller.user_id),
+    )
 
 
 def _is_free(call: Call, caller: Credentials) -> bool:

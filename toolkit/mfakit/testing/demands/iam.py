@@ -59,7 +59,7 @@ OF_A_PATH = {
 DEVICE_CALLS = frozenset(
     {"DeleteVirtualMFADevice", "TagMFADevice", "UntagMFADevice", "ListMFADeviceTags"}
 )
-ARN_PARAMETERS = ("PolicyArn", "SAMLProviderArn", "OpenIDConnectProviderArn")
+ARN_PARAMETERS = ("PolicyArn", "PolicySourceArn", "SAMLProviderArn", "OpenIDConnectProviderArn")
 # Which of several names a call is about: a user is added to a group, a role to a profile.
 NAMES = (("GroupName", "group"), ("UserName", "user"), ("RoleName", "role"))
 ABOUT_NOTHING = frozenset(

@@ -1,0 +1,198 @@
+"""What a call has to be allowed: actions, and the resources that it is about."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mfakit.testing.actions import Call
+from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.wire import Request
+
+PLACE = Place("aws", "eu-west-1", "123456789012")
+IAM = "arn:aws:iam::123456789012"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function"
+BUCKET = "arn:aws:s3:::pail"
+
+
+def demands(
+    service: str,
+    operation: str,
+    given: dict[str, str] | None = None,
+    body: bytes = b"",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> list[tuple[str, str | None]]:
+    def find_arn(kind: str, name: str) -> str:
+        return f"{IAM}:{kind}/team/{name or 'me'}"
+
+    call = Call(service, operation, "query", given or {})
+    request = Request("POST", "https://aws.test/", headers, body)
+    return [(d.action, d.resource) for d in demands_of(call, request, PLACE, find_arn)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "resource"),
+    [
+        ("GetUser", {}, f"{IAM}:user/team/me"),
+        ("GetUser", {"UserName": "bob"}, f"{IAM}:user/team/bob"),
+        ("CreateUser", {"UserName": "bob"}, f"{IAM}:user/bob"),
+        ("CreateUser", {"UserName": "bob", "Path": "/a/"}, f"{IAM}:user/a/bob"),
+        ("ListUsers", {}, f"{IAM}:user/"),
+        ("ListRoles", {"PathPrefix": "/a/"}, f"{IAM}:role/a/"),
+        ("AddUserToGroup", {"UserName": "bob", "GroupName": "g"}, f"{IAM}:group/team/g"),
+        ("AttachUserPolicy", {"UserName": "bob", "PolicyArn": "p"}, f"{IAM}:user/team/bob"),
+        ("PutRolePolicy", {"RoleName": "r", "PolicyName": "p"}, f"{IAM}:role/team/r"),
+        ("CreatePolicy", {"PolicyName": "p"}, f"{IAM}:policy/p"),
+        ("GetPolicy", {"PolicyArn": f"{IAM}:policy/p"}, f"{IAM}:policy/p"),
+        ("CreateVirtualMFADevice", {"VirtualMFADeviceName": "d"}, f"{IAM}:mfa/d"),
+        ("DeleteVirtualMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:mfa/d"),
+        ("DeactivateMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:user/team/me"),
+        ("GetAccountSummary", {}, "*"),
+        ("AddRoleToInstanceProfile", {"InstanceProfileName": "i", "RoleName": "r"}, None),
+        ("GetAccessKeyLastUsed", {"AccessKeyId": "AKIA"}, None),
+    ],
+)
+def test_iam(operation: str, given: dict[str, str], resource: str | None) -> None:
+    """IAM's calls are about what their parameters name, or about the caller's own user."""
+    assert demands("iam", operation, given) == [(f"iam:{operation}", resource)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "resource"),
+    [
+        ("AssumeRole", {"RoleArn": f"{IAM}:role/r"}, f"{IAM}:role/r"),
+        ("GetFederationToken", {"Name": "f"}, "arn:aws:sts::123456789012:federated-user/f"),
+        ("GetAccessKeyInfo", {"AccessKeyId": "AKIA"}, "*"),
+    ],
+)
+def test_sts(operation: str, given: dict[str, str], resource: str) -> None:
+    """STS's calls are about roles, about the users that it makes, or about nothing."""
+    assert demands("sts", operation, given) == [(f"sts:{operation}", resource)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "headers", "expected"),
+    [
+        ("ListBuckets", {}, (), [("ListAllMyBuckets", "arn:aws:s3:::*")]),
+        ("ListObjectsV2", {"Bucket": "pail"}, (), [("ListBucket", BUCKET)]),
+        ("GetObject", {"Bucket": "pail", "Key": "a/b"}, (), [("GetObject", f"{BUCKET}/a/b")]),
+        (
+            "GetObject",
+            {"Bucket": "pail", "Key": "k", "versionId": "1"},
+            (),
+            [("GetObjectVersion", f"{BUCKET}/k")],
+        ),
+        (
+            "PutObject",
+            {"Bucket": "pail", "Key": "k"},
+            (("x-amz-tagging", "a=b"),),
+            [("PutObject", f"{BUCKET}/k"), ("PutObjectTagging", f"{BUCKET}/k")],
+        ),
+        (
+            "CopyObject",
+            {"Bucket": "pail", "Key": "k"},
+            (("x-amz-copy-source", "/other/a%20b?versionId=1"),),
+            [("PutObject", f"{BUCKET}/k"), ("GetObjectVersion", "arn:aws:s3:::other/a b")],
+        ),
+        (
+            "UploadPartCopy",
+            {"Bucket": "pail", "Key": "k"},
+            (("x-amz-copy-source", "other/k"),),
+            [("PutObject", f"{BUCKET}/k"), ("GetObject", "arn:aws:s3:::other/k")],
+        ),
+        ("GetObject", {"Bucket": "arn:aws:s3:::x", "Key": "k"}, (), [("GetObject", None)]),
+    ],
+)
+def test_s3(operation: str, given: dict[str, str], headers: Any, expected: Any) -> None:
+    """S3's calls are about a bucket, an object, and the object that is copied."""
+    found = demands("s3", operation, given, headers=headers)
+    assert found == [(f"s3:{action}", resource) for action, resource in expected]
+
+
+def test_each_object_of_a_deletion() -> None:
+    """A deletion asks for each object, and for versions by their own action."""
+    body = (
+        b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object>'
+        b"<Object><Key>b</Key><VersionId>1</VersionId></Object><Quiet>true</Quiet></Delete>"
+    )
+    assert demands("s3", "DeleteObjects", {"Bucket": "pail"}, body) == [
+        ("s3:DeleteObject", f"{BUCKET}/a"),
+        ("s3:DeleteObjectVersion", f"{BUCKET}/b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "expected"),
+    [
+        ("GetItem", {"TableName": "t"}, [("GetItem", f"{TABLE}/t")]),
+        ("GetItem", {"TableName": f"{TABLE}/t"}, [("GetItem", f"{TABLE}/t")]),
+        ("Query", {"TableName": "t", "IndexName": "i"}, [("Query", f"{TABLE}/t/index/i")]),
+        (
+            "BatchWriteItem",
+            {"RequestItems": {"t": [], "u": []}},
+            [("BatchWriteItem", f"{TABLE}/t"), ("BatchWriteItem", f"{TABLE}/u")],
+        ),
+        (
+            "TransactGetItems",
+            {"TransactItems": [{"Get": {"TableName": "t"}}, {"Get": {"TableName": "u"}}]},
+            [("GetItem", f"{TABLE}/t"), ("GetItem", f"{TABLE}/u")],
+        ),
+        (
+            "TransactWriteItems",
+            {"TransactItems": [{"ConditionCheck": {"TableName": "t"}}]},
+            [("ConditionCheckItem", f"{TABLE}/t")],
+        ),
+        ("TagResource", {"ResourceArn": f"{TABLE}/t"}, [("TagResource", f"{TABLE}/t")]),
+        ("ListTables", {}, [("ListTables", f"{TABLE}/*")]),
+        ("DescribeLimits", {}, [("DescribeLimits", "*")]),
+        ("ExecuteStatement", {"Statement": 'select * from "t"'}, [("PartiQLSelect", None)]),
+        ("BatchGetItem", {"RequestItems": {}}, [("BatchGetItem", None)]),
+        ("TransactGetItems", {"TransactItems": ["x"]}, [("TransactGetItems", None)]),
+        ("RestoreTableFromBackup", {"BackupArn": "x"}, [("RestoreTableFromBackup", None)]),
+    ],
+)
+def test_dynamodb(operation: str, body: dict[str, Any], expected: Any) -> None:
+    """DynamoDB's calls are about tables and indexes, each one of a batch or a transaction."""
+    found = demands("dynamodb", operation, body=json.dumps(body).encode())
+    assert found == [(f"dynamodb:{action}", resource) for action, resource in expected]
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "body", "resource"),
+    [
+        ("Invoke", {"FunctionName": "f"}, {}, f"{FUNCTION}:f"),
+        ("Invoke", {"FunctionName": "f", "Qualifier": "live"}, {}, f"{FUNCTION}:f:live"),
+        ("Invoke", {"FunctionName": f"{FUNCTION}:f"}, {}, f"{FUNCTION}:f"),
+        ("Invoke", {"FunctionName": "123456789012:function:f"}, {}, f"{FUNCTION}:f"),
+        ("CreateFunction", {}, {"FunctionName": "f"}, f"{FUNCTION}:f"),
+        ("ListFunctions", {}, {}, "*"),
+        (
+            "GetLayerVersion",
+            {"LayerName": "l", "VersionNumber": "2"},
+            {},
+            "arn:aws:lambda:eu-west-1:123456789012:layer:l:2",
+        ),
+        (
+            "GetEventSourceMapping",
+            {"UUID": "u"},
+            {},
+            "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:u",
+        ),
+        ("CreateEventSourceMapping", {}, {"FunctionName": "f"}, None),
+    ],
+)
+def test_lambda(
+    operation: str, given: dict[str, str], body: dict[str, Any], resource: str | None
+) -> None:
+    """Lambda's calls are about functions with their versions, layers and mappings."""
+    action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
+    found = demands("lambda", operation, given, json.dumps(body).encode())
+    assert found == [(action, resource)]
+
+
+def test_other_services() -> None:
+    """Elsewhere what a call is about is not told."""
+    assert demands("sqs", "SendMessage", {"QueueUrl": "q"}) == [("sqs:SendMessage", None)]
