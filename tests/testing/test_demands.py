@@ -193,6 +193,15 @@ def test_lambda(
     assert found == [(action, resource)]
 
 
+def test_passing_a_role() -> None:
+    """Who makes a function has to be allowed to pass it its role."""
+    body = json.dumps({"FunctionName": "f", "Role": f"{IAM}:role/r"}).encode()
+    assert demands("lambda", "CreateFunction", body=body) == [
+        ("lambda:CreateFunction", f"{FUNCTION}:f"),
+        ("iam:PassRole", f"{IAM}:role/r"),
+    ]
+
+
 def test_other_services() -> None:
     """Elsewhere what a call is about is not told."""
     assert demands("sqs", "SendMessage", {"QueueUrl": "q"}) == [("sqs:SendMessage", None)]

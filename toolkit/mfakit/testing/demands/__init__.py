@@ -41,5 +41,5 @@ def demands_of(
         case "dynamodb":
             return dynamodb.demands(call, request, place)
         case "lambda":
-            return (Demand(call.action, functions.resource(call, request, place)),)
+            return functions.demands(call, request, place)
     return (Demand(call.action, None),)

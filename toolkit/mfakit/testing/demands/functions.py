@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.demands.model import NOTHING, json_body
+from mfakit.testing.demands.model import NOTHING, Demand, json_body
 
 if TYPE_CHECKING:
     from mfakit.testing.actions import Call
@@ -19,10 +19,17 @@ ABOUT_NOTHING = (
     "ListLayers",
     "ListLayerVersions",
 )
+PASSING_A_ROLE = ("CreateFunction", "UpdateFunctionConfiguration")
 
 
-def resource(call: Call, request: Request, place: Place) -> str | None:
-    """Return what the call is about."""
+def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
+    """Return what Lambda asks for: to give a function a role, one has to be allowed to pass it."""
+    found = (Demand(call.action, _resource(call, request, place)),)
+    passed = json_body(request).get("Role") if call.operation in PASSING_A_ROLE else None
+    return (*found, Demand("iam:PassRole", passed)) if isinstance(passed, str) else found
+
+
+def _resource(call: Call, request: Request, place: Place) -> str | None:
     given = call.parameters
     if call.operation in ABOUT_NOTHING:
         return NOTHING
