@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyotp
 import pytest
 
+from mfakit.testing import AWSSimulator
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mfakit.testing import AWSSimulator, Device, User
+    from mfakit.testing import Device, User
 
     Refusal = Callable[..., tuple[int, str, str]]
 
@@ -202,3 +204,26 @@ def test_a_new_device_does_not_refill_the_budget(
     code = pyotp.TOTP(anew.seed).at(aws.clock.now())
     got = refusal(sts.get_session_token, SerialNumber=anew.serial_number, TokenCode=code)
     assert "unable to validate MFA code" in got[2]
+
+
+def test_a_budget_is_refilled_for_tests(
+    clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
+) -> None:
+    """A test that is not about the budget gets nine verifications more, for one device or all."""
+    sts = clients.of(alice, "sts")
+    aws.clock.advance(seconds=180 - aws.clock.timestamp() % 180)
+    wrong = {"SerialNumber": device.serial_number, "TokenCode": "000000"}
+    for refill in (device.reset_budget, aws.reset_budget):
+        for _ in range(9):
+            refusal(sts.get_session_token, **wrong)
+        assert "unable to validate" in refusal(sts.get_session_token, **wrong)[2]
+        refill()
+        code, _ = device.next_code()
+        sts.get_session_token(SerialNumber=device.serial_number, TokenCode=code)
+        device.reset_budget()
+
+
+def test_propagation_is_one_of_two() -> None:
+    """Who misspells how changes spread is told so."""
+    with pytest.raises(ValueError, match="propagation is one of instant, aws, not 'slow'"):
+        AWSSimulator(propagation="slow")

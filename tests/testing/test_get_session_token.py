@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from mfakit.testing import AWSSimulator
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mfakit.testing import AWSSimulator, Device, User
+    from mfakit.testing import Device, User
 
     Refusal = Callable[..., tuple[int, str, str]]
 
@@ -229,3 +231,20 @@ def test_secrets_are_not_shown(aws: AWSSimulator, alice: User, device: Device) -
     assert alice.secret_access_key not in shown
     assert device.seed not in shown
     assert aws.control_token not in shown
+
+
+def test_without_policies_roles_are_there_for_all() -> None:
+    """With policies switched off, any role that exists may be assumed, and a code still counts."""
+    with AWSSimulator(enforce_policies=False) as aws:
+        alice, trust = aws.create_user("alice"), '{"Version": "2012-10-17", "Statement": []}'
+        device = alice.enable_virtual_mfa()
+        iam: Any = aws.root.session().client("iam")
+        iam.create_role(RoleName="role", AssumeRolePolicyDocument=trust)
+        sts: Any = alice.session().client("sts")
+        asked = {"RoleArn": "arn:aws:iam::123456789012:role/role", "RoleSessionName": "work"}
+        sts.assume_role(**asked, SerialNumber=device.serial_number, TokenCode=device.code())
+        wrong = {"SerialNumber": device.serial_number, "TokenCode": wrong_code(device)}
+        with pytest.raises(sts.exceptions.ClientError, match="invalid MFA one time pass code"):
+            sts.assume_role(**asked, **wrong)
+        with pytest.raises(sts.exceptions.ClientError, match="not authorized"):
+            sts.assume_role(**asked | {"RoleArn": asked["RoleArn"] + "s"})

@@ -65,7 +65,10 @@ class Scene:
 
     @cached_property
     def aws(self) -> AWSSimulator:
-        return self._stack.enter_context(AWSSimulator(**self._options))
+        aws = self._stack.enter_context(AWSSimulator(**self._options))
+        # Far from the end of a step and of a window, so that real time does not matter.
+        aws.clock.advance(seconds=WINDOW - aws.clock.timestamp() % WINDOW + 1)
+        return aws
 
     @cached_property
     def _endpoint_url(self) -> str | None:
