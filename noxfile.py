@@ -89,3 +89,10 @@ def minimums(session: nox.Session) -> None:
     # Only newer releases of pytest find the root of the tests on their own.
     options = ("-n", "auto", "-o", "pythonpath=.")
     session.run("pytest", *options, *(session.posargs or ("tests/testing", "tests/exchange")))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How long things take, beside what they may; with `-- --check`, fail if it is too long."""
+    session.install("-e.[testing]")
+    session.run("python", "-m", "bench", *session.posargs)

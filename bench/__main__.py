@@ -1,0 +1,31 @@
+"""Print the table: python -m bench [--check] [BENCH ...]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+BENCHES = ("simulator", "pytest_start")
+
+
+def main() -> int:
+    """Run the benches that were asked for, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("bench", nargs="*", help=f"by default all: {', '.join(BENCHES)}")
+    parser.add_argument("--check", action="store_true", help="fail if a budget is exceeded")
+    options = parser.parse_args()
+    print(f"{'':36} {'plain ms':>9} {'ours ms':>9} {'figure':>14} {'budget':>7}")
+    within = True
+    for name in options.bench or BENCHES:
+        for row in import_module(f"bench.{name}").rows():
+            figure = f"{row.figure:.2f} {row.unit}"
+            mark = "" if row.within_budget else "  too slow"
+            times = f"{row.plain_ms:9.2f} {row.ours_ms:9.2f}"
+            print(f"{row.name:36} {times} {figure:>14} {row.budget:7g}{mark}", flush=True)
+            within = within and row.within_budget
+    return 1 if options.check and not within else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
