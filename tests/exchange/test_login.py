@@ -15,18 +15,6 @@ from mfakit import get_session_token, read_session
 from mfakit.errors import CodeRefusedError, UsageError
 
 
-@pytest.fixture
-def alice(aws, home, endpoint):
-    """A user with a device, whose keys are the home's default profile."""
-    user = aws.create_user("alice")
-    home.write_credentials(
-        f"# keys\n[default]\naws_access_key_id = {user.access_key_id}\n"
-        f"aws_secret_access_key = {user.secret_access_key}\n"
-    )
-    user.device = user.enable_virtual_mfa()
-    return user
-
-
 def log_in(home, alice, *arguments: str, **environ: str):
     return home.mfakit("login", "--token-code", alice.device.code(), *arguments, **environ)
 

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from mfakit.environment.render import render_environment, render_unset
     from mfakit.errors import MFAKitError
-    from mfakit.exchange.get_session_token import get_session_token
+    from mfakit.exchange.get_session_token import assume_role, get_session_token
     from mfakit.profiles.sessions import read_session, remove_session, write_session
     from mfakit.session import SessionCredentials
 
 _HOMES = {
     "MFAKitError": "errors",
     "SessionCredentials": "session",
+    "assume_role": "exchange.get_session_token",
     "get_session_token": "exchange.get_session_token",
     "read_session": "profiles.sessions",
     "remove_session": "profiles.sessions",
@@ -31,6 +32,7 @@ _HOMES = {
 __all__ = [
     "MFAKitError",
     "SessionCredentials",
+    "assume_role",
     "get_session_token",
     "read_session",
     "remove_session",

@@ -64,3 +64,11 @@ class ExchangeError(MFAKitError):
 
 class CodeRefusedError(ExchangeError):
     """AWS did not accept the token code."""
+
+
+class CodeLostError(ExchangeError):
+    """The answer to a code was lost on the way: it counts as used up."""
+
+
+class NotSentError(ExchangeError):
+    """Nothing reached AWS, or AWS did not look at it: the same code may be sent again."""

@@ -37,10 +37,29 @@ _TABLE = (
                 " machine while the command runs)",
             ),
             Option(
+                "--token-command",
+                metavar="COMMAND",
+                help="a command that prints the six digits, run without a shell; else"
+                " mfakit_token_command of the AWS config",
+            ),
+            Option(
+                "--role-arn",
+                metavar="ARN",
+                help="get a session of this role; without a code if the source profile holds a"
+                " live MFA session, for one hour at most then",
+            ),
+            Option("--role-session-name", metavar="NAME", help="its name; by default mfakit"),
+            Option("--external-id", metavar="ID", help="what the role's trust policy asks for"),
+            Option("--source-identity", metavar="NAME", help="who is to be on record as its user"),
+            Option(
+                "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
+            ),
+            Option(
                 "--duration",
                 metavar="TIME",
                 type=duration,
-                help="how long the session is to last: 15m to 36h, by default 12h",
+                help="how long the session is to last: 15m to 36h, by default 12h; of a role 15m"
+                " to 12h, by default as AWS has it",
             ),
             Option(
                 "--min-remaining",

@@ -9,13 +9,27 @@ from datetime import UTC, datetime, timedelta
 from mfakit.cli.output import note, write
 from mfakit.durations import format_duration
 from mfakit.errors import UsageError
-from mfakit.exchange.login import Login, LoginRequest, login, store
+from mfakit.exchange.login import login
+from mfakit.exchange.plan import LoginRequest
 from mfakit.profiles.files import read_text
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from typing import Any
+
+    from mfakit.exchange.login import Login
+
+_OF_AN_EXCHANGE = (
+    "source_profile",
+    "serial_number",
+    "token_code",
+    "token_command",
+    "duration",
+    "min_remaining",
+    "role_arn",
+)
 
 
 def run(options: Namespace) -> int:
@@ -24,7 +38,9 @@ def run(options: Namespace) -> int:
         result = login(_request(options), os.environ)
     else:
         _refuse_beside_from_json(options)
-        result = store(options.profile, _read(options.from_json), os.environ, note)
+        from mfakit.exchange.store import store_session
+
+        result = store_session(options.profile, _read(options.from_json), os.environ, note)
     if options.json:
         write(_as_json(result))
     else:
@@ -38,6 +54,10 @@ def _request(options: Namespace) -> LoginRequest:
         source_profile=options.source_profile,
         serial_number=options.serial_number,
         token_code=options.token_code,
+        token_command=options.token_command,
+        role_arn=options.role_arn,
+        role_session_name=options.role_session_name,
+        role_options=_role_options(options),
         duration=None if options.duration is None else timedelta(seconds=options.duration),
         min_remaining=options.min_remaining,
         force=options.force,
@@ -45,9 +65,26 @@ def _request(options: Namespace) -> LoginRequest:
     )
 
 
+def _role_options(options: Namespace) -> dict[str, Any]:
+    given = {"ExternalId": options.external_id, "SourceIdentity": options.source_identity}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if options.tag:
+        chosen["Tags"] = [_tag(text) for text in options.tag]
+    if options.role_arn is None and (chosen or options.role_session_name is not None):
+        raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
+    return chosen
+
+
+def _tag(text: str) -> dict[str, str]:
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise UsageError(f"not a tag: {text!r}", "write it as KEY=VALUE")
+    return {"Key": key, "Value": value}
+
+
 def _refuse_beside_from_json(options: Namespace) -> None:
     """Refuse options of an exchange where there is none; they would do nothing."""
-    for name in ("source_profile", "serial_number", "token_code", "duration", "min_remaining"):
+    for name in _OF_AN_EXCHANGE:
         if getattr(options, name) is not None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")

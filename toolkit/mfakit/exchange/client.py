@@ -31,6 +31,7 @@ def make_client(
     session = boto3.Session(
         aws_access_key_id=source.access_key_id,
         aws_secret_access_key=source.secret_access_key,
+        aws_session_token=source.session_token or None,
         profile_name=source.profile,
         region_name=source.region or _region_of(serial_number),
     )

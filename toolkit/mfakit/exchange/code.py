@@ -1,18 +1,17 @@
-"""The six digits: from the option, from standard input, or typed on the terminal."""
+"""The six digits: their form, and where they come from."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 from mfakit.errors import ExchangeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
+    from mfakit.exchange.terminal import Terminal
 
-_TRIES = 3
-_GIVE_IT = "give the code: --token-code 123456, or --token-code - to read it from standard input"
+STEP_SECONDS = 30  # every authenticator shows another code on each half minute
+_COMMAND_RUNS = 3
 
 
 def check_code(text: str) -> str:
@@ -27,50 +26,70 @@ def check_code(text: str) -> str:
     return code
 
 
-def get_code(given: str | None, serial_number: str) -> str:
-    """Get the code for a device.
+class GivenCode:
+    """A code that was given with the command: there is no other after it."""
 
-    Args:
-        given: the code, ``-`` to read it from standard input, None to ask on the terminal.
-        serial_number: the device that the question names.
+    may_try_again = False
 
-    Raises:
-        UsageError: what was given is not six digits.
-        ExchangeError: there is no terminal to ask on, or no answer.
-    """
-    if given == "-":
+    def __init__(self, given: str) -> None:
+        self._given = given
+        if given != "-":
+            check_code(given)
+
+    def check(self) -> None:
+        """Nothing more can be known of it before it is used."""
+
+    def get(self) -> str:
+        """Give it; ``-`` is the first line of standard input."""
+        if self._given != "-":
+            return check_code(self._given)
         if sys.stdin is None:
-            raise ExchangeError("standard input is closed", _GIVE_IT)
+            raise ExchangeError("standard input is closed", "give the code: --token-code 123456")
         return check_code(sys.stdin.buffer.readline().decode("ascii", "replace"))
-    if given is not None:
-        return check_code(given)
-    return _ask(f"MFA code for {serial_number}: ")
 
 
-def _ask(question: str) -> str:
-    """Ask on the terminal itself, whatever standard input and error are connected to."""
-    reading, writing = ("CONIN$", "CONOUT$") if os.name == "nt" else ("/dev/tty", "/dev/tty")
-    try:
-        with open(writing, "w") as out, open(reading, errors="replace") as keyboard:
-            return _ask_on(out, keyboard, question)
-    except OSError:
-        raise ExchangeError("there is no terminal to ask for the code on", _GIVE_IT) from None
+class TypedCode:
+    """Codes that a person types."""
+
+    may_try_again = True
+
+    def __init__(self, terminal: Terminal, serial_number: str) -> None:
+        self._terminal = terminal
+        self._question = f"MFA code for {serial_number}: "
+
+    def check(self) -> None:
+        """Make sure that there is somebody to ask."""
+        self._terminal.check()
+
+    def get(self) -> str:
+        """Ask for one."""
+        return self._terminal.ask_code(self._question)
 
 
-def _ask_on(out: TextIO, keyboard: TextIO, question: str) -> str:
-    for _ in range(_TRIES):
-        out.write(question)
-        out.flush()
-        try:
-            typed = keyboard.readline()
-        except KeyboardInterrupt:
-            out.write("\n")
-            raise
-        if not typed:
-            out.write("\n")
-            break
-        try:
-            return check_code(typed)
-        except UsageError as error:
-            out.write(f"{error.message}\n")
-    raise ExchangeError("no code was typed", "log in again when the device is at hand")
+class CommandCode:
+    """Codes that a command prints, such as ``ykman oath accounts code -s aws``."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self._runs = 0
+
+    @property
+    def may_try_again(self) -> bool:
+        """The command is run again twice at most."""
+        return self._runs < _COMMAND_RUNS
+
+    def check(self) -> None:
+        """Make sure that the command is there."""
+        from mfakit.exchange.token_command import check_command
+
+        check_command(self._command)
+
+    def get(self) -> str:
+        """Run it."""
+        from mfakit.exchange.token_command import run_token_command
+
+        self._runs += 1
+        return run_token_command(self._command)
+
+
+Codes = GivenCode | TypedCode | CommandCode

@@ -15,6 +15,34 @@ if TYPE_CHECKING:
 _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_serial in the AWS config"
 # What STS takes, from its service model.
 _FORM = re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII)
+_DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId")
+
+
+class Device:
+    """An MFA device of the source's user.
+
+    Args:
+        serial_number: its ARN, or the number on a hardware token.
+        is_guess: whether it was derived from the user's name, since IAM did not list devices.
+    """
+
+    __slots__ = ("is_guess", "serial_number")
+
+    def __init__(self, serial_number: str, *, is_guess: bool = False) -> None:
+        self.serial_number = serial_number
+        self.is_guess = is_guess
+
+    @property
+    def kind(self) -> str:
+        """``virtual``, ``hardware``, or ``security key``."""
+        if ":u2f/" in self.serial_number:
+            return "security key"
+        return "virtual" if self.serial_number.startswith("arn:") else "hardware"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether AWS takes codes of it for a session; never of security keys and passkeys."""
+        return self.kind != "security key"
 
 
 def check_serial_number(text: str) -> str:
@@ -30,22 +58,55 @@ def check_serial_number(text: str) -> str:
             f"{text} is a user; the device's serial number has :mfa/ in it",
             f"perhaps {text.replace(':user/', ':mfa/')}",
         )
+    if ":u2f/" in text:
+        raise UsageError(
+            f"{text} is a security key or passkey, which AWS takes no code from",
+            "add an authenticator app as a second device in the AWS console",
+        )
     return text
 
 
-def find_only_device(source: Source) -> str:
-    """Ask IAM for the user's devices, and take the one that codes can be used of.
+def account_of(serial_number: str | None) -> str | None:
+    """Give the account that a serial number names; None for hardware, which names none."""
+    parts = (serial_number or "").split(":")
+    return parts[4] if len(parts) > 4 else None
+
+
+def find_devices(source: Source) -> list[Device]:
+    """Ask IAM for the MFA devices of the source's user.
+
+    Where IAM does not let the user list them, the usual name of a virtual device is derived from
+    the user's own, which STS tells everybody.
 
     Raises:
-        ExchangeError: there is not exactly one, or they cannot be listed.
+        ExchangeError: AWS did not answer, or refused for another reason.
     """
-    serial_numbers = _list_devices(source)
-    usable = [number for number in serial_numbers if ":u2f/" not in number]
+    with asking_aws(source):
+        from botocore.exceptions import ClientError
+
+        client = make_client("iam", source, retries=True)
+        try:
+            found = client.list_mfa_devices()["MFADevices"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _DENIED:
+                raise
+            return [_guess(source)]
+    return [Device(device["SerialNumber"]) for device in found]
+
+
+def only_device(devices: list[Device]) -> Device:
+    """Take the one device that codes can be used of.
+
+    Raises:
+        ExchangeError: there is none, or several.
+    """
+    usable = [device for device in devices if device.is_usable]
     if len(usable) == 1:
         return usable[0]
     if usable:
-        raise ExchangeError(f"there are several MFA devices: {', '.join(usable)}", _NAME_IT)
-    if serial_numbers:
+        names = ", ".join(device.serial_number for device in usable)
+        raise ExchangeError(f"there are several MFA devices: {names}", _NAME_IT)
+    if devices:
         raise ExchangeError(
             "the user has only security keys or passkeys, which AWS takes no code from",
             "add an authenticator app as a second device in the AWS console",
@@ -55,15 +116,11 @@ def find_only_device(source: Source) -> str:
     )
 
 
-def _list_devices(source: Source) -> list[str]:
-    from botocore.exceptions import ClientError
-
-    with asking_aws(source):
-        client = make_client("iam", source, retries=True)
-        try:
-            devices = client.list_mfa_devices()["MFADevices"]
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "AccessDenied":
-                raise ExchangeError("IAM does not let this user list devices", _NAME_IT) from None
-            raise
-    return [device["SerialNumber"] for device in devices]
+def _guess(source: Source) -> Device:
+    arn = make_client("sts", source, retries=True).get_caller_identity()["Arn"]
+    head, _, name = arn.partition(":user/")
+    if name:
+        return Device(f"{head}:mfa/{name.rpartition('/')[2]}", is_guess=True)
+    if arn.endswith(":root"):
+        return Device(f"{arn.removesuffix(':root')}:mfa/root-account-mfa-device", is_guess=True)
+    raise ExchangeError(f"{arn} is no user, and has no MFA device of its own", _NAME_IT)

@@ -1,4 +1,4 @@
-"""The exchange itself: one code for one session."""
+"""The exchange as one call: a code for a session, nothing kept."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import os
 from datetime import timedelta
 
 from mfakit.errors import UsageError
-from mfakit.exchange.client import make_client
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.refusals import asking_aws
-from mfakit.exchange.source import Source, find_source
+from mfakit.exchange.source import find_source
+from mfakit.exchange.sts import STS
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE
-from mfakit.session import SessionCredentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfakit.session import SessionCredentials
 
 DEFAULT_DURATION = timedelta(hours=12)
 _SHORTEST = timedelta(minutes=15)
 _LONGEST = timedelta(hours=36)
+_LONGEST_ROLE = timedelta(hours=12)
+_LONGEST_CHAINED_ROLE = timedelta(hours=1)
 
 
 def get_session_token(
@@ -47,26 +51,59 @@ def get_session_token(
         ExchangeError: AWS refused for another reason, or could not be reached.
         FileError: an AWS file cannot be read.
     """
-    files = AWSFiles(os.environ)
-    source = find_source(source_profile, DEFAULT_SESSION_PROFILE, files, os.environ)
-    serial_number, token_code = check_serial_number(serial_number), check_code(token_code)
-    return exchange(source, serial_number, token_code, duration)
-
-
-def exchange(
-    source: Source, serial_number: str, token_code: str, duration: timedelta
-) -> SessionCredentials:
-    """Send the code, once. Raises as ``get_session_token`` does."""
+    code = check_code(token_code)
     check_duration(duration)
-    with asking_aws(source, serial_number):
-        client = make_client("sts", source, retries=False, serial_number=serial_number)
-        given = client.get_session_token(
-            SerialNumber=serial_number,
-            TokenCode=token_code,
-            DurationSeconds=int(duration.total_seconds()),
-        )["Credentials"]
-        parts = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-        return SessionCredentials(*parts, given["Expiration"])
+    serial = check_serial_number(serial_number)
+    source = find_source(source_profile, DEFAULT_SESSION_PROFILE, AWSFiles(os.environ), os.environ)
+    return STS(source, serial).get_session_token(code, duration)
+
+
+def assume_role(
+    *,
+    role_arn: str,
+    serial_number: str | None = None,
+    token_code: str | None = None,
+    role_session_name: str = "mfakit",
+    duration: timedelta | None = None,
+    source_profile: str | None = None,
+) -> SessionCredentials:
+    """Exchange a code for a session of a role; or a live MFA session, without a code.
+
+    Args:
+        role_arn: the role.
+        serial_number: the MFA device; goes with the code.
+        token_code: the six digits; None if the source profile holds an MFA session.
+        role_session_name: what the session is called in the role's account.
+        duration: 15 minutes to 12 hours, to one hour from an MFA session; by default AWS's own,
+            one hour.
+        source_profile: as for ``get_session_token``; it may hold an MFA session.
+
+    Raises:
+        MFAKitError: as ``get_session_token`` raises it.
+    """
+    if (serial_number is None) != (token_code is None):
+        raise UsageError("a code and its device's serial number go together", "give both")
+    code = None if token_code is None else check_code(token_code)
+    serial = None if serial_number is None else check_serial_number(serial_number)
+    files = AWSFiles(os.environ)
+    source = find_source(
+        source_profile, DEFAULT_SESSION_PROFILE, files, os.environ, may_be_session=True
+    )
+    if duration is not None:
+        check_role_duration(duration, chained=source.is_session)
+    return STS(source, serial).assume_role(
+        role_parameters(role_arn, role_session_name, duration), code
+    )
+
+
+def role_parameters(
+    role_arn: str, session_name: str, duration: timedelta | None
+) -> dict[str, object]:
+    """Give what AssumeRole takes of a role; no duration is sent unless one is asked for."""
+    role: dict[str, object] = {"RoleArn": role_arn, "RoleSessionName": session_name}
+    if duration is not None:
+        role["DurationSeconds"] = int(duration.total_seconds())
+    return role
 
 
 def check_duration(duration: timedelta) -> None:
@@ -75,8 +112,23 @@ def check_duration(duration: timedelta) -> None:
     Raises:
         UsageError: it is shorter than 15 minutes or longer than 36 hours.
     """
-    if not _SHORTEST <= duration <= _LONGEST:
-        raise UsageError(
-            f"a session cannot last {int(duration.total_seconds())} s",
-            "AWS gives 900 s (15m) to 129600 s (36h)",
-        )
+    _check_between(duration, _LONGEST, "AWS gives 900 s (15m) to 129600 s (36h)")
+
+
+def check_role_duration(duration: timedelta, *, chained: bool) -> None:
+    """Refuse a duration that no role's session can have, before a code is spent on it.
+
+    Raises:
+        UsageError: it is shorter than 15 minutes, longer than 12 hours; or, from another session,
+            longer than the one hour that AWS gives then.
+    """
+    if chained:
+        why = "a role assumed from a session lasts one hour at most; give a code for a longer one"
+        _check_between(duration, _LONGEST_CHAINED_ROLE, why)
+    else:
+        _check_between(duration, _LONGEST_ROLE, "a role's session lasts 15m to 12h at most")
+
+
+def _check_between(duration: timedelta, longest: timedelta, why: str) -> None:
+    if not _SHORTEST <= duration <= longest:
+        raise UsageError(f"a session cannot last {int(duration.total_seconds())} s", why)

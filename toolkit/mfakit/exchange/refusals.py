@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from mfakit.durations import format_duration
-from mfakit.errors import CodeRefusedError, ExchangeError, MFAKitError
+from mfakit.errors import (
+    CodeLostError,
+    CodeRefusedError,
+    ExchangeError,
+    MFAKitError,
+    NotSentError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from mfakit.exchange.source import Source
 
 _NEXT_CODE = "wait for the next code on the device, then log in again with that one"
+_LOST = "a code that was sent may be used up: wait for the next one, then try again"
+_SERVER_ERROR = 500
 _BROKEN = "see what answers there: a proxy, a captive portal; a code that was sent is used up"
 
 
@@ -34,6 +41,8 @@ def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[Non
 
     Raises:
         CodeRefusedError: AWS did not accept the code.
+        CodeLostError: a code that was sent may be used up.
+        NotSentError: the same call may be made again, with the same code.
         ExchangeError: AWS refused for another reason, could not be reached or understood.
     """
     try:
@@ -54,17 +63,18 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
     if "invalid MFA one time pass code" in message:
         return CodeRefusedError("AWS refused the code: it is wrong, or was used before", _NEXT_CODE)
     if "unable to validate MFA code" in message:
-        return CodeRefusedError(
+        return ExchangeError(
             f"AWS could not check a code of the device {serial_number}",
             "it is not yours, does not exist, was enabled seconds ago, or had too many tries"
             " (wait three minutes)",
         )
     if "is now earlier than" in message or "is still later than" in message:
         return _clock_is_off(answer)
-    return _by_code(code, message, source)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return _by_code(code, message, status, source)
 
 
-def _by_code(code: str, message: str, source: Source) -> ExchangeError:
+def _by_code(code: str, message: str, status: int, source: Source) -> ExchangeError:
     if code == "InvalidClientTokenId":
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
@@ -76,11 +86,15 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
             "put the right secret there: aws configure",
         )
     if code.startswith("Throttling"):
-        return ExchangeError(f"AWS is throttling: {message}", "try again in a minute")
+        return NotSentError(f"AWS is throttling: {message}", "try again in a minute")
+    if status >= _SERVER_ERROR:
+        return CodeLostError(f"AWS failed ({code})", _LOST)
     return ExchangeError(f"AWS answered {code}: {message}", "see what it names, and try again")
 
 
 def _clock_is_off(answer: dict[str, Any]) -> ExchangeError:
+    from email.utils import parsedate_to_datetime
+
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
         ahead = (datetime.now(UTC) - parsedate_to_datetime(headers["date"])).total_seconds()
@@ -100,7 +114,7 @@ def _failure(error: Exception) -> ExchangeError:
     kind = type(error).__name__
     never_sent = (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)
     if isinstance(error, (*never_sent, exceptions.ProxyConnectionError)):
-        return ExchangeError(
+        return NotSentError(
             f"AWS cannot be reached: {_without_password(str(error))}",
             "see the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again",
         )
@@ -110,10 +124,7 @@ def _failure(error: Exception) -> ExchangeError:
             "behind a proxy that inspects traffic, name its certificates with AWS_CA_BUNDLE",
         )
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return ExchangeError(
-            f"the connection to AWS broke ({kind})",
-            "if a code was sent, it may be used up: wait for the next one, then try again",
-        )
+        return CodeLostError(f"the connection to AWS broke ({kind})", _LOST)
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ProfileNotFound)):
         return ExchangeError(f"boto3 cannot read the AWS files: {error}", "mend what it names")
     if isinstance(error, exceptions.BotoCoreError) and "Parse" not in kind:
@@ -126,7 +137,7 @@ def _failure(error: Exception) -> ExchangeError:
             "the endpoint or the region makes no sense",
             "see the profile's region and endpoint_url, and the AWS_* variables",
         )
-    return ExchangeError(f"what answered was not AWS, or not whole ({kind})", _BROKEN)
+    return CodeLostError(f"what answered was not AWS, or not whole ({kind})", _BROKEN)
 
 
 def _without_password(text: str) -> str:

@@ -1,10 +1,11 @@
-"""The long-term credentials that a session is made from."""
+"""The credentials that a session is made from: long-term ones, but for a role's from a session."""
 
 from __future__ import annotations
 
 from mfakit.errors import ProfileError
-from mfakit.profiles.section import is_long_term, session_token
+from mfakit.profiles.section import is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
+from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,26 +13,40 @@ if TYPE_CHECKING:
 
     from mfakit.profiles.aws_files import AWSFiles
 
+_PROCESS_TIMEOUT_SECONDS = 60
+
 
 class Source:
-    """Long-term credentials, and where they come from. ``repr`` shows no secret.
+    """Credentials, and where they come from. ``repr`` shows no secret.
 
     Args:
         access_key_id: the key's id.
         secret_access_key: its secret.
         profile: the profile whose settings go with them; None for the environment.
         region: the region to sign for.
+        session_token: of a session; empty for long-term credentials.
     """
 
-    __slots__ = ("access_key_id", "profile", "region", "secret_access_key")
+    __slots__ = ("access_key_id", "profile", "region", "secret_access_key", "session_token")
 
     def __init__(
-        self, access_key_id: str, secret_access_key: str, profile: str | None, region: str | None
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        profile: str | None,
+        region: str | None,
+        session_token: str = "",
     ) -> None:
         self.access_key_id = access_key_id
         self.secret_access_key = secret_access_key
         self.profile = profile
         self.region = region
+        self.session_token = session_token
+
+    @property
+    def is_session(self) -> bool:
+        """Whether these are a session's."""
+        return bool(self.session_token)
 
     @property
     def origin(self) -> str:
@@ -43,18 +58,25 @@ class Source:
 
 
 def find_source(
-    flag: str | None, session: str, files: AWSFiles, environ: Mapping[str, str]
+    flag: str | None,
+    session: str,
+    files: AWSFiles,
+    environ: Mapping[str, str],
+    *,
+    may_be_session: bool = False,
 ) -> Source:
-    """Find the long-term credentials for a session profile.
+    """Find the credentials that a session is made from.
 
-    The variables count only if they hold long-term credentials and no source profile is meant,
-    so that a session left in the environment never gets in the way.
+    They are read from the files themselves, or given by the profile's own `credential_process`.
+    The variables count only if they hold long-term credentials and no source profile is meant, so
+    that a session left in the environment never gets in the way.
 
     Args:
         flag: what ``--source-profile`` says, if anything.
         session: the session profile.
         files: the AWS files.
         environ: the environment.
+        may_be_session: for a role, the source may be a session.
 
     Raises:
         ProfileError: there are none, or they are a session's.
@@ -67,9 +89,18 @@ def find_source(
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         return Source(key, secret, None, region)
     values = files.keys(profile)
-    if not is_long_term(values):
+    process = files.merged(profile).get("credential_process")
+    if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
+        values = _ask_process(process, profile)
+    if not is_long_term(values) and not (may_be_session and is_session(values)):
         raise _no_credentials(profile, files)
-    return Source(values["aws_access_key_id"], values["aws_secret_access_key"], profile, region)
+    return Source(
+        values["aws_access_key_id"],
+        values["aws_secret_access_key"],
+        profile,
+        region,
+        session_token(values),
+    )
 
 
 def _holds_long_term(environ: Mapping[str, str]) -> bool:
@@ -79,6 +110,50 @@ def _holds_long_term(environ: Mapping[str, str]) -> bool:
         and not environ.get("AWS_SESSION_TOKEN")
         and not environ.get("AWS_SECURITY_TOKEN")
     )
+
+
+def _ask_process(command: str, profile: str) -> dict[str, str]:
+    """Ask a `credential_process`, such as aws-vault's, which keeps keys in a keychain.
+
+    The contract is that of the AWS SDKs and tools: JSON with ``Version`` 1 on standard output.
+    """
+    import json
+    import shlex
+    import subprocess
+
+    if is_own_process(command):
+        raise ProfileError(
+            f"the source profile {profile!r} gets its credentials from mfakit itself",
+            "name the profile with the long-term credentials: --source-profile default",
+        )
+    failed = ProfileError(
+        f"the credential_process of the source profile {profile!r} gave no credentials",
+        "run it by hand, and see what it says",
+    )
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            check=True,
+            stdout=subprocess.PIPE,
+            timeout=_PROCESS_TIMEOUT_SECONDS,
+        )
+        given = json.loads(done.stdout)
+        keys = {
+            "aws_access_key_id": str(given["AccessKeyId"]),
+            "aws_secret_access_key": str(given["SecretAccessKey"]),
+            "aws_session_token": str(given.get("SessionToken") or ""),
+        }
+        version = given.get("Version")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.SubprocessError):
+        raise failed from None
+    if version != 1:
+        raise failed
+    if keys["aws_session_token"]:
+        raise ProfileError(
+            f"the credential_process of {profile!r} gives a session; AWS gives none for a session",
+            "let it give long-term credentials (aws-vault: --no-session)",
+        )
+    return keys
 
 
 def _no_credentials(profile: str, files: AWSFiles) -> ProfileError:

@@ -225,9 +225,7 @@ def _version_of(path: str) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def _about_to_write(
-    path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS
-) -> Iterator[str]:
+def _about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
     """Resolve links, make the folder and take the lock; what fails in it is a `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
 
@@ -261,8 +259,7 @@ def _locked(path: str, timeout: float) -> Iterator[None]:
         lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
     except Timeout:
         raise FileError(
-            f"process {os.getpid()} waited {timeout:g} s for another mfakit that is"
-            f" writing {path}",
+            f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing {path}",
             f"end it, and try again; fuser {path}.lock names it",
         ) from None
     try:

@@ -7,12 +7,14 @@ wrote over ours is never judged by ours.
 
 from __future__ import annotations
 
+from mfakit.errors import FileError
 from mfakit.profiles.files import read_text, replace_text
 from mfakit.profiles.session_cache import own_file
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 _TEXTS = (
@@ -20,8 +22,10 @@ _TEXTS = (
     "access_key_id",
     "source_access_key_id",
     "serial_number",
+    "role_arn",
     "endpoint_url",
     "account",
+    "arn",
 )
 
 
@@ -31,7 +35,8 @@ class SessionRecord:
     Args:
         made_at: when the session was made, by this machine's clock.
         texts: ``profile``, ``access_key_id`` (the session's), ``source_access_key_id``,
-            ``serial_number``, ``endpoint_url`` and ``account``, as far as known.
+            ``serial_number``, ``role_arn``, ``endpoint_url``, ``account`` and ``arn`` (of the
+            source's user), as far as known.
     """
 
     __slots__ = ("made_at", *_TEXTS)
@@ -40,8 +45,10 @@ class SessionRecord:
     access_key_id: str | None
     source_access_key_id: str | None
     serial_number: str | None
+    role_arn: str | None
     endpoint_url: str | None
     account: str | None
+    arn: str | None
 
     def __init__(self, made_at: datetime, **texts: str | None) -> None:
         self.made_at = made_at
@@ -64,8 +71,21 @@ def read_record(credentials_path: str, profile: str, access_key_id: str) -> Sess
     return SessionRecord(made_at, **texts)
 
 
+def keep_record(
+    credentials_path: str, record: SessionRecord, note: Callable[[str], object]
+) -> None:
+    """Keep a record beside the credentials file that the session belongs to.
+
+    The session itself is kept by then, so a record that cannot be is only noted.
+    """
+    try:
+        write_record(credentials_path, record)
+    except FileError as error:
+        note(f"the session is kept, but not how it was made: {error.message}")
+
+
 def write_record(credentials_path: str, record: SessionRecord) -> None:
-    """Keep a record beside the credentials file it belongs to.
+    """Write a record.
 
     Raises:
         FileError: it cannot be written.

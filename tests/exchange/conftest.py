@@ -1,0 +1,82 @@
+"""A user with a device, whose keys are the home's default profile; and a terminal to log in on."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture
+def alice(aws, home, endpoint):
+    user = aws.create_user("alice")
+    home.write_credentials(
+        f"# keys\n[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    user.device = user.enable_virtual_mfa()
+    return user
+
+
+class TerminalProcess:
+    """A process with a terminal of its own, as a person at the keyboard would have it."""
+
+    def __init__(self, command: list[str], environ: dict[str, str], **streams) -> None:
+        self._master, self._slave = pty.openpty()
+        name = os.ttyname(self._slave)
+
+        def take_the_terminal() -> None:
+            os.setsid()
+            os.close(os.open(name, os.O_RDWR))
+
+        ours = dict.fromkeys(("stdin", "stdout", "stderr"), self._slave) | streams
+        self.process = subprocess.Popen(command, env=environ, preexec_fn=take_the_terminal, **ours  # noqa: PLW1509 - no threads yet)
+        self.screen = ""
+
+    def read_until(self, text: str, seconds: float = 30) -> str:
+        end = time.monotonic() + seconds
+        while text not in self.screen:
+            left = end - time.monotonic()
+            assert left > 0, f"{text!r} was not seen in: {self.screen}"
+            if select.select([self._master], [], [], left)[0]:
+                self.screen += os.read(self._master, 4096).decode()
+        return self.screen
+
+    def type(self, text: str) -> None:
+        self.screen = ""
+        os.write(self._master, text.encode())
+
+    def wait(self, seconds: float = 30) -> int:
+        end = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < end:
+            if select.select([self._master], [], [], 0.05)[0]:
+                self.screen += os.read(self._master, 4096).decode()
+        return self.process.wait(timeout=max(1, end - time.monotonic()))
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        os.close(self._master)
+        os.close(self._slave)
+
+
+@pytest.fixture
+def on_terminal(home):
+    """Start the command on a terminal of its own."""
+    started = []
+
+    def start(*arguments: str, **streams) -> TerminalProcess:
+        command = [sys.executable, "-m", "mfakit", *arguments]
+        started.append(TerminalProcess(command, home.environ, **streams))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()

@@ -1,0 +1,208 @@
+"""What a login comes to: what was asked for, joined with what the AWS files say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mfakit.durations import parse_duration
+from mfakit.errors import UsageError
+from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
+from mfakit.exchange.device import check_serial_number
+from mfakit.exchange.endpoint import endpoint_url
+from mfakit.exchange.get_session_token import (
+    DEFAULT_DURATION,
+    check_duration,
+    check_role_duration,
+    role_parameters,
+)
+from mfakit.exchange.source import find_source
+from mfakit.exchange.terminal import Terminal
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import refuse_foreign, session_profile
+from mfakit.profiles.sessions import check_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from mfakit.exchange.code import Codes
+    from mfakit.exchange.sts import STS
+    from mfakit.profiles.record import SessionRecord
+
+
+class LoginRequest:
+    """What was asked for; None is "as the profiles say".
+
+    Args:
+        profile: the session profile.
+        source_profile: where the long-term credentials are.
+        serial_number: the MFA device.
+        token_code: the six digits, or ``-`` for standard input.
+        token_command: a command that prints them.
+        duration: how long the session is to last.
+        role_arn: a role to get a session of, instead of the user's own.
+        role_session_name: what that session is called.
+        role_options: what else AssumeRole takes: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+        min_remaining: seconds that a session must have left to be kept, in place of the rule.
+        force: renew a session that could be kept, and replace one of AWS by one that is not.
+        patience: seconds to wait for an answer on the terminal; None is for ever.
+        note: is told what a person should know although all went well.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        source_profile: str | None = None,
+        serial_number: str | None = None,
+        token_code: str | None = None,
+        token_command: str | None = None,
+        duration: timedelta | None = None,
+        role_arn: str | None = None,
+        role_session_name: str | None = None,
+        role_options: dict[str, Any] | None = None,
+        min_remaining: float | None = None,
+        force: bool = False,
+        patience: float | None = None,
+        note: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.profile = profile
+        self.source_profile = source_profile
+        self.serial_number = serial_number
+        self.token_code = token_code
+        self.token_command = token_command
+        self.duration = duration
+        self.role_arn = role_arn
+        self.role_session_name = role_session_name
+        self.role_options = role_options or {}
+        self.min_remaining = min_remaining
+        self.force = force
+        self.patience = patience
+        self.note = note
+
+
+class Plan:
+    """What a request comes to. Nothing in it is known to be wrong.
+
+    Args:
+        request: what was asked for.
+        environ: the environment.
+
+    Attributes:
+        duration: None leaves it to AWS, for a role.
+        role: what AssumeRole is sent; empty for a session of the user's own.
+
+    Raises:
+        MFAKitError: something is known to be wrong.
+    """
+
+    def __init__(self, request: LoginRequest, environ: Mapping[str, str]) -> None:
+        self.request = request
+        self.environ = environ
+        self.files = AWSFiles(environ)
+        self.profile = session_profile(request.profile, environ, self.files)
+        check_target(self.profile, self.files)
+        refuse_foreign(self.profile, self.files, "the session profile")
+        self.source = find_source(
+            request.source_profile,
+            self.profile,
+            self.files,
+            environ,
+            may_be_session=request.role_arn is not None,
+        )
+        self.duration = self._duration()
+        self.role = self._role()
+        self.serial_number = request.serial_number
+        if self.serial_number is None:
+            self.serial_number = self._setting("mfa_serial")
+        if self.serial_number is not None:
+            check_serial_number(self.serial_number)
+        self.endpoint_url = endpoint_url(self.source.profile, self.files, environ)
+        self.terminal = Terminal(request.patience)
+        if self.needs_code and (codes := self._ready_codes()):
+            codes.check()
+
+    @property
+    def must_renew(self) -> bool:
+        """Whether a new session was asked for in so many words."""
+        request = self.request
+        return request.force or request.token_code is not None or request.duration is not None
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether a code is exchanged; not where a live MFA session stands for it."""
+        return not self.source.is_session
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the code is to be typed."""
+        return self._ready_codes() is None
+
+    def codes(self) -> Codes:
+        """Give where the codes come from; the device is known by now."""
+        assert self.serial_number is not None
+        return self._ready_codes() or TypedCode(self.terminal, self.serial_number)
+
+    def sts(self) -> STS:
+        """Begin to load what calls STS; the device is known by now."""
+        from mfakit.exchange.sts import STS
+
+        return STS(self.source, self.serial_number)
+
+    def look_again(self) -> None:
+        """Read the files anew: another process may have changed them."""
+        self.files = AWSFiles(self.environ)
+
+    def agrees_with(self, record: SessionRecord) -> bool:
+        """Tell whether the session of that record is the one that was asked for."""
+        return (
+            record.source_access_key_id == self.source.access_key_id
+            and record.endpoint_url == self.endpoint_url
+            and record.role_arn == self.role.get("RoleArn")
+            and self.serial_number in (None, record.serial_number)
+        )
+
+    @property
+    def _token_command(self) -> str | None:
+        return self.request.token_command or self._setting("mfakit_token_command")
+
+    def _setting(self, key: str) -> str | None:
+        return self.files.setting(key, self.profile, self.source.profile)
+
+    def _ready_codes(self) -> GivenCode | CommandCode | None:
+        """Give where codes come from without a person; what is typed comes last."""
+        if self.request.token_code is not None:
+            return GivenCode(self.request.token_code)
+        if self._token_command is not None:
+            return CommandCode(self._token_command)
+        return None
+
+    def _duration(self) -> timedelta | None:
+        if self.request.role_arn is not None:
+            if self.request.duration is not None:
+                check_role_duration(self.request.duration, chained=self.source.is_session)
+            return self.request.duration
+        duration = self.request.duration
+        if duration is None:
+            duration = self._configured_duration()
+        check_duration(duration)
+        return duration
+
+    def _configured_duration(self) -> timedelta:
+        configured = self._setting("mfakit_duration")
+        if configured is None:
+            return DEFAULT_DURATION
+        try:
+            return timedelta(seconds=parse_duration(configured))
+        except UsageError as error:
+            raise UsageError(
+                f"mfakit_duration in {self.files.config_path} is {error.message}", error.hint
+            ) from None
+
+    def _role(self) -> dict[str, Any]:
+        if self.request.role_arn is None:
+            return {}
+        name = self.request.role_session_name or "mfakit"
+        role = role_parameters(self.request.role_arn, name, self.duration)
+        return role | self.request.role_options

@@ -1,0 +1,140 @@
+"""The terminal itself: where a code is asked for, whatever the standard streams are connected to.
+
+Under an SDK, standard input and output belong to somebody else, and standard error is swallowed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+
+from mfakit.errors import ExchangeError, UsageError
+from mfakit.exchange.code import check_code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TRIES = 3
+_READING, _WRITING = ("CONIN$", "CONOUT$") if os.name == "nt" else ("/dev/tty", "/dev/tty")
+_GIVE_IT = "give the code: --token-code 123456, or --token-code - to read it from standard input"
+
+
+class Terminal:
+    """Asks a person, if there is one to ask.
+
+    Args:
+        patience: seconds to wait for an answer; None is for ever.
+    """
+
+    def __init__(self, patience: float | None = None) -> None:
+        self._patience = patience
+
+    def check(self) -> None:
+        """Make sure that a person can be asked, without asking anything.
+
+        Raises:
+            ExchangeError: there is no terminal, or this process is in its background, where
+                reading from it would stop the process.
+        """
+        with _opened() as (keyboard, _):
+            _check_foreground(keyboard)
+
+    def ask_code(self, question: str) -> str:
+        """Ask until the answer has the form of a code, three times at most.
+
+        Raises:
+            ExchangeError: as ``check``; or there was no such answer, or none in time.
+        """
+        with _opened() as (keyboard, screen):
+            _check_foreground(keyboard)
+            for _ in range(_TRIES):
+                _write(screen, question)
+                try:
+                    typed = self._read_line(keyboard)
+                except BaseException:
+                    _write(screen, "\n")
+                    raise
+                if not typed:
+                    _write(screen, "\n")
+                    break
+                try:
+                    return check_code(typed)
+                except UsageError as error:
+                    _write(screen, f"{error.message}\n")
+        raise ExchangeError("no code was typed", "try again when the device is at hand")
+
+    def choose(self, question: str, answers: list[str]) -> int:
+        """Let a person choose one of several.
+
+        Returns:
+            Its number, counted from 0.
+
+        Raises:
+            ExchangeError: as ``check``; or nothing was chosen.
+        """
+        lines = [f"{number}  {answer}" for number, answer in enumerate(answers, 1)]
+        with _opened() as (keyboard, screen):
+            _check_foreground(keyboard)
+            _write(screen, "\n".join([*lines, f"{question} [1-{len(answers)}] "]))
+            typed = self._read_line(keyboard).strip()
+        if typed.isdecimal() and 1 <= int(typed) <= len(answers):
+            return int(typed) - 1
+        raise ExchangeError("nothing was chosen", f"type a number from 1 to {len(answers)}")
+
+    def say(self, text: str) -> None:
+        """Tell the person something, if there is a terminal to tell it on."""
+        with suppress(ExchangeError), _opened() as (_, screen):
+            _write(screen, f"{text}\n")
+
+    def count_down(self, seconds: float, what: str) -> None:
+        """Let time pass, and show how much of it is left."""
+        end = time.monotonic() + seconds
+        with suppress(ExchangeError), _opened() as (_, screen):
+            while (left := end - time.monotonic()) > 0:
+                _write(screen, f"\r{what} in {int(left) + 1:2} s ")
+                time.sleep(min(1, left))
+            _write(screen, "\r\x1b[K")
+        time.sleep(max(0, end - time.monotonic()))
+
+    def _read_line(self, keyboard: int) -> str:
+        """Read a line; without the terminal's echo being touched, what is typed is seen."""
+        if self._patience is not None and os.name == "posix":
+            import select
+
+            if not select.select([keyboard], [], [], self._patience)[0]:
+                raise ExchangeError(
+                    f"nobody typed a code within {self._patience:g} s", "log in: mfakit login"
+                )
+        line = b""
+        while not line.endswith((b"\n", b"\r")) and (byte := os.read(keyboard, 1)):
+            line += byte
+        return line.decode("utf-8", "replace")
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[int, int]]:
+    try:
+        keyboard = os.open(_READING, os.O_RDWR)
+        screen = os.open(_WRITING, os.O_RDWR) if _WRITING != _READING else os.dup(keyboard)
+    except OSError:
+        raise ExchangeError("there is no terminal to ask for the code on", _GIVE_IT) from None
+    try:
+        yield keyboard, screen
+    finally:
+        os.close(keyboard)
+        os.close(screen)
+
+
+def _check_foreground(keyboard: int) -> None:
+    if os.name == "posix" and os.tcgetpgrp(keyboard) != os.getpgrp():
+        raise ExchangeError(
+            "this runs in the terminal's background, where no code can be asked for",
+            "log in yourself: mfakit login",
+        )
+
+
+def _write(screen: int, text: str) -> None:
+    with suppress(OSError):
+        os.write(screen, text.encode("utf-8", "replace"))

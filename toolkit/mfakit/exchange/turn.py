@@ -1,0 +1,105 @@
+"""One question at a time: of many processes that need the same session, one asks for the code."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+
+from mfakit.errors import ExchangeError, FileError
+from mfakit.profiles.session_cache import own_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENCE_SECONDS = 50
+_PAUSE_SECONDS = 0.05
+_NOTE_AFTER_SECONDS = 0.5
+
+
+@contextmanager
+def turn_to_ask(
+    credentials_path: str,
+    profile: str,
+    note: Callable[[str], object],
+    patience: float = PATIENCE_SECONDS,
+) -> Iterator[None]:
+    """Wait until no other process is asking for a code for this profile.
+
+    Args:
+        credentials_path: our own files stand beside it.
+        profile: the session profile.
+        note: is told for whom this waits, if it takes a while.
+        patience: seconds to wait; a process that was stopped while it asks would block for ever.
+
+    Raises:
+        ExchangeError: another process has been asking all the while.
+        FileError: our own folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    from mfakit.profiles.replacing import make_private_folder
+
+    path = own_file(credentials_path, "turns", profile)
+    try:
+        make_private_folder(os.path.dirname(path))
+        lock = FileLock(f"{path}.lock", mode=0o600)
+        began = time.monotonic()
+        told = False
+        while True:
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                waited = time.monotonic() - began
+            if waited > patience:
+                raise _still_asking(path, patience)
+            if waited > _NOTE_AFTER_SECONDS and not told:
+                note(f"waiting for {_holder(path)}, which is asking for the code")
+                told = True
+            time.sleep(_PAUSE_SECONDS)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
+    try:
+        _sign(path)
+        yield
+    finally:
+        lock.release()
+
+
+def _still_asking(path: str, patience: float) -> ExchangeError:
+    return ExchangeError(
+        f"{_holder(path)} has been asking for the code for more than {patience:g} s",
+        "answer it, or end it, and try again",
+    )
+
+
+def _sign(path: str) -> None:
+    """Say who is asking, for those who wait."""
+    terminal = "no terminal"
+    with suppress(OSError):
+        descriptor = os.open("/dev/tty", os.O_RDONLY)
+        try:
+            terminal = _terminal_name(descriptor)
+        finally:
+            os.close(descriptor)
+    with suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.truncate()
+        file.write(f"process {os.getpid()} on {terminal}")
+
+
+def _terminal_name(descriptor: int) -> str:
+    """Name the terminal; /dev/tty itself has no better name, so a standard stream may tell."""
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            return os.ttyname(stream)
+    return os.ttyname(descriptor)
+
+
+def _holder(path: str) -> str:
+    with suppress(OSError), open(path) as file:
+        return file.read() or "another process"
+    return "another process"
