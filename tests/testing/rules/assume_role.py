@@ -364,6 +364,11 @@ RULES = [
         lambda s: s.assume("a-role-with-a-long-name"),
         (400, "ValidationError", "a-role-with-a-long-name is invalid"),
     ),
+    Rule(
+        "the ARN of a user",
+        lambda s: s.assume(ALICE),
+        (400, "ValidationError", "Request ARN is invalid"),
+    ),
     Rule("a source identity", source_identity, ["alice", "alice"]),
     Rule(
         "a source identity that is not allowed",

@@ -123,14 +123,18 @@ class AssumeRole:
         keys: Mapping[str, str],
     ) -> Role:
         role = self._roles.find(parameters["RoleArn"])
+        if role is None:
+            raise _not_authorized(caller, "sts:AssumeRole", parameters["RoleArn"])
         for action in _actions(caller, parameters):
-            if role is None or not judge(action, role, keys):
-                raise access_denied(
-                    f"User: {caller.arn} is not authorized to perform: {action}"
-                    f" on resource: {parameters['RoleArn']}"
-                )
-        assert role is not None
+            if not judge(action, role, keys):
+                raise _not_authorized(caller, action, role.arn)
         return role
+
+
+def _not_authorized(caller: Credentials, action: str, arn: str) -> AWSError:
+    return access_denied(
+        f"User: {caller.arn} is not authorized to perform: {action} on resource: {arn}"
+    )
 
 
 def _duration(caller: Credentials, parameters: Mapping[str, str]) -> int:

@@ -55,7 +55,8 @@ class Roles:
         """
         named = re.fullmatch(ROLE_ARN, arn, re.ASCII)
         if named is None:
-            raise AWSError(400, "ValidationError", f"{arn} is invalid")
+            what = "Request ARN" if arn.startswith("arn:") else arn
+            raise AWSError(400, "ValidationError", f"{what} is invalid")
         try:
             role = self._get_role(named[1])
         except AWSError:
