@@ -36,7 +36,12 @@ class TerminalProcess:
             os.close(os.open(name, os.O_RDWR))
 
         ours = dict.fromkeys(("stdin", "stdout", "stderr"), self._slave) | streams
-        self.process = subprocess.Popen(command, env=environ, preexec_fn=take_the_terminal, **ours  # noqa: PLW1509 - no threads yet)
+        self.process = subprocess.Popen(
+            command,
+            env=environ,
+            preexec_fn=take_the_terminal,  # noqa: PLW1509 - it takes no lock
+            **ours,
+        )
         self.screen = ""
 
     def read_until(self, text: str, seconds: float = 30) -> str:
