@@ -106,6 +106,12 @@ def client(request: pytest.FixtureRequest, home: Any, endpoint: str) -> Client:
 
 
 @pytest.fixture
+def javascript() -> Path:
+    """The folder with the SDK for JavaScript."""
+    return _javascript()
+
+
+@pytest.fixture
 def aws_cli(home: Any, endpoint: str) -> Path:
     """The AWS CLI, in a home that leads to the simulator."""
     return AWS_CLI

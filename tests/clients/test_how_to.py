@@ -1,0 +1,50 @@
+"""The programs in the how-to do what it says of them, as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def program(home: Any, tmp_path: Path) -> Any:
+    """Save the one program in that language to a file; the programs of this Python come first."""
+    beside = str(Path(sys.executable).parent)
+    home.environ["PATH"] = os.pathsep.join((beside, home.environ["PATH"]))
+    text = (ROOT / "docs" / "how-to" / "test-your-login-tool.md").read_text()
+
+    def save(language: str, path: Path) -> Path:
+        [code] = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        path.write_text(code)
+        return path
+
+    return save
+
+
+def test_with_pytest(home: Any, program: Any, tmp_path: Path) -> None:
+    """The plugin's fixtures are all that the tests need."""
+    test = program("python", tmp_path / "test_login.py")
+    done = home.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
+    assert (done.returncode, "5 passed" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the PATH")
+def test_in_a_shell(home: Any, program: Any, tmp_path: Path) -> None:
+    """Three claims are checked, and the simulator ends with the script."""
+    done = home.run("sh", str(program("sh", tmp_path / "test-login.sh")))
+    assert (done.returncode, done.stdout.count("ok: ")) == (0, 3), done.stderr
+
+
+def test_in_javascript(home: Any, program: Any, javascript: Path) -> None:
+    """Node's own test runner runs it."""
+    test = program("js", javascript / "login.test.mjs")
+    done = home.run("node", "--test", str(test))
+    assert done.returncode == 0, done.stdout
