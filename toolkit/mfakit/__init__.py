@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfakit.environment.render import render_environment, render_unset
     from mfakit.errors import MFAKitError
     from mfakit.exchange.get_session_token import assume_role, get_session_token
+    from mfakit.exchange.refreshing import refreshing_session
     from mfakit.profiles.sessions import read_session, remove_session, write_session
     from mfakit.session import SessionCredentials
 
@@ -23,6 +24,7 @@ _HOMES = {
     "assume_role": "exchange.get_session_token",
     "get_session_token": "exchange.get_session_token",
     "read_session": "profiles.sessions",
+    "refreshing_session": "exchange.refreshing",
     "remove_session": "profiles.sessions",
     "render_environment": "environment.render",
     "render_unset": "environment.render",
@@ -35,6 +37,7 @@ __all__ = [
     "assume_role",
     "get_session_token",
     "read_session",
+    "refreshing_session",
     "remove_session",
     "render_environment",
     "render_unset",

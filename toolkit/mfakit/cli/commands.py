@@ -12,6 +12,23 @@ _PROFILE = Option(
     help="the session profile; else MFAKIT_PROFILE, else what AWS_PROFILE leads to, else mfa",
 )
 
+_SOURCE_PROFILE = Option(
+    "--source-profile",
+    metavar="NAME",
+    help="the profile with the long-term credentials; by default `default`",
+)
+_SERIAL_NUMBER = Option(
+    "--serial-number",
+    metavar="ARN",
+    help="the MFA device; else mfa_serial of the AWS config, else your only device",
+)
+_TOKEN_COMMAND = Option(
+    "--token-command",
+    metavar="COMMAND",
+    help="a command that prints the six digits, run without a shell; else mfakit_token_command"
+    " of the AWS config",
+)
+
 _TABLE = (
     Command(
         "login",
@@ -19,16 +36,8 @@ _TABLE = (
         "mfakit login --duration 8h",
         (
             _PROFILE,
-            Option(
-                "--source-profile",
-                metavar="NAME",
-                help="the profile with the long-term credentials; by default `default`",
-            ),
-            Option(
-                "--serial-number",
-                metavar="ARN",
-                help="the MFA device; else mfa_serial of the AWS config, else your only device",
-            ),
+            _SOURCE_PROFILE,
+            _SERIAL_NUMBER,
             Option(
                 "--token-code",
                 metavar="CODE",
@@ -36,12 +45,7 @@ _TABLE = (
                 " asked for on the terminal (an argument can be seen by other users of the"
                 " machine while the command runs)",
             ),
-            Option(
-                "--token-command",
-                metavar="COMMAND",
-                help="a command that prints the six digits, run without a shell; else"
-                " mfakit_token_command of the AWS config",
-            ),
+            _TOKEN_COMMAND,
             Option(
                 "--role-arn",
                 metavar="ARN",
@@ -75,6 +79,24 @@ _TABLE = (
                 " - reads it from standard input",
             ),
             Option("--json", action="store_true", help="say what came of it as JSON"),
+        ),
+    ),
+    Command(
+        "devices",
+        "list the MFA devices of the source credentials, and which can be used",
+        "mfakit devices --source-profile work",
+        (_PROFILE, _SOURCE_PROFILE),
+    ),
+    Command(
+        "configure",
+        "ask once for what every login needs to know, and write it to the AWS config",
+        "mfakit configure --profile mfa",
+        (
+            _PROFILE,
+            _SOURCE_PROFILE,
+            _SERIAL_NUMBER,
+            _TOKEN_COMMAND,
+            Option("--duration", metavar="TIME", help="how long sessions last, such as 8h"),
         ),
     ),
     Command(

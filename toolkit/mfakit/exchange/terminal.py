@@ -65,6 +65,17 @@ class Terminal:
                     _write(screen, f"{error.message}\n")
         raise ExchangeError("no code was typed", "try again when the device is at hand")
 
+    def ask(self, question: str) -> str:
+        """Ask for a line; empty if just the return key was hit.
+
+        Raises:
+            ExchangeError: as ``check``.
+        """
+        with _opened() as (keyboard, screen):
+            _check_foreground(keyboard)
+            _write(screen, question)
+            return self._read_line(keyboard).strip()
+
     def choose(self, question: str, answers: list[str]) -> int:
         """Let a person choose one of several.
 

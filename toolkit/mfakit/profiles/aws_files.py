@@ -56,6 +56,14 @@ class AWSFiles:
             values |= self.config_file.section(header)
         return values
 
+    def config_header(self, profile: str) -> str:
+        """Give the header of a profile's section in the config file, as it is or would be."""
+        if found := self._config_headers.get(profile):
+            return found[-1]
+        if profile == "default":
+            return profile
+        return f'profile "{profile}"' if " " in profile else f"profile {profile}"
+
     def merged(self, profile: str) -> Values:
         """Give what both files say of a profile; the credentials file beats the config file."""
         return {**self.config(profile), **self.credentials(profile)}

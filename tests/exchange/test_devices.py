@@ -1,0 +1,119 @@
+"""Which devices there are, and what is written down of them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+DENY_LISTING = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:List*", "Resource": "*"},
+    ],
+}
+
+
+def be(home, user) -> None:
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+
+
+def test_they_are_listed(home, alice) -> None:
+    """One in each line, with its kind."""
+    done = home.mfakit("devices")
+    assert done.stdout == f"{alice.device.serial_number}  virtual\n"
+
+
+def test_where_iam_does_not_list_them_the_usual_name_is_guessed(home, aws, endpoint) -> None:
+    """And said to be a guess."""
+    bob = aws.create_user("bob", policy=DENY_LISTING)
+    device = bob.enable_virtual_mfa()
+    be(home, bob)
+    done = home.mfakit("login", "--token-code", device.code())
+    assert done.returncode == 0, done.stderr
+    assert f"{device.serial_number} is a guess" in done.stderr
+
+
+def test_roots_device_is_guessed_by_its_own_name(home, aws, endpoint) -> None:
+    """It belongs to no user; and AWS shortens root's sessions, which is said."""
+    be(home, aws.root)
+    device = aws.root.enable_virtual_mfa()
+    done = home.mfakit("login", "--token-code", device.code())
+    assert done.returncode == 0, done.stderr
+    assert "one hour at most" in done.stderr
+    assert device.serial_number.endswith(":mfa/root-account-mfa-device")
+
+
+def test_a_user_without_a_device(home, aws, endpoint) -> None:
+    """Is told so, before a code is asked for."""
+    be(home, aws.create_user("carol"))
+    done = home.mfakit("login")
+    assert (done.returncode, "has no MFA device" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
+def test_other_partitions(home, region: str) -> None:
+    """The region comes from the profile, else from the serial number's partition."""
+    from mfakit.testing import AWSSimulator
+
+    with AWSSimulator(region=region) as aws, aws.serve() as url:
+        home.environ["AWS_ENDPOINT_URL"] = url
+        user = aws.create_user("alice")
+        device = user.enable_virtual_mfa()
+        be(home, user)
+        code = device.code()
+        done = home.mfakit("login", "--serial-number", device.serial_number, "--token-code", code)
+        assert done.returncode == 0, done.stderr
+        home.write_config(f"[profile mfa]\nregion = {region}\n")
+        assert home.mfakit("login", "--force", "--token-code", device.code()).returncode == 0
+
+
+def test_configure_writes_what_every_login_needs(home, alice, on_terminal) -> None:
+    """Asked for on the terminal, with what is likely as the default."""
+    home.write_config("# mine\n[default]\nregion = eu-west-1\n")
+    terminal = on_terminal("configure")
+    terminal.read_until("Profile for the session [mfa]: ")
+    terminal.type("work\n")
+    terminal.read_until("Profile with your long-term keys [default]: ")
+    terminal.type("\n")
+    terminal.read_until("How long sessions last [12h]: ")
+    terminal.type("8h\n")
+    assert terminal.wait() == 0
+    assert home.config.read_text() == (
+        "# mine\n[default]\nregion = eu-west-1\n\n[profile work]\n"
+        f"mfakit_source_profile = default\nmfa_serial = {alice.device.serial_number}\n"
+        "mfakit_duration = 8h\n"
+    )
+    done = home.mfakit("login", "-p", "work", "--token-code", alice.device.code())
+    assert "ends in 7h59m" in done.stderr
+
+
+def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
+    """For set-up scripts."""
+    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "--duration", "1h"]
+    done = home.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "mfakit_duration = 1h" in home.config.read_text()
+    assert home.run(*command[:-1], "soon").returncode == 64
+
+
+def test_the_sources_own_process_gives_the_keys(home, alice, tmp_path) -> None:
+    """aws-vault's, say, so that keys in a keychain stay there."""
+    program = tmp_path / "vault"
+    keys = f'"AccessKeyId": "{alice.access_key_id}", "SecretAccessKey": "{alice.secret_access_key}"'
+    program.write_text(f"#!/bin/sh\necho '{{\"Version\": 1, {keys}}}'\n")
+    program.chmod(0o755)
+    home.write_credentials("")
+    home.write_config(f"[default]\ncredential_process = {program}\n")
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 0, done.stderr
+    program.write_text(f'#!/bin/sh\necho \'{{"Version": 1, {keys}, "SessionToken": "t"}}\'\n')
+    done = home.mfakit("login", "--force", "--token-code", alice.device.code())
+    assert (done.returncode, "gives a session" in done.stderr) == (1, True)
+    program.write_text("#!/bin/sh\nexit 1\n")
+    done = home.mfakit("login", "--force", "--token-code", alice.device.code())
+    assert (done.returncode, "gave no credentials" in done.stderr) == (1, True)

@@ -1,0 +1,103 @@
+"""Sessions of roles: with a code, or from a live MFA session without one."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import mfakit
+
+ROLE = "arn:aws:iam::123456789012:role/admin"
+
+
+@pytest.fixture
+def role(aws, alice):
+    """A role that wants MFA of who assumes it."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": alice.arn},
+                "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+                "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+            }
+        ],
+    }
+    iam = aws.root.session().client("iam")
+    iam.create_role(RoleName="admin", AssumeRolePolicyDocument=json.dumps(trust))
+    return ROLE
+
+
+def identity(home, profile: str) -> str:
+    command = ["aws", "sts", "get-caller-identity", "--profile", profile]
+    done = home.run(*command, "--endpoint-url", home.environ["AWS_ENDPOINT_URL"])
+    return json.loads(done.stdout)["Arn"]
+
+
+def test_a_code_gets_a_session_of_the_role(home, alice, role) -> None:
+    """In a profile of its own; without a duration AWS gives one hour."""
+    done = home.mfakit(
+        "login", "--profile", "admin", "--role-arn", role, "--role-session-name", "me",
+        "--source-identity", "alice", "--tag", "team=blue", "--token-code", alice.device.code(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ends in 59m" in done.stderr
+    assert identity(home, "admin") == "arn:aws:sts::123456789012:assumed-role/admin/me"
+
+
+def test_a_live_mfa_session_gets_one_without_a_code(home, alice, role) -> None:
+    """One code serves them all."""
+    home.mfakit("login", "--token-code", alice.device.code())
+    done = home.mfakit("login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role)
+    assert done.returncode == 0, done.stderr
+    assert identity(home, "admin").endswith(":assumed-role/admin/mfakit")
+    again = home.mfakit(
+        "login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role, "--json"
+    )
+    assert json.loads(again.stdout)["reused"] is True
+
+
+def test_more_than_an_hour_is_refused_before_it_is_asked_of_a_session(home, alice, role) -> None:
+    """AWS would refuse it, and the person would find out by that."""
+    home.mfakit("login", "--token-code", alice.device.code())
+    done = home.mfakit(
+        "login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role, "--duration", "2h"
+    )
+    assert done.returncode == 64
+    assert "one hour at most" in done.stderr
+
+
+def test_a_role_that_lasts_shorter_says_so(home, alice, role) -> None:
+    """Only AWS knows the role's own maximum."""
+    done = home.mfakit(
+        "login", "-p", "admin", "--role-arn", role, "--duration", "2h",
+        "--token-code", alice.device.code(),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "MaxSessionDuration" in done.stderr
+
+
+def test_options_of_a_role_need_one(home, alice) -> None:
+    """They would do nothing."""
+    done = home.mfakit("login", "--external-id", "x", "--token-code", "123456")
+    assert (done.returncode, "--role-arn" in done.stderr) == (64, True)
+
+
+def test_the_library_assumes_roles_too(home, alice, role, monkeypatch) -> None:
+    """With a code, or from the session that the source profile holds."""
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    serial = alice.device.serial_number
+    session = mfakit.assume_role(
+        role_arn=role, serial_number=serial, token_code=alice.device.code()
+    )
+    assert session.access_key_id.startswith("ASIA")
+    mfakit.write_session("mfa", mfakit.get_session_token(
+        serial_number=serial, token_code=alice.device.code()))  # fmt: skip
+    chained = mfakit.assume_role(role_arn=role, source_profile="mfa")
+    assert chained.expiration - datetime.now(UTC) <= timedelta(hours=1)
+    with pytest.raises(mfakit.MFAKitError, match="cannot last"):
+        mfakit.assume_role(role_arn=role, source_profile="mfa", duration=timedelta(hours=2))

@@ -1,0 +1,128 @@
+"""A code is sent once: what may be repeated, and what counts as used."""
+
+from __future__ import annotations
+
+import pytest
+
+from mfakit import MFAKitError, read_session
+
+
+def log_in(home, alice, *arguments: str, **environ: str):
+    command = ["login", "--serial-number", alice.device.serial_number]
+    return home.mfakit(*command, "--token-code", alice.device.code(), *arguments, **environ)
+
+
+def calls(aws, operation: str = "GetSessionToken") -> list:
+    return [call for call in aws.calls if call.operation == operation]
+
+
+def test_throttled_twice_it_is_sent_again(home, alice, aws) -> None:
+    """AWS has not looked at the code then."""
+    aws.fail_next("GetSessionToken", code="Throttling", times=2)
+    done = log_in(home, alice)
+    assert done.returncode == 0, done.stderr
+    assert len(calls(aws)) == 3
+
+
+def test_throttled_for_long_it_is_given_up(home, alice, aws) -> None:
+    """After four sendings, with what to do."""
+    aws.fail_next("GetSessionToken", code="Throttling", times=9)
+    done = log_in(home, alice)
+    assert (done.returncode, len(calls(aws))) == (1, 4)
+    assert "AWS is throttling" in done.stderr
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_a_lost_connection_spends_the_code(home, alice, aws, after: bool) -> None:
+    """Whether the call was carried out cannot be known; it is not repeated."""
+    aws.drop_next("GetSessionToken", after=after)
+    done = log_in(home, alice)
+    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert "the code counts as used" in done.stderr
+    with pytest.raises(MFAKitError):
+        read_session("mfa", environ=home.environ)
+
+
+@pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable"])
+def test_a_failure_of_aws_spends_the_code(home, alice, aws, code: str) -> None:
+    """It may have been looked at."""
+    aws.fail_next("GetSessionToken", code=code)
+    done = log_in(home, alice)
+    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert f"AWS failed ({code})" in done.stderr
+
+
+def test_a_cut_answer_spends_the_code(home, alice, aws) -> None:
+    """AWS has given a session that nobody can read."""
+    aws.garble_next("GetSessionToken")
+    done = log_in(home, alice)
+    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert "not whole" in done.stderr
+
+
+def test_after_a_lost_answer_the_person_is_asked_for_the_next_code(
+    home, alice, aws, on_terminal
+) -> None:
+    """With a countdown to it."""
+    aws.drop_next("GetSessionToken", after=True)
+    terminal = on_terminal("login")
+    terminal.read_until("MFA code for ")
+    terminal.type(f"{alice.device.code()}\n")
+    terminal.read_until("the code counts as used")
+    terminal.read_until("the next code in ")
+    terminal.read_until("MFA code for ", seconds=60)
+    terminal.type(f"{alice.device.code()}\n")
+    assert terminal.wait() == 0
+
+
+def test_calls_without_a_code_are_repeated(home, alice, aws) -> None:
+    """Listing devices can be asked again."""
+    aws.fail_next("ListMFADevices", code="Throttling", times=2)
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 0, done.stderr
+    assert len(calls(aws, "ListMFADevices")) == 3
+
+
+def test_a_used_code_is_told_from_a_wrong_one(home, alice) -> None:
+    """By what this machine has sent in the last three minutes, of which it keeps only hashes."""
+    code = alice.device.code()
+    home.mfakit("login", "--token-code", code)
+    done = home.mfakit("login", "--force", "--token-code", code)
+    assert "AWS refused the code: it was used before\n" in done.stderr
+    assert "at most 7 tries are left" in done.stderr
+    wrong = home.mfakit("login", "--force", "--token-code", "000000")
+    assert "it is wrong, or was used before elsewhere" in wrong.stderr
+    (kept,) = (home.credentials.parent / "mfakit" / "attempts").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert code not in kept.read_text()
+
+
+def test_a_device_of_another_account_is_caught(home, alice) -> None:
+    """The code is not used then."""
+    code = alice.device.code()
+    done = home.mfakit(
+        "login", "--token-code", code, "--serial-number", "arn:aws:iam::999999999999:mfa/alice"
+    )
+    assert done.returncode == 1
+    assert "of another account" in done.stderr
+    assert "the code was not used" in done.stderr
+    assert home.mfakit("login", "--token-code", code).returncode == 0
+
+
+def test_no_secret_and_no_code_is_ever_shown(home, alice, aws) -> None:
+    """Nor kept anywhere but in the session's own section."""
+    code = alice.device.code()
+    runs = [
+        home.mfakit("login", "--token-code", code),
+        home.mfakit("login", "--force", "--token-code", code),
+        home.mfakit("login", "--json"),
+        home.mfakit("check", "--format", "json"),
+        home.mfakit("devices"),
+        home.mfakit("logout"),
+    ]
+    session_secrets = [key.secret_access_key for key in (alice,)] + [alice.device.seed, code]
+    said = "".join(run.stdout + run.stderr for run in runs)
+    assert not [secret for secret in session_secrets if secret in said]
+    own = home.credentials.parent / "mfakit"
+    kept = "".join(path.read_text() for path in own.rglob("*") if path.is_file())
+    assert not [secret for secret in session_secrets if secret in kept]

@@ -1,0 +1,70 @@
+"""`mfakit configure`: ask once, and write what every later login needs to know."""
+
+from __future__ import annotations
+
+import os
+
+from mfakit.cli.output import note
+from mfakit.errors import ExchangeError
+from mfakit.exchange.configuring import (
+    DURATION,
+    SERIAL_NUMBER,
+    SOURCE_PROFILE,
+    TOKEN_COMMAND,
+    write_settings,
+)
+from mfakit.exchange.device import check_serial_number, find_devices, only_device
+from mfakit.exchange.source import Source, find_source
+from mfakit.exchange.terminal import Terminal
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import session_profile
+from mfakit.profiles.sessions import check_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_DEFAULT_DURATION = "12h"
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    terminal = Terminal()
+    files = AWSFiles(os.environ)
+    profile = options.profile or _ask(
+        terminal, "Profile for the session", session_profile(None, os.environ, files)
+    )
+    check_target(profile, files)
+    source = find_source(options.source_profile, profile, files, os.environ)
+    if options.source_profile is None and source.profile is not None:
+        named = _ask(terminal, "Profile with your long-term keys", source.profile)
+        source = find_source(named, profile, files, os.environ)
+    serial = options.serial_number or _choose_device(terminal, source)
+    settings = {
+        SOURCE_PROFILE: source.profile,
+        SERIAL_NUMBER: check_serial_number(serial),
+        DURATION: options.duration or _ask(terminal, "How long sessions last", _DEFAULT_DURATION),
+        TOKEN_COMMAND: options.token_command,
+    }
+    write_settings(profile, settings, files)
+    note(f"wrote profile {profile} to {files.config_path}; log in with: mfakit login -p {profile}")
+    return 0
+
+
+def _ask(terminal: Terminal, question: str, default: str) -> str:
+    """Ask on the terminal; without one, the default has to do."""
+    try:
+        return terminal.ask(f"{question} [{default}]: ") or default
+    except ExchangeError:
+        return default
+
+
+def _choose_device(terminal: Terminal, source: Source) -> str:
+    devices = find_devices(source)
+    usable = [device.serial_number for device in devices if device.is_usable]
+    if len(usable) > 1:
+        return usable[terminal.choose("Which device?", usable)]
+    device = only_device(devices)
+    if device.is_guess:
+        return _ask(terminal, "Serial number of your MFA device", device.serial_number)
+    return device.serial_number

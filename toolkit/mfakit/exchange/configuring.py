@@ -1,0 +1,49 @@
+"""Writing once into the AWS config what every later login needs to know."""
+
+from __future__ import annotations
+
+from mfakit.durations import parse_duration
+from mfakit.errors import ProfileError
+from mfakit.profiles.document import Document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfakit.profiles.aws_files import AWSFiles
+
+DURATION = "mfakit_duration"
+SOURCE_PROFILE = "mfakit_source_profile"
+TOKEN_COMMAND = "mfakit_token_command"  # noqa: S105 - the name of a setting
+SERIAL_NUMBER = "mfa_serial"
+
+
+def write_settings(profile: str, settings: dict[str, str | None], files: AWSFiles) -> None:
+    """Set keys in the config section of a session profile; None leaves a key as it is.
+
+    Args:
+        profile: the session profile.
+        settings: by their names in the config file.
+        files: the AWS files.
+
+    Raises:
+        UsageError: a value is no duration, or cannot stand in the file.
+        ProfileError: the section assumes a role, which would ask for codes of its own.
+        FileError: the config file cannot be written. It is then as it was.
+    """
+    from mfakit.profiles.files import edit_text
+
+    if duration := settings.get(DURATION):
+        parse_duration(duration)
+    if "role_arn" in files.config(profile):
+        raise ProfileError(
+            f"the profile {profile!r} assumes a role, and would ask for codes of its own",
+            "name another profile for the session: --profile mfa",
+        )
+    chosen: dict[str, str | None] = {key: value for key, value in settings.items() if value}
+    header = files.config_header(profile)
+
+    def put(text: str) -> str:
+        document = Document(text, files.config_path)
+        document.update(header, chosen)
+        return document.text
+
+    edit_text(files.config_path, put)
