@@ -96,3 +96,13 @@ def bench(session: nox.Session) -> None:
     """How long things take, beside what they may; with `-- --check`, fail if it is too long."""
     session.install("-e.[testing]")
     session.run("python", "-m", "bench", *session.posargs)
+
+
+@nox.session
+def writers(session: nox.Session) -> None:
+    """What each tool does to a credentials file, beside what the documentation says of it."""
+    if not shutil.which("strace"):
+        session.skip("strace is not installed")
+    session.install("-e.[testing]", *groups("writers"))
+    page = "docs/explanation/credentials-file.md"
+    session.run("python", "-m", "bench.writers", "--check", page)
