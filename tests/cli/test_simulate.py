@@ -33,8 +33,8 @@ def simulate(home):
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=10)
 
 
 def said_by(process) -> dict:
