@@ -136,9 +136,8 @@ def _identify_rest(request: Request, service: str) -> Call:
     protocol = "rest-xml" if service == "s3" else "rest-json"
     for name in MODELS.get(service, (service,)):
         routes, protocol = _routes(name)
-        fitting = [r for r in routes if r.fits(request, path)]
-        if fitting:
-            best = max(fitting, key=lambda route: route.rank)
+        best = next((route for route in routes if route.fits(request, path)), None)
+        if best is not None:
             return Call(service, best.operation, protocol, best.parameters(request, path))
     return Call(service, "", protocol)
 
@@ -177,6 +176,7 @@ class _Route:
 
 @cache
 def _routes(model_name: str) -> tuple[list[_Route], str]:
+    """Return how each operation of a service is called, the most specific first."""
     from botocore.exceptions import UnknownServiceError
     from botocore.loaders import Loader
 
@@ -188,7 +188,8 @@ def _routes(model_name: str) -> tuple[list[_Route], str]:
     if not protocol.startswith("rest"):
         return [], protocol
     operations = model["operations"].items()
-    return [_route(name, operation, model["shapes"]) for name, operation in operations], protocol
+    routes = [_route(name, operation, model["shapes"]) for name, operation in operations]
+    return sorted(routes, key=lambda route: route.rank, reverse=True), protocol
 
 
 def _route(name: str, operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> _Route:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
 
 
+@lru_cache  # each request asks several times about the same few hosts
 def is_loopback(host: str) -> bool:
     """Tell whether a host, with a port or without, is this machine's own."""
     name = _name(host)
@@ -72,6 +73,7 @@ def _resolver() -> Any:
     return kind(Loader().load_data("endpoints"))
 
 
+@lru_cache
 def _name(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 import hmac
 import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -46,10 +47,10 @@ class Claim:
     session_token: str = field(repr=False)
     valid_for: int | None = None
 
-    @property
+    @cached_property
     def signed_at(self) -> int:
         """The timestamp, in seconds since 1970."""
-        return calendar.timegm(time.strptime(self.timestamp, TIMESTAMP))
+        return int(datetime.fromisoformat(self.timestamp).timestamp())
 
 
 def read_claim(request: Request) -> Claim | None:
