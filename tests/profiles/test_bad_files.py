@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+
 import pytest
 
 from mfakit.errors import FileError
@@ -98,7 +99,7 @@ def test_a_lock_that_is_held_says_so(home) -> None:
 
     home.write_credentials(KEYS)
     path = str(home.credentials)
-    with FileLock(f"{path}.lock"), pytest.raises(FileError, match="waited 0.1 s") as caught:
+    with FileLock(f"{path}.lock"), pytest.raises(FileError, match=r"waited 0\.1 s") as caught:
         edit_text(path, lambda _: "ours", lock_timeout=0.1)
     assert f"another mfakit that is writing {path}" in caught.value.message
     assert home.credentials.read_text() == KEYS

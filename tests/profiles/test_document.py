@@ -61,7 +61,9 @@ def test_removing_a_key_removes_its_nested_lines() -> None:
     """A nested value goes with its key."""
     document = Document(ODD, "credentials")
     document.update("spaced", {"s3": None})
-    assert document.text == ODD.replace("s3 =\r\n    max_concurrent_requests = 20\r\n", "")
+    expected = ODD.replace("s3 =\r\n    max_concurrent_requests = 20\r\n", "")
+    # botocore would not find the profile by a header with spaces in it
+    assert document.text == expected.replace("[ spaced ]", "[spaced]")
 
 
 @pytest.mark.parametrize(

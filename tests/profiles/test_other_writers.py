@@ -9,11 +9,11 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from tests.writers import write_with_many
 
 from mfakit import SessionCredentials, read_session, write_session
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
-from tests.writers import write_with_many
+from mfakit.profiles.files import check_writable, edit_text
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -92,6 +92,39 @@ def test_a_file_that_is_emptied_and_stays_empty_is_refused(home) -> None:
     other.join()
 
 
+def test_a_writer_that_is_slower_than_the_quiet_is_waited_for(home) -> None:
+    """While it has the file open, what is in it is not all of it."""
+    home.write_credentials(LONG_TERM)
+    text = f"{LONG_TERM}# theirs\n"
+    other = threading.Thread(target=write_as_the_aws_cli, args=(home.credentials, text, 0.8))
+    other.start()
+    time.sleep(0.4)
+    write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+    assert home.credentials.read_text().startswith(text)
+    assert read_session("mfa", environ=home.environ) == SESSION
+
+
+def test_a_writer_that_does_not_end_is_an_error(home) -> None:
+    """Rather than to write beside it."""
+    home.write_credentials(LONG_TERM)
+    with home.credentials.open("a"), pytest.raises(FileError, match="another program is writing"):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == LONG_TERM
+
+
+def test_a_file_that_was_emptied_since_is_refused(home) -> None:
+    """It had long-term credentials when a copy of it was kept."""
+    home.write_credentials(LONG_TERM)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_credentials("")
+    old(home.credentials)
+    with pytest.raises(FileError, match="is empty, but was not") as caught:
+        write_session("mfa", SESSION, environ=home.environ)
+    assert "before-mfakit" in caught.value.hint
+    assert home.credentials.read_text() == ""
+
+
 def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
     """With an error, rather than for ever."""
     home.write_credentials(LONG_TERM)
@@ -153,6 +186,12 @@ def test_root_does_not_write_in_somebody_elses_home(home) -> None:
     with pytest.raises(FileError, match="belongs to user 1234"):
         write_session("mfa", SESSION, environ=home.environ)
     assert home.credentials.read_text() == LONG_TERM
+    home.credentials.unlink()
+    home.credentials.parent.rmdir()
+    os.chown(home.folder, 1234, 1234)
+    with pytest.raises(FileError, match="belongs to user 1234"):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert not home.credentials.parent.exists()
 
 
 def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_path) -> None:
@@ -166,7 +205,9 @@ def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_pa
     try:
         with pytest.raises(FileError, match="busy") as caught:
             write_session("mfa", SESSION, environ=home.environ)
-        assert "mfakit env" in caught.value.hint
+        assert "AWS_SHARED_CREDENTIALS_FILE" in caught.value.hint
+        with pytest.raises(FileError, match="is mounted as a single file"):
+            check_writable(str(home.credentials))
         assert outside.read_text() == LONG_TERM
     finally:
         subprocess.check_call(["umount", str(home.credentials)])

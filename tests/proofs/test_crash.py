@@ -89,6 +89,7 @@ class Write:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",  # or the first run makes more calls than the next
             "AWS_SHARED_CREDENTIALS_FILE": str(self.file),
         }
 

@@ -66,6 +66,9 @@ def render_environment(
     """
     dialect = _dialect(shell)
     variables = session_variables(credentials, region, profile)
+    for name, value in variables.items():
+        if not value.isprintable():
+            raise UsageError(f"{name} would have a control character in it", "mend the profile")
     stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
     lines = [dialect.unset.format(name=name) for name in stale]
     try:

@@ -39,13 +39,13 @@ class Attempts:
     def remember(self, code: str, now: datetime) -> None:
         """Take down that the code is being sent. If that cannot be kept, it is no error."""
         import json
-        import secrets
+        import os
 
         from mfakit.errors import FileError
         from mfakit.profiles.files import replace_text
 
         since = now.timestamp() - PERIOD_SECONDS
-        salt = secrets.token_hex(8)
+        salt = os.urandom(8).hex()
         lately = [list(attempt) for attempt in self._read() if attempt[0] >= since]
         lately.append([now.timestamp(), salt, _hash(salt, code)])
         try:

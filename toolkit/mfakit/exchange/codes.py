@@ -42,6 +42,10 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
     assert plan.serial_number is not None
     codes = plan.codes()
     codes.check()
+    if plan.may_ask:
+        plan.terminal.when_asked = sts.begin  # not before: loading would slow the question down
+    else:
+        sts.begin()
     attempts = Attempts(plan.files.credentials_path, plan.serial_number)
     for number in range(1, _TRIES + 1):
         code = codes.get()

@@ -17,9 +17,12 @@ def endpoint_url(profile: str | None, files: AWSFiles, environ: Mapping[str, str
     Returns:
         What the variables or the profile name, as boto3 reads them; None is AWS's own.
     """
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
     url = (
         environ.get("AWS_ENDPOINT_URL_STS")
         or environ.get("AWS_ENDPOINT_URL")
+        or _of_services(profile, files)
         or files.setting("endpoint_url", profile)
     )
     if not url or "@" not in url:
@@ -34,5 +37,16 @@ def is_of_aws(url: str | None) -> bool:
         return True
     from urllib.parse import urlsplit
 
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     return host.endswith(_AWS_DOMAINS)
+
+
+def _of_services(profile: str | None, files: AWSFiles) -> str | None:
+    """Look STS up in the `services` section that a profile names: lines nested below `sts`."""
+    services = files.setting("services", profile)
+    nested = files.config_file.section(f"services {services}").get("sts", "") if services else ""
+    settings = dict(line.partition("=")[::2] for line in nested.splitlines())
+    return {key.strip(): url.strip() for key, url in settings.items()}.get("endpoint_url")

@@ -5,7 +5,6 @@ Loading boto3 takes ten times as long as all the rest, so it begins in the backg
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 
 from mfakit.exchange.client import make_client
@@ -14,6 +13,7 @@ from mfakit.session import SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from datetime import timedelta
     from typing import Any
 
@@ -34,19 +34,26 @@ class STS:
         self._client: Any = None
         self._identity: dict[str, Any] = {}
         self._error: BaseException | None = None
-        self._making = threading.Thread(target=self._make, daemon=True)
-        self._making.start()
+        self._making: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin to load, if that has not begun."""
+        import threading
+
+        if self._making is None:
+            self._making = threading.Thread(target=self._make, daemon=True)
+            self._making.start()
 
     @property
     def account(self) -> str | None:
         """The account that the source's keys belong to, if AWS told."""
-        self._making.join()
+        self._wait()
         return self._identity.get("Account")
 
     @property
     def arn(self) -> str | None:
         """Whose the source's keys are, if AWS told."""
-        self._making.join()
+        self._wait()
         return self._identity.get("Arn")
 
     def get_session_token(self, token_code: str, duration: timedelta) -> SessionCredentials:
@@ -81,11 +88,18 @@ class STS:
         except BaseException as error:
             self._error = error
             return
+        import filelock  # noqa: F401 - keeping the session needs it, and it takes as long to load
+
         with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
             self._identity = self._client.get_caller_identity()
 
-    def _ready(self) -> Any:
+    def _wait(self) -> None:
+        self.begin()
+        assert self._making is not None
         self._making.join()
+
+    def _ready(self) -> Any:
+        self._wait()
         if self._error is not None:
             raise self._error
         return self._client

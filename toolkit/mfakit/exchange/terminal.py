@@ -14,7 +14,7 @@ from mfakit.exchange.code import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _TRIES = 3
 _READING, _WRITING = ("CONIN$", "CONOUT$") if os.name == "nt" else ("/dev/tty", "/dev/tty")
@@ -26,10 +26,14 @@ class Terminal:
 
     Args:
         patience: seconds to wait for an answer; None is for ever.
+
+    Attributes:
+        when_asked: what to do as soon as a question for a code stands on the screen.
     """
 
     def __init__(self, patience: float | None = None) -> None:
         self._patience = patience
+        self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
         """Make sure that a person can be asked, without asking anything.
@@ -51,6 +55,7 @@ class Terminal:
             _check_foreground(keyboard)
             for _ in range(_TRIES):
                 _write(screen, question)
+                self.when_asked()
                 try:
                     typed = self._read_line(keyboard)
                 except BaseException:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS = 50
+_NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
 _PAUSE_SECONDS = 0.05
 _NOTE_AFTER_SECONDS = 0.5
 
@@ -37,37 +40,55 @@ def turn_to_ask(
         ExchangeError: another process has been asking all the while.
         FileError: our own folder cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     from mfakit.profiles.replacing import make_private_folder
 
     path = own_file(credentials_path, "turns", profile)
     try:
         make_private_folder(os.path.dirname(path))
-        lock = FileLock(f"{path}.lock", mode=0o600)
-        began = time.monotonic()
-        told = False
-        while True:
-            try:
-                lock.acquire(timeout=0)
-                break
-            except Timeout:
-                waited = time.monotonic() - began
-            if waited > patience:
-                raise _still_asking(path, patience)
-            if waited > _NOTE_AFTER_SECONDS and not told:
-                note(f"waiting for {_holder(path)}, which is asking for the code")
-                told = True
-            time.sleep(_PAUSE_SECONDS)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        if isinstance(error, FileError):
-            raise
         raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
     try:
+        _wait_for_lock(descriptor, path, note, patience)
         _sign(path)
         yield
     finally:
-        lock.release()
+        os.close(descriptor)
+
+
+def _wait_for_lock(
+    descriptor: int, path: str, note: Callable[[str], object], patience: float
+) -> None:
+    began = time.monotonic()
+    told = False
+    while not _take_lock(descriptor):
+        waited = time.monotonic() - began
+        if waited > patience:
+            raise _still_asking(path, patience)
+        if waited > _NOTE_AFTER_SECONDS and not told:
+            note(f"waiting for {_holder(path)}, which is asking for the code")
+            told = True
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _take_lock(descriptor: int) -> bool:
+    """Take the lock if it is free; it goes with the descriptor, or the process.
+
+    filelock would do this too, but takes longer to load than the question may take to appear.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # a file system without locks lets everybody ask, which is better than nobody
+        return error.errno in _NO_LOCKS
+    return True
 
 
 def _still_asking(path: str, patience: float) -> ExchangeError:

@@ -16,6 +16,10 @@ import re
 
 from mfakit.errors import FileError, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _HEADER = re.compile(r"\[([^\r\n]+)\]")
@@ -26,7 +30,9 @@ _INDENTED = re.compile(r"\n[^\S\r\n]+[^\s#;]")
 _JUNK = re.compile(rf"\n(?:(?!{_HEADER.pattern})[^\s#;=:][^=:\r\n]*(?![^\r\n])|[=:])")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _KEY = re.compile(
-    r"(?P<indent>\s*)(?P<key>[^=:]*?)(?P<sign>\s*[=:]\s*)(?P<value>.*?)(?:\s#.*)?\s*$", re.DOTALL
+    r"(?P<indent>\s*+)(?P<key>(?:[^=:\s]|\s++(?![=:]))*+)(?P<sign>\s*+[=:]\s*+)"
+    r"(?P<value>(?:[^\s]|\s++(?![\s#]|\Z))*+)(?:\s.*)?\Z",
+    re.DOTALL,
 )
 
 
@@ -157,6 +163,11 @@ class Document:
             names = [section.name for section in _Part(self._body[1:]).sections]
         return list(dict.fromkeys(names))
 
+    def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Give each section's name and keys, in the order of the file."""
+        for section in _Part(self._body[1:]).sections:
+            yield section.name, {entry.key: entry.value for entry in section.entries}
+
     def update(self, name: str, values: dict[str, str | None]) -> None:
         """Set keys of a section, or remove those whose value is None; make it if it is missing.
 
@@ -198,7 +209,7 @@ class Document:
     ) -> list[_Edit]:
         """Say which lines of a part change; a key that is not there is added in the last part."""
         sections = part.named(name)
-        edits = []
+        edits = [_plain_header(part, section) for section in sections]
         for key, value in values.items():
             found = [entry for part in sections for entry in part.entries if entry.key == key]
             if value is None:
@@ -267,6 +278,15 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> _Entry:
     if match is None or not match["key"]:
         raise _JunkError(number, "this line is neither a section nor `key = value`")
     return _Entry(match["key"].lower(), match["value"], number)
+
+
+def _plain_header(part: _Part, section: _Section) -> _Edit:
+    """Take the spaces out of `[ name ]`, by which botocore would not find the profile."""
+    line = part.line(section.start)
+    raw = _HEADER.search(line)
+    assert raw is not None
+    plain = f"{line[: raw.start()]}[{section.name}]{line[raw.end() :]}"
+    return _Edit(section.start, section.start + 1, [plain])
 
 
 def _replacement(part: _Part, entry: _Entry, value: str) -> _Edit:

@@ -9,36 +9,26 @@ from __future__ import annotations
 
 import errno
 import os
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from mfakit.errors import FileError
+from mfakit.profiles.watching import (
+    QUIET_SECONDS,
+    Snapshot,
+    read_late,
+    read_quiet,
+    version,
+    version_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LOCK_TIMEOUT_SECONDS = 30
-_QUIET_SECONDS = 0.2
-_PATIENCE_SECONDS = 2
-_PAUSE_SECONDS = 0.01
 _TRIES = 50
+_NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
 _LOCK_PAUSE_SECONDS = 0.005
-
-
-class Snapshot:
-    """What was read from a file, and which version of it that was.
-
-    Args:
-        content: all of it.
-        version: device, inode, size and time of change; None if there was no file.
-    """
-
-    __slots__ = ("content", "version")
-
-    def __init__(self, content: bytes, version: tuple[int, ...] | None) -> None:
-        self.content = content
-        self.version = version
 
 
 def read_text(path: str) -> str:
@@ -53,7 +43,7 @@ def read_text(path: str) -> str:
         FileError: it cannot be read, is a folder, or is not UTF-8.
     """
     try:
-        return _decode(_read_quiet(path).content, path)
+        return _decode(read_quiet(path).content, path)
     except OSError as error:
         raise _file_error("read", path, error) from error
 
@@ -86,14 +76,15 @@ def edit_text(
 
     with _about_to_write(path, lock_timeout) as real:
         for _ in range(_TRIES):
-            before = _read_quiet(real)
+            before = read_quiet(real, to_edit=True)
             old = _decode(before.content, path)
+            copy = f"{real}.before-mfakit"
+            _refuse_emptied(real, before, copy)
             new = change(old)
             if new == old:
                 return
-            copy = f"{real}.before-mfakit"
             if backup is not None and not os.path.lexists(copy) and backup(old):
-                replace_file(copy, before.content)
+                replace_file(copy, before.content, alone=True)
             if _put(real, before, new.encode("utf-8"), note):
                 return
     raise FileError(
@@ -107,9 +98,14 @@ def replace_text(path: str, text: str) -> None:
     Raises:
         FileError: it cannot be written. It is then as it was.
     """
-    from mfakit.profiles.replacing import make_private_folder, replace_file
+    from mfakit.profiles.replacing import (
+        make_private_folder,
+        refuse_other_owners,
+        replace_file,
+    )
 
     try:
+        refuse_other_owners(path)
         make_private_folder(os.path.dirname(path))
         replace_file(path, text.encode("utf-8"))
     except OSError as error:
@@ -117,58 +113,27 @@ def replace_text(path: str, text: str) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Make sure that ``edit_text`` could replace this file now, by doing all of it but that.
+    """Make sure that ``edit_text`` could replace this file, by doing all that leads up to it.
+
+    The lock is not waited for: it is held for milliseconds only.
 
     Raises:
         FileError: it could not.
     """
-    from mfakit.profiles.replacing import temporary_beside
+    from mfakit.profiles.replacing import refuse_mounted, temporary_beside
 
-    with _about_to_write(path) as real, temporary_beside(real):
-        pass
+    with _prepared(path) as real, temporary_beside(real):
+        refuse_mounted(real)
+        os.close(os.open(_lock_path(real), os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _read_quiet(path: str) -> Snapshot:
-    """Read a file when nobody has changed it for a moment; after a while, as it is then.
-
-    Raises:
-        FileError: it had content, and was emptied while it was looked at.
-        OSError: it cannot be read.
-    """
-    give_up = time.monotonic() + _PATIENCE_SECONDS
-    longest = 0
-    while True:
-        snapshot, changed_at = _read(path)
-        longest = max(longest, len(snapshot.content))
-        age = time.time() - changed_at
-        # a time to come is a clock that is off, which tells nothing
-        if not 0 <= age < _QUIET_SECONDS or time.monotonic() > give_up:
-            break
-        time.sleep(_PAUSE_SECONDS)
-    if longest and not snapshot.content:
+def _refuse_emptied(path: str, found: Snapshot, copy: str) -> None:
+    """Refuse a file that had sections, and is empty now: somebody is at it, or has lost it."""
+    if found.version is not None and not found.content and os.path.lexists(copy):
         raise FileError(
-            f"another program has emptied {path} just now", "wait for it to end, and try again"
+            f"{path} is empty, but was not when mfakit first saw it",
+            f"put back what is missing, from {copy} say; or remove it, if it is to be empty",
         )
-    return snapshot
-
-
-def _read(path: str) -> tuple[Snapshot, float]:
-    """Read a file that stays the same meanwhile; tell when it was changed."""
-    for _ in range(_TRIES):
-        try:
-            with open(path, "rb") as file:
-                before = os.fstat(file.fileno())
-                content = file.read()
-                after = os.fstat(file.fileno())
-        except FileNotFoundError:
-            return Snapshot(b"", None), 0
-        if _version(before) == _version(after):
-            break
-    return Snapshot(content, _version(after)), after.st_mtime
-
-
-def _version(stat: os.stat_result) -> tuple[int, ...]:
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _put(path: str, before: Snapshot, content: bytes, note: Callable[[str], object]) -> bool:
@@ -180,28 +145,17 @@ def _put(path: str, before: Snapshot, content: bytes, note: Callable[[str], obje
     from mfakit.profiles.replacing import replace_file
 
     with _opened(path) as old:
-        if _version_of(path) != before.version:
+        if version_of(path) != before.version:
             return False
         # ours is not a file that is still being written: it need not look like one
-        for line in replace_file(path, content, age_seconds=2 * _QUIET_SECONDS):
+        for line in replace_file(path, content, age_seconds=2 * QUIET_SECONDS, alone=True):
             note(line)
-        if old is None or _version(os.fstat(old)) == before.version:
+        if old is None or version(os.fstat(old)) == before.version:
             return True
-        late = _read_late(old)
+        late = read_late(old)
         if late:
-            replace_file(path, late, age_seconds=2 * _QUIET_SECONDS)
+            replace_file(path, late, age_seconds=2 * QUIET_SECONDS, alone=True)
         return not late
-
-
-def _read_late(descriptor: int) -> bytes:
-    """Read what somebody is writing to a file that has lost its name, when they are done."""
-    give_up = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        stat = os.fstat(descriptor)
-        quiet = time.time() - stat.st_mtime >= _QUIET_SECONDS
-        if quiet or time.monotonic() > give_up:
-            return os.pread(descriptor, stat.st_size, 0)
-        time.sleep(_PAUSE_SECONDS)
 
 
 @contextmanager
@@ -217,25 +171,24 @@ def _opened(path: str) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _version_of(path: str) -> tuple[int, ...] | None:
-    try:
-        return _version(os.stat(path))
-    except FileNotFoundError:
-        return None
+@contextmanager
+def _about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
+    """Prepare the place, and take the lock."""
+    with _prepared(path) as real, _locked(real, lock_timeout):
+        yield real
 
 
 @contextmanager
-def _about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
-    """Resolve links, make the folder and take the lock; what fails in it is a `FileError`."""
+def _prepared(path: str) -> Iterator[str]:
+    """Resolve links, and make the folder; what fails in the block is a `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
 
     real = os.path.realpath(path)
     try:
         _refuse_special(real)
-        make_private_folder(os.path.dirname(real))
         refuse_other_owners(real)
-        with _locked(real, lock_timeout):
-            yield real
+        make_private_folder(os.path.dirname(real))
+        yield real
     except FileError:
         raise
     except OSError as error:
@@ -252,20 +205,35 @@ def _refuse_special(path: str) -> None:
 
 @contextmanager
 def _locked(path: str, timeout: float) -> Iterator[None]:
+    import warnings
+
     from filelock import FileLock, Timeout
 
-    lock = FileLock(f"{path}.lock", timeout=timeout, mode=0o600)
+    lock = FileLock(_lock_path(path), timeout=timeout, mode=0o600)
     try:
-        lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where locks are not to be had, it makes do, and warns
+            lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
     except Timeout:
         raise FileError(
             f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing {path}",
-            f"end it, and try again; fuser {path}.lock names it",
+            f"end it, and try again; fuser {_lock_path(path)} names it",
+        ) from None
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        raise FileError(
+            f"the file system of {path} has no locks",
+            "name another place with AWS_SHARED_CREDENTIALS_FILE",
         ) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def _lock_path(path: str) -> str:
+    return f"{path}.lock"
 
 
 def _decode(content: bytes, path: str) -> str:
@@ -279,25 +247,26 @@ def _decode(content: bytes, path: str) -> str:
 
 
 def _file_error(act: str, path: str, error: OSError) -> FileError:
+    from mfakit.profiles.replacing import TEMPORARY
+
     if isinstance(error, FileError):
         return error
-    see_modes = "see who owns it and its folder, and what its mode is: ls -l"
-    no_replacing = "hand the session on without a file: mfakit env"
+    elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"
+    see_modes = f"see its owner and mode with ls -l, and its folder's; or {elsewhere}"
     hints = {
         errno.EACCES: see_modes,
         errno.EPERM: see_modes,
-        errno.EBUSY: f"it is mounted as a single file, and cannot be replaced; {no_replacing}",
-        errno.EROFS: "that file system is read-only: name another place with"
-        " AWS_SHARED_CREDENTIALS_FILE",
+        errno.EBUSY: f"something holds it, such as a mount; {elsewhere}",
+        errno.EROFS: f"that file system is read-only: {elsewhere}",
         errno.ELOOP: "mend the links that lead round in a circle",
         errno.EISDIR: "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
         errno.ENOSPC: "make room on that disk, then try again; the file is as it was",
         errno.EDQUOT: "make room in your quota, then try again; the file is as it was",
     }
     reason = error.strerror or str(error)
-    with suppress(AttributeError):
-        path = error.filename or path
+    named = str(error.filename or path)
+    place = path if TEMPORARY in named else named
     return FileError(
-        f"cannot {act} {path}: {reason}",
+        f"cannot {act} {place}: {reason}",
         hints.get(error.errno or 0, "see what that path is: ls -l"),
     )

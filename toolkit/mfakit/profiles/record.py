@@ -58,17 +58,15 @@ class SessionRecord:
 
 def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
     """Read the record of a session; None if there is none, or it is another session's."""
-    import json
-
     try:
-        kept = json.loads(read_text(own_file(credentials_path, "records", profile)) or "{}")
-        made_at = parse_timestamp(kept.pop("made_at", ""))
-    except (ValueError, AttributeError, TypeError, OSError):
+        text = read_text(own_file(credentials_path, "records", profile))
+    except OSError:
         return None
+    kept = dict(line.partition("=")[::2] for line in text.splitlines())
+    made_at = parse_timestamp(kept.pop("made_at", ""))
     if made_at is None or kept.get("access_key_id") != access_key_id:
         return None
-    texts = {name: str(kept[name]) for name in _TEXTS if kept.get(name)}
-    return SessionRecord(made_at, **texts)
+    return SessionRecord(made_at, **{name: kept[name] for name in _TEXTS if kept.get(name)})
 
 
 def keep_record(
@@ -85,14 +83,12 @@ def keep_record(
 
 
 def write_record(credentials_path: str, record: SessionRecord) -> None:
-    """Write a record.
+    """Write a record, a line for each thing that is known.
 
     Raises:
         FileError: it cannot be written.
     """
-    import json
-
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    path = own_file(credentials_path, "records", record.profile or "")
-    replace_text(path, json.dumps(kept, indent=2) + "\n")
+    text = "".join(f"{name}={value}\n" for name, value in kept.items())
+    replace_text(own_file(credentials_path, "records", record.profile or ""), text)

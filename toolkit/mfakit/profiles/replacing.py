@@ -23,19 +23,47 @@ _NOT_POSSIBLE_HERE = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 _GROUP = 0o070
 _OTHERS = 0o007
 _OWNER_AND_GROUP = 0o770
-_MARK = ".mfakit-"
+TEMPORARY = ".mfakit-"
+_LEFT_OVER_SECONDS = 600
 # A virus scanner or an indexer may hold a file open on Windows for a moment.
 _WINDOWS_TRIES = 20
 _WINDOWS_PAUSE_SECONDS = 0.05
 
 
-def replace_file(path: str, content: bytes, age_seconds: float = 0) -> list[str]:
+class Temporary:
+    """A new file, its owner's alone, that is to take another's place.
+
+    Args:
+        path: where it is.
+        descriptor: open for writing; None when it has been closed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self.descriptor: int | None = os.open(path, flags, 0o600)
+
+    def close(self) -> None:
+        """Close it. Some file systems tell only now that a disk is full.
+
+        Raises:
+            OSError: what was written is not safe.
+        """
+        if self.descriptor is not None:
+            descriptor, self.descriptor = self.descriptor, None
+            os.close(descriptor)
+
+
+def replace_file(
+    path: str, content: bytes, *, age_seconds: float = 0, alone: bool = False
+) -> list[str]:
     """Replace a file, or make it.
 
     Args:
         path: the file itself, no link.
         content: all that is to be in it.
         age_seconds: how much older than now the new file is to look.
+        alone: the file's lock is held, so nobody else is making a new one.
 
     Returns:
         What a person should know of it: which permissions were taken away.
@@ -43,34 +71,37 @@ def replace_file(path: str, content: bytes, age_seconds: float = 0) -> list[str]
     Raises:
         OSError: it could not be done. The file is then as it was.
     """
-    with temporary_beside(path) as (temporary, descriptor):
-        notes = _take_over_metadata(path, descriptor)
-        _write_all(descriptor, content)
-        _set_age(descriptor, age_seconds)
-        _flush(descriptor)
-        _rename(temporary, descriptor, path)
+    with temporary_beside(path, alone=alone) as temporary:
+        assert temporary.descriptor is not None
+        notes = _take_over_metadata(path, temporary.descriptor)
+        _write_all(temporary.descriptor, content)
+        _set_age(temporary.descriptor, age_seconds)
+        with _let_pass():
+            os.fsync(temporary.descriptor)
+        temporary.close()
+        _rename(temporary.path, path)
     _flush_folder(os.path.dirname(path))
     return notes
 
 
 @contextmanager
-def temporary_beside(path: str) -> Iterator[tuple[str, int]]:
-    """Give a new file in the same folder, its owner's alone; it goes unless it was renamed.
+def temporary_beside(path: str, *, alone: bool = False) -> Iterator[Temporary]:
+    """Give a new file in the same folder; it goes unless it was renamed.
 
-    Those of killed processes go too: they may hold secrets.
+    Those of killed processes go too, since they may hold secrets: all of them if nobody else can
+    be making one, else those that are old.
     """
     folder, name = os.path.split(path)
-    _remove_leftovers(folder, name)
-    temporary = os.path.join(folder, f".{name}{_MARK}{os.getpid()}-{os.urandom(4).hex()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o600)
+    _remove_leftovers(folder, f".{name}{TEMPORARY}", 0 if alone else _LEFT_OVER_SECONDS)
+    mark = f".{name}{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}"
+    temporary = Temporary(os.path.join(folder, mark))
     try:
-        yield temporary, descriptor
+        yield temporary
     finally:
         with suppress(OSError):
-            os.close(descriptor)
+            temporary.close()
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
+            os.unlink(temporary.path)
 
 
 def make_private_folder(folder: str) -> None:
@@ -86,11 +117,14 @@ def refuse_other_owners(path: str) -> None:
     """Refuse to act as root in somebody else's home, where the owner would be locked out.
 
     Raises:
-        FileError: this is root, and the file or its folder belongs to another user.
+        FileError: this is root, and the file, or the folder it is or would be in, belongs to
+            another user.
     """
     if _WINDOWS or os.geteuid() != 0:
         return
     folder = os.path.dirname(path)
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
     for place in (path, folder):
         if os.path.exists(place) and (owner := os.stat(place).st_uid) != 0:
             raise FileError(
@@ -99,26 +133,30 @@ def refuse_other_owners(path: str) -> None:
             )
 
 
-def _remove_leftovers(folder: str, name: str) -> None:
-    mark = f".{name}{_MARK}"
+def refuse_mounted(path: str) -> None:
+    """Refuse a file that is a mount of its own, as containers have them: it cannot be replaced.
+
+    Raises:
+        FileError: it is one.
+    """
+    points: list[str] = []
+    with suppress(OSError), open("/proc/self/mountinfo", errors="replace") as file:
+        points = [line.split(" ")[4] for line in file]
+    # the kernel writes spaces and the like as octal numbers
+    if path.replace("\\", r"\134").replace(" ", r"\040").replace("\t", r"\011") in points:
+        raise FileError(
+            f"{path} is mounted as a single file, and cannot be replaced",
+            "mount its folder instead, or name another place with AWS_SHARED_CREDENTIALS_FILE",
+        )
+
+
+def _remove_leftovers(folder: str, mark: str, age_seconds: float) -> None:
     with suppress(OSError):
         for entry in os.listdir(folder):
-            if entry.startswith(mark) and not _is_running(entry.removeprefix(mark)):
-                os.unlink(os.path.join(folder, entry))
-
-
-def _is_running(suffix: str) -> bool:
-    """Tell whether the process that made a temporary file may still be at it."""
-    number = suffix.partition("-")[0]
-    if _WINDOWS or not number.isdecimal():
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            if entry.startswith(mark):
+                path = os.path.join(folder, entry)
+                if time.time() - os.stat(path).st_mtime >= age_seconds:
+                    os.unlink(path)
 
 
 def _take_over_metadata(path: str, descriptor: int) -> list[str]:
@@ -127,7 +165,11 @@ def _take_over_metadata(path: str, descriptor: int) -> list[str]:
     Others never read secrets; nor does the group, where it cannot be kept. On Windows the new
     file inherits the folder's access list, as the old one did.
     """
-    if _WINDOWS or not os.path.exists(path):
+    if _WINDOWS:
+        return []
+    if not os.path.exists(path):
+        with _let_pass():
+            os.fchmod(descriptor, 0o600)  # an umask may have taken bits from the owner
         return []
     old, new = os.stat(path), os.fstat(descriptor)
     notes = []
@@ -138,9 +180,10 @@ def _take_over_metadata(path: str, descriptor: int) -> list[str]:
         if mode & _GROUP:
             notes.append(f"the group of {path} could not be kept, and has lost its access")
         mode &= ~_GROUP
+    # before the mode: an access list among them has a word on others too
+    _copy_attributes(path, descriptor)
     with _let_pass():
         os.fchmod(descriptor, mode)
-    _copy_attributes(path, descriptor)
     return notes
 
 
@@ -184,17 +227,9 @@ def _set_age(descriptor: int, age_seconds: float) -> None:
             os.utime(descriptor, ns=(moment, moment))
 
 
-def _flush(descriptor: int) -> None:
-    with _let_pass():
-        os.fsync(descriptor)
-
-
-def _rename(temporary: str, descriptor: int, path: str) -> None:
-    if not _WINDOWS:
-        os.replace(temporary, path)
-        return
-    os.close(descriptor)  # Windows renames no open file
-    for _ in range(_WINDOWS_TRIES - 1):
+def _rename(temporary: str, path: str) -> None:
+    """Rename; on Windows again and again, while another program holds the old file open."""
+    for _ in range(_WINDOWS_TRIES - 1 if _WINDOWS else 0):
         try:
             os.replace(temporary, path)
         except PermissionError:
@@ -205,9 +240,9 @@ def _rename(temporary: str, descriptor: int, path: str) -> None:
 
 
 def _flush_folder(folder: str) -> None:
-    """Put the new name on disk too; on Windows a folder cannot be opened for that."""
+    """Put the new name on disk too, as far as the system can; the file is replaced by now."""
     if not _WINDOWS:
-        with _let_pass():
+        with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
+from importlib import import_module
 
 from mfakit.errors import FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from mfakit.profiles.section import Values
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -20,10 +24,16 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 def own_file(credentials_path: str, kind: str, profile: str) -> str:
     """Locate a file of our own for a profile: a ``sessions`` or ``records`` entry."""
-    from hashlib import sha256
+    name = _sha256(profile.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return os.path.join(os.path.dirname(credentials_path), "mfakit", kind, name)
 
-    name = sha256(profile.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return os.path.join(os.path.dirname(credentials_path), "mfakit", kind, f"{name}.json")
+
+def _sha256(content: bytes) -> Any:
+    """Hash; by the module below hashlib if it is there, since hashlib loads OpenSSL for 2 ms."""
+    for name in ("_sha2", "_sha256"):  # of Python 3.12 and later, and of 3.11
+        with suppress(ImportError):
+            return import_module(name).sha256(content)
+    return import_module("hashlib").sha256(content)
 
 
 def is_own_process(command: str) -> bool:
@@ -70,6 +80,9 @@ def write_cached(credentials_path: str, profile: str, values: dict[str, str | No
     read_cached(credentials_path, profile)
     kept = {key: value for key, value in values.items() if value is not None}
     path = own_file(credentials_path, "sessions", profile)
+    folder = os.path.dirname(path)
+    if os.name == "posix" and os.path.isdir(folder):
+        os.chmod(folder, 0o700)  # somebody else may have made it
     replace_text(path, json.dumps(kept, indent=2) + "\n")
 
 

@@ -18,11 +18,13 @@ from mfakit.errors import (
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
 from mfakit.profiles.section import (
+    KEYS,
     SESSION_KEYS,
     is_protected,
     is_session,
     section_of,
     session_of,
+    session_token,
 )
 from mfakit.profiles.session_cache import (
     is_own_process,
@@ -62,7 +64,8 @@ def find_session(profile: str, files: AWSFiles) -> tuple[SessionCredentials, str
         FileError: a file cannot be read.
     """
     values, place = files.credentials(profile), CREDENTIALS_FILE
-    if not any(values.get(key) for key in SESSION_KEYS) and is_cached(profile, files):
+    has_keys = any(values.get(key) for key in KEYS) or session_token(values)
+    if not has_keys and is_cached(profile, files):
         values, place = read_cached(files.credentials_path, profile), SESSION_CACHE
     if not is_session(values):
         raise _not_found(profile, values, files)
@@ -207,8 +210,8 @@ def _edit(
     from mfakit.profiles.files import edit_text
 
     def holds_keys(text: str) -> bool:
-        document = Document(text, files.credentials_path)
-        return any(is_protected(document.section(name)) for name in document.names())
+        sections = Document(text, files.credentials_path).sections()
+        return any(is_protected(values) for _, values in sections)
 
     edit_text(files.credentials_path, change, backup=holds_keys, note=note)
 
