@@ -27,8 +27,13 @@ while not select.select([sys.stdin], [], [], 0.4)[0]:
 with open(sys.argv[2], "w") as file:
     file.write(f"{time.monotonic()}\\n{text}")
 """
-AWS = "n=0; while read -t 0.4 -u 0 line || [ $? -gt 128 ]; do n=$((n+1));" \
-    " aws configure set aws_access_key_id AKIA$n --profile theirs; done"  # fmt: skip
+AWS = """
+n=0
+while read -t 0.4 -u 0 line || [ $? -gt 128 ]; do
+    n=$((n+1))
+    aws configure set aws_access_key_id AKIA$n --profile theirs
+done
+"""
 
 
 def test_nothing_is_lost_among_our_own(home) -> None:

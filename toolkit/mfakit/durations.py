@@ -6,7 +6,7 @@ import re
 
 from mfakit.errors import UsageError
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+_DURATION = r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?"
 _UNITS = (86400, 3600, 60, 1)
 _LONGEST_SECONDS = 100 * 365 * 86400  # far beyond any session, and within what datetime can add
 
@@ -23,7 +23,7 @@ def parse_duration(text: str) -> int:
     Raises:
         UsageError: the text is no duration.
     """
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip(), re.ASCII)
     if match is None or not text.strip():
         raise UsageError(
             f"not a duration: {text!r}", "write it as 900 (seconds), 15m, 12h or 1h30m"
