@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class Server:
         self.patience = patience
         self.stopping = threading.Event()
         self._http = _HTTPServer(("127.0.0.1", port), _handler(self))
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
@@ -73,10 +74,17 @@ class Server:
     def stop(self) -> None:
         """End it, and every connection that is still open."""
         self.stopping.set()
-        self._http.shutdown()
+        # It waits for a connection, and so is told at once by one more.
+        port = self._http.server_address[1]
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        self._thread.join()
         self._http.server_close()
         self._http.close_connections()
-        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self.stopping.is_set():
+            self._http.handle_request()
 
 
 class _HTTPServer(ThreadingHTTPServer):
