@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import pyotp
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
-from botocore.session import get_session
 
 from mfakit.testing import AWSSimulator
 
@@ -29,11 +27,6 @@ UNCHECKED = Config(
     s3={"addressing_style": "path"},
 )
 ALLOW_ALL: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-
-
-@cache
-def _loader() -> Any:
-    return create_loader()
 
 
 def document(*statements: dict[str, Any]) -> str:
@@ -94,10 +87,7 @@ class Scene:
         """Return a client with the key of a user, or with id, secret and token."""
         if not isinstance(credentials, tuple):
             credentials = (credentials.access_key_id, credentials.secret_access_key, None)
-        # Reading the models of services again for each client would take most of the time.
-        core = get_session()
-        core.register_component("data_loader", _loader())
-        session = boto3.Session(*credentials, region_name=self.aws.region, botocore_session=core)
+        session = boto3.Session(*credentials, region_name=self.aws.region)
         made: Any = session.client
         return made(service, endpoint_url=self._endpoint_url, config=UNCHECKED)
 
@@ -178,7 +168,8 @@ class Scene:
 
     def seconds_left(self, answer: Any) -> int:
         """Return how long a session lasts from now, to the nearest half minute."""
-        left = answer["Credentials"]["Expiration"].timestamp() - self.aws.clock.timestamp()
+        ends: float = answer["Credentials"]["Expiration"].timestamp()
+        left = ends - self.aws.clock.timestamp()
         return round(left / STEP) * STEP
 
 
