@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from mfakit.testing.clock import Clock
     from mfakit.testing.errors import SimulatorError
     from mfakit.testing.faults import Fault
-    from mfakit.testing.simulator import (
-        ALLOW_ALL_POLICY,
-        REQUIRE_MFA_POLICY,
-        AWSSimulator,
-        Device,
-        User,
-    )
+    from mfakit.testing.simulator import ALLOW_ALL_POLICY, REQUIRE_MFA_POLICY, AWSSimulator
+    from mfakit.testing.users import Device, User
 
 _HOMES = {
     "ALLOW_ALL_POLICY": "simulator",
@@ -38,10 +33,10 @@ _HOMES = {
     "AWSSimulator": "simulator",
     "CallRecord": "calls",
     "Clock": "clock",
-    "Device": "simulator",
+    "Device": "users",
     "Fault": "faults",
     "SimulatorError": "errors",
-    "User": "simulator",
+    "User": "users",
 }
 
 __all__ = [

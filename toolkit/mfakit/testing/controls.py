@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.clock import Clock
     from mfakit.testing.faults import FaultQueue
-    from mfakit.testing.simulator import Device
+    from mfakit.testing.users import Device
     from mfakit.testing.wire import Request
 
     Answer = tuple[int, dict[str, Any]]
