@@ -83,3 +83,15 @@ def endpoint(aws: AWSSimulator, home: Home) -> Iterator[str]:
     with aws.serve() as url:
         home.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
         yield url
+
+
+@pytest.fixture
+def alice(aws, home, endpoint):
+    """A user with a device, whose keys are the home's default profile."""
+    user = aws.create_user("alice")
+    home.write_credentials(
+        f"# keys\n[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    user.device = user.enable_virtual_mfa()
+    return user

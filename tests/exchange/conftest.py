@@ -1,4 +1,4 @@
-"""A user with a device, whose keys are the home's default profile; and a terminal to log in on."""
+"""A terminal to log in on."""
 
 from __future__ import annotations
 
@@ -11,17 +11,6 @@ import sys
 import time
 
 import pytest
-
-
-@pytest.fixture
-def alice(aws, home, endpoint):
-    user = aws.create_user("alice")
-    home.write_credentials(
-        f"# keys\n[default]\naws_access_key_id = {user.access_key_id}\n"
-        f"aws_secret_access_key = {user.secret_access_key}\n"
-    )
-    user.device = user.enable_virtual_mfa()
-    return user
 
 
 class TerminalProcess:

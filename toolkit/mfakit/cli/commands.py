@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfakit.cli.options import Command, Option, duration, port, user_name
+from mfakit.environment.formats import FORMATS
 from mfakit.environment.shells import SHELLS
 
 _PROFILE = Option(
@@ -113,12 +114,47 @@ _TABLE = (
             _PROFILE,
             Option(
                 "--shell",
-                choices=("auto", *SHELLS),
+                choices=("auto", *SHELLS, *FORMATS, "github"),
                 default="auto",
-                help="the shell to write for; by default the one that asks",
+                help="the shell to write for, or a format for programs; by default the shell that"
+                " asks",
             ),
             Option("--unset", action="store_true", help="print how to take them out again"),
+            Option(
+                "--from-json",
+                metavar="FILE",
+                help="of the session in this file, the output of `aws sts get-session-token`; -"
+                " reads it from standard input",
+            ),
         ),
+    ),
+    Command(
+        "exec",
+        "run a command with the session in its environment, logging in first if need be",
+        "mfakit exec --min-remaining 1h -- terraform apply",
+        (
+            _PROFILE,
+            Option(
+                "--min-remaining",
+                metavar="TIME",
+                type=duration,
+                help="renew first if the session would end earlier than this",
+            ),
+            Option(
+                "command",
+                metavar="-- COMMAND",
+                nargs="...",
+                help="what to run; its exit code is passed on (125: mfakit failed, 126: it cannot"
+                " be run, 127: there is no such program)",
+            ),
+        ),
+        error_exit_code=125,
+    ),
+    Command(
+        "credential-process",
+        "give the session to SDKs, as credential_process of the AWS config",
+        "credential_process = mfakit credential-process --profile mfa",
+        (_PROFILE,),
     ),
     Command(
         "check",

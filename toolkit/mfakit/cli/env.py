@@ -7,8 +7,14 @@ import sys
 from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
-from mfakit.environment.render import render_environment, render_failure, render_unset
+from mfakit.environment.render import (
+    render_environment,
+    render_failure,
+    render_unset,
+    session_variables,
+)
 from mfakit.environment.shells import SHELLS, detect_shell
+from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.profiles.sessions import read_live_session
@@ -17,27 +23,83 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.session import SessionCredentials
+
+_GITHUB = "github"
+
 
 def run(options: Namespace) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
     files = AWSFiles(os.environ)
-    profile = session_profile(options.profile, os.environ, files)
+    profile = None
+    if options.from_json is None:
+        profile = session_profile(options.profile, os.environ, files)
     region = files.setting("region", profile)
     if options.unset:
         write(render_unset(shell, region=region is not None))
         return 0
-    session = read_live_session(profile, files, datetime.now(UTC))
+    session = _session(options, profile, files)
+    if shell == _GITHUB:
+        _hand_to_github(session, region, profile)
+        return 0
     write(render_environment(session, shell, region, profile))
-    if sys.stdout.isatty():
-        note('this is for a shell to evaluate: eval "$(mfakit env)"')
+    if sys.stdout.isatty() and shell in SHELLS:
+        usage = SHELLS[shell].usage.format(command="mfakit env")
+        note(f"this is for a shell to evaluate: {usage}")
     return 0
 
 
 def on_failure(arguments: list[str]) -> None:
-    """Print a statement that fails, whatever went wrong.
+    """Print a statement that fails, whatever went wrong; nothing where data is expected.
 
     ``eval ""`` succeeds: without it, a script would go on with other credentials.
     """
-    named = [argument.removeprefix("--shell=") for argument in arguments]
-    write(render_failure(next((name for name in named if name in SHELLS), "sh")))
+    shells = [argument.removeprefix("--shell=") for argument in arguments]
+    if "--shell" in arguments[:-1]:
+        shells = [arguments[arguments.index("--shell") + 1]]
+    named = next((name for name in shells if name in (*SHELLS, *_DATA)), None)
+    if named is None:
+        try:
+            named = detect_shell()
+        except MFAKitError:
+            named = "sh"
+    write(render_failure(named))
+
+
+_DATA = (_GITHUB, "dotenv", "docker", "json")
+
+
+def _session(options: Namespace, profile: str | None, files: AWSFiles) -> SessionCredentials:
+    if profile is not None:
+        return read_live_session(profile, files, datetime.now(UTC))
+    from mfakit.cli.input import read_input
+    from mfakit.session_json import session_from_json
+
+    if options.profile is not None:
+        raise UsageError("--profile has no meaning beside --from-json", "leave one of them out")
+    session = session_from_json(read_input(options.from_json))
+    if session.expiration is not None and session.expiration <= datetime.now(UTC):
+        raise SessionExpiredError("this session has expired", "get another")
+    return session
+
+
+def _hand_to_github(session: SessionCredentials, region: str | None, profile: str | None) -> None:
+    """Append to the file that the steps to come get their environment from."""
+    from mfakit.environment.formats import github_environment, github_masks
+
+    path = os.environ.get("GITHUB_ENV")
+    if not path:
+        raise MFAKitError(
+            "GITHUB_ENV names no file, so this is not a step of GitHub Actions",
+            "name the shell or format that is wanted: --shell sh",
+        )
+    variables = session_variables(session, region, profile)
+    write(github_masks(variables))
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(github_environment(variables))
+    except OSError as error:
+        raise MFAKitError(
+            f"cannot write {path}: {error.strerror}", "see what GITHUB_ENV names"
+        ) from None

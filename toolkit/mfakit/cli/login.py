@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime, timedelta
 
+from mfakit.cli.input import read_input
 from mfakit.cli.output import note, write
 from mfakit.durations import format_duration
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.plan import LoginRequest
-from mfakit.profiles.files import read_text
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -40,7 +39,7 @@ def run(options: Namespace) -> int:
         _refuse_beside_from_json(options)
         from mfakit.exchange.store import store_session
 
-        result = store_session(options.profile, _read(options.from_json), os.environ, note)
+        result = store_session(options.profile, read_input(options.from_json), os.environ, note)
     if options.json:
         write(_as_json(result))
     else:
@@ -88,15 +87,6 @@ def _refuse_beside_from_json(options: Namespace) -> None:
         if getattr(options, name) is not None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")
-
-
-def _read(name: str) -> str:
-    """Read a file, or standard input for ``-``."""
-    if name == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
-    if not os.path.exists(name):
-        raise UsageError(f"there is no file {name}", "name one, or - for standard input")
-    return read_text(name)
 
 
 def _as_text(result: Login) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from mfakit.environment.formats import FORMATS
 from mfakit.environment.shells import SHELLS, Shell
 from mfakit.errors import UsageError
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.session import SessionCredentials
 
 # These would override the session, or name another than the one that is set.
@@ -27,7 +30,11 @@ SET = (
 def session_variables(
     credentials: SessionCredentials, region: str | None = None, profile: str | None = None
 ) -> dict[str, str]:
-    """Give the variables that hand a session to every AWS tool."""
+    """Give the variables that hand a session to every AWS tool.
+
+    Raises:
+        UsageError: the region or the profile has a control character.
+    """
     expiration = credentials.expiration
     values = (
         credentials.access_key_id,
@@ -38,7 +45,18 @@ def session_variables(
         region,
         region,
     )
+    for name, value in zip(SET, values, strict=True):
+        if value is not None and not value.isprintable():
+            raise UsageError(f"{name} would have a control character in it", "mend the profile")
     return {name: value for name, value in zip(SET, values, strict=True) if value}
+
+
+def session_environment(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment with a session in it, and nothing that contradicts it."""
+    kept = {
+        name: value for name, value in environ.items() if name not in (*CONFLICTING, EXPIRATION)
+    }
+    return kept | dict(variables)
 
 
 def render_environment(
@@ -47,34 +65,37 @@ def render_environment(
     region: str | None = None,
     profile: str | None = None,
 ) -> str:
-    """Write the statements that put a session into a shell's environment.
+    """Write what puts a session into a shell's environment, or hands it to a program as data.
 
-    What would contradict the session is unset: variables that name a profile, an old token, and
-    the expiration of a session that was there before.
+    For shells, what would contradict the session is unset: variables that name a profile, an old
+    token, and the expiration of a session that was there before.
 
     Args:
         credentials: the session.
-        shell: ``sh`` (bash, zsh, dash, ksh), ``fish``, ``powershell`` or ``cmd``.
+        shell: ``sh`` (bash, zsh, dash, ksh), ``fish``, ``csh`` (tcsh), ``elvish``, ``nu``,
+            ``xonsh``, ``powershell`` or ``cmd``; or ``dotenv``, ``docker`` (for its
+            ``--env-file``) or ``json``.
         region: sets the region too, if given.
         profile: the session profile, for mfakit's own use.
 
     Returns:
-        Lines for the shell to evaluate, each ended.
+        Lines, each ended.
 
     Raises:
         UsageError: no such shell, or its syntax cannot hold a value.
     """
-    dialect = _dialect(shell)
     variables = session_variables(credentials, region, profile)
-    for name, value in variables.items():
-        if not value.isprintable():
-            raise UsageError(f"{name} would have a control character in it", "mend the profile")
-    stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
-    lines = [dialect.unset.format(name=name) for name in stale]
     try:
+        if shell in FORMATS:
+            return FORMATS[shell](variables)
+        dialect = _dialect(shell)
+        stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
+        lines = [dialect.unset.format(name=name) for name in stale]
         lines += [dialect.assign(name, value) for name, value in variables.items()]
     except ValueError as error:
-        raise UsageError(str(error), "take another shell") from None
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(str(error), "take another shell or format") from None
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -82,7 +103,7 @@ def render_unset(shell: str = "sh", *, region: bool = True) -> str:
     """Write the statements that take a session out of a shell's environment again.
 
     Args:
-        shell: as for ``render_environment``.
+        shell: a shell, as for ``render_environment``.
         region: whether a region was set with it.
 
     Raises:
@@ -94,12 +115,14 @@ def render_unset(shell: str = "sh", *, region: bool = True) -> str:
 
 
 def render_failure(shell: str) -> str:
-    """Write one statement that fails and changes nothing, for ``eval`` to fail on."""
-    return f"{_dialect(shell).failure}\n"
+    """Write one statement that fails and changes nothing; nothing for what is no shell."""
+    return f"{SHELLS[shell].failure}\n" if shell in SHELLS else ""
 
 
 def _dialect(shell: str) -> Shell:
     try:
         return SHELLS[shell]
     except KeyError:
-        raise UsageError(f"no such shell: {shell!r}", f"one of {', '.join(SHELLS)}") from None
+        raise UsageError(
+            f"{shell!r} is no shell that has such statements", f"one of {', '.join(SHELLS)}"
+        ) from None

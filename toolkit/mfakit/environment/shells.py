@@ -1,12 +1,11 @@
 """Statements that set and unset environment variables, in the syntax of each shell.
 
 Every value is quoted so that the shell takes it as it is: nothing in it is expanded or run. Where
-a shell's syntax cannot hold a value, that is an error, never a guess.
+a shell's syntax cannot hold a value, that is an error, never a guess. Control characters never
+come here; a session with one is refused.
 """
 
 from __future__ import annotations
-
-import re
 
 from mfakit.errors import UsageError
 
@@ -21,15 +20,19 @@ class Shell:
     Args:
         assign: makes the statement that sets a variable; raises ValueError if it cannot.
         unset: the statement that unsets ``{name}``.
-        failure: a statement that fails, so that ``eval`` of a failed command fails too.
+        failure: a statement that fails, so that evaluating the output of a failed command fails.
+        usage: how the output is meant to be used, with ``{command}`` for what made it.
     """
 
-    __slots__ = ("assign", "failure", "unset")
+    __slots__ = ("assign", "failure", "unset", "usage")
 
-    def __init__(self, assign: Callable[[str, str], str], unset: str, failure: str) -> None:
+    def __init__(
+        self, assign: Callable[[str, str], str], unset: str, failure: str, usage: str
+    ) -> None:
         self.assign = assign
         self.unset = unset
         self.failure = failure
+        self.usage = usage
 
 
 def _sh(name: str, value: str) -> str:
@@ -42,9 +45,31 @@ def _fish(name: str, value: str) -> str:
     return f"set -gx {name} '{quoted}'"
 
 
+def _csh(name: str, value: str) -> str:
+    # csh looks for history even in quotes, and takes no backslash there but before !
+    quoted = value.replace("'", "'\\''").replace("!", "\\!")
+    return f"setenv {name} '{quoted}';"
+
+
+def _elvish(name: str, value: str) -> str:
+    quoted = value.replace("'", "''")
+    return f"set-env {name} '{quoted}'"
+
+
+def _nu(name: str, value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'$env.{name} = "{quoted}"'
+
+
+def _xonsh(name: str, value: str) -> str:
+    return f"${name} = {value!r}"
+
+
 def _powershell(name: str, value: str) -> str:
     # PowerShell takes typographic single quotes for plain ones; doubled, each stands for itself.
-    quoted = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", value)
+    quoted = "".join(
+        letter * 2 if letter in "'\u2018\u2019\u201a\u201b" else letter for letter in value
+    )
     return f"$Env:{name} = '{quoted}'"
 
 
@@ -57,14 +82,36 @@ def _cmd(name: str, value: str) -> str:
 
 
 SHELLS = {
-    "sh": Shell(_sh, "unset {name}", "false"),
-    "fish": Shell(_fish, "set -e {name}; or true", "false"),
+    "sh": Shell(_sh, "unset {name}", "false", 'eval "$({command})"'),
+    "fish": Shell(_fish, "set -e {name}; or true", "false", "{command} | source"),
+    "csh": Shell(_csh, "unsetenv {name};", "false;", 'eval "`{command}`"'),
+    "elvish": Shell(
+        _elvish, "unset-env {name}", "fail 'mfakit gave no session'", "eval ({command} | slurp)"
+    ),
+    "nu": Shell(
+        _nu,
+        "hide-env --ignore-errors {name}",
+        'error make {msg: "mfakit gave no session"}',
+        "{command} | save --force session.nu; source session.nu",
+    ),
+    "xonsh": Shell(
+        _xonsh,
+        "${{...}}.pop('{name}', None)",
+        "raise RuntimeError('mfakit gave no session')",
+        "execx($({command}))",
+    ),
     "powershell": Shell(
         _powershell,
         "Remove-Item Env:{name} -ErrorAction SilentlyContinue",
-        "Write-Error 'mfakit: no session'",
+        "throw 'mfakit gave no session'",
+        "{command} | Out-String | Invoke-Expression",
     ),
-    "cmd": Shell(_cmd, 'set "{name}="', "cmd /c exit 1"),
+    "cmd": Shell(
+        _cmd,
+        'set "{name}="',
+        "cmd /c exit 1",
+        "for /f \"delims=\" %i in ('{command}') do %i",
+    ),
 }
 
 _KINDS = {
@@ -75,7 +122,12 @@ _KINDS = {
     "ksh": "sh",
     "mksh": "sh",
     "sh": "sh",
+    "csh": "csh",
+    "tcsh": "csh",
     "fish": "fish",
+    "elvish": "elvish",
+    "nu": "nu",
+    "xonsh": "xonsh",
     "pwsh": "powershell",
     "powershell": "powershell",
     "cmd": "cmd",
@@ -91,12 +143,25 @@ def detect_shell() -> str:
     Raises:
         UsageError: it cannot be told, or is one that has no statements here.
     """
-    import shellingham
+    name = _parents_name()
+    if name not in _KINDS:
+        import shellingham
 
-    try:
-        name = shellingham.detect_shell()[0]
-    except shellingham.ShellDetectionFailure:
-        name = "unknown"
+        try:
+            name = shellingham.detect_shell()[0]
+        except shellingham.ShellDetectionFailure:
+            name = "unknown"
     if name not in _KINDS:
         raise UsageError(f"the shell that asked is {name}", f"name one: --shell {'|'.join(SHELLS)}")
     return _KINDS[name]
+
+
+def _parents_name() -> str:
+    """Name the process that started this one, where the system tells it by a mere look."""
+    import os
+
+    try:
+        with open(f"/proc/{os.getppid()}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

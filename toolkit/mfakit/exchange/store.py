@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mfakit.exchange.from_json import session_from_json
 from mfakit.exchange.login import Login
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
 from mfakit.profiles.sessions import write_session
+from mfakit.session_json import session_from_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Loading boto3 takes ten times as long as all the rest, so it begins in the backg
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 
 from mfakit.exchange.client import make_client
@@ -13,7 +14,6 @@ from mfakit.session import SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
     from datetime import timedelta
     from typing import Any
 
@@ -38,8 +38,6 @@ class STS:
 
     def begin(self) -> None:
         """Begin to load, if that has not begun."""
-        import threading
-
         if self._making is None:
             self._making = threading.Thread(target=self._make, daemon=True)
             self._making.start()

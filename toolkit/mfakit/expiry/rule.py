@@ -13,6 +13,7 @@ UNKNOWN = "unknown"
 
 _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
+_PROCESS_WARN_SECONDS = 16 * 60
 
 
 def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
@@ -29,6 +30,21 @@ def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
         return _WARN_SECONDS
     life = (expiration - made_at).total_seconds()
     return max(0.0, min(_WARN_SECONDS, life / _WARN_PART_OF_LIFE))
+
+
+def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
+    """Tell how long before its end `credential-process` renews a session.
+
+    SDKs ask anew when 15 minutes are left, and at each call after that; so what they get then has
+    to last longer, where the session is long enough for that.
+
+    Returns:
+        Seconds.
+    """
+    life = None if made_at is None else (expiration - made_at).total_seconds()
+    if life is None or life >= 2 * _PROCESS_WARN_SECONDS:
+        return _PROCESS_WARN_SECONDS
+    return warn_seconds(expiration, made_at)
 
 
 def judge(

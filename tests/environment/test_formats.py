@@ -1,0 +1,102 @@
+"""A session as data, for programs that read it from a file."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mfakit import SessionCredentials, render_environment, render_unset
+from mfakit.errors import UsageError
+
+END = datetime(2126, 11, 22, 18, tzinfo=UTC)
+SESSION = SessionCredentials("ASIA1", "sec%ret", "token", END)
+VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "ASIA1",
+    "AWS_SECRET_ACCESS_KEY": "sec%ret",
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_CREDENTIAL_EXPIRATION": "2126-11-22T18:00:00Z",
+    "MFAKIT_PROFILE": "mfa",
+}
+VALUE = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1)
+
+
+def keep(home) -> None:
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = sec%ret\n"
+        "aws_session_token = token\nexpiration = 2126-11-22T18:00:00Z\n"
+    )
+
+
+def test_json_is_an_object_of_the_variables(home) -> None:
+    """For whatever reads JSON."""
+    keep(home)
+    assert json.loads(home.mfakit("env", "--shell", "json").stdout) == VARIABLES
+
+
+@given(VALUE)
+def test_dockers_file_takes_all_behind_the_sign(value: str) -> None:
+    """Quotes too, so there are none."""
+    text = render_environment(SessionCredentials("ASIA1", value, "t", END), "docker")
+    assert dict(line.split("=", 1) for line in text.splitlines())["AWS_SECRET_ACCESS_KEY"] == value
+
+
+@given(VALUE)
+def test_dotenv_is_read_alike_by_all_readers_or_refused(value: str) -> None:
+    """They differ on escapes, and agree on single quotes without any."""
+    session = SessionCredentials("ASIA1", value, "t", END)
+    if set(value) & set("'\\"):
+        with pytest.raises(UsageError, match=r"a \.env file cannot hold"):
+            render_environment(session, "dotenv")
+    else:
+        assert f"AWS_SECRET_ACCESS_KEY='{value}'\n" in render_environment(session, "dotenv")
+
+
+def test_github_gets_masks_on_its_output_and_variables_in_its_file(home, tmp_path) -> None:
+    """What is in the file already stays."""
+    keep(home)
+    file = tmp_path / "github"
+    file.write_text("MINE=1\n")
+    done = home.mfakit("env", "--shell", "github", GITHUB_ENV=str(file))
+    assert done.stdout == "::add-mask::ASIA1\n::add-mask::sec%25ret\n::add-mask::token\n"
+    lines = [f"{name}={value}" for name, value in VARIABLES.items()]
+    assert file.read_text().splitlines() == ["MINE=1", *lines]
+
+
+def test_github_without_its_file_is_an_error(home, tmp_path) -> None:
+    """This is no step of a workflow then."""
+    keep(home)
+    done = home.mfakit("env", "--shell", "github")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "GITHUB_ENV" in done.stderr
+    done = home.mfakit("env", "--shell", "github", GITHUB_ENV=str(tmp_path))
+    assert (done.returncode, "cannot write" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("shell", ["json", "docker", "dotenv", "github"])
+def test_a_failure_prints_nothing_where_data_is_expected(home, shell: str) -> None:
+    """The exit code tells."""
+    done = home.mfakit("env", "--shell", shell)
+    assert (done.returncode, done.stdout) == (3, "")
+    done = home.mfakit("env", f"--shell={shell}", "--unset")
+    assert (done.returncode, done.stdout) == (64, "")
+
+
+def test_data_cannot_be_unset() -> None:
+    """There is nothing to evaluate."""
+    with pytest.raises(UsageError, match="no shell"):
+        render_unset("json")
+
+
+def test_the_output_of_the_aws_cli_serves_instead_of_a_profile(home) -> None:
+    """The article's own way; without any file."""
+    given = {"AccessKeyId": "ASIA1", "SecretAccessKey": "sec%ret", "SessionToken": "token"}
+    text = json.dumps({"Credentials": given | {"Expiration": "2126-11-22T18:00:00+00:00"}})
+    done = home.mfakit("env", "--shell", "json", "--from-json", "-", stdin=text)
+    assert json.loads(done.stdout) == {k: v for k, v in VARIABLES.items() if k != "MFAKIT_PROFILE"}
+    old = text.replace("2126", "2020")
+    done = home.mfakit("env", "--shell", "sh", "--from-json", "-", stdin=old)
+    assert (done.returncode, done.stdout) == (2, "false\n")

@@ -1,0 +1,94 @@
+"""`mfakit credential-process`: what the SDKs' `credential_process` asks for."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from mfakit.cli.output import note, write
+from mfakit.errors import MFAKitError, ProfileError, SessionNotFoundError
+from mfakit.expiry.rule import VALID, judge, process_warn_seconds
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.record import read_record
+from mfakit.profiles.selection import session_profile
+from mfakit.profiles.sessions import find_session, read_live_session
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from mfakit.session import SessionCredentials
+
+_PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
+_GOING_ON = "MFAKIT_PROCESSES"
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    files = AWSFiles(os.environ)
+    profile = session_profile(options.profile, os.environ, files)
+    session = _session(profile, files)
+    write(_as_json(session))
+    return 0
+
+
+def _session(profile: str, files: AWSFiles) -> SessionCredentials:
+    now = datetime.now(UTC)
+    warn: float | None = None
+    try:
+        session, _ = find_session(profile, files)
+    except SessionNotFoundError:
+        pass
+    else:
+        record = read_record(files.credentials_path, profile, session.access_key_id)
+        if session.expiration is not None:
+            warn = process_warn_seconds(session.expiration, record.made_at if record else None)
+        if judge(session.expiration, now, warn=warn) == VALID:
+            return session
+    try:
+        _renew(profile, warn)
+    except MFAKitError as error:
+        try:
+            session = read_live_session(profile, files, now)
+        except MFAKitError:
+            raise error from None
+        note(f"the session is due, but could not be renewed: {error.message}")
+        return session
+    return read_live_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+
+
+def _renew(profile: str, warn: float | None) -> None:
+    from mfakit.exchange.login import login
+    from mfakit.exchange.plan import LoginRequest
+
+    _refuse_loop(profile)
+    login(
+        LoginRequest(profile=profile, min_remaining=warn, patience=_PATIENCE_SECONDS, note=note),
+        os.environ,
+    )
+
+
+def _refuse_loop(profile: str) -> None:
+    """Notice that the keys for this session are asked, in the end, of this very command."""
+    going_on = os.environ.get(_GOING_ON, "").split("\n")
+    if profile in going_on:
+        raise ProfileError(
+            f"the credential_process of profile {profile!r} leads back to itself",
+            "let mfakit_source_profile name a profile with long-term keys",
+        )
+    os.environ[_GOING_ON] = "\n".join([*filter(None, going_on), profile])
+
+
+def _as_json(session: SessionCredentials) -> str:
+    import json
+
+    given = {
+        "Version": 1,
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "SessionToken": session.session_token,
+    }
+    if session.expiration is not None:
+        given["Expiration"] = format_timestamp(session.expiration)
+    return json.dumps(given, indent=2) + "\n"

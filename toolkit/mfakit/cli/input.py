@@ -1,0 +1,23 @@
+"""What a command reads besides the AWS files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mfakit.errors import UsageError
+from mfakit.profiles.files import read_text
+
+
+def read_input(name: str) -> str:
+    """Read a file, or standard input for ``-``.
+
+    Raises:
+        UsageError: there is no such file.
+        FileError: it cannot be read.
+    """
+    if name == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
+    if not os.path.exists(name):
+        raise UsageError(f"there is no file {name}", "name one, or - for standard input")
+    return read_text(name)
