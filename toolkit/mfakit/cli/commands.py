@@ -98,6 +98,11 @@ _TABLE = (
             _SERIAL_NUMBER,
             _TOKEN_COMMAND,
             Option("--duration", metavar="TIME", help="how long sessions last, such as 8h"),
+            Option(
+                "--credential-process",
+                action="store_true",
+                help="let SDKs ask mfakit for the session, so that it is renewed by itself",
+            ),
         ),
     ),
     Command(

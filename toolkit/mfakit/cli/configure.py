@@ -7,10 +7,12 @@ import os
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError
 from mfakit.exchange.configuring import (
+    CREDENTIAL_PROCESS,
     DURATION,
     SERIAL_NUMBER,
     SOURCE_PROFILE,
     TOKEN_COMMAND,
+    process_line,
     write_settings,
 )
 from mfakit.exchange.device import check_serial_number, find_devices, only_device
@@ -45,6 +47,7 @@ def run(options: Namespace) -> int:
         SERIAL_NUMBER: check_serial_number(serial),
         DURATION: options.duration or _ask(terminal, "How long sessions last", _DEFAULT_DURATION),
         TOKEN_COMMAND: options.token_command,
+        CREDENTIAL_PROCESS: process_line(profile) if options.credential_process else None,
     }
     write_settings(profile, settings, files)
     note(f"wrote profile {profile} to {files.config_path}; log in with: mfakit login -p {profile}")

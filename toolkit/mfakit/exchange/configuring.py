@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from mfakit.durations import parse_duration
-from mfakit.errors import ProfileError
+from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.document import Document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.profiles.aws_files import AWSFiles
 
+CREDENTIAL_PROCESS = "credential_process"
 DURATION = "mfakit_duration"
 SOURCE_PROFILE = "mfakit_source_profile"
 TOKEN_COMMAND = "mfakit_token_command"  # noqa: S105 - the name of a setting
 SERIAL_NUMBER = "mfa_serial"
+
+
+def process_line(profile: str) -> str:
+    """Give the `credential_process` that makes SDKs ask mfakit for a profile's session.
+
+    The SDKs for JavaScript and Go run it through a shell, others do not; so it holds only letters
+    that mean the same to all.
+
+    Raises:
+        UsageError: the profile's name has others.
+    """
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9_.@+-]+", profile):
+        raise UsageError(
+            f"the name {profile!r} would mean something else to a shell",
+            "for a credential_process, name the profile with letters, digits and _ . @ + -",
+        )
+    return f"mfakit credential-process --profile {profile}"
 
 
 def write_settings(profile: str, settings: dict[str, str | None], files: AWSFiles) -> None:

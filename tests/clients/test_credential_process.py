@@ -1,0 +1,119 @@
+"""SDKs that are given only a config file, and renew by themselves through `credential_process`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROCESS = "credential_process = mfakit credential-process --profile mfa\n"
+
+
+@pytest.fixture
+def codes(home, alice, device) -> Path:
+    """A home in which mfakit is the credential process, and a program gives the codes."""
+    home.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {alice.access_key_id}\n"
+        f"aws_secret_access_key = {alice.secret_access_key}\n"
+    )
+    kept = home.folder / "codes"
+    kept.write_text("".join(f"{device.code()}\n" for _ in range(3)))
+    program = home.folder / "token.py"
+    program.write_text(
+        f"path = {str(kept)!r}\n"
+        "first, *rest = open(path).read().split()\n"
+        "open(path, 'w').write('\\n'.join(rest))\n"
+        "print(first)\n"
+    )
+    home.write_config(
+        f"[profile mfa]\n{PROCESS}mfa_serial = {device.serial_number}\n"
+        f"mfakit_token_command = {sys.executable} {program}\nregion = us-east-1\n"
+    )
+    return kept
+
+
+def identity(client) -> str:
+    """Ask who one is, with nothing but the profile's name to go by."""
+    command = client.command("sts", "GetCallerIdentity", "{}")
+    return client.answer(client.home.run(*command, AWS_PROFILE="mfa"))["Arn"]
+
+
+def exchanges(aws) -> int:
+    return len([call for call in aws.calls if call.operation == "GetSessionToken"])
+
+
+def test_the_first_call_logs_in_and_the_next_do_not(client, aws, alice, codes) -> None:
+    """The session is in the cache, where it shadows nothing."""
+    assert identity(client) == alice.arn
+    assert identity(client) == alice.arn
+    assert exchanges(aws) == 1
+    assert "[mfa]" not in client.home.credentials.read_text()
+
+
+def test_when_the_session_comes_due_it_is_renewed(client, aws, alice, device, codes) -> None:
+    """With one that was taken while AWS's clock was set back, so that it ends in seconds."""
+    client.home.write_config(client.home.config.read_text() + "mfakit_duration = 15m\n")
+    aws.clock.advance(seconds=-(15 * 60 - 8))
+    codes.write_text("".join(f"{device.code()}\n" for _ in range(3)))
+    assert identity(client) == alice.arn
+    before = exchanges(aws)
+    time.sleep(9)
+    aws.clock.advance(seconds=15 * 60 - 8)
+    codes.write_text("".join(f"{device.code()}\n" for _ in range(3)))
+    assert identity(client) == alice.arn
+    assert exchanges(aws) > before
+
+
+def test_its_output_is_exact(home, endpoint, alice, device, codes) -> None:
+    """Version 1, and an expiration as RFC 3339."""
+    said = json.loads(home.mfakit("credential-process", "-p", "mfa").stdout)
+    assert said.pop("Version") == 1
+    assert said.pop("Expiration").endswith("Z")
+    assert sorted(said) == ["AccessKeyId", "SecretAccessKey", "SessionToken"]
+
+
+def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, device) -> None:
+    """Without a terminal and a token command it fails at once, rather than hang."""
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {alice.access_key_id}\n"
+        f"aws_secret_access_key = {alice.secret_access_key}\n"
+    )
+    home.write_config(f"[profile mfa]\n{PROCESS}")
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "credential-process", "-p", "mfa")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "mfakit: try: " in done.stderr
+
+
+def test_a_loop_is_noticed(home, endpoint, tmp_path) -> None:
+    """The keys come from a program that asks mfakit for them."""
+    program = tmp_path / "wrapper"
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -m mfakit credential-process -p mfa\n")
+    program.chmod(0o755)
+    home.write_config(
+        f"[profile mfa]\n{PROCESS}mfakit_source_profile = keys\n"
+        f"[profile keys]\ncredential_process = {program}\n"
+    )
+    done = home.mfakit("credential-process", "-p", "mfa")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "leads back to itself" in done.stderr
+    home.write_config(f"[profile mfa]\n{PROCESS}mfakit_source_profile = mfa\n")
+    done = home.mfakit("credential-process", "-p", "mfa")
+    assert "from mfakit itself" in done.stderr
+
+
+def test_configure_writes_it(home, endpoint, alice, device) -> None:
+    """In letters that no shell takes for anything else: some SDKs run it through one."""
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {alice.access_key_id}\n"
+        f"aws_secret_access_key = {alice.secret_access_key}\n"
+    )
+    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "--credential-process"]
+    assert home.run(*command).returncode == 0
+    assert PROCESS in home.config.read_text()
+    done = home.run(*command, "--profile", "with space")
+    assert (done.returncode, "a shell" in done.stderr) == (64, True)
