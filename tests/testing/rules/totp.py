@@ -143,6 +143,16 @@ def known_to_sts(scene: Scene) -> list[str]:
     return [short(each) for each in (early, after, still, gone)]
 
 
+def known_after_going_back(scene: Scene) -> list[str]:
+    """What STS is about to know comes ten seconds after the clock was moved back."""
+    scene.where(propagation="aws")
+    scene.device  # noqa: B018 - is enabled by being asked for
+    scene.aws.clock.advance(hours=-1)
+    early = outcome(scene.login, code=scene.code(0))
+    scene.aws.clock.advance(seconds=10.1)
+    return [short(each) for each in (early, outcome(scene.login, code=scene.code(0)))]
+
+
 def resync_known_to_sts(scene: Scene) -> list[str]:
     scene.where(propagation="aws")
     scene.device  # noqa: B018 - is enabled by being asked for
@@ -195,5 +205,6 @@ RULES = [
     Rule("a resync with older codes", resync_so_far(50, 100), NOT_VALID_CODES),
     Rule("a pair is not used up", pair_serves, ["ok", "ok"]),
     Rule("when STS knows", known_to_sts, ["unable", "ok", "ok", "unable"]),
+    Rule("when STS knows, the clock moved back", known_after_going_back, ["unable", "ok"]),
     Rule("when STS knows a resync", resync_known_to_sts, ["invalid", "ok", "ok", "invalid"]),
 ]

@@ -49,6 +49,9 @@ class Propagation:
         return self._known.get(serial_number)
 
     def _arrive(self, at: float) -> None:
+        # A clock that was moved back leaves none further off than when it was announced.
+        latest = at + self._seconds
+        self._coming = [(min(due, latest), serial, known) for due, serial, known in self._coming]
         # In the order in which they were made, so that none overtakes another.
         while self._coming and self._coming[0][0] <= at:
             _, serial_number, assignment = self._coming.pop(0)
