@@ -71,6 +71,8 @@ def read_claim(request: Request) -> Claim | None:
         request.query
     ):
         raise not_supported("the simulator verifies Signature Version 4 with SHA-256 only")
+    if request.header("content-type").startswith("multipart/form-data"):
+        raise not_supported("the simulator does not verify the forms of presigned POST requests")
     return None
 
 

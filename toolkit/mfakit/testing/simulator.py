@@ -66,7 +66,7 @@ class AWSSimulator(Faulty):
     """An AWS account in this process, on moto. Use it as a context manager.
 
     While it is active, every boto3 client in the process talks to it, whenever it was made, and
-    nothing reaches the network but what is sent to this machine itself.
+    none reaches the network, unless it calls this machine itself.
 
     Args:
         account_id: twelve digits.
