@@ -95,6 +95,13 @@ def test_the_same_pattern_serves_every_caller() -> None:
         assert not pattern.matches("carol", {"aws:username": name})
 
 
+def test_a_variable_may_be_a_tag_of_who_calls() -> None:
+    """${aws:PrincipalTag/team} stands for the value of that tag, its name in any case."""
+    pattern = glob("${aws:PrincipalTag/Team}-*", variables=True)
+    assert pattern.matches("blue-1", {"aws:principaltag/team": "blue"})
+    assert not pattern.matches("red-1", {"aws:principaltag/team": "blue"})
+
+
 def test_without_variables_the_text_is_plain() -> None:
     """In the language's first version ${aws:username} is just these characters."""
     assert glob("${aws:username}").matches("${aws:username}", KEYS)
@@ -102,7 +109,7 @@ def test_without_variables_the_text_is_plain() -> None:
     assert not exact("a*").matches("ab", {})
 
 
-@pytest.mark.parametrize("spelling", ["${aws:PrincipalTag/team}", "${s3:prefix, 'x'}", "${a b}"])
+@pytest.mark.parametrize("spelling", ["${aws:RequestTag/team}", "${s3:prefix, 'x'}", "${a b}"])
 def test_a_variable_that_is_not_known_is_named(spelling: str) -> None:
     """A variable that cannot be judged stops the call, even if it has a default."""
     with pytest.raises(UnjudgedError, match="policy variable") as caught:

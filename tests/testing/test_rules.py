@@ -13,6 +13,7 @@ from tests.testing.rules import (
     devices,
     federation,
     get_session_token,
+    tags,
     totp,
 )
 from tests.testing.rules.scene import Scene
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
     from tests.testing.rules.rule import Rule
 
+SECTIONS = (get_session_token, totp, devices, assume_role, tags, federation, condition_keys)
 TABLE = [
     pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")
-    for section in (get_session_token, totp, devices, assume_role, federation, condition_keys)
+    for section in SECTIONS
     for rule in section.RULES
 ]
 

@@ -36,7 +36,6 @@ TOO_LONG_CHAINED = (
     "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role"
     " chaining.",
 )
-TAG = [{"Key": "team", "Value": "blue"}]
 TABLES = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*"
 NO_ASSUMING = ALLOW_ALL | {"Action": "s3:*"}
 
@@ -235,14 +234,8 @@ def external_id(given: str | None) -> Callable[[Scene], str]:
     return trusted(trusting(ALICE, Condition=condition), **asked)
 
 
-def tags(*names: str) -> list[dict[str, str]]:
-    return [{"Key": name, "Value": "v"} for name in names]
-
-
 ANYONE = trusting(f"arn:aws:iam::{ACCOUNT}:root")
 DENIED = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
-MAY_TAG = trusting(ALICE, Action=["sts:AssumeRole", "sts:TagSession"])
-DUPLICATE = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 
 RULES = [
     Rule("the usual duration", lasts(43200), 3600),
@@ -379,22 +372,6 @@ RULES = [
         "a source identity with a space",
         assumes(SourceIdentity="a b"),
         validation_error(("a b", "sourceIdentity", like(NAME))),
-    ),
-    Rule("tags", trusted(MAY_TAG, Tags=TAG), "answered"),
-    Rule(
-        "tags that are not allowed",
-        trusted(trusting(ALICE), Tags=TAG),
-        refused(ALICE, "sts:TagSession"),
-    ),
-    Rule(
-        "tags that differ in case alone",
-        trusted(MAY_TAG, Tags=tags("a", "A")),
-        (400, "InvalidParameterValue", DUPLICATE),
-    ),
-    Rule(
-        "a tag with an exclamation mark",
-        trusted(MAY_TAG, Tags=tags("a!")),
-        validation_error(("a!", "tags.1.member.key", like(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"))),
     ),
     Rule("who a role's session is", identity, (SESSION, "ROLE-ID:work", ACCOUNT)),
     Rule("who the session of a role with a path is", role_with_path, SESSION),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.policy import patterns
 from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
-from mfakit.policy.keys import KNOWN_KEYS, Keys, values_of
+from mfakit.policy.keys import Keys, is_known, values_of
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -49,7 +49,7 @@ class Condition:
         """
         if self._base not in OPERATORS and self._base != "null":
             raise UnjudgedError(f"Condition operator {self.operator}")
-        if self.key.lower() not in KNOWN_KEYS:
+        if not is_known(self.key.lower()):
             raise UnjudgedError(f"Condition key {self.key}")
         present = values_of(keys, self.key.lower())
         if self._base == "null":

@@ -34,6 +34,15 @@ KNOWN_KEYS = frozenset(
 )
 
 
+# The rest of such a key's name is a tag of who calls, in lower case too.
+PRINCIPAL_TAG = "aws:principaltag/"
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a key is judged, by its name in lower case."""
+    return name in KNOWN_KEYS or (name.startswith(PRINCIPAL_TAG) and name != PRINCIPAL_TAG)
+
+
 def values_of(keys: Keys, name: str) -> tuple[str, ...]:
     """Return all values of a key, whose name is in lower case; none if it is absent."""
     found = keys.get(name, ())

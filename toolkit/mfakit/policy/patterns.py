@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
-from mfakit.policy.keys import KNOWN_KEYS, values_of
+from mfakit.policy.keys import is_known, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ class Variable:
             UnjudgedError: the key is not known, or has several values.
             UnresolvedVariableError: the call has no such key, and there is no default.
         """
-        if self.key not in KNOWN_KEYS:
+        if not is_known(self.key):
             raise UnjudgedError(f"policy variable {self.spelling}")
         found = values_of(keys, self.key)
         if len(found) > 1:

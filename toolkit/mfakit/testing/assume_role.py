@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, access_denied, not_supported
 from mfakit.testing.keys import Session
+from mfakit.testing.session_policies import packed_size
 from mfakit.testing.session_tags import session_tags, transitive_tags
 from mfakit.testing.validation import Number, Text, validate
 
@@ -103,7 +104,7 @@ class AssumeRole:
             tags=inherited | given_tags,
             transitive_tags=passed_on,
         )
-        return _result(session)
+        return _result(session) | packed_size(parameters)
 
     def _condition_keys(self, caller: Credentials, parameters: Mapping[str, str]) -> dict[str, str]:
         keys = {

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mfakit.policy.keys import PRINCIPAL_TAG
 from mfakit.testing.keys import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.testing.keys import Credentials
     from mfakit.testing.wire import Request
 
@@ -22,7 +25,7 @@ SOURCE_IP = "127.0.0.1"
 
 
 def condition_keys(
-    request: Request, caller: Credentials, region: str, at: float
+    request: Request, caller: Credentials, region: str, at: float, tags: Mapping[str, str]
 ) -> dict[str, str | tuple[str, ...]]:
     """Return the keys that are present, their names in lower case.
 
@@ -31,6 +34,7 @@ def condition_keys(
         caller: whose credentials it is signed with.
         region: the one that it is signed for.
         at: now, in seconds since 1970.
+        tags: of the user or role that the caller is; those of a session come before them.
     """
     owner = caller.owner
     keys: dict[str, str | tuple[str, ...]] = {
@@ -53,7 +57,8 @@ def condition_keys(
         keys["aws:username"] = owner.name
     if isinstance(caller, Session):
         keys |= _session_keys(caller, at)
-    return keys
+        tags = {**tags, **caller.tags}
+    return keys | {PRINCIPAL_TAG + name.lower(): value for name, value in tags.items()}
 
 
 def _session_keys(session: Session, at: float) -> dict[str, str]:

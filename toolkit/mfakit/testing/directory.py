@@ -48,6 +48,7 @@ class Directory:
         self._arns: dict[tuple[str, str], str] = {}
         self._statements: dict[str, tuple[policy.Statement, ...]] = {}
         self._boundaries: dict[str, tuple[policy.Statement, ...] | None] = {}
+        self._tags: dict[str, dict[str, str]] = {}
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
         """Call IAM past the gate, and learn from the answer.
@@ -141,11 +142,23 @@ class Directory:
             self._boundaries[owner.name] = self.managed(arn) if arn else None
         return self._boundaries[owner.name]
 
+    def tags(self, owner: Identity) -> dict[str, str]:
+        """Return the tags of a user or a role; the root user has none."""
+        if owner.is_root:
+            return {}
+        key = f"{owner.kind}/{owner.name}"
+        if key not in self._tags:
+            kind = owner.kind.capitalize()
+            found = self.call(f"List{kind}Tags", **{f"{kind}Name": owner.name})["Tags"]
+            self._tags[key] = {tag["Key"]: tag["Value"] for tag in found}
+        return self._tags[key]
+
     def forget(self) -> None:
         """Ask anew for whatever a policy may say by now."""
         self._arns.clear()
         self._statements.clear()
         self._boundaries.clear()
+        self._tags.clear()
 
     def _take_over(
         self, operation: str, parameters: Mapping[str, str], answer: Mapping[str, Any]

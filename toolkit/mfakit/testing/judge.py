@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mfakit.policy import Statement, Verdict
+    from mfakit.policy.keys import Keys
     from mfakit.testing.actions import Call
     from mfakit.testing.bucket_policies import BucketPolicies
     from mfakit.testing.clock import Clock
@@ -97,7 +98,7 @@ class Judge:
         if not call.operation:
             raise not_supported(f"what this request calls cannot be told; {RELAX}")
         place = Place(partition(claim.region), claim.region, self._account_id)
-        keys = condition_keys(request, caller, claim.region, self._clock.timestamp())
+        keys = self._keys(request, caller, claim.region)
         own_name = caller.owner.name if caller.owner.kind == "user" else ""
 
         def find_arn(kind: str, name: str) -> str | None:
@@ -130,12 +131,16 @@ class Judge:
         Raises:
             AWSError: it cannot be judged.
         """
-        keys = {**condition_keys(request, caller, region, self._clock.timestamp()), **extra}
+        keys = {**self._keys(request, caller, region), **extra}
         context = Context(action, role.arn, keys, _principal(caller))
         with _judging():
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
             policies = self._policies(caller, None, trust)
             return authorize(policies, context).allowed
+
+    def _keys(self, request: Request, caller: Credentials, region: str) -> Keys:
+        tags = self._directory.tags(caller.grantor or caller.owner)
+        return condition_keys(request, caller, region, self._clock.timestamp(), tags)
 
     def _policies(
         self,

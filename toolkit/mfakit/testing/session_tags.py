@@ -21,6 +21,11 @@ PATTERNS = {
     "Key": r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
     "Value": r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
 }
+NOT_GIVEN = "The specified transitive tag key must be included in the requested tags."
+PASSED_ON = (
+    "One of the specified transitive tag keys can't be set because it conflicts with a transitive"
+    " tag key from the calling session."
+)
 CHARACTERS = re.compile(r"[\w\s.:/=+\-@]*")
 
 
@@ -71,7 +76,15 @@ def _broken(part: str, value: str) -> Iterator[str]:
 def transitive_tags(
     caller: Credentials, parameters: Mapping[str, str], given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the tags that the caller's session passes on, and those that the new one will."""
+    """Return the tags that the caller's session passes on, and those that the new one will.
+
+    Raises:
+        AWSError: a tag that is to be passed on is not given, or one that is given was passed on.
+    """
     inherited = dict(caller.transitive_tags) if isinstance(caller, Session) else {}
     named = {v for name, v in parameters.items() if name.startswith("TransitiveTagKeys.member.")}
-    return inherited, inherited | {key: v for key, v in given.items() if key in named}
+    if not named <= given.keys():
+        raise AWSError(400, "InvalidParameterValue", NOT_GIVEN)
+    if {name.lower() for name in given} & {name.lower() for name in inherited}:
+        raise AWSError(400, "InvalidParameterValue", PASSED_ON)
+    return inherited, inherited | {key: given[key] for key in named}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.assume_role import AssumeRole
 from mfakit.testing.errors import AWSError, access_denied, not_supported
+from mfakit.testing.session_policies import packed_size
 from mfakit.testing.session_tags import session_tags
 from mfakit.testing.validation import Number, Text, validate
 
@@ -89,7 +90,8 @@ class STS:
             user, at, duration, grantor=caller.owner, policy=policy, tags=tags
         )
         shown = {"FederatedUserId": session.user_id, "Arn": session.arn}
-        return {"Credentials": session.rendered(), "FederatedUser": shown}
+        answer = {"Credentials": session.rendered(), "FederatedUser": shown}
+        return answer | packed_size(parameters)
 
     def get_caller_identity(
         self, caller: Credentials, _parameters: Mapping[str, str]
