@@ -15,10 +15,9 @@ from mfakit.errors import FileError
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
-    read_late,
     read_quiet,
-    version,
     version_of,
+    written_late,
 )
 
 TYPE_CHECKING = False
@@ -150,12 +149,10 @@ def _put(path: str, before: Snapshot, content: bytes, note: Callable[[str], obje
         # ours is not a file that is still being written: it need not look like one
         for line in replace_file(path, content, age_seconds=2 * QUIET_SECONDS, alone=True):
             note(line)
-        if old is None or version(os.fstat(old)) == before.version:
-            return True
-        late = read_late(old)
-        if late:
+        late = None if old is None else written_late(old, before)
+        if late is not None:
             replace_file(path, late, age_seconds=2 * QUIET_SECONDS, alone=True)
-        return not late
+        return late is None
 
 
 @contextmanager

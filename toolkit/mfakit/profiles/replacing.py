@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
+from mfakit.profiles.mounts import is_mount_point
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,11 +140,7 @@ def refuse_mounted(path: str) -> None:
     Raises:
         FileError: it is one.
     """
-    points: list[str] = []
-    with suppress(OSError), open("/proc/self/mountinfo", errors="replace") as file:
-        points = [line.split(" ")[4] for line in file]
-    # the kernel writes spaces and the like as octal numbers
-    if path.replace("\\", r"\134").replace(" ", r"\040").replace("\t", r"\011") in points:
+    if is_mount_point(path):
         raise FileError(
             f"{path} is mounted as a single file, and cannot be replaced",
             "mount its folder instead, or name another place with AWS_SHARED_CREDENTIALS_FILE",

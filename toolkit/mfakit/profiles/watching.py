@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import time
 
 from mfakit.errors import FileError
+from mfakit.profiles.mounts import is_remote
 
 QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
@@ -21,13 +23,24 @@ class Snapshot:
     Args:
         content: all of it.
         version: device, inode, size and time of change; None if there was no file.
+        changed_at: when it was changed last, in seconds since 1970; 0 if that tells nothing.
+        has_writer: whether a program was found to have it open for writing.
     """
 
-    __slots__ = ("content", "version")
+    __slots__ = ("changed_at", "content", "has_writer", "version")
 
-    def __init__(self, content: bytes, version: tuple[int, ...] | None) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        version: tuple[int, ...] | None,
+        changed_at: float = 0,
+        *,
+        has_writer: bool = False,
+    ) -> None:
         self.content = content
         self.version = version
+        self.changed_at = changed_at
+        self.has_writer = has_writer
 
 
 def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
@@ -45,19 +58,16 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
     give_up = time.monotonic() + _PATIENCE_SECONDS
     longest = 0
     while True:
-        snapshot, changed_at = _read(path)
+        snapshot = _read(path, to_edit=to_edit)
         longest = max(longest, len(snapshot.content))
-        age = time.time() - changed_at
-        # a time to come is a clock that is off, which tells nothing
-        is_quiet = not 0 <= age < QUIET_SECONDS
-        if is_quiet and not (to_edit and _has_writer(path)):
+        too_late = time.monotonic() > give_up
+        if not snapshot.has_writer and (too_late or _is_past(snapshot.changed_at)):
             break
-        if time.monotonic() > give_up:
-            if to_edit and _has_writer(path):
-                raise FileError(
-                    f"another program is writing {path}", "wait for it to end, and try again"
-                )
-            break
+        if too_late:
+            raise FileError(
+                f"another program is writing {path}",
+                f"wait for it to end, and try again; fuser {path} names it",
+            )
         time.sleep(_PAUSE_SECONDS)
     if longest and not snapshot.content:
         raise FileError(
@@ -66,26 +76,47 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
     return snapshot
 
 
-def _read(path: str) -> tuple[Snapshot, float]:
-    """Read a file that stays the same meanwhile; tell when it was changed."""
-    for _ in range(_TRIES):
-        try:
+def _is_past(changed_at: float) -> bool:
+    """Tell whether a change is over; one to come is a clock that is off, which tells nothing."""
+    return not 0 <= time.time() - changed_at < QUIET_SECONDS
+
+
+def _read(path: str, *, to_edit: bool) -> Snapshot:
+    """Read a file that stays the same meanwhile."""
+    try:
+        _refuse_named_pipe(path)
+        for _ in range(_TRIES):
             with open(path, "rb") as file:
                 before = os.fstat(file.fileno())
                 content = file.read()
                 after = os.fstat(file.fileno())
-        except FileNotFoundError:
-            return Snapshot(b"", None), 0
-        if version(before) == version(after):
-            break
-    return Snapshot(content, version(after)), after.st_mtime
+                if not stat.S_ISREG(after.st_mode):
+                    return Snapshot(content, None)  # a pipe of the shell gives what it has once
+                has_writer = to_edit and has_writer_now(file.fileno())
+            if version(before) == version(after):
+                break
+    except FileNotFoundError:
+        return Snapshot(b"", None)
+    return Snapshot(content, version(after), after.st_mtime, has_writer=has_writer)
 
 
-def _has_writer(path: str) -> bool:
-    """Tell whether a program has the file open for writing, where the system tells: on Linux.
+def _refuse_named_pipe(path: str) -> None:
+    """Refuse what would be waited for without end. Pipes of the shell, `<(...)`, have a writer."""
+    if stat.S_ISFIFO(os.stat(path).st_mode):
+        real = os.path.realpath(path)
+        if not real.startswith(("/proc/", "/dev/fd/")):
+            raise FileError(f"{path} is a named pipe", "name a regular file")
 
-    A read lease is granted only if nobody has. It is given back at once; who opens the file in
-    between would make the kernel send a signal, which is made one that is ignored.
+
+def has_writer_now(descriptor: int) -> bool:
+    """Tell whether a program has a file open for writing, where the system tells: on Linux.
+
+    A read lease is granted only if nobody has. It is given back at once. Who opens the file for
+    writing in between waits that long, and makes the kernel send this process a signal; it is
+    made one that is ignored unless somebody handles it.
+
+    Args:
+        descriptor: the file, open for reading only.
     """
     if sys.platform != "linux":
         return False
@@ -93,23 +124,18 @@ def _has_writer(path: str) -> bool:
     import signal
 
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
-    finally:
-        os.close(descriptor)
+        # NFS and CIFS say the same where the server has not lent the file, whoever has it open
+        return error.errno == errno.EAGAIN and not is_remote(os.fstat(descriptor).st_dev)
     return False
 
 
-def version(stat: os.stat_result) -> tuple[int, ...]:
+def version(found: os.stat_result) -> tuple[int, ...]:
     """Give what is another for every change: device, inode, size and time of change."""
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def version_of(path: str) -> tuple[int, ...] | None:
@@ -120,12 +146,24 @@ def version_of(path: str) -> tuple[int, ...] | None:
         return None
 
 
-def read_late(descriptor: int) -> bytes:
-    """Read what somebody is writing to a file that has lost its name, when they are done."""
+def written_late(descriptor: int, before: Snapshot) -> bytes | None:
+    """Read what somebody has written to a file that has lost its name, when they are done.
+
+    Args:
+        descriptor: the file, open for reading only.
+        before: what was in it when it had a name.
+
+    Returns:
+        The file's new content; None if nobody wrote, or if they emptied it and left it so.
+    """
     give_up = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        stat = os.fstat(descriptor)
-        quiet = time.time() - stat.st_mtime >= QUIET_SECONDS
-        if quiet or time.monotonic() > give_up:
-            return os.pread(descriptor, stat.st_size, 0)
+        has_writer = has_writer_now(descriptor)
+        found = os.fstat(descriptor)
+        if not has_writer and version(found) == before.version:
+            return None
+        if not has_writer and _is_past(found.st_mtime):
+            return os.pread(descriptor, found.st_size, 0) or None
+        if time.monotonic() > give_up:
+            return None
         time.sleep(_PAUSE_SECONDS)

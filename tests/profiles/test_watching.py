@@ -1,0 +1,134 @@
+"""Files that others have open, pipes, and what is mounted where."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from mfakit.profiles.files import edit_text
+from mfakit.profiles.mounts import is_mount_point, is_remote
+from mfakit.profiles.watching import has_writer_now
+
+MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+30 22 0:45 / /home rw,relatime shared:1 - nfs4 server:/home rw,vers=4.2
+31 22 0:46 / /mnt/share rw - cifs //server/share rw
+32 22 254:0 /tmp/c /home/a\040b/.aws/credentials rw - ext4 /dev/vda rw
+33 22 254:0 /tmp/c /home/c\134d rw - ext4 /dev/vda rw
+"""
+LONG_TERM = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
+
+
+@pytest.fixture
+def reading(tmp_path):
+    """A file that is open for reading, and its path."""
+    path = tmp_path / "file"
+    path.write_text("text")
+    descriptor = os.open(path, os.O_RDONLY)
+    yield descriptor, path
+    os.close(descriptor)
+
+
+@linux_only
+def test_who_has_a_file_open_for_writing_is_seen(reading) -> None:
+    """Whether it has written yet or not; readers do not count."""
+    descriptor, path = reading
+    with path.open():
+        assert not has_writer_now(descriptor)
+    with path.open("r+"):
+        assert has_writer_now(descriptor)
+    assert not has_writer_now(descriptor)
+
+
+@linux_only
+def test_to_look_who_writes_holds_up_nobody_and_kills_nobody(reading) -> None:
+    """The lease that is taken for it is given back at once, and its signal is one to ignore."""
+    descriptor, path = reading
+    assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL
+    script = "import sys\nfor _ in range(3000): open(sys.argv[1], 'r+').close()"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)]) as other:
+        while other.poll() is None:
+            has_writer_now(descriptor)
+    # the kernel would hold up each open for 45 s
+    assert other.returncode == 0
+
+
+@linux_only
+def test_the_file_of_another_user_tells_nothing(reading) -> None:
+    """Only the owner is told who writes; then the file's time of change has to do."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    descriptor, path = reading
+    with path.open("r+"):
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            os._exit(has_writer_now(descriptor))
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@linux_only
+def test_a_writer_that_opened_the_file_before_it_was_replaced_loses_nothing(home) -> None:
+    """What it writes to the file without a name is put back, and the edit applied to that."""
+    home.write_credentials(LONG_TERM)
+    os.utime(home.credentials, (0, 0))
+    theirs = f"{LONG_TERM}# theirs\n"
+
+    def change(text: str) -> str:
+        if "theirs" not in text:
+            file = home.credentials.open("r+")
+            threading.Timer(0.5, lambda: (file.write(theirs), file.close())).start()
+        return f"{text}# ours\n"
+
+    edit_text(str(home.credentials), change)
+    assert home.credentials.read_text() == f"{theirs}# ours\n"
+
+
+def test_the_file_systems_of_other_machines_are_known() -> None:
+    """They refuse the question who writes, with the word that means "somebody" elsewhere."""
+    assert is_remote(os.makedev(0, 45), MOUNTS)
+    assert is_remote(os.makedev(0, 46), MOUNTS)
+    assert not is_remote(os.makedev(254, 0), MOUNTS)
+    assert not is_remote(os.makedev(0, 45), "")
+
+
+def test_a_single_file_that_is_mounted_is_known() -> None:
+    """Whatever is in its name."""
+    assert is_mount_point("/home/a b/.aws/credentials", MOUNTS)
+    assert is_mount_point("/home/c\\d", MOUNTS)
+    assert not is_mount_point("/home/a", MOUNTS)
+    assert not is_mount_point("/home/a b/.aws/credentials", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("command", ["env", "login", "check"])
+def test_a_named_pipe_is_an_error(home, command: str) -> None:
+    """Rather than to wait for ever for somebody who writes into it."""
+    os.mkfifo(home.credentials)
+    done = home.mfakit(command, *(["--shell", "sh"] if command == "env" else []))
+    assert done.returncode in (1, 3)
+    assert f"{home.credentials} is a named pipe" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="the shell has no pipes with names")
+def test_a_pipe_of_the_shell_is_read_once(home) -> None:
+    """`<(...)` gives what it has, and is empty at a second look."""
+    session = "aws_access_key_id=ASIA1\naws_secret_access_key=s\naws_session_token=t\n"
+    reading, writing = os.pipe()
+    os.write(writing, f"[mfa]\n{session}".encode())
+    os.close(writing)
+    done = subprocess.run(
+        [sys.executable, "-m", "mfakit", "env", "--shell", "sh"],
+        env=home.environ | {"AWS_SHARED_CREDENTIALS_FILE": f"/dev/fd/{reading}"},
+        pass_fds=[reading],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.close(reading)
+    assert "AWS_SESSION_TOKEN='t'" in done.stdout, done.stderr
