@@ -67,6 +67,10 @@ def assumes(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scen
     return play
 
 
+def assumes_arn(arn: str) -> Callable[[Scene], Any]:
+    return lambda scene: scene.assume(arn)
+
+
 def lasts(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scene], int]:
     """Tell how long a role's session lasts."""
     return lambda scene: scene.seconds_left(assumes(longest, kind, **asked)(scene))
@@ -218,13 +222,17 @@ def managed_session_policy(scene: Scene) -> str:
     return "more than the policy allows"
 
 
-def source_identity(scene: Scene) -> list[str]:
+def source_identity(**asked: Any) -> Callable[[Scene], list[str]]:
     """Tell the source identity of a session, and of one that was got with it."""
-    actions = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
-    trust = [trusting(f"arn:aws:iam::{ACCOUNT}:root", **actions)]
-    first = scene.assume(scene.role("first", trust=trust), SourceIdentity="alice")
-    second = scene.assume(scene.role("second", trust=trust), keys_of(first))
-    return [first["SourceIdentity"], second["SourceIdentity"]]
+
+    def play(scene: Scene) -> list[str]:
+        actions = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+        trust = [trusting(f"arn:aws:iam::{ACCOUNT}:root", **actions)]
+        first = scene.assume(scene.role("first", trust=trust), SourceIdentity="alice")
+        second = scene.assume(scene.role("second", trust=trust), keys_of(first), **asked)
+        return [first["SourceIdentity"], second["SourceIdentity"]]
+
+    return play
 
 
 def external_id(given: str | None) -> Callable[[Scene], str]:
@@ -362,7 +370,30 @@ RULES = [
         lambda s: s.assume(ALICE),
         (400, "ValidationError", "Request ARN is invalid"),
     ),
-    Rule("a source identity", source_identity, ["alice", "alice"]),
+    *(
+        Rule(
+            f"what is no ARN: {arn}",
+            assumes_arn(arn),
+            (400, "ValidationError", f"{arn} is invalid"),
+        )
+        for arn in (
+            "arn::sts::1:role/no-partition",
+            "arn:aws:::role/no-service",
+            "arn:aws:sts:role/too-short",
+            "arn:aws:sts::no-resource:",
+        )
+    ),
+    Rule("a source identity", source_identity(), ["alice", "alice"]),
+    Rule("the same source identity", source_identity(SourceIdentity="alice"), ["alice", "alice"]),
+    Rule(
+        "another source identity",
+        source_identity(SourceIdentity="bob"),
+        (
+            400,
+            "ValidationError",
+            "The source identity is already set for this assume role session",
+        ),
+    ),
     Rule(
         "a source identity that is not allowed",
         trusted(trusting(ALICE), SourceIdentity="me"),

@@ -31,12 +31,19 @@ def chained(given: list[dict[str, str]]) -> Callable[[Scene], str]:
 
     def play(scene: Scene) -> str:
         first = scene.role("first", trust=[MAY_TAG])
-        passed = {"Tags": tags(team="blue", desk="7"), "TransitiveTagKeys": ["team"]}
+        passed = {"Tags": tags(team="blue", desk="7"), "TransitiveTagKeys": ["Team"]}
         second = scene.role("second", trust=[MAY_TAG])
         got = scene.assume(second, scene.role_session(role=first, **passed), Tags=given)
         return "".join(sorted(seen(scene, "second", keys_of(got), team="blue", desk="7")))
 
     return play
+
+
+def passed_on_without_leave(scene: Scene) -> None:
+    """Assume a second role, which lets nobody tag, with a session that passes its team on."""
+    first = scene.role("first", trust=[MAY_TAG])
+    passed = {"Tags": tags(team="blue"), "TransitiveTagKeys": ["team"]}
+    scene.assume(scene.role(), scene.role_session(role=first, **passed))
 
 
 def seen(scene: Scene, role: str, session: Any, **expected: str) -> list[str]:
@@ -131,6 +138,11 @@ RULES = [
         chained(tags(Team="red")),
         (400, "InvalidParameterValue", PASSED_ON),
     ),
+    Rule(
+        "that are passed on to a role that lets nobody tag",
+        passed_on_without_leave,
+        refused(f"arn:aws:sts::{ACCOUNT}:assumed-role/first/work", "sts:TagSession"),
+    ),
     Rule("of a role and of its session", of_role_and_session, ["team", "floor", "desk"]),
     Rule("of a user with her key", of_user("alice"), [False, True, False]),
     Rule("of a user with a session", of_user("mfa_session"), [False, True, False]),
@@ -141,5 +153,5 @@ RULES = [
         packed_size(Policy=document(ALLOW_ALL | {"Sid": "A" * 1900})),
         [98, 98],
     ),
-    Rule("the packed size of nothing", packed_size(), [None, None]),
+    Rule("the packed size of nothing", packed_size(), [None, 0]),
 ]

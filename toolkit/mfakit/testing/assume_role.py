@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mfakit.testing.errors import AWSError, access_denied, not_supported
+from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.keys import Session
 from mfakit.testing.session_policies import packed_size
 from mfakit.testing.session_tags import session_tags, transitive_tags
@@ -34,6 +34,7 @@ LIMITS = (
 )
 REQUIRED = ("RoleArn", "RoleSessionName")
 TOO_LONG = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+ALREADY_SET = "The source identity is already set for this assume role session"
 TOO_LONG_CHAINED = (
     "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role"
     " chaining."
@@ -104,7 +105,7 @@ class AssumeRole:
             tags=inherited | given_tags,
             transitive_tags=passed_on,
         )
-        return _result(session) | packed_size(parameters)
+        return _result(session, packed_size(parameters))
 
     def _condition_keys(self, caller: Credentials, parameters: Mapping[str, str]) -> dict[str, str]:
         keys = {
@@ -148,7 +149,8 @@ def _duration(caller: Credentials, parameters: Mapping[str, str]) -> int:
 def _actions(caller: Credentials, parameters: Mapping[str, str]) -> Iterator[str]:
     """Yield what the caller has to be allowed, as the IAM User Guide has it for each."""
     yield "sts:AssumeRole"
-    if any(name.startswith("Tags.member.") for name in parameters):
+    passed_on = isinstance(caller, Session) and caller.transitive_tags
+    if passed_on or any(name.startswith("Tags.member.") for name in parameters):
         yield "sts:TagSession"
     if _source_identity(caller, parameters):
         yield "sts:SetSourceIdentity"
@@ -159,15 +161,17 @@ def _source_identity(caller: Credentials, parameters: Mapping[str, str]) -> str:
     known = caller.source_identity if isinstance(caller, Session) else ""
     given = parameters.get("SourceIdentity", "")
     if known and given not in ("", known):
-        raise not_supported("AWS refuses to change a source identity; its text is not known")
+        raise AWSError(400, "ValidationError", ALREADY_SET)
     return known or given
 
 
-def _result(session: Session) -> dict[str, Any]:
+def _result(session: Session, packed: int) -> dict[str, Any]:
     result: dict[str, Any] = {
         "Credentials": session.rendered(),
         "AssumedRoleUser": {"AssumedRoleId": session.user_id, "Arn": session.arn},
     }
     if session.source_identity:
         result["SourceIdentity"] = session.source_identity
+    if packed:
+        result["PackedPolicySize"] = packed
     return result

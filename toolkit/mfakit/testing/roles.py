@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.keys import Identity, KeyStore
 
+ANY_ARN = r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+"
 ROLE_ARN = r"arn:[\w-]+:iam::\d{12}:role/(?:[^/]+/)*([\w+=,.@-]+)"
 
 
@@ -55,7 +56,7 @@ class Roles:
         """
         named = re.fullmatch(ROLE_ARN, arn, re.ASCII)
         if named is None:
-            what = "Request ARN" if arn.startswith("arn:") else arn
+            what = "Request ARN" if re.fullmatch(ANY_ARN, arn) else arn
             raise AWSError(400, "ValidationError", f"{what} is invalid")
         try:
             role = self._get_role(named[1])

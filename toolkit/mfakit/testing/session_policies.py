@@ -45,15 +45,15 @@ class SessionPolicies:
         return (*inline, *(statement for arn in arns for statement in self._managed(arn)))
 
 
-def packed_size(parameters: Mapping[str, str]) -> dict[str, int]:
-    """Return how much of the room for session policies and tags is used, as answers tell it.
+def packed_size(parameters: Mapping[str, str]) -> int:
+    """Return how much of the room for session policies and tags is used, in percent.
 
-    STS packs them in a form of its own; here it is their characters in percent of the 2048 that
-    a policy may have. Nothing, where there are none.
+    STS packs them in a form of its own; here it is their characters, of the 2048 that a policy
+    may have.
     """
     packed = ("Policy", "PolicyArns.member.", "Tags.member.")
     characters = sum(len(value) for name, value in parameters.items() if name.startswith(packed))
-    return {"PackedPolicySize": min(100, -(-100 * characters // 2048))} if characters else {}
+    return min(100, -(-100 * characters // 2048))
 
 
 def _inline(document: str) -> Statements:

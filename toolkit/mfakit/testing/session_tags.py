@@ -82,9 +82,11 @@ def transitive_tags(
         AWSError: a tag that is to be passed on is not given, or one that is given was passed on.
     """
     inherited = dict(caller.transitive_tags) if isinstance(caller, Session) else {}
-    named = {v for name, v in parameters.items() if name.startswith("TransitiveTagKeys.member.")}
-    if not named <= given.keys():
-        raise AWSError(400, "InvalidParameterValue", NOT_GIVEN)
-    if {name.lower() for name in given} & {name.lower() for name in inherited}:
+    asked = (v for name, v in parameters.items() if name.startswith("TransitiveTagKeys.member."))
+    named = {key.lower() for key in asked}
+    given_names = {key.lower() for key in given}
+    if given_names & {key.lower() for key in inherited}:
         raise AWSError(400, "InvalidParameterValue", PASSED_ON)
-    return inherited, inherited | {key: given[key] for key in named}
+    if not named <= given_names:
+        raise AWSError(400, "InvalidParameterValue", NOT_GIVEN)
+    return inherited, inherited | {k: v for k, v in given.items() if k.lower() in named}

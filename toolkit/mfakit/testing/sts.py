@@ -90,8 +90,11 @@ class STS:
             user, at, duration, grantor=caller.owner, policy=policy, tags=tags
         )
         shown = {"FederatedUserId": session.user_id, "Arn": session.arn}
-        answer = {"Credentials": session.rendered(), "FederatedUser": shown}
-        return answer | packed_size(parameters)
+        return {
+            "Credentials": session.rendered(),
+            "FederatedUser": shown,
+            "PackedPolicySize": packed_size(parameters),
+        }
 
     def get_caller_identity(
         self, caller: Credentials, _parameters: Mapping[str, str]
