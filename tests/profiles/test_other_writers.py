@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+import warnings
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,9 @@ from tests.writers import write_with_many
 
 from mfakit import SessionCredentials, read_session, write_session
 from mfakit.errors import FileError
+from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.files import check_writable, edit_text
+from mfakit.profiles.sessions import check_target, keep_session
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -123,6 +126,39 @@ def test_a_file_that_was_emptied_since_is_refused(home) -> None:
         write_session("mfa", SESSION, environ=home.environ)
     assert "before-mfakit" in caught.value.hint
     assert home.credentials.read_text() == ""
+
+
+def test_a_file_that_was_emptied_while_a_person_typed_is_refused(home) -> None:
+    """It had text when the login began, though no copy of it was kept yet."""
+    home.write_credentials(LONG_TERM)
+    files = AWSFiles(home.environ)
+    check_target("mfa", files)
+    home.write_credentials("")
+    old(home.credentials)
+    with pytest.raises(FileError, match="is empty, but was not"):
+        keep_session("mfa", SESSION, files)
+    assert home.credentials.read_text() == ""
+    home.credentials.unlink()
+    keep_session("mfa", SESSION, files)
+    assert read_session("mfa", environ=home.environ) == SESSION
+
+
+def test_threads_that_wait_for_one_another_leave_warnings_alone(home) -> None:
+    """How a program that uses the library wants them shown is its own affair."""
+    filters = list(warnings.filters)
+    threads = [
+        threading.Thread(
+            target=write_session, args=(f"p{n}", SESSION), kwargs={"environ": home.environ}
+        )
+        for n in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    added = [one for one in warnings.filters if one not in filters]
+    assert [message.pattern for _, message, *_ in added if message] == ["flock not supported"]
+    assert len(added) == 1
 
 
 def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -122,3 +124,18 @@ def test_a_session_that_shadows_the_process_has_to_go_first(home) -> None:
 def test_mfakit_is_known_by_any_path_or_wrapper(command: str, own: bool) -> None:
     """What counts is that it is mfakit's own command that runs."""
     assert is_own_process(command) is own
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_killed_write_leaves_nothing_after_the_next(home) -> None:
+    """Its temporary file holds a session."""
+    home.write_config(OURS)
+    script = (
+        "import datetime, mfakit\nend = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)\n"
+        "mfakit.write_session('mfa', mfakit.SessionCredentials('ASIA0', 'secret', 'old', end))"
+    )
+    kill = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "inject=rename:signal=KILL"]
+    home.run(*kill, sys.executable, "-c", script)
+    assert ".mfakit-" in entry(home).name
+    write_session("mfa", SESSION, environ=home.environ)
+    assert ".mfakit-" not in entry(home).name

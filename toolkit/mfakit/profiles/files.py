@@ -52,6 +52,7 @@ def edit_text(
     change: Callable[[str], str],
     *,
     backup: Callable[[str], bool] | None = None,
+    had_text: bool = False,
     note: Callable[[str], object] = lambda _: None,
     lock_timeout: float = _LOCK_TIMEOUT_SECONDS,
 ) -> None:
@@ -65,6 +66,7 @@ def edit_text(
         path: the file.
         change: may be called several times, each time with the text as it is then.
         backup: tells of the old text whether a copy of it is worth keeping, once.
+        had_text: whether the file had some when the caller looked at it first.
         note: is told what a person should know: permissions that were taken away.
         lock_timeout: seconds to wait for other mfakits.
 
@@ -78,7 +80,8 @@ def edit_text(
             before = read_quiet(real, to_edit=True)
             old = _decode(before.content, path)
             copy = f"{real}.before-mfakit"
-            _refuse_emptied(real, before, copy)
+            if before.version is not None and not old:
+                _refuse_emptied(path, copy, had_text=had_text)
             new = change(old)
             if new == old:
                 return
@@ -126,12 +129,14 @@ def check_writable(path: str) -> None:
         os.close(os.open(_lock_path(real), os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _refuse_emptied(path: str, found: Snapshot, copy: str) -> None:
-    """Refuse a file that had sections, and is empty now: somebody is at it, or has lost it."""
-    if found.version is not None and not found.content and os.path.lexists(copy):
+def _refuse_emptied(path: str, copy: str, *, had_text: bool) -> None:
+    """Refuse a file that is empty, if it had text: somebody is at it, or has lost it."""
+    has_copy = os.path.lexists(copy)
+    if had_text or has_copy:
+        source = f", from {copy} say" if has_copy else ""
         raise FileError(
             f"{path} is empty, but was not when mfakit first saw it",
-            f"put back what is missing, from {copy} say; or remove it, if it is to be empty",
+            f"put back what is missing{source}; or remove the file, if it is to be empty",
         )
 
 
@@ -206,11 +211,12 @@ def _locked(path: str, timeout: float) -> Iterator[None]:
 
     from filelock import FileLock, Timeout
 
+    # Where locks are not to be had it makes do, and warns. (To catch warnings would change what
+    # they do in all threads, for good if two of them wait here.)
+    warnings.filterwarnings("ignore", message="flock not supported")
     lock = FileLock(_lock_path(path), timeout=timeout, mode=0o600)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # where locks are not to be had, it makes do, and warns
-            lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
+        lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
     except Timeout:
         raise FileError(
             f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing {path}",

@@ -35,8 +35,8 @@ class SessionRecord:
     Args:
         made_at: when the session was made, by this machine's clock.
         texts: ``profile``, ``access_key_id`` (the session's), ``source_access_key_id``,
-            ``serial_number``, ``role_arn``, ``endpoint_url``, ``account`` and ``arn`` (of the
-            source's user), as far as known.
+            ``serial_number``, ``role_arn``, ``endpoint_url``, ``account`` and ``arn`` (whose
+            the session is), as far as known.
     """
 
     __slots__ = ("made_at", *_TEXTS)

@@ -17,7 +17,7 @@ from mfakit.profiles.mounts import is_mount_point
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _WINDOWS = os.name == "nt"
 _NOT_POSSIBLE_HERE = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
@@ -27,8 +27,8 @@ _OWNER_AND_GROUP = 0o770
 TEMPORARY = ".mfakit-"
 _LEFT_OVER_SECONDS = 600
 # A virus scanner or an indexer may hold a file open on Windows for a moment.
-_WINDOWS_TRIES = 20
-_WINDOWS_PAUSE_SECONDS = 0.05
+_RENAME_TRIES = 20 if _WINDOWS else 1
+_RENAME_PAUSE_SECONDS = 0.05
 
 
 class Temporary:
@@ -80,7 +80,7 @@ def replace_file(
         with _let_pass():
             os.fsync(temporary.descriptor)
         temporary.close()
-        _rename(temporary.path, path)
+        rename(temporary.path, path)
     _flush_folder(os.path.dirname(path))
     return notes
 
@@ -90,12 +90,13 @@ def temporary_beside(path: str, *, alone: bool = False) -> Iterator[Temporary]:
     """Give a new file in the same folder; it goes unless it was renamed.
 
     Those of killed processes go too, since they may hold secrets: all of them if nobody else can
-    be making one, else those that are old.
+    be making one, else those that are old, or whose process has ended.
     """
     folder, name = os.path.split(path)
-    _remove_leftovers(folder, f".{name}{TEMPORARY}", 0 if alone else _LEFT_OVER_SECONDS)
-    mark = f".{name}{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}"
-    temporary = Temporary(os.path.join(folder, mark))
+    mark = f".{name}{TEMPORARY}"
+    _remove_leftovers(folder, mark, alone=alone)
+    unique = f"{os.getpid()}-{os.urandom(4).hex()}"
+    temporary = Temporary(os.path.join(folder, mark + unique))
     try:
         yield temporary
     finally:
@@ -147,13 +148,28 @@ def refuse_mounted(path: str) -> None:
         )
 
 
-def _remove_leftovers(folder: str, mark: str, age_seconds: float) -> None:
+def _remove_leftovers(folder: str, mark: str, *, alone: bool) -> None:
     with suppress(OSError):
         for entry in os.listdir(folder):
             if entry.startswith(mark):
                 path = os.path.join(folder, entry)
-                if time.time() - os.stat(path).st_mtime >= age_seconds:
+                number = entry.removeprefix(mark).partition("-")[0]
+                age = time.time() - os.stat(path).st_mtime
+                if alone or age >= _LEFT_OVER_SECONDS or _has_ended(number):
                     os.unlink(path)
+
+
+def _has_ended(number: str) -> bool:
+    """Tell whether the process of a number is no more, where one may ask without harm."""
+    if _WINDOWS or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _take_over_metadata(path: str, descriptor: int) -> list[str]:
@@ -224,16 +240,35 @@ def _set_age(descriptor: int, age_seconds: float) -> None:
             os.utime(descriptor, ns=(moment, moment))
 
 
-def _rename(temporary: str, path: str) -> None:
-    """Rename; on Windows again and again, while another program holds the old file open."""
-    for _ in range(_WINDOWS_TRIES - 1 if _WINDOWS else 0):
+def rename(
+    old: str,
+    new: str,
+    *,
+    tries: int = _RENAME_TRIES,
+    replace: Callable[[str, str], object] = os.replace,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Rename; on Windows again and again, while another program holds the file open.
+
+    Args:
+        old: the name that goes.
+        new: the name that it gets, and takes from another file.
+        tries: how often to try.
+        replace: what renames.
+        sleep: what waits between two tries, for so many seconds.
+
+    Raises:
+        OSError: it could not be done.
+    """
+    for left in reversed(range(tries)):
         try:
-            os.replace(temporary, path)
+            replace(old, new)
         except PermissionError:
-            time.sleep(_WINDOWS_PAUSE_SECONDS)
+            if not left:
+                raise
+            sleep(_RENAME_PAUSE_SECONDS)
         else:
             return
-    os.replace(temporary, path)
 
 
 def _flush_folder(folder: str) -> None:

@@ -133,7 +133,19 @@ def write_session(
             another program gives its credentials.
         FileError: the file cannot be written. It is then as it was.
     """
-    files = AWSFiles(os.environ if environ is None else environ)
+    keep_session(profile, credentials, AWSFiles(os.environ if environ is None else environ), note)
+
+
+def keep_session(
+    profile: str,
+    credentials: SessionCredentials,
+    files: AWSFiles,
+    note: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Keep a session, as ``write_session`` does, in files that may have been looked at before.
+
+    A credentials file that had text then, and is empty now, is refused.
+    """
     check_target(profile, files)
     if not credentials.access_key_id.startswith(SESSION_KEY_PREFIX):
         raise InvalidSessionError(
@@ -213,7 +225,13 @@ def _edit(
         sections = Document(text, files.credentials_path).sections()
         return any(is_protected(values) for _, values in sections)
 
-    edit_text(files.credentials_path, change, backup=holds_keys, note=note)
+    edit_text(
+        files.credentials_path,
+        change,
+        backup=holds_keys,
+        had_text=bool(files.credentials_file.text),
+        note=note,
+    )
 
 
 def _refuse_protected(profile: str, values: Values) -> None:

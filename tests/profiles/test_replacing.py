@@ -1,0 +1,145 @@
+"""A new file in an old one's place, on whatever system."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
+
+from mfakit.profiles.files import replace_text
+from mfakit.profiles.replacing import rename, temporary_beside
+
+ACCESS_LIST = "system.posix_acl_access"
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+def test_a_rename_is_tried_again_while_another_program_holds_the_file() -> None:
+    """A virus scanner or an indexer of Windows, which lets go after a moment."""
+    calls: list[tuple[str, str]] = []
+    pauses: list[float] = []
+
+    def replace(old: str, new: str) -> None:
+        calls.append((old, new))
+        if len(calls) < 3:
+            raise PermissionError(13, "a sharing violation")
+
+    rename("new", "file", tries=20, replace=replace, sleep=pauses.append)
+    assert calls == [("new", "file")] * 3
+    assert len(pauses) == 2
+
+
+def test_a_rename_is_given_up_in_the_end() -> None:
+    """After a second, with the system's own word for it; another error is not waited for."""
+    pauses: list[float] = []
+
+    def held(old: str, new: str) -> None:
+        raise PermissionError(13, "a sharing violation")
+
+    def full(old: str, new: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PermissionError):
+        rename("new", "file", tries=20, replace=held, sleep=pauses.append)
+    assert sum(pauses) == pytest.approx(0.95)
+    with pytest.raises(OSError, match="No space"):
+        rename("new", "file", tries=20, replace=full, sleep=pauses.append)
+    assert len(pauses) == 19
+
+
+def temporaries(folder) -> list[str]:
+    return [name for name in os.listdir(folder) if ".mfakit-" in name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody ask for processes")
+def test_without_a_lock_only_leftovers_go(tmp_path) -> None:
+    """Those of processes that have ended, and old ones; not what another is writing now."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mark = ".file.mfakit-"
+    for name in (
+        f"{mark}{ended.pid}-dead",
+        f"{mark}{os.getpid()}-live",
+        f"{mark}1-old",
+        f"{mark}x",
+    ):
+        (tmp_path / name).write_text("secret")
+    long_ago = time.time() - 3600
+    os.utime(tmp_path / f"{mark}1-old", (long_ago, long_ago))
+    replace_text(str(tmp_path / "file"), "text")
+    assert sorted(temporaries(tmp_path)) == sorted([f"{mark}{os.getpid()}-live", f"{mark}x"])
+    with temporary_beside(str(tmp_path / "file"), alone=True) as temporary:
+        assert temporaries(tmp_path) == [os.path.basename(temporary.path)]
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="there are no access lists to set")
+def test_an_access_list_stays_without_others(home) -> None:
+    """Who was named in it still is; everybody else is not let in by it."""
+    home.write_credentials(KEYS)
+    nobody = 0xFFFFFFFF
+    entries = [(1, 6, nobody), (2, 4, 1234), (4, 4, nobody), (0x10, 4, nobody), (0x20, 4, nobody)]
+
+    def packed(others: int) -> bytes:
+        rows = [*entries[:-1], (0x20, others, nobody)]
+        return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows)
+
+    try:
+        os.setxattr(home.credentials, ACCESS_LIST, packed(4))
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    assert os.getxattr(home.credentials, ACCESS_LIST) == packed(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+@pytest.mark.parametrize("umask", [0o777, 0o277, 0o000])
+def test_a_new_file_is_its_owners_whatever_the_umask(home, umask: int) -> None:
+    """To read and to write; the second write shows that the lock is too."""
+    script = f"import os; os.umask({umask})\n{WRITE}"
+    for _ in range(2):
+        assert home.run(sys.executable, "-c", script).returncode == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.credentials.parent.iterdir()}
+    assert modes == {"credentials": 0o600, "credentials.lock": 0o600}
+
+
+@needs_strace
+def test_a_folder_that_cannot_be_listed_is_no_error(home) -> None:
+    """The new file is in place by then; that its folder cannot be flushed changes nothing."""
+    home.write_credentials(KEYS)
+    home.credentials.parent.chmod(0o300)
+    try:
+        done = home.run(*_as_nobody(home), sys.executable, "-c", WRITE)
+    finally:
+        home.credentials.parent.chmod(0o700)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ASIA1" in home.credentials.read_text()
+
+
+def _as_nobody(home) -> list[str]:
+    """Root may list all; it is told not to."""
+    if os.geteuid() != 0:
+        return []
+    folder = os.path.realpath(home.credentials.parent)
+    inject = ["-e", "trace=openat", "-e", "inject=openat:error=EACCES"]
+    return ["strace", "-f", "-qq", "-o", os.devnull, "-P", folder, *inject]
+
+
+@needs_strace
+@pytest.mark.parametrize("answer", ["EOPNOTSUPP", "ENOLCK", "EINVAL", "ENOSYS"])
+def test_a_file_system_without_locks(home, answer: str) -> None:
+    """Where it has a word for that, another lock serves; else it is an error, and no change."""
+    home.write_credentials(KEYS)
+    inject = ["-e", "trace=flock", "-e", f"inject=flock:error={answer}"]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
+    if answer == "ENOSYS":
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "credentials.lock" not in os.listdir(home.credentials.parent)
+    else:
+        assert done.returncode == 1
+        two_lines(done.stderr, "has no locks")
+        assert home.credentials.read_text() == KEYS
