@@ -101,3 +101,29 @@ def test_the_library_assumes_roles_too(home, alice, role, monkeypatch) -> None:
     assert chained.expiration - datetime.now(UTC) <= timedelta(hours=1)
     with pytest.raises(mfakit.MFAKitError, match="cannot last"):
         mfakit.assume_role(role_arn=role, source_profile="mfa", duration=timedelta(hours=2))
+
+
+def test_a_refreshing_session_of_a_role_stays_one(home, alice, role, monkeypatch) -> None:
+    """Nobody becomes somebody else by a renewal."""
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    home.mfakit(
+        "login", "-p", "admin", "--role-arn", role, "--role-session-name", "me",
+        "--token-code", alice.device.code(),
+    )  # fmt: skip
+    session = mfakit.refreshing_session("admin")
+    arn = session.client("sts").get_caller_identity()["Arn"]
+    assert arn == "arn:aws:sts::123456789012:assumed-role/admin/me"
+    home.write_config(
+        f"[profile admin]\nmfakit_token_command = echo {alice.device.code()}\n"
+        f"mfa_serial = {alice.device.serial_number}\n"
+    )
+    kept = mfakit.read_session("admin")
+    ended = mfakit.SessionCredentials(
+        kept.access_key_id, kept.secret_access_key, kept.session_token,
+        datetime.now(UTC) - timedelta(hours=1),
+    )  # fmt: skip
+    mfakit.write_session("admin", ended)
+    session = mfakit.refreshing_session("admin")
+    assert session.client("sts").get_caller_identity()["Arn"] == arn
+    assert mfakit.read_session("admin").access_key_id != kept.access_key_id

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 _PARTITION_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _DEFAULT_REGION = "us-east-1"
-_TIMEOUT_SECONDS = 20
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 20
 
 
 def make_client(
@@ -38,8 +39,8 @@ def make_client(
     return session.client(
         service,
         config=Config(
-            connect_timeout=_TIMEOUT_SECONDS,
-            read_timeout=_TIMEOUT_SECONDS,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
             retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
         ),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _SENDINGS = 4
+_SENDING_SECONDS = 20
 _FIRST_PAUSE_SECONDS = 0.5
 
 
@@ -42,6 +43,9 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
     assert plan.serial_number is not None
     codes = plan.codes()
     codes.check()
+    if plan.source.likely_account not in (None, account_of(plan.serial_number)):
+        sts.begin()
+        _check_account(plan, sts)  # which takes a while, and so is not asked of all
     if plan.may_ask:
         plan.terminal.when_asked = sts.begin  # not before: loading would slow the question down
     else:
@@ -69,6 +73,7 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
 def _send(plan: Plan, sts: STS, code: str) -> SessionCredentials:
     """Send the code; again only if it certainly did not arrive, or AWS did not look at it."""
     pause = _FIRST_PAUSE_SECONDS
+    end = time.monotonic() + _SENDING_SECONDS
     for sending in range(1, _SENDINGS + 1):
         try:
             if plan.role:
@@ -76,7 +81,7 @@ def _send(plan: Plan, sts: STS, code: str) -> SessionCredentials:
             assert plan.duration is not None
             return sts.get_session_token(code, plan.duration)
         except NotSentError:
-            if sending == _SENDINGS:
+            if sending == _SENDINGS or time.monotonic() > end:
                 raise
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause *= 2
@@ -101,7 +106,8 @@ def _explained(error: ExchangeError, known: bool, attempts: Attempts) -> MFAKitE
 def _check_account(plan: Plan, sts: STS) -> None:
     """Refuse to send a code to an account that its device is not of.
 
-    Who the keys belong to is asked while the person types, since the question takes a while.
+    Who the keys belong to is asked while the person types, since the question takes a while. If
+    AWS does not tell, the exchange itself will show it.
     """
     named, account = account_of(plan.serial_number), sts.account
     if named and account and named != account:

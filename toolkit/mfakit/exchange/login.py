@@ -14,7 +14,7 @@ from mfakit.exchange.turn import turn_to_ask
 from mfakit.expiry.rule import VALID, judge
 from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, keep_record, read_record
-from mfakit.profiles.sessions import find_session, write_session
+from mfakit.profiles.sessions import find_session, keep_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _kept(plan: Plan) -> Login | None:
     except SessionNotFoundError:
         return None
     record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
-    if record is None or not plan.agrees_with(record):
+    if record is None or not plan.agrees_with(session, record):
         return None
     now = datetime.now(UTC)
     if judge(session.expiration, now, record.made_at, plan.request.min_remaining) != VALID:
@@ -119,7 +119,7 @@ def _renew(plan: Plan) -> Login:
     sts = plan.sts()
     check_writable(plan.files.credentials_path)
     session = spend_code(plan, sts) if plan.needs_code else sts.assume_role(plan.role)
-    write_session(plan.profile, session, environ=plan.environ, note=plan.request.note)
+    keep_session(plan.profile, session, plan.files, plan.request.note)
     _tell_if_shortened(plan, session)
     record = _record(plan, sts, session)
     keep_record(plan.files.credentials_path, record, plan.request.note)
@@ -163,15 +163,16 @@ def _tell_if_shortened(plan: Plan, session: SessionCredentials) -> None:
 
 
 def _record(plan: Plan, sts: STS, session: SessionCredentials) -> SessionRecord:
+    role_arn = plan.role.get("RoleArn")
     return SessionRecord(
         datetime.now(UTC),
         profile=plan.profile,
         access_key_id=session.access_key_id,
         source_access_key_id=plan.source.access_key_id,
         serial_number=plan.serial_number,
-        role_arn=plan.role.get("RoleArn"),
+        role_arn=role_arn,
         endpoint_url=plan.endpoint_url,
-        account=sts.account or account_of(plan.serial_number),
+        account=account_of(role_arn) or sts.account or account_of(plan.serial_number),
         arn=sts.arn,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mfakit.durations import parse_duration
-from mfakit.errors import UsageError
+from mfakit.errors import SessionNotFoundError, UsageError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.endpoint import endpoint_url
@@ -18,8 +18,9 @@ from mfakit.exchange.get_session_token import (
 from mfakit.exchange.source import find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.record import read_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
-from mfakit.profiles.sessions import check_target
+from mfakit.profiles.sessions import check_target, find_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from mfakit.exchange.code import Codes
     from mfakit.exchange.sts import STS
     from mfakit.profiles.record import SessionRecord
+    from mfakit.session import SessionCredentials
+
+_ALMOST = timedelta(minutes=5)
 
 
 class LoginRequest:
@@ -44,6 +48,7 @@ class LoginRequest:
         role_arn: a role to get a session of, instead of the user's own.
         role_session_name: what that session is called.
         role_options: what else AssumeRole takes: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+        as_before: whether a session that was of a role is to be of that role again.
         min_remaining: seconds that a session must have left to be kept, in place of the rule.
         force: renew a session that could be kept, and replace one of AWS by one that is not.
         patience: seconds to wait for an answer on the terminal; None is for ever.
@@ -62,6 +67,7 @@ class LoginRequest:
         role_arn: str | None = None,
         role_session_name: str | None = None,
         role_options: dict[str, Any] | None = None,
+        as_before: bool = False,
         min_remaining: float | None = None,
         force: bool = False,
         patience: float | None = None,
@@ -76,6 +82,7 @@ class LoginRequest:
         self.role_arn = role_arn
         self.role_session_name = role_session_name
         self.role_options = role_options or {}
+        self.as_before = as_before
         self.min_remaining = min_remaining
         self.force = force
         self.patience = patience
@@ -104,12 +111,15 @@ class Plan:
         self.profile = session_profile(request.profile, environ, self.files)
         check_target(self.profile, self.files)
         refuse_foreign(self.profile, self.files, "the session profile")
+        self._role_arn, self._role_session_name = request.role_arn, request.role_session_name
+        if request.as_before and request.role_arn is None:
+            self._role_arn, self._role_session_name = self._former_role()
         self.source = find_source(
             request.source_profile,
             self.profile,
             self.files,
             environ,
-            may_be_session=request.role_arn is not None,
+            may_be_session=self._role_arn is not None,
         )
         self.duration = self._duration()
         self.role = self._role()
@@ -154,8 +164,13 @@ class Plan:
         """Read the files anew: another process may have changed them."""
         self.files = AWSFiles(self.environ)
 
-    def agrees_with(self, record: SessionRecord) -> bool:
-        """Tell whether the session of that record is the one that was asked for."""
+    def agrees_with(self, session: SessionCredentials, record: SessionRecord) -> bool:
+        """Tell whether a session, as its record tells of it, is the one that was asked for."""
+        asked = self.request.duration
+        if asked is not None and session.expiration is not None:
+            lasts = session.expiration - record.made_at
+            if abs(lasts - asked) > _ALMOST:
+                return False
         return (
             record.source_access_key_id == self.source.access_key_id
             and record.endpoint_url == self.endpoint_url
@@ -179,7 +194,7 @@ class Plan:
         return None
 
     def _duration(self) -> timedelta | None:
-        if self.request.role_arn is not None:
+        if self._role_arn is not None:
             if self.request.duration is not None:
                 check_role_duration(self.request.duration, chained=self.source.is_session)
             return self.request.duration
@@ -200,9 +215,20 @@ class Plan:
                 f"mfakit_duration in {self.files.config_path} is {error.message}", error.hint
             ) from None
 
+    def _former_role(self) -> tuple[str | None, str | None]:
+        """Give the role that the profile's session was of, and what that session was called."""
+        try:
+            session, _ = find_session(self.profile, self.files)
+        except SessionNotFoundError:
+            return None, None
+        record = read_record(self.files.credentials_path, self.profile, session.access_key_id)
+        if record is None or record.role_arn is None:
+            return None, None
+        return record.role_arn, (record.arn or "").rpartition("/")[2] or None
+
     def _role(self) -> dict[str, Any]:
-        if self.request.role_arn is None:
+        if self._role_arn is None:
             return {}
-        name = self.request.role_session_name or "mfakit"
-        role = role_parameters(self.request.role_arn, name, self.duration)
+        name = self._role_session_name or "mfakit"
+        role = role_parameters(self._role_arn, name, self.duration)
         return role | self.request.role_options

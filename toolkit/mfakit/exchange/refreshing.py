@@ -19,7 +19,8 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
     """Make a boto3 session of a session profile, which renews before its end.
 
     It logs in when the session is due, as ``mfakit login`` does: by the token command, or by a
-    question on the terminal. A session that another process has renewed meanwhile is taken up.
+    question on the terminal. A session that another process has renewed meanwhile is taken up. A
+    role's is renewed as one of that role.
 
     Args:
         profile: the session profile.
@@ -47,7 +48,7 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
 def _live_metadata(profile: str) -> dict[str, str | None]:
     """Log in if the session is due, and give it in botocore's words."""
-    login(LoginRequest(profile=profile), os.environ)
+    login(LoginRequest(profile=profile, as_before=True), os.environ)
     session, _ = find_session(profile, AWSFiles(os.environ))
     return {
         "access_key": session.access_key_id,

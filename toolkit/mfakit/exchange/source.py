@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS_TIMEOUT_SECONDS = 60
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Source:
@@ -47,6 +48,21 @@ class Source:
     def is_session(self) -> bool:
         """Whether these are a session's."""
         return bool(self.session_token)
+
+    @property
+    def likely_account(self) -> str | None:
+        """The account that stands in the key's id, if it is one of those that hold one.
+
+        AWS documents no such form, so this only tells what is worth asking AWS first. Ids from
+        before 2019 begin with I or J after the prefix, and hold none.
+        """
+        body = self.access_key_id[4:]
+        if len(body) != 16 or body[0] in "IJ" or not set(body) <= set(_BASE32):
+            return None
+        number = 0
+        for letter in body:
+            number = number * 32 + _BASE32.index(letter)
+        return f"{number >> 39 & (1 << 40) - 1:012}"
 
     @property
     def origin(self) -> str:

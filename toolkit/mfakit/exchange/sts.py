@@ -6,6 +6,7 @@ Loading boto3 takes ten times as long as all the rest, so it begins in the backg
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 
 from mfakit.exchange.client import make_client
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mfakit.exchange.source import Source
+
+_IDENTITY_SECONDS = 3.0
 
 
 class STS:
@@ -32,27 +35,29 @@ class STS:
         self._source = source
         self._serial_number = serial_number
         self._client: Any = None
+        self._role_arn: str | None = None
         self._identity: dict[str, Any] = {}
         self._error: BaseException | None = None
-        self._making: threading.Thread | None = None
+        self._has_begun = False
+        self._loaded = threading.Event()
+        self._identified = threading.Event()
+        self._asked_at = 0.0
 
     def begin(self) -> None:
-        """Begin to load, if that has not begun."""
-        if self._making is None:
-            self._making = threading.Thread(target=self._make, daemon=True)
-            self._making.start()
+        """Begin to load and to ask whose the keys are, if that has not begun."""
+        if not self._has_begun:
+            self._has_begun = True
+            threading.Thread(target=self._prepare, daemon=True).start()
 
     @property
     def account(self) -> str | None:
-        """The account that the source's keys belong to, if AWS told."""
-        self._wait()
-        return self._identity.get("Account")
+        """The account that the source's keys belong to, if AWS has told in time."""
+        return self._known_identity().get("Account")
 
     @property
     def arn(self) -> str | None:
-        """Whose the source's keys are, if AWS told."""
-        self._wait()
-        return self._identity.get("Arn")
+        """Whose the session is: the role's, or else whose the source's keys are, if AWS told."""
+        return self._role_arn or self._known_identity().get("Arn")
 
     def get_session_token(self, token_code: str, duration: timedelta) -> SessionCredentials:
         """Get a session for a code. Raises as `asking_aws` does."""
@@ -76,28 +81,41 @@ class STS:
         with asking_aws(self._source, self._serial_number):
             if token_code is not None:
                 role = role | {"SerialNumber": self._serial_number, "TokenCode": token_code}
-            return _session(self._ready().assume_role(**role))
+            answer = self._ready().assume_role(**role)
+            self._role_arn = answer.get("AssumedRoleUser", {}).get("Arn")
+            return _session(answer)
 
-    def _make(self) -> None:
+    def _prepare(self) -> None:
+        """Load, then ask whose the keys are: a question that must not hold up the exchange."""
         try:
-            self._client = make_client(
-                "sts", self._source, retries=False, serial_number=self._serial_number
-            )
+            self._make()
         except BaseException as error:
             self._error = error
-            return
-        import filelock  # noqa: F401 - keeping the session needs it, and it takes as long to load
-
+        self._asked_at = time.monotonic()
+        self._loaded.set()
         with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
             self._identity = self._client.get_caller_identity()
+        self._identified.set()
+        import filelock  # noqa: F401 - keeping the session needs it, and it takes as long to load
 
-    def _wait(self) -> None:
-        self.begin()
-        assert self._making is not None
-        self._making.join()
+    def _make(self) -> None:
+        self._client = make_client(
+            "sts", self._source, retries=False, serial_number=self._serial_number
+        )
+
+    def _known_identity(self) -> dict[str, Any]:
+        """Give what AWS has told; it has three seconds for it, most of them while one types."""
+        if self._has_begun:
+            self._loaded.wait()
+            left = self._asked_at + _IDENTITY_SECONDS - time.monotonic()
+            self._identified.wait(max(0, left))
+        return self._identity
 
     def _ready(self) -> Any:
-        self._wait()
+        if self._has_begun:
+            self._loaded.wait()
+        elif self._client is None:
+            self._make()
         if self._error is not None:
             raise self._error
         return self._client
