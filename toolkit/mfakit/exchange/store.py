@@ -8,7 +8,7 @@ from mfakit.exchange.login import Login
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
-from mfakit.profiles.sessions import write_session
+from mfakit.profiles.sessions import keep_session
 from mfakit.session_json import session_from_json
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def store_session(
     name = session_profile(profile, environ, files)
     refuse_foreign(name, files, "the session profile")
     session = session_from_json(text)
-    write_session(name, session, environ=environ, note=note)
+    keep_session(name, session, files, note)
     record = SessionRecord(datetime.now(UTC), profile=name, access_key_id=session.access_key_id)
     keep_record(files.credentials_path, record, note)
     return Login(name, None, session.expiration, "elsewhere", account=None, reused=False)
