@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 
 import botocore.configloader
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mfakit.errors import FileError, UsageError
@@ -91,7 +95,10 @@ def files(draw: st.DrawFn) -> str:
         parts.append(f"[{name}]\n")
         for key in draw(st.lists(KEYS, unique_by=str.lower, max_size=4)):
             sign = draw(st.sampled_from(["=", " = ", ": "]))
-            parts += [f"{key}{sign}{draw(VALUES)}\n", draw(BLANKS)]
+            nested = draw(
+                st.sampled_from(["", "", "  nested = 1\n", "\tmore\n  # note\n  yet more\n"])
+            )
+            parts += [f"{key}{sign}{draw(VALUES)}\n", nested, draw(BLANKS)]
     text = "".join(parts)
     text = text if draw(st.booleans()) else text.rstrip("\n")
     return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
@@ -130,6 +137,126 @@ def test_other_sections_stay_as_they_were(
     else:
         assert after.text.startswith(text)
         assert Document(after.text, "credentials").text == after.text
+
+
+TAIL = "[tail]\nkey =\n  nested\n"
+PIECES = [
+    "[a]",
+    "[ a ]",
+    "[b]",
+    "[",
+    "]",
+    "k = v",
+    "\nk=1\n",
+    "\n  x",
+    "k",
+    "j",
+    "=",
+    ":",
+    "#",
+    ";",
+]
+SPACES = ["\n", "\r\n", "\r", " ", "\t", "\u2028", "\x0b"]
+LOOSE = st.lists(st.sampled_from(PIECES + SPACES), max_size=25).map("".join)
+EDIT: dict[str, str | None] = {"k": "new", "added": "too", "j": None}
+
+
+def contents(document: Document, but: str) -> dict[str, dict[str, str]]:
+    return {name: document.section(name) for name in document.names() if name != but}
+
+
+@given(LOOSE)
+@example("[[a]\n [a]")
+@example("[z]\nk=1\n[a]\n    j = 1\n    [b]")
+@example("[ ]")
+def test_no_other_section_changes_however_odd_the_file(text: str) -> None:
+    """Neither by an edit nor by removing a section, and what was edited is read back."""
+    try:
+        before = Document(text, "credentials")
+    except FileError:
+        return
+    for name in before.names():
+        edited = Document(text, "credentials")
+        edited.update(name, EDIT)
+        after = Document(edited.text, "credentials")
+        assert contents(after, name) == contents(before, name)
+        expected = before.section(name) | EDIT
+        assert after.section(name) == {key: value for key, value in expected.items() if value}
+        edited = Document(text, "credentials")
+        edited.remove_section(name)
+        after = Document(edited.text, "credentials")
+        assert contents(after, name) == contents(before, name)
+        assert after.section(name) == {}
+
+
+@given(LOOSE)
+def test_a_plain_file_is_seen_as_any_other(text: str) -> None:
+    """That only a part of it is scanned makes no difference; a nested value ends that."""
+    text += "\n"
+    try:
+        alone = Document(text, "credentials")
+    except FileError:
+        with pytest.raises(FileError):
+            Document(text + TAIL, "credentials")
+        return
+    whole = Document(text + TAIL, "credentials")
+    assert contents(whole, "tail") == contents(alone, "tail")
+    for name in alone.names():
+        alone, whole = Document(text, "credentials"), Document(text + TAIL, "credentials")
+        alone.update(name, EDIT)
+        whole.update(name, EDIT)
+        assert whole.text == alone.text + TAIL
+
+
+def work_of(act: Callable[[], object]) -> int:
+    """Count the calls that a piece of work makes."""
+    count = 0
+
+    def called(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_ten_thousand_profiles_are_ten_times_the_work_of_a_thousand() -> None:
+    """Whether one is read or written, or all are looked through."""
+
+    def work(count: int) -> int:
+        section = "[s{}]\naws_access_key_id = ASIA\naws_secret_access_key = s\n\n"
+        text = "".join(section.format(number) for number in range(count))
+
+        def act() -> None:
+            document = Document(text, "credentials")
+            document.update("s500", {"aws_session_token": "t"})
+            document.section("s999")
+            assert len(list(document.sections())) == count
+
+        return work_of(act)
+
+    assert work(10_000) < 11 * work(1000)
+
+
+@pytest.mark.parametrize("line", ["k = a{}b", "k{}x = b", "{}", "[a{}]", "k = v{}#", "[{}"])
+def test_a_line_of_blanks_takes_no_longer_than_it_is_long(line: str) -> None:
+    """Ten times as many take ten times as long, where a pattern that goes back takes a hundred."""
+
+    def seconds(blanks: int) -> float:
+        text = "[a]\n" + line.format(" " * blanks) + "\n"
+        took = []
+        for _ in range(5):
+            start = time.perf_counter()
+            with suppress(FileError):
+                Document(text, "credentials").update("a", {"k": "v"})
+            took.append(time.perf_counter() - start)
+        return min(took)
+
+    assert seconds(100_000) < 40 * max(seconds(10_000), 1e-5)
 
 
 def test_a_comment_behind_a_value_is_no_part_of_it() -> None:

@@ -97,6 +97,11 @@ class _Part:
         """Give a line with its ending."""
         return self._lines[number]
 
+    def indent_below(self, section: _Section) -> str:
+        """Give what the header that follows a section is indented by."""
+        start = next((other.start for other in self.sections if other.start > section.start), None)
+        return "" if start is None else _indent_of(self._lines[start])
+
     def edited(self, edits: list[_Edit]) -> str:
         """Give the text with lines put in place of others; the edits do not overlap."""
         lines: list[str] = []
@@ -179,15 +184,27 @@ class Document:
         if not self.has_section(name):
             self._append(name)
         parts = self._parts_with(name)
+        last = parts[-1][2].named(name)[-1]
         for start, end, part in reversed(parts):
-            may_add = start == parts[-1][0]
-            new = part.edited(self._edits(part, name, values, may_add=may_add))
+            edits = [
+                edit
+                for section in part.named(name)
+                for edit in self._edits(part, section, values, may_add=section is last)
+            ]
+            new = part.edited(edits)
             self._body = self._body[:start] + new + self._body[end:]
 
     def remove_section(self, name: str) -> None:
-        """Remove a section with its keys; comments and blank lines behind its last key stay."""
+        """Remove a section with its keys; comments and blank lines behind its last key stay.
+
+        So does the header, if the one below is indented: that would become a part of a value.
+        """
         for start, end, part in reversed(self._parts_with(name)):
-            new = part.edited([_Edit(found.start, found.end, []) for found in part.named(name)])
+            edits = [
+                _Edit(found.start + bool(part.indent_below(found)), found.end, [])
+                for found in part.named(name)
+            ]
+            new = part.edited(edits)
             self._body = self._body[:start] + new + self._body[end:]
 
     def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
@@ -205,19 +222,18 @@ class Document:
         return parts
 
     def _edits(
-        self, part: _Part, name: str, values: dict[str, str | None], *, may_add: bool
+        self, part: _Part, section: _Section, values: dict[str, str | None], *, may_add: bool
     ) -> list[_Edit]:
-        """Say which lines of a part change; a key that is not there is added in the last part."""
-        sections = part.named(name)
-        edits = [_plain_header(part, section) for section in sections]
+        """Say which lines of a section change; a key that is not there may be added."""
+        edits = [_plain_header(part, section)]
         for key, value in values.items():
-            found = [entry for part in sections for entry in part.entries if entry.key == key]
+            found = [entry for entry in section.entries if entry.key == key]
             if value is None:
                 edits += [_Edit(entry.start, entry.end, []) for entry in found]
             elif found:
                 edits += [_replacement(part, entry, value) for entry in found]
             elif may_add:
-                edits.append(self._addition(part, sections[-1], key, value))
+                edits.append(self._addition(part, section, key, value))
         return edits
 
     def _append(self, name: str) -> None:
@@ -230,9 +246,10 @@ class Document:
     def _addition(self, part: _Part, section: _Section, key: str, value: str) -> _Edit:
         """Add a key behind the section's last, and written like it.
 
-        Were it indented deeper than that one, it would be a part of its value.
+        Were it indented deeper than that one, it would be a part of its value; were the header
+        below it indented deeper than the key, that would be.
         """
-        indent, sign = "", " = "
+        indent, sign = part.indent_below(section), " = "
         if section.entries:
             match = _KEY.match(_split_ending(part.line(section.entries[-1].start))[0])
             assert match is not None
@@ -255,7 +272,7 @@ def _scan(lines: list[str]) -> list[_Section]:
         stripped = line.strip()
         if not stripped or stripped[0] in "#;":
             continue
-        line_indent = len(line) - len(line.lstrip())
+        line_indent = len(_indent_of(line))
         if entry is not None and line_indent > indent:
             entry.value += "\n" + stripped
             sections[-1].end = entry.end = number + 1
@@ -285,7 +302,8 @@ def _plain_header(part: _Part, section: _Section) -> _Edit:
     line = part.line(section.start)
     raw = _HEADER.search(line)
     assert raw is not None
-    plain = f"{line[: raw.start()]}[{section.name}]{line[raw.end() :]}"
+    name = section.name or raw[1]  # `[]` would be no header
+    plain = f"{line[: raw.start()]}[{name}]{line[raw.end() :]}"
     return _Edit(section.start, section.start + 1, [plain])
 
 
@@ -316,6 +334,10 @@ def _first_newline(text: str) -> str:
     """Give the line ending of the first line; where there is none, a line feed."""
     line = _LINE.match(text)
     return (line and _split_ending(line[0])[1]) or "\n"
+
+
+def _indent_of(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _split_ending(line: str) -> tuple[str, str]:
