@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from mfakit.errors import UsageError
 
 _DURATION = r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?"
@@ -23,6 +21,8 @@ def parse_duration(text: str) -> int:
     Raises:
         UsageError: the text is no duration.
     """
+    import re
+
     match = re.fullmatch(_DURATION, text.strip(), re.ASCII)
     if match is None or not text.strip():
         raise UsageError(

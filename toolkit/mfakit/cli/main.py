@@ -1,15 +1,13 @@
-"""From the command line to the command: only the parser of the chosen command is built."""
+"""From the command line to the command: only what the chosen command needs is loaded."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from contextlib import suppress
-from importlib import import_module
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, write
+from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
 TYPE_CHECKING = False
@@ -42,52 +40,23 @@ def main(arguments: list[str]) -> int:
         code = _tell(error)
         if command is None:
             return code
+        from contextlib import suppress
+
         with suppress(Exception):
             command.on_failure(arguments[1:])
         return command.error_exit_code or code
 
 
-def make_parser(command: Command) -> argparse.ArgumentParser:
-    """Build a command's parser from the table."""
-    parser = _Parser(
-        prog=f"mfakit {command.name}",
-        description=command.summary,
-        epilog=f"example: {command.example}",
-        allow_abbrev=False,
-        formatter_class=_Formatter,
-    )
-    for option in command.options:
-        parser.add_argument(*option.names, **option.settings)
-    return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others, and whose help is output like all."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, f"see {self.prog} --help")
-
-    def print_help(self, file: object = None) -> None:
-        write(self.format_help())
-
-
-class _Formatter(argparse.HelpFormatter):
-    """A formatter that knows its width: finding it out would load shutil, at every start."""
-
-    def __init__(self, prog: str) -> None:
-        try:
-            columns = os.get_terminal_size().columns
-        except (OSError, ValueError):
-            columns = 80
-        super().__init__(prog, width=max(40, min(columns, 100) - 2))
-
-
 def _run_command(command: Command, arguments: list[str]) -> int:
-    try:
-        options = make_parser(command).parse_args(arguments)
-    except SystemExit:
-        return 0  # --help, which is all that argparse exits for here
-    code: int = import_module(command.module).run(options)
+    options: object = read_plain_line(command, arguments)
+    if options is None:
+        from mfakit.cli.parser import make_parser
+
+        try:
+            options = make_parser(command).parse_args(arguments)
+        except SystemExit:
+            return 0  # --help, which is all that argparse exits for here
+    code: int = command.load().run(options)
     return code
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
-from importlib import import_module
-
 from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
 
@@ -16,13 +13,56 @@ _LAST_PORT = 65535
 
 
 class Option:
-    """An option of a command: its names, and what argparse needs to know."""
+    """An option of a command, or the command that it is to run.
+
+    Args:
+        names: as they are typed.
+        settings: what argparse is told: ``action`` (``store_true`` or ``append``), ``choices``,
+            ``default``, ``help``, ``metavar``, ``type`` (raises UsageError), ``nargs``.
+    """
 
     __slots__ = ("names", "settings")
 
     def __init__(self, *names: str, **settings: Any) -> None:
         self.names = names
         self.settings = settings
+
+    @property
+    def is_positional(self) -> bool:
+        """Whether it is not an option, but what stands behind them."""
+        return not self.names[0].startswith("-")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value belongs to it."""
+        return self.settings.get("action") != "store_true"
+
+    @property
+    def destination(self) -> str:
+        """The attribute that its value is found under."""
+        return self.names[-1].lstrip("-").replace("-", "_")
+
+    @property
+    def default(self) -> Any:
+        """Its value where it is not given."""
+        return self.settings.get("default", None if self.takes_value else False)
+
+    def read(self, text: str, before: Any) -> Any:
+        """Give its value, as it stands behind the name, or True for one that takes none.
+
+        Args:
+            text: what was typed.
+            before: its value so far; what may be given several times is a list.
+
+        Raises:
+            UsageError: it makes no sense.
+        """
+        if not self.takes_value:
+            return True
+        value = self.settings["type"](text) if "type" in self.settings else text
+        if value not in self.settings.get("choices", (value,)):
+            raise UsageError(f"no choice of {self.names[-1]}: {text!r}")
+        return [*(before or ()), value] if self.settings.get("action") == "append" else value
 
 
 class Command:
@@ -59,24 +99,23 @@ class Command:
 
     def on_failure(self, arguments: list[str]) -> None:
         """Do what the command's module wants done when it failed, whatever it failed of."""
-        module = import_module(self.module)
+        module = self.load()
         if hasattr(module, "on_failure"):
             module.on_failure(arguments)
 
+    def load(self) -> Any:
+        """Import the module that runs the command; importlib itself would take longer to load."""
+        return __import__(self.module, fromlist=["run"])
 
-def duration(text: str) -> int:
-    """Read the duration that an option was given, in seconds."""
-    try:
-        return parse_duration(text)
-    except UsageError as error:
-        raise ArgumentTypeError(f"{error.message}; {error.hint}") from None
+
+duration = parse_duration
 
 
 def port(text: str) -> int:
     """Read the number of a TCP port; 0 is a free one."""
     short = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PORT))
     if not short or int(text) > _LAST_PORT:
-        raise ArgumentTypeError(f"{text!r} is no port; it is a number from 0 to {_LAST_PORT}")
+        raise UsageError(f"{text!r} is no port", f"it is a number from 0 to {_LAST_PORT}")
     return int(text)
 
 
@@ -85,7 +124,7 @@ def user_name(text: str) -> str:
     from mfakit.cli.simulate.seed_file import USER_NAME
 
     if not USER_NAME.fullmatch(text):
-        raise ArgumentTypeError(
-            f"{text!r} is no user name; it is 1 to 64 letters, digits and characters of _+=,.@-"
+        raise UsageError(
+            f"{text!r} is no user name", "it is 1 to 64 letters, digits and characters of _+=,.@-"
         )
     return text

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from mfakit.errors import MFAKitError
 
@@ -36,10 +35,13 @@ def write(text: str) -> None:
 
 def note(text: str) -> None:
     """Tell the person something; if nobody can hear it, that is no error."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            sys.stderr.write(f"mfakit: {escape(text)}\n")
-            sys.stderr.flush()
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"mfakit: {escape(text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
 
 
 def complain(error: MFAKitError) -> None:
@@ -63,7 +65,9 @@ def escape(text: str) -> str:
 
 def _give_up_stdout() -> None:
     """Let what is left in the buffer go nowhere, or Python complains about it at exit."""
-    with suppress(OSError, ValueError):
+    try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,53 @@
+"""Command lines that are read without argparse mean what they mean to argparse."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mfakit.cli.commands import COMMANDS
+from mfakit.cli.parser import make_parser
+from mfakit.cli.plain_line import read_plain_line
+
+NAMES = sorted({name for command in COMMANDS.values() for o in command.options for name in o.names})
+WORD = (
+    st.sampled_from([*NAMES, "--", "-", "", "x", "15m", "json", "sh", "80", "-1", "--x", "-x y"])
+    | st.sampled_from(["--profile=x", "--profile=", "-p=x", "-px", "--unset=x", "--shell=fish"])
+    | st.builds("{}={}".format, st.sampled_from(NAMES), st.sampled_from(["x", "1h", "", "json"]))
+    | st.text(max_size=3)
+)
+
+
+@given(st.sampled_from(list(COMMANDS)), st.lists(WORD, max_size=6))
+@example("exec", ["-p", "x", "--", "aws", "--profile", "y", "--", "z"])
+@example("login", ["--tag", "a=b", "--tag", "c=d"])
+@example("env", ["--profile", "-"])
+@example("check", ["--warn", "", "--warn", "1h"])
+def test_a_plain_line_means_what_it_means_to_argparse(name: str, arguments: list[str]) -> None:
+    """Or it is left to argparse."""
+    plain = read_plain_line(COMMANDS[name], arguments)
+    if plain is not None:
+        parsed = vars(make_parser(COMMANDS[name]).parse_args(arguments))
+        if name == "exec":  # releases of argparse differ on whether -- itself is handed on
+            for values in (vars(plain), parsed):
+                values["command"] = values["command"][values["command"][:1] == ["--"] :]
+        assert vars(plain) == parsed
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "env",
+        "env --shell json -p work",
+        "env --shell=fish --unset",
+        "check --warn 30m --format=json",
+        "credential-process --profile mfa",
+        "exec -p work --min-remaining 1h -- aws s3 ls",
+        "exec aws --profile x",
+    ],
+)
+def test_what_runs_often_is_plain(line: str) -> None:
+    """So that argparse is not loaded for it."""
+    name, *arguments = line.split()
+    assert read_plain_line(COMMANDS[name], arguments) is not None

@@ -1,0 +1,67 @@
+"""The parser of a command, made from the table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mfakit.cli.output import write
+from mfakit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    from mfakit.cli.options import Command
+
+
+def make_parser(command: Command) -> argparse.ArgumentParser:
+    """Build a command's parser from the table."""
+    parser = _Parser(
+        prog=f"mfakit {command.name}",
+        description=command.summary,
+        epilog=f"example: {command.example}",
+        allow_abbrev=False,
+        formatter_class=_Formatter,
+    )
+    for option in command.options:
+        settings = option.settings
+        if "type" in settings:
+            settings = settings | {"type": _explained(settings["type"])}
+        parser.add_argument(*option.names, **settings)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors like all others, and whose help is output like all."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see {self.prog} --help")
+
+    def print_help(self, file: object = None) -> None:
+        write(self.format_help())
+
+
+class _Formatter(argparse.HelpFormatter):
+    """A formatter that knows its width: finding it out would load shutil, at every start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except (OSError, ValueError):
+            columns = 80
+        super().__init__(prog, width=max(40, min(columns, 100) - 2))
+
+
+def _explained(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let argparse show what a reader of values complains of."""
+
+    def explained(text: str) -> Any:
+        try:
+            return read(text)
+        except UsageError as error:
+            reason = f"{error.message}; {error.hint}" if error.hint else error.message
+            raise argparse.ArgumentTypeError(reason) from None
+
+    return explained
