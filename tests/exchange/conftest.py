@@ -39,7 +39,7 @@ class TerminalProcess:
             left = end - time.monotonic()
             assert left > 0, f"{text!r} was not seen in: {self.screen}"
             if select.select([self._master], [], [], left)[0]:
-                self.screen += os.read(self._master, 4096).decode()
+                self.screen += os.read(self._master, 4096).decode(errors="replace")
         return self.screen
 
     def type(self, text: str) -> None:
@@ -50,7 +50,7 @@ class TerminalProcess:
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
             if select.select([self._master], [], [], 0.05)[0]:
-                self.screen += os.read(self._master, 4096).decode()
+                self.screen += os.read(self._master, 4096).decode(errors="replace")
         return self.process.wait(timeout=max(1, end - time.monotonic()))
 
     def close(self) -> None:

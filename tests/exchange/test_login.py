@@ -197,6 +197,21 @@ def test_a_clock_that_is_off(home, alice, aws, minutes: int, how: str) -> None:
     assert f"{how} AWS" in done.stderr
 
 
+def test_a_refused_code_and_a_clock_that_is_off(home, alice, aws) -> None:
+    """What a token command prints is of this machine's clock, so it is said."""
+    serial = alice.device.serial_number
+    aws.clock.skew(minutes=7)
+    done = home.mfakit("login", "--serial-number", serial, "--token-code", "000000")
+    refused(home, done, "used before elsewhere (this machine's clock is ")
+    assert "behind AWS)" in done.stderr
+
+
+def test_a_code_and_a_command_for_it_are_one_too_many(home, alice) -> None:
+    """One of them would be ignored."""
+    done = log_in(home, alice, "--token-command", "echo 123456")
+    refused(home, done, "one too many", 64)
+
+
 def test_no_network(home, alice) -> None:
     """The endpoint is named."""
     done = log_in(

@@ -127,3 +127,45 @@ def test_a_refreshing_session_of_a_role_stays_one(home, alice, role, monkeypatch
     session = mfakit.refreshing_session("admin")
     assert session.client("sts").get_caller_identity()["Arn"] == arn
     assert mfakit.read_session("admin").access_key_id != kept.access_key_id
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--role-arn", "arn:aws:iam::123456789012:user/alice"], "is not the ARN of a role"),
+        (["--role-arn", "admin"], "is not the ARN of a role"),
+        (["--role-arn", ROLE, "--role-session-name", "a b"], "is not the name of a role's session"),
+        (["--role-arn", ROLE, "--external-id", "x"], "is not an external id"),
+        (["--role-arn", ROLE, "--source-identity", "é€"], "is not a source identity"),
+        (["--role-arn", ROLE, "--tag", "blue"], "not a tag"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_before_the_code(home, alice, aws, options, message):
+    """Two lines, and nothing is sent."""
+    done = home.mfakit("login", "-p", "admin", *options, "--token-code", alice.device.code())
+    assert done.returncode == 64
+    assert message in done.stderr.splitlines()[0]
+    assert len(done.stderr.splitlines()) == 2
+    assert not aws.calls
+
+
+def test_a_code_beside_a_session_is_not_ignored(home, alice, role) -> None:
+    """The session stands for it; and it is not replaced by the role's own."""
+    home.mfakit("login", "--token-code", alice.device.code())
+    command = ["login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role]
+    for given in (["--token-code", "123456"], ["--token-command", "echo 123456"]):
+        done = home.mfakit(*command, *given)
+        assert (done.returncode, "leave the code out" in done.stderr) == (64, True)
+    done = home.mfakit("login", "-p", "mfa", "--source-profile", "mfa", "--role-arn", role)
+    assert (done.returncode, "name another profile" in done.stderr) == (1, True)
+    assert home.mfakit("check").returncode == 0
+
+
+def test_a_role_that_does_not_trust_the_user_says_whom_to_ask(home, alice, role) -> None:
+    """AWS's own words, and a hint that fits them."""
+    other = role.replace("admin", "other")
+    code = alice.device.code()
+    done = home.mfakit("login", "-p", "admin", "--role-arn", other, "--token-code", code)
+    assert done.returncode == 1
+    assert "is not authorized to perform: sts:AssumeRole" in done.stderr
+    assert "the role must trust you" in done.stderr

@@ -32,6 +32,16 @@ def test_throttled_for_long_it_is_given_up(home, alice, aws) -> None:
     assert "AWS is throttling" in done.stderr
 
 
+def test_a_code_that_aws_did_not_look_at_was_not_used(home, alice) -> None:
+    """It is not held against the person that the network was away."""
+    command = ["login", "--serial-number", alice.device.serial_number, "--token-code", "000000"]
+    done = home.mfakit(*command, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert "cannot be reached" in done.stderr
+    done = home.mfakit(*command)
+    assert "it is wrong, or was used before elsewhere" in done.stderr
+    assert "at most 8 tries are left" in done.stderr
+
+
 @pytest.mark.parametrize("after", [True, False])
 def test_a_lost_connection_spends_the_code(home, alice, aws, after: bool) -> None:
     """Whether the call was carried out cannot be known; it is not repeated."""
@@ -81,6 +91,15 @@ def test_calls_without_a_code_are_repeated(home, alice, aws) -> None:
     done = home.mfakit("login", "--token-code", alice.device.code())
     assert done.returncode == 0, done.stderr
     assert len(calls(aws, "ListMFADevices")) == 3
+
+
+def test_of_a_call_without_a_code_none_is_said_to_be_lost(home, alice, aws) -> None:
+    """Nothing was used up."""
+    aws.fail_next("ListMFADevices", code="InternalFailure", times=3)
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert "AWS failed (InternalFailure)" in done.stderr
+    assert "try again in a minute" in done.stderr
+    assert "used" not in done.stderr
 
 
 def test_a_used_code_is_told_from_a_wrong_one(home, alice) -> None:

@@ -63,7 +63,13 @@ class ExchangeError(MFAKitError):
 
 
 class CodeRefusedError(ExchangeError):
-    """AWS did not accept the token code."""
+    """AWS did not accept the token code.
+
+    Attributes:
+        clock: how far this machine's clock is off AWS's, in brackets; empty if it is not.
+    """
+
+    clock = ""
 
 
 class CodeLostError(ExchangeError):

@@ -5,6 +5,8 @@ AWS answers both alike, and takes nine tries in each three minutes, counted on t
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mfakit.profiles.session_cache import own_file
 
 TYPE_CHECKING = False
@@ -38,20 +40,25 @@ class Attempts:
 
     def remember(self, code: str, now: datetime) -> None:
         """Take down that the code is being sent. If that cannot be kept, it is no error."""
-        import json
         import os
+
+        since = now.timestamp() - PERIOD_SECONDS
+        salt = os.urandom(8).hex()
+        lately = [attempt for attempt in self._read() if attempt[0] >= since]
+        self._write([*lately, (now.timestamp(), salt, _hash(salt, code))])
+
+    def forget(self, now: datetime) -> None:
+        """Take back what was taken down at that moment: AWS has not looked at it."""
+        self._write([attempt for attempt in self._read() if attempt[0] != now.timestamp()])
+
+    def _write(self, attempts: list[tuple[float, str, str]]) -> None:
+        import json
 
         from mfakit.errors import FileError
         from mfakit.profiles.files import replace_text
 
-        since = now.timestamp() - PERIOD_SECONDS
-        salt = os.urandom(8).hex()
-        lately = [list(attempt) for attempt in self._read() if attempt[0] >= since]
-        lately.append([now.timestamp(), salt, _hash(salt, code)])
-        try:
-            replace_text(self._path, json.dumps(lately) + "\n")
-        except FileError:
-            return
+        with suppress(FileError):
+            replace_text(self._path, json.dumps(attempts) + "\n")
 
     def _read(self) -> list[tuple[float, str, str]]:
         import json

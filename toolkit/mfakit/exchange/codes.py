@@ -59,6 +59,9 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
         attempts.remember(code, now)
         try:
             return _send(plan, sts, code)
+        except NotSentError:
+            attempts.forget(now)
+            raise
         except (CodeRefusedError, CodeLostError) as error:
             told = _explained(error, known, attempts)
             if not codes.may_try_again or number == _TRIES:
@@ -88,17 +91,20 @@ def _send(plan: Plan, sts: STS, code: str) -> SessionCredentials:
     raise AssertionError("the last sending returns or raises")
 
 
-def _explained(error: ExchangeError, known: bool, attempts: Attempts) -> MFAKitError:
+def _explained(
+    error: CodeRefusedError | CodeLostError, known: bool, attempts: Attempts
+) -> MFAKitError:
     left = attempts.tries_left(datetime.now(UTC))
     tries = f"at most {left} tries are left before AWS makes you wait three minutes"
     if isinstance(error, CodeLostError):
         return CodeLostError(f"{error.message}; the code counts as used", error.hint)
     if known:
         return CodeRefusedError(
-            "AWS refused the code: it was used before", f"wait for the next code; {tries}"
+            f"AWS refused the code: it was used before{error.clock}",
+            f"wait for the next code; {tries}",
         )
     return CodeRefusedError(
-        "AWS refused the code: it is wrong, or was used before elsewhere",
+        f"AWS refused the code: it is wrong, or was used before elsewhere{error.clock}",
         f"type the one that the device shows now; {tries}",
     )
 

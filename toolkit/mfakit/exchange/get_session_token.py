@@ -8,6 +8,7 @@ from datetime import timedelta
 from mfakit.errors import UsageError
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
+from mfakit.exchange.role import role_parameters
 from mfakit.exchange.source import find_source
 from mfakit.exchange.sts import STS
 from mfakit.profiles.aws_files import AWSFiles
@@ -15,6 +16,7 @@ from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mfakit.exchange.source import Source
     from mfakit.session import SessionCredentials
 
 DEFAULT_DURATION = timedelta(hours=12)
@@ -91,19 +93,19 @@ def assume_role(
     )
     if duration is not None:
         check_role_duration(duration, chained=source.is_session)
+    if source.is_session and code is not None:
+        raise code_beside_session(source)
     return STS(source, serial).assume_role(
         role_parameters(role_arn, role_session_name, duration), code
     )
 
 
-def role_parameters(
-    role_arn: str, session_name: str, duration: timedelta | None
-) -> dict[str, object]:
-    """Give what AssumeRole takes of a role; no duration is sent unless one is asked for."""
-    role: dict[str, object] = {"RoleArn": role_arn, "RoleSessionName": session_name}
-    if duration is not None:
-        role["DurationSeconds"] = int(duration.total_seconds())
-    return role
+def code_beside_session(source: Source) -> UsageError:
+    """Tell that a code has no place where a session stands for it."""
+    return UsageError(
+        f"{source.origin} holds a session, beside which no code is sent",
+        "leave the code out, or name long-term keys: --source-profile default",
+    )
 
 
 def check_duration(duration: timedelta) -> None:

@@ -10,7 +10,7 @@ from mfakit.exchange.codes import spend_code
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.endpoint import is_of_aws
 from mfakit.exchange.plan import Plan
-from mfakit.exchange.turn import turn_to_ask
+from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
 from mfakit.expiry.rule import VALID, judge
 from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, keep_record, read_record
@@ -76,7 +76,8 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     if request.token_code is not None:
         return _renew(plan)
     before = _key_id(plan)
-    with turn_to_ask(plan.files.credentials_path, plan.profile, request.note):
+    patience = PATIENCE_SECONDS if request.patience is None else request.patience
+    with turn_to_ask(plan.files.credentials_path, plan.profile, request.note, patience):
         plan.look_again()
         renewed_meanwhile = _key_id(plan) != before
         if renewed_meanwhile and (kept := _kept(plan)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mfakit.durations import parse_duration
-from mfakit.errors import SessionNotFoundError, UsageError
+from mfakit.errors import ProfileError, SessionNotFoundError, UsageError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.endpoint import endpoint_url
@@ -13,8 +13,9 @@ from mfakit.exchange.get_session_token import (
     DEFAULT_DURATION,
     check_duration,
     check_role_duration,
-    role_parameters,
+    code_beside_session,
 )
+from mfakit.exchange.role import role_parameters
 from mfakit.exchange.source import find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.profiles.aws_files import AWSFiles
@@ -121,6 +122,7 @@ class Plan:
             environ,
             may_be_session=self._role_arn is not None,
         )
+        self._refuse_contradictions()
         self.duration = self._duration()
         self.role = self._role()
         self.serial_number = request.serial_number
@@ -132,6 +134,22 @@ class Plan:
         self.terminal = Terminal(request.patience)
         if self.needs_code and (codes := self._ready_codes()):
             codes.check()
+
+    def _refuse_contradictions(self) -> None:
+        """Refuse what could not all be heeded: nothing that was given is ignored."""
+        given, command = self.request.token_code, self.request.token_command
+        if given is not None and command is not None:
+            raise UsageError("a code and a token command are one too many", "give one of them")
+        if not self.source.is_session:
+            return
+        if given is not None or command is not None:
+            raise code_beside_session(self.source)
+        if self.source.profile == self.profile:
+            raise ProfileError(
+                f"the profile {self.profile!r} cannot hold the role's session: it holds the one"
+                " that the role is assumed from",
+                "name another profile for the role's: --profile ROLE",
+            )
 
     @property
     def must_renew(self) -> bool:
@@ -230,5 +248,4 @@ class Plan:
         if self._role_arn is None:
             return {}
         name = self._role_session_name or "mfakit"
-        role = role_parameters(self._role_arn, name, self.duration)
-        return role | self.request.role_options
+        return role_parameters(self._role_arn, name, self.duration, self.request.role_options)

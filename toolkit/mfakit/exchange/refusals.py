@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mfakit.exchange.source import Source
 
 _NEXT_CODE = "wait for the next code on the device, then log in again with that one"
+_AGAIN = "try again in a minute"
+_CLOCK_SECONDS = 30
 _LOST = "a code that was sent may be used up: wait for the next one, then try again"
 _SERVER_ERROR = 500
 _BROKEN = "see what answers there: a proxy, a captive portal; a code that was sent is used up"
@@ -37,7 +39,7 @@ def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[Non
 
     Args:
         source: the credentials that sign the calls.
-        serial_number: the device, if the call names one.
+        serial_number: the device, if the call carries a code of one.
 
     Raises:
         CodeRefusedError: AWS did not accept the code.
@@ -53,7 +55,10 @@ def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[Non
         answer: dict[str, Any] | None = getattr(error, "response", None)
         if answer is not None:
             raise _refusal(answer, source, serial_number) from None
-        raise _failure(error) from None
+        failure = _failure(error)
+        if isinstance(failure, CodeLostError) and serial_number is None:
+            failure = ExchangeError(failure.message, _AGAIN)
+        raise failure from None
 
 
 def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) -> ExchangeError:
@@ -61,7 +66,12 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
     error = answer.get("Error", {})
     code, message = error.get("Code", "an error"), error.get("Message", "").strip()
     if "invalid MFA one time pass code" in message:
-        return CodeRefusedError("AWS refused the code: it is wrong, or was used before", _NEXT_CODE)
+        clock = f" ({how})" if (how := _clock(answer)) else ""
+        refused = CodeRefusedError(
+            f"AWS refused the code: it is wrong, or was used before{clock}", _NEXT_CODE
+        )
+        refused.clock = clock
+        return refused
     if "unable to validate MFA code" in message:
         return ExchangeError(
             f"AWS could not check a code of the device {serial_number}",
@@ -69,12 +79,17 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
             " (wait three minutes)",
         )
     if "is now earlier than" in message or "is still later than" in message:
-        return _clock_is_off(answer)
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return _by_code(code, message, status, source)
+        return ExchangeError(
+            _clock(answer) or "this machine's clock is off",
+            "set the clock (timedatectl set-ntp true), then try again",
+        )
+    if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+        failed = f"AWS failed ({code})"
+        return CodeLostError(failed, _LOST) if serial_number else ExchangeError(failed, _AGAIN)
+    return _by_code(code, message, source)
 
 
-def _by_code(code: str, message: str, status: int, source: Source) -> ExchangeError:
+def _by_code(code: str, message: str, source: Source) -> ExchangeError:
     if code == "InvalidClientTokenId":
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
@@ -86,25 +101,36 @@ def _by_code(code: str, message: str, status: int, source: Source) -> ExchangeEr
             "put the right secret there: aws configure",
         )
     if code.startswith("Throttling"):
-        return NotSentError(f"AWS is throttling: {message}", "try again in a minute")
-    if status >= _SERVER_ERROR:
-        return CodeLostError(f"AWS failed ({code})", _LOST)
-    return ExchangeError(f"AWS answered {code}: {message}", "see what it names, and try again")
+        return NotSentError(f"AWS is throttling: {message}", _AGAIN)
+    return ExchangeError(f"AWS answered {code}: {message}", _hint(code, message, source))
 
 
-def _clock_is_off(answer: dict[str, Any]) -> ExchangeError:
+def _hint(code: str, message: str, source: Source) -> str:
+    """Say what helps against what else AWS is known to answer."""
+    if code == "ExpiredToken":
+        return f"the session of {source.origin} has ended: log in to it first"
+    if "sts:AssumeRole" in message:
+        return "the role must trust you, and your own policy let you assume it; ask who made it"
+    if "MaxSessionDuration" in message:
+        return "ask for less: --duration, or leave it out"
+    if code == "RegionDisabledException":
+        return "name a region that is active for the account, in the AWS config or AWS_REGION"
+    return "see what it names, and try again"
+
+
+def _clock(answer: dict[str, Any]) -> str:
+    """Say how far this machine's clock is off, by AWS's; empty if it is not, or not known."""
     from email.utils import parsedate_to_datetime
 
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
         ahead = (datetime.now(UTC) - parsedate_to_datetime(headers["date"])).total_seconds()
     except (KeyError, TypeError, ValueError):
-        how = "is off"
-    else:
-        how = f"is {format_duration(ahead)} {'ahead of' if ahead > 0 else 'behind'} AWS"
-    return ExchangeError(
-        f"this machine's clock {how}", "set the clock (timedatectl set-ntp true), then try again"
-    )
+        return ""
+    if abs(ahead) < _CLOCK_SECONDS:
+        return ""
+    way = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {format_duration(abs(ahead))} {way} AWS"
 
 
 def _failure(error: Exception) -> ExchangeError:
@@ -121,7 +147,8 @@ def _failure(error: Exception) -> ExchangeError:
     if isinstance(error, exceptions.SSLError):
         return ExchangeError(
             "AWS cannot be reached safely: its certificate is not trusted",
-            "behind a proxy that inspects traffic, name its certificates with AWS_CA_BUNDLE",
+            "see that AWS_CA_BUNDLE or ca_bundle, if set, is a file that can be read; behind a"
+            " proxy that inspects traffic, it has to hold the proxy's certificates",
         )
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return CodeLostError(f"the connection to AWS broke ({kind})", _LOST)

@@ -78,7 +78,7 @@ class STS:
             role: ``RoleArn``, ``RoleSessionName`` and what else AssumeRole takes of it.
             token_code: the code, if the role's trust policy wants one.
         """
-        with asking_aws(self._source, self._serial_number):
+        with asking_aws(self._source, self._serial_number if token_code else None):
             if token_code is not None:
                 role = role | {"SerialNumber": self._serial_number, "TokenCode": token_code}
             answer = self._ready().assume_role(**role)

@@ -25,7 +25,7 @@ class Terminal:
     """Asks a person, if there is one to ask.
 
     Args:
-        patience: seconds to wait for an answer; None is for ever.
+        patience: seconds from now on that there are for all answers; None is for ever.
 
     Attributes:
         when_asked: what to do as soon as a question for a code stands on the screen.
@@ -33,6 +33,7 @@ class Terminal:
 
     def __init__(self, patience: float | None = None) -> None:
         self._patience = patience
+        self._end = None if patience is None else time.monotonic() + patience
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
@@ -54,9 +55,9 @@ class Terminal:
         with _opened() as (keyboard, screen):
             _check_foreground(keyboard)
             for _ in range(_TRIES):
-                _write(screen, question)
-                self.when_asked()
                 try:
+                    _write(screen, question)
+                    self.when_asked()
                     typed = self._read_line(keyboard)
                 except BaseException:
                     _write(screen, "\n")
@@ -116,10 +117,11 @@ class Terminal:
 
     def _read_line(self, keyboard: int) -> str:
         """Read a line; without the terminal's echo being touched, what is typed is seen."""
-        if self._patience is not None and os.name == "posix":
+        if self._end is not None and os.name == "posix":
             import select
 
-            if not select.select([keyboard], [], [], self._patience)[0]:
+            left = max(0, self._end - time.monotonic())
+            if not select.select([keyboard], [], [], left)[0]:
                 raise ExchangeError(
                     f"nobody typed a code within {self._patience:g} s", "log in: mfakit login"
                 )

@@ -6,11 +6,13 @@ import os
 import re
 import shlex
 import shutil
+from contextlib import contextmanager
 
 from mfakit.errors import ExchangeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
 
 _CODE = re.compile(r"(?<!\d)\d{6}(?!\d)", re.ASCII)
@@ -39,8 +41,8 @@ def check_command(command: str) -> list[str]:
 def run_token_command(command: str) -> str:
     """Run a command that prints a code, without a shell.
 
-    The terminal is its standard input, so that it can ask for a touch or a password; its notes
-    are seen. What it prints is never shown.
+    The terminal is its standard input and error, so that it can ask for a touch or a password
+    while an SDK has those of this process. What it prints is never shown.
 
     Args:
         command: the program and its arguments, quoted as in a shell.
@@ -56,13 +58,14 @@ def run_token_command(command: str) -> str:
 
     words = check_command(command)
     name = os.path.basename(words[0])
-    with _keyboard() as keyboard:
+    with _keyboard() as keyboard, _screen() as screen:
         try:
             done = subprocess.run(
                 words,
                 check=False,
                 stdin=keyboard,
                 stdout=subprocess.PIPE,
+                stderr=screen,
                 timeout=_TIMEOUT_SECONDS,
             )
         except subprocess.TimeoutExpired:
@@ -80,6 +83,20 @@ def run_token_command(command: str) -> str:
         found = "no code" if not codes else "several codes"
         raise ExchangeError(f"the token command {name} printed {found}", _SEE_IT)
     return str(codes.pop())
+
+
+@contextmanager
+def _screen() -> Iterator[int | None]:
+    """Open the terminal for writing; where there is none, standard error has to do."""
+    try:
+        screen = os.open("CONOUT$" if os.name == "nt" else "/dev/tty", os.O_WRONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield screen
+    finally:
+        os.close(screen)
 
 
 def _keyboard() -> IO[bytes]:

@@ -1,0 +1,115 @@
+"""The terminal itself: what a person does to it, and what it is like afterwards."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import termios
+import time
+
+import pytest
+from tests.exchange.conftest import TerminalProcess
+
+LOGIN = f"{shlex.quote(sys.executable)} -m mfakit login"
+
+
+@pytest.fixture
+def in_shell(home):
+    """Run a line of shell on a terminal of its own."""
+    started = []
+
+    def start(script: str) -> TerminalProcess:
+        started.append(TerminalProcess(["sh", "-c", script], home.environ))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+def test_bytes_that_are_no_text_are_no_code(home, alice, on_terminal) -> None:
+    """They are asked for again, as any mistyped code."""
+    terminal = on_terminal("login")
+    terminal.read_until("MFA code for ")
+    os.write(terminal._master, b"\xff\xfe12\x80\n")
+    terminal.screen = ""
+    terminal.read_until("a token code is six digits")
+    terminal.read_until("MFA code for ")
+    terminal.type(f"{alice.device.code()}\n")
+    assert terminal.wait() == 0
+
+
+def test_a_stopped_question_goes_on(home, alice, on_terminal) -> None:
+    """By Ctrl-Z and fg, say; what was typed before still counts."""
+    terminal = on_terminal("login")
+    terminal.read_until("MFA code for ")
+    code = alice.device.code()
+    terminal.type(code[:3])
+    terminal.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.type(f"{code[3:]}\n")
+    assert terminal.wait() == 0
+
+
+def test_ctrl_c_leaves_the_terminal_as_it_was(home, alice, on_terminal) -> None:
+    """With echo, line by line, and the cursor on a line of its own."""
+    terminal = on_terminal("login")
+    before = termios.tcgetattr(terminal._slave)
+    terminal.read_until("MFA code for ")
+    terminal.type("12\x03")
+    assert terminal.wait() == 130
+    assert termios.tcgetattr(terminal._slave) == before
+    terminal.read_until("^C\r\n", seconds=2)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_it_asks_though_the_standard_streams_are_closed(home, alice, in_shell, closed: str) -> None:
+    """The files that are opened meanwhile take their numbers, and nothing is written into them."""
+    terminal = in_shell(f"{LOGIN} {closed}; code=$?; sleep 0.3; echo code $code")
+    terminal.read_until("MFA code for ")
+    terminal.type(f"{alice.device.code()}\n")
+    terminal.read_until("code 0")
+    assert home.mfakit("check").returncode == 0
+    assert "mfakit:" not in home.credentials.read_text()
+
+
+def test_a_token_command_may_ask_on_the_terminal(home, alice, in_shell) -> None:
+    """A password or a touch, though standard input and error belong to somebody else."""
+    code = alice.device.code()
+    program = home.folder / "token"
+    program.write_text(
+        f"#!/bin/sh\nprintf 'PIN: ' >&2; read -r pin; [ \"$pin\" = 42 ] && echo {code}\n"
+    )
+    program.chmod(0o755)
+    terminal = in_shell(f"{LOGIN} --token-command {program} < /dev/null 2> /dev/null; echo code $?")
+    terminal.read_until("PIN: ")
+    terminal.type("42\n")
+    terminal.read_until("code 0")
+
+
+def test_it_is_patient_only_as_long_as_it_is_told(home, alice) -> None:
+    """SDKs end the process that they ask; half a code is no answer either."""
+    script = (
+        "import os\n"
+        "from mfakit.exchange.login import login\n"
+        "from mfakit.exchange.plan import LoginRequest\n"
+        "try:\n"
+        "    login(LoginRequest(patience=3), os.environ)\n"
+        "except Exception as error:\n"
+        "    print(f'{error.message}; {error.hint}')\n"
+    )
+    terminal = TerminalProcess([sys.executable, "-c", script], home.environ)
+    try:
+        terminal.read_until("MFA code for ")
+        began = time.monotonic()
+        time.sleep(1)
+        terminal.type("1\n")
+        terminal.read_until("six digits")
+        terminal.type("123")
+        terminal.read_until("nobody typed a code within 3 s; log in: mfakit login", seconds=5)
+        assert time.monotonic() - began < 6
+    finally:
+        terminal.close()
