@@ -6,7 +6,7 @@ import argparse
 import sys
 from importlib import import_module
 
-BENCHES = ("simulator", "pytest_start", "profiles", "start")
+BENCHES = ("simulator", "pytest_start", "profiles", "start", "login")
 
 
 def main() -> int:
