@@ -71,7 +71,10 @@ def test_a_reader_that_went_away_is_no_matter(home) -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("arguments", ["--shell nosuch", "--frobnicate", "-p nobody", ""])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--shell nosuch", "--frobnicate", "-p nobody", "-p github", "--profile=json", "--shell", ""],
+)
 def test_eval_fails_whatever_env_failed_of(home, arguments: str) -> None:
     """Wrong usage too: the script must not go on."""
     line = f'eval "$({sys.executable} -m mfakit env {arguments})" 2>/dev/null; echo $?'

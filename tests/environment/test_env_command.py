@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,35 @@ def test_fish_can_source_it(home) -> None:
     keep(home)
     line = f'{sys.executable} -m mfakit env | source; and echo "$AWS_SESSION_TOKEN"'
     assert home.run("fish", "-c", line).stdout == "token\n"
+
+
+def test_a_universal_variable_of_fish_is_not_erased_for_good(home) -> None:
+    """It would be gone from every shell, and `--unset` could not bring it back; so one is told."""
+    keep(home)
+    lines = [
+        "set -Ux AWS_PROFILE other",
+        f"{sys.executable} -m mfakit env -p mfa | source",
+        f"{sys.executable} -m mfakit env -p mfa --unset | source",
+        "echo $AWS_PROFILE; set -q AWS_SESSION_TOKEN; or echo unset",
+    ]
+    done = home.run("fish", "-c", "\n".join(lines), XDG_CONFIG_HOME=str(home.folder))
+    assert done.stdout == "other\nunset\n"
+    assert "AWS_PROFILE is a universal variable" in done.stderr
+
+
+@pytest.mark.parametrize("program", ["bash", "dash", "zsh", "ksh", "mksh"])
+def test_the_strictest_of_scripts_can_evaluate_it(home, program: str) -> None:
+    """With none of the variables there, and every failure an end."""
+    keep(home)
+    command = f"{sys.executable} -m mfakit env"
+    line = (
+        f'set -eu; eval "$({command})"; eval "$({command} --unset)"; echo "${{AWS_PROFILE-none}}"'
+    )
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed (CI installs it)")
+    assert home.run(program, "-c", line).stdout == "none\n"
+    keep(home, hours=-1)
+    assert home.run(program, "-c", line).stdout == ""
 
 
 @pytest.mark.parametrize(("hours", "code"), [(-1, 2), (None, 3)])

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
+from mfakit.environment.formats import json_object
 from mfakit.errors import MFAKitError, ProfileError, SessionNotFoundError
 from mfakit.expiry.rule import VALID, judge, process_warn_seconds
 from mfakit.profiles.aws_files import AWSFiles
@@ -81,9 +82,7 @@ def _refuse_loop(profile: str) -> None:
 
 
 def _as_json(session: SessionCredentials) -> str:
-    import json
-
-    given = {
+    given: dict[str, str | int] = {
         "Version": 1,
         "AccessKeyId": session.access_key_id,
         "SecretAccessKey": session.secret_access_key,
@@ -91,4 +90,4 @@ def _as_json(session: SessionCredentials) -> str:
     }
     if session.expiration is not None:
         given["Expiration"] = format_timestamp(session.expiration)
-    return json.dumps(given, indent=2) + "\n"
+    return json_object(given)

@@ -7,13 +7,15 @@ import sys
 from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
+from mfakit.environment.asking import detect_shell
+from mfakit.environment.formats import FORMATS, github_environment, github_masks
 from mfakit.environment.render import (
     render_environment,
     render_failure,
     render_unset,
     session_variables,
 )
-from mfakit.environment.shells import SHELLS, detect_shell
+from mfakit.environment.shells import SHELLS
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
@@ -55,11 +57,8 @@ def on_failure(arguments: list[str]) -> None:
 
     ``eval ""`` succeeds: without it, a script would go on with other credentials.
     """
-    shells = [argument.removeprefix("--shell=") for argument in arguments]
-    if "--shell" in arguments[:-1]:
-        shells = [arguments[arguments.index("--shell") + 1]]
-    named = next((name for name in shells if name in (*SHELLS, *_DATA)), None)
-    if named is None:
+    named = _named_shell(arguments)
+    if named not in (*SHELLS, *FORMATS, _GITHUB):
         try:
             named = detect_shell()
         except MFAKitError:
@@ -67,7 +66,18 @@ def on_failure(arguments: list[str]) -> None:
     write(render_failure(named))
 
 
-_DATA = (_GITHUB, "dotenv", "docker", "json")
+def _named_shell(arguments: list[str]) -> str | None:
+    """Find what ``--shell`` says in a line that may make no sense; a profile may have any name."""
+    named = None
+    words = iter(arguments)
+    for word in words:
+        if word == "--shell":
+            named = next(words, None)
+        elif word.startswith("--shell="):
+            named = word.removeprefix("--shell=")
+        elif word in ("-p", "--profile", "--from-json"):
+            next(words, None)
+    return named
 
 
 def _session(options: Namespace, profile: str | None, files: AWSFiles) -> SessionCredentials:
@@ -86,8 +96,6 @@ def _session(options: Namespace, profile: str | None, files: AWSFiles) -> Sessio
 
 def _hand_to_github(session: SessionCredentials, region: str | None, profile: str | None) -> None:
     """Append to the file that the steps to come get their environment from."""
-    from mfakit.environment.formats import github_environment, github_masks
-
     path = os.environ.get("GITHUB_ENV")
     if not path:
         raise MFAKitError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Variables = dict[str, str]
 
@@ -24,16 +24,32 @@ def _docker(variables: Variables) -> str:
     return "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
-def _json(variables: Variables) -> str:
-    import json
+def json_object(values: Mapping[str, str | int]) -> str:
+    """Write a JSON object of printable texts and numbers, a line each.
 
-    return json.dumps(variables, indent=2) + "\n"
+    The library's json would take longer to load than the session takes to be found.
+    """
+    members = ",\n".join(f"  {_json_text(name)}: {_json_value(values[name])}" for name in values)
+    return f"{{\n{members}\n}}\n"
+
+
+def _json_value(value: str | int) -> str:
+    return _json_text(value) if isinstance(value, str) else str(value)
+
+
+def _json_text(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        import json
+
+        return json.dumps(text)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 FORMATS: dict[str, Callable[[Variables], str]] = {
     "dotenv": _dotenv,
     "docker": _docker,
-    "json": _json,
+    "json": json_object,
 }
 
 

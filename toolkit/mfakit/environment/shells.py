@@ -7,8 +7,6 @@ come here; a session with one is refused.
 
 from __future__ import annotations
 
-from mfakit.errors import UsageError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +79,15 @@ def _cmd(name: str, value: str) -> str:
     return f'set "{name}={value}"'
 
 
+# A universal variable is fish's own file's: to erase it would do so in every shell, for good.
+_FISH_UNSET = (
+    "set -eg {name}; set -qU {name}; and echo 'mfakit: {name} is a universal variable, and goes on;"
+    " to end that: set -eU {name}' >&2; or true"
+)
+
 SHELLS = {
     "sh": Shell(_sh, "unset {name}", "false", 'eval "$({command})"'),
-    "fish": Shell(_fish, "set -e {name}; or true", "false", "{command} | source"),
+    "fish": Shell(_fish, _FISH_UNSET, "false", "{command} | source"),
     "csh": Shell(_csh, "unsetenv {name};", "false;", 'eval "`{command}`"'),
     "elvish": Shell(
         _elvish, "unset-env {name}", "fail 'mfakit gave no session'", "eval ({command} | slurp)"
@@ -113,55 +117,3 @@ SHELLS = {
         "for /f \"delims=\" %i in ('{command}') do %i",
     ),
 }
-
-_KINDS = {
-    "bash": "sh",
-    "zsh": "sh",
-    "dash": "sh",
-    "ash": "sh",
-    "ksh": "sh",
-    "mksh": "sh",
-    "sh": "sh",
-    "csh": "csh",
-    "tcsh": "csh",
-    "fish": "fish",
-    "elvish": "elvish",
-    "nu": "nu",
-    "xonsh": "xonsh",
-    "pwsh": "powershell",
-    "powershell": "powershell",
-    "cmd": "cmd",
-}
-
-
-def detect_shell() -> str:
-    """Find the kind of shell that started this process.
-
-    Returns:
-        A key of ``SHELLS``.
-
-    Raises:
-        UsageError: it cannot be told, or is one that has no statements here.
-    """
-    name = _parents_name()
-    if name not in _KINDS:
-        import shellingham
-
-        try:
-            name = shellingham.detect_shell()[0]
-        except shellingham.ShellDetectionFailure:
-            name = "unknown"
-    if name not in _KINDS:
-        raise UsageError(f"the shell that asked is {name}", f"name one: --shell {'|'.join(SHELLS)}")
-    return _KINDS[name]
-
-
-def _parents_name() -> str:
-    """Name the process that started this one, where the system tells it by a mere look."""
-    import os
-
-    try:
-        with open(f"/proc/{os.getppid()}/comm") as file:
-            return file.read().strip()
-    except OSError:
-        return ""

@@ -1,0 +1,96 @@
+"""`--shell auto`: the shell that asked, whatever stands between it and mfakit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+
+import pytest
+
+ENV = f"{sys.executable} -m mfakit env"
+SESSION = (
+    "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = token\n"
+    "expiration = 2126-01-01T00:00:00Z\n"
+)
+SH = "export AWS_SESSION_TOKEN='token'"
+FISH = "set -gx AWS_SESSION_TOKEN 'token'"
+CSH = "setenv AWS_SESSION_TOKEN 'token';"
+ELVISH = "set-env AWS_SESSION_TOKEN 'token'"
+XONSH = "$AWS_SESSION_TOKEN = 'token'"
+
+
+@pytest.fixture(autouse=True)
+def session(home) -> None:
+    home.write_credentials(SESSION)
+
+
+def run(home, *command: str) -> str:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed (CI installs it)")
+    done = home.run(*command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", SH), ("dash", SH), ("zsh", SH), ("ksh", SH), ("mksh", SH), ("fish", FISH),
+        ("tcsh", CSH), ("elvish", ELVISH),
+    ],
+)  # fmt: skip
+def test_a_shell_that_runs_it(home, shell: str, line: str) -> None:
+    """`;` after it, since some shells become the last program that they run."""
+    echo = "; echo done"
+    assert line in run(home, shell, "-c", ENV + echo).splitlines()
+
+
+def test_a_shell_that_is_a_part_of_busybox(home) -> None:
+    """As on Alpine."""
+    assert SH in run(home, "busybox", "sh", "-c", f"{ENV}; echo done")
+
+
+def test_xonsh_is_a_program_of_python(home) -> None:
+    """Whether it is started as a script or as a module."""
+    assert XONSH in run(home, sys.executable, "-m", "xonsh", "--no-rc", "-c", ENV)
+    script = os.path.join(os.path.dirname(sys.executable), "xonsh")
+    assert XONSH in run(home, script, "--no-rc", "-c", ENV)
+
+
+def test_the_nearest_of_nested_shells(home) -> None:
+    """It is the one that reads what is printed."""
+    inner = f"{ENV}; echo done"
+    assert SH in run(home, "fish", "--no-config", "-c", f"bash -c {shlex.quote(inner)}; echo done")
+    assert FISH in run(home, "bash", "-c", f"fish --no-config -c {shlex.quote(inner)}; echo done")
+
+
+@pytest.mark.parametrize("between", ["env", "nice", "timeout 50", "setsid -w", "xargs"])
+def test_what_stands_between_is_passed_over(home, between: str) -> None:
+    """Programs that run other programs are no shells."""
+    assert FISH in run(home, "fish", "--no-config", "-c", f"{between} {ENV}; echo done")
+
+
+def test_a_program_of_python_that_runs_it(home, tmp_path) -> None:
+    """Is passed over likewise."""
+    program = tmp_path / "program.py"
+    program.write_text(f"import subprocess\nsubprocess.run({ENV.split()!r})\n")
+    line = f"{sys.executable} {program}; echo done"
+    assert FISH in run(home, "fish", "--no-config", "-c", line)
+
+
+@pytest.mark.parametrize(
+    ("first", "line"), [("#!/usr/bin/env bash", SH), ("#!/usr/bin/env fish", FISH)]
+)
+def test_a_script_is_its_shell(home, tmp_path, first: str, line: str) -> None:
+    """Although its process bears the script's name."""
+    script = tmp_path / "script"
+    script.write_text(f"{first}\n{ENV}\necho done\n")
+    script.chmod(0o755)
+    assert line in run(home, str(script))
+
+
+def test_a_login_shell_has_a_dash_before_its_name(home) -> None:
+    """As every terminal of macOS starts one."""
+    assert SH in run(home, "bash", "-c", f"exec -a -zsh bash -c {shlex.quote(ENV + '; true')}")
