@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from datetime import UTC, datetime
 
@@ -75,6 +74,8 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
 
 def _send(plan: Plan, sts: STS, code: str) -> SessionCredentials:
     """Send the code; again only if it certainly did not arrive, or AWS did not look at it."""
+    import random
+
     pause = _FIRST_PAUSE_SECONDS
     end = time.monotonic() + _SENDING_SECONDS
     for sending in range(1, _SENDINGS + 1):

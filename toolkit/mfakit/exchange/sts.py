@@ -5,7 +5,6 @@ Loading boto3 takes ten times as long as all the rest, so it begins in the backg
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from mfakit.session import SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from datetime import timedelta
     from typing import Any
 
@@ -38,16 +38,18 @@ class STS:
         self._role_arn: str | None = None
         self._identity: dict[str, Any] = {}
         self._error: BaseException | None = None
-        self._has_begun = False
-        self._loaded = threading.Event()
-        self._identified = threading.Event()
+        self._loaded: threading.Event | None = None
+        self._identified: threading.Event | None = None
         self._asked_at = 0.0
 
     def begin(self) -> None:
         """Begin to load and to ask whose the keys are, if that has not begun."""
-        if not self._has_begun:
-            self._has_begun = True
-            threading.Thread(target=self._prepare, daemon=True).start()
+        import threading
+
+        if self._loaded is None:
+            self._loaded, self._identified = threading.Event(), threading.Event()
+            waiting = self._loaded, self._identified
+            threading.Thread(target=self._prepare, args=waiting, daemon=True).start()
 
     @property
     def account(self) -> str | None:
@@ -85,17 +87,17 @@ class STS:
             self._role_arn = answer.get("AssumedRoleUser", {}).get("Arn")
             return _session(answer)
 
-    def _prepare(self) -> None:
+    def _prepare(self, loaded: threading.Event, identified: threading.Event) -> None:
         """Load, then ask whose the keys are: a question that must not hold up the exchange."""
         try:
             self._make()
         except BaseException as error:
             self._error = error
         self._asked_at = time.monotonic()
-        self._loaded.set()
+        loaded.set()
         with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
             self._identity = self._client.get_caller_identity()
-        self._identified.set()
+        identified.set()
         import filelock  # noqa: F401 - keeping the session needs it, and it takes as long to load
 
     def _make(self) -> None:
@@ -105,14 +107,14 @@ class STS:
 
     def _known_identity(self) -> dict[str, Any]:
         """Give what AWS has told; it has three seconds for it, most of them while one types."""
-        if self._has_begun:
+        if self._loaded is not None and self._identified is not None:
             self._loaded.wait()
             left = self._asked_at + _IDENTITY_SECONDS - time.monotonic()
             self._identified.wait(max(0, left))
         return self._identity
 
     def _ready(self) -> Any:
-        if self._has_begun:
+        if self._loaded is not None:
             self._loaded.wait()
         elif self._client is None:
             self._make()
