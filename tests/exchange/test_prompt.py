@@ -130,6 +130,22 @@ def test_of_many_processes_one_asks(home, alice, on_terminal) -> None:
         assert f"waiting for process {first.process.pid} on /dev/pts/" in err
 
 
+def test_who_asked_for_another_duration_is_not_given_that_session(
+    home, alice, aws, on_terminal
+) -> None:
+    """What was asked for is never ignored, not even after waiting for another's session."""
+    first = on_terminal("login")
+    first.read_until("MFA code for ")
+    second = on_terminal("login", "--duration", "1h")
+    second.read_until("waiting for process ")
+    first.type(f"{alice.device.code()}\n")
+    assert first.wait() == 0
+    second.read_until("MFA code for ")
+    second.type(f"{alice.device.code()}\n")
+    second.read_until("ends in 59m")
+    assert second.wait() == 0
+
+
 def test_who_asks_and_was_stopped_blocks_nobody_for_long(home, alice, on_terminal) -> None:
     """After a while the others give up, with an error that names it."""
     first = on_terminal("login")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,3 +56,33 @@ def test_it_takes_up_what_another_process_has_renewed(here, alice) -> None:
     here.mfakit("login", "--token-code", alice.device.code(), "--duration", "15m")
     after = session.get_credentials().get_frozen_credentials().access_key
     assert after == mfakit.read_session("mfa").access_key_id != before
+
+
+def test_one_renewal_serves_all_threads_and_a_failed_one_says_why(here, alice, aws) -> None:
+    """The call that needed it raises our error, and the next may try again."""
+    program = here.folder / "token"
+    program.write_text(f"#!/bin/sh\necho {alice.device.code()}\n")
+    program.chmod(0o755)
+    here.write_config(
+        f"[profile mfa]\nmfakit_token_command = {program}\n"
+        f"mfa_serial = {alice.device.serial_number}\nmfakit_duration = 15m\n"
+    )
+    session = mfakit.refreshing_session("mfa")
+    first = mfakit.read_session("mfa")
+    ended = mfakit.SessionCredentials(
+        first.access_key_id, first.secret_access_key, first.session_token,
+        first.expiration.replace(year=first.expiration.year - 1),
+    )  # fmt: skip
+    mfakit.write_session("mfa", ended)
+    credentials = session.get_credentials()
+    credentials._expiry_time = ended.expiration
+    program.write_text("#!/bin/sh\nexit 7\n")
+    with pytest.raises(mfakit.MFAKitError, match="failed") as raised:
+        credentials.get_frozen_credentials()
+    assert raised.value.hint
+    program.write_text(f"#!/bin/sh\necho {alice.device.code()}\n")
+    before = len([call for call in aws.calls if call.operation == "GetSessionToken"])
+    with ThreadPoolExecutor(8) as threads:
+        keys = set(threads.map(lambda _: credentials.get_frozen_credentials().access_key, range(8)))
+    assert keys == {mfakit.read_session("mfa").access_key_id}
+    assert len([call for call in aws.calls if call.operation == "GetSessionToken"]) == before + 1
