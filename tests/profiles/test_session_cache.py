@@ -139,3 +139,12 @@ def test_a_killed_write_leaves_nothing_after_the_next(home) -> None:
     assert ".mfakit-" in entry(home).name
     write_session("mfa", SESSION, environ=home.environ)
     assert ".mfakit-" not in entry(home).name
+
+
+def test_what_else_stands_in_the_profiles_section_is_no_session(home) -> None:
+    """A stale expiration without keys, say, does not hide the session in the cache."""
+    home.write_config(OURS)
+    home.write_credentials("[mfa]\nexpiration = 2020-01-01T00:00:00Z\nregion = eu-west-1\n")
+    write_session("mfa", SESSION, environ=home.environ)
+    assert read_session("mfa", environ=home.environ) == SESSION
+    assert "ASIA" not in home.credentials.read_text()

@@ -29,13 +29,14 @@ OLD = (
     "[mfa]\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\naws_session_token = old\n"
 )
 END = datetime(2126, 1, 1, tzinfo=UTC)
-# The first write loads all that is loaded once; what is between the marks is the write itself.
+# The first writes load all that is loaded once; what is between the marks is the write itself.
 SCRIPT = """
 import datetime, gc, os, sys, mfakit
 from mfakit.cli.output import complain
 end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
 session = mfakit.SessionCredentials("ASIANEW", "new", "new", end)
-mfakit.write_session("mfa", session, environ={"AWS_SHARED_CREDENTIALS_FILE": sys.argv[1]})
+for _ in range(2):
+    mfakit.write_session("mfa", session, environ={"AWS_SHARED_CREDENTIALS_FILE": sys.argv[1]})
 gc.disable()
 os.path.exists("/begin-of-the-write")
 try:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _LOCK_TIMEOUT_SECONDS = 30
 _TRIES = 50
 _NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
-_LOCK_PAUSE_SECONDS = 0.005
+# Longer, and two wait for nothing; shorter, and a crowd keeps the machine from the one who writes.
+_LOCK_PAUSE_SECONDS = 0.025
 
 
 def read_text(path: str) -> str:

@@ -60,7 +60,8 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
     while True:
         snapshot = _read(path, to_edit=to_edit)
         longest = max(longest, len(snapshot.content))
-        too_late = time.monotonic() > give_up
+        vanished = bool(longest) and not snapshot.content
+        too_late = time.monotonic() > give_up + (QUIET_SECONDS if vanished else 0)
         if not snapshot.has_writer and (too_late or _is_past(snapshot.changed_at)):
             break
         if too_late:
@@ -69,7 +70,7 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
                 f"wait for it to end, and try again; fuser {path} names it",
             )
         time.sleep(_PAUSE_SECONDS)
-    if longest and not snapshot.content:
+    if vanished:
         raise FileError(
             f"another program has emptied {path} just now", "wait for it to end, and try again"
         )
