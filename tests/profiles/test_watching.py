@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from mfakit.profiles.files import edit_text
+from mfakit.profiles.files import edit_text, read_text
 from mfakit.profiles.mounts import is_mount_point, is_remote
 from mfakit.profiles.watching import has_writer_now
 
@@ -132,3 +133,24 @@ def test_a_pipe_of_the_shell_is_read_once(home) -> None:
     )
     os.close(reading)
     assert "AWS_SESSION_TOKEN='t'" in done.stdout, done.stderr
+
+
+def test_a_file_that_is_emptied_again_and_again_is_read_when_it_is_whole(home) -> None:
+    """Only one that stays empty is given up, though the time for quiet has passed."""
+    home.write_credentials(LONG_TERM)
+    end = time.monotonic() + 3
+    found: list[str] = []
+    readers = [
+        threading.Thread(target=lambda: found.append(read_text(str(home.credentials))))
+        for _ in range(8)
+    ]
+    for reader in readers:
+        reader.start()
+    while time.monotonic() < end and any(reader.is_alive() for reader in readers):
+        with home.credentials.open("w") as file:
+            time.sleep(0.02)
+            file.write(LONG_TERM)
+        time.sleep(0.01)
+    for reader in readers:
+        reader.join()
+    assert found == [LONG_TERM] * 8
