@@ -98,7 +98,10 @@ def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
     done = home.run(*command)
     assert done.returncode == 0, done.stderr
     assert "mfakit_duration = 1h" in home.config.read_text()
+    before = home.config.read_text()
     assert home.run(*command[:-1], "soon").returncode == 64
+    assert home.run(*command, "--token-command", "no-such-program").returncode == 64
+    assert home.config.read_text() == before
 
 
 def test_the_sources_own_process_gives_the_keys(home, alice, tmp_path) -> None:

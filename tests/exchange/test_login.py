@@ -325,6 +325,19 @@ def test_an_answer_that_makes_no_sense_shows_nothing_of_it(home, alice, answer) 
     assert "TOPSECRET" not in done.stderr
 
 
+@pytest.mark.parametrize("named", ["mfa", "nosuch", ""])
+def test_aws_profile_may_name_what_is_still_to_be_made(home, alice, named: str) -> None:
+    """With the keys in the environment, where boto3 would look for that profile, and fail."""
+    home.write_credentials("")
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    done = log_in(home, alice, AWS_PROFILE=named, **keys)
+    assert done.returncode == 0, done.stderr
+    assert read_session(named or "mfa", environ=home.environ)
+
+
 @pytest.mark.parametrize(
     ("environ", "message"),
     [

@@ -18,6 +18,7 @@ from mfakit.exchange.configuring import (
 from mfakit.exchange.device import check_serial_number, find_devices, only_device
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
+from mfakit.exchange.token_command import check_command
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.profiles.sessions import check_target
@@ -31,6 +32,8 @@ _DEFAULT_DURATION = "12h"
 
 def run(options: Namespace) -> int:
     """Run the command."""
+    if options.token_command is not None:
+        check_command(options.token_command)
     terminal = Terminal()
     files = AWSFiles(os.environ)
     profile = options.profile or _ask(

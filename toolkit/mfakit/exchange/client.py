@@ -27,13 +27,17 @@ def make_client(
         serial_number: tells the partition, where no profile names a region.
     """
     import boto3
+    import botocore.session
     from botocore.config import Config
 
+    # no variable names the profile: AWS_PROFILE may be one that this login is still to make
+    settings = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    settings.set_config_variable("profile", source.profile)
     session = boto3.Session(
         aws_access_key_id=source.access_key_id,
         aws_secret_access_key=source.secret_access_key,
         aws_session_token=source.session_token or None,
-        profile_name=source.profile,
+        botocore_session=settings,
         region_name=source.region or _region_of(serial_number),
     )
     return session.client(
