@@ -1,6 +1,7 @@
 """How long the commands take that run at every prompt, beside the interpreter that does nothing.
 
-They run as they are installed: by the console script of a wheel, in a venv of its own.
+They run as they are installed: by the console script of a wheel, in a venv of its own. Behind
+them stand other tools that hand on the same session, for which there is no budget.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import pty
 import subprocess
 import sys
 from functools import partial
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.measure import elapsed, in_turns, ratio
+from bench.peers import peers
 from bench.profiles import credentials
 
 if TYPE_CHECKING:
@@ -45,13 +48,23 @@ def rows() -> Iterator[Row]:
         environ = {"HOME": folder, "PATH": os.defpath, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
         quiet = partial(subprocess.run, check=True, env=environ, stdout=subprocess.DEVNULL)
         bare = partial(quiet, [programs / "python", "-I", "-c", "pass"])
-        for words in (["env", "--shell", "sh"], ["env"], ["check"]):
+        for words in (
+            ["env", "--shell", "sh"],
+            ["env"],
+            ["check"],
+            ["credential-process"],
+            ["exec", "true"],
+        ):
             command = partial(quiet, [programs / "mfakit", *words])
             plain, ours = in_turns(bare, command, ROUNDS, elapsed)
             yield ratio(f"mfakit {' '.join(words)}", plain, ours, BUDGET)
         ask = partial(until_prompt, [programs / "mfakit", "login", "--force"], environ)
         plain, ours = in_turns(bare, ask, ROUNDS, elapsed)
         yield ratio("mfakit login, until it asks", plain, ours, PROMPT_BUDGET)
+        for command in peers(Path(folder), environ):
+            plain, theirs = in_turns(bare, partial(quiet, command), ROUNDS, elapsed)
+            name = " ".join([os.path.basename(command[0]), *command[1:3]])
+            yield ratio(name, plain, theirs, inf)
 
 
 def install(folder: Path) -> Path:
