@@ -169,3 +169,17 @@ def test_a_role_that_does_not_trust_the_user_says_whom_to_ask(home, alice, role)
     assert done.returncode == 1
     assert "is not authorized to perform: sts:AssumeRole" in done.stderr
     assert "the role must trust you" in done.stderr
+
+
+def test_exec_renews_a_roles_session_as_that_roles(home, alice, role) -> None:
+    """Not as the user's own, under the same name."""
+    home.write_config("[profile admin]\nmfakit_source_profile = mfa\n")
+    home.mfakit("login", "-p", "mfa", "--token-code", alice.device.code())
+    home.mfakit("login", "-p", "admin", "--role-arn", role)
+    before = mfakit.read_session("admin", environ=home.environ)
+    url = home.environ["AWS_ENDPOINT_URL"]
+    command = ["aws", "--endpoint-url", url, "sts", "get-caller-identity"]
+    done = home.mfakit("exec", "-p", "admin", "--min-remaining", "61m", "--", *command)
+    assert done.returncode == 0, done.stderr
+    assert ":assumed-role/admin/" in done.stdout
+    assert mfakit.read_session("admin", environ=home.environ) != before

@@ -50,8 +50,9 @@ def _renew(profile: str, min_remaining: float | None, files: AWSFiles) -> None:
     from mfakit.exchange.login import login
     from mfakit.exchange.plan import LoginRequest
 
+    request = LoginRequest(profile=profile, min_remaining=min_remaining, as_before=True, note=note)
     try:
-        login(LoginRequest(profile=profile, min_remaining=min_remaining, note=note), os.environ)
+        login(request, os.environ)
     except MFAKitError as error:
         if min_remaining is not None:
             raise
