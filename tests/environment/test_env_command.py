@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mfakit import SessionCredentials, write_session
+from mfakit.environment.shells import SHELLS
 
 
 def keep(home, profile: str = "mfa", hours: float = 1) -> None:
@@ -17,19 +18,37 @@ def keep(home, profile: str = "mfa", hours: float = 1) -> None:
     write_session(profile, session, environ=home.environ)
 
 
-@pytest.mark.parametrize("program", ["bash", "dash", "zsh"])
-def test_eval_takes_the_session_into_the_shell(home, program: str) -> None:
-    """The shell that asked is found by itself."""
-    keep(home)
-    line = f'eval "$({sys.executable} -m mfakit env)" && echo "$AWS_SESSION_TOKEN $MFAKIT_PROFILE"'
-    assert home.run(program, "-c", line).stdout == "token mfa\n"
+COMMAND = f"{sys.executable} -m mfakit env"
+# How each shell starts a line, and what of it follows the line that is to be evaluated.
+STARTS = {
+    "bash": ("sh", ["bash", "-c"], " && env"),
+    "dash": ("sh", ["dash", "-c"], " && env"),
+    "zsh": ("sh", ["zsh", "-f", "-c"], " && env"),
+    "ksh": ("sh", ["ksh", "-c"], " && env"),
+    "mksh": ("sh", ["mksh", "-c"], " && env"),
+    "busybox": ("sh", ["busybox", "sh", "-c"], " && env"),
+    "fish": ("fish", ["fish", "--no-config", "-c"], "; and env"),
+    "tcsh": ("csh", ["tcsh", "-f", "-c"], " && env"),
+    "elvish": ("elvish", ["elvish", "-norc", "-c"], "; e:env"),
+    "nu": ("nu", ["nu", "-n", "-c"], "; ^env"),
+    "xonsh": ("xonsh", [sys.executable, "-m", "xonsh", "--no-rc", "-c"], "\nenv"),
+}
 
 
-def test_fish_can_source_it(home) -> None:
-    """Fish has a syntax of its own."""
+@pytest.mark.parametrize("program", STARTS)
+def test_a_shell_takes_the_session_as_it_is_told_to(home, program: str) -> None:
+    """The line of the note: it finds the shell by itself, and stops it if there is no session."""
+    shell, words, show = STARTS[program]
+    if shutil.which(program if program != "xonsh" else sys.executable) is None:
+        pytest.skip(f"{program} is not installed (CI installs it)")
+    line = SHELLS[shell].usage.format(command=COMMAND) + show
+    done = home.run(*words, line, PYTHONWARNINGS="ignore")
+    assert done.returncode != 0
+    assert "PATH=" not in done.stdout
     keep(home)
-    line = f'{sys.executable} -m mfakit env | source; and echo "$AWS_SESSION_TOKEN"'
-    assert home.run("fish", "-c", line).stdout == "token\n"
+    seen = home.run(*words, line, AWS_PROFILE="mfa").stdout.splitlines()
+    assert {"AWS_SESSION_TOKEN=token", "MFAKIT_PROFILE=mfa"} <= set(seen)
+    assert not [variable for variable in seen if variable.startswith("AWS_PROFILE=")]
 
 
 def test_a_universal_variable_of_fish_is_not_erased_for_good(home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ REAL = {
     "fish": ("fish", ["fish", "--no-config", "-c", "cat | source; env -0"]),
     "tcsh": ("csh", ["tcsh", "-f", "-c", 'eval "`cat`"; env -0']),
     "elvish": ("elvish", ["elvish", "-norc", "-c", "eval (slurp); e:env -0"]),
+    "nu": ("nu", ["sh", "-c", 'nu -n -c "$(cat)\n^env -0"']),
     "xonsh": ("xonsh", [sys.executable, "-m", "xonsh", "--no-rc", "-c", "execx($(cat))\nenv -0"]),
 }
 VALUE = st.text(
@@ -41,14 +43,14 @@ SESSION = SessionCredentials("ASIA1", "secret", "token", END)
 def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
     """Let the shell evaluate the script, and say what its children see."""
     _, command = REAL[program]
-    if shutil.which(command[0]) is None:
+    if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed (CI installs it)")
     done = subprocess.run(
         command,
         check=True,
         capture_output=True,
         input=script.encode(),
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"} | environ,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"} | environ,
     )
     pairs = (line.partition("=") for line in done.stdout.decode().split("\0"))
     return {name: value for name, _, value in pairs}
@@ -97,10 +99,10 @@ def test_unset_undoes_exactly_what_was_set(program: str) -> None:
 def test_a_failed_command_fails_its_eval(program: str) -> None:
     """And changes nothing."""
     shell, command = REAL[program]
-    if shutil.which(command[0]) is None:
+    if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed (CI installs it)")
     words = [word.replace("; env -0", "").replace("; e:env -0", "") for word in command]
-    words = [word.replace("\nenv -0", "") for word in words]
+    words = [word.replace("\nenv -0", "").replace("\n^env -0", "") for word in words]
     failure = f"{SHELLS[shell].failure}\n".encode()
     done = subprocess.run(words, check=False, capture_output=True, input=failure)
     assert done.returncode != 0

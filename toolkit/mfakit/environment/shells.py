@@ -96,7 +96,9 @@ SHELLS = {
         _nu,
         "hide-env --ignore-errors {name}",
         'error make {msg: "mfakit gave no session"}',
-        "{command} | save --force session.nu; source session.nu",
+        # There is no eval; these statements are for a file that is there when nu starts.
+        "{command} --shell json | from json | load-env;"
+        " hide-env -i AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN",
     ),
     "xonsh": Shell(
         _xonsh,
