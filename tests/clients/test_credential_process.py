@@ -86,7 +86,9 @@ def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, de
     home.write_config(f"[profile mfa]\n{PROCESS}")
     done = home.run("setsid", sys.executable, "-m", "mfakit", "credential-process", "-p", "mfa")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "mfakit: try: " in done.stderr
+    assert "mfakit: try: log in: mfakit login --profile mfa" in done.stderr
+    done = home.mfakit("credential-process", "--profile", "")
+    assert "'' cannot be a profile's name" in done.stderr
 
 
 def test_a_loop_is_noticed(home, endpoint, tmp_path) -> None:

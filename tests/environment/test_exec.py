@@ -41,6 +41,12 @@ def test_its_own_exit_codes(home) -> None:
     keep(home)
     assert home.mfakit("exec", "--", str(home.credentials)).returncode == 126
     assert home.mfakit("exec", "--", "no-such-program").returncode == 127
+    assert home.mfakit("exec", "--", "").returncode == 127
+    program = home.folder / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    done = home.mfakit("exec", "--", str(program))
+    assert (done.returncode, "first line" in done.stderr) == (126, True)
     assert home.mfakit("exec").returncode == 125
     assert home.mfakit("exec", "--frobnicate", "--", "true").returncode == 125
 
@@ -67,6 +73,18 @@ def test_signals_reach_the_command(home) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "got it\n"
         assert process.wait() == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
+def test_signals_are_to_the_command_what_they_were(home) -> None:
+    """Python ignores some, which would be inherited."""
+    keep(home)
+    script = "grep SigIgn /proc/self/status"
+    ignored = home.run("sh", "-c", script).stdout
+    assert home.mfakit("exec", "--", "sh", "-c", script).stdout == ignored
+    ignored = home.run("sh", "-c", f"trap '' HUP INT; {script}").stdout
+    line = f"trap '' HUP INT; {sys.executable} -m mfakit exec -- {script}"
+    assert home.run("sh", "-c", line).stdout == ignored
 
 
 def test_it_logs_in_first_if_need_be(home, alice) -> None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.formats import json_object
-from mfakit.errors import MFAKitError, ProfileError, SessionNotFoundError
+from mfakit.errors import ProfileError, SessionNotFoundError
 from mfakit.expiry.rule import VALID, judge, process_warn_seconds
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import read_record
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import find_session, read_live_session
+from mfakit.profiles.sessions import find_session
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -47,44 +47,31 @@ def _session(profile: str, files: AWSFiles) -> SessionCredentials:
             warn = process_warn_seconds(session.expiration, record.made_at if record else None)
         if judge(session.expiration, now, warn=warn) == VALID:
             return session
-    try:
-        _renew(profile, warn)
-    except MFAKitError as error:
-        try:
-            session = read_live_session(profile, files, now)
-        except MFAKitError:
-            raise error from None
-        note(f"the session is due, but could not be renewed: {error.message}")
-        return session
-    return read_live_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+    from mfakit.cli.renewing import renew
+
+    return renew(profile, lambda: _log_in(profile, warn))
 
 
-def _renew(profile: str, warn: float | None) -> None:
+def _log_in(profile: str, warn: float | None) -> None:
     from mfakit.exchange.login import login
     from mfakit.exchange.plan import LoginRequest
 
     _refuse_loop(profile)
     login(
-        LoginRequest(
-            profile=profile,
-            min_remaining=warn,
-            as_before=True,
-            patience=_PATIENCE_SECONDS,
-            note=note,
-        ),
+        LoginRequest(profile=profile, min_remaining=warn, patience=_PATIENCE_SECONDS, note=note),
         os.environ,
     )
 
 
 def _refuse_loop(profile: str) -> None:
     """Notice that the keys for this session are asked, in the end, of this very command."""
-    going_on = os.environ.get(_GOING_ON, "").split("\n")
+    going_on = [name for name in os.environ.get(_GOING_ON, "").split("\n") if name]
     if profile in going_on:
         raise ProfileError(
             f"the credential_process of profile {profile!r} leads back to itself",
             "let mfakit_source_profile name a profile with long-term keys",
         )
-    os.environ[_GOING_ON] = "\n".join([*filter(None, going_on), profile])
+    os.environ[_GOING_ON] = "\n".join([*going_on, profile])
 
 
 def _as_json(session: SessionCredentials) -> str:
