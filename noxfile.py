@@ -48,7 +48,7 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """The tests, on the Python that runs nox."""
     session.install("-e.[testing]", *groups("test"))
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "-n", "3", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

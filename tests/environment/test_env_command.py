@@ -40,7 +40,7 @@ def test_a_shell_takes_the_session_as_it_is_told_to(home, program: str) -> None:
     """The line of the note: it finds the shell by itself, and stops it if there is no session."""
     shell, words, show = STARTS[program]
     if shutil.which(program if program != "xonsh" else sys.executable) is None:
-        pytest.skip(f"{program} is not installed (CI installs it)")
+        pytest.skip(f"{program} is not installed")
     line = SHELLS[shell].usage.format(command=COMMAND) + show
     done = home.run(*words, line, PYTHONWARNINGS="ignore")
     assert done.returncode != 0
@@ -74,7 +74,7 @@ def test_the_strictest_of_scripts_can_evaluate_it(home, program: str) -> None:
         f'set -eu; eval "$({command})"; eval "$({command} --unset)"; echo "${{AWS_PROFILE-none}}"'
     )
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed (CI installs it)")
+        pytest.skip(f"{program} is not installed")
     assert home.run(program, "-c", line).stdout == "none\n"
     keep(home, hours=-1)
     assert home.run(program, "-c", line).stdout == ""

@@ -22,6 +22,8 @@ class TerminalProcess:
 
         def take_the_terminal() -> None:
             os.setsid()
+            # a job that runs in the background hands on that it takes no interrupts
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(os.open(name, os.O_RDWR))
 
         ours = dict.fromkeys(("stdin", "stdout", "stderr"), self._slave) | streams

@@ -58,7 +58,13 @@ def _log_in(profile: str, warn: float | None) -> None:
 
     _refuse_loop(profile)
     login(
-        LoginRequest(profile=profile, min_remaining=warn, patience=_PATIENCE_SECONDS, note=note),
+        LoginRequest(
+            profile=profile,
+            min_remaining=warn,
+            as_before=True,
+            patience=_PATIENCE_SECONDS,
+            note=note,
+        ),
         os.environ,
     )
 

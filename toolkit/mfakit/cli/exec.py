@@ -52,7 +52,7 @@ def _renewed(profile: str, min_remaining: float | None) -> SessionCredentials:
     from mfakit.exchange.login import login
     from mfakit.exchange.plan import LoginRequest
 
-    request = LoginRequest(profile=profile, min_remaining=min_remaining, note=note)
+    request = LoginRequest(profile=profile, min_remaining=min_remaining, as_before=True, note=note)
     return renew(profile, lambda: login(request, os.environ), may_make_do=min_remaining is None)
 
 
