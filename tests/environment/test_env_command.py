@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,10 @@ def test_the_region_of_the_profile_goes_with_it(home) -> None:
     home.write_config("[profile mfa]\nregion = eu-west-1\n")
     done = home.mfakit("env", "--shell", "sh")
     assert "export AWS_REGION='eu-west-1'\nexport AWS_DEFAULT_REGION='eu-west-1'\n" in done.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_how_to_has_the_lines_that_the_note_tells(shell: str) -> None:
+    """One source for how each shell evaluates it."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "use-with-other-programs.md"
+    assert SHELLS[shell].usage.format(command="mfakit env") in page.read_text().replace(r"\|", "|")
