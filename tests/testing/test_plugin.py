@@ -21,6 +21,8 @@ def run(tmp_path: Path) -> Run:
     """Runs pytest on a test file in a project of its own, strictly."""
 
     def run(source: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        # with settings of its own: a folder of ours around it would lend it ours
+        (tmp_path / "pytest.ini").write_text("[pytest]\n")
         (tmp_path / "test_it.py").write_text(source)
         command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-W", "error"]
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PYTEST", "COV_"))}
