@@ -81,10 +81,16 @@ def test_signals_are_to_the_command_what_they_were(home) -> None:
     keep(home)
     script = "grep SigIgn /proc/self/status"
     ignored = home.run("sh", "-c", script).stdout
-    assert home.mfakit("exec", "--", "sh", "-c", script).stdout == ignored
+    ours = home.mfakit("exec", "--", "sh", "-c", script).stdout
+    assert standard_signals(ours) == standard_signals(ignored)
     ignored = home.run("sh", "-c", f"trap '' HUP INT; {script}").stdout
     line = f"trap '' HUP INT; {sys.executable} -m mfakit exec -- {script}"
-    assert home.run("sh", "-c", line).stdout == ignored
+    assert standard_signals(home.run("sh", "-c", line).stdout) == standard_signals(ignored)
+
+
+def standard_signals(line: str) -> int:
+    """Give the mask without the real-time signals, of which the C library keeps two to itself."""
+    return int(line.split()[1], 16) & 0x7FFFFFFF
 
 
 def test_it_logs_in_first_if_need_be(home, alice) -> None:
