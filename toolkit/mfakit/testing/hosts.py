@@ -21,9 +21,11 @@ def is_loopback(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    # Pythons differ about whether an IPv4 address within an IPv6 one is loopback; it is not.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def is_aws(host: str) -> bool:
