@@ -173,6 +173,16 @@ class Document:
         for section in _Part(self._body[1:]).sections:
             yield section.name, {entry.key: entry.value for entry in section.entries}
 
+    def line_of(self, name: str, key: str) -> int | None:
+        """Tell in which line of the file a key of a section stands, counted from 1."""
+        found = [
+            entry.start + 1
+            for section in _Part(self._body[1:]).named(name)
+            for entry in section.entries
+            if entry.key == key
+        ]
+        return found[-1] if found else None
+
     def update(self, name: str, values: dict[str, str | None]) -> None:
         """Set keys of a section, or remove those whose value is None; make it if it is missing.
 
