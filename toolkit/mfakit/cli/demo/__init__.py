@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mfakit.cli.demo.simulator import SimulatorProcess
 from mfakit.cli.demo.stage import Stage, temporary_home
-from mfakit.cli.extras import require_extra
+from mfakit.extras import require_extra
 from mfakit.cli.output import write
 
 if TYPE_CHECKING:

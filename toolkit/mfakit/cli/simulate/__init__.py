@@ -6,7 +6,7 @@ import signal
 import time
 from contextlib import ExitStack, contextmanager
 
-from mfakit.cli.extras import require_extra
+from mfakit.extras import require_extra
 from mfakit.cli.output import write
 from mfakit.errors import MFAKitError
 
