@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mfakit.errors import MFAKitError
     from mfakit.exchange.get_session_token import assume_role, get_session_token
     from mfakit.exchange.refreshing import refreshing_session
+    from mfakit.expiry.inventory import check_sessions
     from mfakit.profiles.sessions import read_session, remove_session, write_session
     from mfakit.session import SessionCredentials
 
@@ -22,6 +23,7 @@ _HOMES = {
     "MFAKitError": "errors",
     "SessionCredentials": "session",
     "assume_role": "exchange.get_session_token",
+    "check_sessions": "expiry.inventory",
     "get_session_token": "exchange.get_session_token",
     "read_session": "profiles.sessions",
     "refreshing_session": "exchange.refreshing",
@@ -35,6 +37,7 @@ __all__ = [
     "MFAKitError",
     "SessionCredentials",
     "assume_role",
+    "check_sessions",
     "get_session_token",
     "read_session",
     "refreshing_session",

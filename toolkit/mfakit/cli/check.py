@@ -6,8 +6,9 @@ import os
 from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, write
-from mfakit.errors import SessionNotFoundError
-from mfakit.expiry.status import EXIT_CODES, as_json, as_text, check_session
+from mfakit.errors import MFAKitError, SessionNotFoundError
+from mfakit.expiry.report import EXIT_CODES, as_json, as_text, worst
+from mfakit.expiry.status import check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 
@@ -22,15 +23,31 @@ def run(options: Namespace) -> int:
     """Run the command."""
     now = datetime.now(UTC)
     try:
-        status = _check(options.profile, options.warn, now)
-    except SessionNotFoundError:
-        if options.format == "json":
-            write(as_json([], now) + "\n")
+        statuses = _look(options, AWSFiles(os.environ), now)
+    except MFAKitError:
+        _report(options, [], now)
         raise
-    write((as_json([status], now) if options.format == "json" else escape(as_text(status))) + "\n")
-    return EXIT_CODES[status.state]
+    _report(options, statuses, now)
+    return EXIT_CODES[worst(statuses)]
 
 
-def _check(profile: str | None, warn: float | None, now: datetime) -> SessionStatus:
-    files = AWSFiles(os.environ)
-    return check_session(session_profile(profile, os.environ, files), files, now, warn)
+def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionStatus]:
+    """Find the sessions that are asked for, and how they stand."""
+    if not options.all:
+        profile = session_profile(options.profile, os.environ, files)
+        return [check_session(profile, files, now, options.warn)]
+    from mfakit.expiry.inventory import check_all
+
+    caches = options.include_caches
+    statuses = check_all(files, os.environ, now, options.warn, include_caches=caches)
+    if not statuses:
+        raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
+    return statuses
+
+
+def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
+    """Say how they stand, in the format that is asked for."""
+    if options.format == "json":
+        write(as_json(statuses, now))
+    elif statuses:
+        write(as_text(statuses, escape))

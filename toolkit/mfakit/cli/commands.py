@@ -168,6 +168,16 @@ _TABLE = (
         (
             _PROFILE,
             Option(
+                "--all",
+                action="store_true",
+                help="every session on this machine; the exit code is of the worst",
+            ),
+            Option(
+                "--include-caches",
+                action="store_true",
+                help="with --all: let the caches of the AWS CLI and SDKs count too",
+            ),
+            Option(
                 "--warn",
                 metavar="TIME",
                 type=duration,

@@ -42,7 +42,7 @@ class AWSFiles:
         """Tell which headers of the config file speak of which profile."""
         headers: dict[str, list[str]] = {}
         for header in self.config_file.names():
-            headers.setdefault(_profile_of(header), []).append(header)
+            headers.setdefault(profile_of(header), []).append(header)
         return headers
 
     def credentials(self, profile: str) -> Values:
@@ -87,7 +87,7 @@ class AWSFiles:
         return None
 
 
-def _profile_of(header: str) -> str:
+def profile_of(header: str) -> str:
     """Name the profile of a config header, quoted or not; other sections keep their own name."""
     kind, _, name = header.replace("\t", " ").partition(" ")
     if kind != "profile" or not name:

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 def credentials_path(environ: Mapping[str, str]) -> str:
     """Locate the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
-    return _expand(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+    return expand_path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
 
 
 def config_path(environ: Mapping[str, str]) -> str:
     """Locate the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
-    return _expand(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+    return expand_path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
 
 
-def _expand(path: str, environ: Mapping[str, str]) -> str:
+def expand_path(path: str, environ: Mapping[str, str]) -> str:
     """Expand variables, then the home, in botocore's order."""
     path = os.path.expandvars(path)
     home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")

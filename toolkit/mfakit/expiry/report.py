@@ -1,0 +1,71 @@
+"""What `check` says of sessions: for people, for programs, for monitoring."""
+
+from __future__ import annotations
+
+from mfakit.durations import format_duration
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from mfakit.expiry.status import SessionStatus
+
+# The convention of monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown.
+EXIT_CODES = {VALID: 0, EXPIRING: 1, EXPIRED: 2, UNKNOWN: 3}
+# Their order too (max_state_alt): what is known to be bad is worse than what is not known.
+_RANK = (VALID, UNKNOWN, EXPIRING, EXPIRED)
+
+
+def worst(statuses: Iterable[SessionStatus]) -> str:
+    """Give the worst state of the sessions that count; ``unknown`` if none does."""
+    states = (status.state for status in statuses if status.counts)
+    return max(states, key=_RANK.index, default=UNKNOWN)
+
+
+def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
+    """Say in a line each how sessions stand.
+
+    Args:
+        statuses: the sessions.
+        escape: makes visible what must not reach a terminal.
+    """
+    if len(statuses) == 1:
+        status = statuses[0]
+        return f"{escape(status.profile)}: {status.state}, {_when(status)}\n"
+    rows = [(escape(s.profile), s.source, s.state, _when(s)) for s in statuses]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def as_json(statuses: list[SessionStatus], now: datetime) -> str:
+    """Give the statuses as one JSON document."""
+    import json
+
+    sessions = [
+        {
+            "profile": status.profile,
+            "source": status.source,
+            "state": status.state,
+            "expiration": status.expiration and format_timestamp(status.expiration),
+            "seconds_left": status.seconds_left,
+        }
+        for status in statuses
+    ]
+    report = {"checked_at": format_timestamp(now), "worst": worst(statuses), "sessions": sessions}
+    return json.dumps(report, indent=2) + "\n"
+
+
+def _when(status: SessionStatus) -> str:
+    if status.expiration is None or status.seconds_left is None:
+        return "when it ends is not recorded"
+    moment = format_timestamp(status.expiration)
+    duration = format_duration(status.seconds_left)
+    when = f"ended {duration} ago" if status.state == EXPIRED else f"ends in {duration}"
+    return f"{when} ({moment})"
