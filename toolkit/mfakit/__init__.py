@@ -11,40 +11,68 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.environment.render import render_environment, render_unset
-    from mfakit.errors import MFAKitError
+    from mfakit.environment.asking import detect_shell
+    from mfakit.environment.render import (
+        render_environment,
+        render_failure,
+        render_profile,
+        render_unset,
+    )
+    from mfakit.environment.running import run_command
+    from mfakit.errors import CommandError, MFAKitError
     from mfakit.exchange.get_session_token import assume_role, get_session_token
+    from mfakit.exchange.login import Login
+    from mfakit.exchange.login_call import login
     from mfakit.exchange.refreshing import refreshing_session
     from mfakit.expiry.inventory import check_sessions
     from mfakit.profiles.sessions import read_session, remove_session, write_session
+    from mfakit.profiles.settings import read_settings, write_settings
     from mfakit.session import SessionCredentials
 
 _HOMES = {
+    "CommandError": "errors",
+    "Login": "exchange.login",
     "MFAKitError": "errors",
     "SessionCredentials": "session",
     "assume_role": "exchange.get_session_token",
     "check_sessions": "expiry.inventory",
+    "detect_shell": "environment.asking",
     "get_session_token": "exchange.get_session_token",
+    "login": "exchange.login_call",
     "read_session": "profiles.sessions",
+    "read_settings": "profiles.settings",
     "refreshing_session": "exchange.refreshing",
     "remove_session": "profiles.sessions",
     "render_environment": "environment.render",
+    "render_failure": "environment.render",
+    "render_profile": "environment.render",
     "render_unset": "environment.render",
+    "run_command": "environment.running",
     "write_session": "profiles.sessions",
+    "write_settings": "profiles.settings",
 }
 
 __all__ = [
+    "CommandError",
+    "Login",
     "MFAKitError",
     "SessionCredentials",
     "assume_role",
     "check_sessions",
+    "detect_shell",
     "get_session_token",
+    "login",
     "read_session",
+    "read_settings",
     "refreshing_session",
     "remove_session",
     "render_environment",
+    "render_failure",
+    "render_profile",
     "render_unset",
+    "run_command",
     "write_session",
+    "write_settings",
 ]
 
 

@@ -6,6 +6,8 @@ FAILED = 1
 EXPIRED = 2
 NOT_FOUND = 3
 USAGE = 64
+CANNOT_RUN = 126
+COMMAND_NOT_FOUND = 127
 
 
 class MFAKitError(Exception):
@@ -78,3 +80,15 @@ class CodeLostError(ExchangeError):
 
 class NotSentError(ExchangeError):
     """Nothing reached AWS, or AWS did not look at it: the same code may be sent again."""
+
+
+class CommandError(MFAKitError):
+    """A command that was to run with the session cannot be run."""
+
+    exit_code = CANNOT_RUN
+
+
+class CommandNotFoundError(CommandError):
+    """There is no such command."""
+
+    exit_code = COMMAND_NOT_FOUND

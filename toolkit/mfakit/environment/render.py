@@ -114,8 +114,38 @@ def render_unset(shell: str = "sh", *, region: bool = True) -> str:
     return "".join(f"{dialect.unset.format(name=name)}\n" for name in names)
 
 
+def render_profile(profile: str, shell: str = "sh") -> str:
+    """Write what makes the AWS tools of a shell use a profile, instead of keys in its environment.
+
+    Args:
+        profile: the profile, such as one with a role whose ``source_profile`` is the session's.
+        shell: a shell, as for ``render_environment``.
+
+    Returns:
+        Lines, each ended.
+
+    Raises:
+        UsageError: no such shell, its syntax cannot hold the name, or that has a control character.
+    """
+    dialect = _dialect(shell)
+    if not profile.isprintable():
+        raise UsageError(f"{profile!r} has a control character in it", "name another profile")
+    stale = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", EXPIRATION)
+    stale += ("AWS_SECURITY_TOKEN", "AWS_DEFAULT_PROFILE")
+    try:
+        named = dialect.assign("AWS_PROFILE", profile)
+    except ValueError as error:
+        raise UsageError(str(error), "take another shell") from None
+    return "".join(
+        f"{line}\n" for line in (*(dialect.unset.format(name=name) for name in stale), named)
+    )
+
+
 def render_failure(shell: str) -> str:
-    """Write one statement that fails and changes nothing; nothing for what is no shell."""
+    """Write one statement that fails and changes nothing; nothing for what is no shell.
+
+    A command whose output a shell evaluates prints it when it fails: ``eval ""`` succeeds.
+    """
     return f"{SHELLS[shell].failure}\n" if shell in SHELLS else ""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mfakit.durations import parse_duration
-from mfakit.errors import ProfileError, UsageError
-from mfakit.profiles.document import Document
+from mfakit.errors import UsageError
+from mfakit.profiles.settings import edit_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,21 +49,6 @@ def write_settings(profile: str, settings: dict[str, str | None], files: AWSFile
         ProfileError: the section assumes a role, which would ask for codes of its own.
         FileError: the config file cannot be written. It is then as it was.
     """
-    from mfakit.profiles.files import edit_text
-
     if duration := settings.get(DURATION):
         parse_duration(duration)
-    if "role_arn" in files.config(profile):
-        raise ProfileError(
-            f"the profile {profile!r} assumes a role, and would ask for codes of its own",
-            "name another profile for the session: --profile mfa",
-        )
-    chosen: dict[str, str | None] = {key: value for key, value in settings.items() if value}
-    header = files.config_header(profile)
-
-    def put(text: str) -> str:
-        document = Document(text, files.config_path)
-        document.update(header, chosen)
-        return document.text
-
-    edit_text(files.config_path, put)
+    edit_settings({profile: {key: value for key, value in settings.items() if value}}, files)

@@ -202,7 +202,7 @@ def check_target(profile: str, files: AWSFiles) -> None:
         UsageError: its name could not be read back from a section's header.
         ProfileError: it holds keys that are no session, or another program's credentials.
     """
-    _check_profile_name(profile)
+    check_profile_name(profile)
     _refuse_protected(profile, files.keys(profile))
     if is_cached(profile, files) and is_session(files.credentials(profile)):
         raise ProfileError(
@@ -242,7 +242,12 @@ def _refuse_protected(profile: str, values: Values) -> None:
         )
 
 
-def _check_profile_name(profile: str) -> None:
+def check_profile_name(profile: str) -> None:
+    """Refuse a name that could not be read back from a section's header.
+
+    Raises:
+        UsageError: it has brackets, control characters, spaces at its ends, or is empty.
+    """
     if (
         not profile
         or profile != profile.strip()

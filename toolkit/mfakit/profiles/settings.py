@@ -1,0 +1,101 @@
+"""Settings of profiles in the AWS config file: read, and written so that all else stays."""
+
+from __future__ import annotations
+
+import os
+
+from mfakit.errors import ProfileError, UsageError
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.document import Document
+from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
+from mfakit.profiles.sessions import check_profile_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Settings = Mapping[str, str | None]
+
+# Each of them wins over a role in the same profile, or would be hidden by one.
+_OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session", *KEYS)
+_OWN = "mfakit_"
+
+
+def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Read a profile's section of the AWS config file; empty if there is none.
+
+    Args:
+        profile: its name, without the word ``profile`` of the section's header.
+        environ: says where the file is; the process's own environment by default.
+
+    Raises:
+        FileError: the file cannot be read.
+    """
+    return AWSFiles(os.environ if environ is None else environ).config(profile)
+
+
+def write_settings(
+    profiles: Mapping[str, Settings], *, environ: Mapping[str, str] | None = None
+) -> None:
+    """Set keys in sections of the AWS config file, all of them or none; all else stays as it is.
+
+    Args:
+        profiles: for each profile its settings, by their names in the file; None removes one.
+        environ: says where the file is; the process's own environment by default.
+
+    Raises:
+        UsageError: a name or a value cannot stand in the file, or is an access key, whose place
+            is the credentials file.
+        ProfileError: a role would hide what the profile holds: keys, a session, another way of
+            signing in; or a session's profile assumes a role, which hides the session.
+        FileError: the file cannot be written. It is then as it was.
+    """
+    edit_settings(profiles, AWSFiles(os.environ if environ is None else environ))
+
+
+def edit_settings(profiles: Mapping[str, Settings], files: AWSFiles) -> None:
+    """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
+    from mfakit.profiles.files import edit_text
+
+    for profile, settings in profiles.items():
+        _check(profile, settings, files)
+
+    def put(text: str) -> str:
+        document = Document(text, files.config_path)
+        for profile, settings in profiles.items():
+            document.update(files.config_header(profile), dict(settings))
+        return document.text
+
+    edit_text(files.config_path, put)
+
+
+def _check(profile: str, settings: Settings, files: AWSFiles) -> None:
+    check_profile_name(profile)
+    if any(settings.get(key) for key in SESSION_KEYS):
+        raise UsageError(
+            "keys do not belong into the config file", "mfakit.write_session keeps one"
+        )
+    if settings.get("role_arn"):
+        _refuse_hiding(profile, files)
+    elif "role_arn" in files.config(profile) and any(key.startswith(_OWN) for key in settings):
+        raise ProfileError(
+            f"the profile {profile!r} assumes a role, and would ask for codes of its own",
+            "name another profile for the session: --profile mfa",
+        )
+
+
+def _refuse_hiding(profile: str, files: AWSFiles) -> None:
+    """Refuse a role in a profile that has credentials of another kind: SDKs would take the role."""
+    values = files.merged(profile)
+    if is_protected(values):
+        what = "holds long-term credentials"
+    elif any(values.get(key) for key in _OTHER_WAYS) or any(
+        key.startswith("sso_") for key in values
+    ):
+        what = "has credentials of its own"
+    else:
+        return
+    raise ProfileError(
+        f"the profile {profile!r} {what}, which a role would hide",
+        "name another profile for the role, or rename that one",
+    )
