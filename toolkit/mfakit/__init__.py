@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         render_unset,
     )
     from mfakit.environment.running import run_command
-    from mfakit.errors import CommandError, MFAKitError
+    from mfakit.errors import MFAKitError
     from mfakit.exchange.get_session_token import assume_role, get_session_token
     from mfakit.exchange.login import Login
     from mfakit.exchange.login_call import login
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mfakit.session import SessionCredentials
 
 _HOMES = {
-    "CommandError": "errors",
     "Login": "exchange.login",
     "MFAKitError": "errors",
     "SessionCredentials": "session",
@@ -53,7 +52,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "CommandError",
     "Login",
     "MFAKitError",
     "SessionCredentials",

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# These beat a profile that AWS_PROFILE names, in one SDK or another.
+_BEATING_PROFILE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    EXPIRATION,
+    "AWS_DEFAULT_PROFILE",
+)
 SET = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -130,14 +139,13 @@ def render_profile(profile: str, shell: str = "sh") -> str:
     dialect = _dialect(shell)
     if not profile.isprintable():
         raise UsageError(f"{profile!r} has a control character in it", "name another profile")
-    stale = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", EXPIRATION)
-    stale += ("AWS_SECURITY_TOKEN", "AWS_DEFAULT_PROFILE")
     try:
         named = dialect.assign("AWS_PROFILE", profile)
     except ValueError as error:
         raise UsageError(str(error), "take another shell") from None
     return "".join(
-        f"{line}\n" for line in (*(dialect.unset.format(name=name) for name in stale), named)
+        f"{line}\n"
+        for line in (*(dialect.unset.format(name=name) for name in _BEATING_PROFILE), named)
     )
 
 

@@ -9,14 +9,14 @@ from mfakit.errors import CommandError, CommandNotFoundError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import NoReturn
 
     from mfakit.session import SessionCredentials
 
 
 def run_command(
-    command: Sequence[str],
+    command: list[str],
     credentials: SessionCredentials,
     *,
     region: str | None = None,
@@ -67,7 +67,7 @@ def _not_found(program: str) -> CommandNotFoundError:
     return CommandNotFoundError(f"there is no program {program!r}", "see its name, and PATH")
 
 
-def _replace(command: Sequence[str], environ: dict[str, str]) -> NoReturn:
+def _replace(command: list[str], environ: dict[str, str]) -> NoReturn:
     """Become the command."""
     import signal
 
@@ -77,7 +77,7 @@ def _replace(command: Sequence[str], environ: dict[str, str]) -> NoReturn:
     os.execvpe(command[0], command, environ)  # noqa: S606
 
 
-def _attend(command: Sequence[str], environ: dict[str, str]) -> int:
+def _attend(command: list[str], environ: dict[str, str]) -> int:
     """Stay until the command has ended.
 
     Ctrl-C reaches both, and what it means is up to the command. Names without an ending are
