@@ -22,7 +22,7 @@ def session_from_json(text: str) -> SessionCredentials:
         found = json.loads(text)
         found = found.get("Credentials", found)
         key, secret, token = (found[name] for name in _PARTS)
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise InvalidSessionError("this is no session in JSON", _FROM_AWS) from None
     expiration = found.get("Expiration")
     moment = parse_timestamp(expiration) if isinstance(expiration, str) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from mfakit.cli.output import escape, write
-from mfakit.errors import MFAKitError, SessionNotFoundError
-from mfakit.expiry.report import EXIT_CODES, as_json, as_text, worst
+from mfakit.cli.output import escape, note, write
+from mfakit.errors import MFAKitError, SessionNotFoundError, UsageError
+from mfakit.expiry.report import EXIT_CODES, as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.status import check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
@@ -20,19 +20,38 @@ if TYPE_CHECKING:
 
 
 def run(options: Namespace) -> int:
-    """Run the command."""
+    """Run the command: look, and report."""
+    _refuse_contradictions(options)
     now = datetime.now(UTC)
     try:
-        statuses = _look(options, AWSFiles(os.environ), now)
+        statuses = _look(options, now)
     except MFAKitError:
         _report(options, [], now)
         raise
     _report(options, statuses, now)
+    if not any(status.counts for status in statuses):
+        note("none of these counts without --include-caches")
     return EXIT_CODES[worst(statuses)]
 
 
-def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionStatus]:
+def _refuse_contradictions(options: Namespace) -> None:
+    chosen = {
+        "--profile": options.profile is not None,
+        "--all": options.all,
+        "--from-json": options.from_json is not None,
+    }
+    given = [name for name, is_given in chosen.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other", "leave all but one out")
+    if options.include_caches and not options.all:
+        raise UsageError("--include-caches has no meaning without --all", "add --all")
+
+
+def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     """Find the sessions that are asked for, and how they stand."""
+    if options.from_json is not None:
+        return [_check_json(options, now)]
+    files = AWSFiles(os.environ)
     if not options.all:
         profile = session_profile(options.profile, os.environ, files)
         return [check_session(profile, files, now, options.warn)]
@@ -45,9 +64,29 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
     return statuses
 
 
+def _check_json(options: Namespace, now: datetime) -> SessionStatus:
+    """Look at a session that is kept nowhere, but stands in the answer of STS."""
+    from mfakit.cli.input import read_input
+    from mfakit.expiry.status import status_of
+    from mfakit.session_json import session_from_json
+
+    session = session_from_json(read_input(options.from_json))
+    name = "standard input" if options.from_json == "-" else options.from_json
+    key = session.access_key_id
+    return status_of(name, "json", session.expiration, now, options.warn, key)
+
+
 def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
-    """Say how they stand, in the format that is asked for."""
+    """Say how they stand, in the format and the place that are asked for."""
     if options.format == "json":
-        write(as_json(statuses, now))
-    elif statuses:
-        write(as_text(statuses, escape))
+        text = as_json(statuses, now)
+    elif options.format == "openmetrics":
+        text = as_openmetrics(statuses)
+    else:
+        text = as_text(statuses, escape)
+    if options.output is None:
+        write(text)
+        return
+    from mfakit.cli.output_file import write_report
+
+    write_report(options.output, text)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EXIT_CODES = {VALID: 0, EXPIRING: 1, EXPIRED: 2, UNKNOWN: 3}
 # Their order too (max_state_alt): what is known to be bad is worse than what is not known.
 _RANK = (VALID, UNKNOWN, EXPIRING, EXPIRED)
+_METRIC = "mfakit_session_expiration_timestamp_seconds"
 
 
 def worst(statuses: Iterable[SessionStatus]) -> str:
@@ -60,6 +61,33 @@ def as_json(statuses: list[SessionStatus], now: datetime) -> str:
     ]
     report = {"checked_at": format_timestamp(now), "worst": worst(statuses), "sessions": sessions}
     return json.dumps(report, indent=2) + "\n"
+
+
+def as_openmetrics(statuses: list[SessionStatus]) -> str:
+    """Give the ends of the sessions that count as an OpenMetrics exposition.
+
+    The parser of Prometheus' older text format, node_exporter's for one, reads it just as well.
+    An end that is not known is NaN: the session is there, but no alert could tell when it is due.
+    (OpenMetrics 1.0, "Gauge" and "Label".)
+    """
+    lines = [
+        f"# HELP {_METRIC} When the session ends, in seconds since 1970; NaN if that is not known.",
+        f"# TYPE {_METRIC} gauge",
+        f"# UNIT {_METRIC} seconds",
+        *(_sample(status) for status in statuses if status.counts),
+        "# EOF",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sample(status: SessionStatus) -> str:
+    end = "NaN" if status.expiration is None else int(status.expiration.timestamp() // 1)
+    return f'{_METRIC}{{profile="{_label(status.profile)}",source="{status.source}"}} {end}'
+
+
+def _label(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _when(status: SessionStatus) -> str:

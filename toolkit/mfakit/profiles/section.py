@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
-from mfakit.timestamps import format_timestamp, parse_timestamp
+from mfakit.timestamps import (
+    AS_EARLIER,
+    AS_LOCAL,
+    AS_UTC,
+    format_timestamp,
+    parse_timestamp,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,5 +90,22 @@ def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str
 
 def _expiration_of(values: Values) -> datetime | None:
     """Give the earliest expiration that a section tells in any spelling, or None."""
-    moments = [parse_timestamp(values[key]) for key in _EXPIRATION_KEYS if values.get(key)]
+    moments = [
+        parse_timestamp(values[key], _naive_meaning(key, values))
+        for key in _EXPIRATION_KEYS
+        if values.get(key)
+    ]
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _naive_meaning(key: str, values: Values) -> str:
+    """Tell what a time without a zone is to the tool that wrote a section.
+
+    aws-mfa always writes whether a role was assumed, and UTC; awsume always puts its name to what
+    it writes, and takes `expiration` for local time.
+    """
+    by_aws_mfa = "assumed_role" in values
+    by_awsume = values.get("manager") == "awsume"
+    if key != "expiration" or by_aws_mfa == by_awsume:
+        return AS_EARLIER
+    return AS_UTC if by_aws_mfa else AS_LOCAL

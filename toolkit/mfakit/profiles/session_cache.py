@@ -60,7 +60,7 @@ def read_cached(credentials_path: str, profile: str) -> Values:
         return {}
     except FileError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _not_ours(path) from error
     if not isinstance(kept, dict):
         raise _not_ours(path)
