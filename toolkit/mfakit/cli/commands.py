@@ -170,7 +170,8 @@ _TABLE = (
             Option(
                 "--all",
                 action="store_true",
-                help="every session on this machine; the exit code is of the worst",
+                help="every session on this machine; the exit code is of the worst, for which an"
+                " unknown end is worse than a valid session, and better than one that is due",
             ),
             Option(
                 "--include-caches",
@@ -184,7 +185,24 @@ _TABLE = (
                 help="call it due when less than this is left; by default 30m, or a quarter of a"
                 " shorter session",
             ),
-            Option("--format", choices=("text", "json"), default="text", help="by default text"),
+            Option(
+                "--from-json",
+                metavar="FILE",
+                help="check the session in this file, the output of `aws sts get-session-token`;"
+                " - reads it from standard input",
+            ),
+            Option(
+                "--format",
+                choices=("text", "json", "openmetrics"),
+                default="text",
+                help="by default text; openmetrics tells of those alone that count",
+            ),
+            Option(
+                "--output",
+                metavar="FILE",
+                help="write it to this file, whole or not at all and readable by all users, such"
+                " as node_exporter",
+            ),
         ),
         error_exit_code=3,
     ),
