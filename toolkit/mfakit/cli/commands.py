@@ -29,6 +29,13 @@ _TOKEN_COMMAND = Option(
     help="a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
 )
+_WARN = Option(
+    "--warn",
+    metavar="TIME",
+    type=duration,
+    help="call it due when less than this is left; by default 30m, or a quarter of a shorter"
+    " session",
+)
 
 _TABLE = (
     Command(
@@ -178,13 +185,7 @@ _TABLE = (
                 action="store_true",
                 help="with --all: let the caches of the AWS CLI and SDKs count too",
             ),
-            Option(
-                "--warn",
-                metavar="TIME",
-                type=duration,
-                help="call it due when less than this is left; by default 30m, or a quarter of a"
-                " shorter session",
-            ),
+            _WARN,
             Option(
                 "--from-json",
                 metavar="FILE",
@@ -205,6 +206,65 @@ _TABLE = (
             ),
         ),
         error_exit_code=3,
+    ),
+    Command(
+        "status",
+        "show every session on this machine, and how much time each has left",
+        "mfakit status --watch",
+        (
+            Option(
+                "-p",
+                "--profile",
+                metavar="NAME",
+                help="this one alone; by default all, and with --short the one that `check` means",
+            ),
+            _WARN,
+            Option("--watch", action="store_true", help="keep it in view, until Ctrl-C"),
+            Option(
+                "--plain",
+                action="store_true",
+                help="say it in sentences, a line for each, as where there is no terminal; with"
+                " --watch a new line for each change",
+            ),
+            Option(
+                "--short",
+                action="store_true",
+                help="for prompts and status bars: `mfa 3h12m`, `mfa 12m!` when it is due, `mfa"
+                " expired`, `mfa ?`; without a session nothing, and exit code 3",
+            ),
+        ),
+    ),
+    Command(
+        "explain",
+        "which credentials would AWS use here, which does that shadow, and what is wrong",
+        "mfakit explain --profile work",
+        (
+            Option(
+                "-p",
+                "--profile",
+                metavar="NAME",
+                help="what you would give to `aws --profile`; by default what the environment says",
+            ),
+            Option(
+                "--sdk",
+                choices=("boto3", "cli", "js"),
+                default="boto3",
+                help="whose order of precedence: boto3, the AWS CLI (version 2), or the SDK for"
+                " JavaScript; by default boto3",
+            ),
+            Option(
+                "--env-file",
+                metavar="FILE",
+                help="explain the environment in this file, as `env` prints it, not one's own; -"
+                " reads it from standard input",
+            ),
+            Option(
+                "--online",
+                action="store_true",
+                help="ask AWS whose the credentials are and what time it is; else nothing is sent",
+            ),
+            Option("--json", action="store_true", help="say all of it as JSON"),
+        ),
     ),
     Command(
         "simulate",

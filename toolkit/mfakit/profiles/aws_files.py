@@ -73,6 +73,15 @@ class AWSFiles:
         values = self.credentials(profile)
         return values if any(values.get(key) for key in KEYS) else self.config(profile)
 
+    def profiles(self) -> list[str]:
+        """Name the profiles of both files, each once; the credentials file's come first."""
+        config = (
+            profile
+            for profile, headers in self._config_headers.items()
+            if profile == "default" or headers != [profile]
+        )
+        return list(dict.fromkeys([*self.credentials_file.names(), *config]))
+
     def exists(self, profile: str) -> bool:
         """Tell whether either file knows the profile."""
         return bool(self.credentials(profile) or self.config(profile)) or (

@@ -1,0 +1,1 @@
+"""Explain: which credentials AWS tools would use, which others those shadow, and what is wrong."""

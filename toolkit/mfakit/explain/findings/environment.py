@@ -1,0 +1,139 @@
+"""Variables that get in the way."""
+
+from __future__ import annotations
+
+from mfakit.explain.chain import FAILED, USED
+from mfakit.explain.findings.finding import Finding, quoted, shortened
+from mfakit.timestamps import format_timestamp, parse_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mfakit.explain.chain import Link
+    from mfakit.explain.situation import Situation
+
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+)
+_PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+_EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
+
+
+def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
+    """The access key's variables beat the profile that a variable names."""
+    link = _used_variables(situation)
+    named = next((n for n in _PROFILE_VARIABLES if situation.environ.get(n)), None)
+    if link is None or named is None or situation.flag is not None:
+        return
+    yield Finding(
+        "variables-shadow-profile",
+        f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
+        f"the key {shortened(link.access_key_id)} of the variables is used, not the profile",
+        _unset(situation),
+    )
+
+
+def variables_expired(situation: Situation) -> Iterator[Finding]:
+    """A session in the variables has ended; boto3 does not even send it."""
+    link = _used_variables(situation)
+    told = (parse_timestamp(situation.environ.get(name, "")) for name in _EXPIRATIONS)
+    end = min((moment for moment in told if moment is not None), default=None)
+    if link is None or end is None or end > situation.now or not link.has_token:
+        return
+    yield Finding(
+        "variables-expired",
+        f"the session in the variables ended at {format_timestamp(end)}",
+        "AWS refuses it (ExpiredToken), or boto3 does not send it at all",
+        _unset(situation),
+    )
+
+
+def variables_partial(situation: Situation) -> Iterator[Finding]:
+    """Only a part of an access key is in the variables."""
+    link = next((link for link in situation.chain.links if link.provider == "env"), None)
+    if link is not None and link.state == FAILED:
+        yield Finding(
+            "variables-partial",
+            "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY",
+            "boto3 and the AWS CLI fail, whatever the files hold",
+            _unset(situation),
+        )
+
+
+def variables_stale_token(situation: Situation) -> Iterator[Finding]:
+    """The older spelling of the session token beats the newer one in botocore."""
+    old = situation.environ.get("AWS_SECURITY_TOKEN")
+    new = situation.environ.get("AWS_SESSION_TOKEN")
+    if _used_variables(situation) and situation.sdk != "js" and old and new and old != new:
+        yield Finding(
+            "variables-stale-token",
+            "AWS_SECURITY_TOKEN and AWS_SESSION_TOKEN say different things",
+            "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
+            "unset AWS_SECURITY_TOKEN",
+        )
+
+
+def profile_variables_differ(situation: Situation) -> Iterator[Finding]:
+    """Two variables name two profiles, and the SDKs differ in which they take."""
+    old, new = (situation.environ.get(name) for name in _PROFILE_VARIABLES)
+    if old and new and old != new and situation.flag is None:
+        yield Finding(
+            "profile-variables-differ",
+            f"AWS_DEFAULT_PROFILE is {old}, and AWS_PROFILE is {new}",
+            "boto3 takes the first, the AWS CLI v2 and the JavaScript SDK the second",
+            "unset AWS_DEFAULT_PROFILE",
+        )
+
+
+def no_such_profile(situation: Situation) -> Iterator[Finding]:
+    """The profile is in no file; the empty name too is one that is not there."""
+    profile = situation.profile
+    missing = situation.chain.error and situation.chain.error[0] == "ProfileNotFound"
+    if situation.sdk == "js":
+        missing = not situation.files.exists(profile) and profile != "default"
+    if not missing:
+        return
+    like = _most_like(profile, situation)
+    if situation.flag is not None:
+        fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
+    else:
+        name = next((n for n in _PROFILE_VARIABLES if n in situation.environ), "AWS_PROFILE")
+        fix = f"export {name}={quoted(like)}" if like else f"unset {' '.join(_PROFILE_VARIABLES)}"
+    yield Finding(
+        "no-such-profile",
+        f"there is no profile {profile!r} in {situation.files.config_path} or"
+        f" {situation.files.credentials_path}",
+        "boto3 and the AWS CLI fail, even with keys in the variables",
+        fix,
+    )
+
+
+def _used_variables(situation: Situation) -> Link | None:
+    links = situation.chain.links
+    return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
+
+
+def _unset(situation: Situation) -> str:
+    return f"unset {' '.join(name for name in _VARIABLES if name in situation.environ)}"
+
+
+def _most_like(profile: str, situation: Situation) -> str | None:
+    from difflib import get_close_matches
+
+    known = [name for name in situation.files.profiles() if name]
+    return next(iter(get_close_matches(profile, known, n=1)), None)
+
+
+RULES = (
+    variables_shadow_profile,
+    variables_expired,
+    variables_partial,
+    variables_stale_token,
+    profile_variables_differ,
+    no_such_profile,
+)

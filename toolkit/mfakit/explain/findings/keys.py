@@ -1,0 +1,199 @@
+"""Keys in the profile that are not what they look like."""
+
+from __future__ import annotations
+
+import re
+
+from mfakit.explain.chain import ABSENT, FAILED, USED
+from mfakit.explain.findings.finding import Finding, quoted, shortened, without_lines
+from mfakit.explain.places import setting_place
+from mfakit.explain.situation import likely_account
+from mfakit.profiles.section import KEYS, is_long_term, is_session
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mfakit.expiry.status import SessionStatus
+    from mfakit.explain.situation import Situation
+
+_FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
+# What guides and generators put where a key is to go.
+_PLACEHOLDER = re.compile(
+    r"example|your|changeme|placeholder|xxxx|as-in-|<|\.\.\.|secret-access", re.I
+)
+
+
+def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
+    """`mfa_serial` beside long-term credentials does nothing: it is read only with a role."""
+    values = situation.values
+    if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
+        return
+    source, target = situation.profile, _session_profile(situation.profile)
+    yield Finding(
+        "mfa-serial-ignored",
+        f"mfa_serial ({setting_place(situation, source, 'mfa_serial')}) stands beside long-term"
+        " credentials",
+        "no SDK reads it there: calls are made without MFA",
+        f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
+        f" export AWS_PROFILE={quoted(target)}",
+    )
+
+
+def session_expired(situation: Situation) -> Iterator[Finding]:
+    """The session in the profile has ended; no SDK looks at when it does."""
+    status = _used_session(situation)
+    if status is None or status.state != "expired" or status.expiration is None:
+        return
+    profile = situation.profile
+    if situation.values.get("credential_process"):
+        yield Finding(
+            "expired-keys-shadow-process",
+            f"the profile {profile!r} has keys that ended at {format_timestamp(status.expiration)}"
+            f" in {situation.files.credentials_path}, and a credential_process",
+            "the keys come first, expired or not, and the process is never run",
+            f"mfakit logout --profile {quoted(profile)}",
+        )
+        return
+    yield Finding(
+        "session-expired",
+        f"the session of profile {profile!r} ended at {format_timestamp(status.expiration)}",
+        "it is sent all the same, and AWS refuses it (ExpiredToken)",
+        f"mfakit login --profile {quoted(profile)}",
+    )
+
+
+def stale_token(situation: Situation) -> Iterator[Finding]:
+    """The older spelling of the session token beats the newer one in botocore."""
+    values = situation.values
+    old, new = values.get("aws_security_token"), values.get("aws_session_token")
+    if not (old and new and old != new) or situation.sdk == "js" or not _keys_are_used(situation):
+        return
+    yield Finding(
+        "stale-token",
+        f"aws_security_token ({setting_place(situation, situation.profile, 'aws_security_token')})"
+        " and aws_session_token say different things",
+        "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
+        f"mfakit login --force --profile {quoted(situation.profile)}",
+    )
+
+
+def keys_partial(situation: Situation) -> Iterator[Finding]:
+    """Only a part of an access key is in the profile."""
+    links = situation.chain.links
+    failed = any(k.state == FAILED and k.provider in _FILE_PROVIDERS for k in links)
+    there = [key for key in KEYS if situation.values.get(key)]
+    if (failed or situation.sdk == "js") and len(there) == 1:
+        missing = next(key for key in KEYS if key not in there)
+        yield Finding(
+            "keys-partial",
+            f"the profile {situation.profile!r} has {there[0]}"
+            f" ({setting_place(situation, situation.profile, there[0])}), but no {missing}",
+            "boto3 and the AWS CLI fail",
+            f"aws configure --profile {quoted(situation.profile)}",
+        )
+
+
+def keys_placeholder(situation: Situation) -> Iterator[Finding]:
+    """A key was pasted from a guide, not from the account."""
+    values = situation.values
+    pasted = next((key for key in KEYS if _PLACEHOLDER.search(values.get(key, ""))), None)
+    if pasted is not None and _keys_are_used(situation):
+        yield Finding(
+            "keys-placeholder",
+            f"{pasted} of profile {situation.profile!r}"
+            f" ({setting_place(situation, situation.profile, pasted)}) looks like an example's",
+            "AWS refuses it (InvalidClientTokenId)",
+            f"aws configure --profile {quoted(situation.profile)}",
+        )
+
+
+def keys_in_both_files(situation: Situation) -> Iterator[Finding]:
+    """The profile has keys in both files, and not the same."""
+    profile, files = situation.profile, situation.files
+    first, second = files.credentials(profile), files.config(profile)
+    if not all(values.get(KEYS[0]) for values in (first, second)):
+        return
+    if first[KEYS[0]] == second[KEYS[0]]:
+        return
+    header = files.config_header(profile)
+    found = (files.config_file.line_of(header, key) for key in (*KEYS, "aws_session_token"))
+    lines = [line for line in found if line is not None]
+    yield Finding(
+        "keys-in-both-files",
+        f"the profile {profile!r} has one key in {files.credentials_path}, and another in"
+        f" {files.config_path}",
+        f"the first is used: {shortened(first[KEYS[0]])}",
+        without_lines(files.config_path, *lines),
+        matters=_keys_are_used(situation),
+    )
+
+
+def serial_of_another(situation: Situation) -> Iterator[Finding]:
+    """The device is of another account or partition than the keys it would be used with."""
+    values = situation.values
+    serial = values.get("mfa_serial", "")
+    if not serial.startswith("arn:"):
+        return
+    source = situation.files.keys(values.get("source_profile", situation.profile))
+    account = likely_account(source.get(KEYS[0]))
+    parts = serial.split(":")
+    role = values.get("role_arn", "").split(":")
+    partition = role[1] if len(role) > 4 else parts[1]
+    if parts[1] == partition and account in (None, parts[4]):
+        return
+    right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
+    yield Finding(
+        "serial-of-another-account",
+        f"mfa_serial ({setting_place(situation, situation.profile, 'mfa_serial')}) is of account"
+        f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
+        "AWS refuses every code of it",
+        f"aws configure set mfa_serial {right} --profile {quoted(situation.profile)}",
+    )
+
+
+def no_credentials(situation: Situation) -> Iterator[Finding]:
+    """There are none at all."""
+    chain = situation.chain
+    if chain.error is None and all(
+        link.state == ABSENT or _is_last(link.provider) for link in chain.links
+    ):
+        yield Finding(
+            "no-credentials",
+            f"there are no credentials for profile {situation.profile!r}",
+            "boto3 and the AWS CLI ask a machine's metadata service, and fail elsewhere",
+            f"mfakit login --profile {quoted(situation.profile)}",
+        )
+
+
+def _is_last(provider: str) -> bool:
+    return provider in ("iam-role", "remoteProvider")
+
+
+def _keys_are_used(situation: Situation) -> bool:
+    links = situation.chain.links
+    return any(k.state == USED and not k.asks and k.provider in _FILE_PROVIDERS for k in links)
+
+
+def _used_session(situation: Situation) -> SessionStatus | None:
+    if not _keys_are_used(situation) or not is_session(situation.files.keys(situation.profile)):
+        return None
+    own = (s for s in situation.sessions if s.profile == situation.profile)
+    return next((s for s in own if s.source == "credentials-file"), None)
+
+
+def _session_profile(source: str) -> str:
+    return "mfa" if source == "default" else f"{source}-mfa"
+
+
+RULES = (
+    session_expired,
+    stale_token,
+    keys_partial,
+    keys_placeholder,
+    mfa_serial_ignored,
+    keys_in_both_files,
+    serial_of_another,
+    no_credentials,
+)

@@ -1,0 +1,89 @@
+"""Roles, and other ways of signing in, beside keys."""
+
+from __future__ import annotations
+
+from mfakit.explain.findings.finding import Finding, quoted, without_lines
+from mfakit.explain.places import setting_line, setting_place
+from mfakit.profiles.section import KEYS, is_session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mfakit.explain.situation import Situation
+
+_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
+_OTHER_WAYS = ("role_arn", "sso_session", "sso_start_url", "sso_account_id", "sso_role_name")
+
+
+def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
+    """A role or IAM Identity Center in the same profile beats its keys."""
+    profile, values = situation.profile, situation.values
+    ways = [way for way in _OTHER_WAYS if way in values]
+    link = situation.chain.winner
+    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
+        return
+    if link is None or not link.asks:
+        return
+    if is_session(situation.files.credentials(profile)):
+        fix = f"mfakit logout --profile {quoted(profile)}"
+    else:
+        found = [setting_line(situation, profile, way) for way in ways]
+        places = [place for place in found if place is not None]
+        path = places[0][0]
+        fix = without_lines(path, *(line for where, line in places if where == path))
+    yield Finding(
+        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
+        f"the profile {profile!r} has keys ({setting_place(situation, profile, KEYS[0])}) and"
+        f" {ways[0]} ({setting_place(situation, profile, ways[0])})",
+        f"the keys are not used; {ways[0]} comes first",
+        fix,
+    )
+
+
+def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
+    """A role asks for a code of its own, although the session of another code could assume it."""
+    values = situation.values
+    if "role_arn" not in values or not values.get("mfa_serial"):
+        return
+    live = [
+        s.profile
+        for s in situation.sessions
+        if s.state in ("valid", "expiring")
+        and s.source in ("credentials-file", "session-cache")
+        and s.record is not None
+        and s.record.serial_number == values["mfa_serial"]
+        and s.record.role_arn is None
+    ]
+    if live:
+        yield Finding(
+            "role-asks-own-code",
+            f"the role of profile {situation.profile!r} wants a code"
+            f" ({setting_place(situation, situation.profile, 'mfa_serial')}), although"
+            f" {live[0]!r} is an MFA session",
+            "each program asks for a code of its own, and each code serves once",
+            f"mfakit configure --profile {quoted(live[0])}"
+            f" --role-profile {quoted(situation.profile)}",
+        )
+
+
+def role_too_long(situation: Situation) -> Iterator[Finding]:
+    """A role that is assumed with a session may last one hour, no longer."""
+    values = situation.values
+    asked = values.get("duration_seconds", "")
+    source = values.get("source_profile")
+    if "role_arn" not in values or not source or not asked.isdecimal():
+        return
+    if int(asked) > _CHAINED_SECONDS and is_session(situation.files.keys(source)):
+        yield Finding(
+            "role-too-long",
+            f"the role of profile {situation.profile!r} is to last {asked} s"
+            f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but"
+            f" {source!r} is a session",
+            "AWS refuses it: a role assumed with a session lasts one hour at most",
+            f"aws configure set duration_seconds {_CHAINED_SECONDS}"
+            f" --profile {quoted(situation.profile)}",
+        )
+
+
+RULES = (keys_beside_another_way, role_asks_own_code, role_too_long)

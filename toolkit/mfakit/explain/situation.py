@@ -1,0 +1,77 @@
+"""What is explained: an environment, its AWS files, and what an SDK makes of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from mfakit.errors import MFAKitError
+from mfakit.exchange.source import Source
+from mfakit.expiry.inventory import check_all
+from mfakit.explain.chain import as_seen_by, walk
+from mfakit.explain.javascript import walk_javascript
+from mfakit.profiles.aws_files import AWSFiles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from mfakit.expiry.status import SessionStatus
+    from mfakit.explain.chain import Chain
+
+SDKS = ("boto3", "cli", "js")
+
+
+class Situation:
+    """What an SDK finds in an environment, with all that findings are made from.
+
+    Args:
+        environ: the environment.
+        profile: what ``aws --profile`` would be given; None leaves it to the environment.
+        sdk: ``boto3``, ``cli`` (version 2) or ``js`` (version 3).
+        now: the time to judge by.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], profile: str | None, sdk: str, now: datetime
+    ) -> None:
+        self.environ = environ
+        self.flag = profile
+        self.sdk = sdk
+        self.now = now
+        self.files = AWSFiles(environ)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The places where the SDK looks."""
+        if self.sdk == "js":
+            return walk_javascript(self.environ, self.flag, self.files)
+        return walk(as_seen_by(self.sdk, self.environ), self.flag)
+
+    @property
+    def profile(self) -> str:
+        """The profile that the SDK resolves."""
+        return self.chain.profile
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """What both files say of that profile."""
+        return self.files.merged(self.profile)
+
+    @cached_property
+    def sessions(self) -> list[SessionStatus]:
+        """Every session on this machine; none if the files cannot be read."""
+        try:
+            return check_all(self.files, self.environ, self.now)
+        except MFAKitError:
+            return []
+
+    def session_with(self, access_key_id: str | None) -> SessionStatus | None:
+        """Find a session by its key's id."""
+        found = (session for session in self.sessions if session.access_key_id == access_key_id)
+        return next(found, None) if access_key_id else None
+
+
+def likely_account(access_key_id: str | None) -> str | None:
+    """Tell the account that a key's id speaks of, if it is one of those that do."""
+    return Source(access_key_id, "", None, None).likely_account if access_key_id else None
