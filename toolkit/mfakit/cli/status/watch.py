@@ -1,0 +1,126 @@
+"""Sessions kept in view: the files are read again and again, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+from mfakit.cli.output import escape, write
+from mfakit.cli.status.looking import look
+from mfakit.errors import MFAKitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+_SECONDS = 1.0  # between two looks: the last minute is counted down
+_SUSPEND = getattr(signal, "SIGTSTP", None)  # Windows has none
+
+
+def watch_table(profile: str | None, warn: float | None) -> int:
+    """Keep the table in view, on a screen of its own, so that the terminal is left as it was.
+
+    Returns:
+        The exit code.
+    """
+    from rich.live import Live
+
+    from mfakit.cli.status.table import make_console
+
+    console = make_console()
+    with _until_ended(), Live(console=console, screen=True, auto_refresh=False) as live:
+        if _SUSPEND:
+            signal.signal(_SUSPEND, lambda *_: _suspend(live))
+        while True:
+            live.update(_picture(console, profile, warn), refresh=True)
+            time.sleep(_SECONDS)
+    return 0
+
+
+def watch_lines(profile: str | None, warn: float | None) -> int:
+    """Tell of every session once, and then of what changes, each in a line of its own.
+
+    Returns:
+        The exit code.
+    """
+    told: dict[tuple[Any, ...], str] = {}
+    with _until_ended():
+        while True:
+            found = _sentences(profile, warn)
+            write("".join(f"{line}\n" for line in _news(told, found)))
+            told = found
+            time.sleep(_SECONDS)
+    return 0
+
+
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """Let Ctrl-C be the way to end it, and let a kill leave the terminal as it was too."""
+    signal.signal(signal.SIGTERM, _end)
+    with suppress(KeyboardInterrupt):
+        yield
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)  # as shells have it
+
+
+def _suspend(live: Live) -> None:
+    """Give the terminal back for as long as the job is stopped."""
+    live.stop()
+    signal.raise_signal(signal.SIGSTOP)
+    live.start(refresh=True)
+
+
+def _picture(console: Console, profile: str | None, warn: float | None) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from mfakit.cli.status.table import draw
+
+    now = datetime.now(UTC)
+    shown: RenderableType
+    try:
+        statuses = look(profile, os.environ, now, warn)
+        shown = draw(console, statuses, now)
+    except MFAKitError as error:
+        shown = Text(f"{_complaint(error)}\n")
+    return Group(shown, Text(f"{now.astimezone():%H:%M:%S}  Ctrl-C ends this", "dim"))
+
+
+def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:
+    """Give what there is to tell, each sentence under what makes it news when it changes."""
+    from mfakit.cli.status.plain import as_line
+
+    now = datetime.now(UTC)
+    try:
+        statuses = look(profile, os.environ, now, warn)
+    except MFAKitError as error:
+        return {("", "", error.message): _complaint(error)}
+    return {
+        (s.profile, s.source, s.state, s.expiration, s.access_key_id): as_line(s, now)
+        for s in statuses
+    }
+
+
+def _news(told: dict[tuple[Any, ...], str], found: dict[tuple[Any, ...], str]) -> Iterator[str]:
+    """Tell what was not told before, and which sessions are there no more."""
+    from mfakit.cli.status.words import place
+
+    there = {facts[:2] for facts in found}
+    for profile, source in dict.fromkeys(facts[:2] for facts in told):
+        if profile and (profile, source) not in there:
+            yield f"{escape(profile)}: there is no session in the {place(source)} any more."
+    yield from (line for facts, line in found.items() if facts not in told)
+
+
+def _complaint(error: MFAKitError) -> str:
+    hint = f" Try: {error.hint}." if error.hint else ""
+    return escape(f"{error.message[:1].upper()}{error.message[1:]}.{hint}")
