@@ -60,6 +60,10 @@ class FileError(MFAKitError, OSError):
         return self.message
 
 
+class BusyError(FileError):
+    """Another mfakit has been at a file all the while."""
+
+
 class ExchangeError(MFAKitError):
     """AWS gave no session: it refused, or could not be reached."""
 

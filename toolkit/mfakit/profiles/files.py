@@ -11,7 +11,7 @@ import errno
 import os
 from contextlib import contextmanager
 
-from mfakit.errors import FileError
+from mfakit.errors import BusyError, FileError
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
@@ -76,7 +76,7 @@ def edit_text(
     """
     from mfakit.profiles.replacing import replace_file
 
-    with _about_to_write(path, lock_timeout) as real:
+    with about_to_write(path, lock_timeout) as real:
         for _ in range(_TRIES):
             before = read_quiet(real, to_edit=True)
             old = _decode(before.content, path)
@@ -113,6 +113,25 @@ def replace_text(path: str, text: str) -> None:
         replace_file(path, text.encode("utf-8"))
     except OSError as error:
         raise _file_error("write", path, error) from error
+
+
+@contextmanager
+def about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
+    """Prepare the place of a file, and hold its lock.
+
+    Args:
+        path: the file.
+        lock_timeout: seconds to wait for other mfakits.
+
+    Yields:
+        The file itself, if the path is a link.
+
+    Raises:
+        BusyError: another mfakit has been holding the lock all the while.
+        FileError: it could not be written, or its file system has no locks.
+    """
+    with _prepared(path) as real, _locked(real, lock_timeout):
+        yield real
 
 
 def check_writable(path: str) -> None:
@@ -175,13 +194,6 @@ def _opened(path: str) -> Iterator[int | None]:
 
 
 @contextmanager
-def _about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
-    """Prepare the place, and take the lock."""
-    with _prepared(path) as real, _locked(real, lock_timeout):
-        yield real
-
-
-@contextmanager
 def _prepared(path: str) -> Iterator[str]:
     """Resolve links, and make the folder; what fails in the block is a `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
@@ -219,7 +231,7 @@ def _locked(path: str, timeout: float) -> Iterator[None]:
     try:
         lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
     except Timeout:
-        raise FileError(
+        raise BusyError(
             f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing {path}",
             f"end it, and try again; fuser {_lock_path(path)} names it",
         ) from None

@@ -1,0 +1,83 @@
+"""What people are told of a session."""
+
+from __future__ import annotations
+
+import shlex
+
+from mfakit.durations import format_duration
+from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mfakit.expiry.status import SessionStatus
+
+# What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
+_OTHER_TOOLS = {
+    "sso-cache": "To renew it: aws sso login",
+    "login-cache": "To renew it: aws login",
+    "cli-cache": "The AWS CLI renews it when it is used.",
+}
+
+
+class News:
+    """That a session is due, or has ended.
+
+    Args:
+        title: that in a few words.
+        text: its state, when it ends, and what renews it.
+        state: ``expiring`` or ``expired``.
+        variables: the same for a program, as environment variables.
+    """
+
+    __slots__ = ("state", "text", "title", "variables")
+
+    def __init__(self, title: str, text: str, state: str, variables: dict[str, str]) -> None:
+        self.title = title
+        self.text = text
+        self.state = state
+        self.variables = variables
+
+
+def news_of(status: SessionStatus) -> News | None:
+    """Give the news of a session; None if there is none: it lasts, or its end is not known."""
+    if status.state not in (EXPIRING, EXPIRED):
+        return None
+    assert status.expiration is not None
+    assert status.seconds_left is not None
+    duration = format_duration(status.seconds_left)
+    has_ended = status.state == EXPIRED
+    when = f"ended {duration} ago" if has_ended else f"ends in {duration}"
+    moment = f"{'ended' if has_ended else 'ends'} at {_local(status.expiration)}"
+    variables = {
+        "MFAKIT_PROFILE": status.profile,
+        "MFAKIT_STATE": status.state,
+        "MFAKIT_EXPIRATION": format_timestamp(status.expiration),
+    }
+    return News(
+        _visible(f"AWS session {status.profile} {when}"),
+        _visible(f"It is {status.state}: it {moment}. {_renewal(status)}"),
+        status.state,
+        variables,
+    )
+
+
+def _renewal(status: SessionStatus) -> str:
+    if status.source in _OTHER_TOOLS:
+        return _OTHER_TOOLS[status.source]
+    words = ["mfakit", "login", "--profile", status.profile]
+    if status.record and status.record.role_arn:
+        words += ["--role-arn", status.record.role_arn]
+    return f"To renew it: {shlex.join(words)}"
+
+
+def _local(moment: datetime) -> str:
+    """Say a time as the clock on the wall has it, and unmistakably."""
+    return f"{moment.astimezone():%H:%M} ({format_timestamp(moment)})"
+
+
+def _visible(text: str) -> str:
+    """Take out what could steer a display: a profile's name may hold anything."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
