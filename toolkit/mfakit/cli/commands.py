@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from mfakit.cli.options import Command, Option, duration, port, user_name
+from mfakit.cli.options import (
+    Command,
+    Option,
+    command_line,
+    duration,
+    notify_target,
+    port,
+    user_name,
+)
 from mfakit.environment.formats import FORMATS
 from mfakit.environment.shells import SHELLS
 
@@ -35,6 +43,44 @@ _WARN = Option(
     type=duration,
     help="call it due when less than this is left; by default 30m, or a quarter of a shorter"
     " session",
+)
+
+_NOTIFY = Option(
+    "--notify",
+    metavar="TARGET",
+    action="append",
+    type=notify_target,
+    help="tell when a session is due and when it has ended, once each: desktop, or a tag of"
+    " apprise's own config file, or env (apprise URLs in MFAKIT_NOTIFY), or - (URLs on standard"
+    " input); several times",
+)
+_ON_EXPIRING = Option(
+    "--on-expiring",
+    metavar="COMMAND",
+    type=command_line,
+    help="run this, without a shell, once when a session is due and once when it has ended, with"
+    " MFAKIT_PROFILE, MFAKIT_STATE and MFAKIT_EXPIRATION",
+)
+# What `check` is told, and `schedule install` passes on to it.
+_CHECKING = (
+    Option(
+        "--include-caches",
+        action="store_true",
+        help="with --all: let the caches of the AWS CLI and SDKs count too",
+    ),
+    _WARN,
+    Option(
+        "--format",
+        choices=("text", "json", "openmetrics"),
+        default="text",
+        help="by default text; openmetrics tells of those alone that count",
+    ),
+    Option(
+        "--output",
+        metavar="FILE",
+        help="write it to this file, whole or not at all and readable by all users, such as"
+        " node_exporter",
+    ),
 )
 
 _TABLE = (
@@ -181,29 +227,12 @@ _TABLE = (
                 " unknown end is worse than a valid session, and better than one that is due",
             ),
             Option(
-                "--include-caches",
-                action="store_true",
-                help="with --all: let the caches of the AWS CLI and SDKs count too",
-            ),
-            _WARN,
-            Option(
                 "--from-json",
                 metavar="FILE",
                 help="check the session in this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
-            Option(
-                "--format",
-                choices=("text", "json", "openmetrics"),
-                default="text",
-                help="by default text; openmetrics tells of those alone that count",
-            ),
-            Option(
-                "--output",
-                metavar="FILE",
-                help="write it to this file, whole or not at all and readable by all users, such"
-                " as node_exporter",
-            ),
+            *_CHECKING,
         ),
         error_exit_code=3,
     ),
