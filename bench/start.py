@@ -52,6 +52,7 @@ def rows() -> Iterator[Row]:
             ["env", "--shell", "sh"],
             ["env"],
             ["check"],
+            ["status", "--short"],
             ["credential-process"],
             ["exec", "true"],
         ):

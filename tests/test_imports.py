@@ -37,6 +37,7 @@ COMMANDS = [
     ["check", "--profile", "mfa"],
     ["credential-process", "--profile", "mfa"],
     ["exec", "--", "true"],
+    ["status", "--short"],
     ["env"],
     ["env", "--unset", "--shell", "sh"],
     *(["env", f"--shell={name}"] for name in (*SHELLS, *FORMATS, "github")),
