@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Namespace) -> int:
-    """Run the command: look, and report."""
+    """Run the command: look, tell if asked to, and report."""
     _refuse_contradictions(options)
     now = datetime.now(UTC)
     try:
@@ -28,6 +28,10 @@ def run(options: Namespace) -> int:
     except MFAKitError:
         _report(options, [], now)
         raise
+    if options.notify or options.on_expiring is not None:
+        from mfakit.cli.telling import tell_people
+
+        tell_people(options, statuses)
     _report(options, statuses, now)
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")

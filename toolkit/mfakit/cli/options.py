@@ -128,3 +128,19 @@ def user_name(text: str) -> str:
             f"{text!r} is no user name", "it is 1 to 64 letters, digits and characters of _+=,.@-"
         )
     return text
+
+
+def notify_target(text: str) -> str:
+    """Make sure that a way to tell people makes sense; it is not looked at further."""
+    from mfakit.expiry.notices.ways import parse_way
+
+    parse_way(text, lambda: "")
+    return text
+
+
+def command_line(text: str) -> str:
+    """Make sure that a command can be split into words."""
+    from mfakit.expiry.notices.command import split_command
+
+    split_command(text)
+    return text

@@ -6,6 +6,7 @@ import shlex
 
 from mfakit.durations import format_duration
 from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -67,7 +68,9 @@ def news_of(status: SessionStatus) -> News | None:
 def _renewal(status: SessionStatus) -> str:
     if status.source in _OTHER_TOOLS:
         return _OTHER_TOOLS[status.source]
-    words = ["mfakit", "login", "--profile", status.profile]
+    words = ["mfakit", "login"]
+    if status.source in (CREDENTIALS_FILE, SESSION_CACHE):
+        words += ["--profile", status.profile]
     if status.record and status.record.role_arn:
         words += ["--role-arn", status.record.role_arn]
     return f"To renew it: {shlex.join(words)}"
