@@ -77,7 +77,7 @@ def sections(draw, name: str, *, in_config: bool) -> Section:
         elif kind == "role":
             values |= _role(draw)
         else:
-            values |= {key: value for key, value in _OTHERS[kind].items()}
+            values |= _OTHERS[kind]
     return values
 
 
