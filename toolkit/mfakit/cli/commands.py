@@ -81,6 +81,8 @@ _CHECKING = (
         help="write it to this file, whole or not at all and readable by all users, such as"
         " node_exporter",
     ),
+    _NOTIFY,
+    _ON_EXPIRING,
 )
 
 _TABLE = (
@@ -155,6 +157,13 @@ _TABLE = (
                 "--credential-process",
                 action="store_true",
                 help="let SDKs ask mfakit for the session, so that it is renewed by itself",
+            ),
+            Option(
+                "--role-profile",
+                metavar="NAME",
+                action="append",
+                help="do no more than let the role of this profile be assumed with the session,"
+                " so that one login serves it too (several times)",
             ),
         ),
     ),

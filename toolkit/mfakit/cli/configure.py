@@ -12,6 +12,7 @@ from mfakit.exchange.configuring import (
     SERIAL_NUMBER,
     SOURCE_PROFILE,
     TOKEN_COMMAND,
+    join_roles,
     process_line,
     write_settings,
 )
@@ -32,6 +33,8 @@ _DEFAULT_DURATION = "12h"
 
 def run(options: Namespace) -> int:
     """Run the command."""
+    if options.role_profile:
+        return _join_roles(options)
     if options.token_command is not None:
         check_command(options.token_command)
     terminal = Terminal()
@@ -54,6 +57,16 @@ def run(options: Namespace) -> int:
     }
     write_settings(profile, settings, files)
     note(f"wrote profile {profile} to {files.config_path}; log in with: mfakit login -p {profile}")
+    return 0
+
+
+def _join_roles(options: Namespace) -> int:
+    """Let roles be assumed with the session, which then needs no code of their own."""
+    files = AWSFiles(os.environ)
+    profile = session_profile(options.profile, os.environ, files)
+    join_roles(options.role_profile, profile, files)
+    names = ", ".join(options.role_profile)
+    note(f"wrote {names} to {files.config_path}: one login to {profile} serves each role")
     return 0
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from mfakit.durations import parse_duration
-from mfakit.errors import UsageError
+from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.settings import edit_settings
 
 TYPE_CHECKING = False
@@ -52,3 +54,27 @@ def write_settings(profile: str, settings: dict[str, str | None], files: AWSFile
     if duration := settings.get(DURATION):
         parse_duration(duration)
     edit_settings({profile: {key: value for key, value in settings.items() if value}}, files)
+
+
+def join_roles(roles: list[str], profile: str, files: AWSFiles) -> None:
+    """Let the roles of these profiles be assumed with a session, by every AWS tool.
+
+    A role whose ``source_profile`` is an MFA session needs no code of its own.
+
+    Args:
+        roles: profiles with a ``role_arn``.
+        profile: the session profile.
+        files: the AWS files.
+
+    Raises:
+        ProfileError: one of them has no role.
+        FileError: the config file cannot be written. It is then as it was.
+    """
+    for role in roles:
+        if "role_arn" not in files.config(role):
+            raise ProfileError(
+                f"the profile {role!r} has no role in {files.config_path}",
+                f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role)}",
+            )
+    joined = {"source_profile": profile, SERIAL_NUMBER: None, "credential_source": None}
+    edit_settings(dict.fromkeys(roles, joined), files)
