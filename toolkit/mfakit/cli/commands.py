@@ -7,6 +7,7 @@ from mfakit.cli.options import (
     Option,
     command_line,
     duration,
+    interval,
     notify_target,
     port,
     user_name,
@@ -270,6 +271,49 @@ _TABLE = (
                 help="for prompts and status bars: `mfa 3h12m`, `mfa 12m!` when it is due, `mfa"
                 " expired`, `mfa ?`; without a session nothing, and exit code 3",
             ),
+        ),
+    ),
+    Command(
+        "schedule",
+        "let the machine check every few minutes, and tell before a session ends",
+        "mfakit schedule install --every 5m --notify desktop",
+        (
+            Option(
+                "action",
+                nargs="?",
+                choices=("install", "show", "remove"),
+                help="install the check, show what is installed, or remove it",
+            ),
+            Option(
+                "--every",
+                metavar="TIME",
+                type=interval,
+                help="how often: 1m to 1d; by default 5m",
+            ),
+            Option(
+                "--using",
+                choices=("cron", "systemd", "launchd", "schtasks"),
+                help="the scheduler; by default the first that is here of launchd, schtasks,"
+                " systemd (its user manager) and cron",
+            ),
+            Option(
+                "--dry-run",
+                action="store_true",
+                help="change nothing; print what would be written",
+            ),
+            Option(
+                "--print-script",
+                action="store_true",
+                help="print a script for cron that needs neither mfakit nor Python: sh, date and"
+                " awk",
+            ),
+            Option(
+                "-p",
+                "--profile",
+                metavar="NAME",
+                help="check this session profile alone; by default every session of this machine",
+            ),
+            *_CHECKING,
         ),
     ),
     Command(

@@ -119,6 +119,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def interval(text: str) -> int:
+    """Read how often something is to run."""
+    from mfakit.expiry.schedule.interval import parse_interval
+
+    return parse_interval(text)
+
+
 def user_name(text: str) -> str:
     """Read the name of an IAM user, which is a matter of IAM's pattern for it."""
     from mfakit.cli.simulate.seed_file import USER_NAME

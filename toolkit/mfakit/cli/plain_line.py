@@ -29,6 +29,8 @@ def read_plain_line(command: Command, arguments: list[str]) -> Options | None:
     Returns:
         The options; None if the line is not plain, which does not mean that it is wrong.
     """
+    if any(o.is_positional and o.settings.get("nargs") != "..." for o in command.options):
+        return None  # which of the words it is depends on what stands around it
     by_name = {name: option for option in command.options for name in option.names}
     values = {option.destination: option.default for option in command.options}
     left = list(reversed(arguments))

@@ -1,0 +1,176 @@
+"""`mfakit schedule`: install, show and remove the periodic check."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from mfakit.cli.commands import COMMANDS
+from mfakit.cli.output import complain, escape, note, write
+from mfakit.durations import format_duration
+from mfakit.errors import MFAKitError, UsageError
+from mfakit.expiry.schedule.job import make_job
+from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
+from mfakit.timestamps import format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from mfakit.cli.options import Option
+    from mfakit.expiry.schedule.job import Job
+    from mfakit.expiry.schedule.scheduler import Scheduler
+
+_EVERY_SECONDS = 300
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    if options.print_script:
+        _refuse_others(options, "print_script")
+        write(_script())
+    elif options.action == "install":
+        _install(options)
+    elif options.action in ("show", "remove"):
+        _refuse_others(options, "action")
+        _show() if options.action == "show" else _remove()
+    else:
+        raise UsageError("what is to be done is not said", "one of install, show, remove")
+    return 0
+
+
+def _refuse_others(options: Namespace, meant: str) -> None:
+    """Refuse options that would do nothing."""
+    for option in COMMANDS["schedule"].options:
+        name = option.destination
+        if name != meant and getattr(options, name) != option.default:
+            what = options.action or "--print-script"
+            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+
+
+def _script() -> str:
+    from importlib.resources import files
+
+    return files("mfakit.expiry.schedule").joinpath("check.sh").read_text("utf-8")
+
+
+def _install(options: Namespace) -> None:
+    scheduler = choose_scheduler(options.using, os.environ)
+    _tell_by_default(options)
+    job = make_job(_arguments(options), options.every or _EVERY_SECONDS, os.environ)
+    _check_ways(options)
+    if options.dry_run:
+        write(scheduler.files(job))
+        return
+    notes = scheduler.install(job)
+    note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
+    for line in notes:
+        note(line)
+    for other in all_schedulers(os.environ):
+        if other.name != scheduler.name:
+            _remove_from(other)
+
+
+def _tell_by_default(options: Namespace) -> None:
+    """Choose the desktop, where a check would have nothing to do but be looked at in the log."""
+    acts = ("notify", "on_expiring", "renew", "prompt", "output")
+    if not any(getattr(options, name, None) for name in acts):
+        options.notify = ["desktop"]
+
+
+def _arguments(options: Namespace) -> list[str]:
+    """Give the command line of the check, with files by their whole path."""
+    if options.output is not None:
+        options.output = os.path.abspath(options.output)
+    shared = {option.destination for option in COMMANDS["schedule"].options}
+    words = ["check", *(["--all"] if options.profile is None else [])]
+    for option in COMMANDS["check"].options:
+        if option.destination in shared:
+            words += _words(option, getattr(options, option.destination))
+    return words
+
+
+def _words(option: Option, value: object) -> list[str]:
+    """Write an option as it would be typed; with ``=``, so that no value is taken for a name."""
+    name = option.names[-1]
+    if value == option.default or value is None:
+        return []
+    if not option.takes_value:
+        return [name]
+    return [f"{name}={one}" for one in (value if isinstance(value, list) else [value])]
+
+
+def _check_ways(options: Namespace) -> None:
+    """Try the ways to tell here and now, not in a log that nobody reads.
+
+    Raises:
+        UsageError: one of them cannot be had where nobody types and nothing is exported.
+        MFAKitError: none of them works.
+    """
+    from mfakit.expiry.notices.command import CommandWay
+    from mfakit.expiry.notices.ways import parse_way
+
+    asked = options.notify or []
+    if "-" in asked or "env" in asked:
+        raise UsageError(
+            "a scheduler has neither standard input nor MFAKIT_NOTIFY for --notify",
+            "write the URLs with a tag into apprise's config file, and name the tag: --notify TAG",
+        )
+    ways = [parse_way(text) for text in asked]
+    ways += [CommandWay(options.on_expiring)] if options.on_expiring else []
+    errors = []
+    for way in ways:
+        try:
+            way.check(os.environ)
+        except MFAKitError as error:
+            errors.append(error)
+    for failed in errors:
+        complain(failed)
+    if ways and len(errors) == len(ways) and not options.dry_run:
+        raise MFAKitError(
+            "nothing is installed, since there would be no way to tell you",
+            "mend one of these ways, or name another: --notify TAG, --on-expiring COMMAND",
+        )
+
+
+def _show() -> None:
+    found = [(scheduler, job) for scheduler in _all() if (job := scheduler.installed())]
+    for scheduler, job in found:
+        write("".join(f"{escape(line)}\n" for line in _description(scheduler, job)))
+    if not found:
+        note("nothing is installed; mfakit schedule install does it")
+
+
+def _description(scheduler: Scheduler, job: Job) -> list[str]:
+    from shlex import join
+
+    every = "at times of its own" if job.every is None else f"every {format_duration(job.every)}"
+    lines = [f"{scheduler.name}: {every}", f"  command: {join(job.words)}"]
+    if not os.path.exists(job.words[0]):
+        lines.append(f"  which cannot run: {job.words[0]} is gone; install it again")
+    return [*lines, f"  log: {job.log} ({_last_written(job.log)})"] if job.log else lines
+
+
+def _last_written(log: str) -> str:
+    try:
+        moment = datetime.fromtimestamp(os.path.getmtime(log), UTC)
+    except OSError:
+        return "nothing written yet"
+    return f"last written {format_timestamp(moment)}"
+
+
+def _remove() -> None:
+    removed = [_remove_from(scheduler) for scheduler in _all()]
+    if not any(removed):
+        note("nothing was installed")
+
+
+def _all() -> list[Scheduler]:
+    return all_schedulers(os.environ)
+
+
+def _remove_from(scheduler: Scheduler) -> bool:
+    removed = scheduler.remove()
+    for thing in removed:
+        note(f"removed from {scheduler.name}: {thing}")
+    return bool(removed)

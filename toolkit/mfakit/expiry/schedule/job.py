@@ -1,0 +1,128 @@
+"""The job that a scheduler is given: one command, the same for each of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+
+from mfakit.errors import MFAKitError, UsageError
+from mfakit.profiles.paths import config_path, credentials_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+RUNNER = "mfakit.cli.scheduled"
+
+# What a scheduler's own environment lacks. Nothing in it is a secret: MFAKIT_NOTIFY, keys, tokens
+# and proxies, which may hold passwords, are never carried.
+_CARRIED = ("HOME", "XDG_CONFIG_HOME", "AWS_CA_BUNDLE")
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
+_FILES = {"AWS_CONFIG_FILE": config_path, "AWS_SHARED_CREDENTIALS_FILE": credentials_path}
+
+
+class Job:
+    """A command, and how often it is to run.
+
+    Args:
+        words: the command, its program by absolute path.
+        every: seconds; None for a job that was found installed in a way that we would not do it.
+    """
+
+    __slots__ = ("every", "words")
+
+    def __init__(self, words: Sequence[str], every: int | None) -> None:
+        self.words = list(words)
+        self.every = every
+
+    @property
+    def log(self) -> str | None:
+        """The file that the output goes to."""
+        after = self.words[self.words.index(RUNNER) + 1 :] if RUNNER in self.words else []
+        return after[0] if after else None
+
+
+def make_job(arguments: Sequence[str], every: int, environ: Mapping[str, str]) -> Job:
+    """Make the job that runs mfakit with these arguments.
+
+    Args:
+        arguments: of mfakit: ``check`` and its options.
+        every: seconds between two runs, one of the intervals.
+        environ: where the job finds its environment.
+
+    Raises:
+        UsageError: a part of it cannot stand in a crontab or unit file.
+        MFAKitError: an endpoint holds a password, or it is not known which Python this is.
+    """
+    if not sys.executable:
+        raise MFAKitError("it is not known which Python this is", "start mfakit by its full path")
+    # -P: a module must not be found in the folder that the scheduler happens to start it in
+    start = [_python(sys.executable), "-P", "-m", RUNNER, log_path(environ)]
+    carried = [f"{name}={value}" for name, value in carried_environment(environ).items()]
+    words = [*start, *carried, *arguments]
+    for word in words:
+        _refuse_control_characters(word)
+    return Job(words, every)
+
+
+def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables that the job needs and a scheduler does not have.
+
+    Raises:
+        MFAKitError: an endpoint holds a password.
+    """
+    carried = {"PATH": _search_path(environ.get("PATH", os.defpath))}
+    carried |= {name: environ[name] for name in _CARRIED if environ.get(name)}
+    carried |= {
+        name: os.path.abspath(find(environ)) for name, find in _FILES.items() if environ.get(name)
+    }
+    for name in _ENDPOINTS:
+        if environ.get(name):
+            carried[name] = _without_password(name, environ[name])
+    return carried
+
+
+def log_path(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Locate the file that the output of the checks goes to, where the system keeps such files."""
+    home = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
+    if platform == "win32":
+        state = environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif platform == "darwin":
+        state = os.path.join(home, "Library", "Logs")
+    else:
+        state = environ.get("XDG_STATE_HOME", "")
+        if not os.path.isabs(state):  # such a one is to be ignored (XDG Base Directory)
+            state = os.path.join(home, ".local", "state")
+    return os.path.join(os.path.abspath(state), "mfakit", "check.log")
+
+
+def _python(executable: str) -> str:
+    """Name the interpreter; on Windows the one that opens no window each time, if it is there."""
+    path = os.path.abspath(executable)
+    silent = os.path.join(os.path.dirname(path), "pythonw.exe")
+    return silent if path.endswith("python.exe") and os.path.exists(silent) else path
+
+
+def _search_path(path: str) -> str:
+    """Keep the folders of a search path that exist, once each: cron takes no long lines."""
+    folders = dict.fromkeys(path.split(os.pathsep))
+    return os.pathsep.join(f for f in folders if os.path.isabs(f) and os.path.isdir(f))
+
+
+def _without_password(name: str, url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise MFAKitError(
+            f"{name} holds a user name or password, which must not stand in a scheduler's files",
+            "set it without them for this command",
+        )
+    return url
+
+
+def _refuse_control_characters(word: str) -> None:
+    """Refuse what would end a line, and what is no text (file names may be any bytes)."""
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in word):
+        raise UsageError(
+            f"a scheduler cannot be given the control characters in {word!r}",
+            "name another file, or leave them out",
+        )

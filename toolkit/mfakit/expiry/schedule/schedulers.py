@@ -1,0 +1,39 @@
+"""The schedulers that there are, and the one that a machine has."""
+
+from __future__ import annotations
+
+from mfakit.errors import MFAKitError
+from mfakit.expiry.schedule.crontab import Cron
+from mfakit.expiry.schedule.launchd import Launchd
+from mfakit.expiry.schedule.schtasks import TaskScheduler
+from mfakit.expiry.schedule.systemd import Systemd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mfakit.expiry.schedule.scheduler import Scheduler
+
+# The first that is here is taken. systemd comes before cron, since its manager answers only where
+# it runs, and catches up on what it slept through; a crontab may be there without a cron.
+_KINDS = (Launchd, TaskScheduler, Systemd, Cron)
+
+
+def all_schedulers(environ: Mapping[str, str]) -> list[Scheduler]:
+    """Give all kinds of schedulers, here or not, in the order in which they are preferred."""
+    return [kind(environ) for kind in _KINDS]
+
+
+def choose_scheduler(name: str | None, environ: Mapping[str, str]) -> Scheduler:
+    """Give the scheduler of a name, or else the first that is here.
+
+    Raises:
+        MFAKitError: there is none here.
+    """
+    for scheduler in all_schedulers(environ):
+        if scheduler.name == name or (name is None and scheduler.is_here()):
+            return scheduler
+    raise MFAKitError(
+        "there is no scheduler here: neither launchd, Task Scheduler, systemd for users nor cron",
+        "install cron; or let something of yours run mfakit check --all --notify desktop",
+    )
