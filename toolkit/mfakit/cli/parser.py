@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 
 from mfakit.cli.output import write
 from mfakit.errors import UsageError
@@ -37,7 +38,9 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others, and whose help is output like all."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, f"see {self.prog} --help")
+        # a URL may hold a password, and what cron's programs complain of is mailed
+        shown = re.sub(r"[\w.+-]+://\S+", "(a URL)", message)
+        raise UsageError(shown, f"see {self.prog} --help")
 
     def print_help(self, file: object = None) -> None:
         write(self.format_help())
