@@ -1,0 +1,217 @@
+"""Every session on the machine: found in each place, read in each spelling."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.expiry.spellings import KEYS, OWN_PROCESS, SPELLINGS, TOKEN, VARIABLES, place, sso_token
+
+from mfakit import MFAKitError, check_sessions
+from mfakit.expiry.inventory import check_all
+from mfakit.expiry.status import SessionStatus
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.record import SessionRecord, write_record
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ENDS = {
+    "valid": timedelta(minutes=30),
+    "expiring": timedelta(minutes=30, seconds=-1),
+    "expired": timedelta(0),
+}
+
+
+@pytest.fixture(params=["UTC0", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"])
+def zone(request, monkeypatch) -> Iterator[str]:
+    """Local time, for this process, as somebody on the other side of the world has it."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def look(home: Path, now: datetime = NOW, **variables: str) -> list[SessionStatus]:
+    environ = {"HOME": str(home), **variables}
+    return check_all(AWSFiles(environ), environ, now, include_caches=True)
+
+
+@pytest.mark.parametrize("state", ENDS)
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling(tmp_path, zone, name: str, state: str) -> None:
+    """Each is found where it is, and judged to the second, wherever on earth it is read."""
+    profile, source, write = SPELLINGS[name]
+    end = NOW + ENDS[state]
+    (found,) = look(tmp_path, **write(tmp_path, end))
+    assert (found.profile, found.source, found.state) == (profile, source, state)
+    assert found.expiration.replace(microsecond=0) == end
+    assert found.seconds_left == ENDS[state].total_seconds()
+    assert found.access_key_id == (None if source == "sso-cache" else "ASIA1")
+    assert found.record is None
+    assert found.counts
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_without_an_end_it_is_unknown(tmp_path, name: str) -> None:
+    """Never valid; nor is one whose end makes no sense."""
+    _, source, write = SPELLINGS[name]
+    variables = write(tmp_path, NOW)
+    keys = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
+    variables |= {key: "None" for key in keys if key in variables}
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        text = path.read_text()
+        for spelling in ("2026", "2126"):
+            text = text.replace(spelling, "soon")
+        path.write_text(text)
+        os.utime(path, (0, 0))
+    (found,) = look(tmp_path, **variables)
+    assert (found.source, found.state) == (source, "unknown")
+    assert (found.expiration, found.seconds_left) == (None, None)
+
+
+def test_the_earliest_of_several_spellings_counts(tmp_path) -> None:
+    """Whichever of them is stale."""
+    for early, late in (("expiration", "aws_expiration"), ("aws_expiration", "expiration")):
+        ends = f"{early} = 2026-11-22T13:00:00Z\n{late} = 2026-11-22T23:00:00Z\n"
+        place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}{ends}")
+        assert look(tmp_path)[0].expiration == datetime(2026, 11, 22, 13, tzinfo=UTC)
+
+
+def test_what_is_no_session_is_not_listed(tmp_path) -> None:
+    """Long-term keys, partial ones, tokens with ids that STS did not give, other settings."""
+    place(
+        tmp_path / ".aws/credentials",
+        "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+        "[half]\naws_access_key_id = ASIA1\n"
+        "[minio]\naws_access_key_id = minio\naws_secret_access_key = s\naws_session_token = t\n"
+        "expiration = 2026-11-22T11:00:00Z\n"
+        "[settings]\nregion = eu-west-1\n",
+    )
+    assert look(tmp_path) == []
+    assert look(tmp_path, AWS_ACCESS_KEY_ID="AKIA1", AWS_SECRET_ACCESS_KEY="s", **TOKEN) == []
+    assert look(tmp_path, **VARIABLES, AWS_CREDENTIAL_EXPIRATION="2026-11-22T11:00:00Z") == []
+
+
+def test_a_session_without_its_secret_is_unknown(tmp_path) -> None:
+    """It cannot be used, whenever it ends."""
+    place(
+        tmp_path / ".aws/credentials",
+        "[mfa]\naws_access_key_id = ASIA1\naws_session_token = t\n"
+        "expiration = 2026-11-22T23:00:00Z\n",
+    )
+    assert [(found.profile, found.state) for found in look(tmp_path)] == [("mfa", "unknown")]
+
+
+def test_a_profile_that_comes_twice_is_one_session(tmp_path) -> None:
+    """Key by key the later one counts, as it does for every other command."""
+    place(
+        tmp_path / ".aws/credentials",
+        f"[mfa]\n{KEYS}expiration = 2026-11-22T11:00:00Z\n[ mfa ]\n"
+        "aws_access_key_id = ASIA2\nexpiration = 2026-11-22T23:00:00Z\n",
+    )
+    (found,) = look(tmp_path)
+    assert (found.access_key_id, found.state) == ("ASIA2", "valid")
+
+
+def test_keys_in_the_credentials_file_hide_the_session_cache(tmp_path) -> None:
+    """As they do for every SDK."""
+    SPELLINGS["session cache"][2](tmp_path, NOW)
+    place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}")
+    assert [found.source for found in look(tmp_path)] == ["credentials-file"]
+    place(tmp_path / ".aws/credentials", "[mfa]\naws_secret_access_key = s\n")
+    assert look(tmp_path) == []
+
+
+def test_a_cache_entry_that_cannot_be_read_is_unknown(tmp_path) -> None:
+    """And does not keep the others from being looked at."""
+    SPELLINGS["session cache"][2](tmp_path, NOW)
+    place(tmp_path / ".aws/credentials", f"[other]\n{KEYS}expiration = 2026-11-22T23:00:00Z\n")
+    (entry,) = (tmp_path / ".aws/mfakit/sessions").iterdir()
+    for content in ("[" * 100_000, "[]", "\0"):
+        entry.write_text(content)
+        states = {found.profile: found.state for found in look(tmp_path)}
+        assert states == {"other": "valid", "mfa": "unknown"}
+    entry.unlink()
+    assert [found.profile for found in look(tmp_path)] == ["other"]
+
+
+def test_only_our_own_process_has_a_session_in_the_cache(tmp_path) -> None:
+    """What another program gives is that program's."""
+    SPELLINGS["session cache"][2](tmp_path, NOW)
+    place(tmp_path / ".aws/config", OWN_PROCESS.replace("mfakit credential", "other credential"))
+    assert look(tmp_path) == []
+
+
+def test_an_exported_session_is_the_profiles_that_it_came_from(tmp_path) -> None:
+    """`env` and `exec` say which: so its record is found, and it is due as it would be there."""
+    variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": "2026-11-22T12:20:00Z"}
+    made_at = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
+    record = SessionRecord(made_at, profile="work", access_key_id="ASIA1")
+    write_record(str(tmp_path / ".aws/credentials"), record)
+    (found,) = look(tmp_path, **variables)
+    assert (found.profile, found.state) == ("environment", "expiring")
+    (found,) = look(tmp_path, **variables, MFAKIT_PROFILE="work")
+    assert (found.profile, found.state) == ("work", "valid")  # a quarter of an hour is not yet due
+    assert found.record.made_at == made_at
+
+
+def test_clients_that_are_registered_have_no_session(tmp_path) -> None:
+    """The SSO cache holds their secrets too, with an expiration of their own."""
+    registration = {"clientId": "id", "clientSecret": "s", "expiresAt": "2026-11-22T11:00:00Z"}
+    place(tmp_path / ".aws/sso/cache/botocore-client-id-eu-west-1.json", json.dumps(registration))
+    assert look(tmp_path) == []
+
+
+def test_two_of_one_name_are_told_apart(tmp_path) -> None:
+    """By the names of their files: two SSO sessions may have the same start URL."""
+    for name in ("b", "a"):
+        place(tmp_path / f".aws/sso/cache/{name}.json", json.dumps(sso_token(NOW)))
+    url = "https://example.awsapps.com/start"
+    assert [found.profile for found in look(tmp_path)] == [f"{url} a", f"{url} b"]
+
+
+@pytest.mark.parametrize("cache", ["cli/cache", "sso/cache", "login/cache"])
+def test_odd_files_in_a_cache_are_passed_over(tmp_path, cache: str) -> None:
+    """Not JSON, nested without end, huge, a folder, a pipe that nobody writes to, a lost link."""
+    folder = tmp_path / ".aws" / cache
+    contents = [
+        b"", b"\xff\xfe", b"{", b"[]", b"1", b"null", b'"accessToken"', b"[" * 100_000,
+        b'{"accessToken": 1, "Credentials": []}', b'{"accessToken": {"sessionToken": []}}',
+        b" " * (1 << 20) + b'{"accessToken": "t", "expiresAt": "2026-11-22T11:00:00Z"}',
+        b'{"accessToken": {}, "Credentials": {"SessionToken": 5}, "expiresAt": ' + b"9" * 5000,
+    ]  # fmt: skip
+    folder.mkdir(parents=True)
+    for number, content in enumerate(contents):
+        (folder / f"{number}.json").write_bytes(content)
+    (folder / "folder.json").mkdir()
+    (folder / "lost.json").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.json")
+    (folder / "session.db").write_bytes(b'{"accessToken": "t"}')
+    assert look(tmp_path) == []
+
+
+def test_a_cache_that_is_no_folder(tmp_path) -> None:
+    """It holds nothing."""
+    place(tmp_path / ".aws/cli/cache", "")
+    assert look(tmp_path) == []
+
+
+def test_the_library_looks_too(tmp_path) -> None:
+    """With the time and the warning that it is given, and other tools' caches set apart."""
+    for name in ("mfakit", "AWS CLI, role"):
+        SPELLINGS[name][2](tmp_path, NOW + timedelta(hours=1))
+    environ = {"HOME": str(tmp_path)}
+    found = check_sessions(now=NOW, environ=environ)
+    assert [(status.state, status.counts) for status in found] == [
+        ("valid", True),
+        ("valid", False),
+    ]
+    warned = check_sessions(timedelta(hours=2), NOW, environ=environ)
+    assert {status.state for status in warned} == {"expiring"}
+    with pytest.raises(MFAKitError, match="no time zone"):
+        check_sessions(now=NOW.replace(tzinfo=None), environ=environ)

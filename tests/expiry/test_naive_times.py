@@ -1,0 +1,146 @@
+"""Times without a zone: as the tool meant them that wrote them, or else as the earlier."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.expiry.spellings import NAIVE, naive_local
+
+from mfakit.profiles.section import session_of
+from mfakit.timestamps import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
+
+KEYS = {"aws_access_key_id": "ASIA1", "aws_secret_access_key": "s", "aws_session_token": "t"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "America/New_York"],
+)
+def zone(request):
+    """Zones that change their clocks, one of them by half an hour."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-22 18:00:00", "2026-11-22 17:00"),
+        ("2026-07-22T18:00:00", "2026-07-22 16:00"),
+        ("2026-10-25 01:59:59", "2026-10-24 23:59:59"),
+        ("2026-10-25 02:30:00", "2026-10-25 00:30"),  # comes twice: before the change
+        ("2026-10-25 03:00:00", "2026-10-25 02:00"),
+        ("2026-03-29 01:59:59", "2026-03-29 00:59:59"),
+        ("2026-03-29 02:30:00", "2026-03-29 00:30"),  # is left out: as the clock then is
+        ("2026-03-29 03:00:00", "2026-03-29 01:00"),
+    ],
+)
+def test_local_time_when_clocks_change(berlin, written: str, meant: str) -> None:
+    """An hour that comes twice, or never, is read as the earlier of what it may be."""
+    assert parse_timestamp(written, AS_LOCAL) == at(meant)
+
+
+def test_utc_knows_no_change_of_clocks(berlin) -> None:
+    """aws-mfa writes the same hour as another than awsume does."""
+    assert parse_timestamp("2026-10-25 02:30:00", AS_UTC) == at("2026-10-25 02:30")
+
+
+@pytest.mark.parametrize(
+    ("more", "meant"),
+    [
+        ({"assumed_role": "False"}, "2026-11-22 18:00"),
+        ({"manager": "awsume"}, "2026-11-22 17:00"),
+        ({"manager": "awsume", "autoawsume": "true"}, "2026-11-22 17:00"),
+        ({}, "2026-11-22 17:00"),
+        ({"manager": "another"}, "2026-11-22 17:00"),
+        ({"manager": "awsume", "assumed_role": "True"}, "2026-11-22 17:00"),
+    ],
+)
+def test_the_tool_that_wrote_a_section(berlin, more: dict[str, str], meant: str) -> None:
+    """It is known by the keys that it always leaves; else, east of Greenwich, local is earlier."""
+    session = session_of({**KEYS, **more, "expiration": "2026-11-22 18:00:00"})
+    assert session.expiration == at(meant)
+
+
+def test_west_of_greenwich_utc_is_the_earlier(monkeypatch) -> None:
+    """So that is taken where the tool is not known."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parse_timestamp("2026-11-22 18:00:00") == at("2026-11-22 18:00")
+        assert parse_timestamp("2026-11-22 18:00:00", AS_LOCAL) == at("2026-11-22 23:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("key", ["aws_credential_expiration", "aws_expiration"])
+def test_only_its_own_key_is_read_as_a_tool_means_it(berlin, key: str) -> None:
+    """What else stands in the section is another's."""
+    session = session_of({**KEYS, "assumed_role": "True", key: "2026-11-22 18:00:00"})
+    assert session.expiration == at("2026-11-22 17:00")
+
+
+# from 2020 to 2038, in whole seconds
+MOMENTS = st.integers(1577836800, 2145916800).map(lambda s: datetime.fromtimestamp(s, UTC))
+
+
+@given(end=MOMENTS)
+def test_local_time_is_never_read_as_later(zone, end: datetime) -> None:
+    """It comes back as it was, or, in an hour that comes twice, as at most that hour earlier."""
+    read = parse_timestamp(naive_local(end), AS_LOCAL)
+    assert timedelta(0) <= end - read <= timedelta(hours=1)
+    if not is_near_a_change(end):
+        assert read == end
+
+
+@given(end=MOMENTS)
+def test_an_unknown_tools_time_is_never_read_as_later(zone, end: datetime) -> None:
+    """Whether it was local time or UTC."""
+    assert parse_timestamp(naive_local(end)) <= end
+    assert parse_timestamp(end.strftime(NAIVE)) <= end
+
+
+@given(end=MOMENTS, offset=st.integers(-14 * 60, 14 * 60))
+def test_a_zone_that_is_written_down_is_believed(zone, end: datetime, offset: int) -> None:
+    """Whatever zone this is read in."""
+    written = end.astimezone(timezone(timedelta(minutes=offset)))
+    assert parse_timestamp(written.isoformat()) == end
+    assert parse_timestamp(format_timestamp(written)) == end
+
+
+@given(
+    st.text() | st.from_regex(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ]?[0-9:.]*([Zz]|UTC|[+-][0-9:]*)?")
+)
+def test_no_text_is_too_odd(text: str) -> None:
+    """It is a time in UTC, or none, and what is a time can be written again."""
+    moment = parse_timestamp(text)
+    if moment is not None:
+        assert moment.utcoffset() == timedelta(0)
+        assert parse_timestamp(format_timestamp(moment)) == moment.replace(microsecond=0)
+
+
+def is_near_a_change(moment: datetime) -> bool:
+    hour = timedelta(hours=1)
+    offsets = {(moment + side).astimezone().utcoffset() for side in (-hour, hour)}
+    return len(offsets) > 1
