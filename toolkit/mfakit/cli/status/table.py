@@ -77,15 +77,15 @@ def as_table(
     pens = _ASCII_PENS if ascii_only else _PENS
     table = _grid(names, owners, _TIME)
     for status in own:
-        if table.row_count:
-            table.add_row()
         table.add_row(_name(status, "bold"), _whose(status), _time(status, now, zone, pens))
+        table.add_row()
     rest = _grid(names + _GAP + owners, _TIME)
     for status in others:
+        rest.add_row()
         rest.add_row(_name(status), Text(say_end(status, now, zone)), style="dim")
-    parts: list[RenderableType] = [table if own else Text(NO_SESSION)]
+    parts: list[RenderableType] = [table if own else Text(f"{NO_SESSION}\n")]
     if others:
-        parts += [Text(f"\n{_OTHERS}", "dim"), rest]
+        parts += [Text(_OTHERS, "dim"), rest, ""]
     return Group(*parts)
 
 
@@ -120,7 +120,8 @@ def _whose(status: SessionStatus) -> Text:
     from rich.text import Text
 
     record = status.record
-    return Text("\n".join(filter(None, [identity(record), account(record), stand_in(record)])))
+    more = filter(None, [account(record), stand_in(record)])
+    return Text.assemble(identity(record), *((f"\n{line}", "dim") for line in more))
 
 
 def _time(

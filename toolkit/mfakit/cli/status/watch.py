@@ -91,8 +91,8 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
         statuses = look(profile, os.environ, now, warn)
         shown = draw(console, statuses, now)
     except MFAKitError as error:
-        shown = Text(_complaint(error))
-    return Group(shown, Text(f"\n{now.astimezone():%H:%M:%S}  Ctrl-C ends this", "dim"))
+        shown = Text(f"{_complaint(error)}\n")
+    return Group(shown, Text(f"{now.astimezone():%H:%M:%S}  Ctrl-C ends this", "dim"))
 
 
 def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:

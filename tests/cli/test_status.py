@@ -1,0 +1,216 @@
+"""The real `mfakit status`, on terminals and in pipes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import termios
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.exchange.conftest import TerminalProcess
+
+from mfakit import SessionCredentials, remove_session, write_session
+
+SECTION = "[{}]\naws_access_key_id = ASIA{}\naws_secret_access_key = s\naws_session_token = t\n"
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349][0-7](?=[;m])")
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+OTHER_SCREEN, MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+
+
+def keep(home, profile: str, minutes: float) -> None:
+    end = datetime.now(UTC) + timedelta(minutes=minutes, seconds=30)
+    session = SessionCredentials(f"ASIA{profile.upper()}", "s", "t", end)
+    write_session(profile, session, environ=home.environ)
+
+
+@pytest.fixture
+def on_screen(home):
+    """Start the command on a terminal of 80 columns."""
+    started = []
+
+    def start(*arguments: str, **environ: str) -> TerminalProcess:
+        kept = {k: v for k, v in home.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+        command = [sys.executable, "-m", "mfakit", "status", *arguments]
+        process = TerminalProcess(command, kept | {"TERM": "xterm-256color"} | environ)
+        termios.tcsetwinsize(process._slave, (24, 80))
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.close()
+
+
+def shown(process: TerminalProcess, until: str) -> str:
+    """What it wrote, up to a text and the end of the process."""
+    process.read_until(until)
+    assert process.wait() == 0
+    return process.screen
+
+
+def test_on_a_terminal_it_is_a_table_in_colour(home, on_screen) -> None:
+    """Of 80 columns, each session with its state in words."""
+    keep(home, "mfa", 192)
+    keep(home, "admin", 12)
+    screen = shown(on_screen(), "ends in 12 min")
+    assert COLOUR.search(screen)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", screen).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines if line.endswith(("valid   ", "due     "))] == [
+        "mfa",
+        "admin",
+    ]
+
+
+def test_no_color_is_heeded(home, on_screen) -> None:
+    """The table stays."""
+    keep(home, "mfa", 192)
+    screen = shown(on_screen(NO_COLOR="1"), "ends in 3 h 12 min")
+    assert "━" in screen or "┄" in screen
+    assert not COLOUR.search(screen)
+
+
+@pytest.mark.parametrize(("arguments", "environ"), [(["--plain"], {}), ([], {"TERM": "dumb"})])
+def test_plain_is_sentences_even_on_a_terminal(
+    home, on_screen, arguments: list[str], environ: dict[str, str]
+) -> None:
+    """No box, no bar, nothing that a screen reader or a simple terminal would stumble over."""
+    keep(home, "mfa", 192)
+    screen = shown(on_screen(*arguments, **environ), "credentials file.")
+    assert re.fullmatch(
+        r"mfa: valid, it ends in 3 hours 12 minutes, (today|tomorrow) at \d\d:\d\d\."
+        r" It is kept in the credentials file\.\r\n",
+        screen,
+    )
+
+
+def test_in_a_pipe_it_is_sentences(home) -> None:
+    """Even where colour is forced."""
+    keep(home, "mfa", 192)
+    keep(home, "old", -90)
+    done = home.mfakit("status", FORCE_COLOR="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.isascii()
+    starts = [line.partition(",")[0] for line in done.stdout.splitlines()]
+    assert starts == ["mfa: valid", "old: expired"]
+
+
+def test_one_profile_alone(home) -> None:
+    """And what is wrong with it, if it holds no session."""
+    keep(home, "mfa", 192)
+    keep(home, "admin", 12)
+    assert home.mfakit("status", "-p", "admin").stdout.startswith("admin: due")
+    assert len(home.mfakit("status", "-p", "admin").stdout.splitlines()) == 1
+    done = home.mfakit("status", "-p", "nobody")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "try: log in first: mfakit login --profile nobody" in done.stderr
+
+
+def test_without_any_session_it_says_what_to_do(home) -> None:
+    """With the exit code for it."""
+    done = home.mfakit("status")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[0] == "mfakit: there is no session on this machine"
+    assert "mfakit login" in done.stderr
+
+
+def test_warn_takes_the_place_of_the_rule(home) -> None:
+    """As with check."""
+    keep(home, "mfa", 192)
+    assert home.mfakit("status", "--warn", "4h").stdout.startswith("mfa: due")
+    assert home.mfakit("status", "--short", "--warn=4h").stdout == "mfa 3h12m!\n"
+
+
+def test_short_is_for_prompts(home) -> None:
+    """It means the session that other commands mean; without one it is silent, exit code 3."""
+    keep(home, "mfa", 192)
+    assert home.mfakit("status", "--short").stdout == "mfa 3h12m\n"
+    for environ in ({"MFAKIT_PROFILE": "none"}, {"AWS_PROFILE": "sso"}):
+        home.write_config("[profile sso]\nsso_session = corp\n")
+        done = home.mfakit("status", "--short", **environ)
+        assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+@pytest.mark.parametrize("other", ["--plain", "--watch"])
+def test_short_goes_with_no_other_form(home, other: str) -> None:
+    """That is wrong usage."""
+    assert home.mfakit("status", "--short", other).returncode == 64
+
+
+def test_names_from_files_and_variables_do_not_steer_the_terminal(home, on_screen) -> None:
+    """Not even one that would set the window's title."""
+    home.write_credentials(SECTION.format("[red]x\x1b]0;title\x07", 1))
+    screen = shown(on_screen(), "its end is not recorded")
+    assert r"[red]x\x1b]0;title\x07"[:18] in screen
+    assert "\x1b]0" not in screen
+    assert "\x07" not in screen
+
+
+def test_watch_keeps_it_in_view(home, on_screen) -> None:
+    """The files are read again and again, whatever becomes of them."""
+    keep(home, "mfa", 192)
+    process = on_screen("--watch")
+    process.read_until("ends in 3 h 12 min")
+    keep(home, "mfa", 300)
+    process.read_until("ends in 5 h")
+    home.write_credentials("junk\n")
+    process.read_until("Try: ")
+    home.credentials.unlink()
+    process.read_until("There is no session on this machine.")
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_watch_leaves_the_terminal_as_it_was(
+    home, on_screen, end: signal.Signals, code: int
+) -> None:
+    """It has a screen of its own, and says nothing when it is ended."""
+    keep(home, "mfa", 192)
+    process = on_screen("--watch")
+    before = termios.tcgetattr(process._slave)
+    process.read_until("Ctrl-C ends this")
+    process.process.send_signal(end)
+    process.read_until(MAIN_SCREEN)
+    assert process.wait() == code
+    assert process.screen.count(OTHER_SCREEN) == process.screen.count(MAIN_SCREEN) == 1
+    assert process.screen.rindex(SHOW) > process.screen.rindex(HIDE)
+    assert process.screen.endswith(MAIN_SCREEN)
+    assert termios.tcgetattr(process._slave) == before
+
+
+def test_a_watch_that_is_stopped_gives_the_terminal_back(home, on_screen) -> None:
+    """And takes it again when it goes on."""
+    keep(home, "mfa", 192)
+    process = on_screen("--watch")
+    process.read_until("Ctrl-C ends this")
+    process.process.send_signal(signal.SIGTSTP)
+    process.read_until(MAIN_SCREEN)
+    assert os.WIFSTOPPED(os.waitpid(process.process.pid, os.WUNTRACED)[1])
+    process.screen = ""
+    process.process.send_signal(signal.SIGCONT)
+    process.read_until(OTHER_SCREEN)
+    process.read_until("Ctrl-C ends this")
+
+
+def test_plain_watch_writes_a_line_for_each_change_and_no_other(home, on_screen) -> None:
+    """The cursor never moves back, and what has been heard is not said again."""
+    keep(home, "mfa", 192)
+    keep(home, "admin", 192)
+    process = on_screen("--watch", "--plain")
+    process.read_until("mfa: valid")
+    process.read_until("admin: valid")
+    keep(home, "admin", 12)
+    process.read_until("admin: due")
+    remove_session("admin", environ=home.environ)
+    process.read_until("admin: there is no session in the credentials file any more.\r\n")
+    process.process.send_signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert "\x1b" not in process.screen
+    assert [line.partition(",")[0] for line in process.screen.splitlines()[:3]] == [
+        "mfa: valid",
+        "admin: valid",
+        "admin: due for renewal",
+    ]
+    assert len(process.screen.splitlines()) == 4
