@@ -35,6 +35,11 @@ def present(version: str) -> bool:
     )
 
 
+def run_pytest(session: nox.Session, *arguments: str) -> None:
+    """Hundreds of processes load the same modules: compiled once, whatever the machine says."""
+    session.run("pytest", *arguments, env={"PYTHONDONTWRITEBYTECODE": ""})
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """The main job, end to end, against the built-in AWS simulator."""
@@ -48,14 +53,14 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """The tests, on the Python that runs nox."""
     session.install("-e.[testing]", *groups("test"))
-    session.run("pytest", "-n", "3", "--dist", "worksteal", *session.posargs)
+    run_pytest(session, "-n", "3", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
 def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
     session.install("-e.[testing]", *groups("test"))
-    session.run("pytest", "tests/proofs", *session.posargs)
+    run_pytest(session, "tests/proofs", *session.posargs)
 
 
 @nox.session
@@ -88,7 +93,7 @@ def minimums(session: nox.Session) -> None:
     session.install("-e.[testing]", "pytest-xdist", "--constraint", str(constraints))
     # Only newer releases of pytest find the root of the tests on their own.
     options = ("-n", "auto", "-o", "pythonpath=.")
-    session.run("pytest", *options, *(session.posargs or ("tests/testing", "tests/exchange")))
+    run_pytest(session, *options, *(session.posargs or ("tests/testing", "tests/exchange")))
 
 
 @nox.session

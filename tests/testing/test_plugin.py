@@ -25,9 +25,10 @@ def run(tmp_path: Path) -> Run:
         (tmp_path / "pytest.ini").write_text("[pytest]\n")
         (tmp_path / "test_it.py").write_text(source)
         command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-W", "error"]
+        command += ["-p", "no:cacheprovider", "-p", "no:xonsh"]  # the latter takes seconds to load
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PYTEST", "COV_"))}
         return subprocess.run(
-            [*command, "-p", "no:cacheprovider", *arguments, str(tmp_path / "test_it.py")],
+            [*command, *arguments, str(tmp_path / "test_it.py")],
             cwd=tmp_path,
             env=kept | environ,
             capture_output=True,
