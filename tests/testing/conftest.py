@@ -65,8 +65,16 @@ class Clients:
 
     def of(self, session: boto3.Session | User, service: str, **options: Any) -> Any:
         """Return a client with those credentials."""
-        made = session if isinstance(session, boto3.Session) else session.session()
-        return made.client(service, endpoint_url=self.endpoint_url, **options)
+        options["endpoint_url"] = self.endpoint_url
+        if isinstance(session, boto3.Session):
+            return session.client(service, **options)
+        # of one session for all: it takes longer to make than a client
+        return boto3.client(
+            service,
+            aws_access_key_id=session.access_key_id,
+            aws_secret_access_key=session.secret_access_key,
+            **({"region_name": "us-east-1"} | options),
+        )
 
     def exchange(self, user: User, device: Device | None = None, **more: Any) -> boto3.Session:
         """Return the session that GetSessionToken gives for a fresh code, or for none."""
