@@ -104,11 +104,11 @@ def read_standard_input() -> str:
 
 
 def _of_urls(urls: str, place: str) -> list[Any]:
-    """Make services of URLs that stand between spaces, commas or lines."""
+    """Make services of URLs that stand between spaces or line breaks."""
     manager = _manager()
     if not urls.strip():
         raise MFAKitError(f"{place} holds no URL", "put apprise URLs there, a space between two")
-    if not manager.add(urls):
+    if not manager.add(urls.split()):
         raise MFAKitError(
             f"{place} holds what is no URL of a service that apprise knows",
             "see how such a URL is written: apprise --details",

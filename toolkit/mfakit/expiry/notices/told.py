@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import about_to_write, read_text, replace_text
+from mfakit.profiles.files import about_to_write, replace_text
 from mfakit.profiles.session_cache import own_file
 from mfakit.timestamps import format_timestamp
 
@@ -75,11 +75,11 @@ class Told:
             yield
 
     def _marks(self) -> dict[str, str]:
-        try:
-            text = read_text(self._path)
-        except OSError:
+        try:  # at once: who writes it replaces it whole
+            with open(self._path, encoding="utf-8") as file:
+                kept = dict(line.partition("=")[::2] for line in file.read().splitlines())
+        except (OSError, UnicodeDecodeError):
             return {}
-        kept = dict(line.partition("=")[::2] for line in text.splitlines())
         session = {key: kept.pop(key, None) for key in self._session}
         return kept if session == self._session else {}
 
