@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 from mfakit.explain.chain import as_seen_by, in_environment
-from mfakit.explain.findings.finding import Finding
+from mfakit.explain.findings.finding import Finding, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _SERIOUS_SECONDS = 300
 _TIMEOUT_SECONDS = 10
 _REGION = "us-east-1"
+_SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
 
 
 class Answer:
@@ -64,9 +66,10 @@ def ask(situation: Situation) -> Answer:
     return Answer(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
 
 
-def findings(answer: Answer) -> list[Finding]:
+def findings(answer: Answer, situation: Situation) -> list[Finding]:
     """Tell what is wrong that only asking shows."""
     found = []
+    profile = situation.profile
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
         found.append(
@@ -75,7 +78,7 @@ def findings(answer: Answer) -> list[Finding]:
                 f"this machine's clock is {abs(off) / 60:.0f} minutes"
                 f" {'ahead of' if off > 0 else 'behind'} AWS's",
                 "codes are refused, and beyond 15 minutes every call (SignatureDoesNotMatch)",
-                "sudo timedatectl set-ntp true",
+                _SET_CLOCK.get(sys.platform, "sudo timedatectl set-ntp true"),
             )
         )
     if answer.error is not None and answer.account is None and answer.error[0] != "NotAsked":
@@ -83,8 +86,10 @@ def findings(answer: Answer) -> list[Finding]:
             Finding(
                 "refused",
                 f"AWS cannot be called: {': '.join(part for part in answer.error if part)}",
-                "so does every other program that finds these credentials fare",
-                "mfakit login --force",
+                "every program that finds these credentials fares so",
+                f"mfakit login --force --profile {quoted(profile)}"
+                if situation.values.get("aws_session_token")
+                else f"aws configure --profile {quoted(profile)}",
             )
         )
     return found

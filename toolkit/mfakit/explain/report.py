@@ -53,7 +53,7 @@ class Explanation:
     def __init__(self, situation: Situation, online: Answer | None = None) -> None:
         self.situation = situation
         self.verdict = verdict(situation)
-        self.findings = [*(findings(online) if online else ()), *find(situation)]
+        self.findings = [*(findings(online, situation) if online else ()), *find(situation)]
         self.online = online
 
     @property
