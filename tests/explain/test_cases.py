@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.explain.drawn import PROCESS, ROLE, SERIAL, Case
 from tests.explain.truth import explained, resolved
 
