@@ -1,0 +1,203 @@
+"""The command line. Standard output carries only what a program consumes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+import mfakit
+
+from . import __version__
+from .team import TEAM, Role
+
+Command = Callable[[argparse.Namespace], int]
+EXPIRED, NO_SESSION, USAGE, EXEC_FAILED, INTERRUPTED = 2, 3, 64, 125, 130
+CANNOT_RUN = (126, 127)  # what shells say of a command
+ROLE_SETTINGS = ("role_arn", "source_profile")
+CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
+
+
+def run() -> NoReturn:
+    """Run the command that the process was started with."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; what goes wrong becomes two lines on standard error and an exit code."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.run
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except mfakit.MFAKitError as error:
+        _complain(error)
+        if "shell" in options:
+            _fail_in_shell(options.shell)
+        if error.exit_code in CANNOT_RUN:
+            return error.exit_code
+        return options.error_code or error.exit_code
+
+
+def configure(options: argparse.Namespace) -> int:
+    """Write the team's profiles into the AWS config; what else is there stays as it is."""
+    profiles = TEAM.profiles()
+    own = {
+        "mfakit_source_profile": options.source_profile,
+        "mfa_serial": options.serial_number,
+    }
+    profiles[TEAM.session_profile] |= {key: value for key, value in own.items() if value}
+    mfakit.write_settings(profiles)
+    tell(f"wrote the profiles {', '.join(profiles)}; log in with: {TEAM.command} login")
+    return 0
+
+
+def login(options: argparse.Namespace) -> int:
+    """Get a session for a code; one that is not due is kept."""
+    _check_configured(TEAM.session_profile)
+    done = mfakit.login(
+        TEAM.session_profile, token_code=options.token_code, force=options.force, note=tell
+    )
+    kept = "is not due, and kept" if done.reused else "is there"
+    tell(f"the session {kept}{_until(done.expiration)}")
+    return 0
+
+
+def use(options: argparse.Namespace) -> int:
+    """Print what makes the AWS tools of a shell act as a role."""
+    role = _role(options.role)
+    _check_configured(role.profile)
+    _session()
+    sys.stdout.write(mfakit.render_profile(role.profile, options.shell or mfakit.detect_shell()))
+    _tell_how_to_evaluate(f"use {role.name}")
+    return 0
+
+
+def env(options: argparse.Namespace) -> int:
+    """Print a session as environment variables."""
+    shell = options.shell or mfakit.detect_shell()
+    session = _session(options.role)
+    profile = None if options.role else TEAM.session_profile
+    sys.stdout.write(mfakit.render_environment(session, shell, TEAM.region, profile))
+    _tell_how_to_evaluate("env")
+    return 0
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run a command with a session in its environment."""
+    command = options.command[options.command[:1] == ["--"] :]
+    if not command:
+        raise mfakit.MFAKitError(
+            "there is no command to run", f"name it: {TEAM.command} exec -- aws s3 ls"
+        )
+    session = _session(options.role)
+    profile = None if options.role else TEAM.session_profile
+    return mfakit.run_command(command, session, region=TEAM.region, profile=profile)
+
+
+def check(_: argparse.Namespace) -> int:
+    """Say whether the session is valid; the exit code says it to programs."""
+    for status in mfakit.check_sessions():
+        if status.profile == TEAM.session_profile and status.source != "environment":
+            print(f"{status.profile}: {status.state}{_until(status.expiration)}")  # noqa: T201
+            return CHECK_CODES.get(status.state, NO_SESSION)
+    raise mfakit.MFAKitError(
+        f"the profile {TEAM.session_profile} holds no session", f"{TEAM.command} login"
+    )
+
+
+def tell(text: str) -> None:
+    """Tell the person something; what stands in a file must not steer the terminal."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    print(f"{TEAM.command}: {shown}", file=sys.stderr)  # noqa: T201
+
+
+def _complain(error: mfakit.MFAKitError) -> None:
+    tell(error.message)
+    hint = f"{TEAM.command} login" if error.exit_code in (EXPIRED, NO_SESSION) else error.hint
+    if hint:
+        tell(f"try: {hint}")
+
+
+def _fail_in_shell(shell: str | None) -> None:
+    """Print a statement that fails: a shell that evaluates nothing goes on as if all was well."""
+    try:
+        shell = shell or mfakit.detect_shell()
+    except mfakit.MFAKitError:
+        shell = "sh"
+    sys.stdout.write(mfakit.render_failure(shell))
+
+
+def _session(role_name: str | None = None) -> mfakit.SessionCredentials:
+    """Give the session, renewed if it is due; or a role's, which needs no code of its own."""
+    role = _role(role_name) if role_name else None
+    _check_configured(TEAM.session_profile)
+    mfakit.login(TEAM.session_profile, note=tell)
+    if role is None:
+        return mfakit.read_session(TEAM.session_profile)
+    return mfakit.assume_role(role_arn=role.arn, source_profile=TEAM.session_profile)
+
+
+def _role(name: str) -> Role:
+    if name in TEAM.roles:
+        return TEAM.roles[name]
+    raise mfakit.MFAKitError(f"there is no role {name!r}", f"one of {', '.join(TEAM.roles)}")
+
+
+def _check_configured(profile: str) -> None:
+    """Refuse to work with profiles that are not there, or are not as the team has them now."""
+    is_now, wanted = mfakit.read_settings(profile), TEAM.profiles()[profile]
+    if not is_now or any(is_now.get(key) != wanted.get(key) for key in ROLE_SETTINGS):
+        raise mfakit.MFAKitError(
+            f"the profile {profile} is not in the AWS config", f"{TEAM.command} configure"
+        )
+
+
+def _until(expiration: datetime | None) -> str:
+    if expiration is None:
+        return ""
+    left = max(expiration - datetime.now(UTC), timedelta(0))
+    hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
+    return f", until {expiration.astimezone():%Y-%m-%d %H:%M} ({hours}h{minutes:02}m left)"
+
+
+def _tell_how_to_evaluate(words: str) -> None:
+    if sys.stdout.isatty():
+        tell(f'this is for a shell to evaluate: eval "$({TEAM.command} {words})"')
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{TEAM.command}: {message}\n{TEAM.command}: try: {self.prog} --help\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog=TEAM.command, description="AWS sessions with MFA, for the team")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Command, error_code: int = 0) -> _Parser:
+        command: _Parser = commands.add_parser(name, help=function.__doc__)
+        command.set_defaults(run=function, error_code=error_code)
+        return command
+
+    one = add("configure", configure)
+    one.add_argument("--source-profile", metavar="NAME", help="where your access key is")
+    one.add_argument("--serial-number", metavar="ARN", help="your MFA device")
+    one = add("login", login)
+    one.add_argument("--token-code", metavar="CODE", help="the six digits; - is standard input")
+    one.add_argument("--force", action="store_true", help="get a new one in any case")
+    one = add("use", use)
+    one.add_argument("role", help=f"one of {', '.join(TEAM.roles)}")
+    one.add_argument("--shell", help="for which shell; by default the one that asks")
+    one = add("env", env)
+    one.add_argument("--role", help=f"one of {', '.join(TEAM.roles)}")
+    one.add_argument("--shell", help="for which shell, or a format: json, dotenv, docker")
+    one = add("exec", execute, EXEC_FAILED)
+    one.add_argument("--role", help=f"one of {', '.join(TEAM.roles)}")
+    one.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
+    add("check", check, NO_SESSION)
+    return parser

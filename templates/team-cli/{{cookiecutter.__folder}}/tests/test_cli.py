@@ -1,0 +1,158 @@
+"""What the command does for an engineer, at an AWS that checks every code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import mfakit
+import pytest
+
+from {{ cookiecutter.__package }}.cli import main
+from {{ cookiecutter.__package }}.team import TEAM, Role
+
+from .conftest import Engineer
+
+PROGRAM = [sys.executable, "-m", "{{ cookiecutter.__package }}"]
+ROLE = next(iter(TEAM.roles.values()))
+
+
+def caller_of(session: boto3.Session) -> str:
+    """Ask AWS who a session is."""
+    arn: str = session.client("sts").get_caller_identity()["Arn"]
+    return arn
+
+
+@pytest.mark.parametrize("role", TEAM.roles.values(), ids=lambda role: role.name)
+def test_one_code_serves_every_role(engineer: Engineer, role: Role) -> None:
+    """Each profile assumes its role with the session, and asks for nothing."""
+    engineer.logs_in()
+    assert f":assumed-role/{role.name}/" in caller_of(boto3.Session(profile_name=role.profile))
+
+
+def test_without_a_code_no_role_is_to_be_had(engineer: Engineer) -> None:
+    """The roles ask for MFA; so the tests above prove something."""
+    keys = boto3.Session(profile_name="default", region_name=TEAM.region)
+    with pytest.raises(Exception, match="AccessDenied"):
+        keys.client("sts").assume_role(RoleArn=ROLE.arn, RoleSessionName="without")
+
+
+def test_configure_keeps_what_else_is_in_the_config(engineer: Engineer) -> None:
+    """Comments too; and to configure again changes nothing."""
+    engineer.config.write_text("# mine\n[profile other]\nregion = us-west-2\n")
+    assert engineer.types("configure", "--source-profile", "default") == 0
+    written = engineer.config.read_text()
+    assert written.startswith("# mine\n[profile other]\nregion = us-west-2\n")
+    assert mfakit.read_settings(TEAM.session_profile)["mfakit_source_profile"] == "default"
+    assert engineer.types("configure") == 0
+    assert engineer.config.read_text() == written
+
+
+def test_the_session_lasts_as_long_as_the_team_says(engineer: Engineer) -> None:
+    """A login while it lasts keeps it."""
+    engineer.logs_in()
+    session = mfakit.read_session(TEAM.session_profile)
+    hours, _, minutes = TEAM.duration.removesuffix("m").rpartition("h")
+    assert session.expiration is not None
+    if not minutes:
+        left = session.expiration - datetime.now(UTC)
+        assert abs(left - timedelta(hours=int(hours))) < timedelta(minutes=1)
+    assert engineer.types("login") == 0
+    assert mfakit.read_session(TEAM.session_profile) == session
+
+
+def test_a_wrong_code_changes_nothing(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What failed, and what to do, are told in two lines."""
+    assert engineer.types("configure") == 0
+    before = engineer.credentials.read_text()
+    wrong = f"{(int(engineer.device.code()) + 1) % 1000000:06}"
+    capsys.readouterr()
+    assert engineer.types("login", "--token-code", wrong) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all(line.startswith(f"{TEAM.command}: ") for line in said)
+    assert engineer.credentials.read_text() == before
+
+
+def test_what_is_not_configured_is_told(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the line that does it."""
+    assert engineer.types("login") == 1
+    assert f"{TEAM.command} configure" in capsys.readouterr().err
+
+
+def test_env_hands_the_session_on(engineer: Engineer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The user's own, or a role's."""
+    engineer.logs_in()
+    for arguments, owner in ([], ":user/"), (["--role", ROLE.name], f":assumed-role/{ROLE.name}/"):
+        capsys.readouterr()
+        assert engineer.types("env", "--shell", "json", *arguments) == 0
+        given = json.loads(capsys.readouterr().out)
+        session = boto3.Session(
+            given["AWS_ACCESS_KEY_ID"],
+            given["AWS_SECRET_ACCESS_KEY"],
+            given["AWS_SESSION_TOKEN"],
+            region_name=given["AWS_REGION"],
+        )
+        assert owner in caller_of(session)
+
+
+def test_use_lets_a_shell_act_as_a_role(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the role's profile; a role that is none of the team's fails in the shell too."""
+    engineer.logs_in()
+    capsys.readouterr()
+    assert engineer.types("use", ROLE.name, "--shell", "sh") == 0
+    assert f"export AWS_PROFILE='{ROLE.profile}'" in capsys.readouterr().out.splitlines()
+    assert engineer.types("use", "nobody", "--shell", "sh") == 1
+    said = capsys.readouterr()
+    assert said.out == "false\n"
+    assert ROLE.name in said.err
+
+
+@pytest.mark.parametrize("role", [None, ROLE.name])
+def test_exec_runs_a_command_with_the_session(
+    engineer: Engineer, aws_server: str, monkeypatch: pytest.MonkeyPatch, role: str | None
+) -> None:
+    """Its exit code is passed on; no key of another kind is in its environment."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    engineer.logs_in()
+    script = "import os; raise SystemExit(7 * os.environ['AWS_ACCESS_KEY_ID'].startswith('ASIA'))"
+    options = ["--role", role] if role else []
+    command = [*PROGRAM, "exec", *options, "--", sys.executable, "-c", script]
+    assert subprocess.run(command, check=False).returncode == 7
+
+
+def test_exec_tells_what_cannot_be_run(engineer: Engineer) -> None:
+    """127, as shells have it; 125 if there is no session to run it with."""
+    engineer.logs_in()
+    assert engineer.types("exec", "--", "no-such-program") == 127
+    engineer.config.unlink()
+    assert engineer.types("exec", "--", "true") == 125
+
+
+@pytest.mark.usefixtures("engineer")
+def test_check_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """0 valid, 1 due for renewal, 2 expired, 3 none."""
+    assert main(["check"]) == 3
+    for minutes, code in (600, 0), (10, 1), (-1, 2):
+        end = datetime.now(UTC) + timedelta(minutes=minutes)
+        session = mfakit.SessionCredentials("ASIA1234", "secret", "token", end)
+        mfakit.write_session(TEAM.session_profile, session)
+        assert main(["check"]) == code
+    assert "secret" not in capsys.readouterr().out
+
+
+def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the exit code that mfakit has for it."""
+    with pytest.raises(SystemExit) as exit_:
+        main(["frobnicate"])
+    assert exit_.value.code == 64
+    assert "--help" in capsys.readouterr().err

@@ -1,0 +1,75 @@
+"""The templates, and what is known of each: for a new one, add a folder and an entry."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template, and what its projects are to be.
+
+    Args:
+        name: the folder under ``templates``, and the name in the root's menu.
+        files: the files of a project with the default answers.
+        files_if: further files, by the question and the answer that lead to them.
+        variants: answers that together cover each option; their projects are installed and tested.
+        installs: what ``uv pip install`` is given to make the environment of the tests.
+        tests: lines for a shell, in the project, with that environment's programs first.
+    """
+
+    name: str
+    files: str
+    variants: tuple[dict[str, str], ...]
+    tests: str
+    installs: tuple[str, ...] = ()
+    files_if: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / "templates" / self.name
+
+    @property
+    def questions(self) -> dict[str, str | list[str]]:
+        """What is asked, with the default or the choices."""
+        asked = json.loads((self.folder / "cookiecutter.json").read_text())
+        return {key: value for key, value in asked.items() if not key.startswith("_")}
+
+    def combinations(self) -> list[dict[str, str]]:
+        """Every combination of the answers that can be chosen."""
+        choices = {key: value for key, value in self.questions.items() if isinstance(value, list)}
+        return [
+            dict(zip(choices, chosen, strict=True))
+            for chosen in itertools.product(*choices.values())
+        ]
+
+    def files_of(self, answers: dict[str, str]) -> set[str]:
+        """Name the files of a project with these answers."""
+        more = (self.files_if.get(answer, "") for answer in answers.items())
+        return set(" ".join([self.files, *more]).split())
+
+
+NASTY = 'Zähler & "Söhne" O\'Neill \\ $(exit 3) `id` %(prog)s <b> *_[x](y) 🚀'
+TEMPLATES = (
+    Template(
+        "team-cli",
+        files="""
+            .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md noxfile.py pyproject.toml
+            src/payments_mfa/__init__.py src/payments_mfa/__main__.py src/payments_mfa/cli.py
+            src/payments_mfa/py.typed src/payments_mfa/team.py src/payments_mfa/team.toml
+            tests/__init__.py tests/conftest.py tests/test_cli.py
+        """,
+        variants=(
+            {"partition": "aws-us-gov", "team": NASTY, "slug": "payments", "duration": "90m"},
+            {"partition": "aws-cn", "roles": "ops+on.call@night, a=b"},
+        ),
+        installs=("-e.", "--group", "test"),
+        tests="pytest -q -p no:cacheprovider",
+    ),
+)
+BY_NAME = {template.name: template for template in TEMPLATES}

@@ -1,0 +1,143 @@
+"""Which answers are taken, and what is said of those that are not."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from botocore.loaders import Loader
+from cookiecutter.exceptions import FailedHookException
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.templates.catalogue import BY_NAME, TEMPLATES, Template
+from tests.templates.conftest import Bake
+
+# For each question, wherever it is asked: answers that are wrong, and a word of what is right.
+WRONG = {
+    "team": (["", " Payments", "x" * 101, "Pay\tments", "a\u202eb"], "leave out|spaces|100"),
+    "slug": (
+        ["Payments", "1st", "pay_ments", "a--b", "a-", "a b", "../evil", "a;id", "a" * 33, "zäh"],
+        "payments-eu",
+    ),
+    "account_id": (
+        ["", "12345678901", "1234-5678-9012", "12345678901x", "\u0661" * 12],
+        "123456789012|empty",
+    ),
+    "region": (
+        ["us-gov-west-1", "cn-north-1", "US-EAST-1", "us-east-1a", "Ireland"],
+        "eu-central-1",
+    ),
+    "roles": (
+        ["", ",", "a,", "a b", "a,A", "mfa", "x" * 65, "röle", "a/b", 'a"'],
+        "role|empty",
+    ),
+    "duration": (["14m", "37h", "12", "1d", "h", "90", "twelve"], "15m to 36h"),
+    "mfakit_source": (
+        [
+            "../mfakit",
+            "mfakit>=1",
+            "gh:org/mfakit",
+            "git@host:org/mfakit.git",
+            "http://host/mfakit",
+            "https://me:secret@host/mfakit",
+            "https://token@host/mfakit",
+            "https://host/mf akit",
+            'https://host/"',
+        ],
+        "https://HOST/PATH|password",
+    ),
+}
+
+
+def test_one_hook_serves_all() -> None:
+    """Copied, since a link would not survive a clone on Windows, nor an import `cruft`."""
+    hooks = {
+        (template.folder / "hooks" / "pre_gen_project.py").read_bytes() for template in TEMPLATES
+    }
+    assert len(hooks) == 1, (
+        "copy templates/team-cli/hooks/pre_gen_project.py to the other templates"
+    )
+
+
+def test_the_hook_is_the_only_one(template: Template) -> None:
+    """It checks; nothing is rewritten by a hook."""
+    assert os.listdir(template.folder / "hooks") == ["pre_gen_project.py"]
+
+
+def test_every_question_has_wrong_answers_here(template: Template) -> None:
+    """But those where the answer is chosen."""
+    typed = {key for key, value in template.questions.items() if isinstance(value, str)}
+    assert typed <= set(WRONG)
+
+
+def test_every_question_is_a_sentence(template: Template) -> None:
+    """A person is asked, not a program."""
+    text = (template.folder / "cookiecutter.json").read_text()
+    for question in template.questions:
+        assert re.search(rf'"{question}": (\{{\s*"__prompt__": )?"[A-Z][^"]+ [^"]+"', text), (
+            question
+        )
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [(name, answer) for name, (wrong, _) in WRONG.items() for answer in wrong],
+)
+def test_a_wrong_answer_is_refused_before_anything_is_written(
+    bake: Bake, tmp_path: Path, capfd: pytest.CaptureFixture[str], question: str, answer: str
+) -> None:
+    """And what is right is said."""
+    template = next(one for one in TEMPLATES if question in one.questions)
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    with pytest.raises(FailedHookException):
+        bake(template, inner, **{question: answer})
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith(question)]
+    assert re.search(WRONG[question][1], said[0])
+    assert "Traceback" not in said[0]
+    assert [path for path in tmp_path.rglob("*") if path != inner] == [inner.parent]
+
+
+@pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% raw %}", "{# x", "x }}"])
+def test_template_syntax_is_refused(
+    bake: Bake, template: Template, tmp_path: Path, syntax: str
+) -> None:
+    """In whatever question it is typed."""
+    if "raw" in syntax:
+        syntax = "{% if"
+    for question, default in template.questions.items():
+        if isinstance(default, str):
+            with pytest.raises(FailedHookException):
+                bake(template, tmp_path, **{question: f"a{syntax}"})
+    assert os.listdir(tmp_path) == []
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(), st.sampled_from(["'", '"', "'''", '"""', "\\", '\\"', ")", "\r"]))
+def test_no_answer_is_ever_run(bake: Bake, tmp_path: Path, text: str, attack: str) -> None:
+    """Quotes and line breaks of every kind do not end the text that it is."""
+    crime = tmp_path / "crime"
+    code = f"{attack}\n__import__('pathlib').Path({str(crime)!r}).touch()\n#{attack}"
+    answer = (text.replace("endraw", "") + code).encode("utf-8", "replace").decode()
+    with pytest.raises(FailedHookException):
+        bake(BY_NAME["team-cli"], team=answer, slug="x")
+    assert not crime.exists()
+
+
+def test_every_region_of_a_partition_fits_it_and_no_other(bake: Bake) -> None:
+    """As botocore knows them; checked by the hook's own patterns."""
+    hook = (BY_NAME["team-cli"].folder / "hooks" / "pre_gen_project.py").read_text()
+    [patterns] = re.findall(r"^REGIONS = (\{.*?^\})", hook, re.DOTALL | re.MULTILINE)
+    forms: dict[str, str] = eval(patterns)
+    known = {
+        partition["partition"]: set(partition["regions"])
+        for partition in Loader().load_data("endpoints")["partitions"]
+    }
+    regions = set().union(*known.values())
+    for partition, form in forms.items():
+        fitting = {name for name in regions if re.fullmatch(form, name, re.ASCII)}
+        assert fitting == known[partition]

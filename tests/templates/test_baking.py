@@ -1,0 +1,153 @@
+"""What is made of the templates, for every answer that can be chosen and many that are typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.templates.catalogue import BY_NAME, NASTY, TEMPLATES, Template
+from tests.templates.conftest import Bake, files_in
+
+ALL_CHOICES = [
+    pytest.param(template, answers, id="-".join([template.name, *answers.values()]))
+    for template in TEMPLATES
+    for answers in template.combinations()
+]
+LEFT_OVER = re.compile(r"(?<!\$)\{\{|\{%|cookiecutter\.")  # ${{ }} is GitHub's
+REGIONS = {
+    "aws": ["us-east-1", "ap-southeast-7", "mx-central-1"],
+    "aws-us-gov": ["us-gov-west-1", "us-gov-east-1"],
+    "aws-cn": ["cn-north-1", "cn-northwest-1"],
+}
+
+
+def check(project: Path) -> None:
+    """Whatever is in the project can be read as what it is, and no template is left in it."""
+    for name, path in files_in(project).items():
+        text = path.read_text()
+        assert not LEFT_OVER.search(name + text), name
+        assert text == "" or text.endswith("\n"), name
+        match path.suffix:
+            case ".py":
+                compile(text, name, "exec")
+            case ".toml":
+                tomllib.loads(text)
+            case ".yml" | ".yaml":
+                assert yaml.safe_load(text)
+    for command in ["check", "--quiet"], ["format", "--check", "--quiet"]:
+        done = subprocess.run(
+            ["ruff", *command, "--no-cache"],
+            check=False,
+            cwd=project,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("template", "answers"), ALL_CHOICES)
+def test_each_choice_makes_exactly_these_files(
+    bake: Bake, template: Template, answers: dict[str, str]
+) -> None:
+    """And all of them are well-formed."""
+    project = bake(template, **answers)
+    assert set(files_in(project)) == template.files_of(answers)
+    check(project)
+
+
+def test_nasty_names_do_no_harm(bake: Bake, template: Template) -> None:
+    """Spaces, quotes, umlauts, what shells and formatters expand."""
+    project = bake(template, team=NASTY, slug="payments")
+    assert set(files_in(project)) == template.files_of({})
+    check(project)
+
+
+printable = st.text(
+    st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1, max_size=64
+).filter(lambda text: text == text.strip() and not re.search(r"[{][#%{]|[#%}][}]", text))
+slugs = st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,2}", fullmatch=True)
+role_names = st.lists(
+    st.from_regex(r"[A-Za-z0-9_+=.@-]{1,64}", fullmatch=True).filter(lambda n: n.lower() != "mfa"),
+    min_size=1,
+    max_size=4,
+    unique_by=str.lower,
+)
+places = st.sampled_from([(part, region) for part, names in REGIONS.items() for region in names])
+sources = st.sampled_from(
+    ["mfakit", "https://host/a/b.git@v1", "ssh://git@host/b", "/a b/\u00fc", "C:\\a b\\c"]
+)
+
+
+@given(printable, slugs, role_names, places, sources, st.from_regex(r"\d{12}", fullmatch=True))
+@settings(max_examples=30, deadline=None)
+def test_what_was_answered_is_what_the_command_knows(
+    bake: Bake,
+    team: str,
+    slug: str,
+    roles: list[str],
+    place: tuple[str, str],
+    source: str,
+    account_id: str,
+) -> None:
+    """However the team, its roles and its account are called."""
+    partition, region = place
+    answers = {"team": team, "slug": slug, "roles": ", ".join(roles), "region": region}
+    project = bake(
+        BY_NAME["team-cli"],
+        **answers,
+        partition=partition,
+        mfakit_source=source,
+        account_id=ascii_digits(account_id),
+    )
+    check(project)
+    assert project.name == f"{slug}-mfa"
+    [data] = project.glob("src/*/team.toml")
+    told = tomllib.loads(data.read_text())
+    assert (told["name"], told["partition"], told["region"]) == (team, partition, region)
+    assert {name: role["profile"] for name, role in told["roles"].items()} == {
+        name: f"{slug}-{name}" for name in roles
+    }
+    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    assert described["description"].endswith(team)
+
+
+def ascii_digits(text: str) -> str:
+    return "".join(str(int(digit)) for digit in text)
+
+
+@pytest.mark.parametrize(
+    ("source", "requirement"),
+    [
+        ("mfakit", "mfakit>=0.1"),
+        ("https://host/a/mfakit", "mfakit @ git+https://host/a/mfakit"),
+        ("ssh://git@host/a/mfakit.git@v1", "mfakit @ git+ssh://git@host/a/mfakit.git@v1"),
+        ("git+file:///a/mfakit.git", "mfakit @ git+file:///a/mfakit.git"),
+        ("/home/me/mf akit", "mfakit @ file:///home/me/mf%20akit"),
+        ("C:\\Users\\me\\mfakit", "mfakit @ file:///C:/Users/me/mfakit"),
+    ],
+)
+def test_mfakit_comes_from_where_it_was_said_to(bake: Bake, source: str, requirement: str) -> None:
+    """A published release, a repository or a folder, for the command and for its tests."""
+    project = tomllib.loads(
+        (bake(BY_NAME["team-cli"], mfakit_source=source) / "pyproject.toml").read_text()
+    )
+    assert project["project"]["dependencies"] == [requirement]
+    assert (
+        requirement.replace("mfakit", "mfakit[testing]", 1) in project["dependency-groups"]["test"]
+    )
+
+
+def test_the_templates_can_be_cloned_on_windows(template: Template) -> None:
+    """No name has a letter that its file systems forbid, none is a link, no two differ by case."""
+    paths = [Path(folder, name) for folder, _, names in os.walk(template.folder) for name in names]
+    names = [path.relative_to(template.folder).as_posix() for path in paths]
+    assert not [name for name in names if re.search(r'[<>:"|?*\\]|[ .](/|$)', name)]
+    assert not [path for path in paths if path.is_symlink()]
+    assert len({name.lower() for name in names}) == len(names)
