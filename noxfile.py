@@ -64,6 +64,13 @@ def proofs(session: nox.Session) -> None:
 
 
 @nox.session
+def templates(session: nox.Session) -> None:
+    """What is made of the templates: each is baked, checked, installed and tested as it stands."""
+    session.install("-e.[testing]", *groups("templates"))
+    run_pytest(session, "tests/templates", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the direction of the imports."""
     session.install("-e.", *groups("lint"))
