@@ -52,14 +52,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """The tests, on the Python that runs nox."""
-    session.install("-e.[testing]", *groups("test"))
+    session.install("-e.[testing,notify]", *groups("test"))
     run_pytest(session, "-n", "3", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
 def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
-    session.install("-e.[testing]", *groups("test"))
+    session.install("-e.[testing,notify]", *groups("test"))
     run_pytest(session, "tests/proofs", *session.posargs)
 
 
@@ -82,7 +82,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Types, strictly."""
-    session.install("-e.[testing]", *groups("typing"))
+    session.install("-e.[testing,notify]", *groups("typing"))
     session.run("mypy")
 
 

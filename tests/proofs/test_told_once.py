@@ -1,0 +1,60 @@
+"""A hundred checks at once on one home: each session is told of once, and nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.listener import Listener
+
+from mfakit import SessionCredentials, write_session
+
+CHECKS = 100
+PROFILES = {"mfa": 10, "work-mfa": 15, "ended-mfa": -5}
+
+
+def test_a_hundred_checks_tell_once(home) -> None:
+    """Of three sessions, by two ways; and those after them have nothing to tell."""
+    pytest.importorskip("apprise")
+    now = datetime.now(UTC).replace(microsecond=0)
+    for number, (profile, minutes) in enumerate(PROFILES.items()):
+        end = now + timedelta(minutes=minutes)
+        write_session(
+            profile, SessionCredentials(f"ASIA{number}", "s", "t", end), environ=home.environ
+        )
+    heard = home.folder / "heard"
+    program = home.folder / "hear"
+    program.write_text(f'#!/bin/sh\necho "$MFAKIT_PROFILE" >> "{heard}"\n')
+    program.chmod(0o755)
+    command = [sys.executable, "-m", "mfakit", "check", "--all", "--notify", "env"]
+    command += ["--on-expiring", str(program)]
+    with Listener() as listener:
+        environ = home.environ | {"MFAKIT_NOTIFY": listener.url}
+        checks = [
+            subprocess.Popen(
+                command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(CHECKS)
+        ]
+        said = [check.communicate(timeout=300)[1] for check in checks]
+        assert [check.returncode for check in checks] == [2] * CHECKS
+        last = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        renewals = sorted(message["message"].split()[-1] for message in listener.messages)
+    assert said == [""] * CHECKS
+    assert last.stderr == ""
+    assert renewals == sorted(PROFILES)
+    assert sorted(heard.read_text().split()) == sorted(PROFILES)
+    kept = [
+        path.read_text()
+        for path in (home.credentials.parent / "mfakit" / "told").iterdir()
+        if path.suffix != ".lock"
+    ]
+    assert len(kept) == len(PROFILES)
+    assert all(len(text.splitlines()) == 4 for text in kept)
