@@ -26,14 +26,6 @@ from mfakit.profiles.session_cache import own_file
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=30)
-FILES = (
-    ".aws/credentials",
-    ".aws/config",
-    ".aws/cli/cache/1.json",
-    ".aws/sso/cache/1.json",
-    ".aws/login/cache/1.json",
-)
-
 NAMES = st.sampled_from(
     ["mfa", "work", "", " mfa ", "a]b", 'a"b', "a\\b", "\x1b[2J", "é", "\ud800"]
 )
@@ -41,32 +33,59 @@ TIMES = st.sampled_from(
     ["2026-11-22T12:00:00Z", "2126-01-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01 00:00:00",
      "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2126-01-01", "soon", ""]
 )  # fmt: skip
-LINES = st.one_of(
-    st.sampled_from(KEYS.splitlines()),
-    st.builds("[{}]".format, NAMES),
-    st.builds("[profile {}]".format, NAMES),
+SETTINGS = st.one_of(
     st.builds("{} = {}".format, st.sampled_from(["expiration", "aws_expiration"]), TIMES),
     st.sampled_from([
-        "manager = awsume", "assumed_role = True", "junk", "\t= x", "  nested = 1", "# [x]",
-        "credential_process = mfakit credential-process", "\ufeff[mfa]", "a\rb = c",
+        "manager = awsume", "assumed_role = True", "aws_secret_access_key =", "region = x",
+        "credential_process = mfakit credential-process", "  nested = 1", "# [x]",
     ]),
-    st.text(),
 )  # fmt: skip
-TEXTS = st.lists(LINES).map("\n".join).map(lambda text: text.encode("utf-8", "replace"))
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | TIMES,
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(
-        st.sampled_from([
-            "Credentials", "AssumedRoleUser", "Arn", "SessionToken", "AccessKeyId", "Expiration",
-            "accessToken", "expiresAt", "startUrl", "sessionToken", "accessKeyId", "accountId",
-        ]),
-        inner,
-        max_size=4,
-    ),
-    max_leaves=12,
-)  # fmt: skip
-CONTENTS = st.binary() | TEXTS | VALUES.map(lambda value: json.dumps(value).encode())
+HEADERS = st.sampled_from(["[{}]", "[profile {}]", '[profile "{}"]', "[ {} ]"])
+SECTIONS = st.builds(
+    lambda header, name, keys, settings: "\n".join([header.format(name), keys, *settings]),
+    HEADERS,
+    st.sampled_from(["mfa", "work", 'a"b', "a\\b", "é", "\x1b[2J"]),
+    st.sampled_from([KEYS, ""]),
+    st.lists(SETTINGS, max_size=3),
+)
+JUNK = st.sampled_from(["junk", "\t= x", "\ufeff[mfa]", "a\rb = c", "[]", "[["]) | st.text()
+TEXTS = (st.lists(SECTIONS, min_size=1) | st.lists(SECTIONS | JUNK)).map("\n".join)
+TEXT_FILES = TEXTS.map(lambda text: text.encode("utf-8", "replace")) | st.binary()
+STRINGS = TIMES | st.text()
+PLAIN = st.none() | st.booleans() | st.integers() | st.lists(STRINGS)
+
+
+def parts(**keys: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """An object of JSON that has some of these keys, and now and then something odd for one."""
+    return st.fixed_dictionaries({}, optional={key: v | v | PLAIN for key, v in keys.items()})
+
+
+ENTRIES = parts(
+    Credentials=parts(SessionToken=STRINGS, AccessKeyId=STRINGS, Expiration=TIMES),
+    AssumedRoleUser=parts(Arn=STRINGS),
+    startUrl=STRINGS,
+    expiresAt=TIMES,
+    accessToken=STRINGS
+    | parts(accessKeyId=STRINGS, sessionToken=STRINGS, accountId=STRINGS, expiresAt=TIMES),
+)
+OWN_ENTRIES = parts(
+    aws_access_key_id=st.just("ASIA1"),
+    aws_secret_access_key=STRINGS,
+    aws_session_token=STRINGS,
+    expiration=TIMES,
+)
+CONTENTS = st.one_of(
+    TEXT_FILES,
+    (ENTRIES | OWN_ENTRIES | PLAIN).map(lambda value: json.dumps(value).encode()),
+)
+FILES = {
+    ".aws/credentials": TEXT_FILES,
+    ".aws/config": TEXT_FILES | CONTENTS,
+    ".aws/cli/cache/1.json": CONTENTS,
+    ".aws/cli/cache/2.json": CONTENTS,
+    ".aws/sso/cache/1.json": CONTENTS,
+    ".aws/login/cache/1.json": CONTENTS,
+}
 
 
 @pytest.fixture(scope="module", params=["America/New_York", "Asia/Tokyo"])
@@ -88,7 +107,7 @@ def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:
 
 @settings(deadline=None)
 @given(
-    contents=st.fixed_dictionaries({}, optional=dict.fromkeys(FILES, CONTENTS)),
+    contents=st.fixed_dictionaries({}, optional=FILES),
     entry=st.none() | CONTENTS,
     variables=st.dictionaries(
         st.sampled_from([

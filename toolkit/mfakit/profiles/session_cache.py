@@ -24,7 +24,7 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 def own_file(credentials_path: str, kind: str, profile: str) -> str:
     """Locate a file of our own for a profile: a ``sessions`` or ``records`` entry."""
-    name = _sha256(profile.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    name = _sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return os.path.join(os.path.dirname(credentials_path), "mfakit", kind, name)
 
 

@@ -1,0 +1,274 @@
+"""`mfakit check`: all sessions or one, for people and for programs, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+from tests.expiry.spellings import KEYS, SPELLINGS, TOKEN, VARIABLES, place, zulu
+
+from mfakit.cli.output import escape
+from mfakit.expiry.report import EXIT_CODES, as_openmetrics, as_text, worst
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.expiry.status import SessionStatus, status_of
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+METRIC = "mfakit_session_expiration_timestamp_seconds"
+LEFT = {"valid": 3600, "expiring": 600, "expired": -600}
+
+
+def ending_in(seconds: float) -> str:
+    return zulu(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def keep(home, **ends: str) -> None:
+    """Write a session for each profile that is named, with its end; none if that is empty."""
+    text = "".join(
+        f"[{name}]\n{KEYS}" + (f"expiration = {end}\n" if end else "") for name, end in ends.items()
+    )
+    place(home.credentials, text)
+
+
+def stands(profile: str, state: str = VALID, source: str = "credentials-file", **more):
+    left = LEFT.get(state)
+    end = None if left is None else NOW + timedelta(seconds=left)
+    return SessionStatus(profile, source, state, end, left, **more)
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ([VALID, VALID], 0),
+        ([VALID, EXPIRING], 1),
+        ([EXPIRING, EXPIRED, VALID], 2),
+        ([VALID, UNKNOWN], 3),
+        ([UNKNOWN, EXPIRING], 1),
+        ([EXPIRED, UNKNOWN], 2),
+        ([], 3),
+    ],
+)
+def test_the_worst_of_all_counts(states: list[str], code: int) -> None:
+    """What is known to be bad is worse than what is not known, as monitoring plugins have it."""
+    statuses = [stands(str(number), state) for number, state in enumerate(states)]
+    ignored = stands("role", EXPIRED, "cli-cache", counts=False)
+    assert EXIT_CODES[worst([*statuses, ignored])] == code
+
+
+def test_all_sessions_have_a_line_each(home) -> None:
+    """Aligned, with the source; and the exit code is of the worst."""
+    keep(home, mfa=ending_in(36000), work=ending_in(-7230), other="")
+    done = home.mfakit("check", "--all")
+    assert done.returncode == 2
+    lines = [line.split(maxsplit=3) for line in done.stdout.splitlines()]
+    assert [line[:3] for line in lines] == [
+        ["mfa", "credentials-file", "valid"],
+        ["work", "credentials-file", "expired"],
+        ["other", "credentials-file", "unknown"],
+    ]
+    assert lines[0][3].startswith("ends in 9h59m (20")
+    assert lines[1][3].startswith("ended 2h")
+    assert lines[2][3] == "when it ends is not recorded"
+    assert {line.index("credentials-file") for line in done.stdout.splitlines()} == {7}
+
+
+def test_the_environment_has_a_say(home) -> None:
+    """Its session is listed beside that of the profile."""
+    keep(home, mfa=ending_in(36000))
+    variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": ending_in(600)}
+    assert home.mfakit("check", "--all").returncode == 0
+    done = home.mfakit("check", "--all", "--format", "json", **variables)
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["worst"]) == (1, "expiring")
+    assert [(s["profile"], s["source"], s["state"]) for s in said["sessions"]] == [
+        ("mfa", "credentials-file", "valid"),
+        ("environment", "environment", "expiring"),
+    ]
+
+
+def test_other_tools_caches_count_only_when_asked_for(home) -> None:
+    """They are listed all the same."""
+    SPELLINGS["AWS CLI, role"][2](home.folder, NOW - timedelta(days=900))
+    alone = home.mfakit("check", "--all")
+    assert alone.returncode == 3
+    assert "cli-cache" in home.mfakit("check", "--all", "--format", "json").stdout
+    assert alone.stderr == "mfakit: none of these counts without --include-caches\n"
+    assert home.mfakit("check", "--all", "--include-caches").returncode == 2
+    keep(home, mfa=ending_in(36000))
+    assert home.mfakit("check", "--all").returncode == 0
+    assert home.mfakit("check", "--all", "--include-caches").returncode == 2
+
+
+def test_no_session_at_all(home) -> None:
+    """It is said, and programs get an empty list."""
+    done = home.mfakit("check", "--all", "--format", "json")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mfakit: there is no session on this machine\nmfakit: try: ")
+    said = json.loads(done.stdout)
+    assert (said["worst"], said["sessions"]) == ("unknown", [])
+
+
+def test_the_answer_of_sts_is_checked(home) -> None:
+    """From a file or standard input; what is no session is no valid one."""
+
+    def answer(end: str) -> str:
+        keys = {"AccessKeyId": "ASIA1", "SecretAccessKey": "hidden", "SessionToken": "hidden"}
+        return json.dumps({"Credentials": {**keys, "Expiration": end}})
+
+    path = home.folder / "session.json"
+    for end, code in ((3600, 0), (600, 1), (-1, 2)):
+        path.write_text(answer(ending_in(end)))
+        done = home.mfakit("check", "--from-json", str(path))
+        assert (done.returncode, "hidden" in done.stdout) == (code, False)
+        assert done.stdout.startswith(f"{path}: ")
+    piped = home.mfakit("check", "--from-json", "-", "--format=json", stdin=answer(ending_in(3600)))
+    assert piped.returncode == 0
+    (session,) = json.loads(piped.stdout)["sessions"]
+    assert (session["profile"], session["source"], session["state"]) == (
+        "standard input",
+        "json",
+        "valid",
+    )
+    for odd in ("", "[" * 100_000, answer("soon"), "{}"):
+        done = home.mfakit("check", "--from-json", "-", stdin=odd)
+        assert done.returncode == 3
+        assert len(done.stderr.splitlines()) == 2
+        assert "hidden" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
+def test_the_articles_own_way(home, aws, endpoint) -> None:
+    """`aws sts get-session-token` piped into `check`."""
+    alice = aws.create_user("alice")
+    device = alice.enable_virtual_mfa()
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    arguments = ["--serial-number", device.serial_number, "--token-code", device.code()]
+    got = home.run("aws", "sts", "get-session-token", *arguments, **keys)
+    assert got.returncode == 0, got.stderr
+    done = home.mfakit("check", "--from-json", "-", stdin=got.stdout)
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "standard input: valid")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--all", "--profile", "mfa"],
+        ["--all", "--from-json", "-"],
+        ["--profile", "mfa", "--from-json", "-"],
+        ["--include-caches"],
+        ["--format", "yaml"],
+    ],
+)
+def test_options_that_contradict_each_other(home, options: list[str]) -> None:
+    """They are wrong usage, which is 3 here."""
+    done = home.mfakit("check", *options)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_openmetrics(home) -> None:
+    """Prometheus' own parsers read it, that of OpenMetrics and that of the format before it."""
+    soon = ending_in(3600)
+    keep(home, mfa=soon, other="")
+    SPELLINGS["AWS CLI, role"][2](home.folder, NOW)
+    said = home.mfakit("check", "--all", "--format", "openmetrics").stdout
+    (family,) = openmetrics(said)
+    assert (family.name, family.type, family.unit) == (METRIC, "gauge", "seconds")
+    assert said.endswith("\n# EOF\n")
+    known, unknown = family.samples
+    assert known.labels == {"profile": "mfa", "source": "credentials-file"}
+    assert datetime.fromtimestamp(known.value, UTC) == datetime.fromisoformat(soon)
+    assert (unknown.labels["profile"], str(unknown.value)) == ("other", "nan")
+    (older,) = prometheus(said)
+    assert [sample.labels for sample in older.samples] == [known.labels, unknown.labels]
+    counted = home.mfakit("check", "--all", "--include-caches", "--format", "openmetrics").stdout
+    assert [len(family.samples) for family in openmetrics(counted)] == [3]
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\\b", "a\\", "a\nb", "a\\nb", "{}", "é", "a, b", "\u2028"]
+)
+def test_odd_names_in_openmetrics(name: str) -> None:
+    """They come back as they were."""
+    (family,) = openmetrics(as_openmetrics([stands(name)]))
+    assert [sample.labels["profile"] for sample in family.samples] == [name]
+
+
+def test_a_fraction_of_a_second_is_not_rounded_up() -> None:
+    """The metric never says more than is left."""
+    end = NOW + timedelta(seconds=3600, microseconds=999_999)
+    status = status_of("mfa", "credentials-file", end, NOW)
+    assert f" {int(NOW.timestamp()) + 3600}\n" in as_openmetrics([status])
+    assert status.seconds_left == 3600
+
+
+def test_what_stands_in_a_file_does_not_steer_the_terminal() -> None:
+    """Alone or among others; columns stay columns."""
+    odd = stands("\x1b[2J\nmfa")
+    assert as_text([odd], escape).startswith("\\x1b[2J\\nmfa: valid, ends in 1h (")
+    first, second = as_text([odd, stands("b")], escape).splitlines()
+    assert first.index("credentials-file") == second.index("credentials-file")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "openmetrics"])
+def test_a_report_in_a_file(home, form: str) -> None:
+    """What would have been printed stands there, for all to read whatever the umask."""
+    keep(home, mfa="2126-01-01T00:00:00Z")
+    path = home.folder / "mfakit.prom"
+    umask = os.umask(0o077)
+    try:
+        done = home.mfakit("check", "--format", form, "--output", str(path))
+    finally:
+        os.umask(umask)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert "mfa" in path.read_text()
+    assert [entry.name for entry in home.folder.iterdir()] == [".aws", "mfakit.prom"]
+
+
+def test_the_report_is_replaced_whole(home) -> None:
+    """Who has the old one open reads the old one to its end; a link stays a link."""
+    keep(home, mfa="2126-01-01T00:00:00Z")
+    path, link = home.folder / "mfakit.prom", home.folder / "link"
+    path.write_text("old\n" * 1000)
+    link.symlink_to(path)
+    with path.open() as old:
+        home.mfakit("check", "--format", "openmetrics", "--output", str(link))
+        assert old.read() == "old\n" * 1000
+    assert link.is_symlink()
+    assert path.read_text().startswith("# HELP")
+
+
+def test_without_a_session_the_report_is_empty_not_stale(home) -> None:
+    """And the exit code is the same as without a file."""
+    path = home.folder / "mfakit.prom"
+    path.write_text("old")
+    for options in ([], ["--all"]):
+        done = home.mfakit("check", *options, "--format", "openmetrics", "--output", str(path))
+        assert (done.returncode, done.stdout) == (3, "")
+        (family,) = openmetrics(path.read_text())
+        assert family.samples == []
+    home.write_credentials("junk\n")
+    done = home.mfakit("check", "--all", "--format", "json", "--output", str(path))
+    assert done.returncode == 3
+    assert "line 1" in done.stderr
+    assert json.loads(path.read_text())["worst"] == "unknown"
+
+
+def test_a_report_that_cannot_be_written(home) -> None:
+    """That is an error, and nothing else is replaced: no folder, no device."""
+    keep(home, mfa="2126-01-01T00:00:00Z")
+    (home.folder / "folder").mkdir()
+    os.mkfifo(home.folder / "pipe")
+    for name in ("folder", "pipe", "missing/x.prom", "folder/"):
+        done = home.mfakit("check", "--output", str(home.folder / name))
+        assert done.returncode == 3
+        assert len(done.stderr.splitlines()) == 2
+    assert sorted(os.listdir(home.folder)) == [".aws", "folder", "pipe"]
