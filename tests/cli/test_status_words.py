@@ -147,7 +147,7 @@ def test_where_only_other_tools_have_sessions_it_says_how_to_get_one() -> None:
 @given(
     st.lists(st.tuples(st.text(), st.none() | st.integers(-(10**6), 10**6)), max_size=3),
     st.text(),
-    st.integers(80, 200),
+    st.integers(20, 200),
 )
 def test_nothing_that_stands_in_files_steers_the_terminal(
     names: list[tuple[str, int | None]], known: str, width: int
@@ -158,6 +158,16 @@ def test_nothing_that_stands_in_files_steers_the_terminal(
     lines = [*drawn(statuses, width).split("\n"), *as_lines(statuses, NOW, ZONE)]
     assert all(line.isprintable() for line in lines)
     assert max(map(cell_len, drawn(statuses, width).split("\n"))) <= width
+
+
+def test_on_a_narrow_terminal_columns_become_lines() -> None:
+    """So that words stay whole."""
+    assert drawn([SESSIONS[0], SESSIONS[-1]], width=40) == (
+        "mfa\ncredentials file\nuser alice\naccount 123456789012\n"
+        f"{'━' * 8}{'─' * 20}  valid\nends in 3 h 12 min, today 16:12\n\n"
+        "Of other tools, which renew them\nthemselves:\n\n"
+        "sandbox\nrole cache of the AWS CLI\nends in 40 min, today 13:40\n\n"
+    )
 
 
 def test_markup_in_a_name_is_shown_as_it_is() -> None:

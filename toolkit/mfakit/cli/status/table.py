@@ -59,7 +59,7 @@ def as_table(
     width: int = 80,
     ascii_only: bool = False,
 ) -> Group:
-    """Draw the sessions, two lines for each; behind them, dimmed, those of other tools.
+    """Draw the sessions, two lines for each (more where it is narrow); then, dim, other tools'.
 
     Args:
         statuses: the sessions.
@@ -75,14 +75,14 @@ def as_table(
     others = [status for status in statuses if not status.counts]
     names, owners = _widths(own, width - _TIME - 2 * _GAP)
     pens = _ASCII_PENS if ascii_only else _PENS
-    table = _grid(names, owners, _TIME)
+    table = _grid(width, names, owners, _TIME)
     for status in own:
-        table.add_row(_name(status, "bold"), _whose(status), _time(status, now, zone, pens))
+        _add(table, _name(status, "bold"), _whose(status), _time(status, now, zone, pens))
         table.add_row()
-    rest = _grid(names + _GAP + owners, _TIME)
+    rest = _grid(width, names + _GAP + owners, _TIME)
     for status in others:
         rest.add_row()
-        rest.add_row(_name(status), Text(say_end(status, now, zone)), style="dim")
+        _add(rest, _name(status), Text(say_end(status, now, zone)), style="dim")
     parts: list[RenderableType] = [table if own else Text(f"{NO_SESSION}\n")]
     if others:
         parts += [Text(_OTHERS, "dim"), rest, ""]
@@ -99,13 +99,28 @@ def _widths(statuses: list[SessionStatus], room: int) -> tuple[int, int]:
     return min(names, max(_NAME, room - owners)), owners
 
 
-def _grid(*widths: int) -> Table:
+def _grid(width: int, *columns: int) -> Table:
+    """Make a table of columns so wide, or of a single one where there is no room for them."""
     from rich.table import Table
 
-    grid = Table.grid(padding=(0, _GAP, 0, 0))
-    for width in widths:
-        grid.add_column(width=width, overflow="fold")
+    grid = Table.grid()
+    if sum(columns) + _GAP * (len(columns) - 1) > width:
+        columns = (width,)
+    for column in columns:
+        if grid.columns:
+            grid.add_column(width=_GAP)  # not padding, which not every rich measures alike
+        grid.add_column(width=column, overflow="fold")
     return grid
+
+
+def _add(grid: Table, *cells: Text, style: str = "") -> None:
+    """Add a row of cells with gaps between them; a single column has them one below another."""
+    if len(grid.columns) == 1:
+        for cell in filter(None, cells):
+            grid.add_row(cell, style=style)
+    else:
+        spaced = [part for cell in cells for part in ("", cell)]
+        grid.add_row(*spaced[1:], style=style)
 
 
 def _name(status: SessionStatus, style: str = "") -> Text:
