@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.standing import standing
 
 
 def test_alone_it_lists_the_commands(home) -> None:
@@ -16,19 +18,62 @@ def test_alone_it_lists_the_commands(home) -> None:
     assert all(command.summary in done.stdout for command in COMMANDS.values())
 
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LONG_TERM = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+SESSION = (
+    "[{}]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+    "expiration = {}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "profile", "stands", "step"),
+    [
+        ("", None, "no session yet, and no access key", "aws configure"),
+        (LONG_TERM, None, "mfa: no session yet", "mfakit login"),
+        (LONG_TERM, "work", "work: no session yet", "mfakit login --profile work"),
+        (
+            SESSION.format("mfa", "2026-11-22T18:00:00Z"),
+            None,
+            "mfa: valid, ends in 6h",
+            "aws s3 ls",
+        ),
+        (SESSION.format("mfa", "2026-11-22T12:05:00Z"), None, "mfa: expiring", "mfakit login"),
+        (SESSION.format("mfa", "2026-11-22T11:00:00Z"), None, "mfa: expired", "mfakit login"),
+        (SESSION.format("mfa", "soon"), None, "mfa: unknown", "mfakit login"),
+        ("nonsense\n", None, "there is no section above this line", "mend that line"),
+    ],
+)
+def test_alone_it_says_where_one_stands(home, credentials, profile, stands, step) -> None:
+    """And what to do next."""
+    home.write_credentials(credentials)
+    environ = home.environ | ({"MFAKIT_PROFILE": profile} if profile else {})
+    first, second = standing(environ, NOW)
+    assert stands in first
+    assert second.startswith(f"next: {step}")
+
+
+def test_a_mistyped_profile_gets_the_one_that_was_meant(home) -> None:
+    """If there is one that is spelled nearly so."""
+    home.write_credentials(SESSION.format("payments-mfa", "2126-01-01T00:00:00Z"))
+    assert "--profile payments-mfa" in home.mfakit("check", "-p", "paymets-mfa").stderr
+    assert "mfakit login --profile other" in home.mfakit("check", "-p", "other").stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_an_example(home, name: str) -> None:
     """The module of each command is there, too."""
     done = home.mfakit(name, "--help")
     assert done.returncode == 0
     assert f"mfakit {name}" in done.stdout
-    assert "example: " in done.stdout
+    assert done.stdout.startswith("example: ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["lgoin"], "no such command: lgoin"),
+        (["xyzzy"], "no such command: xyzzy"),
         (["login", "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["login", "--duration", "5x"], "argument --duration: not a duration: '5x'"),
         (["login", "--prof", "x"], "unrecognized arguments: --prof"),

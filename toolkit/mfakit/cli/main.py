@@ -6,7 +6,7 @@ import os
 import sys
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, write
+from mfakit.cli.output import complain, escape, write
 from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
@@ -62,15 +62,27 @@ def _run_command(command: Command, arguments: list[str]) -> int:
 
 def _general(arguments: list[str]) -> int:
     """Do what needs no command."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments:
+        from mfakit.cli.standing import standing
+
+        write("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
+    elif arguments[0] in ("-h", "--help", "help"):
         write(_overview())
     elif arguments[0] in ("-V", "--version"):
         from importlib.metadata import version
 
         write(f"mfakit {version('mfakit')}\n")
     else:
-        raise UsageError(f"no such command: {arguments[0]}", f"one of {', '.join(COMMANDS)}")
+        raise UsageError(f"no such command: {arguments[0]}", _nearest(arguments[0]))
     return 0
+
+
+def _nearest(name: str) -> str:
+    """Suggest the command that was meant, or all."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    return f"mfakit {near[0]}" if near else f"one of {', '.join(COMMANDS)}"
 
 
 def _tell(error: BaseException) -> int:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def make_parser(command: Command) -> argparse.ArgumentParser:
     """Build a command's parser from the table."""
     parser = _Parser(
+        command.example,
         prog=f"mfakit {command.name}",
         description=command.summary,
-        epilog=f"example: {command.example}",
         allow_abbrev=False,
         formatter_class=_Formatter,
     )
@@ -35,7 +35,17 @@ def make_parser(command: Command) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others, and whose help is output like all."""
+    """A parser whose complaints are errors like all others, and whose help is output like all.
+
+    An example comes first: it tells most people all that they want to know.
+    """
+
+    def __init__(self, example: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._example = example
+
+    def format_help(self) -> str:
+        return f"example: {self._example}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         # a URL may hold a password, and what cron's programs complain of is mailed
