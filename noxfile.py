@@ -59,7 +59,7 @@ def test(session: nox.Session) -> None:
 @nox.session
 def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
-    session.install("-e.[testing,notify]", *groups("test"))
+    session.install("-e.[testing,notify]", *groups("test", "writers"))
     run_pytest(session, "tests/proofs", *session.posargs)
 
 
