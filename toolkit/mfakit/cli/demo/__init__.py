@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mfakit.cli.demo.simulator import SimulatorProcess
 from mfakit.cli.demo.stage import Stage, temporary_home
-from mfakit.extras import require_extra
 from mfakit.cli.output import write
+from mfakit.extras import require_extra
 
 if TYPE_CHECKING:
     from argparse import Namespace

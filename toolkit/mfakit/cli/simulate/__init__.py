@@ -6,9 +6,9 @@ import signal
 import time
 from contextlib import ExitStack, contextmanager
 
-from mfakit.extras import require_extra
 from mfakit.cli.output import write
 from mfakit.errors import MFAKitError
+from mfakit.extras import require_extra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
