@@ -57,6 +57,12 @@ def url(aws: AWSSimulator) -> Iterator[str]:
         yield served
 
 
+@cache
+def shared_session() -> Any:
+    """Return one boto3 session for all clients: it takes longer to make than they do."""
+    return boto3.Session()
+
+
 class Clients:
     """boto3 clients that reach the simulator in one of its two ways."""
 
@@ -68,8 +74,7 @@ class Clients:
         options["endpoint_url"] = self.endpoint_url
         if isinstance(session, boto3.Session):
             return session.client(service, **options)
-        # of one session for all: it takes longer to make than a client
-        return boto3.client(
+        return shared_session().client(
             service,
             aws_access_key_id=session.access_key_id,
             aws_secret_access_key=session.secret_access_key,

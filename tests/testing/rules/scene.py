@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 import pyotp
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from tests.testing.conftest import shared_session
 
 from mfakit.testing import AWSSimulator
 
@@ -88,8 +88,7 @@ class Scene:
         if not isinstance(credentials, tuple):
             credentials = (credentials.access_key_id, credentials.secret_access_key, None)
         key_id, secret, token = credentials
-        made: Any = boto3.client  # of one session for all: it takes longer to make than a client
-        return made(
+        return shared_session().client(
             service,
             region_name=self.aws.region,
             endpoint_url=self._endpoint_url,
