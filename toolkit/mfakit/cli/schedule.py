@@ -44,7 +44,7 @@ def _refuse_others(options: Namespace, meant: str) -> None:
     for option in COMMANDS["schedule"].options:
         name = option.destination
         if name != meant and getattr(options, name) != option.default:
-            what = options.action or "--print-script"
+            what = "--print-script" if options.print_script else options.action
             raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
 
 

@@ -82,20 +82,21 @@ class Cron(Scheduler):
         raise MFAKitError(f"crontab failed: {answer.complaint or answer.code}", _DENIED)
 
     def _replace(self, old: bytes, new: bytes) -> None:
-        """Write the crontab, where a header that its program made is not to be made twice."""
+        """Write the crontab, and let a header of its program's making not be made twice.
+
+        Such a header may be somebody's own text too, where the program makes none; which it is
+        can be seen only by what becomes of it.
+        """
         if new == old:
             return
+        self._write(new)
         header = _HEADER.match(new)
-        body = new[header.end() :] if header else new
-        self._write(body)
-        if header and self._read() == body:  # the header was a text like any other
-            self._write(new)
+        if header and self._read() != new:
+            self._write(new[header.end() :])
 
     def _write(self, text: bytes) -> None:
-        if not text:
-            demand("crontab", "-r", environ=self._environ, hint=_DENIED)
-            return
-        demand("crontab", "-", environ=self._environ, stdin=text, hint=_DENIED)
+        where = "-" if text else "-r"
+        demand("crontab", where, environ=self._environ, stdin=text, hint=_DENIED)
 
 
 def job_line(job: Job) -> bytes:
