@@ -13,7 +13,7 @@ from mfakit.expiry.other_caches import cached_sessions
 from mfakit.expiry.status import status_of
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.record import read_record
-from mfakit.profiles.section import KEYS, is_session, session_of, session_token
+from mfakit.profiles.section import has_keys, is_session, session_of
 from mfakit.profiles.session_cache import is_own_process, read_cached
 from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
 
@@ -93,7 +93,7 @@ def check_all(
     for profile, place, values in (*_kept(files), *_exported(environ)):
         key = values.get("aws_access_key_id", "")
         record = read_record(files.credentials_path, profile, key)
-        statuses.append(status_of(profile, place, _end_of(values), now, warn, key, record))
+        statuses.append(status_of(profile, place, _end_of(values), now, warn, key or None, record))
     for entry in cached_sessions(environ):
         statuses.append(
             status_of(
@@ -117,9 +117,8 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
             yield profile, CREDENTIALS_FILE, values
     config = _merged((profile_of(name), values) for name, values in files.config_file.sections())
     for profile, settings in config.items():
-        values = credentials.get(profile, {})
-        has_keys = any(values.get(key) for key in KEYS) or session_token(values)
-        if not has_keys and is_own_process(settings.get("credential_process", "")):
+        is_ours = is_own_process(settings.get("credential_process", ""))
+        if is_ours and not has_keys(credentials.get(profile, {})):
             yield from _cached(profile, files)
 
 

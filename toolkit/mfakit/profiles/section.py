@@ -34,6 +34,11 @@ def session_token(values: Values) -> str:
     return values.get("aws_security_token") or values.get("aws_session_token", "")
 
 
+def has_keys(values: Values) -> bool:
+    """Tell whether a section holds keys of any kind, even a part of them."""
+    return any(values.get(key) for key in KEYS) or bool(session_token(values))
+
+
 def is_session(values: Values) -> bool:
     """Tell whether a section is a session: it has a token, and an id that STS gave."""
     return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
