@@ -18,13 +18,12 @@ from mfakit.errors import (
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
 from mfakit.profiles.section import (
-    KEYS,
     SESSION_KEYS,
+    has_keys,
     is_protected,
     is_session,
     section_of,
     session_of,
-    session_token,
 )
 from mfakit.profiles.session_cache import (
     is_own_process,
@@ -64,8 +63,7 @@ def find_session(profile: str, files: AWSFiles) -> tuple[SessionCredentials, str
         FileError: a file cannot be read.
     """
     values, place = files.credentials(profile), CREDENTIALS_FILE
-    has_keys = any(values.get(key) for key in KEYS) or session_token(values)
-    if not has_keys and is_cached(profile, files):
+    if not has_keys(values) and is_cached(profile, files):
         values, place = read_cached(files.credentials_path, profile), SESSION_CACHE
     if not is_session(values):
         raise _not_found(profile, values, files)
