@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.formats import json_object
-from mfakit.errors import ProfileError, SessionNotFoundError
+from mfakit.errors import ProfileError
 from mfakit.expiry.rule import VALID, judge, process_warn_seconds
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import read_record
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import find_session
+from mfakit.profiles.sessions import held_session
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -37,11 +37,8 @@ def run(options: Namespace) -> int:
 def _session(profile: str, files: AWSFiles) -> SessionCredentials:
     now = datetime.now(UTC)
     warn: float | None = None
-    try:
-        session, _ = find_session(profile, files)
-    except SessionNotFoundError:
-        pass
-    else:
+    session = held_session(profile, files)
+    if session is not None:
         record = read_record(files.credentials_path, profile, session.access_key_id)
         if session.expiration is not None:
             warn = process_warn_seconds(session.expiration, record.made_at if record else None)

@@ -8,7 +8,7 @@ from mfakit.errors import ExchangeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mfakit.exchange.terminal import Terminal
+    from mfakit.exchange.plan import Asker
 
 STEP_SECONDS = 30  # every authenticator shows another code on each half minute
 _COMMAND_RUNS = 3
@@ -53,17 +53,17 @@ class TypedCode:
 
     may_try_again = True
 
-    def __init__(self, terminal: Terminal, serial_number: str) -> None:
-        self._terminal = terminal
+    def __init__(self, asker: Asker, serial_number: str) -> None:
+        self._asker = asker
         self._question = f"MFA code for {serial_number}: "
 
     def check(self) -> None:
         """Make sure that there is somebody to ask."""
-        self._terminal.check()
+        self._asker.check()
 
     def get(self) -> str:
         """Ask for one."""
-        return self._terminal.ask_code(self._question)
+        return self._asker.ask_code(self._question)
 
 
 class CommandCode:

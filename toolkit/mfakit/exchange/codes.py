@@ -46,7 +46,7 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
         sts.begin()
         _check_account(plan, sts)  # which takes a while, and so is not asked of all
     if plan.may_ask:
-        plan.terminal.when_asked = sts.begin  # not before: loading would slow the question down
+        plan.asker.when_asked = sts.begin  # not before: loading would slow the question down
     else:
         sts.begin()
     attempts = Attempts(plan.files.credentials_path, plan.serial_number)
@@ -65,10 +65,10 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
             told = _explained(error, known, attempts)
             if not codes.may_try_again or number == _TRIES:
                 raise told from None
-            plan.terminal.say(f"{told.message}; {told.hint}")
+            plan.asker.say(f"{told.message}; {told.hint}")
             if known or not plan.may_ask or isinstance(error, CodeLostError):
                 left = STEP_SECONDS - time.time() % STEP_SECONDS
-                plan.terminal.count_down(left, "the next code")
+                plan.asker.count_down(left, "the next code")
     raise AssertionError("the last try returns or raises")
 
 

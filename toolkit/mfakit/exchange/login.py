@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from mfakit.durations import format_duration
-from mfakit.errors import ProfileError, SessionNotFoundError
+from mfakit.errors import ProfileError
 from mfakit.exchange.codes import spend_code
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.endpoint import is_of_aws
@@ -14,7 +14,7 @@ from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
 from mfakit.expiry.rule import VALID, judge
 from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, keep_record, read_record
-from mfakit.profiles.sessions import find_session, keep_session
+from mfakit.profiles.sessions import held_session, keep_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,9 +87,8 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
 
 def _kept(plan: Plan) -> Login | None:
     """Give the session that is there, if it is not due and is the one that was asked for."""
-    try:
-        session, _ = find_session(plan.profile, plan.files)
-    except SessionNotFoundError:
+    session = held_session(plan.profile, plan.files)
+    if session is None:
         return None
     record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
     if record is None or not plan.agrees_with(session, record):
@@ -108,10 +107,8 @@ def _kept(plan: Plan) -> Login | None:
 
 
 def _key_id(plan: Plan) -> str | None:
-    try:
-        return find_session(plan.profile, plan.files)[0].access_key_id
-    except SessionNotFoundError:
-        return None
+    session = held_session(plan.profile, plan.files)
+    return None if session is None else session.access_key_id
 
 
 def _renew(plan: Plan) -> Login:
@@ -139,7 +136,7 @@ def _find_device(plan: Plan) -> None:
     usable = [device for device in devices if device.is_usable]
     if len(usable) > 1 and plan.may_ask:
         names = [device.serial_number for device in usable]
-        plan.serial_number = names[plan.terminal.choose("Which device?", names)]
+        plan.serial_number = names[plan.asker.choose("Which device?", names)]
         return
     device = only_device(devices)
     if device.is_guess:
@@ -169,6 +166,7 @@ def _record(plan: Plan, sts: STS, session: SessionCredentials) -> SessionRecord:
         datetime.now(UTC),
         profile=plan.profile,
         access_key_id=session.access_key_id,
+        source_profile=plan.source.profile,
         source_access_key_id=plan.source.access_key_id,
         serial_number=plan.serial_number,
         role_arn=role_arn,
@@ -182,9 +180,8 @@ def _refuse_replacing_aws(plan: Plan) -> None:
     """Keep a simulator's session from taking the place of a real one by accident."""
     if is_of_aws(plan.endpoint_url):
         return
-    try:
-        session, _ = find_session(plan.profile, plan.files)
-    except SessionNotFoundError:
+    session = held_session(plan.profile, plan.files)
+    if session is None:
         return
     record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
     ended = session.expiration is not None and session.expiration <= datetime.now(UTC)

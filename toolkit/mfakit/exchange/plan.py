@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mfakit.durations import parse_duration
-from mfakit.errors import ProfileError, SessionNotFoundError, UsageError
+from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.endpoint import endpoint_url
+from mfakit.exchange.endpoint import endpoint_url, is_of_aws
 from mfakit.exchange.get_session_token import (
     DEFAULT_DURATION,
     check_duration,
@@ -21,17 +21,21 @@ from mfakit.exchange.terminal import Terminal
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import read_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
-from mfakit.profiles.sessions import check_target, find_session
+from mfakit.profiles.sessions import check_target, held_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from mfakit.exchange.code import Codes
+    from mfakit.exchange.dialogs.dialog import Dialog
     from mfakit.exchange.sts import STS
+    from mfakit.exchange.unattended import Unattended
     from mfakit.profiles.record import SessionRecord
     from mfakit.session import SessionCredentials
+
+    Asker: TypeAlias = Terminal | Dialog | Unattended
 
 _ALMOST = timedelta(minutes=5)
 
@@ -49,10 +53,14 @@ class LoginRequest:
         role_arn: a role to get a session of, instead of the user's own.
         role_session_name: what that session is called.
         role_options: what else AssumeRole takes: ``ExternalId``, ``SourceIdentity``, ``Tags``.
-        as_before: whether a session that was of a role is to be of that role again.
+        as_before: whether the session is to be made as its record tells: of the same role, from
+            the same profile's keys.
         min_remaining: seconds that a session must have left to be kept, in place of the rule.
         force: renew a session that could be kept, and replace one of AWS by one that is not.
-        patience: seconds to wait for an answer on the terminal; None is for ever.
+        patience: seconds to wait for an answer on the terminal, and for another process that is
+            asking for the same; None is for ever.
+        asker: what asks for the code in place of the terminal.
+        must_ask: whether it asks even if a token command is configured.
         note: is told what a person should know although all went well.
     """
 
@@ -72,6 +80,8 @@ class LoginRequest:
         min_remaining: float | None = None,
         force: bool = False,
         patience: float | None = None,
+        asker: Asker | None = None,
+        must_ask: bool = False,
         note: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.profile = profile
@@ -87,6 +97,8 @@ class LoginRequest:
         self.min_remaining = min_remaining
         self.force = force
         self.patience = patience
+        self.asker = asker
+        self.must_ask = must_ask
         self.note = note
 
 
@@ -113,10 +125,12 @@ class Plan:
         check_target(self.profile, self.files)
         refuse_foreign(self.profile, self.files, "the session profile")
         self._role_arn, self._role_session_name = request.role_arn, request.role_session_name
-        if request.as_before and request.role_arn is None:
-            self._role_arn, self._role_session_name = self._former_role()
+        former = self._former() if request.as_before else None
+        if former is not None and former.role_arn is not None and request.role_arn is None:
+            self._role_arn = former.role_arn
+            self._role_session_name = (former.arn or "").rpartition("/")[2] or None
         self.source = find_source(
-            request.source_profile,
+            self._named_source(former),
             self.profile,
             self.files,
             environ,
@@ -131,9 +145,19 @@ class Plan:
         if self.serial_number is not None:
             check_serial_number(self.serial_number)
         self.endpoint_url = endpoint_url(self.source.profile, self.files, environ)
-        self.terminal = Terminal(request.patience)
-        if self.needs_code and (codes := self._ready_codes()):
+        if former is not None:
+            self._refuse_another(former)
+        self.asker: Asker = request.asker or Terminal(request.patience)
+        self._check_codes()
+
+    def _check_codes(self) -> None:
+        """Make sure that a code can be had, as far as that costs nothing."""
+        if not self.needs_code:
+            return
+        if codes := self._ready_codes():
             codes.check()
+        elif self.request.asker is not None:
+            self.request.asker.check()
 
     def _refuse_contradictions(self) -> None:
         """Refuse what could not all be heeded: nothing that was given is ignored."""
@@ -170,7 +194,7 @@ class Plan:
     def codes(self) -> Codes:
         """Give where the codes come from; the device is known by now."""
         assert self.serial_number is not None
-        return self._ready_codes() or TypedCode(self.terminal, self.serial_number)
+        return self._ready_codes() or TypedCode(self.asker, self.serial_number)
 
     def sts(self) -> STS:
         """Begin to load what calls STS; the device is known by now."""
@@ -207,7 +231,7 @@ class Plan:
         """Give where codes come from without a person; what is typed comes last."""
         if self.request.token_code is not None:
             return GivenCode(self.request.token_code)
-        if self._token_command is not None:
+        if self._token_command is not None and not self.request.must_ask:
             return CommandCode(self._token_command)
         return None
 
@@ -233,16 +257,38 @@ class Plan:
                 f"mfakit_duration in {self.files.config_path} is {error.message}", error.hint
             ) from None
 
-    def _former_role(self) -> tuple[str | None, str | None]:
-        """Give the role that the profile's session was of, and what that session was called."""
-        try:
-            session, _ = find_session(self.profile, self.files)
-        except SessionNotFoundError:
-            return None, None
+    def _former(self) -> SessionRecord | None:
+        """Give the record of the session that the profile holds, if that came of an exchange."""
+        session = held_session(self.profile, self.files)
+        if session is None:
+            return None
         record = read_record(self.files.credentials_path, self.profile, session.access_key_id)
-        if record is None or record.role_arn is None:
-            return None, None
-        return record.role_arn, (record.arn or "").rpartition("/")[2] or None
+        return None if record is None or record.source_access_key_id is None else record
+
+    def _named_source(self, former: SessionRecord | None) -> str | None:
+        """Name the source profile that is asked for; else the one of the session before."""
+        named = self.request.source_profile
+        if named or former is None or self.files.setting("mfakit_source_profile", self.profile):
+            return named
+        return former.source_profile
+
+    def _refuse_another(self, former: SessionRecord) -> None:
+        """Refuse to renew a session as another's: nobody may be there to notice."""
+        yourself = f"log in yourself: mfakit login --profile {self.profile}"
+        if is_of_aws(former.endpoint_url) != is_of_aws(self.endpoint_url):
+            raise ProfileError(
+                f"the session of profile {self.profile!r} came from"
+                f" {former.endpoint_url or 'AWS'}, and a new one would come from"
+                f" {self.endpoint_url or 'AWS'}",
+                yourself,
+            )
+        other_keys = former.source_access_key_id != self.source.access_key_id
+        if other_keys and former.source_profile is None and self.request.source_profile is None:
+            raise ProfileError(
+                f"the session of profile {self.profile!r} was made with keys of the environment,"
+                " which are not there",
+                yourself,
+            )
 
     def _role(self) -> dict[str, Any]:
         if self._role_arn is None:

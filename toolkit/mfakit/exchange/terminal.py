@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_TRIES = 3
+TRIES = 3
 _READING, _WRITING = ("CONIN$", "CONOUT$") if os.name == "nt" else ("/dev/tty", "/dev/tty")
 _GIVE_IT = "give the code: --token-code 123456, or --token-code - to read it from standard input"
 
@@ -54,7 +54,7 @@ class Terminal:
         """
         with _opened() as (keyboard, screen):
             _check_foreground(keyboard)
-            for _ in range(_TRIES):
+            for _ in range(TRIES):
                 try:
                     _write(screen, question)
                     self.when_asked()
@@ -91,14 +91,7 @@ class Terminal:
         Raises:
             ExchangeError: as ``check``; or nothing was chosen.
         """
-        lines = [f"{number}  {answer}" for number, answer in enumerate(answers, 1)]
-        with _opened() as (keyboard, screen):
-            _check_foreground(keyboard)
-            _write(screen, "\n".join([*lines, f"{question} [1-{len(answers)}] "]))
-            typed = self._read_line(keyboard).strip()
-        if typed.isdecimal() and 1 <= int(typed) <= len(answers):
-            return int(typed) - 1
-        raise ExchangeError("nothing was chosen", f"type a number from 1 to {len(answers)}")
+        return chosen(self.ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
         """Tell the person something, if there is a terminal to tell it on."""
@@ -129,6 +122,39 @@ class Terminal:
         while not line.endswith((b"\n", b"\r")) and (byte := os.read(keyboard, 1)):
             line += byte
         return line.decode("utf-8", "replace")
+
+
+def numbered(question: str, answers: list[str]) -> str:
+    """Write a question with its answers, one of which is to be chosen by its number."""
+    lines = [f"{number}  {answer}" for number, answer in enumerate(answers, 1)]
+    return "\n".join([*lines, f"{question} [1-{len(answers)}] "])
+
+
+def chosen(typed: str, answers: list[str]) -> int:
+    """Give the number that was typed, counted from 0.
+
+    Raises:
+        ExchangeError: it is none of theirs.
+    """
+    if typed.isdecimal() and 1 <= int(typed) <= len(answers):
+        return int(typed) - 1
+    raise ExchangeError("nothing was chosen", f"type a number from 1 to {len(answers)}")
+
+
+def foreground_terminal() -> str | None:
+    """Name the terminal that this process may ask on; None if there is none."""
+    with suppress(ExchangeError), _opened() as (keyboard, _):
+        _check_foreground(keyboard)
+        return terminal_name(keyboard) if os.name == "posix" else None
+    return None
+
+
+def terminal_name(descriptor: int) -> str:
+    """Name the terminal; /dev/tty itself has no better name, so a standard stream may tell."""
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            return os.ttyname(stream)
+    return os.ttyname(descriptor)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import ExchangeError, FileError
+from mfakit.exchange.terminal import terminal_name
 from mfakit.profiles.session_cache import own_file
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS = 50
+ALL_PROFILES = ""  # which no profile is called
 _NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
 _PAUSE_SECONDS = 0.05
 _NOTE_AFTER_SECONDS = 0.5
@@ -32,7 +34,7 @@ def turn_to_ask(
 
     Args:
         credentials_path: our own files stand beside it.
-        profile: the session profile.
+        profile: the session profile; ``ALL_PROFILES`` for a turn among those who ask for any.
         note: is told for whom this waits, if it takes a while.
         patience: seconds to wait; a process that was stopped while it asks would block for ever.
 
@@ -92,8 +94,9 @@ def _take_lock(descriptor: int) -> bool:
 
 
 def _still_asking(path: str, patience: float) -> ExchangeError:
+    since = f" for more than {patience:g} s" if patience else ""
     return ExchangeError(
-        f"{_holder(path)} has been asking for the code for more than {patience:g} s",
+        f"{_holder(path)} has been asking for the code{since}",
         "answer it, or end it, and try again",
     )
 
@@ -104,20 +107,12 @@ def _sign(path: str) -> None:
     with suppress(OSError):
         descriptor = os.open("/dev/tty", os.O_RDONLY)
         try:
-            terminal = _terminal_name(descriptor)
+            terminal = terminal_name(descriptor)
         finally:
             os.close(descriptor)
     with suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.truncate()
         file.write(f"process {os.getpid()} on {terminal}")
-
-
-def _terminal_name(descriptor: int) -> str:
-    """Name the terminal; /dev/tty itself has no better name, so a standard stream may tell."""
-    for stream in (0, 1, 2):
-        with suppress(OSError):
-            return os.ttyname(stream)
-    return os.ttyname(descriptor)
 
 
 def _holder(path: str) -> str:

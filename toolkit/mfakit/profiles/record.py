@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TEXTS = (
     "profile",
     "access_key_id",
+    "source_profile",
     "source_access_key_id",
     "serial_number",
     "role_arn",
@@ -34,15 +35,16 @@ class SessionRecord:
 
     Args:
         made_at: when the session was made, by this machine's clock.
-        texts: ``profile``, ``access_key_id`` (the session's), ``source_access_key_id``,
-            ``serial_number``, ``role_arn``, ``endpoint_url``, ``account`` and ``arn`` (whose
-            the session is), as far as known.
+        texts: ``profile``, ``access_key_id`` (the session's), ``source_profile`` (none for keys
+            of the environment), ``source_access_key_id``, ``serial_number``, ``role_arn``,
+            ``endpoint_url``, ``account`` and ``arn`` (whose the session is), as far as known.
     """
 
     __slots__ = ("made_at", *_TEXTS)
 
     profile: str | None
     access_key_id: str | None
+    source_profile: str | None
     source_access_key_id: str | None
     serial_number: str | None
     role_arn: str | None

@@ -76,6 +76,18 @@ def find_session(profile: str, files: AWSFiles) -> tuple[SessionCredentials, str
         ) from None
 
 
+def held_session(profile: str, files: AWSFiles) -> SessionCredentials | None:
+    """Give the session that a profile holds, expired or not; None if it holds none.
+
+    Raises:
+        FileError: a file cannot be read.
+    """
+    try:
+        return find_session(profile, files)[0]
+    except SessionNotFoundError:
+        return None
+
+
 def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> SessionCredentials:
     """Read the session of a profile, expired or not.
 
@@ -268,11 +280,20 @@ def _not_found(profile: str, values: Values, files: AWSFiles) -> SessionNotFound
     if not files.exists(profile):
         return SessionNotFoundError(
             f"there is no profile {profile!r} in {files.credentials_path}",
-            _login_line(profile, "log in first"),
+            _nearest(profile, files) or _login_line(profile, "log in first"),
         )
     return SessionNotFoundError(
         f"the profile {profile!r} holds no session", _login_line(profile, "log in first")
     )
+
+
+def _nearest(profile: str, files: AWSFiles) -> str:
+    """Suggest the profile that was meant, if one is spelled nearly so; else ""."""
+    import shlex
+    from difflib import get_close_matches
+
+    near = get_close_matches(profile, files.profiles(), n=1, cutoff=0.75)
+    return f"is it the profile {near[0]!r}? --profile {shlex.quote(near[0])}" if near else ""
 
 
 def _login_line(profile: str, what: str) -> str:
