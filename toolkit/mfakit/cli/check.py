@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(options: Namespace) -> int:
-    """Run the command: look, tell if asked to, and report."""
+    """Run the command: look, renew and tell if asked to, and report."""
     _refuse_contradictions(options)
     now = datetime.now(UTC)
     try:
@@ -28,6 +28,12 @@ def run(options: Namespace) -> int:
     except MFAKitError:
         _report(options, [], now)
         raise
+    if options.renew or options.prompt:
+        from mfakit.cli.renewing_due import renew_due
+
+        if renew_due(options, statuses):
+            now = datetime.now(UTC)
+            statuses = _look(options, now)
     if options.notify or options.on_expiring is not None:
         from mfakit.cli.telling import tell_people
 
@@ -49,6 +55,10 @@ def _refuse_contradictions(options: Namespace) -> None:
         raise UsageError(f"{' and '.join(given)} exclude each other", "leave all but one out")
     if options.include_caches and not options.all:
         raise UsageError("--include-caches has no meaning without --all", "add --all")
+    if options.from_json is not None and (options.renew or options.prompt):
+        raise UsageError("what --from-json names cannot be renewed", "name a profile instead")
+    if options.prompt_timeout is not None and not options.prompt:
+        raise UsageError("--prompt-timeout has no meaning without --prompt", "add --prompt")
 
 
 def _look(options: Namespace, now: datetime) -> list[SessionStatus]:

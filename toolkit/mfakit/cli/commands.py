@@ -84,6 +84,24 @@ _CHECKING = (
     ),
     _NOTIFY,
     _ON_EXPIRING,
+    Option(
+        "--renew",
+        action="store_true",
+        help="renew what is due by the profile's token command, without a person; with --all,"
+        " what mfakit has made",
+    ),
+    Option(
+        "--prompt",
+        action="store_true",
+        help="renew what is still due by asking for the code in a dialog: pinentry, else the"
+        " platform's own; who says no is not asked again for that session",
+    ),
+    Option(
+        "--prompt-timeout",
+        metavar="TIME",
+        type=duration,
+        help="how long a dialog waits for an answer, by default 2m",
+    ),
 )
 
 _TABLE = (

@@ -1,0 +1,145 @@
+"""Renewing what `mfakit check` has found to be due, by a token command or a person at a dialog."""
+
+from __future__ import annotations
+
+import os
+
+from mfakit.cli.output import complain, note
+from mfakit.desktop_session import desktop_environment
+from mfakit.errors import MFAKitError
+from mfakit.exchange.dialogs.dialog import Dialog
+from mfakit.exchange.dialogs.showing import DeclinedError, NotAnsweredError
+from mfakit.exchange.login import login
+from mfakit.exchange.plan import LoginRequest
+from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
+from mfakit.exchange.unattended import Unattended
+from mfakit.expiry.notices.news import news_of
+from mfakit.expiry.notices.programs import without_secrets
+from mfakit.expiry.notices.told import Told
+from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from mfakit.exchange.plan import Asker
+    from mfakit.expiry.status import SessionStatus
+
+_PROMPT_SECONDS = 120
+_DECLINED = "declined"
+
+
+def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
+    """Renew the sessions that are due or have ended; what fails of it is only noted.
+
+    Args:
+        options: of `check`.
+        statuses: how the sessions stand.
+
+    Returns:
+        Whether any of them was renewed.
+    """
+    # of the user's own first: those of roles may be made from them
+    due = sorted(
+        (status for status in statuses if _may_renew(status, options)),
+        key=lambda status: bool(status.record and status.record.role_arn),
+    )
+    left = due
+    if options.renew:
+        left = [status for status in left if not _renew_alone(status, options)]
+    if options.prompt:
+        left = _ask_for(left, options)
+    return len(left) < len(due)
+
+
+def _may_renew(status: SessionStatus, options: Namespace) -> bool:
+    """Tell whether a session is due and ours to renew: among all there are, one that we made."""
+    is_ours = status.record is not None and status.record.source_access_key_id is not None
+    return (
+        status.state in (EXPIRING, EXPIRED)
+        and status.source in (CREDENTIALS_FILE, SESSION_CACHE)
+        and (is_ours or not options.all)
+    )
+
+
+def _renew_alone(status: SessionStatus, options: Namespace) -> bool:
+    try:
+        _log_in(status, options, Unattended(note), patience=PATIENCE_SECONDS)
+    except MFAKitError as error:
+        _complain(status, error)
+        return False
+    return True
+
+
+def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionStatus]:
+    """Ask a person for the codes, one after the other; give the sessions that are as they were.
+
+    While another check is asking, this one goes on without.
+    """
+    path = AWSFiles(os.environ).credentials_path
+    asked = [(status, Told(path, status, complain)) for status in statuses]
+    asked = [(status, told) for status, told in asked if not told.has(_DECLINED)]
+    left = list(statuses)
+    if not asked:
+        return left
+    try:
+        with turn_to_ask(path, ALL_PROFILES, note, patience=0):
+            for status, told in asked:
+                if _ask(status, told, options):
+                    left.remove(status)
+    except NotAnsweredError:
+        pass  # to be asked for the others
+    except MFAKitError as error:
+        complain(error)
+    return left
+
+
+def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
+    """Ask a person for the code of one session, who may say no to that once and for all.
+
+    Raises:
+        NotAnsweredError: nobody is there.
+    """
+    news = news_of(status)
+    if news is None or told.has(_DECLINED):
+        return False
+    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
+    seconds = options.prompt_timeout or _PROMPT_SECONDS
+    try:
+        _log_in(status, options, Dialog(news.title, seconds, environ), patience=0)
+    except MFAKitError as error:
+        _complain(status, error)
+        if isinstance(error, NotAnsweredError):
+            raise
+        if isinstance(error, DeclinedError):
+            _remember(told, _DECLINED)
+        return False
+    return True
+
+
+def _remember(told: Told, mark: str) -> None:
+    try:
+        with told.turn():
+            told.add(mark)
+    except MFAKitError as error:
+        complain(error)
+
+
+def _log_in(status: SessionStatus, options: Namespace, asker: Asker, *, patience: float) -> None:
+    request = LoginRequest(
+        profile=status.profile,
+        min_remaining=options.warn,
+        as_before=True,
+        patience=patience,
+        asker=asker,
+        must_ask=isinstance(asker, Dialog),
+        note=note,
+    )
+    login(request, os.environ)
+
+
+def _complain(status: SessionStatus, error: MFAKitError) -> None:
+    message = f"the session of profile {status.profile} was not renewed: {error.message}"
+    complain(MFAKitError(message, error.hint))
