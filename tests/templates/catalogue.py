@@ -19,6 +19,7 @@ class Template:
         files: the files of a project with the default answers.
         files_if: further files, by the question and the answer that lead to them.
         variants: answers that together cover each option; their projects are installed and tested.
+            ``{wheel}`` is mfakit's, ``{clone}`` a bare clone of this repository.
         installs: what ``uv pip install`` is given to make the environment of the tests.
         tests: lines for a shell, in the project, with that environment's programs first.
     """
@@ -65,8 +66,18 @@ TEMPLATES = (
             tests/__init__.py tests/conftest.py tests/test_cli.py
         """,
         variants=(
-            {"partition": "aws-us-gov", "team": NASTY, "slug": "payments", "duration": "90m"},
-            {"partition": "aws-cn", "roles": "ops+on.call@night, a=b"},
+            {
+                "partition": "aws-us-gov",
+                "team": NASTY,
+                "slug": "z9-eu",
+                "duration": "90m",
+                "mfakit_source": "{wheel}",
+            },
+            {
+                "partition": "aws-cn",
+                "roles": "ops+on.call@night, a=b",
+                "mfakit_source": "git+file://{clone}",
+            },
         ),
         installs=("-e.", "--group", "test"),
         tests="pytest -q -p no:cacheprovider",

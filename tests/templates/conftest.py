@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
-from tests.templates.catalogue import TEMPLATES, Template
+from tests.templates.catalogue import ROOT, TEMPLATES, Template
 
 Bake = Callable[..., Path]
 
@@ -60,3 +65,84 @@ def files_in(project: Path) -> dict[str, Path]:
     """Find the files of a project, by their names in it."""
     found = (Path(folder, name) for folder, _, names in os.walk(project) for name in names)
     return {path.relative_to(project).as_posix(): path for path in found}
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clone this repository bare, as a server has it."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git repository")
+    path = tmp_path_factory.mktemp("server") / "mfakit.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, path], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build mfakit as it stands, once."""
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run(["uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT], check=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def place(home: Any, wheel: Path) -> Any:
+    """A home where tools find mfakit as if it was published, and their caches, shared by all."""
+    programs = home.folder / ".local" / "bin"
+    path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
+    links = os.environ.get("PIP_FIND_LINKS", "").split()
+    home.environ |= {
+        "PATH": os.pathsep.join(path),
+        "PIPX_HOME": str(home.folder / "pipx"),
+        "PIPX_BIN_DIR": str(programs),
+        "PIP_CACHE_DIR": _said_by(sys.executable, "-m", "pip", "cache", "dir"),
+        "UV_CACHE_DIR": _said_by("uv", "cache", "dir"),
+        "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
+        "UV_FIND_LINKS": str(wheel.parent),
+        "GIT_CONFIG_GLOBAL": str(home.folder / ".gitconfig"),
+    }
+    (home.folder / ".gitconfig").write_text("[user]\nname = Eve\nemail = eve@example.org\n")
+    return home
+
+
+@pytest.fixture
+def engineer(place: Any, aws: Any, alice: Any) -> Any:
+    """A user whose codes come from a program, and whom the team's roles trust if there was one."""
+    for role in "developer", "admin":
+        make_role(aws, role, alice.arn)
+    script = place.folder / "code.py"
+    script.write_text(
+        "import json, urllib.request as web\n"
+        f"url = {place.environ['AWS_ENDPOINT_URL']!r} + '/_mfakit/code?user=alice&advance=true'\n"
+        f"headers = {{'X-Mfakit-Token': {aws.control_token!r}}}\n"
+        "request = web.Request(url, method='POST', headers=headers)\n"
+        "print(json.load(web.urlopen(request))['code'])\n"
+    )
+    command = shlex.join([sys.executable, str(script)])
+    place.write_config(f"[default]\nmfakit_token_command = {command}\n")
+    return alice
+
+
+def make_role(aws: Any, name: str, *trusted: str) -> None:
+    """Make a role that asks for MFA."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"AWS": list(trusted)},
+            "Action": "sts:AssumeRole",
+            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        },
+    }
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    }
+    iam = aws.root.session().client("iam")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
+
+
+def _said_by(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

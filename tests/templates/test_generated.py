@@ -1,0 +1,74 @@
+"""Projects made of the templates: installed, tested and used, as their README says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.templates.catalogue import TEMPLATES, Template
+from tests.templates.conftest import Bake
+
+VARIANTS = [
+    pytest.param(template, variant, id=f"{template.name}-{number}")
+    for template in TEMPLATES
+    for number, variant in enumerate(template.variants)
+]
+
+
+def commands_of(readme: str) -> list[str]:
+    """Collect what a README gives to type: its blocks for a shell, then what is in its tables."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    rows = [line for line in readme.splitlines() if line.startswith("| ")]
+    return blocks + [command for row in rows for command in re.findall(r"`([^`]+ [^`]+)`", row)]
+
+
+@pytest.mark.usefixtures("engineer")
+def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Template) -> None:
+    """From installing it to its tests; at a simulated AWS, by a user with a device."""
+    project = bake(template)
+    commands = commands_of((project / "README.md").read_text())
+    assert len(commands) > 1
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-euc", command],
+            check=False,
+            cwd=project,
+            env=place.environ,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("template", "variant"), VARIANTS)
+def test_its_own_tests_pass(
+    bake: Bake,
+    place: Any,
+    wheel: Path,
+    clone: Path,
+    template: Template,
+    variant: dict[str, str],
+) -> None:
+    """With other answers, and mfakit from elsewhere."""
+    answers = {key: value.format(wheel=wheel, clone=clone) for key, value in variant.items()}
+    project = bake(template, **answers)
+    environ = place.environ | {"VIRTUAL_ENV": str(project / ".venv")}
+    environ["PATH"] = os.pathsep.join([str(project / ".venv" / "bin"), environ["PATH"]])
+    lines = ["uv venv --quiet"] if template.installs else []
+    lines += [f"uv pip install --quiet {' '.join(template.installs)}"] if template.installs else []
+    done = subprocess.run(
+        ["sh", "-euc", "\n".join([*lines, template.tests])],
+        check=False,
+        cwd=project,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
