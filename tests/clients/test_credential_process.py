@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,27 +15,18 @@ PROCESS = "credential_process = mfakit credential-process --profile mfa\n"
 
 
 @pytest.fixture
-def codes(home, alice, device) -> Path:
+def codes(home, alice, device) -> None:
     """A home in which mfakit is the credential process, and a program gives the codes."""
     home.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     home.write_credentials(
         f"[default]\naws_access_key_id = {alice.access_key_id}\n"
         f"aws_secret_access_key = {alice.secret_access_key}\n"
     )
-    kept = home.folder / "codes"
-    kept.write_text("".join(f"{device.code()}\n" for _ in range(3)))
-    program = home.folder / "token.py"
-    program.write_text(
-        f"path = {str(kept)!r}\n"
-        "first, *rest = open(path).read().split()\n"
-        "open(path, 'w').write('\\n'.join(rest))\n"
-        "print(first)\n"
-    )
+    command = home.token_command(*(device.code() for _ in range(3)))
     home.write_config(
         f"[profile mfa]\n{PROCESS}mfa_serial = {device.serial_number}\n"
-        f"mfakit_token_command = {sys.executable} {program}\nregion = us-east-1\n"
+        f"mfakit_token_command = {command}\nmfakit_duration = 15m\nregion = us-east-1\n"
     )
-    return kept
 
 
 def identity(client) -> str:
@@ -55,16 +47,17 @@ def test_the_first_call_logs_in_and_the_next_do_not(client, aws, alice, codes) -
     assert "[mfa]" not in client.home.credentials.read_text()
 
 
-def test_when_the_session_comes_due_it_is_renewed(client, aws, alice, device, codes) -> None:
-    """With one that was taken while AWS's clock was set back, so that it ends in seconds."""
-    client.home.write_config(client.home.config.read_text() + "mfakit_duration = 15m\n")
-    aws.clock.advance(seconds=-(15 * 60 - 8))
-    codes.write_text("".join(f"{device.code()}\n" for _ in range(3)))
-    assert identity(client) == alice.arn
+def test_a_session_that_has_ended_is_renewed(client, aws, alice, device, codes) -> None:
+    """One that was taken while AWS's clock was set back, so that it ended at once."""
+    back = 15 * 60 - 2
+    aws.clock.advance(seconds=-back)
+    client.home.token_command(device.code())
+    said = client.home.mfakit("credential-process", "--profile", "mfa").stdout
+    end = datetime.fromisoformat(json.loads(said)["Expiration"])
+    time.sleep(max(0, end.timestamp() - time.time()))
+    aws.clock.advance(seconds=back)
+    client.home.token_command(*(device.code() for _ in range(3)))
     before = exchanges(aws)
-    time.sleep(9)
-    aws.clock.advance(seconds=15 * 60 - 8)
-    codes.write_text("".join(f"{device.code()}\n" for _ in range(3)))
     assert identity(client) == alice.arn
     assert exchanges(aws) > before
 

@@ -13,6 +13,35 @@ import time
 import pytest
 
 
+def operations(aws) -> list[str]:
+    """Name the calls that reached AWS."""
+    return [call.operation for call in aws.calls]
+
+
+class Person:
+    """One who types these codes at once, and waits without that any time goes by."""
+
+    def __init__(self, *codes: str) -> None:
+        self._codes = list(codes)
+        self.heard: list[str] = []
+        self.waited_until: list[float] = []
+        self.when_asked = lambda: None
+
+    def check(self) -> None: ...
+
+    def ask_code(self, question: str) -> str:
+        self.heard.append(question)
+        self.when_asked()
+        return self._codes.pop(0)
+
+    def say(self, text: str) -> None:
+        self.heard.append(text)
+
+    def count_down(self, seconds: float, what: str) -> None:
+        self.heard.append(what)
+        self.waited_until.append(time.time() + seconds)
+
+
 class TerminalProcess:
     """A process with a terminal of its own, as a person at the keyboard would have it."""
 
@@ -61,6 +90,14 @@ class TerminalProcess:
             self.process.wait()
         os.close(self._master)
         os.close(self._slave)
+
+
+@pytest.fixture
+def here(home, alice, monkeypatch):
+    """The home of this very process."""
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    return home
 
 
 @pytest.fixture

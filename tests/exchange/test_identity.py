@@ -6,14 +6,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from tests.exchange.conftest import operations
 
 import mfakit
 
 ELSEWHERE = "arn:aws:iam::999999999999:mfa/alice"
-
-
-def operations(aws) -> list[str]:
-    return [call.operation for call in aws.calls]
 
 
 def test_an_answer_that_does_not_come_holds_up_no_login(home, alice, aws) -> None:
@@ -46,10 +43,8 @@ def test_the_wrong_account_is_told_before_the_question(home, alice, aws, on_term
     assert operations(aws) == ["GetCallerIdentity"]
 
 
-def test_the_one_call_of_the_library_asks_nothing_else(home, alice, aws, monkeypatch) -> None:
+def test_the_one_call_of_the_library_asks_nothing_else(here, alice, aws) -> None:
     """Whoever calls it has said all that there is to say."""
-    for name, value in home.environ.items():
-        monkeypatch.setenv(name, value)
     code, serial = alice.device.code(), alice.device.serial_number
     before = len(aws.calls)
     mfakit.get_session_token(serial_number=serial, token_code=code, duration=timedelta(hours=1))

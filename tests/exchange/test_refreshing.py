@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.exchange.conftest import operations
 
 import mfakit
 
 
-@pytest.fixture
-def here(home, alice, monkeypatch):
-    for name, value in home.environ.items():
-        monkeypatch.setenv(name, value)
-    return home
-
-
 def test_it_renews_before_the_end_by_the_token_command(here, alice, aws) -> None:
     """With a session that ends seconds from now, since the simulator's clock was set back."""
-    codes = here.folder / "codes"
-    codes.write_text("".join(f"{alice.device.code()}\n" for _ in range(3)))
-    program = here.folder / "token.py"
-    program.write_text(
-        f"path = {str(codes)!r}\n"
-        "first, *rest = open(path).read().split()\n"
-        "open(path, 'w').write('\\n'.join(rest))\n"
-        "print(first)\n"
-    )
+    codes = [alice.device.code() for _ in range(3)]
     here.write_config(
-        f"[profile mfa]\nmfakit_token_command = {sys.executable} {program}\n"
+        f"[profile mfa]\nmfakit_token_command = {here.token_command(*codes)}\n"
         "mfakit_duration = 15m\nregion = eu-west-1\n"
     )
     session = mfakit.refreshing_session("mfa")
@@ -45,7 +30,7 @@ def test_it_renews_before_the_end_by_the_token_command(here, alice, aws) -> None
     session._session._credentials._expiry_time = end.expiration
     assert sts.get_caller_identity()["Arn"] == alice.arn
     assert mfakit.read_session("mfa").access_key_id != first.access_key_id
-    assert len(codes.read_text().split()) == 1
+    assert operations(aws).count("GetSessionToken") == 2
 
 
 def test_it_takes_up_what_another_process_has_renewed(here, alice) -> None:
@@ -81,8 +66,8 @@ def test_one_renewal_serves_all_threads_and_a_failed_one_says_why(here, alice, a
         credentials.get_frozen_credentials()
     assert raised.value.hint
     program.write_text(f"#!/bin/sh\necho {alice.device.code()}\n")
-    before = len([call for call in aws.calls if call.operation == "GetSessionToken"])
+    before = operations(aws).count("GetSessionToken")
     with ThreadPoolExecutor(8) as threads:
         keys = set(threads.map(lambda _: credentials.get_frozen_credentials().access_key, range(8)))
     assert keys == {mfakit.read_session("mfa").access_key_id}
-    assert len([call for call in aws.calls if call.operation == "GetSessionToken"]) == before + 1
+    assert operations(aws).count("GetSessionToken") == before + 1

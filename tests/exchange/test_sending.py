@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.exchange.conftest import Person, operations
 
 from mfakit import MFAKitError, read_session
+from mfakit.exchange.login import login
+from mfakit.exchange.plan import LoginRequest
 
 
 def log_in(home, alice, *arguments: str, **environ: str):
@@ -12,23 +15,19 @@ def log_in(home, alice, *arguments: str, **environ: str):
     return home.mfakit(*command, "--token-code", alice.device.code(), *arguments, **environ)
 
 
-def calls(aws, operation: str = "GetSessionToken") -> list:
-    return [call for call in aws.calls if call.operation == operation]
-
-
 def test_throttled_twice_it_is_sent_again(home, alice, aws) -> None:
     """AWS has not looked at the code then."""
     aws.fail_next("GetSessionToken", code="Throttling", times=2)
     done = log_in(home, alice)
     assert done.returncode == 0, done.stderr
-    assert len(calls(aws)) == 3
+    assert operations(aws).count("GetSessionToken") == 3
 
 
 def test_throttled_for_long_it_is_given_up(home, alice, aws) -> None:
     """After four sendings, with what to do."""
     aws.fail_next("GetSessionToken", code="Throttling", times=9)
     done = log_in(home, alice)
-    assert (done.returncode, len(calls(aws))) == (1, 4)
+    assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 4)
     assert "AWS is throttling" in done.stderr
 
 
@@ -47,7 +46,7 @@ def test_a_lost_connection_spends_the_code(home, alice, aws, after: bool) -> Non
     """Whether the call was carried out cannot be known; it is not repeated."""
     aws.drop_next("GetSessionToken", after=after)
     done = log_in(home, alice)
-    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
     assert "the code counts as used" in done.stderr
     with pytest.raises(MFAKitError):
         read_session("mfa", environ=home.environ)
@@ -58,7 +57,7 @@ def test_a_failure_of_aws_spends_the_code(home, alice, aws, code: str) -> None:
     """It may have been looked at."""
     aws.fail_next("GetSessionToken", code=code)
     done = log_in(home, alice)
-    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
     assert f"AWS failed ({code})" in done.stderr
 
 
@@ -66,23 +65,20 @@ def test_a_cut_answer_spends_the_code(home, alice, aws) -> None:
     """AWS has given a session that nobody can read."""
     aws.garble_next("GetSessionToken")
     done = log_in(home, alice)
-    assert (done.returncode, len(calls(aws))) == (1, 1)
+    assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
     assert "not whole" in done.stderr
 
 
-def test_after_a_lost_answer_the_person_is_asked_for_the_next_code(
-    home, alice, aws, on_terminal
-) -> None:
-    """With a countdown to it."""
+def test_after_a_lost_answer_the_person_is_asked_for_the_next_code(here, alice, aws) -> None:
+    """With a countdown to it: the device shows another on each half minute."""
     aws.drop_next("GetSessionToken", after=True)
-    terminal = on_terminal("login")
-    terminal.read_until("MFA code for ")
-    terminal.type(f"{alice.device.code()}\n")
-    terminal.read_until("the code counts as used")
-    terminal.read_until("the next code in ")
-    terminal.read_until("MFA code for ", seconds=60)
-    terminal.type(f"{alice.device.code()}\n")
-    assert terminal.wait() == 0
+    person = Person(alice.device.code(), alice.device.code())
+    login(LoginRequest(asker=person), here.environ)
+    question, lost, what, again = person.heard
+    assert "the code counts as used" in lost
+    assert (what, again) == ("the next code", question)
+    assert [round(until) % 30 for until in person.waited_until] == [0]
+    assert read_session("mfa")
 
 
 def test_calls_without_a_code_are_repeated(home, alice, aws) -> None:
@@ -90,7 +86,7 @@ def test_calls_without_a_code_are_repeated(home, alice, aws) -> None:
     aws.fail_next("ListMFADevices", code="Throttling", times=2)
     done = home.mfakit("login", "--token-code", alice.device.code())
     assert done.returncode == 0, done.stderr
-    assert len(calls(aws, "ListMFADevices")) == 3
+    assert operations(aws).count("ListMFADevices") == 3
 
 
 def test_of_a_call_without_a_code_none_is_said_to_be_lost(home, alice, aws) -> None:

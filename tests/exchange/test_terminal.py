@@ -90,6 +90,17 @@ def test_a_token_command_may_ask_on_the_terminal(home, alice, in_shell) -> None:
     terminal.read_until("code 0")
 
 
+def test_the_time_to_the_next_code_is_counted_down(home) -> None:
+    """And the line is cleared then, for the next question."""
+    script = "from mfakit.exchange.terminal import Terminal; Terminal().count_down(1.1, 'next')"
+    terminal = TerminalProcess([sys.executable, "-c", script], home.environ)
+    try:
+        terminal.read_until("\rnext in  2 s ")
+        terminal.read_until("\rnext in  1 s \r\x1b[K")
+    finally:
+        terminal.close()
+
+
 def test_it_is_patient_only_as_long_as_it_is_told(home, alice) -> None:
     """SDKs end the process that they ask; half a code is no answer either."""
     script = (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
 import pytest
+from tests.exchange.conftest import Person
 
-PRINTER = "import sys; print(sys.argv[1])"
+from mfakit.exchange.login import login
+from mfakit.exchange.plan import LoginRequest
 
 
 @pytest.fixture
@@ -78,20 +77,12 @@ def test_the_same_code_twice_does_for_one(home, alice, script) -> None:
     assert home.mfakit("login", "--token-command", command).returncode == 0
 
 
-def test_it_is_run_again_only_in_the_next_half_minute(home, alice, aws) -> None:
+def test_it_is_run_again_only_in_the_next_half_minute(here, alice) -> None:
     """Until then it would print the code that was refused."""
-    runs = home.folder / "runs"
     used, fresh = alice.device.code(), alice.device.code()
-    assert home.mfakit("login", "--token-code", used).returncode == 0
-    program = home.folder / "token.py"
-    program.write_text(
-        "import time\n"
-        f"runs = open({str(runs)!r}, 'a+'); runs.seek(0); seen = runs.read().split()\n"
-        "runs.write(f'{time.time()} ')\n"
-        f"print({used!r} if not seen else {fresh!r})\n"
-    )
-    done = home.mfakit("login", "--force", "--token-command", f"{sys.executable} {program}")
-    assert done.returncode == 0, done.stderr
-    first, second = (float(text) for text in runs.read_text().split())
-    assert second // 30 > first // 30
-    assert time.time() - second < 30
+    assert here.mfakit("login", "--token-code", used).returncode == 0
+    person = Person()
+    command = here.token_command(used, fresh)
+    login(LoginRequest(token_command=command, asker=person, force=True), here.environ)
+    assert "it was used before" in person.heard[0]
+    assert [round(until) % 30 for until in person.waited_until] == [0]
