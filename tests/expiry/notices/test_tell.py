@@ -110,11 +110,12 @@ def test_each_session_is_told_of_by_itself(person) -> None:
         session(timedelta(hours=1)),
         session(None),
         session(ENDED, source="cli-cache", counts=False),
+        session(timedelta(days=-8)),
     ],
-    ids=["it lasts", "nobody knows", "another tool's"],
+    ids=["it lasts", "nobody knows", "another tool's", "forgotten"],
 )
 def test_no_news_is_not_told(person, status: SessionStatus) -> None:
-    """Of a session that lasts, that may last, or that its owner looks after."""
+    """Of a session that lasts, may last, is looked after, or was not missed for a week."""
     person.check(status)
     assert person.heard == []
 

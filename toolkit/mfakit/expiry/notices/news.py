@@ -23,6 +23,10 @@ _OTHER_TOOLS = {
 }
 
 
+# Who has not renewed a session for a week does without it; a first check must not tell of each.
+_STALE_SECONDS = 7 * 24 * 3600
+
+
 class News:
     """That a session is due, or has ended.
 
@@ -43,11 +47,13 @@ class News:
 
 
 def news_of(status: SessionStatus) -> News | None:
-    """Give the news of a session; None if there is none: it lasts, or its end is not known."""
+    """Give the news of a session; None if it lasts, has ended long ago, or its end is not known."""
     if status.state not in (EXPIRING, EXPIRED):
         return None
     assert status.expiration is not None
     assert status.seconds_left is not None
+    if status.seconds_left < -_STALE_SECONDS:
+        return None
     duration = format_duration(status.seconds_left)
     has_ended = status.state == EXPIRED
     when = f"ended {duration} ago" if has_ended else f"ends in {duration}"
