@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.expiry.spellings import KEYS, OWN_PROCESS, SPELLINGS
+from tests.zones import local_time
 
 from mfakit import MFAKitError
 from mfakit.cli.output import escape
@@ -90,11 +90,8 @@ FILES = {
 
 @pytest.fixture(scope="module", params=["America/New_York", "Asia/Tokyo"])
 def zone(request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", request.param)
-        time.tzset()
-        yield request.param
-    time.tzset()
+    with local_time(request.param) as zone:
+        yield zone
 
 
 def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:

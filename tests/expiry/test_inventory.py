@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.expiry.spellings import KEYS, OWN_PROCESS, SPELLINGS, TOKEN, VARIABLES, place, sso_token
+from tests.zones import local_time
 
 from mfakit import MFAKitError, check_sessions
 from mfakit.expiry.inventory import check_all
@@ -27,13 +27,9 @@ ENDS = {
 
 
 @pytest.fixture(params=["UTC0", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati"])
-def zone(request, monkeypatch) -> Iterator[str]:
-    """Local time, for this process, as somebody on the other side of the world has it."""
-    monkeypatch.setenv("TZ", request.param)
-    time.tzset()
-    yield request.param
-    monkeypatch.undo()
-    time.tzset()
+def zone(request) -> Iterator[str]:
+    with local_time(request.param) as zone:
+        yield zone
 
 
 def look(home: Path, now: datetime = NOW, **variables: str) -> list[SessionStatus]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.expiry.spellings import NAIVE, naive_local
+from tests.zones import local_time
 
 from mfakit.profiles.section import session_of
 from mfakit.timestamps import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
@@ -22,20 +22,14 @@ KEYS = {"aws_access_key_id": "ASIA1", "aws_secret_access_key": "s", "aws_session
 )
 def zone(request):
     """Zones that change their clocks, one of them by half an hour."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", request.param)
-        time.tzset()
-        yield request.param
-    time.tzset()
+    with local_time(request.param) as zone:
+        yield zone
 
 
 @pytest.fixture
-def berlin(monkeypatch):
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def berlin():
+    with local_time("Europe/Berlin") as zone:
+        yield zone
 
 
 def at(text: str) -> datetime:
@@ -82,16 +76,11 @@ def test_the_tool_that_wrote_a_section(berlin, more: dict[str, str], meant: str)
     assert session.expiration == at(meant)
 
 
-def test_west_of_greenwich_utc_is_the_earlier(monkeypatch) -> None:
+def test_west_of_greenwich_utc_is_the_earlier() -> None:
     """So that is taken where the tool is not known."""
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    try:
+    with local_time("America/New_York"):
         assert parse_timestamp("2026-11-22 18:00:00") == at("2026-11-22 18:00")
         assert parse_timestamp("2026-11-22 18:00:00", AS_LOCAL) == at("2026-11-22 23:00")
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 @pytest.mark.parametrize("key", ["aws_credential_expiration", "aws_expiration"])

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    # its name, the id of its key and its end, each "" where that is not told
+    Session = tuple[str, str, str]
+
 # Far more than any of them holds. What is larger was not made by an AWS tool.
 _LARGEST_BYTES = 1 << 20
 
@@ -55,16 +58,19 @@ def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:
         ("~/.aws/sso/cache", "sso-cache", _sso_session),
         (login, "login-cache", _login_session),
     ):
-        entries = [(stem, read(found)) for stem, found in _entries(folder, environ)]
-        sessions = [(stem, entry) for stem, entry in entries if entry is not None]
-        names = [entry[0] for _, entry in sessions]
+        sessions = [
+            (stem, session)
+            for stem, found in _entries(folder, environ)
+            if (session := read(found)) is not None
+        ]
+        names = [name for _, (name, _, _) in sessions]
         for stem, (name, key, expiration) in sessions:
             # two SSO sessions may have one start URL, two role sessions one ARN
             unique = name if name and names.count(name) == 1 else f"{name} {stem}".strip()
             yield CachedSession(unique, source, key or None, parse_timestamp(expiration))
 
 
-def _role_session(found: Any) -> tuple[str, str, str] | None:
+def _role_session(found: Any) -> Session | None:
     """Read what the CLI keeps of AssumeRole, or of SSO's GetRoleCredentials."""
     credentials = _part(found, "Credentials")
     if not _text(credentials, "SessionToken"):
@@ -73,14 +79,14 @@ def _role_session(found: Any) -> tuple[str, str, str] | None:
     return name, _text(credentials, "AccessKeyId"), _text(credentials, "Expiration")
 
 
-def _sso_session(found: Any) -> tuple[str, str, str] | None:
+def _sso_session(found: Any) -> Session | None:
     """Read a token of IAM Identity Center; a client's registration has none."""
     if not _text(found, "accessToken"):
         return None
     return _text(found, "startUrl"), "", _text(found, "expiresAt")
 
 
-def _login_session(found: Any) -> tuple[str, str, str] | None:
+def _login_session(found: Any) -> Session | None:
     """Read what `aws login` keeps."""
     token = _part(found, "accessToken")
     if not _text(token, "sessionToken"):
