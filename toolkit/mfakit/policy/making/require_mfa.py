@@ -1,0 +1,113 @@
+"""The identity policy that lets users do nothing without MFA but get themselves a session."""
+
+from __future__ import annotations
+
+from mfakit.policy.document import Kind
+from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
+from mfakit.policy.making.values import check_actions, check_age, check_partition
+
+# What it takes to get a device, and a session with it. Removing a device is not among them.
+WITHOUT_MFA = (
+    "iam:CreateVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetSessionToken",
+)
+
+
+def require_mfa(
+    *,
+    max_age: int | None = None,
+    exempt_actions: tuple[str, ...] = (),
+    partition: str = "aws",
+) -> Draft:
+    """Make the policy for a group of all users.
+
+    Args:
+        max_age: how old the code may be, in seconds; as old as a session gets by default.
+        exempt_actions: what else is not denied without MFA, such as ``iam:ChangePassword``.
+        partition: such as ``aws-cn``.
+
+    Raises:
+        UsageError: a value makes no sense, or AWS would not take so long a policy.
+    """
+    check_partition(partition)
+    exempt = sorted({*WITHOUT_MFA, *check_actions(list(exempt_actions))})
+    denials = [
+        (
+            "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
+            " plain Bool would let it through.",
+            _deny("DenyAllElseWithoutMFA", exempt, {"BoolIfExists": {MFA_PRESENT: "false"}}),
+        )
+    ]
+    if max_age is not None:
+        old = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: check_age(max_age)}}
+        denials.append(
+            ("Whoever gave the code too long ago.", _deny("DenyAllElseWithOldMFA", exempt, old))
+        )
+    return Draft(
+        name="require mfa",
+        kind=Kind.IDENTITY,
+        summary=(
+            "Users may do nothing without MFA but set their own device up and get a session.",
+            "It grants nothing else: what users may do with MFA is for their other policies to"
+            " say.",
+            "Attach it to a group of all users. Not to roles: their sessions never carry MFA.",
+        ),
+        statements=(*_self_management(partition), *denials),
+    )
+
+
+def _self_management(partition: str) -> list[tuple[str, Statement]]:
+    user = f"arn:{partition}:iam::*:user"
+    device = f"arn:{partition}:iam::*:mfa/${{aws:username}}"
+    return [
+        (
+            "This one knows no resources.",
+            {
+                "Sid": "AllowListingDevices",
+                "Effect": "Allow",
+                "Action": "iam:ListVirtualMFADevices",
+                "Resource": "*",
+            },
+        ),
+        (
+            "A device is named for its user: alice, alice-phone.",
+            {
+                "Sid": "AllowOwnVirtualDevices",
+                "Effect": "Allow",
+                "Action": ["iam:CreateVirtualMFADevice", "iam:DeleteVirtualMFADevice"],
+                "Resource": [device, f"{device}-*"],
+            },
+        ),
+        (
+            "The user's own devices. AWS lets who has one add or remove another only with MFA.",
+            {
+                "Sid": "AllowOwnDevices",
+                "Effect": "Allow",
+                "Action": [
+                    "iam:DeactivateMFADevice",
+                    "iam:EnableMFADevice",
+                    "iam:GetMFADevice",
+                    "iam:GetUser",
+                    "iam:ListMFADevices",
+                    "iam:ResyncMFADevice",
+                ],
+                "Resource": [f"{user}/${{aws:username}}", f"{user}/*/${{aws:username}}"],
+            },
+        ),
+    ]
+
+
+def _deny(sid: str, exempt: list[str], condition: dict[str, dict[str, str]]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "NotAction": exempt,
+        "Resource": "*",
+        "Condition": condition,
+    }
