@@ -20,7 +20,8 @@ class SessionStatus:
     Args:
         profile: where it is kept; for what has no profile, the name that its place gives it.
         source: the kind of that place: ``credentials-file``, ``session-cache``, ``environment``,
-            ``cli-cache``, ``sso-cache`` or ``login-cache``.
+            ``cli-cache``, ``sso-cache`` or ``login-cache``; ``json`` if it is kept nowhere, but
+            stands in the answer of STS.
         state: ``valid``, ``expiring``, ``expired`` or ``unknown``.
         expiration: when it ends; None if that is not known.
         seconds_left: until then, negative when it is past; None if that is not known.
