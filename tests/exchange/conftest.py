@@ -18,6 +18,21 @@ def operations(aws) -> list[str]:
     return [call.operation for call in aws.calls]
 
 
+def log_in(home, alice, *arguments: str, **environ: str):
+    """Log in with a fresh code."""
+    return home.mfakit("login", "--token-code", alice.device.code(), *arguments, **environ)
+
+
+def refused(home, done, message: str, code: int = 1) -> None:
+    """One line says what failed, one what to do; no session was kept."""
+    assert done.returncode == code, done.stderr
+    first, second = done.stderr.splitlines()
+    assert message in first
+    assert second.startswith("mfakit: try: ")
+    assert done.stdout == ""
+    assert "[mfa]" not in home.credentials.read_text()
+
+
 class Person:
     """One who types these codes at once, and waits without that any time goes by."""
 
