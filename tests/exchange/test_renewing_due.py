@@ -6,12 +6,10 @@ The dialogs' programs here are small ones that answer as the real ones do; those
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -28,10 +26,9 @@ class Programs:
     def __init__(self, home) -> None:
         self._folder = home.folder / "programs"
         self._folder.mkdir()
-        self.log = home.folder / "shown"
-        home.environ |= {"PATH": str(self._folder), "SHOWN": str(self.log)}
-        for name in ("DISPLAY", "WAYLAND_DISPLAY", "GNUPGHOME"):
-            home.environ.pop(name, None)
+        self._log = home.folder / "shown"
+        home.environ |= {"PATH": str(self._folder), "SHOWN": str(self._log), "DISPLAY": ":9"}
+        home.environ.pop("GNUPGHOME", None)
 
     def make(self, name: str, body: str) -> str:
         path = self._folder / name
@@ -39,31 +36,19 @@ class Programs:
         path.chmod(0o755)
         return str(path)
 
+    def answer(self, *answers: str) -> None:
+        """Let dialogs answer by these lines of shell, one after the other."""
+        lines = "\n".join(f"{number}) {line} ;;" for number, line in enumerate(answers, 1))
+        self.make(
+            "zenity",
+            'for word; do printf "%s\\n" "$word"; done >> "$SHOWN"; echo "-- end" >> "$SHOWN"\n'
+            f'case $(grep -c -e "-- end" "$SHOWN") in\n{lines}\nesac',
+        )
+
     @property
     def shown(self) -> list[str]:
         """What the dialogs had to show, of each of them in turn."""
-        return self.log.read_text().split("-- end\n")[:-1] if self.log.exists() else []
-
-
-# pinentry's side of the protocol: a line for each command, the code before the OK of GETPIN.
-PINENTRY = """\
-echo OK Pleased to meet you
-while read -r line; do
-    echo "$line" >> "$SHOWN"
-    case $line in
-        GETPIN) echo '-- end' >> "$SHOWN"; {answer} ;;
-        OPTION*) echo ERR 83886254 Unknown option '<Pinentry>' ;;
-        *) echo OK ;;
-    esac
-done"""
-
-
-def type_into(codes: Path) -> str:
-    """Answer each dialog with the next line of a file."""
-    return (
-        f'code=$(head -n 1 {codes}); sed -i 1d {codes}; echo "S PASSWORD_QUALITY";'
-        ' [ -z "$code" ] || echo "D $code"; echo OK'
-    )
+        return self._log.read_text().split("-- end\n")[:-1] if self._log.exists() else []
 
 
 @pytest.fixture
@@ -88,15 +73,6 @@ def log_in_earlier(aws, home, user, *arguments: str) -> None:
 
 def key_id(home, profile: str = "mfa") -> str:
     return read_session(profile, environ=home.environ).access_key_id
-
-
-@pytest.fixture
-def codes(home) -> Path:
-    return home.folder / "codes"
-
-
-def pinentry(answer: str) -> str:
-    return PINENTRY.replace("{answer}", answer)
 
 
 def test_a_token_command_renews_without_a_person(home, due, programs) -> None:
@@ -202,6 +178,112 @@ def test_a_session_of_aws_is_not_renewed_by_a_simulator(home, due, programs) -> 
     done = home.mfakit("check", "--renew", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
     assert done.returncode == 2
     assert "and a new one would come from AWS" in done.stderr
+
+
+def test_a_person_at_a_dialog_renews(home, due, programs) -> None:
+    """Who is told which session, and which device the code is of."""
+    programs.answer(f"echo {due.device.code()}")
+    done = home.mfakit("check", "--prompt")
+    assert (done.returncode, done.stderr) == (0, "")
+    (shown,) = programs.shown
+    assert "--text=AWS session mfa ended 0s ago" in shown.replace("1s", "0s").replace("2s", "0s")
+    assert f"MFA code for {due.device.serial_number}:" in shown
+    assert home.mfakit("check", "--prompt").returncode == 0
+    assert len(programs.shown) == 1
+
+
+def test_a_wrong_code_is_asked_for_again_with_the_reason(home, due, programs) -> None:
+    """In the next dialog; what is no code at all is not sent."""
+    right = due.device.code()
+    programs.answer("echo 12345", "echo 000000", f"echo {right}")
+    done = home.mfakit("check", "--prompt")
+    assert done.returncode == 0, done.stderr
+    _, second, third = programs.shown
+    assert "--text=a token code is six digits; " in second
+    assert "--text=AWS refused the code: it is wrong, or was used before elsewhere; " in third
+    assert "tries are left" in third
+    assert right not in done.stdout + done.stderr
+
+
+def test_who_says_no_is_not_asked_again_for_that_session(home, due, aws, programs) -> None:
+    """The session is still reported as it is; of the next one its end is asked again."""
+    programs.answer("exit $ZENITY_CANCEL", "exit $ZENITY_ESC")
+    done = home.mfakit("check", "--prompt")
+    assert done.returncode == 2
+    assert "was not renewed: the dialog was answered with no" in done.stderr
+    for _ in range(2):
+        assert home.mfakit("check", "--prompt", "--all").returncode == 2
+    assert len(programs.shown) == 1
+    log_in_earlier(aws, home, due, "--force")
+    assert home.mfakit("check", "--prompt").returncode == 2
+    assert len(programs.shown) == 2
+
+
+def test_who_is_not_there_is_asked_again_by_the_next_check(home, due, aws, programs) -> None:
+    """But not for all the other sessions too, one time-out after the other."""
+    log_in_earlier(aws, home, due, "--profile", "other")
+    programs.answer("exit 5", "exit 5")
+    for number in (1, 2):
+        done = home.mfakit("check", "--all", "--prompt", "--prompt-timeout", "1m30s")
+        assert done.returncode == 2
+        assert "nobody answered the dialog within 90 s" in done.stderr
+        assert len(programs.shown) == number
+    assert "--timeout=90\n" in programs.shown[0]
+
+
+def test_of_two_checks_one_asks(home, due, programs) -> None:
+    """The other goes on without, whatever profile it is about, and reports what there is."""
+    programs.answer('touch "$SHOWN.up"; until [ -e "$SHOWN.go" ]; do sleep 0.05; done; exit 5')
+    command = [sys.executable, "-m", "mfakit", "check", "--prompt"]
+    with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE) as first:
+        end = time.monotonic() + 30
+        while not (home.folder / "shown.up").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        done = home.mfakit("check", "--all", "--prompt")
+        assert first.poll() is None
+        assert done.returncode == 2
+        assert f"process {first.pid} on" in done.stderr
+        assert "has been asking for the code\n" in done.stderr
+        (home.folder / "shown.go").touch()
+        assert first.wait(timeout=30) == 2
+    assert len(programs.shown) == 1
+
+
+def test_the_token_command_comes_first_and_the_dialog_where_it_fails(home, due, programs) -> None:
+    """With both flags; the dialog asks the person though there is a command."""
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {programs.make('token', 'false')}\n")
+    programs.answer(f"echo {due.device.code()}")
+    done = home.mfakit("check", "--renew", "--prompt")
+    assert done.returncode == 0
+    assert "the token command token failed (1)" in done.stderr
+    assert len(programs.shown) == 1
+
+
+def test_a_role_needs_no_code_where_its_source_is_a_session(home, due, aws, programs) -> None:
+    """That session is renewed first, and the role's from it."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": due.arn}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = aws.root.session().client("iam")
+    role = iam.create_role(RoleName="admin", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    aws.clock.advance(seconds=-LIFE)
+    options = ("--profile", "admin", "--role-arn", role, "--source-profile", "mfa")
+    done = home.mfakit("login", *options)
+    aws.clock.advance(seconds=LIFE)
+    assert done.returncode == 0, done.stderr
+    command = programs.make("token", f"echo {due.device.code()}")
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n")
+    done = home.mfakit("check", "--all", "--renew")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    caller = aws_caller(
+        home, json.loads(home.mfakit("env", "-p", "admin", "--shell", "json").stdout)
+    )
+    assert ":assumed-role/" in caller
+
+
+def test_flags_that_would_do_nothing_are_refused(home) -> None:
+    """As wrong usage."""
+    for arguments in (("--prompt-timeout", "1m"), ("--from-json", "-", "--renew")):
+        assert home.mfakit("check", *arguments, stdin="{}").returncode == 3
 
 
 def aws_caller(home, keys: dict[str, str]) -> str:

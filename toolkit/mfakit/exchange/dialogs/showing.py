@@ -18,7 +18,7 @@ LOG_IN = "Log in"
 # What a program exits with that tells by its exit code how it was answered.
 NO = 10
 TIMED_OUT = 5
-_OVERTIME_SECONDS = 3  # a program that knows its time-out is given the time to keep it
+_OVERTIME_SECONDS = 1  # a program that knows its time-out is given the time to keep it
 _ENDING_SECONDS = 1
 
 

@@ -1,0 +1,197 @@
+"""Asking for a code in a dialog, by small programs that answer as the real ones do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mfakit.errors import ExchangeError
+from mfakit.exchange.dialogs.dialog import Dialog
+from mfakit.exchange.dialogs.showing import DeclinedError, NotAnsweredError
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
+
+QUESTION = "MFA code for arn:aws:iam::123456789012:mfa/alice: "
+# What each is to do with a code: pinentry answers command by command, the others end.
+PINENTRY = """
+echo OK Pleased to meet you
+while read -r line; do
+    printf '%s\\n' "$line" >> "$SHOWN"
+    case $line in
+        GETPIN) answer ;;
+        OPTION*) echo ERR 83886254 Unknown option '<Pinentry>' ;;
+        BYE) echo OK; exit ;;
+        *) echo OK ;;
+    esac
+done
+"""
+OTHERS = """
+for word; do printf '%s\\n' "$word" >> "$SHOWN"; done
+printf '%s\\n' "$MFAKIT_DIALOG_TEXT" >> "$SHOWN"
+answer
+"""
+TYPED = {
+    "pinentry": "echo S PASSWORD; [ -z {0} ] || echo D {0}; echo OK",
+    "osascript": "echo typed {0}",
+    "powershell": "printf %s {0}",
+    "zenity": "echo {0}",
+}
+NO = {
+    "pinentry": "echo S ERROR curses.cancel 83886179; echo 'ERR 83886179 cancelled <Pinentry>'",
+    "osascript": "echo no",
+    "powershell": "exit 10",
+    "zenity": "exit $ZENITY_ESC",
+}
+NOBODY = {
+    "pinentry": "echo 'ERR 83886142 Timeout <Pinentry>'",
+    "osascript": "echo nobody",
+    "powershell": "exit 5",
+    "zenity": "exit 5",
+}
+FAILING = {
+    "pinentry": "echo 'ERR 83918950 Inappropriate ioctl for device <Pinentry>'",
+    "osascript": "echo execution error >&2; exit 1",
+    "powershell": "exit 1",
+    "zenity": "echo cannot open display >&2; exit 1",
+}
+KINDS = list(TYPED)
+
+
+class Desktop:
+    """A desktop with programs on it that note what they have to show."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shown = folder / "shown"
+        self.environ = {"PATH": str(folder), "DISPLAY": ":9", "SHOWN": str(self._shown)}
+        self.environ["GNUPGHOME"] = str(folder)
+
+    def install(self, name: str, answer: str) -> None:
+        script = PINENTRY if name == "pinentry" else OTHERS
+        path = self._folder / name
+        path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nanswer() {{ {answer}; }}\n{script}")
+        path.chmod(0o755)
+
+    def dialog(self, seconds: float = 20) -> Dialog:
+        return Dialog("AWS session mfa ends in 12m", seconds, self.environ)
+
+    @property
+    def shown(self) -> str:
+        return self._shown.read_text()
+
+
+@pytest.fixture
+def desktop(tmp_path: Path) -> Desktop:
+    return Desktop(tmp_path)
+
+
+def refused(desktop: Desktop, seconds: float = 20) -> ExchangeError:
+    with pytest.raises(ExchangeError) as caught:
+        desktop.dialog(seconds).ask_code(QUESTION)
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_typed_is_the_code(desktop, kind: str) -> None:
+    """The dialog says which session and which device it is for."""
+    desktop.install(kind, TYPED[kind].format("'123 456'"))
+    dialog = desktop.dialog()
+    asked = []
+    dialog.when_asked = lambda: asked.append(True)
+    assert dialog.ask_code(QUESTION) == "123456"
+    assert asked == [True]
+    assert "AWS session mfa ends in 12m" in desktop.shown
+    assert "MFA code for arn:aws:iam::123456789012:mfa/alice" in desktop.shown
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [(NO, DeclinedError), (NOBODY, NotAnsweredError)],
+    ids=["no", "nobody"],
+)
+def test_no_is_told_from_nobody(desktop, kind: str, answers: dict[str, str], error) -> None:
+    """They mean different things: never again, and once more."""
+    desktop.install(kind, answers[kind])
+    assert type(refused(desktop)) is error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_that_cannot_be_shown_is_neither(desktop, kind: str) -> None:
+    """The next program is tried; if there is none, each says why it failed."""
+    desktop.install(kind, FAILING[kind])
+    assert refused(desktop).message.startswith(f"{kind} showed no dialog: ")
+    desktop.install("zenity", TYPED["zenity"].format(654321))
+    assert desktop.dialog().ask_code(QUESTION) == "654321"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_types_no_code_is_asked_again_and_told_why(desktop, kind: str) -> None:
+    """Three times at most; nothing typed is no code either."""
+    desktop.install(kind, TYPED[kind].format("''"))
+    assert refused(desktop).message == "no code was typed"
+    assert desktop.shown.count("a token code is six digits") == 2
+
+
+@pytest.mark.parametrize("kind", ["pinentry", "zenity"])
+def test_one_that_never_ends_is_ended_with_all_that_it_started(desktop, kind: str) -> None:
+    """Not all programs know of time-outs, or keep to them."""
+    desktop.install(kind, 'sleep 600 & echo $! > "$SHOWN.pid"; wait')
+    began = time.monotonic()
+    assert type(refused(desktop, 0.1)) is NotAnsweredError
+    assert time.monotonic() - began < 5
+    pid = Path(desktop.environ["SHOWN"] + ".pid").read_text().strip()
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", pid], check=False, capture_output=True, text=True
+    )
+    assert state.stdout[:1] in ("", "Z")
+
+
+def test_pinentry_comes_first_and_may_be_the_one_of_gpg_agent(desktop, tmp_path) -> None:
+    """People who have one want it for all such questions."""
+    desktop.install("zenity", NO["zenity"])
+    desktop.install("pinentry", TYPED["pinentry"].format(111111))
+    assert desktop.dialog().ask_code(QUESTION) == "111111"
+    desktop.install("pinentry", NO["pinentry"])
+    other = tmp_path / "other"
+    other.mkdir()
+    Desktop(other).install("pinentry", TYPED["pinentry"].format(222222))
+    (tmp_path / "gpg-agent.conf").write_text(f"no-grab\npinentry-program {other}/pinentry\n")
+    assert desktop.dialog().ask_code(QUESTION) == "222222"
+
+
+def test_what_is_shown_means_nothing_to_the_programs(desktop) -> None:
+    """Names of profiles may hold what they take for escapes, commands or keys to jump by."""
+    name = "50%0A_\\n\"$(id)'"
+    for kind, shown in [
+        ("pinentry", "SETDESC 50%250A_\\n\"$(id)'%0A%0AMFA code for x:"),
+        ("zenity", "--text=50%0A__\\\\n\"$(id)'\n\nMFA code for x:\n"),
+        ("osascript", f"\n{name}\n\nMFA code for x:\n20\n"),
+        ("powershell", f"\n{name}\n\nMFA code for x:\n"),
+    ]:
+        desktop.install(kind, TYPED[kind].format(123456))
+        assert Dialog(name, 20, desktop.environ).ask_code("MFA code for x: ") == "123456"
+        assert shown in desktop.shown
+        os.unlink(Path(desktop.environ["PATH"]) / kind)
+
+
+def test_without_any_program_there_is_nobody_to_ask(desktop) -> None:
+    """zenity is none without a desktop, and fails there as it does when somebody says no."""
+    del desktop.environ["DISPLAY"]
+    desktop.install("zenity", "exit 1")
+    with pytest.raises(ExchangeError, match="there is no dialog"):
+        desktop.dialog().check()
+
+
+def test_one_of_several_is_chosen_by_its_number(desktop) -> None:
+    """The question shows them all."""
+    desktop.install("zenity", "echo ' 2 '")
+    assert desktop.dialog().choose("Which device?", ["arn:1", "arn:2"]) == 1
+    assert "1  arn:1\n2  arn:2\nWhich device? [1-2]" in desktop.shown
+    with pytest.raises(ExchangeError, match="nothing was chosen"):
+        desktop.dialog().choose("Which device?", ["arn:1"])
