@@ -31,15 +31,6 @@ def test_the_demo_does_what_it_claims_and_leaves_nothing(home, tmp_path) -> None
     assert at_work_in(temporary) == []
 
 
-def test_without_an_aws_cli_boto3_stands_in(home, tmp_path) -> None:
-    """And the demo says so."""
-    for program in ("sh", "cat"):
-        (tmp_path / program).symlink_to(f"/bin/{program}")
-    done = home.mfakit("demo", PATH=str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "boto3 stand in" in done.stdout
-
-
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(home, tmp_path) -> None:
     """A plain installation has no simulator."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -26,11 +26,13 @@ def run(options: Namespace) -> int:
     """Run the command."""
     require_extra("testing", "moto")
     from mfakit.cli.simulate.seed_file import known_users, remember
-    from mfakit.testing import AWSSimulator
 
     for number in _ENDING:
         signal.signal(number, _end)
     known = known_users(options.seed_file) if options.seed_file else {}
+    # takes long to load, so the file is found to be good first
+    from mfakit.testing import AWSSimulator
+
     names = list(dict.fromkeys(options.user or known or ["alice"]))
     with AWSSimulator() as aws, _served(aws, options.port) as url:
         users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
