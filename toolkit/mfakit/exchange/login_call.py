@@ -9,7 +9,7 @@ from mfakit.exchange.plan import LoginRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import timedelta
 
     from mfakit.exchange.login import Login
@@ -25,7 +25,6 @@ def login(
     duration: timedelta | None = None,
     min_remaining: timedelta | None = None,
     force: bool = False,
-    environ: Mapping[str, str] | None = None,
     note: Callable[[str], object] = lambda _: None,
 ) -> Login:
     """Make sure that a profile holds a session that is not due: keep it, or get and keep another.
@@ -43,7 +42,6 @@ def login(
         duration: how long a new session is to last; leads to one always.
         min_remaining: how much a session must have left to be kept, in place of the rule.
         force: get a new session even if the old one could be kept.
-        environ: says where the files are; the process's own environment by default.
         note: is told what a person should know although all went well.
 
     Returns:
@@ -63,4 +61,4 @@ def login(
         force=force,
         note=note,
     )
-    return exchange_login.login(request, os.environ if environ is None else environ)
+    return exchange_login.login(request, os.environ)

@@ -1,0 +1,71 @@
+"""Settings of profiles in the AWS config, as a program of others writes them."""
+
+from __future__ import annotations
+
+import botocore.session
+import pytest
+
+from mfakit import MFAKitError, read_settings, write_settings
+
+ROLE = {"role_arn": "arn:aws:iam::123456789012:role/admin", "source_profile": "mfa"}
+MINE = "# mine\n[profile other]\nregion=us-west-2   ; not a comment\n"
+
+
+def test_sections_are_added_and_all_else_stays(home) -> None:
+    """What is written is what botocore reads; to write it again changes nothing."""
+    home.write_config(MINE)
+    profiles = {"mfa": {"mfakit_duration": "8h", "region": "eu-west-1"}, "my role": ROLE}
+    write_settings(profiles, environ=home.environ)
+    text = home.config.read_text()
+    assert text.startswith(MINE)
+    session = botocore.session.Session(
+        session_vars={"config_file": (None, None, str(home.config), None)}
+    )
+    assert {name: session.full_config["profiles"][name] for name in profiles} == profiles
+    assert read_settings("my role", environ=home.environ) == ROLE
+    write_settings(profiles, environ=home.environ)
+    assert home.config.read_text() == text
+
+
+def test_none_removes_a_setting(home) -> None:
+    """And what is not named stays."""
+    home.write_config("[profile mfa]\nregion = eu-west-1\noutput = json\n")
+    write_settings({"mfa": {"region": None}}, environ=home.environ)
+    assert read_settings("mfa", environ=home.environ) == {"output": "json"}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "config", "settings", "problem"),
+    [
+        ("[x]\naws_access_key_id = AKIA1\n", "", ROLE, "long-term credentials"),
+        ("", "[profile x]\naws_access_key_id = AKIA1\n", ROLE, "long-term credentials"),
+        (
+            "[x]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n",
+            "",
+            ROLE,
+            "credentials of its own",
+        ),
+        ("", "[profile x]\nsso_session = corp\n", ROLE, "credentials of its own"),
+        ("", "[profile x]\ncredential_process = other\n", ROLE, "credentials of its own"),
+        ("", f"[profile x]\nrole_arn = {ROLE['role_arn']}\n", {"mfakit_duration": "1h"}, "assumes"),
+        ("", "", {"aws_secret_access_key": "s"}, "keys do not belong"),
+        ("", "", {"region": "eu-west-1\n[default]"}, "cannot stand"),
+    ],
+)
+def test_what_would_hide_credentials_is_refused(
+    home, credentials: str, config: str, settings: dict[str, str], problem: str
+) -> None:
+    """And then nothing is written of the other profiles either."""
+    home.write_credentials(credentials)
+    home.write_config(config)
+    with pytest.raises(MFAKitError, match=problem):
+        write_settings({"fine": {"region": "eu-west-1"}, "x": settings}, environ=home.environ)
+    assert home.config.read_text() == config
+
+
+@pytest.mark.parametrize("name", ["", " x", "a]b", "profile x", "a\nb"])
+def test_a_name_that_could_not_be_read_back_is_refused(home, name: str) -> None:
+    """It would end the header, or be taken for another."""
+    with pytest.raises(MFAKitError, match="cannot be a profile's name"):
+        write_settings({name: {"region": "eu-west-1"}}, environ=home.environ)
+    assert not home.config.exists()
