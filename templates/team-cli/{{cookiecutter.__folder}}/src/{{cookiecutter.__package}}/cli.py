@@ -117,7 +117,9 @@ def tell(text: str) -> None:
 
 def _complain(error: mfakit.MFAKitError) -> None:
     tell(error.message)
-    hint = f"{TEAM.command} login" if error.exit_code in (EXPIRED, NO_SESSION) else error.hint
+    hint = error.hint.replace("mfakit login", f"{TEAM.command} login")
+    if error.exit_code in (EXPIRED, NO_SESSION):
+        hint = f"{TEAM.command} login"
     if hint:
         tell(f"try: {hint}")
 
@@ -166,7 +168,7 @@ def _until(expiration: datetime | None) -> str:
 
 def _tell_how_to_evaluate(words: str) -> None:
     if sys.stdout.isatty():
-        tell(f'this is for a shell to evaluate: eval "$({TEAM.command} {words})"')
+        tell(f'this is for a shell to evaluate, as in: eval "$({TEAM.command} {words})"')
 
 
 class _Parser(argparse.ArgumentParser):
@@ -188,7 +190,7 @@ def _parser() -> _Parser:
     one.add_argument("--source-profile", metavar="NAME", help="where your access key is")
     one.add_argument("--serial-number", metavar="ARN", help="your MFA device")
     one = add("login", login)
-    one.add_argument("--token-code", metavar="CODE", help="the six digits; - is standard input")
+    one.add_argument("--token-code", metavar="CODE", help="the six digits; - reads them")
     one.add_argument("--force", action="store_true", help="get a new one in any case")
     one = add("use", use)
     one.add_argument("role", help=f"one of {', '.join(TEAM.roles)}")
