@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 CRONTAB = r"""#!/bin/sh
-# VIXIE=1: it puts a header above what it is given, as Vixie's crontab does.
+# VIXIE=1: it puts a header above what it is given, as Vixie's crontab does, and shows a carriage
+# return as Debian's does.
 [ -z "$DENIED" ] || { echo "You (me) are not allowed to use this program (crontab)" >&2; exit 1; }
 case $1 in
--l) [ -e "$HOME/spool" ] || { echo "no crontab for me" >&2; exit 1; }; exec cat "$HOME/spool" ;;
+-l) [ -e "$HOME/spool" ] || { echo "no crontab for me" >&2; exit 1; }
+    if [ -n "$VIXIE" ]; then sed 's/\r/\\r/g' "$HOME/spool"; else cat "$HOME/spool"; fi ;;
+-e) if [ -n "$VIXIE" ]; then tail -n +4 "$HOME/spool"; else cat "$HOME/spool"; fi >"$HOME/edited"
+    $VISUAL "$HOME/edited" ;;
 -r) exec rm "$HOME/spool" ;;
 -) {
     [ -z "$VIXIE" ] || printf '%s\n' \
