@@ -71,6 +71,13 @@ def templates(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, into build/docs; a link that leads nowhere is an error."""
+    session.install("-e.[testing,notify]", *groups("docs"))
+    session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "docs", "build/docs")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the direction of the imports."""
     session.install("-e.", *groups("lint"))

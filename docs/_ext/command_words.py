@@ -1,0 +1,36 @@
+"""Commands and options in words, as the pages and the manual page show them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfakit.cli.options import Command, Option
+
+
+def value_of(option: Option) -> str:
+    """Name the value that belongs to an option: its placeholder, or the choices; else nothing."""
+    if not option.takes_value:
+        return ""
+    choices = option.settings.get("choices")
+    return "|".join(choices) if choices else option.settings.get("metavar", option.destination)
+
+
+def spellings(option: Option) -> list[str]:
+    """Spell an option in each way that it can be typed, each with its value."""
+    if option.is_positional:
+        return [value_of(option)]
+    return [f"{name} {value_of(option)}".rstrip() for name in option.names]
+
+
+def synopsis(command: Command) -> str:
+    """Show in one line how the command is typed."""
+    words = ["mfakit", command.name]
+    if any(not option.is_positional for option in command.options):
+        words.append("[OPTION ...]")
+    words += [f"[{value_of(option)}]" for option in command.options if option.is_positional]
+    return " ".join(words)
+
+
+def help_of(option: Option) -> str:
+    """Say what an option does, as its help says it."""
+    return str(option.settings["help"]).replace("%%", "%")
