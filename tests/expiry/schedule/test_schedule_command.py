@@ -119,10 +119,12 @@ def test_a_notify_target_with_a_secret_has_no_place_there(home, crontab, target:
         ("remove --notify desktop", "--notify has no meaning with remove"),
         ("install --print-script", "action has no meaning with --print-script"),
         ("install --every 7m", "cron cannot express every 7m"),
+        ("install --using=cron --prompt-timeout 1m", "--prompt-timeout has no meaning"),
+        ("install --using=cron -p x --include-caches", "--include-caches has no meaning"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(home, line: str, message: str) -> None:
-    """As wrong usage."""
+    """As wrong usage; what the check would refuse in its log, too."""
     done = home.mfakit("schedule", *line.split())
     assert done.returncode == 64
     assert message in done.stderr

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Run the command: look, renew and tell if asked to, and report."""
-    _refuse_contradictions(options)
+    refuse_contradictions(options)
     now = datetime.now(UTC)
     try:
         statuses = _look(options, now)
@@ -44,7 +44,12 @@ def run(options: Namespace) -> int:
     return EXIT_CODES[worst(statuses)]
 
 
-def _refuse_contradictions(options: Namespace) -> None:
+def refuse_contradictions(options: Namespace) -> None:
+    """Refuse options of `check` that make no sense together.
+
+    Raises:
+        UsageError: these do.
+    """
     chosen = {
         "--profile": options.profile is not None,
         "--all": options.all,

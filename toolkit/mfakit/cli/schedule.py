@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, write
 from mfakit.durations import format_duration
@@ -79,14 +80,18 @@ def _tell_by_default(options: Namespace) -> None:
 
 
 def _arguments(options: Namespace) -> list[str]:
-    """Give the command line of the check, with files by their whole path."""
+    """Give the command line of the check, with files by their whole path.
+
+    Raises:
+        UsageError: the check would refuse it.
+    """
+    options.all, options.from_json = options.profile is None, None
+    refuse_contradictions(options)
     if options.output is not None:
         options.output = os.path.abspath(options.output)
-    shared = {option.destination for option in COMMANDS["schedule"].options}
-    words = ["check", *(["--all"] if options.profile is None else [])]
+    words = ["check"]
     for option in COMMANDS["check"].options:
-        if option.destination in shared:
-            words += _words(option, getattr(options, option.destination))
+        words += _words(option, getattr(options, option.destination))
     return words
 
 
