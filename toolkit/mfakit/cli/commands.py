@@ -367,6 +367,64 @@ _TABLE = (
         ),
     ),
     Command(
+        "policy",
+        "make an IAM policy that requires MFA, or tell whom one lets in",
+        "mfakit policy require-mfa --format terraform",
+        (
+            Option(
+                "what",
+                choices=("require-mfa", "max-age", "role-trust", "bucket", "check"),
+                help="make a policy: for users, who may then do nothing without MFA but get a"
+                " session (require-mfa); for actions that need a fresh code (max-age); for who may"
+                " assume a role (role-trust); for a bucket. Or judge one (check): exit code 1 if it"
+                " lets someone in without MFA",
+            ),
+            Option("file", nargs="?", help="check: the policy as JSON; - reads standard input"),
+            Option(
+                "--format",
+                choices=("json", "cloudformation", "terraform"),
+                help="of the policy that is made; by default json",
+            ),
+            Option(
+                "--max-age",
+                metavar="TIME",
+                type=duration,
+                help="how old the code may be: 1m to 36h; by default as old as the session",
+            ),
+            Option(
+                "--action",
+                metavar="NAME",
+                action="append",
+                help="max-age: what needs a fresh code, such as ec2:TerminateInstances (several"
+                " times); check: what is asked about, by default what the policy itself tells",
+            ),
+            Option(
+                "--resource",
+                metavar="ARN",
+                action="append",
+                help="what that is done to; by default anything",
+            ),
+            Option(
+                "--exempt-action",
+                metavar="NAME",
+                action="append",
+                help="require-mfa, bucket: what is not denied without MFA (several times)",
+            ),
+            Option(
+                "--principal",
+                metavar="ARN",
+                action="append",
+                help="role-trust: who may assume the role, users or accounts; bucket: the users who"
+                " need MFA, by default everyone but roles and AWS services: they never carry MFA,"
+                " so that a Deny with BoolIfExists for everyone would lock all of them out"
+                " (several times)",
+            ),
+            Option("--bucket", metavar="NAME", help="bucket: its name"),
+            Option("--partition", metavar="NAME", help="aws (the default), aws-cn, aws-us-gov"),
+            Option("--json", action="store_true", help="check: say it as JSON"),
+        ),
+    ),
+    Command(
         "simulate",
         "serve an AWS simulator that checks MFA on loopback, for any client",
         "mfakit simulate --user alice --require-mfa",

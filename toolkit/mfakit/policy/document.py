@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -62,6 +63,21 @@ def parse(
     _expect(isinstance(items, list) and bool(items), name, "it has no Statement")
     reader = _Reader(name, kind, variables=version == patterns.VERSION_WITH_VARIABLES)
     return tuple(reader.statement(item) for item in items or ())
+
+
+def kind_of(document: Mapping[str, Any] | str, name: str) -> Kind:
+    """Tell what a policy belongs to, by what its first statement holds.
+
+    Raises:
+        MalformedPolicyError: it is no policy at all.
+    """
+    content = _read(document, name) if isinstance(document, str) else document
+    statements = content.get("Statement") if isinstance(content, Mapping) else None
+    first = statements[0] if isinstance(statements, list) and statements else statements
+    _expect(isinstance(first, Mapping), name, "it has no Statement")
+    if not {"Principal", "NotPrincipal"} & set(first or ()):
+        return Kind.IDENTITY
+    return Kind.RESOURCE if {"Resource", "NotResource"} & set(first or ()) else Kind.TRUST
 
 
 class _Reader:
@@ -162,7 +178,7 @@ class _Reader:
 
 
 def _action(text: str) -> patterns.Pattern:
-    return patterns.glob(text.lower())
+    return replace(patterns.glob(text.lower()), text=text)
 
 
 def _read(text: str, name: str) -> Any:

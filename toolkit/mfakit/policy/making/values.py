@@ -33,7 +33,7 @@ def check_age(seconds: int) -> str:
         UsageError: no session can be that old, or nobody could use one that young.
     """
     if not _SHORTEST_AGE <= seconds <= _LONGEST_AGE:
-        raise UsageError("a code's age goes from 1m to 36h", "a session lasts 36 hours at most")
+        raise UsageError("a code may be 1m to 36h old in a policy", "say how old: --max-age 12h")
     return str(seconds)
 
 

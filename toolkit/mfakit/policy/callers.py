@@ -1,0 +1,149 @@
+"""The kinds of credentials that a policy may meet, as the condition keys of their calls.
+
+When each key is there: "IAM User Guide", AWS global condition context keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mfakit.policy.document import Kind
+from mfakit.policy.principals import ACCOUNT_ROOT, Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mfakit.policy.evaluation import Statement
+    from mfakit.policy.keys import Keys
+
+LONG_TERM_KEY = "long-term key"
+WITHOUT_MFA = "session without MFA"
+WITH_MFA = "session with MFA"
+WITH_OLD_MFA = "session with old MFA"
+CODE_GIVEN = "code with AssumeRole"
+ROLE_SESSION = "role session"
+AWS_SERVICE = "AWS service"
+
+PRESENT = "aws:multifactorauthpresent"
+AGE = "aws:multifactorauthage"
+MFA_KEYS = (PRESENT, AGE)
+_FRESH_SECONDS = 1
+_OLDEST_SECONDS = 36 * 3600  # as long as a session lasts
+_USER = "arn:{}:iam::123456789012:user/alice"
+_ROLE = "arn:{}:iam::123456789012:role/worker"
+_SERVICE = "logging.s3.amazonaws.com"
+# What is the same in each call of such credentials, or surely absent; all else differs.
+_SETTLED = (
+    *MFA_KEYS,
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principaltype",
+    "aws:securetransport",
+    "aws:username",
+    "aws:viaawsservice",
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Someone with credentials of one kind.
+
+    Attributes:
+        kind: of the credentials.
+        keys: the condition keys that their calls have.
+        principal: who it is.
+    """
+
+    kind: str
+    keys: Keys
+    principal: Principal
+
+
+def is_settled(key: str) -> bool:
+    """Tell whether the kind of credentials decides a key, rather than the single call."""
+    return key.lower() in _SETTLED
+
+
+def callers(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
+    """Give one caller for each kind of credentials: those that the policy names, if it names any.
+
+    Args:
+        statements: the policy's.
+        kind: what it belongs to; for a trust policy there is one more.
+    """
+    statements = tuple(statements)
+    named = [name for s in statements if s.principals for name in s.principals.named]
+    arns = [name for kind_, name in named if kind_ == "AWS"]
+    user = _user(arns)
+    role = next((arn for arn in arns if ":role/" in arn), _ROLE.format(user.split(":")[1]))
+    service = next((name for kind_, name in named if kind_ == "Service" and name != "*"), _SERVICE)
+    fresh, old = str(_FRESH_SECONDS), str(_old_age(statements))
+    found = [
+        _user_caller(LONG_TERM_KEY, user),
+        _user_caller(WITHOUT_MFA, user, {PRESENT: "false"}),
+        _user_caller(WITH_MFA, user, {PRESENT: "true", AGE: fresh}),
+        _user_caller(WITH_OLD_MFA, user, {PRESENT: "true", AGE: old}),
+    ]
+    if kind is Kind.TRUST:
+        found.append(_user_caller(CODE_GIVEN, user, {PRESENT: "true"}))
+    return [*found, _role_caller(role), _service_caller(service)]
+
+
+def _user(arns: list[str]) -> str:
+    """Give a user whom the policy names, or one of an account that it names, or anyone."""
+    for arn in arns:
+        if ":user/" in arn:
+            return arn
+        if root := ACCOUNT_ROOT.fullmatch(arn):
+            return _USER.format(arn.split(":")[1]).replace("123456789012", root[1])
+        if arn.isdecimal():
+            return _USER.format("aws").replace("123456789012", arn)
+    return _USER.format("aws")
+
+
+def _old_age(statements: tuple[Statement, ...]) -> int:
+    """Give an age beyond every one that the policy asks for."""
+    wanted = [
+        int(float(text))
+        for statement in statements
+        for condition in statement.conditions
+        for text in condition.wanted
+        if condition.key.lower() == AGE and text.replace(".", "", 1).isdecimal()
+    ]
+    return max([*wanted, _OLDEST_SECONDS]) + 1 if wanted else _OLDEST_SECONDS
+
+
+def _user_caller(kind: str, arn: str, mfa: dict[str, str] | None = None) -> Caller:
+    name = arn.rpartition("/")[2]
+    return _caller(kind, arn, arn, "User", {"aws:username": name, **(mfa or {})})
+
+
+def _role_caller(arn: str) -> Caller:
+    session = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/session"
+    return _caller(ROLE_SESSION, session, arn, "AssumedRole", {PRESENT: "false"}, role_arn=arn)
+
+
+def _caller(
+    kind: str, arn: str, owner: str, principal_type: str, keys: dict[str, str], role_arn: str = ""
+) -> Caller:
+    account = arn.split(":")[4]
+    settled = {
+        "aws:principalaccount": account,
+        "aws:principalarn": owner,
+        "aws:principalisawsservice": "false",
+        "aws:principaltype": principal_type,
+        "aws:securetransport": "true",
+        "aws:viaawsservice": "false",
+    }
+    return Caller(kind, settled | keys, Principal(account, arn, role_arn))
+
+
+def _service_caller(name: str) -> Caller:
+    keys = {
+        "aws:principalisawsservice": "true",
+        "aws:securetransport": "true",
+        "aws:viaawsservice": "false",
+    }
+    return Caller(AWS_SERVICE, keys, Principal(service=name))
