@@ -14,9 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from mfakit.policy.questions import ANYTHING
-from mfakit.policy.review import Review
-
+    from mfakit.policy.review import Review
 
 _KINDS = {
     Kind.IDENTITY: "this identity policy",
