@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -174,15 +173,6 @@ def test_cmd_takes_any_value_or_says_that_it_cannot(value: str) -> None:
             SHELLS["cmd"].assign("NAME", value)
     else:
         assert parse_cmd(SHELLS["cmd"].assign("NAME", value)) == ("NAME", value)
-
-
-@pytest.mark.skipif(shutil.which("wine") is None, reason="wine is not installed")
-def test_cmd_under_wine(tmp_path: Path) -> None:
-    """The real one, or what stands in for it."""
-    script = tmp_path / "session.bat"
-    script.write_text("@echo off\n" + render_environment(SESSION, "cmd") + "set AWS_SESSION\n")
-    done = subprocess.run(["wine", "cmd", "/c", str(script)], capture_output=True, check=True)
-    assert b"AWS_SESSION_TOKEN=token" in done.stdout
 
 
 def test_an_unknown_shell_is_refused() -> None:
