@@ -13,9 +13,18 @@ author = "the mfakit authors"
 copyright = author  # noqa: A001 - Sphinx's name for it
 version = release = version_of("mfakit")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_table"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_table", "exit_codes", "json_schemas"]
+
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_default_options = {"member-order": "alphabetical"}
 exclude_patterns = ["_ext"]
 suppress_warnings = ["toc.empty_glob"]
+# Types of others, whose own pages are not looked up: the site is built without a network.
+nitpick_ignore_regex = [
+    ("py:class", r"(datetime\.)?(datetime|timedelta)|Path|Settings|Callable\[\[\]"),
+    ("py:class", r"boto3\.Session|pytest\.\w+|(hypothesis\.strategies\.)?SearchStrategy"),
+]
 
 html_theme = "furo"
 html_title = "mfakit"

@@ -36,7 +36,7 @@ def run_command(
         environ: the environment otherwise; the process's own by default.
 
     Returns:
-        The exit code of the command, where no process can become another: on Windows.
+        The exit code of the command, on Windows, where no process can become another.
 
     Raises:
         CommandNotFoundError: there is no such program; its exit code is 127, as shells have it.

@@ -45,7 +45,7 @@ def login(
         note: is told what a person should know although all went well.
 
     Returns:
-        What came of it: ``.profile .serial_number .expiration .account .reused``.
+        What came of it, with ``.profile .serial_number .expiration .account .reused``.
 
     Raises:
         MFAKitError: there is no session, and none could be had. The files are then as they were.

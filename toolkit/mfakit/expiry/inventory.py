@@ -55,7 +55,7 @@ def check_sessions(
         environ: says where the files are, and may hold a session; the process's own by default.
 
     Returns:
-        How they stand: those of the credentials file, of the session cache, of the environment.
+        How those of the credentials file, of the session cache and of the environment stand.
         Behind them, with ``counts`` False, those that the AWS CLI and SDKs keep for themselves.
 
     Raises:
