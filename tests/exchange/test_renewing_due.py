@@ -284,6 +284,7 @@ def test_flags_that_would_do_nothing_are_refused(home) -> None:
     """As wrong usage."""
     for arguments in (("--prompt-timeout", "1m"), ("--from-json", "-", "--renew")):
         assert home.mfakit("check", *arguments, stdin="{}").returncode == 3
+    assert home.mfakit("schedule", "install", "--dry-run", "--prompt-timeout=1m").returncode == 64
 
 
 def aws_caller(home, keys: dict[str, str]) -> str:
