@@ -152,7 +152,7 @@ def _javascript() -> Path:
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"not on the PATH: {', '.join(missing)}")
     assert not missing
-    sources = [HERE / "js" / name for name in ("package.json", "call.mjs")]
+    sources = [HERE / "js" / name for name in ("package.json", "call.mjs", "resolve.mjs")]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     folder = BUILD / f"js-{digest[:12]}"
     BUILD.mkdir(exist_ok=True)

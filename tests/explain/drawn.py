@@ -61,11 +61,13 @@ def _part(draw, values: dict[str, str], missing: int = 1) -> Section:
 
 
 @st.composite
-def sections(draw, name: str, *, in_config: bool) -> Section:
+def sections(draw, name: str, *, in_config: bool, online: bool) -> Section:
     """What a profile holds in one of the files."""
     kinds = ["keys", "session", "nothing"]
     if in_config:
-        kinds += ["role", "role", "process", "sso", "session-sso", "serial", "web", "login"]
+        kinds += ["role", "role", "process", "serial"]
+    if in_config and online:
+        kinds += ["sso", "session-sso", "web", "login"]
     values: Section = {}
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=2)):
         place = "CONFIG" if in_config else "FILE"
@@ -116,26 +118,26 @@ def _role(draw) -> Section:
 
 
 @st.composite
-def cases(draw) -> Case:
-    """A home and an environment."""
+def cases(draw, *, online: bool = True) -> Case:
+    """A home and an environment; offline ones have nothing that signs in over the network."""
     case = Case()
     for name in PROFILES:
         if draw(st.booleans()):
-            case.credentials[name] = draw(sections(name, in_config=False))
+            case.credentials[name] = draw(sections(name, in_config=False, online=online))
         if draw(st.booleans()):
-            case.config[name] = draw(sections(name, in_config=True))
-    if draw(st.booleans()):
+            case.config[name] = draw(sections(name, in_config=True, online=online))
+    if online and draw(st.booleans()):
         case.config["sso-session house"] = {
             "sso_start_url": "https://example.com",
             "sso_region": draw(st.sampled_from(("eu-west-1", "us-east-1"))),
         }
-    case.variables = draw(variables())
+    case.variables = draw(variables(online=online))
     case.flag = draw(st.sampled_from((None, None, None, *PROFILES, "nowhere")))
     return case
 
 
 @st.composite
-def variables(draw) -> dict[str, str]:
+def variables(draw, *, online: bool) -> dict[str, str]:
     """What a shell may have left in the environment."""
     found: dict[str, str] = {}
     if draw(st.integers(0, 2)) == 0:
@@ -149,7 +151,7 @@ def variables(draw) -> dict[str, str]:
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         if draw(st.integers(0, 3)) == 0:
             found[name] = draw(st.sampled_from((*PROFILES, "nowhere", "")))
-    if draw(st.integers(0, 9)) == 0:
+    if online and draw(st.integers(0, 9)) == 0:
         found |= {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere"}
         if draw(st.booleans()):
             found["AWS_ROLE_ARN"] = ROLE

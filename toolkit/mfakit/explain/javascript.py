@@ -20,6 +20,16 @@ _KEY, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _WEB_IDENTITY = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN")
 _SSO = ("sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name")
+_SOURCES = {"source_profile", "credential_source"}
+_CREDENTIAL_SOURCES = ("EcsContainer", "Ec2InstanceMetadata", "Environment")
+
+
+class _SkippedError(Exception):
+    """A profile gives nothing; why, if that is worth to be told."""
+
+
+class _NoMFAError(Exception):
+    """A role wants a code: the search ends there."""
 
 
 def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFiles) -> Chain:
@@ -34,7 +44,7 @@ def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFile
     profile = named or "default"
     links = [
         _from_env(environ, skipped=bool(named)),
-        _from_ini(profile, files),
+        _from_ini(profile, files, environ),
         _from_token_file(environ),
         _remote(environ),
     ]
@@ -57,14 +67,29 @@ def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:
     )
 
 
-def _from_ini(profile: str, files: AWSFiles, visited: tuple[str, ...] = ()) -> Link:
-    """Look at a profile, as ``fromIni`` does: roles, then keys, then what has to be asked."""
+def _from_ini(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> Link:
+    """Look at a profile, as ``fromIni`` does; the search goes on after all failures but one."""
+    try:
+        return _resolved(profile, files, environ, ())
+    except _NoMFAError as error:
+        return Link("fromIni", FAILED, error=("CredentialsProviderError", str(error)))
+    except _SkippedError as error:
+        why = str(error)
+        return Link("fromIni", ABSENT, error=("CredentialsProviderError", why) if why else None)
+
+
+def _resolved(
+    profile: str, files: AWSFiles, environ: Mapping[str, str], visited: tuple[str, ...]
+) -> Link:
+    """Resolve a profile: roles first, then keys, then what has to be asked.
+
+    Raises:
+        _NoMFAError, _SkippedError: it gives nothing.
+    """
     values = files.merged(profile)
-    has_keys = all(values.get(key) for key in KEYS)
-    source = values.get("source_profile")
-    is_role = "role_arn" in values and bool(source or values.get("credential_source"))
-    if is_role and not (visited and has_keys):
-        return _role(profile, source, files, visited)
+    has_keys = all(key in values for key in KEYS)
+    if "role_arn" in values and len(_SOURCES & values.keys()) == 1 and not (visited and has_keys):
+        return _role(profile, values, files, environ, visited)
     if has_keys:
         token = bool(values.get("aws_session_token"))
         return Link("fromIni", USED, access_key_id=values[KEYS[0]], has_token=token)
@@ -74,20 +99,40 @@ def _from_ini(profile: str, files: AWSFiles, visited: tuple[str, ...] = ()) -> L
         or any(key in values for key in _SSO)
         or "login_session" in values
     )
-    return Link("fromIni", USED, asks=True) if asks else Link("fromIni", ABSENT)
+    if asks:
+        return Link("fromIni", USED, asks=True)
+    raise _SkippedError
 
 
-def _role(profile: str, source: str | None, files: AWSFiles, visited: tuple[str, ...]) -> Link:
+def _role(
+    profile: str,
+    values: dict[str, str],
+    files: AWSFiles,
+    environ: Mapping[str, str],
+    visited: tuple[str, ...],
+) -> Link:
+    source = values.get("source_profile")
+    if source in visited:
+        raise _SkippedError(f"the source profiles go round in a circle, at {source}")
+    if source is None:
+        _check_credential_source(values["credential_source"], environ)
+    if values.get("mfa_serial"):
+        raise _NoMFAError(
+            f"the role of profile {profile} wants a code, and the program has no way to ask for it"
+        )
     if source is None:
         return Link("fromIni", USED, asks=True)
-    if source in visited:
-        why = f"the source profiles go round in a circle: {' -> '.join([*visited, source])}"
-        return Link("fromIni", FAILED, error=("CredentialsProviderError", why))
-    found = _from_ini(source, files, (*visited, profile))
-    if found.state != USED:
-        why = f"the source profile {source} has no credentials"
-        return Link("fromIni", FAILED, error=found.error or ("CredentialsProviderError", why))
+    found = _resolved(source, files, environ, (*visited, source))
     return Link("fromIni", USED, asks=True, source=found.source or found)
+
+
+def _check_credential_source(name: str, environ: Mapping[str, str]) -> None:
+    if name not in _CREDENTIAL_SOURCES:
+        raise _SkippedError(f"there is no credential_source {name}")
+    if name == "Environment" and not (environ.get(_KEY) and environ.get(_SECRET)):
+        raise _SkippedError(
+            "the access key's variables, which credential_source names, are not set"
+        )
 
 
 def _from_token_file(environ: Mapping[str, str]) -> Link:

@@ -119,10 +119,8 @@ def _chosen_by(situation: Situation) -> str:
 
 
 def _details(link: Link, situation: Situation) -> str:
-    if link.state == ABSENT:
-        return ""
-    if link.state == FAILED and link.error:
-        return ": ".join(part for part in link.error if part)
+    if link.state in (ABSENT, FAILED):
+        return ": ".join(part for part in link.error or () if part)
     parts = [place_of(link, situation)]
     if link.access_key_id:
         parts.append(shortened(link.access_key_id))
