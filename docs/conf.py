@@ -13,7 +13,16 @@ author = "the mfakit authors"
 copyright = author  # noqa: A001 - Sphinx's name for it
 version = release = version_of("mfakit")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_table", "exit_codes", "json_schemas"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "command_table",
+    "exit_codes",
+    "json_schemas",
+    "provider_chain",
+    "source_tree",
+]
 
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

@@ -37,7 +37,7 @@ def detect_shell() -> str:
     """Find the kind of the nearest shell that this process was started from.
 
     Returns:
-        A key of ``SHELLS``.
+        Its name, as ``render_environment`` takes it.
 
     Raises:
         UsageError: it cannot be told, or is one that has no statements here.

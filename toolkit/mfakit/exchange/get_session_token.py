@@ -38,7 +38,8 @@ def get_session_token(
     Args:
         serial_number: the MFA device.
         token_code: the six digits that it shows; spaces are fine.
-        duration: 15 minutes to 36 hours; for the root user AWS makes one hour of what is longer.
+        duration: 15 minutes to 36 hours, by default 12; for the root user AWS makes one hour of
+            what is longer.
         source_profile: the profile that holds the long-term credentials; by default the one
             that the profile ``mfa`` names, else the environment if it holds some, else
             ``default``.
