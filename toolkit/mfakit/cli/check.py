@@ -62,15 +62,6 @@ def refuse_contradictions(options: Namespace) -> None:
         raise UsageError("--include-caches has no meaning without --all", "add --all")
     if options.from_json is not None and (options.renew or options.prompt):
         raise UsageError("what --from-json names cannot be renewed", "name a profile instead")
-    refuse_lone_timeout(options)
-
-
-def refuse_lone_timeout(options: Namespace) -> None:
-    """Refuse a time-out of dialogs where there are none.
-
-    Raises:
-        UsageError: it is given.
-    """
     if options.prompt_timeout is not None and not options.prompt:
         raise UsageError("--prompt-timeout has no meaning without --prompt", "add --prompt")
 

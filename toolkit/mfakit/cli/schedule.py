@@ -6,7 +6,6 @@ import os
 from datetime import UTC, datetime
 
 from mfakit.cli.check import refuse_contradictions
-from mfakit.cli.check import refuse_lone_timeout
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, write
 from mfakit.durations import format_duration
@@ -57,7 +56,6 @@ def _script() -> str:
 
 
 def _install(options: Namespace) -> None:
-    refuse_lone_timeout(options)
     scheduler = choose_scheduler(options.using, os.environ)
     _tell_by_default(options)
     job = make_job(_arguments(options), options.every or _EVERY_SECONDS, os.environ)
