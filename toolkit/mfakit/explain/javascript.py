@@ -45,6 +45,7 @@ def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFile
     links = [
         _from_env(environ, skipped=bool(named)),
         _from_ini(profile, files, environ),
+        _from_process(profile, files),
         _from_token_file(environ),
         _remote(environ),
     ]
@@ -133,6 +134,12 @@ def _check_credential_source(name: str, environ: Mapping[str, str]) -> None:
         raise _SkippedError(
             "the access key's variables, which credential_source names, are not set"
         )
+
+
+def _from_process(profile: str, files: AWSFiles) -> Link:
+    """Look for a program, which ``fromIni`` has run already unless a role there failed."""
+    there = "credential_process" in files.merged(profile)
+    return Link("fromProcess", USED if there else ABSENT, asks=there)
 
 
 def _from_token_file(environ: Mapping[str, str]) -> Link:

@@ -27,6 +27,7 @@ _SETTINGS = {
     "sso": ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name"),
     "login": ("login_session",),
     "custom-process": ("credential_process",),
+    "fromProcess": ("credential_process",),
     "shared-credentials-file": KEYS,
     "config-file": KEYS,
     "fromIni": ("role_arn", *KEYS, "credential_process", "sso_session", "login_session"),

@@ -37,6 +37,7 @@ _WORDS = {
     "iam-role": "machine's metadata",
     "fromEnv": "environment variables",
     "fromIni": "the profile",
+    "fromProcess": "credential_process",
     "fromTokenFile": "a role, by web identity",
     "remoteProvider": "metadata service",
 }
@@ -136,7 +137,7 @@ def _would_ask(link: Link, situation: Situation) -> str:
         key = f" with the key {shortened(source.access_key_id)}" if source else ""
         code = " and a code" if values.get("mfa_serial") else ""
         return f"would ask AWS for {values.get('role_arn')}{key}{code}"
-    if link.provider == "custom-process" or (
+    if link.provider in ("custom-process", "fromProcess") or (
         link.provider == "fromIni" and "credential_process" in values
     ):
         return "would run a program"
