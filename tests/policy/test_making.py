@@ -1,0 +1,138 @@
+"""Policies in the making: the same in each format, within AWS's limits, never from nonsense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.policy.reading import READERS
+
+from mfakit.errors import UsageError
+from mfakit.policy import Kind, parse
+from mfakit.policy.making import FORMATS, bucket, max_age, render, require_mfa, role_trust
+from mfakit.policy.making.draft import LONGEST, LONGEST_INLINE
+
+ALICE = "arn:aws:iam::123456789012:user/alice"
+ACTION = "ec2:TerminateInstances"
+DRAFTS = {
+    "require-mfa": require_mfa(),
+    "require-mfa, all options": require_mfa(
+        max_age=3600, exempt_actions=("iam:ChangePassword", "s3:List*"), partition="aws-cn"
+    ),
+    "max-age": max_age(3600, (ACTION, "ec2:Stop*"), ("arn:aws:ec2:*:*:instance/*",)),
+    "role-trust": role_trust((ALICE,)),
+    "role-trust, all options": role_trust(("123456789012",), max_age=900, partition="aws-us-gov"),
+    "bucket": bucket("my-bucket"),
+    "bucket, all options": bucket(
+        "my.bucket", (ALICE,), max_age=900, exempt_actions=("s3:GetBucketLocation",)
+    ),
+}
+
+
+def plain(value: Any) -> Any:
+    """Write a policy in one way: what stands alone may be a list or not."""
+    if isinstance(value, dict):
+        return {key: plain(content) for key, content in value.items()}
+    if isinstance(value, list):
+        return plain(value[0]) if len(value) == 1 else [plain(each) for each in value]
+    return value
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", DRAFTS)
+def test_each_format_says_the_same(name: str, form: str) -> None:
+    """What the tool of a format reads out of it is the policy."""
+    draft = DRAFTS[name]
+    assert plain(READERS[form](render(draft, form))) == plain(draft.document)
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_each_is_a_policy_of_its_kind(name: str) -> None:
+    """It parses as what it is to be put on."""
+    draft = DRAFTS[name]
+    assert len(parse(draft.document, name, draft.kind)) == len(draft.statements)
+
+
+@pytest.mark.parametrize("form", ["cloudformation", "terraform"])
+@pytest.mark.parametrize("name", DRAFTS)
+def test_formats_with_comments_have_them(name: str, form: str) -> None:
+    """What the policy does, and why each statement is as it is."""
+    draft = DRAFTS[name]
+    lines = render(draft, form).splitlines()
+    said = " ".join(line.strip().removeprefix("# ") for line in lines if line.strip()[:1] == "#")
+    assert all(text in said for text in draft.summary)
+    assert all(comment in said for comment, _ in draft.statements)
+    assert max(map(len, lines)) <= 120
+
+
+def test_the_usual_ones_fit_inline() -> None:
+    """A user's inline policies may have 2048 characters together."""
+    assert all(draft.size <= LONGEST_INLINE for draft in DRAFTS.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        (Kind.IDENTITY, lambda n: max_age(60, tuple(f"s3:Get{i:04}" for i in range(n)))),
+        (Kind.TRUST, lambda n: role_trust(tuple(f"{ALICE}{i:04}" for i in range(n)))),
+        (Kind.RESOURCE, lambda n: bucket("b-1", tuple(f"{ALICE}{i:04}" for i in range(n)))),
+    ],
+)
+def test_what_is_too_long_for_aws_is_refused(kind: Kind, make: Any) -> None:
+    """The limits are those of the IAM User Guide and of Amazon S3, met to within an entry."""
+    longest = make(next(n for n in range(1, 1000) if is_too_long(make, n + 1)))
+    text = render(longest, "json")
+    real = len(text.strip().encode()) if kind is Kind.RESOURCE else len("".join(text.split()))
+    assert LONGEST[kind] - 70 <= real <= LONGEST[kind]
+
+
+def is_too_long(make: Any, count: int) -> bool:
+    try:
+        make(count)
+    except UsageError as error:
+        return "characters, and AWS takes" in error.message
+    return False
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: require_mfa(max_age=59),
+        lambda: require_mfa(max_age=36 * 3600 + 1),
+        lambda: require_mfa(exempt_actions=("ChangePassword",)),
+        lambda: require_mfa(exempt_actions=('iam:"x"',)),
+        lambda: require_mfa(partition="aws:x"),
+        lambda: max_age(3600, ()),
+        lambda: max_age(3600, ("ec2:*",), ("instance/*",)),
+        lambda: max_age(0, ("ec2:*",)),
+        lambda: role_trust(()),
+        lambda: role_trust(("alice",)),
+        lambda: role_trust(("arn:aws:iam::123456789012:role/worker",)),
+        lambda: role_trust(("arn:aws:iam::123456789012:user/*",)),
+        lambda: role_trust(("arn:aws-cn:iam::123456789012:user/alice",)),
+        lambda: bucket(""),
+        lambda: bucket("arn:aws:s3:::my-bucket"),
+        lambda: bucket("my-bucket", ("123456789012",)),
+        lambda: bucket("my-bucket", ("arn:aws:iam::123456789012:root",)),
+        lambda: bucket("my-bucket", ("arn:aws:iam::123456789012:role/worker",)),
+    ],
+)
+def test_nonsense_is_refused(make: Any) -> None:
+    """So is what would lock out whom nobody means: roles never carry MFA."""
+    with pytest.raises(UsageError) as caught:
+        make()
+    assert caught.value.hint
+
+
+NAMES = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="*"), min_size=1
+)
+
+
+@given(NAMES, st.sampled_from(sorted(FORMATS)))
+def test_any_name_comes_through(name: str, form: str) -> None:
+    """Quotes, backslashes, ${ and %{ in an ARN mean nothing to the formats."""
+    draft = role_trust((f"arn:aws:iam::123456789012:user/{name}",))
+    assert plain(READERS[form](render(draft, form))) == plain(draft.document)

@@ -1,0 +1,185 @@
+"""What a policy is found to say to each kind of credentials."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.policy.account import FRESH, LONG_TERM, OLD, WITHOUT, Account
+from tests.policy.aws_examples import AGE, EXAMPLES, PRESENT, Example, statement
+
+from mfakit.policy import parse
+from mfakit.policy.callers import LONG_TERM_KEY, WITH_MFA, WITH_OLD_MFA, WITHOUT_MFA
+from mfakit.policy.document import kind_of
+from mfakit.policy.making import bucket, max_age, require_mfa, role_trust
+from mfakit.policy.review import ALLOWED, DENIED, NOT_ALLOWED, Review, review
+
+ALICE = "arn:aws:iam::123456789012:user/alice"
+KINDS = {LONG_TERM: LONG_TERM_KEY, WITHOUT: WITHOUT_MFA, FRESH: WITH_MFA, OLD: WITH_OLD_MFA}
+
+
+def reviewed(statements: Any, action: str | None = None, resource: str | None = None) -> Review:
+    document = {"Version": "2012-10-17", "Statement": statements}
+    kind = kind_of(document, "p")
+    return review(parse(document, "p", kind), kind, action, resource)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+def test_examples_of_aws_come_out_as_aws_says(example: Example) -> None:
+    """Those that it recommends, and those that it warns of."""
+    found = reviewed(example.statements, example.action, example.resource)
+    assert {kind: found.outcome(kind) for kind in example.outcomes} == example.outcomes
+    assert found.requires_mfa is example.requires_mfa
+    assert bool(found.hint) is not example.requires_mfa
+
+
+CONDITIONS = [
+    *product(["Bool", "BoolIfExists", "Null"], [PRESENT], ["true", "false"]),
+    *product(["Null"], [AGE], ["true", "false"]),
+    *product(
+        ["NumericLessThan", "NumericLessThanIfExists", "NumericGreaterThanEquals",
+         "NumericGreaterThanEqualsIfExists", "NumericNotEquals"], [AGE], ["3600"]
+    ),
+]  # fmt: skip
+
+
+def test_what_is_found_is_what_happens(account: Account) -> None:
+    """To real calls at the simulator, with each operator that is used for MFA."""
+    people = {**dict(account.kinds()), FRESH: account.with_mfa()}
+    for effect, (operator, key, value) in product(["Allow", "Deny"], CONDITIONS):
+        statements = [statement(effect, "s3:GetObject", **{operator: {key: value}})]
+        if effect == "Deny":
+            statements.append(statement("Allow", "s3:*"))
+        document = {"Version": "2012-10-17", "Statement": statements}
+        account.give_alice(document, other=False)
+        found = reviewed(statements, "s3:GetObject", "arn:aws:s3:::my-bucket/key")
+        happens = {kind: person.reads() for kind, person in people.items()}
+        assert happens == {k: found.outcome(name) == ALLOWED for k, name in KINDS.items()}
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        require_mfa(),
+        require_mfa(max_age=3600),
+        max_age(3600, ("ec2:Stop*",)),
+        role_trust((ALICE,)),
+        role_trust(("123456789012",), max_age=3600),
+        bucket("my-bucket"),
+        bucket("my-bucket", (ALICE,), max_age=3600, exempt_actions=("s3:GetObject",)),
+    ],
+)
+def test_what_is_made_requires_mfa(draft: Any) -> None:
+    """Whatever it is asked about by default."""
+    assert review(parse(draft.document, "p", draft.kind), draft.kind).requires_mfa
+
+
+def test_the_reason_is_the_condition_that_decided() -> None:
+    """Of an Allow that matches an absent key, and of a Deny that does not."""
+    lenient = reviewed([statement("Allow", "s3:*", BoolIfExists={PRESENT: "true"})])
+    assert lenient.findings[0].reasons == (f"BoolIfExists {PRESENT} true holds: the key is absent",)
+    assert lenient.hint.startswith("write Bool in the Allow of statement 1")
+    blind = reviewed(
+        [
+            statement("Allow", "s3:*") | {"Sid": "All"},
+            statement("Deny", "s3:*", Bool={PRESENT: "false"}) | {"Sid": "Guard"},
+        ]
+    )
+    assert (blind.findings[0].outcome, blind.findings[0].statement) == (ALLOWED, "All")
+    assert blind.findings[0].reasons == (
+        f"Deny Guard does not apply: Bool {PRESENT} false does not hold: the key is absent",
+    )
+    assert blind.findings[1].statement == "Guard"
+    assert blind.hint.startswith("write BoolIfExists in the Deny of Guard")
+
+
+def test_a_policy_that_does_not_speak_of_mfa_does_not_require_it() -> None:
+    """Nor does one that has no say in what is asked about."""
+    assert not reviewed([statement("Allow", "s3:*")]).requires_mfa
+    found = reviewed([statement("Allow", "s3:*", Bool={PRESENT: "true"})], "ec2:RunInstances")
+    assert {f.outcome for f in found.findings[:4]} == {NOT_ALLOWED}
+    assert not found.requires_mfa
+
+
+def test_what_differs_from_call_to_call_is_not_guessed() -> None:
+    """An address, a tag or a time decides nothing, unless the rest decides without it."""
+    address = {"aws:SourceIp": "203.0.113.0/24"}
+    found = reviewed([statement("Allow", "s3:*", IpAddress=address)])
+    assert {f.outcome for f in found.findings[:5]} == {"unjudged"}
+    assert not found.requires_mfa
+    both = reviewed([statement("Allow", "s3:*", IpAddress=address, Bool={PRESENT: "true"})])
+    assert both.outcome(LONG_TERM_KEY) == NOT_ALLOWED
+    assert both.outcome(WITH_MFA) == "unjudged"
+    assert both.requires_mfa
+
+
+def test_by_default_it_asks_about_what_needs_mfa() -> None:
+    """And tells for what else a long-term key is enough."""
+    found = reviewed(
+        [
+            statement("Allow", ["iam:ListUsers", "ec2:*"]),
+            statement("Deny", "ec2:TerminateInstances", BoolIfExists={PRESENT: "false"}),
+        ]
+    )
+    assert found.action == "ec2:TerminateInstances"
+    assert found.without_mfa == ("iam:ListUsers", "ec2:RunInstances")
+
+
+def test_an_old_code_is_older_than_any_that_the_policy_takes() -> None:
+    """Even if that is older than any session."""
+    for limit in ("60", "500000", "7200.5"):
+        deny = statement("Deny", "s3:*", NumericGreaterThanIfExists={AGE: limit})
+        found = reviewed([statement("Allow", "s3:*"), deny])
+        assert (found.outcome(WITH_MFA), found.outcome(WITH_OLD_MFA)) == (ALLOWED, DENIED)
+
+
+ACTIONS = ["*", "s3:*", "s3:Get*", "iam:List?sers", "x:Y"]
+RESOURCES = ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/${aws:username}/*", "arn:aws:iam::*:user/x"]
+PRINCIPALS = [
+    "*",
+    {"AWS": "123456789012"},
+    {"AWS": [ALICE, "arn:aws:iam::123456789012:role/r"]},
+    {"Service": "s3.amazonaws.com"},
+    {"Federated": "x"},
+]
+DRAWN = st.fixed_dictionaries(
+    {
+        "Effect": st.sampled_from(["Allow", "Deny"]),
+        "Condition": st.dictionaries(
+            st.sampled_from(["Bool", "BoolIfExists", "Null", "StringLike", "Nonsense"]),
+            st.dictionaries(
+                st.sampled_from([PRESENT, AGE, "aws:SourceIp", "aws:username", "own:key"]),
+                st.sampled_from(["true", "false", "3600", "alice"]),
+                max_size=2,
+            ),
+            max_size=2,
+        ),
+    }
+)
+ANY_ACTION = st.builds(
+    lambda name, values: {name: values},
+    st.sampled_from(["Action", "NotAction"]),
+    st.lists(st.sampled_from(ACTIONS), min_size=1),
+)
+ANY_RESOURCE = st.builds(
+    lambda name, values: {name: values},
+    st.sampled_from(["Resource", "NotResource"]),
+    st.lists(st.sampled_from(RESOURCES), min_size=1),
+)
+ANY_PRINCIPAL = st.sampled_from(PRINCIPALS).map(lambda value: {"Principal": value})
+
+
+@given(st.data(), st.sampled_from([(True, False), (True, True), (False, True)]))
+def test_any_policy_can_be_reviewed(data: st.DataObject, parts: tuple[bool, bool]) -> None:
+    """Nobody who may not be let in by it counts as kept out because something is not known."""
+    with_resource, with_principal = parts
+    elements = [DRAWN, ANY_ACTION]
+    elements += [ANY_RESOURCE] if with_resource else []
+    elements += [ANY_PRINCIPAL] if with_principal else []
+    one = st.tuples(*elements).map(lambda parts: {k: v for part in parts for k, v in part.items()})
+    found = reviewed(data.draw(st.lists(one, min_size=1, max_size=3)))
+    if found.requires_mfa:
+        assert not {"unjudged", ALLOWED} & {f.outcome for f in found.findings[:2]}
