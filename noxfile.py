@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -13,6 +14,18 @@ nox.options.sessions = ["test", "lint", "typing"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
+RUNNING = "{}.{}".format(*sys.version_info)
+
+
+BUILT_ON_OTHERS = [
+    *("tests/testing", "tests/exchange"),  # moto, boto3
+    *("tests/cli", "tests/environment/test_formats.py"),  # rich, python-dotenv
+    *("tests/profiles", "tests/expiry/notices"),  # filelock, apprise
+]
+CHECKED_BY_SCHEMA = {
+    "github-workflows": [".github/workflows/ci.yml", ".github/workflows/release.yml"],
+    "dependabot": [".github/dependabot.yml"],
+}
 
 
 def groups(*names: str) -> list[str]:
@@ -22,8 +35,8 @@ def groups(*names: str) -> list[str]:
 def oldest() -> str:
     """Every requirement at the lowest version that the project says it can do with."""
     project = PROJECT["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["testing"]
-    lowest = (Requirement(line) for line in lines)
+    extras = project["optional-dependencies"].values()
+    lowest = map(Requirement, sum(extras, project["dependencies"]))
     return "".join(f"{r.name}=={next(iter(r.specifier)).version}\n" for r in lowest)
 
 
@@ -67,7 +80,7 @@ def proofs(session: nox.Session) -> None:
 def templates(session: nox.Session) -> None:
     """What is made of the templates: each is baked, checked, installed and tested as it stands."""
     session.install("-e.[testing]", *groups("templates"))
-    run_pytest(session, "tests/templates", *session.posargs)
+    run_pytest(session, "-n", "2", "--dist", "worksteal", "tests/templates", *session.posargs)
 
 
 @nox.session
@@ -84,6 +97,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
     session.run("lint-imports")
+    session.run("zizmor", "--offline", "--quiet", "--pedantic", ".github")
+    for schema, files in CHECKED_BY_SCHEMA.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session
@@ -93,21 +109,31 @@ def typing(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python=[version for version in SUPPORTED if present(version)] or False)
+@nox.session(python=[version for version in SUPPORTED if version != RUNNING and present(version)])
 def matrix(session: nox.Session) -> None:
-    """The tests, on every supported Python of this machine."""
+    """The tests, on every other supported Python of this machine."""
     test(session)
 
 
 @nox.session(python=SUPPORTED[0] if present(SUPPORTED[0]) else False)
 def minimums(session: nox.Session) -> None:
-    """The tests of what builds on moto and boto3, with the oldest of everything."""
+    """The tests of what builds on other libraries, with the oldest of each."""
     constraints = Path(session.create_tmp(), "oldest.txt")
     constraints.write_text(oldest())
-    session.install("-e.[testing]", "pytest-xdist", "--constraint", str(constraints))
+    session.install("-e.[testing,notify]", "pytest-xdist", "--constraint", str(constraints))
     # Only newer releases of pytest find the root of the tests on their own.
     options = ("-n", "auto", "-o", "pythonpath=.")
-    run_pytest(session, *options, *(session.posargs or ("tests/testing", "tests/exchange")))
+    run_pytest(session, *options, *(session.posargs or BUILT_ON_OTHERS))
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """What is released, into dist/: built, looked into, and used with each extra and with none."""
+    session.install("-e.[testing]", *groups("dist"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--installer", "uv")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    run_pytest(session, "tests/dist", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,101 @@
+"""What the wheel and the source distribution hold, and what they say of themselves."""
+
+from __future__ import annotations
+
+import email
+import re
+import sys
+import tarfile
+import zipfile
+from email.message import Message
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from readme_renderer import markdown
+from tests.dist.conftest import ROOT, run
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Name the files of the project, as git knows them."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git repository")
+    said = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return {name for name in said.split("\0") if name and (ROOT / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: Path) -> Message:
+    """Read what the wheel says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[str]) -> None:
+    """No test, no template, and no data file is missing."""
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if not name.endswith("/")}
+    about = re.compile(r"mfakit-[\d.]+\.dist-info/")
+    assert {about.sub("", name) for name in held if about.match(name)} == {
+        "METADATA",
+        "WHEEL",
+        "RECORD",
+        "entry_points.txt",
+        "licenses/LICENSE",
+    }
+    package = {name for name in held if not about.match(name)}
+    assert package == {
+        name.removeprefix("toolkit/") for name in known if name.startswith("toolkit/")
+    }
+    assert {"mfakit/py.typed", "mfakit/expiry/schedule/check.sh"} <= package
+
+
+def test_the_source_distribution_holds_the_project_and_nothing_else(
+    sdist: Path, known: set[str]
+) -> None:
+    """Who has it can build, test and make projects of the templates, as in a clone."""
+    with tarfile.open(sdist) as archive:
+        held = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert held == known | {"PKG-INFO"}
+
+
+def test_a_clone_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """The released one comes from the source distribution; each byte of it is the same."""
+    options = ("--wheel", "--installer", "uv", "--outdir", str(tmp_path))
+    run(sys.executable, "-m", "build", *options)
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_version_is_the_newest_of_the_changelog(metadata: Message) -> None:
+    """Whoever reads of a release finds it."""
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert metadata["Version"] == headings[0]
+
+
+class Page(HTMLParser):
+    """The headings of a page, and what it leads to or shows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.headings = 0
+        self.references: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.headings += tag in ("h1", "h2", "h3")
+        self.references += [
+            value or "" for name, value in attributes if name in ("href", "src", "srcset")
+        ]
+
+
+def test_the_readme_reads_well_where_releases_are_listed(metadata: Message) -> None:
+    """It is rendered whole, as there, and no link or picture needs a file beside it."""
+    rendered = markdown.render(metadata.get_payload(), variant=metadata["GFM"] or "GFM")
+    assert rendered
+    page = Page(rendered)
+    source = re.sub(r"^```.*?^```", "", (ROOT / "README.md").read_text(), flags=re.S | re.M)
+    assert page.headings == len(re.findall(r"^#{1,3} ", source, re.MULTILINE))
+    assert page.references
+    assert not [ref for ref in page.references if not re.match(r"https?://|mailto:|#", ref)]
