@@ -52,7 +52,7 @@ def test_check_tells_whom_a_policy_lets_in(home) -> None:
     assert lines[2].endswith("aws:MultiFactorAuthPresent true holds: the key is absent")
     assert done.stderr.startswith(
         "mfakit: the policy does not require MFA for s3:GetObject\n"
-        "mfakit: try: write Bool in the Allow of statement 1"
+        "mfakit: try: in the Allow of statement 1 write Bool, or"
     )
     said = json.loads(home.mfakit("policy", "check", str(policy), "--json").stdout)
     assert said["requires_mfa"] is False

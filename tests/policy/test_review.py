@@ -81,7 +81,7 @@ def test_the_reason_is_the_condition_that_decided() -> None:
     """Of an Allow that matches an absent key, and of a Deny that does not."""
     lenient = reviewed([statement("Allow", "s3:*", BoolIfExists={PRESENT: "true"})])
     assert lenient.findings[0].reasons == (f"BoolIfExists {PRESENT} true holds: the key is absent",)
-    assert lenient.hint.startswith("write Bool in the Allow of statement 1")
+    assert lenient.hint.startswith("in the Allow of statement 1 write Bool,")
     blind = reviewed(
         [
             statement("Allow", "s3:*") | {"Sid": "All"},
@@ -93,7 +93,25 @@ def test_the_reason_is_the_condition_that_decided() -> None:
         f"Deny Guard does not apply: Bool {PRESENT} false does not hold: the key is absent",
     )
     assert blind.findings[1].statement == "Guard"
-    assert blind.hint.startswith("write BoolIfExists in the Deny of Guard")
+    assert blind.hint.startswith("in the Deny of Guard write BoolIfExists,")
+
+
+@pytest.mark.parametrize(
+    ("effect", "condition", "mended"),
+    [
+        ("Allow", {"NumericLessThanIfExists": {AGE: "60"}}, {"NumericLessThan": {AGE: "60"}}),
+        ("Allow", {"Null": {PRESENT: "false"}}, {"Bool": {PRESENT: "true"}}),
+        ("Allow", {"BoolIfExists": {PRESENT: "true"}}, {"Bool": {PRESENT: "true"}}),
+        ("Deny", {"Bool": {PRESENT: "false"}}, {"BoolIfExists": {PRESENT: "false"}}),
+        ("Deny", {"Null": {PRESENT: "true"}}, {"BoolIfExists": {PRESENT: "false"}}),
+    ],
+)
+def test_what_the_hint_says_mends_it(effect: str, condition: Any, mended: Any) -> None:
+    """The operator that it names is the one that does."""
+    weak, good = (reviewed([statement(effect, "s3:*", **c)]) for c in (condition, mended))
+    assert not weak.requires_mfa
+    assert f" write {next(iter(mended))}" in weak.hint
+    assert good.requires_mfa
 
 
 def test_a_policy_that_does_not_speak_of_mfa_does_not_require_it() -> None:

@@ -170,13 +170,20 @@ def _passed_over(
         return []
     found = []
     for statement in statements:
-        speaks = replace(statement, conditions=()).applies(context)
-        if not speaks or (decision.allowed and statement.effect == "Allow"):
+        if (decision.allowed and statement.effect == "Allow") or not _speaks(statement, context):
             continue
         failing = [c for c in statement.conditions if not _holds(c, context)]
         label = f"{statement.effect} {_label(statements, statement)}"
         found += [f"{label} does not apply: {_holding(c, context)}" for c in failing[:1]]
     return found
+
+
+def _speaks(statement: Statement, context: Context) -> bool:
+    """Tell whether a statement is about a call, whatever its conditions say."""
+    try:
+        return replace(statement, conditions=()).applies(context)
+    except UnjudgedError:
+        return False
 
 
 def _holds(condition: Condition, context: Context) -> bool:
@@ -201,23 +208,27 @@ def _label(statements: tuple[Statement, ...], statement: Statement | None) -> st
 
 def _hint(statements: tuple[Statement, ...], made: Review) -> str:
     """Tell how to mend it: by the classic mistakes, where it has one of them."""
-    action = made.action.lower()
     for statement in statements:
-        if not statement.actions.holds(action, {}):
-            continue
         for condition in statement.conditions:
-            spared_if_absent = condition.operator.lower().endswith("ifexists")
-            if condition.key.lower() not in MFA_KEYS:
-                continue
-            label = _label(statements, statement)
-            if statement.effect == "Deny" and not spared_if_absent:
-                return (
-                    f"write {condition.operator}IfExists in the Deny of {label}, or it does not"
-                    " match a long-term key, which has no such condition key"
-                )
-            if statement.effect == "Allow" and spared_if_absent:
-                return (
-                    f"write {condition.operator[: -len('IfExists')]} in the Allow of {label}: with"
-                    " IfExists it matches a long-term key, which has no such condition key"
-                )
+            if condition.key.lower() in MFA_KEYS and statement.actions.holds(
+                made.action.lower(), {}
+            ):
+                mended = _mended(condition, statement.effect)
+                if mended:
+                    return f"in the {statement.effect} of {_label(statements, statement)} {mended}"
     return "make one that does: mfakit policy require-mfa"
+
+
+def _mended(condition: Condition, effect: str) -> str:
+    """Tell what to write in place of a condition that takes an absent key for MFA, if it does."""
+    name = condition.operator
+    lenient = name.lower().endswith("ifexists")
+    if name.lower() == "null":
+        better = "BoolIfExists with false" if effect == "Deny" else "Bool with true"
+        return f"write {better}: Null does not tell whether MFA was used"
+    if effect == "Deny" and not lenient:
+        return f"write {name}IfExists, or a long-term key passes, which has no such condition key"
+    if effect == "Allow" and lenient:
+        plain = name[: -len("IfExists")]
+        return f"write {plain}, or a long-term key passes, which has no such condition key"
+    return ""
