@@ -151,7 +151,7 @@ def _description(scheduler: Scheduler, job: Job) -> list[str]:
 
     every = "at times of its own" if job.every is None else f"every {format_duration(job.every)}"
     lines = [f"{scheduler.name}: {every}", f"  command: {join(job.words)}"]
-    if not os.path.exists(job.words[0]):
+    if job.words and not os.path.exists(job.words[0]):
         lines.append(f"  which cannot run: {job.words[0]} is gone; install it again")
     return [*lines, f"  log: {job.log} ({_last_written(job.log)})"] if job.log else lines
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError
 from mfakit.expiry.schedule.job import Job
-from mfakit.expiry.schedule.own_files import is_ours, read_own, remove_own, write_own
+from mfakit.expiry.schedule.own_files import read_own, refuse_foreign, remove_own, write_own
 from mfakit.expiry.schedule.programs import call, demand, find_program
 from mfakit.expiry.schedule.scheduler import Scheduler
 
@@ -48,7 +48,7 @@ class Launchd(Scheduler):
 
     def install(self, job: Job) -> list[str]:
         """See `Scheduler`."""
-        is_ours(self._path, _MARK)
+        refuse_foreign(self._path, _MARK)
         self._unload()
         write_own(self._path, self.files(job))
         try:

@@ -32,7 +32,7 @@ def read_own(path: str, mark: str) -> str | None:
     return text if mark in text else None
 
 
-def is_ours(path: str, mark: str) -> None:
+def refuse_foreign(path: str, mark: str) -> None:
     """Make sure that a file is ours to write.
 
     Raises:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from mfakit.errors import MFAKitError
 from mfakit.expiry.schedule.interval import INTERVALS, calendar_event
 from mfakit.expiry.schedule.job import Job
-from mfakit.expiry.schedule.own_files import is_ours, read_own, remove_own, write_own
+from mfakit.expiry.schedule.own_files import read_own, refuse_foreign, remove_own, write_own
 from mfakit.expiry.schedule.programs import call, demand, find_program
 from mfakit.expiry.schedule.scheduler import Scheduler
 
@@ -51,7 +51,7 @@ class Systemd(Scheduler):
         """See `Scheduler`."""
         units = self._units(job)
         for path in units:
-            is_ours(path, _MARK)
+            refuse_foreign(path, _MARK)
         for path, text in units.items():
             write_own(path, text)
         try:
@@ -80,7 +80,7 @@ class Systemd(Scheduler):
 
     def remove(self) -> list[str]:
         """See `Scheduler`."""
-        if self.installed() is None and not self._leftovers():
+        if not self._leftovers():
             return []
         manager = find_program("systemctl", self._environ)
         if manager:
