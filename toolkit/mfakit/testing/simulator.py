@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from mfakit.policy.making.require_mfa import WITHOUT_MFA
 from mfakit.testing.calls import CallLog
 from mfakit.testing.clock import Clock
 from mfakit.testing.controls import Controls
@@ -44,16 +45,7 @@ REQUIRE_MFA_POLICY: dict[str, Any] = {
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {
             "Effect": "Deny",
-            "NotAction": [
-                "iam:CreateVirtualMFADevice",
-                "iam:EnableMFADevice",
-                "iam:GetMFADevice",
-                "iam:GetUser",
-                "iam:ListMFADevices",
-                "iam:ListVirtualMFADevices",
-                "iam:ResyncMFADevice",
-                "sts:GetSessionToken",
-            ],
+            "NotAction": [*WITHOUT_MFA],
             "Resource": "*",
             "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
         },
