@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from mfakit.profiles.files import edit_text, read_text
+from mfakit.profiles.files import edit_text
 from mfakit.profiles.mounts import is_mount_point, is_remote
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.watching import has_writer_now
 
 MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw

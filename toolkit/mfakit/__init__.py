@@ -5,8 +5,6 @@ Nothing heavy is loaded until it is used: each name is imported when it is first
 
 from __future__ import annotations
 
-from importlib import import_module
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -77,6 +75,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'mfakit' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"mfakit.{_HOMES[name]}"), name)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from mfakit.errors import UsageError
-from mfakit.profiles.files import read_text
+from mfakit.profiles.reading import read_text
 
 
 def read_input(name: str) -> str:

@@ -63,7 +63,7 @@ class Attempts:
     def _read(self) -> list[tuple[float, str, str]]:
         import json
 
-        from mfakit.profiles.files import read_text
+        from mfakit.profiles.reading import read_text
 
         try:
             return [

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from mfakit.profiles.document import Document
-from mfakit.profiles.files import read_text
 from mfakit.profiles.paths import config_path, credentials_path
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
@@ -26,24 +24,33 @@ class AWSFiles:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.credentials_path = credentials_path(environ)
         self.config_path = config_path(environ)
+        # to load functools for its cached_property would take longer than to read them
+        self._documents: dict[str, Document] = {}
+        self._headers: dict[str, list[str]] | None = None
 
-    @cached_property
+    @property
     def credentials_file(self) -> Document:
         """The credentials file; empty if there is none."""
-        return Document(read_text(self.credentials_path), self.credentials_path)
+        return self._document(self.credentials_path)
 
-    @cached_property
+    @property
     def config_file(self) -> Document:
         """The config file; empty if there is none."""
-        return Document(read_text(self.config_path), self.config_path)
+        return self._document(self.config_path)
 
-    @cached_property
+    def _document(self, path: str) -> Document:
+        if path not in self._documents:
+            self._documents[path] = Document(read_text(path), path)
+        return self._documents[path]
+
+    @property
     def _config_headers(self) -> dict[str, list[str]]:
         """Tell which headers of the config file speak of which profile."""
-        headers: dict[str, list[str]] = {}
-        for header in self.config_file.names():
-            headers.setdefault(profile_of(header), []).append(header)
-        return headers
+        if self._headers is None:
+            self._headers = {}
+            for header in self.config_file.names():
+                self._headers.setdefault(profile_of(header), []).append(header)
+        return self._headers
 
     def credentials(self, profile: str) -> Values:
         """Give the profile's section of the credentials file."""

@@ -1,4 +1,4 @@
-"""Reading files whole, and editing them so that nothing that anybody wrote is lost.
+"""Editing files so that nothing that anybody wrote is lost.
 
 mfakit's own writers wait for one another at a lock. Other tools take none, and most rewrite a
 file by emptying it first; so a file is read only when it has been quiet for a moment, and what is
@@ -12,6 +12,7 @@ import os
 from contextlib import contextmanager
 
 from mfakit.errors import BusyError, FileError
+from mfakit.profiles.reading import decode, file_error
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
@@ -29,23 +30,6 @@ _TRIES = 50
 _NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
 # Longer, and two wait for nothing; shorter, and a crowd keeps the machine from the one who writes.
 _LOCK_PAUSE_SECONDS = 0.025
-
-
-def read_text(path: str) -> str:
-    """Read a file as UTF-8, line endings and byte-order mark as they are.
-
-    A file that is being written by another program is read when that is done.
-
-    Returns:
-        The text; "" if there is no such file.
-
-    Raises:
-        FileError: it cannot be read, is a folder, or is not UTF-8.
-    """
-    try:
-        return _decode(read_quiet(path).content, path)
-    except OSError as error:
-        raise _file_error("read", path, error) from error
 
 
 def edit_text(
@@ -79,7 +63,7 @@ def edit_text(
     with about_to_write(path, lock_timeout) as real:
         for _ in range(_TRIES):
             before = read_quiet(real, to_edit=True)
-            old = _decode(before.content, path)
+            old = decode(before.content, path)
             copy = f"{real}.before-mfakit"
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)
@@ -112,7 +96,7 @@ def replace_text(path: str, text: str) -> None:
         make_private_folder(os.path.dirname(path))
         replace_file(path, text.encode("utf-8"))
     except OSError as error:
-        raise _file_error("write", path, error) from error
+        raise file_error("write", path, error) from error
 
 
 @contextmanager
@@ -207,7 +191,7 @@ def _prepared(path: str) -> Iterator[str]:
     except FileError:
         raise
     except OSError as error:
-        raise _file_error("write", path, error) from error
+        raise file_error("write", path, error) from error
 
 
 def _refuse_special(path: str) -> None:
@@ -250,39 +234,3 @@ def _locked(path: str, timeout: float) -> Iterator[None]:
 
 def _lock_path(path: str) -> str:
     return f"{path}.lock"
-
-
-def _decode(content: bytes, path: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FileError(
-            f"{path} is not UTF-8 (byte {error.start})",
-            "save it as UTF-8, or name another with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
-        ) from None
-
-
-def _file_error(act: str, path: str, error: OSError) -> FileError:
-    from mfakit.profiles.replacing import TEMPORARY
-
-    if isinstance(error, FileError):
-        return error
-    elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"
-    see_modes = f"see its owner and mode with ls -l, and its folder's; or {elsewhere}"
-    hints = {
-        errno.EACCES: see_modes,
-        errno.EPERM: see_modes,
-        errno.EBUSY: f"something holds it, such as a mount; {elsewhere}",
-        errno.EROFS: f"that file system is read-only: {elsewhere}",
-        errno.ELOOP: "mend the links that lead round in a circle",
-        errno.EISDIR: "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
-        errno.ENOSPC: "make room on that disk, then try again; the file is as it was",
-        errno.EDQUOT: "make room in your quota, then try again; the file is as it was",
-    }
-    reason = error.strerror or str(error)
-    named = str(error.filename or path)
-    place = path if TEMPORARY in named else named
-    return FileError(
-        f"cannot {act} {place}: {reason}",
-        hints.get(error.errno or 0, "see what that path is: ls -l"),
-    )

@@ -8,7 +8,7 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import read_text, replace_text
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.session_cache import own_file
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
@@ -90,6 +90,8 @@ def write_record(credentials_path: str, record: SessionRecord) -> None:
     Raises:
         FileError: it cannot be written.
     """
+    from mfakit.profiles.files import replace_text
+
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
     text = "".join(f"{name}={value}\n" for name, value in kept.items())

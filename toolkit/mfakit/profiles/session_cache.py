@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
-from importlib import import_module
 
 from mfakit.errors import FileError
 
@@ -31,9 +29,11 @@ def own_file(credentials_path: str, kind: str, profile: str) -> str:
 def _sha256(content: bytes) -> Any:
     """Hash; by the module below hashlib if it is there, since hashlib loads OpenSSL for 2 ms."""
     for name in ("_sha2", "_sha256"):  # of Python 3.12 and later, and of 3.11
-        with suppress(ImportError):
-            return import_module(name).sha256(content)
-    return import_module("hashlib").sha256(content)
+        try:
+            return __import__(name).sha256(content)
+        except ImportError:
+            continue
+    return __import__("hashlib").sha256(content)
 
 
 def is_own_process(command: str) -> bool:

@@ -9,7 +9,6 @@ import sys
 import time
 
 from mfakit.errors import FileError
-from mfakit.profiles.mounts import is_remote
 
 QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
@@ -129,6 +128,8 @@ def has_writer_now(descriptor: int) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
+        from mfakit.profiles.mounts import is_remote
+
         # NFS and CIFS say the same where the server has not lent the file, whoever has it open
         return error.errno == errno.EAGAIN and not is_remote(os.fstat(descriptor).st_dev)
     return False

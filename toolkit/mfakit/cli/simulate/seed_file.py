@@ -9,7 +9,8 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text, read_text
+from mfakit.profiles.files import edit_text
+from mfakit.profiles.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
