@@ -85,9 +85,10 @@ def templates(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, into build/docs; a link that leads nowhere is an error."""
+    """The documentation, into build/docs, and a look at it in a browser, if chromium is there."""
     session.install("-e.[testing,notify]", *groups("docs"))
-    session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "docs", "build/docs")
+    session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-E", "-a", "docs", "build/docs")
+    run_pytest(session, "tests/site", *session.posargs)
 
 
 @nox.session

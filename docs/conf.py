@@ -37,6 +37,7 @@ nitpick_ignore_regex = [
 
 html_theme = "furo"
 html_title = "mfakit"
+html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sphinx = False
 

@@ -34,10 +34,11 @@ def metadata(wheel: Path) -> Message:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[str]) -> None:
-    """No test, no template, and no data file is missing."""
+    """And the manual page. No test, no template, and no data file is missing."""
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.endswith("/")}
     about = re.compile(r"mfakit-[\d.]+\.dist-info/")
+    manual_page = re.compile(r"mfakit-[\d.]+\.data/data/share/man/man1/mfakit\.1")
     assert {about.sub("", name) for name in held if about.match(name)} == {
         "METADATA",
         "WHEEL",
@@ -46,6 +47,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[st
         "licenses/LICENSE",
     }
     package = {name for name in held if not about.match(name)}
+    [page] = filter(manual_page.fullmatch, package)
+    package.remove(page)
     assert package == {
         name.removeprefix("toolkit/") for name in known if name.startswith("toolkit/")
     }

@@ -1,0 +1,84 @@
+"""The built site in a real browser, at the width of a phone and of a desk."""
+
+from __future__ import annotations
+
+import pytest
+from tests.site.conftest import ROOT, pages
+
+WIDTHS = {"phone": (360, 740), "desk": (1280, 900)}
+SHOTS = ROOT / "build" / "screenshots"
+# Of what sticks out to the right and cannot be scrolled within something of its own.
+STICKING_OUT = """
+const inside = e => { for (e = e.parentElement; e; e = e.parentElement)
+  if (["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(e).overflowX)) return true;
+  return false; };
+return [...document.querySelectorAll("article *")]
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !inside(e))
+  .map(e => e.tagName + ": " + e.textContent.slice(0, 60));
+"""
+SHOWN = ("index.html", "reference/commands.html", "explanation/precedence.html")
+
+
+def resize(browser, width: int, height: int, *, mobile: bool) -> None:
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.mark.parametrize("device", WIDTHS)
+def test_no_page_scrolls_sideways(browser, url: str, device: str) -> None:
+    """Tables and code scroll within themselves; a screenshot of a page of each kind is kept."""
+    resize(browser, *WIDTHS[device], mobile=device == "phone")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    wide = {}
+    for page in pages():
+        browser.get(f"{url}/{page}")
+        over = browser.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        sticking = browser.execute_script(STICKING_OUT)
+        if over > 0 or sticking:
+            wide[page] = (over, sticking[:3])
+        if page in SHOWN or page.startswith(("how-to", "tutorial")):
+            browser.save_screenshot(str(SHOTS / f"{device}-{page.replace('/', '-')}.png"))
+    assert wide == {}
+
+
+def test_nothing_is_asked_of_the_network(browser, url: str) -> None:
+    """And no script fails."""
+    for page in pages():
+        browser.get(f"{url}/{page}")
+        script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+        loaded = browser.execute_script(script)
+        assert [name for name in loaded if not name.startswith((url, "data:"))] == []
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def test_the_search_finds(browser, url: str) -> None:
+    """A word of the reference, typed into the field of the first page."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    resize(browser, *WIDTHS["desk"], mobile=False)
+    browser.get(f"{url}/index.html")
+    browser.find_element(By.CSS_SELECTOR, "input[name=q]").send_keys("min-remaining", Keys.ENTER)
+    links = WebDriverWait(browser, 20).until(
+        lambda _: browser.find_elements(By.CSS_SELECTOR, "#search-results li a")
+    )
+    assert any("reference/commands.html" in link.get_attribute("href") for link in links)
+    browser.save_screenshot(str(SHOTS / "desk-search.png"))
+
+
+def test_the_menu_of_a_phone_leads_to_every_page(browser, url: str) -> None:
+    """It opens by its button."""
+    from selenium.webdriver.common.by import By
+
+    resize(browser, *WIDTHS["phone"], mobile=True)
+    browser.get(f"{url}/index.html")
+    browser.find_element(By.CSS_SELECTOR, "label.nav-overlay-icon").click()
+    links = browser.find_elements(By.CSS_SELECTOR, ".sidebar-tree a")
+    led_to = {
+        link.get_attribute("href").removeprefix(f"{url}/").partition("#")[0] for link in links
+    }
+    own = {"index.html", "search.html", "genindex.html", "py-modindex.html"}
+    assert {page for page in pages() if not page.startswith("_")} - own <= led_to
