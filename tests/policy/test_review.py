@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,14 @@ from tests.policy.account import FRESH, LONG_TERM, OLD, WITHOUT, Account
 from tests.policy.aws_examples import AGE, EXAMPLES, PRESENT, Example, statement
 
 from mfakit.policy import parse
-from mfakit.policy.callers import LONG_TERM_KEY, WITH_MFA, WITH_OLD_MFA, WITHOUT_MFA
+from mfakit.policy.callers import (
+    AWS_SERVICE,
+    LONG_TERM_KEY,
+    ROLE_SESSION,
+    WITH_MFA,
+    WITH_OLD_MFA,
+    WITHOUT_MFA,
+)
 from mfakit.policy.document import kind_of
 from mfakit.policy.making import bucket, max_age, require_mfa, role_trust
 from mfakit.policy.review import ALLOWED, DENIED, NOT_ALLOWED, Review, review
@@ -80,7 +89,9 @@ def test_what_is_made_requires_mfa(draft: Any) -> None:
 def test_the_reason_is_the_condition_that_decided() -> None:
     """Of an Allow that matches an absent key, and of a Deny that does not."""
     lenient = reviewed([statement("Allow", "s3:*", BoolIfExists={PRESENT: "true"})])
-    assert lenient.findings[0].reasons == (f"BoolIfExists {PRESENT} true holds: the key is absent",)
+    assert lenient.findings[0].reasons == (
+        f"by BoolIfExists {PRESENT} true, and the key is absent",
+    )
     assert lenient.hint.startswith("in the Allow of statement 1 write Bool,")
     blind = reviewed(
         [
@@ -90,7 +101,7 @@ def test_the_reason_is_the_condition_that_decided() -> None:
     )
     assert (blind.findings[0].outcome, blind.findings[0].statement) == (ALLOWED, "All")
     assert blind.findings[0].reasons == (
-        f"Deny Guard does not apply: Bool {PRESENT} false does not hold: the key is absent",
+        f"Deny Guard does not apply: Bool {PRESENT} false, and the key is absent",
     )
     assert blind.findings[1].statement == "Guard"
     assert blind.hint.startswith("in the Deny of Guard write BoolIfExists,")
@@ -201,3 +212,36 @@ def test_any_policy_can_be_reviewed(data: st.DataObject, parts: tuple[bool, bool
     found = reviewed(data.draw(st.lists(one, min_size=1, max_size=3)))
     if found.requires_mfa:
         assert not {"unjudged", ALLOWED} & {f.outcome for f in found.findings[:2]}
+
+
+def table() -> list[list[str]]:
+    """Read the table of the how-to."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "require-mfa.md"
+    rows = re.findall(r"^\| (`(?:Allow|Deny)`, .*) \|$", page.read_text(), re.M)
+    return [re.sub(r"[`*]", "", row).split(" | ") for row in rows]
+
+
+@pytest.mark.parametrize("row", table(), ids=lambda row: row[0])
+def test_the_table_of_the_how_to_is_true(row: list[str]) -> None:
+    """What passes a Deny is left to other policies."""
+    effect, operator, value = row[0].split(", ")
+    found = reviewed([statement(effect, "s3:*", **{operator: {PRESENT: value}})])
+    words = {ALLOWED: "allowed", DENIED: "denied", NOT_ALLOWED: "not allowed"}
+    if effect == "Deny":
+        words[NOT_ALLOWED] = "passes"
+    outcomes = [found.outcome(kind) for kind in (LONG_TERM_KEY, WITHOUT_MFA, WITH_MFA)]
+    assert row[1:] == [words[outcome] for outcome in outcomes]
+
+
+@pytest.mark.parametrize("users", [(), (ALICE,)])
+def test_a_bucket_spares_roles_and_services(users: tuple[str, ...]) -> None:
+    """Which a Deny for everyone would not."""
+    draft = bucket("my-bucket", users, max_age=3600)
+    found = reviewed(draft.document["Statement"])
+    assert {found.outcome(ROLE_SESSION), found.outcome(AWS_SERVICE)} == {NOT_ALLOWED}
+    for denial in draft.document["Statement"]:
+        denial["Principal"] = "*"
+        denial["Condition"].pop("ArnNotLike", None)
+        denial["Condition"].get("BoolIfExists", {}).pop("aws:PrincipalIsAWSService", None)
+    strict = reviewed(draft.document["Statement"])
+    assert {strict.outcome(ROLE_SESSION), strict.outcome(AWS_SERVICE)} == {DENIED}

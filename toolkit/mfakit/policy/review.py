@@ -154,7 +154,7 @@ def _finding(
         return Finding(caller.kind, UNJUDGED, reasons=(f"{error.construct} cannot be judged",))
     reasons = []
     if decision.statement is not None:
-        reasons = [_holding(condition, context) for condition in decision.statement.conditions]
+        reasons = [f"by {_asked(c, context)}" for c in decision.statement.conditions]
     if decision.delegated:
         reasons.append("it names the account: an identity policy has to allow it as well")
     outcome = ALLOWED if decision.allowed else DENIED if decision.explicit_deny else NOT_ALLOWED
@@ -174,7 +174,7 @@ def _passed_over(
             continue
         failing = [c for c in statement.conditions if not _holds(c, context)]
         label = f"{statement.effect} {_label(statements, statement)}"
-        found += [f"{label} does not apply: {_holding(c, context)}" for c in failing[:1]]
+        found += [f"{label} does not apply: {_asked(c, context)}" for c in failing[:1]]
     return found
 
 
@@ -193,11 +193,10 @@ def _holds(condition: Condition, context: Context) -> bool:
         return True  # another one fails, or the whole statement could not be judged
 
 
-def _holding(condition: Condition, context: Context) -> str:
+def _asked(condition: Condition, context: Context) -> str:
     present = values_of(context.keys, condition.key.lower())
     key = f"the key is {present[0]}" if present else "the key is absent"
-    verb = "holds" if _holds(condition, context) else "does not hold"
-    return f"{condition.operator} {condition.key} {', '.join(condition.wanted)} {verb}: {key}"
+    return f"{condition.operator} {condition.key} {', '.join(condition.wanted)}, and {key}"
 
 
 def _label(statements: tuple[Statement, ...], statement: Statement | None) -> str:
