@@ -28,6 +28,7 @@ FOREIGN = (
     b'# a crontab of its own\r\nMAILTO=""\n\n'
     b"5 4 1 1 * printf '\xff\\r' \b 100\\% >/dev/null\n# END mfakit schedule\n\t# no end of it\n"
 )
+LOG = ".local/state/mfakit/check.log"
 PATIENCE_SECONDS = 90
 
 pytestmark = pytest.mark.skipif(
@@ -60,10 +61,10 @@ def inbox():
     server.server_close()
 
 
-def wait_for(condition, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_for(condition, place: Place, seconds: float = PATIENCE_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, f"it did not happen in time:\n{place.read(LOG)}"
         time.sleep(0.5)
 
 
@@ -90,7 +91,7 @@ PLACE_SCRIPT = r"""
 set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1730,gid=crontab tmpfs /var/spool/cron/crontabs
-{ cat /etc/passwd; echo "$NAME:*:54321:54321::/tmp:/bin/sh"; } >/run/passwd
+{ cat /etc/passwd; echo "$NAME:*:54321:54321::/run:/bin/sh"; } >/run/passwd
 mount --bind /run/passwd /etc/passwd
 closed=
 while [ "$1" != -- ]; do closed="$closed $1"; shift; done
@@ -134,19 +135,9 @@ class Place:
 
     def run(self, *command: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run a command as the user, in his home."""
+        at_home = ["env", f"HOME={self.environ['HOME']}", "sh", "-c", 'cd "$HOME"; exec "$@"', "sh"]
         return subprocess.run(
-            [
-                *self.prefix,
-                "runuser",
-                "-u",
-                USER,
-                "--",
-                "sh",
-                "-c",
-                'cd "$HOME"; "$@"',
-                "sh",
-                *command,
-            ],
+            [*self.prefix, "runuser", "-u", USER, "--", *at_home, *command],
             check=False,
             env=self.environ,
             input=stdin,
@@ -195,20 +186,26 @@ def test_cron_runs_the_line_and_tells_once(place, cron, inbox) -> None:
     place.write(".config/apprise.yml", apprise_config(inbox))
     assert place.run("crontab", "-", stdin=FOREIGN).returncode == 0
     for _ in range(2):
-        place.mfakit("schedule", "install", "--using=cron", "--every=1m", "--notify=me")
+        place.mfakit(
+            "schedule", "install", "--using=cron", "--every=1m", "--warn=1h", "--notify=me"
+        )
     installed = crontab_of(place)
     assert installed.startswith(FOREIGN)
     assert installed.count(b"mfakit.cli.scheduled") == 1
 
-    log = ".local/state/mfakit/check.log"
-    wait_for(lambda: texts(inbox))
-    seen = place.read(log).count(" mfakit check ")
-    wait_for(lambda: place.read(log).count(" mfakit check ") >= seen + 2, 2 * PATIENCE_SECONDS)
+    wait_for(lambda: texts(inbox), place)
+    seen = place.read(LOG).count(" mfakit check ")
+    more = 2
+    wait_for(
+        lambda: place.read(LOG).count(" mfakit check ") >= seen + more,
+        place,
+        more * PATIENCE_SECONDS,
+    )
     assert cron.poll() is None
     assert len(texts(inbox)) == 1
     assert "mfa" in texts(inbox)[0]
-    assert "s3cret" not in place.read(log)
-    assert place.run("stat", "--format=%a", log).stdout == b"600\n"
+    assert "s3cret" not in place.read(LOG)
+    assert place.run("stat", "--format=%a", LOG).stdout == b"600\n"
     shown = place.mfakit("schedule", "show")
     assert shown.startswith("cron: every 1m\n")
     assert "(last written 20" in shown
@@ -292,7 +289,7 @@ def test_systemd_runs_the_timer_and_tells_once(tmp_path, inbox) -> None:
     assert "OnCalendar=*-*-* *:00/2:00" in done.stdout
     assert done.stderr.count("removed from systemd: ") == 2
     assert done.stdout.endswith("\nnone is left\n")
-    log = home / ".local/state/mfakit/check.log"
+    log = home / LOG
     assert log.read_text().count(" mfakit check ") >= 2
     assert len(texts(inbox)) == 1
     assert list((home / ".config/systemd/user").rglob("mfakit*")) == []
