@@ -39,8 +39,7 @@ def test_groff_shows_every_option(page: str) -> None:
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not on the PATH")
 def test_mandoc_has_no_complaint(page: str) -> None:
     """What macOS, Alpine and the BSDs read it with."""
-    done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning"], input=page, capture_output=True, text=True
-    )
+    command = ["mandoc", "-T", "lint", "-W", "warning"]
+    done = subprocess.run(command, input=page, capture_output=True, text=True, check=False)
     complaints = done.stdout.splitlines()
     assert [line for line in complaints if not re.search("missing date|outdated", line)] == []
