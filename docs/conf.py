@@ -28,7 +28,6 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"member-order": "alphabetical"}
 exclude_patterns = ["_ext"]
-suppress_warnings = ["toc.empty_glob"]
 # Types of others, whose own pages are not looked up: the site is built without a network.
 nitpick_ignore_regex = [
     ("py:class", r"(datetime\.)?(datetime|timedelta)|Path|Settings|Callable\[\[\]"),
