@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.measure import Row
 
 ROUNDS = 30
-BUDGET = 2.75
+BUDGET = 2.25
 PROMPT_BUDGET = 4.0
 SESSION = (
     "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
