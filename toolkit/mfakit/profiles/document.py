@@ -12,15 +12,14 @@ hundreds of profiles are common. Any other file is scanned whole.
 
 from __future__ import annotations
 
-from io import StringIO
-
 from mfakit.errors import FileError, UsageError
 from mfakit.profiles.lines import (
     Entry,
     JunkError,
     Section,
     indent_of,
-    places_of,
+    lines_of,
+    outline,
     scan,
     split_ending,
     split_key,
@@ -49,9 +48,9 @@ class _Part:
 
     __slots__ = ("_lines", "sections")
 
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-        self.sections = scan(lines)
+    def __init__(self, text: str) -> None:
+        self._lines = list(lines_of(text))
+        self.sections = scan(self._lines)
 
     def named(self, name: str) -> list[Section]:
         """Give the sections of that name."""
@@ -66,14 +65,14 @@ class _Part:
         start = next((other.start for other in self.sections if other.start > section.start), None)
         return "" if start is None else indent_of(self._lines[start])
 
-    def edited(self, edits: list[_Edit]) -> list[str]:
-        """Give the lines with some put in place of others; the edits do not overlap."""
+    def edited(self, edits: list[_Edit]) -> str:
+        """Give the text with lines put in place of others; the edits do not overlap."""
         lines: list[str] = []
         done = 0
         for edit in sorted(edits, key=lambda edit: edit.start):
             lines += self._lines[done : edit.start] + edit.lines
             done = edit.end
-        return lines + self._lines[done:]
+        return "".join(lines + self._lines[done:])
 
 
 class Document:
@@ -91,13 +90,13 @@ class Document:
         self.path = path
         self._mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
         self._put(text.removeprefix(_BYTE_ORDER_MARK))
-        self._newline = (self._lines and split_ending(self._lines[0])[1]) or "\n"
+        self._newline = split_ending(next(lines_of(self._body), ""))[1] or "\n"
 
     def _put(self, text: str) -> None:
-        """Take this for the text, and see in which of its lines sections of each name are."""
-        self._lines = StringIO(text, newline="").readlines()  # splitlines would cut at more
+        """Take this for the text, and see where its sections begin."""
+        self._body = text
         try:
-            self._places = places_of(self._lines)
+            self._names, self._starts = outline(text)
         except JunkError as error:
             raise FileError(
                 f"{self.path}, line {error.line + 1}: {error.problem}",
@@ -107,7 +106,7 @@ class Document:
     @property
     def text(self) -> str:
         """The whole file."""
-        return self._mark + "".join(self._lines)
+        return self._mark + self._body
 
     def section(self, name: str) -> dict[str, str]:
         """Give the keys of a section, lower-cased; empty if there is none of that name.
@@ -123,22 +122,22 @@ class Document:
 
     def has_section(self, name: str) -> bool:
         """Tell whether there is a section of that name, even an empty one."""
-        return name in self._places
+        return name in self._names
 
     def names(self) -> list[str]:
         """Name the sections in the order of the file, each once."""
-        return list(self._places)
+        return list(dict.fromkeys(self._names))
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Give each section's name and keys, in the order of the file."""
-        for section in _Part(self._lines).sections:
+        for section in _Part(self._body).sections:
             yield section.name, {entry.key: entry.value for entry in section.entries}
 
     def line_of(self, name: str, key: str) -> int | None:
         """Tell in which line of the file a key of a section stands, counted from 1."""
         found = [
             entry.start + 1
-            for section in _Part(self._lines).named(name)
+            for section in _Part(self._body).named(name)
             for entry in section.entries
             if entry.key == key
         ]
@@ -156,34 +155,42 @@ class Document:
             self._append(name)
         parts = self._parts_with(name)
         last = parts[-1][2].named(name)[-1]
-        lines = self._lines
+        text = self._body
         for start, end, part in reversed(parts):
             edits = [
                 edit
                 for section in part.named(name)
                 for edit in self._edits(part, section, values, may_add=section is last)
             ]
-            lines = lines[:start] + part.edited(edits) + lines[end:]
-        self._put("".join(lines))
+            text = text[:start] + part.edited(edits) + text[end:]
+        self._put(text)
 
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments and blank lines behind its last key stay.
 
         So does the header, if the one below is indented: that would become a part of a value.
         """
-        lines = self._lines
+        text = self._body
         for start, end, part in reversed(self._parts_with(name)):
             edits = [
                 _Edit(found.start + bool(part.indent_below(found)), found.end, [])
                 for found in part.named(name)
             ]
-            lines = lines[:start] + part.edited(edits) + lines[end:]
-        self._put("".join(lines))
+            text = text[:start] + part.edited(edits) + text[end:]
+        self._put(text)
 
     def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
-        """Scan the parts that hold sections of that name, and say which lines they are."""
-        places = self._places.get(name, [])
-        return [(start, end, _Part(self._lines[start:end])) for start, end in places]
+        """Scan the parts that hold sections of that name, and say where they begin and end."""
+        if not self.has_section(name):
+            return []
+        if not self._starts:
+            return [(0, len(self._body), _Part(self._body))]
+        ends = [*self._starts[1:], len(self._body)]
+        return [
+            (start, end, _Part(self._body[start:end]))
+            for found, start, end in zip(self._names, self._starts, ends, strict=True)
+            if found == name
+        ]
 
     def _edits(
         self, part: _Part, section: Section, values: dict[str, str | None], *, may_add: bool
@@ -202,10 +209,10 @@ class Document:
 
     def _append(self, name: str) -> None:
         """Add an empty section at the end, set apart by a blank line."""
-        lines = self._lines
-        text = "".join(lines)
-        if lines:
-            content, ending = split_ending(lines[-1])
+        text = self._body
+        if text:
+            *_, last = lines_of(text)
+            content, ending = split_ending(last)
             text += self._newline * (bool(content) + (not ending))
         self._put(f"{text}[{name}]{self._newline}")
 

@@ -5,6 +5,8 @@ It does without patterns: to load `re` takes longer than to read the file.
 
 from __future__ import annotations
 
+from io import StringIO
+
 
 class Entry:
     """A key: lines ``start`` to ``end`` of its part (end excluded)."""
@@ -39,33 +41,46 @@ class JunkError(Exception):
         self.problem = problem
 
 
-def places_of(lines: list[str]) -> dict[str, list[tuple[int, int]]]:
-    """Say which lines to scan for the sections of each name, as first and behind the last.
+def lines_of(text: str) -> StringIO:
+    """Go through a text line by line, endings included; splitlines would cut at more."""
+    return StringIO(text, newline="")
+
+
+def outline(text: str) -> tuple[list[str], list[int]]:
+    """Name the sections, and say where each begins, if it can be understood on its own.
+
+    Returns:
+        The names in the order of the file, and where in it their headers begin: nowhere if one
+        has to scan all lines to understand any.
 
     Raises:
         JunkError: a line makes no sense.
     """
-    places: dict[str, list[tuple[int, int]]] = {}
-    if not all(map(_stands_alone, lines)):
-        for section in scan(lines):
-            places[section.name] = [(0, len(lines))]
-        return places
-    headers = [number for number, line in enumerate(lines) if _header(line) is not None]
-    ends = [*headers, len(lines)]
-    scan(lines[: ends[0]])
-    for start, end in zip(headers, ends[1:], strict=True):
-        places.setdefault(_header(lines[start]) or "", []).append((start, end))
-    return places
+    names: list[str] = []
+    starts: list[int] = []
+    at = 0
+    for line in lines_of(text):  # none is kept: of many that would take longer than to read them
+        if (name := _header(line)) is not None:
+            names.append(name)
+            starts.append(at)
+        elif not _stands_alone(line):
+            return [section.name for section in scan(list(lines_of(text)))], []
+        at += len(line)
+    scan(list(lines_of(text[: starts[0]] if starts else text)))
+    return names, starts
 
 
 def _stands_alone(line: str) -> bool:
-    """Tell whether a line makes sense without those above it, and cannot belong to one of them."""
+    """Tell whether a line makes sense without those above it, and cannot belong to one of them.
+
+    It is no header.
+    """
     first = line[0]
     if first in "#;\r\n":
         return True
     if first.isspace():
         return line.lstrip()[:1] in ("", "#", ";")
-    return first not in "=:" and ("=" in line or ":" in line or _header(line) is not None)
+    return first not in "=:" and ("=" in line or ":" in line)
 
 
 def _header(line: str) -> str | None:
