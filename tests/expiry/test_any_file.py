@@ -22,7 +22,7 @@ from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.rule import UNKNOWN, VALID
 from mfakit.expiry.status import SessionStatus, check_session
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.session_cache import own_file
+from mfakit.profiles.own_files import as_pairs, own_file
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=30)
@@ -68,15 +68,13 @@ ENTRIES = parts(
     accessToken=STRINGS
     | parts(accessKeyId=STRINGS, sessionToken=STRINGS, accountId=STRINGS, expiresAt=TIMES),
 )
-OWN_ENTRIES = parts(
-    aws_access_key_id=st.just("ASIA1"),
-    aws_secret_access_key=STRINGS,
-    aws_session_token=STRINGS,
-    expiration=TIMES,
-)
+OWN_ENTRIES = st.fixed_dictionaries(
+    {"aws_access_key_id": st.just("ASIA1")},
+    optional={"aws_secret_access_key": STRINGS, "aws_session_token": STRINGS, "expiration": TIMES},
+).map(lambda values: as_pairs(values).encode("utf-8", "replace"))
 CONTENTS = st.one_of(
     TEXT_FILES,
-    (ENTRIES | OWN_ENTRIES | PLAIN).map(lambda value: json.dumps(value).encode()),
+    (ENTRIES | PLAIN).map(lambda value: json.dumps(value).encode()),
 )
 FILES = {
     ".aws/credentials": TEXT_FILES,
@@ -105,7 +103,7 @@ def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:
 @settings(deadline=None)
 @given(
     contents=st.fixed_dictionaries({}, optional=FILES),
-    entry=st.none() | CONTENTS,
+    entry=st.none() | OWN_ENTRIES | CONTENTS,
     variables=st.dictionaries(
         st.sampled_from([
             "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",

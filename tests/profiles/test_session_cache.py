@@ -56,7 +56,7 @@ def test_removing_leaves_nothing(home) -> None:
         remove_session("mfa", environ=home.environ)
 
 
-@pytest.mark.parametrize("harm", ["link", "readable", "junk", "list"])
+@pytest.mark.parametrize("harm", ["link", "readable", "junk", "empty"])
 def test_an_entry_that_is_not_ours_is_refused(home, tmp_path, harm: str) -> None:
     """Somebody else may have put it there."""
     home.write_config(OURS)
@@ -69,7 +69,7 @@ def test_an_entry_that_is_not_ours_is_refused(home, tmp_path, harm: str) -> None
     elif harm == "readable":
         path.chmod(0o644)
     else:
-        path.write_text("{" if harm == "junk" else "[]")
+        path.write_text("{" if harm == "junk" else "")
     with pytest.raises(FileError, match="not a file that mfakit has made"):
         read_session("mfa", environ=home.environ)
     with pytest.raises(FileError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from mfakit.profiles.session_cache import own_file
+from mfakit.profiles.own_files import own_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

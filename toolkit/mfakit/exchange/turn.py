@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from mfakit.errors import ExchangeError, FileError
 from mfakit.exchange.terminal import terminal_name
-from mfakit.profiles.session_cache import own_file
+from mfakit.profiles.own_files import own_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

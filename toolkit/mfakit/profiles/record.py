@@ -8,8 +8,8 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 from mfakit.errors import FileError
+from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
 from mfakit.profiles.reading import read_text
-from mfakit.profiles.session_cache import own_file
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def read_record(credentials_path: str, profile: str, access_key_id: str) -> Sess
         text = read_text(own_file(credentials_path, "records", profile))
     except OSError:
         return None
-    kept = dict(line.partition("=")[::2] for line in text.splitlines())
+    kept = pairs_of(text)
     made_at = parse_timestamp(kept.pop("made_at", ""))
     if made_at is None or kept.get("access_key_id") != access_key_id:
         return None
@@ -94,5 +94,4 @@ def write_record(credentials_path: str, record: SessionRecord) -> None:
 
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    text = "".join(f"{name}={value}\n" for name, value in kept.items())
-    replace_text(own_file(credentials_path, "records", record.profile or ""), text)
+    replace_text(own_file(credentials_path, "records", record.profile or ""), as_pairs(kept))

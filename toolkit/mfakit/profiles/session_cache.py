@@ -10,30 +10,13 @@ import os
 import stat
 
 from mfakit.errors import FileError
+from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from mfakit.profiles.section import Values
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-
-
-def own_file(credentials_path: str, kind: str, profile: str) -> str:
-    """Locate a file of our own for a profile: a ``sessions`` or ``records`` entry."""
-    name = _sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return os.path.join(os.path.dirname(credentials_path), "mfakit", kind, name)
-
-
-def _sha256(content: bytes) -> Any:
-    """Hash; by the module below hashlib if it is there, since hashlib loads OpenSSL for 2 ms."""
-    for name in ("_sha2", "_sha256"):  # of Python 3.12 and later, and of 3.11
-        try:
-            return __import__(name).sha256(content)
-        except ImportError:
-            continue
-    return __import__("hashlib").sha256(content)
 
 
 def is_own_process(command: str) -> bool:
@@ -49,22 +32,20 @@ def read_cached(credentials_path: str, profile: str) -> Values:
     Raises:
         FileError: there is an entry that is not ours, or cannot be read.
     """
-    import json
-
     path = own_file(credentials_path, "sessions", profile)
     try:
         with open(os.open(path, os.O_RDONLY | _NOFOLLOW), "rb") as file:
             _refuse_foreign(path, os.fstat(file.fileno()))
-            kept = json.loads(file.read())
+            kept = pairs_of(file.read().decode("utf-8"))
     except FileNotFoundError:
         return {}
     except FileError:
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise _not_ours(path) from error
-    if not isinstance(kept, dict):
+    if not kept:
         raise _not_ours(path)
-    return {str(key): str(value) for key, value in kept.items()}
+    return kept
 
 
 def write_cached(credentials_path: str, profile: str, values: dict[str, str | None]) -> None:
@@ -73,8 +54,6 @@ def write_cached(credentials_path: str, profile: str, values: dict[str, str | No
     Raises:
         FileError: it cannot be written, or there is an entry that is not ours.
     """
-    import json
-
     from mfakit.profiles.files import replace_text
 
     read_cached(credentials_path, profile)
@@ -83,7 +62,7 @@ def write_cached(credentials_path: str, profile: str, values: dict[str, str | No
     folder = os.path.dirname(path)
     if os.name == "posix" and os.path.isdir(folder):
         os.chmod(folder, 0o700)  # somebody else may have made it
-    replace_text(path, json.dumps(kept, indent=2) + "\n")
+    replace_text(path, as_pairs(kept))
 
 
 def remove_cached(credentials_path: str, profile: str, kind: str = "sessions") -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from mfakit.errors import FileError
 from mfakit.profiles.files import about_to_write, replace_text
-from mfakit.profiles.session_cache import own_file
+from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -57,9 +57,8 @@ class Told:
     def add(self, mark: str) -> None:
         """Give the session a mark: any text without a line break or an equals sign."""
         kept = {**self._session, **self._marks(), mark: format_timestamp(datetime.now(UTC))}
-        text = "".join(f"{key}={value}\n" for key, value in kept.items())
         try:
-            replace_text(self._path, text)
+            replace_text(self._path, as_pairs(kept))
         except FileError as error:
             self._complain(error)
 
@@ -77,7 +76,7 @@ class Told:
     def _marks(self) -> dict[str, str]:
         try:  # at once: who writes it replaces it whole
             with open(self._path, encoding="utf-8") as file:
-                kept = dict(line.partition("=")[::2] for line in file.read().splitlines())
+                kept = pairs_of(file.read())
         except (OSError, UnicodeDecodeError):
             return {}
         session = {key: kept.pop(key, None) for key in self._session}
