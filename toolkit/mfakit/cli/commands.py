@@ -465,6 +465,25 @@ _TABLE = (
         "mfakit demo",
         (),
     ),
+    Command(
+        "completion",
+        "print what a shell needs to complete mfakit's command lines, profiles too",
+        'eval "$(mfakit completion bash)"',
+        (
+            Option(
+                "shell",
+                nargs="?",
+                choices=("bash", "zsh", "fish"),
+                help='the shell: eval "$(mfakit completion bash)" in .bashrc, or zsh in .zshrc'
+                " behind compinit; mfakit completion fish | source in config.fish",
+            ),
+            Option(
+                "--profiles",
+                choices=("session", "long-term", "all"),
+                help="print the names of profiles, a line for each: what the shell asks for",
+            ),
+        ),
+    ),
 )
 
 COMMANDS = {command.name: command for command in _TABLE}

@@ -26,12 +26,19 @@ def make_parser(command: Command) -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=_Formatter,
     )
+    add_options(parser, command)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, command: Command) -> list[argparse.Action]:
+    """Add a command's options to a parser; give what argparse made of them."""
+    actions = []
     for option in command.options:
         settings = option.settings
         if "type" in settings:
             settings = settings | {"type": _explained(settings["type"])}
-        parser.add_argument(*option.names, **settings)
-    return parser
+        actions.append(parser.add_argument(*option.names, **settings))
+    return actions
 
 
 class _Parser(argparse.ArgumentParser):

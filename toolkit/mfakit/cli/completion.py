@@ -1,0 +1,102 @@
+"""`mfakit completion`: what a shell needs to complete mfakit's command lines."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+
+from mfakit.cli.output import write
+from mfakit.cli.parser import add_options
+from mfakit.errors import ProfileError, UsageError
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.section import is_long_term, is_protected
+from mfakit.profiles.selection import refuse_foreign
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Action, Namespace
+    from typing import Any
+
+SESSION, LONG_TERM, ALL = "session", "long-term", "all"
+# Each shell completes a word with these as they are; some would run or expand others.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-/")
+_PROFILES = {"profile": SESSION, "source_profile": LONG_TERM, "role_profile": ALL}
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    if (options.shell is None) == (options.profiles is None):
+        raise UsageError("name a shell", "mfakit completion bash, zsh or fish")
+    if options.profiles:
+        write("".join(f"{name}\n" for name in _profiles(options.profiles, AWSFiles(os.environ))))
+        return 0
+    import shtab
+
+    write(shtab.complete(_parser(), shell=options.shell) + "\n")
+    return 0
+
+
+def _profiles(kind: str, files: AWSFiles) -> list[str]:
+    """Name the profiles of a kind, as far as they can be completed as they are."""
+    return [
+        name
+        for name in files.profiles()
+        if name and set(name) <= _PLAIN and _is_of(kind, name, files)
+    ]
+
+
+def _is_of(kind: str, profile: str, files: AWSFiles) -> bool:
+    if kind == LONG_TERM:
+        return is_long_term(files.keys(profile))
+    return kind == ALL or _may_hold_a_session(profile, files)
+
+
+def _may_hold_a_session(profile: str, files: AWSFiles) -> bool:
+    try:
+        refuse_foreign(profile, files, "--profile")
+    except ProfileError:
+        return False
+    return not is_protected(files.keys(profile))
+
+
+def _parser() -> ArgumentParser:
+    """Make one parser of all commands, with what shtab wants to know of each option."""
+    from mfakit.cli.commands import COMMANDS
+
+    parser = ArgumentParser(prog="mfakit", description="A six-digit code becomes an AWS session.")
+    parser.add_argument("-V", "--version", action="store_true", help="show the version")
+    commands = parser.add_subparsers()
+    for command in COMMANDS.values():
+        below = commands.add_parser(command.name, help=command.summary, description=command.summary)
+        for action in add_options(below, command):
+            _tell_how(action, command.name)
+    return parser
+
+
+def _tell_how(action: Action, command: str) -> None:
+    """Say how an option's value is completed, where its choices do not."""
+    import shtab
+
+    kind = _PROFILES.get(action.dest)
+    how: Any = None
+    if kind is not None:
+        how = _profile_names(ALL if command == "explain" else kind)
+    elif action.metavar == "FILE" or action.dest == "file":
+        how = shtab.FILE
+    if how is not None:
+        action.complete = how  # type: ignore[attr-defined]
+
+
+def _profile_names(kind: str) -> dict[str, Any]:
+    """Complete the names of profiles, which are looked up only then."""
+    command = f"mfakit completion --profiles {kind} 2>/dev/null"
+    function = f"_mfakit_{kind.replace('-', '_')}_profiles"
+    return {
+        "bash": function,
+        "zsh": function,
+        "fish": f"({command})",
+        "preamble": {
+            "bash": f'{function}() {{ compgen -W "$({command})" -- "$1"; }}',
+            "zsh": f'{function}() {{ compadd -- ${{(f)"$({command})"}}; }}',
+        },
+    }
