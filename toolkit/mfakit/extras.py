@@ -21,7 +21,7 @@ def require_extra(extra: str, module: str) -> None:
     if find_spec(module) is None:
         raise MFAKitError(
             f"this command needs the extra {extra!r}, which is not installed",
-            " ".join([sys.executable, "-m pip install", *_requirements(extra)]),
+            " ".join([_quoted(sys.executable), "-m pip install", *_requirements(extra)]),
         )
 
 
@@ -29,4 +29,9 @@ def _requirements(extra: str) -> list[str]:
     from importlib.metadata import requires
 
     marked = (line.partition(";") for line in requires("mfakit") or ())
-    return [f"'{name.strip()}'" for name, _, marker in marked if f"'{extra}'" in marker]
+    return [_quoted(name.strip()) for name, _, marker in marked if f"'{extra}'" in marker]
+
+
+def _quoted(word: str) -> str:
+    """Quote it as every shell understands, cmd too."""
+    return f'"{word}"' if set(word) & set(" <>[]") else word
