@@ -13,6 +13,7 @@ from tests.testing.rules import (
     devices,
     federation,
     get_session_token,
+    role_sessions,
     tags,
     totp,
 )
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 
     from tests.testing.rules.rule import Rule
 
-SECTIONS = (get_session_token, totp, devices, assume_role, tags, federation, condition_keys)
+SECTIONS = (
+    get_session_token,
+    totp,
+    devices,
+    assume_role,
+    role_sessions,
+    tags,
+    federation,
+    condition_keys,
+)
 TABLE = [
     pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")
     for section in SECTIONS

@@ -1,4 +1,4 @@
-"""AssumeRole, and the sessions of roles."""
+"""AssumeRole: who may, with what, for how long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/role"
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
-SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/role/work"
 NAME = r"[\w+=,.@-]*"
 TOO_LONG = (
     400,
@@ -36,7 +35,6 @@ TOO_LONG_CHAINED = (
     "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role"
     " chaining.",
 )
-TABLES = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*"
 NO_ASSUMING = ALLOW_ALL | {"Action": "s3:*"}
 
 
@@ -44,17 +42,6 @@ def refused(who: str, action: str = "sts:AssumeRole", role: str = ROLE) -> tuple
     """Return the refusal of what is not allowed."""
     text = f"User: {who} is not authorized to perform: {action} on resource: {role}"
     return 403, "AccessDenied", text
-
-
-def may_not_list_tables(kind: str) -> tuple[int, str, str]:
-    """Return the refusal for want of that kind of policy."""
-    action = "dynamodb:ListTables"
-    who = f"User: {SESSION} is not authorized to perform: {action} on resource: {TABLES}"
-    return (
-        400,
-        "AccessDeniedException",
-        f"{who} because no {kind} policy allows the {action} action",
-    )
 
 
 def assumes(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scene], Any]:
@@ -162,16 +149,6 @@ def code_with_role(scene: Scene) -> None:
     scene.assume(scene.role("second"), scene.role_session(), **scene.mfa())
 
 
-def identity(scene: Scene) -> tuple[str, str, str]:
-    answer = scene.assume(scene.role())
-    role_id = scene.iam.get_role(RoleName="role")["Role"]["RoleId"]
-    who = scene.client(keys_of(answer), "sts").get_caller_identity()
-    shown = answer["AssumedRoleUser"]
-    assert (shown["Arn"], shown["AssumedRoleId"]) == (who["Arn"], who["UserId"])
-    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
-    return who["Arn"], who["UserId"].replace(role_id, "ROLE-ID"), who["Account"]
-
-
 def role_with_path(scene: Scene) -> str:
     trust = document(trusting(f"arn:aws:iam::{ACCOUNT}:root"))
     made = scene.iam.create_role(RoleName="role", Path="/a/b/", AssumeRolePolicyDocument=trust)
@@ -182,44 +159,6 @@ def role_without_its_path(scene: Scene) -> None:
     scene.alice  # noqa: B018 - is created by being asked for
     role_with_path(scene)
     scene.assume(ROLE)
-
-
-def deleted_role(scene: Scene) -> None:
-    session = scene.role_session()
-    scene.iam.delete_role_policy(RoleName="role", PolicyName="p")
-    scene.iam.delete_role(RoleName="role")
-    scene.client(session, "sts").get_caller_identity()
-
-
-def policies_of_role(scene: Scene) -> None:
-    role = scene.role()
-    put = {"PolicyName": "p", "PolicyDocument": document(NO_ASSUMING)}
-    scene.iam.put_role_policy(RoleName="role", **put)
-    session = scene.client(scene.role_session(role=role), "s3")
-    session.list_buckets()
-    scene.client(scene.role_session(role=role), "dynamodb").list_tables()
-
-
-def session_policy(service: str, operation: str) -> Callable[[Scene], str]:
-    """Call with a session that is limited to S3."""
-
-    def play(scene: Scene) -> str:
-        session = scene.role_session(Policy=document(NO_ASSUMING))
-        getattr(scene.client(session, service), operation)()
-        return "answered"
-
-    return play
-
-
-def managed_session_policy(scene: Scene) -> str:
-    made = scene.iam.create_policy(PolicyName="s3", PolicyDocument=document(NO_ASSUMING))
-    session = scene.role_session(PolicyArns=[{"arn": made["Policy"]["Arn"]}])
-    scene.client(session, "s3").list_buckets()
-    try:
-        scene.client(session, "sqs").list_queues()
-    except scene.iam.exceptions.ClientError:
-        return "no more than the policy allows"
-    return "more than the policy allows"
 
 
 def source_identity(**asked: Any) -> Callable[[Scene], list[str]]:
@@ -404,28 +343,4 @@ RULES = [
         assumes(SourceIdentity="a b"),
         validation_error(("a b", "sourceIdentity", like(NAME))),
     ),
-    Rule("who a role's session is", identity, (SESSION, "ROLE-ID:work", ACCOUNT)),
-    Rule("who the session of a role with a path is", role_with_path, SESSION),
-    Rule(
-        "GetUser with a role's session",
-        lambda s: s.client(s.role_session(), "iam").get_user(),
-        (400, "ValidationError", "Must specify userName when calling with non-User credentials"),
-    ),
-    Rule(
-        "the session of a deleted role",
-        deleted_role,
-        (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
-    ),
-    Rule(
-        "what the role may not do",
-        policies_of_role,
-        may_not_list_tables("identity-based"),
-    ),
-    Rule("what a session policy allows", session_policy("s3", "list_buckets"), "answered"),
-    Rule(
-        "what a session policy does not allow",
-        session_policy("dynamodb", "list_tables"),
-        may_not_list_tables("session"),
-    ),
-    Rule("a managed session policy", managed_session_policy, "no more than the policy allows"),
 ]
