@@ -92,6 +92,10 @@ def test_the_core_works_without_an_extra(
     written = says("schedule", "install", "--dry-run", "--using", scheduler)
     assert str(environment.folder) in written
     assert says("schedule", "--print-script").startswith("#!/bin/sh")
+    assert "_mfakit" in says("completion", "bash")
+    policy = says("policy", "require-mfa")
+    assert "BoolIfExists" in policy
+    assert mfakit("policy", "check", "-", stdin=policy).stdout
     mfakit("logout")
     assert home.run(environment.program("mfakit"), "check").returncode == 3
 
