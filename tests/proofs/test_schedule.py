@@ -175,6 +175,7 @@ def place():
 def cron(place):
     """Cron in the foreground."""
     process = subprocess.Popen([*place.prefix, "cron", "-f"], env=place.environ)
+    time.sleep(1.1)  # it sees a crontab only if that is a second newer than their folder
     yield process
     process.terminate()
     process.wait(timeout=30)
