@@ -84,19 +84,26 @@ class TerminalProcess:
         while text not in self.screen:
             left = end - time.monotonic()
             assert left > 0, f"{text!r} was not seen in: {self.screen}"
-            if select.select([self._master], [], [], left)[0]:
-                self.screen += os.read(self._master, 4096).decode(errors="replace")
+            self.read(left)
         return self.screen
 
+    def read(self, seconds: float) -> None:
+        """Read what is shown now, or the first thing that is within that time."""
+        if select.select([self._master], [], [], seconds)[0]:
+            self.screen += os.read(self._master, 4096).decode(errors="replace")
+
     def type(self, text: str) -> None:
+        """Type it; what was on the screen before is forgotten."""
         self.screen = ""
+        self.send(text)
+
+    def send(self, text: str) -> None:
         os.write(self._master, text.encode())
 
     def wait(self, seconds: float = 30) -> int:
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
-            if select.select([self._master], [], [], 0.05)[0]:
-                self.screen += os.read(self._master, 4096).decode(errors="replace")
+            self.read(0.05)
         return self.process.wait(timeout=max(1, end - time.monotonic()))
 
     def close(self) -> None:

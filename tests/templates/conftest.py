@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from tests.roles import make_role
 from tests.templates.catalogue import ROOT, TEMPLATES, Template
 
 Bake = Callable[..., Path]
@@ -122,26 +122,6 @@ def engineer(place: Any, aws: Any, alice: Any) -> Any:
     command = shlex.join([sys.executable, str(script)])
     place.write_config(f"[default]\nmfakit_token_command = {command}\n")
     return alice
-
-
-def make_role(aws: Any, name: str, *trusted: str) -> None:
-    """Make a role that asks for MFA."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"AWS": list(trusted)},
-            "Action": "sts:AssumeRole",
-            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
-        },
-    }
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
-    }
-    iam = aws.root.session().client("iam")
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
 
 
 def _said_by(*command: str) -> str:

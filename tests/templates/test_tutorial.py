@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.conftest import Home
 from tests.exchange.conftest import TerminalProcess
+from tests.roles import make_role
 from tests.templates.catalogue import ROOT
-from tests.templates.conftest import make_role
 
 PAGE = ROOT / "docs" / "tutorial" / "team-wrapper.md"
 SERVER = "https://git.example.org/platform"

@@ -1,0 +1,111 @@
+"""A reader's machine: a home, a simulated account, and terminals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Home
+from tests.docs.page import Step
+from tests.docs.shell import Shell
+from tests.roles import make_role
+
+from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
+
+_BUCKETS = ("photos", "reports")
+_ROLES = ("admin", "developer")
+
+
+class Reader:
+    """One who does all that a page says, against an account where nothing goes without MFA.
+
+    Args:
+        folder: an empty folder.
+        aws: the account. Its user alice has a device, the profile ``default`` her keys; there are
+            the roles admin and developer, and the buckets photos and reports.
+        url: where it is served.
+    """
+
+    def __init__(self, folder: Path, aws: AWSSimulator, url: str) -> None:
+        self._folder = folder
+        self._url = url
+        self._alice: Any = aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
+        self._device = self._alice.enable_virtual_mfa()
+        s3 = aws.root.session().client("s3")
+        for name in _BUCKETS:
+            s3.create_bucket(Bucket=name)
+        for name in _ROLES:
+            make_role(aws, name, self._alice.arn)
+        self._homes = 0
+        self._shells: dict[str, Shell] = {}
+        self.move()
+
+    def move(self) -> None:
+        """Go to another machine, where nothing has been done yet."""
+        self.close()
+        self._homes += 1
+        folder = self._folder / str(self._homes)
+        folder.mkdir(mode=0o700)
+        self._home = Home(folder)
+        self._home.write_credentials(
+            f"[default]\naws_access_key_id = {self._alice.access_key_id}\n"
+            f"aws_secret_access_key = {self._alice.secret_access_key}\n"
+        )
+        beside = str(Path(sys.executable).parent)
+        (folder / "bin").mkdir()
+        places = (str(folder / "bin"), beside, self._home.environ["PATH"])
+        self._home.environ |= {
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "PATH": os.pathsep.join(places),
+            "SHELL": "/bin/bash",
+            "TERM": "dumb",
+            "COLUMNS": "80",
+            "LINES": "24",
+            "TZ": "UTC",
+        }
+        self._names: dict[str, str] = {}
+
+    def take(self, step: Step) -> None:
+        """Do what one step says."""
+        if step.kind == "new home":
+            self.move()
+        elif step.kind == "needs":
+            if shutil.which(step.text) is None:
+                pytest.skip(f"{step.text} is not installed")
+        elif step.kind == "console":
+            named = bool(step.terminal)
+            self._shell(step.terminal).transcript(step.text, may_go_on=named)
+        elif step.kind == "python":
+            self._shell(step.terminal).script(f"python - <<'END'\n{step.text}\nEND\n")
+        else:
+            self._shell(step.terminal).script(step.text)
+
+    def close(self) -> None:
+        """Go away; nothing goes on running."""
+        while self._shells:
+            self._shells.popitem()[1].close()
+
+    def _shell(self, name: str) -> Shell:
+        if name not in self._shells:
+            lines = self._home.folder.with_name(f"{self._home.folder.name}-{name}")
+            lines.mkdir()
+            self._shells[name] = Shell(self._home, lines, self._device.code, self._names)
+        return self._shells[name]
+
+
+@pytest.fixture
+def reader(tmp_path: Path, aws: AWSSimulator) -> Iterator[Reader]:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed")
+    with aws.serve() as url:
+        someone = Reader(tmp_path, aws, url)
+        try:
+            yield someone
+        finally:
+            someone.close()

@@ -1,0 +1,81 @@
+"""What the README and the pages tell people to type does what they say."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+
+import pytest
+from tests.docs.conftest import Reader
+from tests.docs.page import DATA, ROOT, RUNNABLE, pages, steps, unrun_commands
+
+from mfakit.cli.commands import COMMANDS
+from mfakit.cli.parser import make_parser
+from mfakit.errors import UsageError
+
+# What takes a person's steps of its own to be tried: other tests do what these pages say.
+ELSEWHERE = {
+    "docs/tutorial/team-wrapper.md": "tests/templates/test_tutorial.py",
+    "docs/how-to/test-your-login-tool.md": "tests/clients/test_how_to.py",
+}
+_RUN = [page for page in pages() if page not in ELSEWHERE]
+
+
+def _is_run(page: str) -> bool:
+    return any(step.kind in RUNNABLE and not step.not_run for step in steps(page))
+
+
+@pytest.mark.parametrize("page", [page for page in _RUN if _is_run(page)])
+def test_what_a_page_says_is_so(page: str, reader: Reader) -> None:
+    """Each block is typed in turn, and shows what stands there."""
+    for step in steps(page):
+        if step.kind in DATA or step.kind.startswith("{") or step.not_run:
+            continue
+        try:
+            reader.take(step)
+        except AssertionError as error:
+            raise AssertionError(f"{page}, line {step.line}: {error}") from None
+
+
+@pytest.mark.parametrize("page", pages())
+def test_every_block_is_known(page: str) -> None:
+    """It is run, or the page says why not; what is no program has a language that says so."""
+    for step in steps(page):
+        known = step.kind in (*RUNNABLE, *DATA, "before", "new home", "needs")
+        assert known or step.kind.startswith("{"), (page, step.line, step.kind)
+        assert step.not_run is None or len(step.not_run) > 10, (page, step.line)
+
+
+@pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())
+def test_a_page_that_is_run_elsewhere_is_read_there(page: str, test: str) -> None:
+    """The test takes its lines from the page itself."""
+    assert page.rpartition("/")[2] in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", pages())
+def test_commands_that_are_not_run_are_commands(page: str) -> None:
+    """The real parser takes them; what a sentence only mentions may lack an option's value."""
+    complaints = {line: _complaint(line) for line in unrun_commands(page)}
+    assert {line: said for line, said in complaints.items() if said} == {}
+
+
+def _complaint(line: str) -> str:
+    """Say what the parser does not take of a line."""
+    words = [word for word in _split(line)[1:] if word != "..."]
+    if not words or words[0] in ("COMMAND", "--help", "--version"):
+        return ""
+    if words[0] not in COMMANDS:
+        return "there is no such command"
+    try:
+        make_parser(COMMANDS[words[0]]).parse_args(words[1:])
+    except UsageError as error:
+        lacks = "expected one argument" in error.message or "are required" in error.message
+        return "" if lacks else error.message
+    return ""
+
+
+def _split(line: str) -> list[str]:
+    """Split a line of shell into words, up to its first operator."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    return list(itertools.takewhile(lambda word: not set(word) <= set("|><;&()"), words))
