@@ -64,7 +64,7 @@ class Reader:
             "AWS_DEFAULT_REGION": "us-east-1",
             "PATH": os.pathsep.join(places),
             "SHELL": "/bin/bash",
-            "TERM": "dumb",
+            "TERM": "xterm",
             "COLUMNS": "80",
             "LINES": "24",
             "TZ": "UTC",

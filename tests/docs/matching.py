@@ -15,7 +15,9 @@ _KINDS = {
     "date": r"\b\d{4}-\d\d-\d\d\b",
     "clock": r"\b\d\d:\d\d(?::\d\d)?\b",
     "port": r"(?<=127\.0\.0\.1:)\d+",
-    "duration": r"\b\d+[dhms](?:\d+[hms])*\b",
+    "day": r"\b(?:today|tomorrow)\b",
+    "duration": r"\b\d+[dhms](?:\d+[hms])*\b|\b\d+ (?:h \d+ )?min\b",
+    "seconds": r"(?<=_seconds\": )\d+",
     "key": r"\bA[A-Z]{3}[A-Z0-9]{12,17}\b",
     "folder": r"(?<=/tmp/)[\w.-]+",
     "control": r"(?<=X-Mfakit-Token: )[\w-]+",
@@ -81,4 +83,8 @@ def _form(line: str, shown: list[re.Match[str]]) -> str:
 
 
 def _is_near(one: str, other: str) -> bool:
-    return abs(parse_duration(one) - parse_duration(other)) <= _TOLERANCE_SECONDS
+    return abs(_seconds(one) - _seconds(other)) <= _TOLERANCE_SECONDS
+
+
+def _seconds(text: str) -> int:
+    return parse_duration(text.replace("min", "m").replace(" ", ""))

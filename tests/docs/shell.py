@@ -14,6 +14,7 @@ from tests.exchange.conftest import TerminalProcess
 _READY = "\x01ready\x02 "
 _QUESTION = re.compile(r"[:?\]] $")
 _FRESH = "123456"  # on a page, a code that was not given before
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _SECONDS = 60
 
 
@@ -114,8 +115,8 @@ class Shell:
     def _shown(self) -> list[str]:
         """Give what was shown since the command was typed, as the page would have it."""
         text = self._terminal.screen.replace("\r", "").partition("\n")[2].removesuffix(_READY)
-        text = text.replace(str(self._home.folder), "/home/alice")
-        return text.rstrip("\n").split("\n") if text.strip() else []
+        text = _COLOUR.sub("", text).replace(str(self._home.folder), "/home/alice")
+        return text.rstrip().split("\n") if text.strip() else []
 
     def _read_until_ready(self, typed: str) -> None:
         self._terminal.type(typed)
