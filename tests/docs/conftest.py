@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,38 @@ _ROLES = ("admin", "developer")
 class Reader:
     """One who does all that a page says, against an account where nothing goes without MFA.
 
+    The user alice has a device; her keys are the profile ``default``. There are the roles admin and
+    developer, and the buckets photos and reports.
+
     Args:
         folder: an empty folder.
-        aws: the account. Its user alice has a device, the profile ``default`` her keys; there are
-            the roles admin and developer, and the buckets photos and reports.
-        url: where it is served.
     """
 
-    def __init__(self, folder: Path, aws: AWSSimulator, url: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._url = url
+        self._homes = 0
+        self._shells: dict[str, Shell] = {}
+        self._account = ExitStack()
+        self.go_to("us-east-1")
+
+    def go_to(self, region: str) -> None:
+        """Have an account there, of its partition."""
+        self.close()
+        aws = self._account.enter_context(AWSSimulator(region=region))
+        url = self._account.enter_context(aws.serve())
+        self._environ = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": region}
         self._alice: Any = aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
         self._device = self._alice.enable_virtual_mfa()
         s3 = aws.root.session().client("s3")
         for name in _BUCKETS:
-            s3.create_bucket(Bucket=name)
+            s3.create_bucket(Bucket=name, **_place(region))
         for name in _ROLES:
             make_role(aws, name, self._alice.arn)
-        self._homes = 0
-        self._shells: dict[str, Shell] = {}
         self.move()
 
     def move(self) -> None:
         """Go to another machine, where nothing has been done yet."""
-        self.close()
+        self._leave()
         self._homes += 1
         folder = self._folder / str(self._homes)
         folder.mkdir(mode=0o700)
@@ -56,12 +65,10 @@ class Reader:
             f"[default]\naws_access_key_id = {self._alice.access_key_id}\n"
             f"aws_secret_access_key = {self._alice.secret_access_key}\n"
         )
-        beside = str(Path(sys.executable).parent)
         (folder / "bin").mkdir()
+        beside = str(Path(sys.executable).parent)
         places = (str(folder / "bin"), beside, self._home.environ["PATH"])
-        self._home.environ |= {
-            "AWS_ENDPOINT_URL": self._url,
-            "AWS_DEFAULT_REGION": "us-east-1",
+        self._home.environ |= self._environ | {
             "PATH": os.pathsep.join(places),
             "SHELL": "/bin/bash",
             "TERM": "xterm",
@@ -75,6 +82,8 @@ class Reader:
         """Do what one step says."""
         if step.kind == "new home":
             self.move()
+        elif step.kind == "region":
+            self.go_to(step.text)
         elif step.kind == "needs":
             if shutil.which(step.text) is None:
                 pytest.skip(f"{step.text} is not installed")
@@ -88,6 +97,12 @@ class Reader:
 
     def close(self) -> None:
         """Go away; nothing goes on running."""
+        try:
+            self._leave()
+        finally:
+            self._account.close()
+
+    def _leave(self) -> None:
         while self._shells:
             self._shells.popitem()[1].close()
 
@@ -99,13 +114,18 @@ class Reader:
         return self._shells[name]
 
 
+def _place(region: str) -> dict[str, Any]:
+    """Say where a bucket is to be; S3 takes that for all regions but one."""
+    here = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    return {} if region == "us-east-1" else here
+
+
 @pytest.fixture
-def reader(tmp_path: Path, aws: AWSSimulator) -> Iterator[Reader]:
+def reader(tmp_path: Path) -> Iterator[Reader]:
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
-    with aws.serve() as url:
-        someone = Reader(tmp_path, aws, url)
-        try:
-            yield someone
-        finally:
-            someone.close()
+    someone = Reader(tmp_path)
+    try:
+        yield someone
+    finally:
+        someone.close()

@@ -41,7 +41,7 @@ def test_what_a_page_says_is_so(page: str, reader: Reader) -> None:
 def test_every_block_is_known(page: str) -> None:
     """It is run, or the page says why not; what is no program has a language that says so."""
     for step in steps(page):
-        known = step.kind in (*RUNNABLE, *DATA, "before", "new home", "needs")
+        known = step.kind in (*RUNNABLE, *DATA, "before", "new home", "region", "needs")
         assert known or step.kind.startswith("{"), (page, step.line, step.kind)
         assert step.not_run is None or len(step.not_run) > 10, (page, step.line)
 
