@@ -65,7 +65,7 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """The tests, on the Python that runs nox."""
     session.install("-e.[testing,notify]", *groups("test"))
-    run_pytest(session, "-n", "3", "--dist", "worksteal", *session.posargs)
+    run_pytest(session, "-n", "4", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session
