@@ -156,3 +156,4 @@ def writers(session: nox.Session) -> None:
     session.install("-e.[testing]", *groups("writers"))
     page = "docs/explanation/credentials-file.md"
     session.run("python", "-m", "bench.writers", "--check", page)
+    run_pytest(session, "tests/docs/test_pages.py", "-k", "come-from-another-tool")

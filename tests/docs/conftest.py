@@ -25,8 +25,8 @@ _ROLES = ("admin", "developer")
 class Reader:
     """One who does all that a page says, against an account where nothing goes without MFA.
 
-    The user alice has a device; her keys are the profile ``default``. There are the roles admin and
-    developer, and the buckets photos and reports.
+    The user alice has a device, whose seed is in ``MFA_SEED``, and her keys are the profile
+    ``default``. There are the roles admin and developer, and the buckets photos and reports.
 
     Args:
         folder: an empty folder.
@@ -75,6 +75,7 @@ class Reader:
             "COLUMNS": "80",
             "LINES": "24",
             "TZ": "UTC",
+            "MFA_SEED": self._device.seed,
         }
         self._names: dict[str, str] = {}
 
@@ -92,6 +93,8 @@ class Reader:
             self._shell(step.terminal).transcript(step.text, may_go_on=named)
         elif step.kind == "python":
             self._shell(step.terminal).script(f"python - <<'END'\n{step.text}\nEND\n")
+        elif step.kind == "make":
+            (self._home.folder / "Makefile").write_text(step.text)
         else:
             self._shell(step.terminal).script(step.text)
 

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 RUNNABLE = ("console", "sh", "python", "js", "make")
 DATA = ("toml", "yaml", "ini", "json", "hcl", "text")
 _PARTS = re.compile(
-    r"^<!-- (?P<word>not run|before|terminal|new home|region|needs)(?:: (?P<value>[^\n]*?))?"
-    r"(?P<lines>\n.*?\n)?(?: )?-->\n"
+    r"^ *<!-- (?P<word>not run|before|terminal|new home|region|needs)(?:: (?P<value>[^\n]*?))?"
+    r"(?P<lines>\n.*?\n)? *-->\n"
     r"|^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
