@@ -98,7 +98,8 @@ class STS:
         with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
             self._identity = self._client.get_caller_identity()
         identified.set()
-        import filelock  # noqa: F401 - keeping the session needs it, and it takes as long to load
+        with suppress(Exception):  # the process may be at its end by now, where nothing loads
+            import filelock  # noqa: F401 - keeping the session needs it, and that takes as long
 
     def _make(self) -> None:
         self._client = make_client(
