@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from pathlib import Path
@@ -100,13 +101,11 @@ def test_a_wrong_answer_is_refused_before_anything_is_written(
     assert [path for path in tmp_path.rglob("*") if path != inner] == [inner.parent]
 
 
-@pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% raw %}", "{# x", "x }}"])
+@pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% if", "{# x", "x }}"])
 def test_template_syntax_is_refused(
     bake: Bake, template: Template, tmp_path: Path, syntax: str
 ) -> None:
     """In whatever question it is typed."""
-    if "raw" in syntax:
-        syntax = "{% if"
     for question, default in template.questions.items():
         if isinstance(default, str):
             with pytest.raises(FailedHookException):
@@ -132,7 +131,7 @@ def test_every_region_of_a_partition_fits_it_and_no_other(bake: Bake) -> None:
     """As botocore knows them; checked by the hook's own patterns."""
     hook = (BY_NAME["team-cli"].folder / "hooks" / "pre_gen_project.py").read_text()
     [patterns] = re.findall(r"^REGIONS = (\{.*?^\})", hook, re.DOTALL | re.MULTILINE)
-    forms: dict[str, str] = eval(patterns)
+    forms = ast.literal_eval(patterns)
     known = {
         partition["partition"]: set(partition["regions"])
         for partition in Loader().load_data("endpoints")["partitions"]

@@ -60,8 +60,9 @@ def test_its_own_tests_pass(
     project = bake(template, **answers)
     environ = place.environ | {"VIRTUAL_ENV": str(project / ".venv")}
     environ["PATH"] = os.pathsep.join([str(project / ".venv" / "bin"), environ["PATH"]])
-    lines = ["uv venv --quiet"] if template.installs else []
-    lines += [f"uv pip install --quiet {' '.join(template.installs)}"] if template.installs else []
+    lines = []
+    if template.installs:
+        lines = ["uv venv --quiet", f"uv pip install --quiet {' '.join(template.installs)}"]
     done = subprocess.run(
         ["sh", "-euc", "\n".join([*lines, template.tests])],
         check=False,
