@@ -104,6 +104,20 @@ def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
     assert home.config.read_text() == before
 
 
+def test_configure_writes_the_region_that_is_worked_in(home, alice) -> None:
+    """And looks for the devices there; without it, the one that was written stays."""
+    command = ["setsid", sys.executable, "-m", "mfakit", "configure"]
+    home.environ.pop("AWS_DEFAULT_REGION")
+    assert home.run(*command, "--region", "eu-west-1").returncode == 0
+    assert "\nregion = eu-west-1\n" in home.config.read_text()
+    assert home.run(*command).returncode == 0
+    assert "\nregion = eu-west-1\n" in home.config.read_text()
+    before = home.config.read_text()
+    done = home.run(*command, "--region", "eu west")
+    assert (done.returncode, "region" in done.stderr) == (1, True)
+    assert home.config.read_text() == before
+
+
 def test_the_sources_own_process_gives_the_keys(home, alice, tmp_path) -> None:
     """aws-vault's, say, so that keys in a keychain stay there."""
     program = tmp_path / "vault"

@@ -173,6 +173,11 @@ _TABLE = (
             _TOKEN_COMMAND,
             Option("--duration", metavar="TIME", help="how long sessions last, such as 8h"),
             Option(
+                "--region",
+                metavar="NAME",
+                help="the region that AWS tools work in with the session; by default none is written",
+            ),
+            Option(
                 "--credential-process",
                 action="store_true",
                 help="let SDKs ask mfakit for the session, so that it is renewed by itself",

@@ -9,6 +9,7 @@ from mfakit.errors import ExchangeError
 from mfakit.exchange.configuring import (
     CREDENTIAL_PROCESS,
     DURATION,
+    REGION,
     SERIAL_NUMBER,
     SOURCE_PROFILE,
     TOKEN_COMMAND,
@@ -47,12 +48,14 @@ def run(options: Namespace) -> int:
     if options.source_profile is None and source.profile is not None:
         named = _ask(terminal, "Profile with your long-term keys", source.profile)
         source = find_source(named, profile, files, os.environ)
+    source.region = options.region or source.region
     serial = options.serial_number or _choose_device(terminal, source)
     settings = {
         SOURCE_PROFILE: source.profile,
         SERIAL_NUMBER: check_serial_number(serial),
         DURATION: options.duration or _ask(terminal, "How long sessions last", _DEFAULT_DURATION),
         TOKEN_COMMAND: options.token_command,
+        REGION: options.region,
         CREDENTIAL_PROCESS: process_line(profile) if options.credential_process else None,
     }
     write_settings(profile, settings, files)

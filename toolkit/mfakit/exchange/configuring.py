@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CREDENTIAL_PROCESS = "credential_process"
 DURATION = "mfakit_duration"
+REGION = "region"
 SOURCE_PROFILE = "mfakit_source_profile"
 TOKEN_COMMAND = "mfakit_token_command"  # noqa: S105 - the name of a setting
 SERIAL_NUMBER = "mfa_serial"
