@@ -175,7 +175,7 @@ _TABLE = (
             Option(
                 "--region",
                 metavar="NAME",
-                help="the region that AWS tools work in with the session; by default none is written",
+                help="the region that AWS tools work in with the session",
             ),
             Option(
                 "--credential-process",
