@@ -91,6 +91,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """The pictures, from what the program shows now; with `-- --check`, fail if they are old."""
+    session.install("-e.[testing]", *groups("pictures"))
+    session.run("python", "-m", "docs.pictures", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the direction of the imports."""
     session.install("-e.", *groups("lint"))

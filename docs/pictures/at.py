@@ -1,0 +1,15 @@
+"""Run a program at another time, which stands still: `at.py 2026-11-22T06:00:00Z mfakit check`."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import sys
+
+import time_machine
+
+if __name__ == "__main__":
+    moment, program, *_ = sys.argv[1:]
+    sys.argv = sys.argv[2:]
+    with time_machine.travel(moment, tick=False):
+        runpy.run_path(shutil.which(program) or program, run_name="__main__")

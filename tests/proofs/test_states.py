@@ -1,0 +1,61 @@
+"""The picture of a session's states is true: each move is made, and each state is looked at."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from docs.pictures.states import MOVES, NONE, WORDS, Move
+
+from mfakit.errors import SessionNotFoundError
+from mfakit.expiry import rule
+from mfakit.expiry.report import EXIT_CODES
+from mfakit.expiry.status import check_session
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.timestamps import format_timestamp
+
+# How long ago a session of twelve hours was made.
+AGO = {rule.VALID: timedelta(), rule.EXPIRING: timedelta(hours=11.9), rule.EXPIRED: timedelta(1)}
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_every_state_is_in_the_picture(language: str) -> None:
+    """But the one in which nobody knows when the session ends."""
+    states = {state for state in EXIT_CODES if state != rule.UNKNOWN} | {NONE}
+    assert {move.before for move in MOVES} == states
+    assert states <= WORDS[language].keys()
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.before}, {move.command}")
+def test_a_command_moves_a_session_as_the_picture_says(aws, home, alice, move: Move) -> None:
+    """From the state before to the one after; only where both are one, nothing is written."""
+    if move.before != NONE:
+        _log_in_before(aws, home, alice, AGO[move.before])
+    before = home.credentials.read_text()
+    assert _state(home) == move.before
+    command = home.token_command(alice.device.code())
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n")
+    name, *options = move.command.split()
+    home.mfakit(name, *options, *(("--", sys.executable, "-c", "") if name == "exec" else ()))
+    assert _state(home) == move.after
+    assert (home.credentials.read_text() == before) is (move.before == move.after)
+
+
+def _log_in_before(aws, home, alice, ago: timedelta) -> None:
+    """Have logged in so long ago: AWS says so, and so does the record of the session."""
+    aws.clock.advance(seconds=-ago.total_seconds())
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    aws.clock.advance(seconds=ago.total_seconds())
+    assert done.returncode == 0, done.stderr
+    [record] = home.credentials.parent.glob("mfakit/records/*")
+    made_at = f"made_at={format_timestamp(datetime.now(UTC) - ago)}"
+    record.write_text(re.sub("^made_at=.*", made_at, record.read_text()))
+
+
+def _state(home) -> str:
+    try:
+        return check_session("mfa", AWSFiles(home.environ), datetime.now(UTC)).state
+    except SessionNotFoundError:
+        return NONE
