@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# The functions, for bash and zsh alike. init.bash and init.zsh load them.
+
+{{ cookiecutter.slug }}-configure() {
+    _{{ cookiecutter.slug }}-mfakit configure --region {{ cookiecutter.region }} --duration {{ cookiecutter.duration }} "$@"
+}
+
+{{ cookiecutter.slug }}-login() {
+    _{{ cookiecutter.slug }}-mfakit login "$@"
+}
+
+# If it fails, the environment stays as it is. What the shell echoes of itself is turned off
+# meanwhile (set -v, set -x): it would show the keys.
+{{ cookiecutter.slug }}-env() {
+    case "$*" in
+    '' | --unset) ;;
+    *)
+        echo '{{ cookiecutter.slug }}-env: it takes nothing, or --unset' >&2
+        return 64
+        ;;
+    esac
+    case $- in
+    *[vx]*)
+        local flags=$-
+        { set +vx; } 2>/dev/null
+        {{ cookiecutter.slug }}-env "$@"
+        set -- $?
+        case $flags in *v*) set -v ;; esac
+        case $flags in *x*) set -x ;; esac
+        return "$1"
+        ;;
+    esac
+    local statements
+    statements=$(_{{ cookiecutter.slug }}-mfakit env --shell sh "$@") || return
+    eval "$statements"
+}
+
+{{ cookiecutter.slug }}-exec() {
+    _{{ cookiecutter.slug }}-mfakit exec -- "$@"
+}
+
+# For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
+{{ cookiecutter.slug }}-prompt() {
+    local left
+    command -v mfakit >/dev/null || return 0
+    left=$(_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null) || return 0
+    printf '%s' "${left:+$left }"
+}
+
+_{{ cookiecutter.slug }}-mfakit() {
+    local what=$1
+    shift
+    command mfakit "$what" --profile {{ cookiecutter.__profile }} "$@"
+}

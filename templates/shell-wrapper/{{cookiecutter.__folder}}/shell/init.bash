@@ -1,0 +1,16 @@
+# What ~/.bashrc loads: the functions, and their completions.
+
+# shellcheck source=shell/functions.sh
+. "${BASH_SOURCE[0]%/*}/functions.sh"
+
+# mfakit completes its own options, once it has been asked how.
+_{{ cookiecutter.slug }}-complete() {
+    declare -F _shtab_mfakit >/dev/null || eval "$(command mfakit completion bash)"
+    COMP_WORDS=(mfakit "${1##*-}" "${COMP_WORDS[@]:1}")
+    ((COMP_CWORD++))
+    _shtab_mfakit
+} 2>/dev/null
+
+complete -o bashdefault -F _{{ cookiecutter.slug }}-complete {{ cookiecutter.slug }}-configure {{ cookiecutter.slug }}-login
+complete -W --unset {{ cookiecutter.slug }}-env
+complete -A command -A file {{ cookiecutter.slug }}-exec

@@ -1,0 +1,54 @@
+# What config.fish loads: the functions, and their completions.
+
+function {{ cookiecutter.slug }}-configure --description 'Write the settings of the team, once'
+    _{{ cookiecutter.slug }}-mfakit configure --region {{ cookiecutter.region }} --duration {{ cookiecutter.duration }} $argv
+end
+
+function {{ cookiecutter.slug }}-login --description 'Get a session for a code'
+    _{{ cookiecutter.slug }}-mfakit login $argv
+end
+
+# If it fails, the environment stays as it is.
+function {{ cookiecutter.slug }}-env --description 'Put the session into this shell; --unset takes it out'
+    switch "$argv"
+        case '' --unset
+        case '*'
+            echo '{{ cookiecutter.slug }}-env: it takes nothing, or --unset' >&2
+            return 64
+    end
+    set -l fish_trace # it would show the keys
+    set -l statements (_{{ cookiecutter.slug }}-mfakit env --shell fish $argv)
+    or return
+    string join \n -- $statements | source
+end
+
+function {{ cookiecutter.slug }}-exec --description 'Run a command with the session'
+    _{{ cookiecutter.slug }}-mfakit exec -- $argv
+end
+
+# For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
+function {{ cookiecutter.slug }}-prompt --description 'Print the time that the session has left'
+    command -q mfakit
+    or return 0
+    set -l left (_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null)
+    and test -n "$left"
+    and echo -n "$left "
+    return 0
+end
+
+function _{{ cookiecutter.slug }}-mfakit
+    command mfakit $argv[1] --profile {{ cookiecutter.__profile }} $argv[2..-1]
+end
+
+# mfakit completes its own options, once it has been asked how.
+function _{{ cookiecutter.slug }}-complete
+    functions -q _shtab_mfakit_using
+    or command mfakit completion fish 2>/dev/null | source
+    set -l words (commandline -opc)
+    complete -C "mfakit $argv[1] "(string join ' ' -- (string escape -- $words[2..-1]) (commandline -ct))
+end
+
+complete -c {{ cookiecutter.slug }}-configure -f -a '(_{{ cookiecutter.slug }}-complete configure)'
+complete -c {{ cookiecutter.slug }}-login -f -a '(_{{ cookiecutter.slug }}-complete login)'
+complete -c {{ cookiecutter.slug }}-env -f -l unset -d 'Take the session out again'
+complete -c {{ cookiecutter.slug }}-exec -x -a '(__fish_complete_subcommand)'

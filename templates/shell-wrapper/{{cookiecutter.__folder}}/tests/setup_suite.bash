@@ -1,0 +1,45 @@
+# An AWS simulator for all tests, and a home whose user has a key and a device there.
+
+setup_suite() {
+    unset "${!AWS_@}" "${!MFAKIT_@}" ZDOTDIR XDG_CONFIG_HOME
+    SUITE=$BATS_SUITE_TMPDIR
+    mfakit simulate --json >"$SUITE/simulator.json" 3>&- &
+    SIMULATOR=$!
+    local tries=0
+    until [ -s "$SUITE/simulator.json" ]; do
+        kill -0 "$SIMULATOR" && [ $((tries += 1)) -lt 300 ] || return 1
+        sleep 0.1
+    done
+    export PYTHON SUITE SIMULATOR AWS_EC2_METADATA_DISABLED=true AWS_ENDPOINT_URL
+    PYTHON=$(command -v python3 || command -v python)
+    AWS_ENDPOINT_URL=$("$PYTHON" - "$SUITE" "$PYTHON" <<'END'
+import json, pathlib, shlex, sys
+
+suite, python = pathlib.Path(sys.argv[1]), sys.argv[2]
+said = json.loads((suite / "simulator.json").read_text())
+user = said["users"][0]
+code = suite / "code.py"
+code.write_text(
+    "import json, urllib.request as web\n"
+    f"url = {said['endpoint_url']!r} + '/_mfakit/code?advance=true&user=' + {user['name']!r}\n"
+    f"headers = {% raw %}{{'X-Mfakit-Token': {said['control_token']!r}}}{% endraw %}\n"
+    "print(json.load(web.urlopen(web.Request(url, method='POST', headers=headers)))['code'])\n"
+)
+aws = suite / "home" / ".aws"
+aws.mkdir(mode=0o700, parents=True)
+(aws / "credentials").touch(mode=0o600)
+(aws / "credentials").write_text(
+    f"[default]\naws_access_key_id = {user['access_key_id']}\n"
+    f"aws_secret_access_key = {user['secret_access_key']}\n"
+)
+command = shlex.join([python, str(code)])
+(aws / "config").write_text(f"[default]\nmfakit_token_command = {command}\n")
+print(said["endpoint_url"])
+END
+    )
+}
+
+teardown_suite() {
+    kill "$SIMULATOR"
+    wait "$SIMULATOR" || true
+}
