@@ -145,7 +145,7 @@ def write(path: Path, content: bytes, *, is_new: bool) -> None:
 def refuse_joining(content: bytes, continued: bytes) -> None:
     """Refuse a file whose last line goes on in the one to come."""
     if content.removesuffix(b"\n").removesuffix(b"\r").endswith(continued):
-        raise CannotEditError(f"its last line ends with {continued.decode()}, and goes on in the next")
+        raise CannotEditError(f"its last line is not over: it ends with {continued.decode()}")
 
 
 def refuse_unwritable(line: str) -> None:

@@ -145,8 +145,8 @@ echo told"
         [ "$status" -eq 0 ]
         [ -z "$output" ]
         for function in login env exec; do
-            PATH=$BATS_TEST_TMPDIR/bin in_shell "$shell" "{{ cookiecutter.slug }}-$function"
-            [ "$status" -eq 127 ]
+            PATH=$BATS_TEST_TMPDIR/bin in_shell "$shell" "{{ cookiecutter.slug }}-$function 2>/dev/null || echo failed"
+            ends_with failed
         done
     done
 }
