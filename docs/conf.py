@@ -20,6 +20,7 @@ extensions = [
     "command_table",
     "exit_codes",
     "json_schemas",
+    "page_language",
     "provider_chain",
     "source_tree",
 ]

@@ -1,0 +1,24 @@
+"""Sphinx: a page says in which language it is, by its folder; fonts and readers go by that."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sphinx.application import Sphinx
+
+_FOLDERS = {"zh-CN"}
+
+
+def say_language(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _: Any) -> None:
+    """Tell the template; called by Sphinx for each page."""
+    folder = page.partition("/")[0]
+    if folder in _FOLDERS:
+        context["language"] = folder
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx of the above; called by Sphinx."""
+    app.connect("html-page-context", say_language)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,73 @@
+"""Which pages are translated, and of which English text.
+
+The last line of a translated page names the English one and holds its digest, so that a test sees
+when the English page has changed since. When the translation has followed, `python -m
+docs.translations PAGE ...` says so in these pages.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_LINE = re.compile(r"<!-- translated: (?P<source>\S+) (?P<digest>\w+) -->\n\Z")
+_LENGTH = 16
+
+
+def pages() -> list[str]:
+    """Name the translated pages, from the repository's root."""
+    found = [*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/zh-CN/**/*.md")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+def source(page: str) -> str:
+    """Name the English page.
+
+    Raises:
+        ValueError: the page does not name one.
+    """
+    return _said(page)["source"]
+
+
+def is_current(page: str) -> bool:
+    """Tell whether the English page is still what was translated.
+
+    Raises:
+        ValueError: the page does not name one.
+    """
+    said = _said(page)
+    return said["digest"] == _digest(said["source"])
+
+
+def refresh(page: str) -> None:
+    """Say in a page that it translates the English one as that is now.
+
+    Raises:
+        ValueError: the page does not name one.
+    """
+    english = source(page)
+    line = f"<!-- translated: {english} {_digest(english)} -->\n"
+    (ROOT / page).write_text(_LINE.sub(line, _text(page)), encoding="utf-8")
+
+
+def _said(page: str) -> re.Match[str]:
+    said = _LINE.search(_text(page))
+    if said is None:
+        raise ValueError(f"the last line of {page} does not name the page that it translates")
+    return said
+
+
+def _digest(page: str) -> str:
+    return sha256(_text(page).encode()).hexdigest()[:_LENGTH]
+
+
+def _text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        refresh(name)
