@@ -22,6 +22,8 @@ class Template:
             ``{wheel}`` is mfakit's, ``{clone}`` a bare clone of this repository.
         installs: what ``uv pip install`` is given to make the environment of the tests.
         tests: lines for a shell, in the project, with that environment's programs first.
+        typed_in: what runs a line of the README.
+        needs: programs that installing and testing a project takes.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Template:
     tests: str
     installs: tuple[str, ...] = ()
     files_if: dict[tuple[str, str], str] = field(default_factory=dict)
+    typed_in: tuple[str, ...] = ("sh", "-euc")
+    needs: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -81,6 +85,27 @@ TEMPLATES = (
         ),
         installs=("-e.", "--group", "test"),
         tests="pytest -q -p no:cacheprovider",
+    ),
+    Template(
+        "shell-wrapper",
+        files="""
+            .gitattributes .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md install.py
+            noxfile.py pyproject.toml shell/functions.sh shell/init.bash shell/init.fish
+            shell/init.ps1 shell/init.zsh tests/install.bats tests/setup_suite.bash tests/shell.bats
+        """,
+        variants=(
+            {
+                "partition": "aws-us-gov",
+                "team": NASTY,
+                "slug": "z9-eu",
+                "duration": "90m",
+                "mfakit_source": "{wheel}",
+            },
+        ),
+        installs=("--group", "test"),
+        tests="bats tests",
+        typed_in=("bash", "-eic"),  # whose start-up file has the line that the README adds
+        needs=("bats", "zsh", "fish", "shellcheck"),
     ),
 )
 BY_NAME = {template.name: template for template in TEMPLATES}

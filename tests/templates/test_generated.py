@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,22 @@ def commands_of(readme: str) -> list[str]:
     return blocks + [command for row in rows for command in re.findall(r"`([^`]+ [^`]+)`", row)]
 
 
+def skip_without(template: Template) -> None:
+    missing = [program for program in template.needs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} is not installed")
+
+
 @pytest.mark.usefixtures("engineer")
 def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Template) -> None:
     """From installing it to its tests; at a simulated AWS, by a user with a device."""
+    skip_without(template)
     project = bake(template)
     commands = commands_of((project / "README.md").read_text())
     assert len(commands) > 1
     for command in commands:
         done = subprocess.run(
-            ["sh", "-euc", command],
+            [*template.typed_in, command],
             check=False,
             cwd=project,
             env=place.environ,
@@ -56,6 +64,7 @@ def test_its_own_tests_pass(
     variant: dict[str, str],
 ) -> None:
     """With other answers, and mfakit from elsewhere."""
+    skip_without(template)
     answers = {key: value.format(wheel=wheel, clone=clone) for key, value in variant.items()}
     project = bake(template, **answers)
     environ = place.environ | {"VIRTUAL_ENV": str(project / ".venv")}

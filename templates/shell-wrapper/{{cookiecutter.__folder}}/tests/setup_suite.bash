@@ -18,11 +18,12 @@ import json, pathlib, shlex, sys
 suite, python = pathlib.Path(sys.argv[1]), sys.argv[2]
 said = json.loads((suite / "simulator.json").read_text())
 user = said["users"][0]
+token = {"X-Mfakit-Token": said["control_token"]}
 code = suite / "code.py"
 code.write_text(
     "import json, urllib.request as web\n"
     f"url = {said['endpoint_url']!r} + '/_mfakit/code?advance=true&user=' + {user['name']!r}\n"
-    f"headers = {% raw %}{{'X-Mfakit-Token': {said['control_token']!r}}}{% endraw %}\n"
+    f"headers = {token!r}\n"
     "print(json.load(web.urlopen(web.Request(url, method='POST', headers=headers)))['code'])\n"
 )
 aws = suite / "home" / ".aws"
