@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -108,11 +109,31 @@ def test_the_log_does_not_grow_for_ever(home) -> None:
     assert log.with_suffix(".log.old").stat().st_size == 300_000
 
 
-def test_without_a_log_the_scheduler_hears_of_it(home) -> None:
-    """It mails it, or keeps it in a journal."""
-    done = run_job(home, home.folder / "config" / "check.log", "--version")
-    assert done.returncode == 0
+@pytest.fixture
+def told(home):
+    """A file that there is as soon as somebody was told of the session, which has just ended."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+        f"expiration = {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
+    )
+    return home.folder / "told"
+
+
+def test_without_a_log_the_scheduler_hears_of_it(home, told) -> None:
+    """It mails it, or keeps it in a journal; and people are told of sessions all the same."""
     (home.folder / "file").write_text("")
-    done = run_job(home, home.folder / "file" / "check.log", "--version")
+    log = home.folder / "file" / "check.log"
+    done = run_job(home, log, "check", "--on-expiring", f"touch {told}")
     assert done.returncode == 1
     assert done.stderr.startswith("mfakit: cannot write ")
+    assert "\nmfa: expired" in done.stdout
+    assert told.exists()
+
+
+def test_a_full_disk_keeps_nobody_from_being_told(home, told) -> None:
+    """Where not a byte of the log can be written."""
+    log = home.folder / "check.log"
+    job = [*PYTHON, str(log), f"HOME={home.folder}", "check", f"--on-expiring=touch {told}"]
+    home.run("sh", "-c", 'ulimit -f 0 && exec env -i "$@"', "sh", *job)
+    assert told.exists()
+    assert log.read_bytes() == b""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
 
 from mfakit.cli.main import main
-from mfakit.cli.output import complain
+from mfakit.cli.output import complain, write
 from mfakit.errors import FAILED, MFAKitError
 from mfakit.timestamps import format_timestamp
 
@@ -31,22 +32,26 @@ def run(arguments: list[str]) -> int:
 
     Returns:
         0 whatever came of it: that a session has expired is no failure of the job. 1 if there
-        can be no log, which is then said to whom the scheduler reports to.
+        can be no log: to be told of a session does not depend on one, so the command runs all the
+        same, and what it says goes to whom the scheduler reports to.
     """
     log, *rest = arguments
     environ = list(takewhile(lambda word: "=" in word, rest))
     for word in environ:
-        name, _, os.environ[name] = word.partition("=")
+        name, _, value = word.partition("=")
+        os.environ[name] = value
     command = rest[len(environ) :]
+    code = 0
     try:
         _write_to(log)
     except OSError as error:
         reason = error.strerror or str(error)
         complain(MFAKitError(f"cannot write {log}: {reason}", "see the modes of its folders"))
-        return FAILED
-    print(format_timestamp(datetime.now(UTC)), "mfakit", *command, flush=True)  # noqa: T201
+        code = FAILED
+    with suppress(MFAKitError, BrokenPipeError):  # the disk may be full
+        write(f"{' '.join((format_timestamp(datetime.now(UTC)), 'mfakit', *command))}\n")
     main(command)
-    return 0
+    return code
 
 
 def _write_to(log: str) -> None:
