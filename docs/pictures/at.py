@@ -1,9 +1,8 @@
-"""Run a program at another time, which stands still: `at.py 2026-11-22T06:00:00Z mfakit check`."""
+"""Run a program at another time, which stands still: `at.py 2026-11-22T06:00:00Z PATH check`."""
 
 from __future__ import annotations
 
 import runpy
-import shutil
 import sys
 
 import time_machine
@@ -12,4 +11,4 @@ if __name__ == "__main__":
     moment, program, *_ = sys.argv[1:]
     sys.argv = sys.argv[2:]
     with time_machine.travel(moment, tick=False):
-        runpy.run_path(shutil.which(program) or program, run_name="__main__")
+        runpy.run_path(program, run_name="__main__")

@@ -36,33 +36,23 @@ class Machine:
     """
 
     def __init__(self, folder: Path, moment: str) -> None:
-        self._folder = folder
         self._life = ExitStack()
         self._clock = self._life.enter_context(time_machine.travel(moment, tick=False))
-        self._aws = self._life.enter_context(AWSSimulator())
-        url = self._life.enter_context(self._aws.serve())
-        alice = self._aws.create_user("alice")
+        aws = self._life.enter_context(AWSSimulator())
+        alice = aws.create_user("alice")
         self._device = alice.enable_virtual_mfa()
-        make_role(self._aws, "developer", alice.arn)
+        make_role(aws, "developer", alice.arn)
         for bucket in ("photos", "reports"):
-            self._aws.root.session().client("s3").create_bucket(Bucket=bucket)
+            aws.root.session().client("s3").create_bucket(Bucket=bucket)
         self._home = Home(folder)
-        keys = (
-            f"aws_access_key_id = {alice.access_key_id}\n"
+        self._home.write_credentials(
+            f"[default]\naws_access_key_id = {alice.access_key_id}\n"
             f"aws_secret_access_key = {alice.secret_access_key}\n"
         )
-        self._home.write_credentials(f"[default]\n{keys}[staging]\n{keys}")
-        programs = folder / "bin"
-        programs.mkdir()
-        for name in _PROGRAMS:
-            line = shlex.join([sys.executable, str(_AT)]) + f' "$MOMENT" {name} "$@"'
-            (programs / name).write_text(f"#!/bin/sh\nPATH=${{PATH#*:}} exec {line}\n")
-            (programs / name).chmod(0o700)
-        places = (str(programs), str(Path(sys.executable).parent), self._home.environ["PATH"])
         self._home.environ |= {
-            "AWS_ENDPOINT_URL": url,
+            "AWS_ENDPOINT_URL": self._life.enter_context(aws.serve()),
             "AWS_DEFAULT_REGION": "us-east-1",
-            "PATH": os.pathsep.join(places),
+            "PATH": os.pathsep.join([_programs(folder), self._home.environ["PATH"]]),
             "TERM": "xterm-256color",
             "COLUMNS": str(WIDTH),
             "TZ": "UTC",
@@ -111,3 +101,15 @@ class Machine:
 def clock_of(moment: str) -> str:
     """Give the time of day, as a prompt shows it."""
     return f"{datetime.fromisoformat(moment):%H:%M}"
+
+
+def _programs(folder: Path) -> str:
+    """Put programs into a folder of this one that run the real ones at the time of `MOMENT`."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in _PROGRAMS:
+        real = Path(sys.executable).with_name(name)
+        line = shlex.join([sys.executable, str(_AT)]) + f' "$MOMENT" {shlex.quote(str(real))} "$@"'
+        (programs / name).write_text(f"#!/bin/sh\nexec {line}\n")
+        (programs / name).chmod(0o700)
+    return str(programs)
