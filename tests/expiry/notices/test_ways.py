@@ -252,6 +252,16 @@ def test_of_two_urls_the_one_that_works_is_told_once(home, listener) -> None:
     assert len(listener.messages) == 1
 
 
+def test_what_is_no_url_keeps_no_other_from_being_told(home, listener) -> None:
+    """It is said at each check, and not shown."""
+    keep_due(home)
+    for _ in range(2):
+        done = home.mfakit("check", "--notify", "env", MFAKIT_NOTIFY=f"hush-hush {listener.url}")
+        assert "MFAKIT_NOTIFY holds what is no URL of a service" in done.stderr
+        assert "hush" not in done.stdout + done.stderr
+    assert len(listener.messages) == 1
+
+
 def test_what_apprise_cannot_tell_is_told_later(home, listener) -> None:
     """When the service takes it again."""
     keep_due(home)
@@ -274,7 +284,6 @@ def test_an_apprise_way_that_cannot_work_says_so(home, listener) -> None:
     assert complaint("env") == "MFAKIT_NOTIFY holds no URL"
     no_url = "MFAKIT_NOTIFY holds what is no URL of a service that apprise knows"
     assert complaint("env", MFAKIT_NOTIFY="jsn://x/hush-hush") == no_url
-    assert complaint("env", MFAKIT_NOTIFY=f"{listener.url} hush-hush") == no_url
     assert complaint("ops") == "no service in apprise's config file has the tag ops"
     path = write_apprise_config(home, f"urls:\n - {listener.url}:\n    tag: ops\n", 0o640)
     assert complaint("ops") == f"others can read the secrets in {path}"

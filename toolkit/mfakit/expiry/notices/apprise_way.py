@@ -33,7 +33,8 @@ class AppriseWay(Way):
 
     Args:
         mark: see `Way`; what errors call it, too.
-        servers: finds the services, given the environment; raises MFAKitError if there are none.
+        servers: finds the services, given the environment, with None for each that apprise does
+            not know; raises MFAKitError if there are none.
         patience: seconds that each may take.
     """
 
@@ -60,6 +61,8 @@ class AppriseWay(Way):
         """Send in a thread, which is left behind if it takes too long."""
         from threading import Thread
 
+        if server is None:
+            raise _not_known(self.mark)
         outcome: list[bool] = []
         hint = "send something by hand: apprise --help; it is tried again at the next check"
         thread = Thread(target=lambda: outcome.append(_notify(server, news)), daemon=True)
@@ -105,15 +108,22 @@ def read_standard_input() -> str:
 
 def _of_urls(urls: str, place: str) -> list[Any]:
     """Make services of URLs that stand between spaces or line breaks."""
-    manager = _manager()
+    from apprise import Apprise
+
     if not urls.strip():
         raise MFAKitError(f"{place} holds no URL", "put apprise URLs there, a space between two")
-    if not manager.add(urls.split()):
-        raise MFAKitError(
-            f"{place} holds what is no URL of a service that apprise knows",
-            "see how such a URL is written: apprise --details",
-        )
-    return list(manager)
+    asset = _manager().asset
+    found = [Apprise.instantiate(url, asset=asset) for url in urls.split()]
+    if all(server is None for server in found):
+        raise _not_known(place)
+    return found
+
+
+def _not_known(place: str) -> MFAKitError:
+    return MFAKitError(
+        f"{place} holds what is no URL of a service that apprise knows",
+        "see how such a URL is written: apprise --details",
+    )
 
 
 def _tagged(tag: str, environ: Mapping[str, str]) -> list[Any]:
