@@ -52,6 +52,8 @@ def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:
         environ: says where the home is; ``AWS_LOGIN_CACHE_DIRECTORY`` moves one of them, as it
             does for botocore.
     """
+    from collections import Counter
+
     login = environ.get("AWS_LOGIN_CACHE_DIRECTORY") or "~/.aws/login/cache"
     for folder, source, read in (
         ("~/.aws/cli/cache", "cli-cache", _role_session),
@@ -63,10 +65,10 @@ def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:
             for stem, found in _entries(folder, environ)
             if (session := read(found)) is not None
         ]
-        names = [name for _, (name, _, _) in sessions]
+        times = Counter(name for _, (name, _, _) in sessions)
         for stem, (name, key, expiration) in sessions:
             # two SSO sessions may have one start URL, two role sessions one ARN
-            unique = name if name and names.count(name) == 1 else f"{name} {stem}".strip()
+            unique = name if name and times[name] == 1 else f"{name} {stem}".strip()
             yield CachedSession(unique, source, key or None, parse_timestamp(expiration))
 
 
