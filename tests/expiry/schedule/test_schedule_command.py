@@ -56,6 +56,20 @@ def test_one_scheduler_at_a_time(home, crontab, provide) -> None:
     assert home.mfakit("schedule", "show").stdout.startswith("systemd: every 5m\n")
 
 
+def test_a_scheduler_that_is_denied_does_not_stand_before_another(home, crontab, provide) -> None:
+    """Where none but root may have a crontab, systemd serves; that cron was not asked is said."""
+    provide("systemctl", RECORDER)
+    denied = {"DENIED": "1"}
+    for line in (["install", *TOLD], ["show"], ["remove"]):
+        done = home.mfakit("schedule", *line, **denied)
+        assert done.returncode == 0
+        assert "not allowed to use this program" in done.stderr
+        assert "systemd: " in done.stdout + done.stderr
+    done = home.mfakit("schedule", "remove", **denied)
+    assert done.returncode == 1
+    assert "not allowed to use this program" in done.stderr
+
+
 def test_the_check_gets_the_options_that_it_would_have(home, crontab) -> None:
     """As its own command line would read them; and all sessions, if no profile is named."""
     options = ["--warn", "1h", "--on-expiring", "echo 50% 'a b'", "--include-caches"]
@@ -120,7 +134,10 @@ def test_a_notify_target_with_a_secret_has_no_place_there(home, crontab, target:
         ("install --print-script", "action has no meaning with --print-script"),
         ("install --every 7m", "cron cannot express every 7m"),
         ("install --using=cron --prompt-timeout 1m", "--prompt-timeout has no meaning"),
-        ("install --using=cron -p x --include-caches", "--include-caches has no meaning"),
+        (
+            "install --using=cron -p x --include-caches",
+            "--include-caches has no meaning with --profile",
+        ),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(home, line: str, message: str) -> None:

@@ -17,6 +17,7 @@ from mfakit.timestamps import format_timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from mfakit.cli.options import Option
     from mfakit.expiry.schedule.job import Job
@@ -34,7 +35,10 @@ def run(options: Namespace) -> int:
         _install(options)
     elif options.action in ("show", "remove"):
         _refuse_others(options, "action")
-        _show() if options.action == "show" else _remove()
+        if options.action == "show":
+            _ask_all(_show, "nothing is installed; mfakit schedule install does it")
+        else:
+            _ask_all(_remove_from, "nothing was installed")
     else:
         raise UsageError("what is to be done is not said", "one of install, show, remove")
     return 0
@@ -67,9 +71,10 @@ def _install(options: Namespace) -> None:
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
     for line in notes:
         note(line)
-    for other in all_schedulers(os.environ):
-        if other.name != scheduler.name:
-            _remove_from(other)
+    others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
+    _, errors = _ask_each(others, _remove_from)
+    for error in errors:
+        complain(error)
 
 
 def _tell_by_default(options: Namespace) -> None:
@@ -138,12 +143,44 @@ def _check_ways(options: Namespace) -> None:
         )
 
 
-def _show() -> None:
-    found = [(scheduler, job) for scheduler in _all() if (job := scheduler.installed())]
-    for scheduler, job in found:
-        write("".join(f"{escape(line)}\n" for line in _description(scheduler, job)))
+def _ask_each(
+    schedulers: list[Scheduler], ask: Callable[[Scheduler], bool]
+) -> tuple[bool, list[MFAKitError]]:
+    """Ask schedulers one after the other; one that refuses does not stand before the others.
+
+    Returns:
+        Whether any of them answered with yes, and the errors of those that did not answer.
+    """
+    answers, errors = [], []
+    for scheduler in schedulers:
+        try:
+            answers.append(ask(scheduler))
+        except MFAKitError as error:
+            errors.append(error)
+    return any(answers), errors
+
+
+def _ask_all(ask: Callable[[Scheduler], bool], otherwise: str) -> None:
+    """Ask every scheduler, and say so if none has anything.
+
+    Raises:
+        MFAKitError: none has, and one cannot be asked, such as a crontab that is denied.
+    """
+    found, errors = _ask_each(all_schedulers(os.environ), ask)
+    if errors and not found:
+        raise errors[0]
+    for error in errors:
+        complain(error)
     if not found:
-        note("nothing is installed; mfakit schedule install does it")
+        note(otherwise)
+
+
+def _show(scheduler: Scheduler) -> bool:
+    job = scheduler.installed()
+    if job is None:
+        return False
+    write("".join(f"{escape(line)}\n" for line in _description(scheduler, job)))
+    return True
 
 
 def _description(scheduler: Scheduler, job: Job) -> list[str]:
@@ -162,16 +199,6 @@ def _last_written(log: str) -> str:
     except OSError:
         return "nothing written yet"
     return f"last written {format_timestamp(moment)}"
-
-
-def _remove() -> None:
-    removed = [_remove_from(scheduler) for scheduler in _all()]
-    if not any(removed):
-        note("nothing was installed")
-
-
-def _all() -> list[Scheduler]:
-    return all_schedulers(os.environ)
 
 
 def _remove_from(scheduler: Scheduler) -> bool:

@@ -43,7 +43,9 @@ def call(
 
     program = find_program(words[0], environ)
     if program is None:
-        raise MFAKitError(f"there is no program {words[0]}", "see mfakit schedule install --help")
+        raise MFAKitError(
+            f"there is no program {words[0]}", "name a scheduler that is here: --using"
+        )
     variables = dict(environ) | ({"LC_ALL": "C"} if in_english else {})
     try:
         done = subprocess.run(
