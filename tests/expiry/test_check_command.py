@@ -163,6 +163,10 @@ def test_the_articles_own_way(home, aws, endpoint) -> None:
         ["--all", "--from-json", "-"],
         ["--profile", "mfa", "--from-json", "-"],
         ["--include-caches"],
+        ["--include-caches", "--profile", "mfa"],
+        ["--from-json", "-", "--notify", "-"],
+        ["--from-json", "f", "--prompt"],
+        ["--prompt-timeout", "1m"],
         ["--format", "yaml"],
     ],
 )

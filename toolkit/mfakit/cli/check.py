@@ -56,14 +56,35 @@ def refuse_contradictions(options: Namespace) -> None:
         "--from-json": options.from_json is not None,
     }
     given = [name for name, is_given in chosen.items() if is_given]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} exclude each other", "leave all but one out")
-    if options.include_caches and not options.all:
-        raise UsageError("--include-caches has no meaning without --all", "add --all")
-    if options.from_json is not None and (options.renew or options.prompt):
-        raise UsageError("what --from-json names cannot be renewed", "name a profile instead")
-    if options.prompt_timeout is not None and not options.prompt:
-        raise UsageError("--prompt-timeout has no meaning without --prompt", "add --prompt")
+    caches, reads_json = options.include_caches, options.from_json is not None
+    read_twice = options.from_json == "-" and "-" in (options.notify or ())
+    rules = (
+        (len(given) > 1, f"{' and '.join(given)} exclude each other", "leave all but one out"),
+        (
+            caches and options.profile is not None,
+            "--include-caches has no meaning with --profile",
+            "leave one of them out",
+        ),
+        (caches and not options.all, "--include-caches has no meaning without --all", "add --all"),
+        (
+            reads_json and (options.renew or options.prompt),
+            "what --from-json names cannot be renewed",
+            "name a profile instead",
+        ),
+        (
+            read_twice,
+            "--from-json and --notify cannot both read standard input",
+            "let --from-json name a file",
+        ),
+        (
+            options.prompt_timeout is not None and not options.prompt,
+            "--prompt-timeout has no meaning without --prompt",
+            "add --prompt",
+        ),
+    )
+    for is_broken, message, hint in rules:
+        if is_broken:
+            raise UsageError(message, hint)
 
 
 def _look(options: Namespace, now: datetime) -> list[SessionStatus]:

@@ -67,7 +67,7 @@ _CHECKING = (
     Option(
         "--include-caches",
         action="store_true",
-        help="with --all: let the caches of the AWS CLI and SDKs count too",
+        help="where all sessions are checked, let the caches of the AWS CLI and SDKs count too",
     ),
     _WARN,
     Option(
@@ -87,8 +87,8 @@ _CHECKING = (
     Option(
         "--renew",
         action="store_true",
-        help="renew what is due by the profile's token command, without a person; with --all,"
-        " what mfakit has made",
+        help="renew what is due by the profile's token command, without a person; of all sessions"
+        " only those that mfakit has made",
     ),
     Option(
         "--prompt",
