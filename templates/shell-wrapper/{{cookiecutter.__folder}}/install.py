@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -53,15 +54,15 @@ def attempt(shell: str, *, remove: bool) -> int:
         path = FILES[shell]()
         before = read(path)
         if not remove:
-            refuse_joining(before or b"", b"`" if shell == "powershell" else b"\\")
-        after = without(before or b"") if remove else with_line(before or b"", line)
-        if after != (before or b""):
-            write(path, after, is_new=before is None)
+            refuse_joining(before, b"`" if shell == "powershell" else b"\\")
+        after = without(before) if remove else with_line(before, line)
+        if after != before:
+            write(path, after)
     except (CannotEditError, OSError) as error:
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
         tell(f"{what}\ntry: edit it yourself; the line is: {line}", sys.stderr)
         return 1
-    done = "it is" if after == (before or b"") else "now it is"
+    done = "it is" if after == before else "now it is"
     where = "not in" if remove else "in"
     tell(f"{shell}: {done} {where} {path}" + ("" if remove else "; start a new shell"))
     return 0
@@ -69,10 +70,11 @@ def attempt(shell: str, *, remove: bool) -> int:
 
 def line_for(shell: str) -> str:
     """Give the line that loads the functions, with the path as that shell quotes it."""
-    path = str(HERE / "shell" / f"init.{'ps1' if shell == 'powershell' else shell}")
     if shell == "powershell":
+        path = str(HERE / "shell" / "init.ps1")
         quoted = "".join(letter * 2 if letter in TYPOGRAPHIC else letter for letter in path)
         return f". '{quoted}'{MARK.decode()}"
+    path = (HERE / "shell" / f"init.{shell}").as_posix()
     if shell == "fish":
         quoted = path.replace("\\", "\\\\").replace("'", "\\'")
     else:
@@ -103,14 +105,14 @@ def without(content: bytes) -> bytes:
     return b"\n".join(kept)
 
 
-def read(path: Path) -> bytes | None:
-    """Read a file that can be edited; None if there is none yet."""
+def read(path: Path) -> bytes:
+    """Read a file that can be edited; one that is not there yet is empty."""
     try:
         found = path.stat()
     except FileNotFoundError:
         if path.is_symlink():
             raise CannotEditError(f"{path} is a link to what is not there") from None
-        return None
+        return b""
     if not stat.S_ISREG(found.st_mode):
         raise CannotEditError(f"{path} is no file")
     if found.st_nlink > 1:
@@ -125,17 +127,16 @@ def read(path: Path) -> bytes | None:
     return content
 
 
-def write(path: Path, content: bytes, *, is_new: bool) -> None:
+def write(path: Path, content: bytes) -> None:
     """Replace a file whole or not at all; where it is a link, what that leads to."""
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    if is_new:
-        path.touch(0o644)
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
-        shutil.copymode(path, name)
+        if path.exists():
+            shutil.copymode(path, name)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
@@ -171,7 +172,7 @@ def folder(variable: str, default: Path) -> Path:
     return Path(os.environ.get(variable) or default)
 
 
-FILES = {
+FILES: dict[str, Callable[[], Path]] = {
     "bash": lambda: Path.home() / ".bashrc",
     "zsh": lambda: folder("ZDOTDIR", Path.home()) / ".zshrc",
     "fish": lambda: folder("XDG_CONFIG_HOME", Path.home() / ".config") / "fish" / "config.fish",

@@ -22,11 +22,13 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and what each shell says of its files."""
+    """Style, types, and what each shell says of its files."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
-    session.run("shellcheck", *SHELLS["bash"], "tests/shell.bats", external=True)
+    session.run("mypy", "--strict", "install.py")
+    bats = ("tests/install.bats", "tests/shell.bats")
+    session.run("shellcheck", *SHELLS["bash"], *bats, external=True)
     for shell, files in SHELLS.items():
         for file in files:
             session.run(shell, "-n", file, external=True)
