@@ -39,13 +39,12 @@ READS = {
 }
 
 
-def run_in(shell: str, project: Path, line: str, environ: dict[str, str] | None = None) -> Any:
-    """Run a line in a shell that has loaded the functions."""
+def loaded(shell: str, project: Path, line: str) -> list[str]:
+    """Give the command that runs a line in a shell which has loaded the functions."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     init = project / "shell" / f"init.{shell}"
-    command = [word.format(init=init, line=line) for word in LOADS[shell]]
-    return subprocess.run(command, check=False, env=environ, capture_output=True, text=True)
+    return [word.format(init=init, line=line) for word in LOADS[shell]]
 
 
 @pytest.mark.parametrize("partition", SHELL_WRAPPER.questions["partition"])
@@ -80,7 +79,9 @@ def test_each_shell_knows_the_functions(
     check(project)
     for shell, knows in KNOWS.items():
         line = " && ".join(knows.format(name=f"{slug}-{name}") for name in FUNCTIONS)
-        done = run_in(shell, project, line)
+        done = subprocess.run(
+            loaded(shell, project, line), check=False, capture_output=True, text=True
+        )
         assert (done.returncode, done.stderr) == (0, ""), shell
     assert functions_of(project / "shell" / "init.ps1") == {f"{slug}-{name}" for name in FUNCTIONS}
 
@@ -108,13 +109,7 @@ def test_a_prompt_costs_one_program(bake: Bake, home: Any, tmp_path: Path, shell
     strace = ("strace", "-f", "-qq", "-e", "trace=execve", "-z", "-o", str(trace))
     started = []
     for line in "true", "payments-prompt":
-        words = [
-            word.format(init=project / "shell" / f"init.{shell}", line=line)
-            for word in LOADS[shell]
-        ]
-        if shutil.which(shell) is None:
-            pytest.skip(f"{shell} is not installed")
-        done = home.run(*strace, *words, PATH=path)
+        done = home.run(*strace, *loaded(shell, project, line), PATH=path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         started.append([text for text in trace.read_text().splitlines() if "execve(" in text])
     assert [len(programs) for programs in started] == [1, 2]
