@@ -45,6 +45,14 @@ def test_what_is_shown_tells_when_it_last_ran_and_when_it_cannot(home, crontab) 
     assert "/gone/bin/python is gone" in home.mfakit("schedule", "show").stdout
 
 
+def test_a_profile_without_a_session_is_named(home, crontab) -> None:
+    """It is installed for the session to come, but the name may be mistyped."""
+    done = home.mfakit("schedule", "install", "--using=cron", "-p", "typo", *TOLD)
+    assert done.returncode == 0
+    assert "there is no profile 'typo' in " in done.stderr
+    assert crontab.exists()
+
+
 def test_one_scheduler_at_a_time(home, crontab, provide) -> None:
     """Or there would be two checks; which one was taken is said."""
     home.mfakit("schedule", "install", "--using=cron", *TOLD)

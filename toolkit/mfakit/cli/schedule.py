@@ -12,6 +12,8 @@ from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.schedule.job import make_job
 from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
+from mfakit.expiry.status import check_session
+from mfakit.profiles.aws_files import AWSFiles
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -71,9 +73,19 @@ def _install(options: Namespace) -> None:
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
     for line in notes:
         note(line)
+    if options.profile is not None:
+        _see_session(options.profile)
     others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
     _, errors = _ask_each(others, _remove_from)
     for error in errors:
+        complain(error)
+
+
+def _see_session(profile: str) -> None:
+    """Say that there is none as yet: the name may be mistyped, and the check's log is far away."""
+    try:
+        check_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+    except MFAKitError as error:
         complain(error)
 
 

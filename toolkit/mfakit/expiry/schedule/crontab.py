@@ -56,7 +56,7 @@ class Cron(Scheduler):
         """See `Scheduler`."""
         old = self._read()
         self._replace(old, with_line(old, job_line(job)))
-        return []
+        return ["it runs if cron does, which mfakit schedule show tells later"]
 
     def installed(self) -> Job | None:
         """See `Scheduler`."""
