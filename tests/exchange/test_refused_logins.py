@@ -205,3 +205,20 @@ def test_profiles_where_keys_do_not_count_are_refused(home, alice, section, why)
     """AWS tools would not use a session there."""
     home.write_config(f"[profile dev]\n{section}")
     refused(home, log_in(home, alice, "--profile", "dev"), why)
+
+
+def test_a_file_that_was_emptied_is_refused_before_the_code_is_used(home, alice, aws) -> None:
+    """Its keys may be lost, or in a keychain by now; the code is as good as before."""
+    assert log_in(home, alice).returncode == 0
+    home.write_credentials("")
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    serial = alice.device.serial_number
+    command = ["login", "--force", "--serial-number", serial, "--token-code", alice.device.code()]
+    done = home.mfakit(*command, **keys)
+    assert done.returncode == 1
+    assert "is empty, but was not" in done.stderr
+    home.credentials.unlink()
+    assert home.mfakit(*command, **keys).returncode == 0

@@ -64,7 +64,7 @@ def edit_text(
         for _ in range(_TRIES):
             before = read_quiet(real, to_edit=True)
             old = decode(before.content, path)
-            copy = f"{real}.before-mfakit"
+            copy = _copy_path(real)
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)
             new = change(old)
@@ -131,6 +131,14 @@ def check_writable(path: str) -> None:
     with _prepared(path) as real, temporary_beside(real):
         refuse_mounted(real)
         os.close(os.open(_lock_path(real), os.O_RDWR | os.O_CREAT, 0o600))
+        # others empty it for a moment when they write: only one that stays empty is refused
+        if os.path.isfile(real) and not os.path.getsize(real) and not read_quiet(real).content:
+            _refuse_emptied(path, _copy_path(real), had_text=False)
+
+
+def _copy_path(path: str) -> str:
+    """Name the copy that is kept of a file with keys before it is changed for the first time."""
+    return f"{path}.before-mfakit"
 
 
 def _refuse_emptied(path: str, copy: str, *, had_text: bool) -> None:
