@@ -6,14 +6,16 @@ The dialogs' programs here are small ones that answer as the real ones do; those
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mfakit import read_session
+from mfakit.timestamps import format_timestamp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 
@@ -86,9 +88,29 @@ def test_a_token_command_renews_without_a_person(home, due, programs) -> None:
     before = key_id(home)
     assert home.mfakit("check", "--renew").returncode == 0
     assert key_id(home) == before
-    command = programs.make("token", f"echo {due.device.code()}")
-    assert home.mfakit("check", "--renew", "--warn", "13h").returncode == 1
-    assert key_id(home) != before
+
+
+def test_a_session_that_is_due_all_its_life_is_not_renewed_again_and_again(
+    home, alice, programs
+) -> None:
+    """Or each check would take a code, where --warn is longer than sessions last."""
+    home.mfakit("login", "--token-code", alice.device.code())
+    first = key_id(home)
+    command = programs.make("token", f"echo {alice.device.code()}")
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n")
+    (record,) = (home.credentials.parent / "mfakit" / "records").iterdir()
+    earlier = datetime.now(UTC) - timedelta(hours=1)
+    record.write_text(
+        re.sub("made_at=.*", f"made_at={format_timestamp(earlier)}", record.read_text())
+    )
+    warn = ["check", "--renew", "--warn", "12h30m"]
+    assert home.mfakit(*warn).returncode == 1
+    second = key_id(home)
+    assert second != first
+    done = home.mfakit(*warn)
+    assert done.returncode == 1
+    assert "was not renewed: it lasts no longer than --warn 12h30m" in done.stderr
+    assert key_id(home) == second
 
 
 def test_what_cannot_be_renewed_is_reported_as_it_is(home, due, programs) -> None:

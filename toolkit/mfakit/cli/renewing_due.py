@@ -6,6 +6,7 @@ import os
 
 from mfakit.cli.output import complain, note
 from mfakit.desktop_session import desktop_environment
+from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError
 from mfakit.exchange.dialogs.dialog import Dialog
 from mfakit.exchange.dialogs.showing import DeclinedError, NotAnsweredError
@@ -61,7 +62,27 @@ def _may_renew(status: SessionStatus, options: Namespace) -> bool:
         status.state in (EXPIRING, EXPIRED)
         and status.source in (CREDENTIALS_FILE, SESSION_CACHE)
         and (is_ours or not options.all)
+        and not _is_due_all_its_life(status, options.warn)
     )
+
+
+def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
+    """Tell whether --warn is so long that the next session would be due as soon as it is made.
+
+    Each check would renew it then, or ask for a code.
+    """
+    if status.state == EXPIRED or warn is None or status.record is None:
+        return False
+    assert status.expiration is not None
+    life = (status.expiration - status.record.made_at).total_seconds()
+    if life > warn:
+        return False
+    error = MFAKitError(
+        f"it lasts no longer than --warn {format_duration(warn)}: a new one would be due at once",
+        "give a shorter --warn, or make longer sessions: mfakit login --duration",
+    )
+    _complain(status, error)
+    return True
 
 
 def _renew_alone(status: SessionStatus, options: Namespace) -> bool:
