@@ -86,11 +86,11 @@ def test_no_to_pinentry_is_remembered(home, due, at_terminal) -> None:
 @needs_pinentry
 def test_pinentry_gives_up_in_time(home, due, at_terminal) -> None:
     """Nobody being there is no answer: the next check asks again."""
-    for _ in range(2):
-        terminal = at_terminal("--prompt-timeout", "2")
-        terminal.read_until("Not this time")
-        assert terminal.wait(10) == 2
-        assert "nobody answered the dialog within 2 s" in terminal.screen
+    terminal = at_terminal("--prompt-timeout", "5")
+    terminal.read_until("Not this time")
+    assert terminal.wait() == 2
+    assert "nobody answered the dialog within 5 s" in terminal.screen
+    at_terminal().read_until("Not this time")
 
 
 @needs_pinentry
@@ -177,9 +177,8 @@ def start(home) -> Iterator:
 
     yield start
     for process in started:
-        if process.poll() is None:
-            process.terminate()
-            process.communicate()
+        process.terminate()
+        process.communicate()
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -220,13 +219,14 @@ def test_no_to_zenity_is_remembered(home, due, screen, start) -> None:
 @needs_zenity
 def test_zenity_gives_up_in_time(home, due, screen, start) -> None:
     """And is gone; the next check asks again."""
-    for _ in range(2):
-        check = start("--prompt-timeout", "3")
-        screen.wait_for_window()
-        exit_code, said = outcome(check)
-        assert exit_code == 2
-        assert "nobody answered the dialog within 3 s" in said
-        assert screen.windows() == []
+    check = start("--prompt-timeout", "10")  # on a busy machine a window takes seconds to appear
+    screen.wait_for_window()
+    exit_code, said = outcome(check)
+    assert exit_code == 2
+    assert "nobody answered the dialog within 10 s" in said
+    assert screen.windows() == []
+    start()
+    screen.wait_for_window()
 
 
 @needs_zenity
