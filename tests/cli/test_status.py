@@ -162,6 +162,16 @@ def test_watch_keeps_it_in_view(home, on_screen) -> None:
     process.read_until("There is no session on this machine.")
 
 
+def test_watch_says_that_there_is_more_than_fits(home, on_screen) -> None:
+    """Below what does."""
+    for number in range(12):
+        keep(home, f"mfa{number:02}", 192)
+    process = on_screen("--watch", COLUMNS="70", LINES="20")
+    screen = process.read_until("there is more than fits")
+    assert "mfa00" in screen
+    assert "mfa11" not in screen
+
+
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_watch_leaves_the_terminal_as_it_was(
     home, on_screen, end: signal.Signals, code: int

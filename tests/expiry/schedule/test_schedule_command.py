@@ -97,8 +97,12 @@ def test_the_check_gets_the_options_that_it_would_have(home, crontab) -> None:
 
 
 def test_a_dry_run_prints_what_would_be_written(home, crontab, provide) -> None:
-    """And writes nothing."""
+    """And writes nothing, and tells nobody."""
     provide("systemctl", RECORDER)
+    provide("notify-send", '#!/bin/sh\necho shown >> "$HOME/notifications"\n')
+    desktop = home.mfakit("schedule", "install", "--using=cron", "--dry-run", "--notify=desktop")
+    assert (desktop.returncode, desktop.stderr) == (0, "")
+    assert not (home.folder / "notifications").exists()
     dry = home.mfakit("schedule", "install", "--using=cron", "--dry-run", *TOLD).stdout
     assert not crontab.exists()
     home.mfakit("schedule", "install", "--using=cron", *TOLD)

@@ -45,16 +45,6 @@ _WARN = Option(
     help="call it due when less than this is left; by default 30m, or a quarter of a shorter"
     " session",
 )
-
-_NOTIFY = Option(
-    "--notify",
-    metavar="TARGET",
-    action="append",
-    type=notify_target,
-    help="tell when a session is due and when it has ended, once each: desktop, or a tag of"
-    " apprise's own config file, or env (apprise URLs in MFAKIT_NOTIFY), or - (URLs on standard"
-    " input); several times",
-)
 _ON_EXPIRING = Option(
     "--on-expiring",
     metavar="COMMAND",
@@ -62,47 +52,63 @@ _ON_EXPIRING = Option(
     help="run this, without a shell, once when a session is due and once when it has ended, with"
     " MFAKIT_PROFILE, MFAKIT_STATE and MFAKIT_EXPIRATION",
 )
-# What `check` is told, and `schedule install` passes on to it.
-_CHECKING = (
-    Option(
-        "--include-caches",
-        action="store_true",
-        help="where all sessions are checked, let the caches of the AWS CLI and SDKs count too",
-    ),
-    _WARN,
-    Option(
-        "--format",
-        choices=("text", "json", "openmetrics"),
-        default="text",
-        help="by default text; openmetrics tells of those alone that count",
-    ),
-    Option(
-        "--output",
-        metavar="FILE",
-        help="write it to this file, whole or not at all and readable by all users, such as"
-        " node_exporter",
-    ),
-    _NOTIFY,
-    _ON_EXPIRING,
-    Option(
-        "--renew",
-        action="store_true",
-        help="renew what is due by the profile's token command, without a person; of all sessions"
-        " only those that mfakit has made",
-    ),
-    Option(
-        "--prompt",
-        action="store_true",
-        help="renew what is still due by asking for the code in a dialog: pinentry, else the"
-        " platform's own; who says no is not asked again for that session",
-    ),
-    Option(
-        "--prompt-timeout",
-        metavar="TIME",
-        type=duration,
-        help="how long a dialog waits for an answer, by default 2m",
-    ),
-)
+
+
+def _checking(*targets: str) -> tuple[Option, ...]:
+    """Give what `check` is told, and `schedule install` passes on to it.
+
+    Args:
+        targets: ways to tell that only one of them has.
+    """
+    return (
+        Option(
+            "--include-caches",
+            action="store_true",
+            help="where all sessions are checked, let the caches of the AWS CLI and SDKs count too",
+        ),
+        _WARN,
+        Option(
+            "--format",
+            choices=("text", "json", "openmetrics"),
+            default="text",
+            help="by default text; openmetrics tells of those alone that count",
+        ),
+        Option(
+            "--output",
+            metavar="FILE",
+            help="write it to this file, whole or not at all and readable by all users, such as"
+            " node_exporter",
+        ),
+        Option(
+            "--notify",
+            metavar="TARGET",
+            action="append",
+            type=notify_target,
+            help="tell when a session is due and when it has ended, once each: "
+            + ", or ".join(("desktop", "a tag of apprise's own config file", *targets))
+            + "; several times",
+        ),
+        _ON_EXPIRING,
+        Option(
+            "--renew",
+            action="store_true",
+            help="renew what is due by the profile's token command, without a person; of all"
+            " sessions only those that mfakit has made",
+        ),
+        Option(
+            "--prompt",
+            action="store_true",
+            help="renew what is still due by asking for the code in a dialog: pinentry, else the"
+            " platform's own; who says no is not asked again for that session",
+        ),
+        Option(
+            "--prompt-timeout",
+            metavar="TIME",
+            type=duration,
+            help="how long a dialog waits for an answer, by default 2m",
+        ),
+    )
+
 
 _TABLE = (
     Command(
@@ -265,7 +271,7 @@ _TABLE = (
                 help="check the session in this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
-            *_CHECKING,
+            *_checking("env (apprise URLs in MFAKIT_NOTIFY)", "- (URLs on standard input)"),
         ),
         error_exit_code=3,
     ),
@@ -336,7 +342,7 @@ _TABLE = (
                 metavar="NAME",
                 help="check this session profile alone; by default every session of this machine",
             ),
-            *_CHECKING,
+            *_checking(),
         ),
     ),
     Command(

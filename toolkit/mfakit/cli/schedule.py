@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mfakit.cli.options import Option
+    from mfakit.expiry.notices.way import Way
     from mfakit.expiry.schedule.job import Job
     from mfakit.expiry.schedule.scheduler import Scheduler
 
@@ -65,10 +66,11 @@ def _install(options: Namespace) -> None:
     scheduler = choose_scheduler(options.using, os.environ)
     _tell_by_default(options)
     job = make_job(_arguments(options), options.every or _EVERY_SECONDS, os.environ)
-    _check_ways(options)
+    ways = _ways(options)
     if options.dry_run:
         write(scheduler.files(job))
         return
+    _check(ways)
     notes = scheduler.install(job)
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
     for line in notes:
@@ -122,12 +124,11 @@ def _words(option: Option, value: object) -> list[str]:
     return [f"{name}={one}" for one in (value if isinstance(value, list) else [value])]
 
 
-def _check_ways(options: Namespace) -> None:
-    """Try the ways to tell here and now, not in a log that nobody reads.
+def _ways(options: Namespace) -> list[Way]:
+    """Give the ways to tell that the check is to use.
 
     Raises:
         UsageError: one of them cannot be had where nobody types and nothing is exported.
-        MFAKitError: none of them works.
     """
     from mfakit.expiry.notices.command import CommandWay
     from mfakit.expiry.notices.ways import parse_way
@@ -139,7 +140,15 @@ def _check_ways(options: Namespace) -> None:
             "write the URLs with a tag into apprise's config file, and name the tag: --notify TAG",
         )
     ways = [parse_way(text) for text in asked]
-    ways += [CommandWay(options.on_expiring)] if options.on_expiring else []
+    return ways + ([CommandWay(options.on_expiring)] if options.on_expiring else [])
+
+
+def _check(ways: list[Way]) -> None:
+    """Try the ways to tell here and now, not in a log that nobody reads.
+
+    Raises:
+        MFAKitError: none of them works.
+    """
     errors = []
     for way in ways:
         try:
@@ -148,7 +157,7 @@ def _check_ways(options: Namespace) -> None:
             errors.append(error)
     for failed in errors:
         complain(failed)
-    if ways and len(errors) == len(ways) and not options.dry_run:
+    if ways and len(errors) == len(ways):
         raise MFAKitError(
             "nothing is installed, since there would be no way to tell you",
             "mend one of these ways, or name another: --notify TAG, --on-expiring COMMAND",

@@ -81,6 +81,7 @@ def _suspend(live: Live) -> None:
 
 def _picture(console: Console, profile: str | None, warn: float | None) -> RenderableType:
     from rich.console import Group
+    from rich.segment import SegmentLines
     from rich.text import Text
 
     from mfakit.cli.status.table import draw
@@ -92,7 +93,13 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
         shown = draw(console, statuses, now)
     except MFAKitError as error:
         shown = Text(f"{_complaint(error)}\n")
-    return Group(shown, Text(f"{now.astimezone():%H:%M:%S}  Ctrl-C ends this", "dim"))
+    foot = f"{now.astimezone():%H:%M:%S}  Ctrl-C ends this"
+    lines = console.render_lines(shown, pad=False)
+    room = console.height - 1
+    if len(lines) > room:
+        foot += "; there is more than fits: mfakit status shows it"
+    shown = SegmentLines(lines[:room], new_lines=True)
+    return Group(shown, Text(foot, "dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:
