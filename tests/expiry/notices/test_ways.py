@@ -226,6 +226,20 @@ def test_apprise_tells_those_with_a_tag(home, listener) -> None:
     assert message["type"] == "warning"
 
 
+def test_a_file_that_has_to_be_mended_is_told_of_once(home, listener) -> None:
+    """Until it was mended: who relies on being told would wait in vain."""
+    told = {"MFAKIT_NOTIFY": listener.url}
+    for content in "junk\n", "junk\n", "[mfa]\n", "junk\n":
+        home.write_credentials(content)
+        done = home.mfakit("check", "--notify", "env", "--on-expiring", "/no/such", **told)
+        assert done.returncode == 3
+        assert "/no/such" not in done.stderr
+    assert len(listener.messages) == 2
+    assert listener.messages[0]["title"] == "mfakit cannot look at your AWS sessions"
+    assert f"{home.credentials}, line 1" in listener.messages[0]["message"]
+    assert "mend that line" in listener.messages[0]["message"]
+
+
 def test_urls_come_from_the_environment_or_standard_input(home, listener) -> None:
     """Each of them is told, once."""
     keep_due(home, minutes=-5)

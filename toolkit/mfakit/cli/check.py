@@ -25,7 +25,11 @@ def run(options: Namespace) -> int:
     now = datetime.now(UTC)
     try:
         statuses = _look(options, now)
-    except MFAKitError:
+    except MFAKitError as error:
+        if options.notify:
+            from mfakit.cli.telling import tell_of_failure
+
+            tell_of_failure(options, error)
         _report(options, [], now)
         raise
     if options.renew or options.prompt:

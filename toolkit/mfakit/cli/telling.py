@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import complain
+from mfakit.errors import FileError
 from mfakit.expiry.notices.command import CommandWay
-from mfakit.expiry.notices.tell import tell
-from mfakit.expiry.notices.told import forget_gone
+from mfakit.expiry.notices.tell import tell, tell_trouble
+from mfakit.expiry.notices.told import forget_gone, forget_trouble
 from mfakit.expiry.notices.ways import parse_way
 from mfakit.profiles.aws_files import AWSFiles
 
@@ -15,16 +16,37 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.errors import MFAKitError
     from mfakit.expiry.notices.way import Way
     from mfakit.expiry.status import SessionStatus
 
 
 def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:
     """Tell of the sessions by the ways that were asked for; what fails of it is only noted."""
-    ways: list[Way] = [parse_way(text) for text in dict.fromkeys(options.notify or ())]
+    ways = _ways(options)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
     files = AWSFiles(os.environ)
     tell(statuses, ways, files, os.environ, complain)
+    if options.from_json is None:
+        forget_trouble(files.credentials_path)
     if options.all:
         forget_gone(files.credentials_path, statuses)
+
+
+def tell_of_failure(options: Namespace, error: MFAKitError) -> None:
+    """Tell that no session could be looked at, if that is for a file that has to be mended.
+
+    ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
+    """
+    if options.from_json is not None:
+        return
+    files = AWSFiles(os.environ)
+    if isinstance(error, FileError):
+        tell_trouble(error, _ways(options), files, os.environ, complain)
+    else:
+        forget_trouble(files.credentials_path)
+
+
+def _ways(options: Namespace) -> list[Way]:
+    return [parse_way(text) for text in dict.fromkeys(options.notify or ())]

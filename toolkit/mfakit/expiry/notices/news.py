@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from mfakit.durations import format_duration
-from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN
 from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
 from mfakit.timestamps import format_timestamp
 
@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mfakit.errors import MFAKitError
     from mfakit.expiry.status import SessionStatus
 
 # What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
@@ -28,12 +29,12 @@ _STALE_SECONDS = 7 * 24 * 3600
 
 
 class News:
-    """That a session is due, or has ended.
+    """That a session is due, or has ended, or that nobody can tell.
 
     Args:
         title: that in a few words.
         text: its state, when it ends, and what renews it.
-        state: ``expiring`` or ``expired``.
+        state: ``expiring`` or ``expired``, else ``unknown``.
         variables: the same for a program, as environment variables.
     """
 
@@ -69,6 +70,12 @@ def news_of(status: SessionStatus) -> News | None:
         status.state,
         variables,
     )
+
+
+def news_of_trouble(error: MFAKitError) -> News:
+    """Give the news that sessions cannot be looked at, and what would help."""
+    text = f"{error.message[:1].upper()}{error.message[1:]}. Try: {error.hint}."
+    return News("mfakit cannot look at your AWS sessions", _visible(text), UNKNOWN, {})
 
 
 def _renewal(status: SessionStatus) -> str:

@@ -1,12 +1,12 @@
-"""Telling: each session that is due or has ended, by each way, once."""
+"""Telling: each session that is due or has ended, and that none can be seen, by each way, once."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
 from mfakit.errors import BusyError, MFAKitError
-from mfakit.expiry.notices.news import news_of
-from mfakit.expiry.notices.told import Told
+from mfakit.expiry.notices.news import news_of, news_of_trouble
+from mfakit.expiry.notices.told import Told, trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,35 @@ def tell(
     items = [
         (news, Told(files.credentials_path, status, complain)) for news, status in _worth(statuses)
     ]
+    _tell_by_ways(items, ways, environ, complain)
+
+
+def tell_trouble(
+    error: MFAKitError,
+    ways: Iterable[Way],
+    files: AWSFiles,
+    environ: Mapping[str, str],
+    complain: Complain,
+) -> None:
+    """Tell people that their sessions cannot be looked at: once, until they can be again.
+
+    Args:
+        error: why.
+        ways: the ways to tell.
+        files: the AWS files; what was told is kept beside them.
+        environ: the environment.
+        complain: is given what went wrong.
+    """
+    told = Told(files.credentials_path, trouble(error.message), complain)
+    _tell_by_ways([(news_of_trouble(error), told)], ways, environ, complain)
+
+
+def _tell_by_ways(
+    items: list[tuple[News, Told]],
+    ways: Iterable[Way],
+    environ: Mapping[str, str],
+    complain: Complain,
+) -> None:
     for way in ways:
         untold = [(news, told) for news, told in items if not told.has(_mark(way, news))]
         if not untold:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from mfakit.errors import FileError
+from mfakit.expiry.rule import UNKNOWN
 from mfakit.profiles.files import about_to_write, replace_text
 from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
 from mfakit.timestamps import format_timestamp
@@ -97,6 +98,19 @@ def forget_gone(credentials_path: str, statuses: Iterable[SessionStatus]) -> Non
             age = time.time() - entry.stat().st_mtime
             if entry.name.partition(".")[0] not in there and age > _GONE_SECONDS:
                 os.unlink(entry.path)
+
+
+def trouble(message: str) -> SessionStatus:
+    """Give what stands for the sessions where none can be looked at."""
+    from mfakit.expiry.status import SessionStatus
+
+    return SessionStatus("", "trouble", UNKNOWN, None, None, access_key_id=message)
+
+
+def forget_trouble(credentials_path: str) -> None:
+    """Remove what is kept of sessions that could not be looked at: now they can."""
+    with suppress(OSError):
+        os.unlink(_path(credentials_path, trouble("")))
 
 
 def _path(credentials_path: str, status: SessionStatus) -> str:
