@@ -73,6 +73,18 @@ def run_job(home, log, *words: str):
     return home.run("env", "-i", *PYTHON, str(log), f"HOME={home.folder}", *words)
 
 
+def test_a_job_for_other_machines_holds_nothing_of_this_one(home) -> None:
+    """Its log is where the system of the user that it runs for keeps such files."""
+    with pytest.raises(UsageError, match="not the whole path"):
+        make_job(["check"], 300, home.environ, "python3")
+    job = make_job(["check", "--all"], 300, home.environ, sys.executable)
+    assert (job.words, job.log) == ([*PYTHON, "check", "--all"], None)
+    done = home.run("env", "-i", f"HOME={home.folder}", *job.words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    log = home.folder / (".local/state" if sys.platform == "linux" else "Library/Logs")
+    assert "mfakit check --all\n" in (log / "mfakit" / "check.log").read_text()
+
+
 def test_its_output_goes_to_a_log_for_its_owner_alone(home) -> None:
     """Whatever came of the check, and from wherever it is started; the job itself succeeded."""
     home.write_credentials(

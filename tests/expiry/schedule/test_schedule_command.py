@@ -114,6 +114,21 @@ def test_a_dry_run_prints_what_would_be_written(home, crontab, provide) -> None:
         assert f"# {path}\n{path.read_text()}" in units
 
 
+@pytest.mark.parametrize("using", ["cron", "systemd", "launchd", "schtasks"])
+def test_what_is_printed_for_other_machines_names_nobody(home, using: str) -> None:
+    """Whatever is set here; and nothing is installed, which could not run."""
+    elsewhere = ["--python", "/opt/mfakit/bin/python", "--using", using, "--notify=team"]
+    mine = {"USERNAME": "me", "AWS_CONFIG_FILE": "/mine", "XDG_STATE_HOME": "/mine"}
+    done = home.mfakit("schedule", "install", "--dry-run", *elsewhere, **mine)
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = "\n".join(line for line in done.stdout.splitlines() if "# /" not in line)
+    assert "/opt/mfakit/bin/python" in printed
+    assert not [one for one in (str(home.folder), sys.prefix, "mine", "me<") if one in printed]
+    done = home.mfakit("schedule", "install", *elsewhere)
+    assert done.returncode == 64
+    assert "add --dry-run" in done.stderr
+
+
 def test_when_nobody_can_be_told_it_says_so_and_installs_nothing(home, crontab) -> None:
     """Not in a log that nobody reads. With one way that works, it is only said."""
     bad = ["--on-expiring", "/no/such/program"]

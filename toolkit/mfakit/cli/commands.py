@@ -331,6 +331,12 @@ _TABLE = (
                 help="change nothing; print what would be written",
             ),
             Option(
+                "--python",
+                metavar="FILE",
+                help="with --dry-run: print it for other machines, on which mfakit is installed"
+                " with this Python; the same for each of their users",
+            ),
+            Option(
                 "--print-script",
                 action="store_true",
                 help="print a script for cron that needs neither mfakit nor Python: sh, date and"

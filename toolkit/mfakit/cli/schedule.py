@@ -19,7 +19,7 @@ from mfakit.timestamps import format_timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mfakit.cli.options import Option
     from mfakit.expiry.notices.way import Way
@@ -63,9 +63,10 @@ def _script() -> str:
 
 
 def _install(options: Namespace) -> None:
-    scheduler = choose_scheduler(options.using, os.environ)
+    scheduler = choose_scheduler(options.using, _environ_for(options))
     _tell_by_default(options)
-    job = make_job(_arguments(options), options.every or _EVERY_SECONDS, os.environ)
+    every = options.every or _EVERY_SECONDS
+    job = make_job(_arguments(options), every, os.environ, options.python)
     ways = _ways(options)
     if options.dry_run:
         write(scheduler.files(job))
@@ -81,6 +82,22 @@ def _install(options: Namespace) -> None:
     _, errors = _ask_each(others, _remove_from)
     for error in errors:
         complain(error)
+
+
+def _environ_for(options: Namespace) -> Mapping[str, str]:
+    """Give the environment that a scheduler gets to see: for other machines, nothing of a user's.
+
+    Raises:
+        UsageError: something for other machines was to be installed here.
+    """
+    if options.python is None:
+        return os.environ
+    if not options.dry_run:
+        raise UsageError(
+            "--python is for other machines, and nothing of theirs can be installed here",
+            "add --dry-run, or leave --python out",
+        )
+    return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
 def _see_session(profile: str) -> None:

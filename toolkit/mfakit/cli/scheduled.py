@@ -1,6 +1,6 @@
 """What a scheduler starts: mfakit, with the environment that it lacks there, and a log.
 
-``python -P -m mfakit.cli.scheduled LOG [NAME=VALUE ...] COMMAND [OPTION ...]``. So a job is one
+``python -P -m mfakit.cli.scheduled [LOG] [NAME=VALUE ...] COMMAND [OPTION ...]``. So a job is one
 plain command, the same in a crontab, a unit, a property list and a task.
 """
 
@@ -15,6 +15,7 @@ from itertools import takewhile
 from mfakit.cli.main import main
 from mfakit.cli.output import complain, write
 from mfakit.errors import FAILED, MFAKitError
+from mfakit.expiry.schedule.job import is_log, log_path
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -28,19 +29,22 @@ def run(arguments: list[str]) -> int:
     """Run mfakit with its output in the log.
 
     Args:
-        arguments: the log, the environment, the command.
+        arguments: the log, if it is not where the system keeps such files; the environment; the
+            command.
 
     Returns:
         0 whatever came of it: that a session has expired is no failure of the job. 1 if there
         can be no log: to be told of a session does not depend on one, so the command runs all the
         same, and what it says goes to whom the scheduler reports to.
     """
-    log, *rest = arguments
+    rest = list(arguments)
+    given = rest.pop(0) if is_log(rest[0]) else None
     environ = list(takewhile(lambda word: "=" in word, rest))
     for word in environ:
         name, _, value = word.partition("=")
         os.environ[name] = value
     command = rest[len(environ) :]
+    log = given or log_path(os.environ)
     code = 0
     try:
         _write_to(log)

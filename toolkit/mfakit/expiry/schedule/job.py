@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import sys
 import unicodedata
@@ -38,32 +39,39 @@ class Job:
 
     @property
     def log(self) -> str | None:
-        """The file that the output goes to."""
+        """The file that the output goes to; None if the job leaves that to who it runs for."""
         after = self.words[self.words.index(RUNNER) + 1 :] if RUNNER in self.words else []
-        return after[0] if after else None
+        return after[0] if after and is_log(after[0]) else None
 
 
-def make_job(arguments: Sequence[str], every: int, environ: Mapping[str, str]) -> Job:
+def make_job(
+    arguments: Sequence[str], every: int, environ: Mapping[str, str], python: str | None = None
+) -> Job:
     """Make the job that runs mfakit with these arguments.
 
     Args:
         arguments: of mfakit: ``check`` and its options.
         every: seconds between two runs, one of the intervals.
         environ: where the job finds its environment.
+        python: the Python that mfakit is installed with on other machines. The job is for those,
+            then, the same for each of their users, and carries no environment.
 
     Raises:
         UsageError: a part of it cannot stand in a crontab or unit file.
         MFAKitError: an endpoint holds a password, or it is not known which Python this is.
     """
-    if not sys.executable:
-        raise MFAKitError("it is not known which Python this is", "start mfakit by its full path")
     # -P: a module must not be found in the folder that the scheduler happens to start it in
-    start = [_python(sys.executable), "-P", "-m", RUNNER, log_path(environ)]
-    carried = [f"{name}={value}" for name, value in carried_environment(environ).items()]
-    words = [*start, *carried, *arguments]
+    start = [_whole(python) if python else _python(sys.executable), "-P", "-m", RUNNER]
+    words = [*start, *([] if python else _of_here(environ)), *arguments]
     for word in words:
         _refuse_control_characters(word)
     return Job(words, every)
+
+
+def _of_here(environ: Mapping[str, str]) -> list[str]:
+    """Give the words of a job that are of this machine and its user: the log, the environment."""
+    carried = carried_environment(environ).items()
+    return [log_path(environ), *(f"{name}={value}" for name, value in carried)]
 
 
 def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +91,11 @@ def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return carried
 
 
+def is_log(word: str) -> bool:
+    """Tell a log from what may stand in its place: variables, or the command."""
+    return os.path.isabs(word) or ntpath.isabs(word)
+
+
 def log_path(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """Locate the file that the output of the checks goes to, where the system keeps such files."""
     home = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
@@ -97,8 +110,22 @@ def log_path(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     return os.path.join(os.path.abspath(state), "mfakit", "check.log")
 
 
+def _whole(python: str) -> str:
+    if python.startswith("/") or ntpath.splitdrive(python)[0]:
+        return python
+    raise UsageError(
+        f"{python!r} is not the whole path of a Python", "such as --python /opt/mfakit/bin/python"
+    )
+
+
 def _python(executable: str) -> str:
-    """Name the interpreter; on Windows the one that opens no window each time, if it is there."""
+    """Name the interpreter; on Windows the one that opens no window each time, if it is there.
+
+    Raises:
+        MFAKitError: it is not known.
+    """
+    if not executable:
+        raise MFAKitError("it is not known which Python this is", "start mfakit by its full path")
     path = os.path.abspath(executable)
     silent = os.path.join(os.path.dirname(path), "pythonw.exe")
     return silent if path.endswith("python.exe") and os.path.exists(silent) else path

@@ -46,8 +46,8 @@ _TASK = """\
     <ExecutionTimeLimit>PT1H</ExecutionTimeLimit>
   </Settings>
   <Principals>
-    <Principal id="owner">{user}
-      <LogonType>InteractiveToken</LogonType>
+    <Principal id="owner">
+      {who}
       <RunLevel>LeastPrivilege</RunLevel>
     </Principal>
   </Principals>
@@ -59,6 +59,8 @@ _TASK = """\
   </Actions>
 </Task>
 """
+_ONE_USER = "<UserId>{}</UserId>\n      <LogonType>InteractiveToken</LogonType>"
+_ALL_USERS = "<GroupId>S-1-5-32-545</GroupId>"  # BUILTIN\Users, whatever they are called there
 
 
 class TaskScheduler(Scheduler):
@@ -83,10 +85,10 @@ class TaskScheduler(Scheduler):
         program, *arguments = job.words
         _refuse(program, arguments)
         account = f"{self._environ.get('USERDOMAIN', '.')}\\{self._user}"
-        user = f"\n      <UserId>{escape(account)}</UserId>" if self._user else ""
+        who = _ONE_USER.format(escape(account)) if self._user else _ALL_USERS
         return _TASK.format(
             minutes=(job.every or 0) // 60,
-            user=user,
+            who=who,
             program=escape(program),
             arguments=escape(_join(arguments)),
         )
