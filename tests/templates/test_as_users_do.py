@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.templates.catalogue import BY_NAME, ROOT, TEMPLATES, Template
+from tests.templates.catalogue import ROOT, TEMPLATES, Template
 from tests.templates.conftest import files_in
-
-TEAM_CLI = BY_NAME["team-cli"]
 
 
 class User:
@@ -84,23 +82,25 @@ def test_a_wrong_answer_is_told_as_such(user: User, clone: Path) -> None:
     assert os.listdir(user.folder) == []
 
 
-def test_what_is_improved_is_taken_up(user: User, clone: Path, tmp_path: Path) -> None:
+def test_what_is_improved_is_taken_up(
+    user: User, clone: Path, template: Template, tmp_path: Path
+) -> None:
     """By cruft, from an older tag; what the team has changed stays."""
     server, upstream = tmp_path / "server.git", tmp_path / "upstream"
     user.types("git", "clone", "--quiet", "--bare", str(clone), str(server))
     user.types("git", "tag", "before", cwd=server)
-    where = ["--directory", f"templates/{TEAM_CLI.name}"]
+    where = ["--directory", f"templates/{template.name}"]
     done = user.types(
         "cruft", "create", f"file://{server}", *where, "--checkout", "before", "--no-input"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    project = user.folder / "payments-mfa"
-    [data] = project.glob("src/*/team.toml")
-    data.write_text(data.read_text().replace('duration = "12h"', 'duration = "8h"'))
+    [project] = user.folder.iterdir()
+    ours = project / ".gitignore"
+    ours.write_text(f"{ours.read_text()}/ours/\n")
     commit(user, project)
 
     user.types("git", "clone", "--quiet", str(server), str(upstream))
-    readme = upstream / "templates" / TEAM_CLI.name / "{{cookiecutter.__folder}}" / "README.md"
+    readme = upstream / "templates" / template.name / "{{cookiecutter.__folder}}" / "README.md"
     readme.write_text(f"{readme.read_text()}\nImproved for {{{{ cookiecutter.team }}}}.\n")
     commit(user, upstream)
     assert user.types("git", "push", "--quiet", cwd=upstream).returncode == 0
@@ -109,7 +109,7 @@ def test_what_is_improved_is_taken_up(user: User, clone: Path, tmp_path: Path) -
     done = user.types("cruft", "update", "--skip-apply-ask", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project / "README.md").read_text().endswith("\nImproved for Payments.\n")
-    assert 'duration = "8h"' in data.read_text()
+    assert ours.read_text().endswith("\n/ours/\n")
     assert user.types("cruft", "check", cwd=project).returncode == 0
 
 
