@@ -16,6 +16,7 @@ from tests.policy.aws_examples import AGE, EXAMPLES, PRESENT, Example, statement
 from mfakit.policy import parse
 from mfakit.policy.callers import (
     AWS_SERVICE,
+    FEDERATED,
     LONG_TERM_KEY,
     ROLE_SESSION,
     WITH_MFA,
@@ -165,6 +166,12 @@ def test_an_old_code_is_older_than_any_that_the_policy_takes() -> None:
         assert (found.outcome(WITH_MFA), found.outcome(WITH_OLD_MFA)) == (ALLOWED, DENIED)
 
 
+def test_an_age_beyond_all_numbers_is_not_guessed() -> None:
+    """It is no age."""
+    found = reviewed([statement("Allow", "s3:*", NumericLessThan={AGE: "9" * 400})])
+    assert (found.outcome(LONG_TERM_KEY), found.outcome(WITH_MFA)) == (NOT_ALLOWED, "unjudged")
+
+
 ACTIONS = ["*", "s3:*", "s3:Get*", "iam:List?sers", "x:Y"]
 RESOURCES = ["*", "arn:aws:s3:::b", "arn:aws:s3:::b/${aws:username}/*", "arn:aws:iam::*:user/x"]
 PRINCIPALS = [
@@ -245,3 +252,57 @@ def test_a_bucket_spares_roles_and_services(users: tuple[str, ...]) -> None:
         denial["Condition"].get("BoolIfExists", {}).pop("aws:PrincipalIsAWSService", None)
     strict = reviewed(draft.document["Statement"])
     assert {strict.outcome(ROLE_SESSION), strict.outcome(AWS_SERVICE)} == {DENIED}
+
+
+BOB = "arn:aws:iam::123456789012:user/bob"
+MFA = {"Bool": {PRESENT: "true"}}
+
+
+@pytest.mark.parametrize("others", [BOB, "999999999999", "arn:aws:iam::999999999999:root", "*"])
+@pytest.mark.parametrize("last", [True, False])
+def test_of_several_users_the_one_who_gets_furthest_counts(others: str, last: bool) -> None:
+    """A role that asks MFA of one and not of another does not require it."""
+    of_alice = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ALICE}}
+    of_others = of_alice | {"Principal": {"AWS": others}}
+    guarded = of_alice | {"Condition": MFA}
+    found = reviewed([guarded, of_others] if last else [of_others, guarded])
+    assert not found.requires_mfa
+    assert found.user != ALICE or others == "*"
+    assert reviewed([guarded, of_others | {"Condition": MFA}]).requires_mfa
+
+
+def test_a_bucket_for_everyone_is_not_kept_by_a_denial_of_one() -> None:
+    """Nor is whom a NotPrincipal spares, for whom the rest is guarded."""
+    upon = {"Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}
+    deny = {"Effect": "Deny", **upon, "Condition": {"BoolIfExists": {PRESENT: "false"}}}
+    allow = {"Effect": "Allow", **upon, "Principal": "*"}
+    assert not reviewed([allow, deny | {"Principal": {"AWS": ALICE}}]).requires_mfa
+    spared = {"NotPrincipal": {"AWS": [ALICE, "arn:aws:iam::123456789012:root"]}}
+    assert reviewed([allow, deny | spared]).user == ALICE
+    assert reviewed([allow, deny | {"Principal": "*"}]).requires_mfa
+
+
+def test_the_same_action_elsewhere_is_told_of() -> None:
+    """A long-term key that is enough for another bucket is not passed over."""
+    upon = [{"Resource": f"arn:aws:s3:::{name}/*"} for name in ("guarded", "open")]
+    found = reviewed(
+        [statement("Allow", "s3:*", **MFA) | upon[0], statement("Allow", "s3:*") | upon[1]]
+    )
+    assert found.requires_mfa
+    assert found.without_mfa == ("s3:GetObject on arn:aws:s3:::open/any",)
+
+
+def test_a_federated_identity_is_told_of() -> None:
+    """Where the policy names its provider."""
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
+    found = reviewed([allow | {"Principal": {"Federated": "cognito-identity.amazonaws.com"}}])
+    assert found.outcome(FEDERATED) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "name", ["foo:user/x", "foo:role/x", "arn:aws:iam::1:user/x", "5", "", "-"]
+)
+def test_names_that_are_no_principals_are_nobody_s(name: str) -> None:
+    """They let nobody in, and trip nothing up."""
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": name}}
+    assert {f.outcome for f in reviewed([allow]).findings} == {NOT_ALLOWED}

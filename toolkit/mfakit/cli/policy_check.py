@@ -50,7 +50,8 @@ def check(options: Namespace) -> int:
 
 def _as_text(found: Review) -> str:
     width = max(len(finding.credentials) for finding in found.findings)
-    lines = [f"{found.action} on {_upon(found)}, by {_KINDS[found.kind]}:"]
+    whom = f", for users such as {found.user}" if found.user else ""
+    lines = [f"{found.action} on {_upon(found)}, by {_KINDS[found.kind]}{whom}:"]
     for finding in found.findings:
         by = f" by {finding.statement}" if finding.statement else ""
         lines.append(f"  {finding.credentials:{width}}  {finding.outcome}{by}")
@@ -73,6 +74,7 @@ def _as_json(found: Review) -> str:
         "kind": found.kind.value,
         "action": found.action,
         "resource": None if found.kind is Kind.TRUST else found.resource,
+        "user": found.user or None,
         "requires_mfa": found.requires_mfa,
         "hint": found.hint or None,
         "without_mfa": list(found.without_mfa),

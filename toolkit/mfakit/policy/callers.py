@@ -5,11 +5,13 @@ When each key is there: "IAM User Guide", AWS global condition context keys.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mfakit.policy.document import Kind
-from mfakit.policy.principals import ACCOUNT_ROOT, Principal
+from mfakit.policy.principals import ACCOUNT, ACCOUNT_ROOT, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,14 +26,19 @@ WITH_OLD_MFA = "session with old MFA"
 CODE_GIVEN = "code with AssumeRole"
 ROLE_SESSION = "role session"
 AWS_SERVICE = "AWS service"
+FEDERATED = "federated identity"
 
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
 MFA_KEYS = (PRESENT, AGE)
 _FRESH_SECONDS = 1
 _OLDEST_SECONDS = 36 * 3600  # as long as a session lasts
-_USER = "arn:{}:iam::123456789012:user/alice"
-_ROLE = "arn:{}:iam::123456789012:role/worker"
+_ENDLESS_SECONDS = 10**15
+_ACCOUNT = "123456789012"
+_USER = "arn:{}:iam::{}:user/alice"
+_ROLE = "arn:{}:iam::{}:role/worker"
+_A_USER = re.compile(r"arn:[\w-]+:iam::\d{12}:user/.+")
+_A_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
 _SERVICE = "logging.s3.amazonaws.com"
 # What is the same in each call of such credentials, or surely absent; all else differs.
 _SETTLED = (
@@ -66,18 +73,34 @@ def is_settled(key: str) -> bool:
     return key.lower() in _SETTLED
 
 
-def callers(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
+def users(statements: Iterable[Statement]) -> list[str]:
+    """Give the ARNs of users for whom a policy may have different answers, each once.
+
+    They are those whom it names, one of each account that it names, and one whom it does not name
+    if it speaks about everyone, or about no user at all.
+    """
+    principals = [s.principals for s in statements if s.principals]
+    names = [name for p in principals for kind, name in p.named if kind == "AWS"]
+    found = [user for name in names if (user := _user_of(name))]
+    if not found or "*" in names or any(p.negated for p in principals):
+        partition = found[0].split(":")[1] if found else "aws"
+        anyone = _USER.format(partition, _ACCOUNT)
+        found.append(anyone if anyone not in found else anyone.replace("user/", "user/other/"))
+    return list(dict.fromkeys(found))
+
+
+def callers(statements: Iterable[Statement], kind: Kind, user: str) -> list[Caller]:
     """Give one caller for each kind of credentials: those that the policy names, if it names any.
 
     Args:
         statements: the policy's.
         kind: what it belongs to; for a trust policy there is one more.
+        user: the ARN of whoever has a user's credentials.
     """
     statements = tuple(statements)
     named = [name for s in statements if s.principals for name in s.principals.named]
-    arns = [name for kind_, name in named if kind_ == "AWS"]
-    user = _user(arns)
-    role = next((arn for arn in arns if ":role/" in arn), _ROLE.format(user.split(":")[1]))
+    roles = (name for kind_, name in named if kind_ == "AWS" and _A_ROLE.fullmatch(name))
+    role = next(roles, _ROLE.format(user.split(":")[1], _ACCOUNT))
     service = next((name for kind_, name in named if kind_ == "Service" and name != "*"), _SERVICE)
     fresh, old = str(_FRESH_SECONDS), str(_old_age(statements))
     found = [
@@ -88,25 +111,24 @@ def callers(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
     ]
     if kind is Kind.TRUST:
         found.append(_user_caller(CODE_GIVEN, user, {PRESENT: "true"}))
-    return [*found, _role_caller(role), _service_caller(service)]
+    found += [_role_caller(role), _service_caller(service)]
+    providers = (name for kind_, name in named if kind_ == "Federated")
+    return [*found, *(_federated_caller(name) for name in islice(providers, 1))]
 
 
-def _user(arns: list[str]) -> str:
-    """Give a user whom the policy names, or one of an account that it names, or anyone."""
-    for arn in arns:
-        if ":user/" in arn:
-            return arn
-        if root := ACCOUNT_ROOT.fullmatch(arn):
-            return _USER.format(arn.split(":")[1]).replace("123456789012", root[1])
-        if arn.isdecimal():
-            return _USER.format("aws").replace("123456789012", arn)
-    return _USER.format("aws")
+def _user_of(name: str) -> str:
+    """Give a user whom a policy means by a name: himself, or one of an account; "" if none."""
+    if _A_USER.fullmatch(name):
+        return name
+    if root := ACCOUNT_ROOT.fullmatch(name):
+        return _USER.format(name.split(":")[1], root[1])
+    return _USER.format("aws", name) if ACCOUNT.fullmatch(name) else ""
 
 
 def _old_age(statements: tuple[Statement, ...]) -> int:
     """Give an age beyond every one that the policy asks for."""
     wanted = [
-        int(float(text))
+        int(min(float(text), _ENDLESS_SECONDS))
         for statement in statements
         for condition in statement.conditions
         for text in condition.wanted
@@ -147,3 +169,7 @@ def _service_caller(name: str) -> Caller:
         "aws:viaawsservice": "false",
     }
     return Caller(AWS_SERVICE, keys, Principal(service=name))
+
+
+def _federated_caller(provider: str) -> Caller:
+    return Caller(FEDERATED, {"aws:securetransport": "true"}, Principal(federated=provider))

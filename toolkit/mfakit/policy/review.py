@@ -18,6 +18,7 @@ from mfakit.policy.callers import (
     WITHOUT_MFA,
     callers,
     is_settled,
+    users,
 )
 from mfakit.policy.document import Kind
 from mfakit.policy.errors import UnjudgedError
@@ -35,6 +36,7 @@ DENIED = "denied"
 NOT_ALLOWED = "not allowed"
 UNJUDGED = "unjudged"
 NO_SAY = "not asked"
+_MAKERS = {Kind.IDENTITY: "require-mfa", Kind.RESOURCE: "bucket", Kind.TRUST: "role-trust"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Review:
         kind: what it belongs to.
         action: what is asked about.
         resource: what that is done to.
+        user: the ARN of one of those whom it is shown for, if users differ; else empty.
         findings: one for each kind of credentials.
         without_mfa: what else it speaks of that a long-term key alone is enough for.
         hint: how to mend it, if it lets someone in without MFA.
@@ -71,9 +74,15 @@ class Review:
     kind: Kind
     action: str
     resource: str
+    user: str
     findings: tuple[Finding, ...]
     without_mfa: tuple[str, ...] = ()
     hint: str = ""
+
+    @property
+    def call(self) -> tuple[str, str]:
+        """What is asked about: the action, and what it is done to."""
+        return self.action, self.resource
 
     def outcome(self, credentials: str) -> str:
         """Give the outcome for one kind of credentials."""
@@ -89,6 +98,12 @@ class Review:
         grants = self.kind is Kind.TRUST or self.outcome(WITH_MFA) in (ALLOWED, UNJUDGED)
         kept_out = {DENIED, NOT_ALLOWED} if grants else {DENIED}
         return {self.outcome(LONG_TERM_KEY), self.outcome(WITHOUT_MFA)} <= kept_out
+
+    @property
+    def leniency(self) -> int:
+        """How far a user gets without MFA."""
+        order = (DENIED, NOT_ALLOWED, UNJUDGED, ALLOWED)
+        return max(order.index(self.outcome(kind)) for kind in (LONG_TERM_KEY, WITHOUT_MFA))
 
 
 def review(
@@ -112,10 +127,17 @@ def review(
         chosen = _review(judged, kind, asked, resource or resource_for(judged, asked))
     else:
         chosen = max(reviews, key=_significance)
-    weak = (r.action for r in reviews if r.outcome(LONG_TERM_KEY) == ALLOWED)
-    others = tuple(dict.fromkeys(other for other in weak if other != chosen.action))
+    weak = (r for r in reviews if r.outcome(LONG_TERM_KEY) == ALLOWED)
+    asked_too = (_told(r, chosen) for r in weak if r.call != chosen.call)
+    others = tuple(dict.fromkeys(asked_too))
     hint = "" if chosen.requires_mfa else _hint(judged, chosen)
     return replace(chosen, without_mfa=others, hint=hint)
+
+
+def _told(other: Review, chosen: Review) -> str:
+    """Name what else was asked about; the same action differs by what it is done to."""
+    same = other.action == chosen.action
+    return f"{other.action} on {other.resource}" if same else other.action
 
 
 def _significance(found: Review) -> int:
@@ -135,11 +157,22 @@ def _settled(statement: Statement) -> Statement:
 
 
 def _review(statements: tuple[Statement, ...], kind: Kind, action: str, resource: str) -> Review:
+    """Judge it for the user who gets furthest without MFA, of those who may differ."""
+    speaking = [s for s in statements if s.actions.holds(action.lower(), {})]
+    found = users(speaking or statements)
+    judged = [_review_for(user, statements, kind, action, resource) for user in found]
+    furthest = max(judged, key=lambda one: (not one.requires_mfa, one.leniency))
+    return furthest if len(found) > 1 else replace(furthest, user="")
+
+
+def _review_for(
+    user: str, statements: tuple[Statement, ...], kind: Kind, action: str, resource: str
+) -> Review:
     found = tuple(
         _finding(statements, kind, Context(action, resource, caller.keys, caller.principal), caller)
-        for caller in callers(statements, kind)
+        for caller in callers(statements, kind, user)
     )
-    return Review(kind, action, resource, found)
+    return Review(kind, action, resource, user, found)
 
 
 def _finding(
@@ -215,7 +248,7 @@ def _hint(statements: tuple[Statement, ...], made: Review) -> str:
                 mended = _mended(condition, statement.effect)
                 if mended:
                     return f"in the {statement.effect} of {_label(statements, statement)} {mended}"
-    return "make one that does: mfakit policy require-mfa"
+    return f"make one that does: mfakit policy {_MAKERS[made.kind]}"
 
 
 def _mended(condition: Condition, effect: str) -> str:
