@@ -9,6 +9,7 @@ import pytest
 
 from mfakit.errors import MFAKitError
 from mfakit.policy import Context, Kind, MalformedPolicyError, evaluate, parse
+from mfakit.policy.document import kind_of
 
 GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
@@ -40,7 +41,10 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
         ({"Statement": without(Actions="*")}, "Actions"),
         ({"Statement": without(Condition="x")}, "Condition is not an object"),
         ({"Statement": without(Condition={"Bool": "x"})}, "Condition Bool is not an object"),
+        ({"Statement": without(Action="GetObject")}, "GetObject names no service"),
+        ({"Statement": without(Sid={"a": 1})}, "Sid"),
         ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
         ('{"Statement": {}, "Statement": {}}', "twice"),
     ],
     ids=str,
@@ -50,6 +54,7 @@ def test_what_is_no_policy(document: Any, complaint: str) -> None:
     with pytest.raises(MalformedPolicyError, match=complaint) as caught:
         parse(document, "mine")
     assert "policy mine" in caught.value.message
+    assert caught.value.hint
     assert isinstance(caught.value, MFAKitError)
     assert isinstance(caught.value, ValueError)
 
@@ -87,6 +92,7 @@ def test_one_or_many() -> None:
     one = parse({"Statement": GOOD}, "p")
     assert parse({"Statement": [without(Action=["*"], Resource=["*"])]}, "p") == one
     assert parse(json.dumps({"Statement": GOOD}), "p") == one
+    assert parse("\ufeff" + json.dumps({"Statement": GOOD}), "p") == one
 
 
 @pytest.mark.parametrize(
@@ -105,3 +111,20 @@ def test_a_statement_tells_where_it_is_from() -> None:
     """Each statement knows its policy and its own name."""
     (statement,) = parse({"Id": "x", "Statement": without(Sid="First")}, "mine")
     assert (statement.policy, statement.sid) == ("mine", "First")
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"PolicyVersion": {"Document": {"Statement": GOOD}}}, "PolicyVersion.Document"),
+        ({"PolicyDocument": {"Statement": GOOD}}, "PolicyDocument"),
+        ({"Role": {"AssumeRolePolicyDocument": {"Statement": GOOD}}}, "Role.AssumeRole"),
+        ({"Resources": {"P": {"Properties": {"PolicyDocument": {"Statement": GOOD}}}}}, "P.Prop"),
+        ({"Policy": json.dumps({"Statement": GOOD})}, "Policy"),
+    ],
+)
+def test_a_policy_inside_another_document_is_pointed_out(document: Any, path: str) -> None:
+    """What `aws iam get-policy-version` and the like print is not the policy itself."""
+    with pytest.raises(MalformedPolicyError) as caught:
+        kind_of(json.dumps(document), "mine")
+    assert path in caught.value.hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.policy.reading import READERS
@@ -103,6 +104,8 @@ def is_too_long(make: Any, count: int) -> bool:
         lambda: require_mfa(max_age=36 * 3600 + 1),
         lambda: require_mfa(exempt_actions=("ChangePassword",)),
         lambda: require_mfa(exempt_actions=('iam:"x"',)),
+        lambda: require_mfa(exempt_actions=("iam:GetUser", "*")),
+        lambda: require_mfa(partition=""),
         lambda: require_mfa(partition="aws:x"),
         lambda: max_age(3600, ()),
         lambda: max_age(3600, ("ec2:*",), ("instance/*",)),
@@ -111,9 +114,13 @@ def is_too_long(make: Any, count: int) -> bool:
         lambda: role_trust(("alice",)),
         lambda: role_trust(("arn:aws:iam::123456789012:role/worker",)),
         lambda: role_trust(("arn:aws:iam::123456789012:user/*",)),
+        lambda: role_trust(("arn:aws:iam::123456789012:user/a b",)),
+        lambda: role_trust(("arn:aws:iam::123456789012:user/\N{LATIN SMALL LETTER E WITH ACUTE}",)),
         lambda: role_trust(("arn:aws-cn:iam::123456789012:user/alice",)),
         lambda: bucket(""),
         lambda: bucket("arn:aws:s3:::my-bucket"),
+        lambda: bucket("my-bucket", exempt_actions=("*",)),
+        lambda: bucket("my-bucket", exempt_actions=("ec2:RunInstances",)),
         lambda: bucket("my-bucket", ("123456789012",)),
         lambda: bucket("my-bucket", ("arn:aws:iam::123456789012:root",)),
         lambda: bucket("my-bucket", ("arn:aws:iam::123456789012:role/worker",)),
@@ -136,3 +143,17 @@ def test_any_name_comes_through(name: str, form: str) -> None:
     """Quotes, backslashes, ${ and %{ in an ARN mean nothing to the formats."""
     draft = role_trust((f"arn:aws:iam::123456789012:user/{name}",))
     assert plain(READERS[form](render(draft, form))) == plain(draft.document)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_any_resource_comes_through(form: str) -> None:
+    """The key of an object may have any letters, those beyond the first plane too."""
+    draft = max_age(3600, ("s3:GetObject",), ('arn:aws:s3:::b/\N{FACE WITH TEARS OF JOY}"*',))
+    assert plain(READERS[form](render(draft, form))) == plain(draft.document)
+
+
+@pytest.mark.parametrize("name", ["123456", "1e10", "null", "2026-11-22", "my-bucket"])
+def test_a_bucket_s_name_stays_a_text(name: str) -> None:
+    """YAML takes some for a number, a date or nothing."""
+    template = yaml.safe_load(render(bucket(name), "cloudformation"))
+    assert template["Resources"]["MFABucket"]["Properties"]["Bucket"] == name

@@ -27,6 +27,7 @@ STATEMENT_ELEMENTS = {
     "NotResource",
     "Condition",
 }
+_HINT = "mend it as the grammar of the IAM User Guide says, or IAM refuses it too"
 PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 
 
@@ -74,10 +75,35 @@ def kind_of(document: Mapping[str, Any] | str, name: str) -> Kind:
     content = _read(document, name) if isinstance(document, str) else document
     statements = content.get("Statement") if isinstance(content, Mapping) else None
     first = statements[0] if isinstance(statements, list) and statements else statements
+    if not isinstance(first, Mapping) and (path := _path_to_policy(content)):
+        raise MalformedPolicyError(
+            f"policy {name}: it has no Statement",
+            f"the policy is inside it: take it out with jq '.{path}'",
+        )
     _expect(isinstance(first, Mapping), name, "it has no Statement")
     if not {"Principal", "NotPrincipal"} & set(first or ()):
         return Kind.IDENTITY
     return Kind.RESOURCE if {"Resource", "NotResource"} & set(first or ()) else Kind.TRUST
+
+
+def _path_to_policy(content: Any, depth: int = 5) -> str:
+    """Name where inside another document a policy stands; "" if none does.
+
+    Such documents are what the AWS CLI prints of a policy, and CloudFormation's templates. A policy
+    inside one may be a text.
+    """
+    if not isinstance(content, Mapping) or not depth:
+        return ""
+    for key, inside in content.items():
+        if not key.isidentifier():
+            continue  # the path is to be typed
+        if isinstance(inside, str) and '"Statement"' in inside:
+            return f"{key} | fromjson"
+        if isinstance(inside, Mapping) and "Statement" in inside:
+            return str(key)
+        if path := _path_to_policy(inside, depth - 1):
+            return f"{key}.{path}"
+    return ""
 
 
 class _Reader:
@@ -93,9 +119,11 @@ class _Reader:
         _expect_known(item, STATEMENT_ELEMENTS, self._policy)
         effect = item.get("Effect")
         self._expect(effect in ("Allow", "Deny"), "the Effect of a statement is Allow or Deny")
-        actions = self._element(item, "Action", _action)
+        sid = item.get("Sid", "")
+        self._expect(isinstance(sid, str), "the Sid of a statement is not a text")
+        actions = self._element(item, "Action", self._action)
         if actions is None:
-            raise MalformedPolicyError(f"policy {self._policy}: a statement has no Action")
+            raise MalformedPolicyError(f"policy {self._policy}: a statement has no Action", _HINT)
         resources = self._element(item, "Resource", self._resource)
         principals = self._principals(item)
         self._expect_fitting(resources is not None, principals is not None)
@@ -103,7 +131,7 @@ class _Reader:
         self._expect(not denies_others, "NotPrincipal goes with Deny alone")
         return Statement(
             policy=self._policy,
-            sid=str(item.get("Sid", "")),
+            sid=sid,
             effect=effect,
             actions=actions,
             resources=resources,
@@ -168,6 +196,11 @@ class _Reader:
         self._expect(plain, f"{where} is not a text, or a list of texts")
         return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
 
+    def _action(self, text: str) -> patterns.Pattern:
+        whole = text == "*" or ":" in text
+        self._expect(whole, f"Action {text} names no service, as s3:GetObject does")
+        return replace(patterns.glob(text.lower()), text=text)
+
     def _resource(self, text: str) -> patterns.Pattern:
         is_arn = text == "*" or text.startswith("arn:")
         self._expect(is_arn, f'Resource {text} must be in ARN format or "*"')
@@ -177,15 +210,14 @@ class _Reader:
         _expect(condition, self._policy, complaint)
 
 
-def _action(text: str) -> patterns.Pattern:
-    return replace(patterns.glob(text.lower()), text=text)
-
-
 def _read(text: str, name: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object)
-    except ValueError as error:
-        raise MalformedPolicyError(f"policy {name} is not JSON: {error}") from None
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise MalformedPolicyError(
+            f"policy {name} is not JSON: {error}",
+            "give the policy alone, as JSON, not the template or configuration that it is in",
+        ) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -203,4 +235,4 @@ def _expect_known(item: Mapping[str, Any], known: set[str], name: str) -> None:
 
 def _expect(condition: bool, name: str, complaint: str) -> None:
     if not condition:
-        raise MalformedPolicyError(f"policy {name}: {complaint}")
+        raise MalformedPolicyError(f"policy {name}: {complaint}", _HINT)

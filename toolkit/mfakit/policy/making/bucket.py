@@ -7,9 +7,9 @@ from typing import Any
 from mfakit.policy.document import Kind
 from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
 from mfakit.policy.making.values import (
-    check_actions,
     check_age,
     check_bucket,
+    check_exempt,
     check_partition,
     check_principal,
 )
@@ -39,7 +39,7 @@ def bucket(
     """
     check_bucket(name)
     check_partition(partition)
-    exempt = check_actions(list(exempt_actions))
+    exempt = check_exempt(list(exempt_actions), "s3")
     what = {
         "Principal": _principal(users, partition),
         **({"NotAction": exempt} if exempt else {"Action": "s3:*"}),

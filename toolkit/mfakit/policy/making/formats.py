@@ -44,7 +44,7 @@ def as_cloudformation(draft: Draft) -> str:
     """Write a template with one resource, with comments."""
     kind, key = _CLOUDFORMATION_TYPES[draft.kind]
     name = "".join(word.title() for word in draft.name.split()).replace("Mfa", "MFA")
-    bucket = [f"      Bucket: {draft.bucket}"] if draft.bucket else []
+    bucket = [f"      Bucket: {_yaml_text(draft.bucket)}"] if draft.bucket else []
     lines = [
         *_comment("\n".join(draft.summary), ""),
         'AWSTemplateFormatVersion: "2010-09-09"',
@@ -112,7 +112,12 @@ def _yaml(value: dict[str, Any], indent: str) -> Iterator[str]:
 
 
 def _yaml_text(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """Quote a text; letters stay as they are, since only JSON writes the rarer ones in pairs."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _hcl(statement: Statement) -> Iterator[str]:
@@ -166,4 +171,4 @@ def _hcl_list(value: str | list[str]) -> str:
 
 def _hcl_text(text: str) -> str:
     """Quote a text. ``${`` and ``%{`` are of Terraform's own language unless doubled."""
-    return json.dumps(text).replace("${", "$${").replace("%{", "%%{")
+    return _quoted(text).replace("${", "$${").replace("%{", "%%{")

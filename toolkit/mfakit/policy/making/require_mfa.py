@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.policy.document import Kind
 from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
-from mfakit.policy.making.values import check_actions, check_age, check_partition
+from mfakit.policy.making.values import check_age, check_exempt, check_partition
 
 # What it takes to get a device, and a session with it. Removing a device is not among them.
 WITHOUT_MFA = (
@@ -36,7 +36,7 @@ def require_mfa(
         UsageError: a value makes no sense, or AWS would not take so long a policy.
     """
     check_partition(partition)
-    exempt = sorted({*WITHOUT_MFA, *check_actions(list(exempt_actions))})
+    exempt = sorted({*WITHOUT_MFA, *check_exempt(list(exempt_actions))})
     denials = [
         (
             "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"

@@ -7,7 +7,9 @@ import re
 from mfakit.errors import UsageError
 
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+", re.ASCII)
-_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):(?P<what>.+)", re.ASCII)
+_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):(?P<what>[!-~]+)", re.ASCII
+)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _PARTITION = re.compile(r"aws(-[a-z]+)*", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -23,6 +25,24 @@ def check_actions(actions: list[str]) -> list[str]:
     for action in actions:
         if not _ACTION.fullmatch(action):
             raise UsageError(f"{action!r} is no action", "write it as s3:GetObject or ec2:*")
+    return actions
+
+
+def check_exempt(actions: list[str], service: str = "") -> list[str]:
+    """Give actions that are to be left without MFA as they are.
+
+    Args:
+        actions: the actions.
+        service: whose they have to be, such as ``s3``; empty for any.
+
+    Raises:
+        UsageError: one is none, or is not that service's, or all are exempt.
+    """
+    for action in check_actions(actions):
+        if action == "*":
+            raise UsageError("a policy that exempts everything denies nothing", "name actions")
+        if service and not action.lower().startswith(f"{service}:"):
+            raise UsageError(f"{action!r} is no action of {service}", f"name one: {service}:Get*")
     return actions
 
 
@@ -74,7 +94,7 @@ def check_principal(text: str, partition: str, *, accounts: bool) -> str:
         return f"arn:{partition}:iam::{text}:root"
     hint = "name a user, as arn:aws:iam::123456789012:user/alice"
     found = _ARN.fullmatch(text)
-    if found is None or not text.isprintable() or "*" in text:
+    if found is None or "*" in text:
         hint += ", or an account, as 123456789012" if accounts else ""
         raise UsageError(f"{text!r} is no ARN of IAM", hint)
     if found["partition"] != partition:
