@@ -96,6 +96,7 @@ def test_a_long_policy_says_that_it_cannot_be_inline(home) -> None:
         (["check"], "which policy is to be judged is not said"),
         (["check", "gone.json"], "there is no file"),
         (["check", "-", "--action", "s3:*"], "more than one action"),
+        (["check", "-", "--action", "GetObject"], "names no service"),
         (["check", "-", "--action", "a:b", "--action", "a:c"], "one action at a time"),
     ],
 )

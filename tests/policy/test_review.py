@@ -140,10 +140,26 @@ def test_what_differs_from_call_to_call_is_not_guessed() -> None:
     found = reviewed([statement("Allow", "s3:*", IpAddress=address)])
     assert {f.outcome for f in found.findings[:5]} == {"unjudged"}
     assert not found.requires_mfa
+    tag = {"aws:PrincipalTag/team": "blue"}
+    assert reviewed([statement("Allow", "s3:*", StringEquals=tag)]).outcome(WITH_MFA) == "unjudged"
     both = reviewed([statement("Allow", "s3:*", IpAddress=address, Bool={PRESENT: "true"})])
     assert both.outcome(LONG_TERM_KEY) == NOT_ALLOWED
     assert both.outcome(WITH_MFA) == "unjudged"
     assert both.requires_mfa
+
+
+def test_what_a_variable_stands_for_is_not_guessed() -> None:
+    """A tag is one for this user and another for that; the name of a user is known."""
+    for variable, outcome in (("aws:PrincipalTag/team", "unjudged"), ("aws:username", ALLOWED)):
+        upon = {"Resource": f"arn:aws:s3:::home/${{{variable}}}/*"}
+        found = reviewed([statement("Allow", "s3:*") | upon])
+        assert found.outcome(LONG_TERM_KEY) == outcome
+
+
+def test_an_operator_that_is_none_is_not_made_another() -> None:
+    """The hint mends what is known."""
+    allow, deny = statement("Allow", "s3:*"), statement("Deny", "s3:*", Foo={PRESENT: "false"})
+    assert "Foo" not in reviewed([allow, deny]).hint
 
 
 def test_by_default_it_asks_about_what_needs_mfa() -> None:

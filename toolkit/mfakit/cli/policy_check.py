@@ -37,6 +37,8 @@ def check(options: Namespace) -> int:
         raise UsageError("one action at a time, upon one resource", "ask again for the next")
     if actions[0] is not None and {"*", "?"} & set(actions[0]):
         raise UsageError(f"{actions[0]!r} is more than one action", "name one: s3:GetObject")
+    if actions[0] is not None and ":" not in actions[0]:
+        raise UsageError(f"{actions[0]!r} names no service", "write it as s3:GetObject")
     found = review(parse(text, name, kind), kind, actions[0], resources[0])
     write(_as_json(found) if options.json else _as_text(found))
     if found.requires_mfa:

@@ -47,7 +47,7 @@ class Condition:
         Raises:
             UnjudgedError: operator, key or a value is not known.
         """
-        if self._base not in OPERATORS and self._base != "null":
+        if not self.is_known:
             raise UnjudgedError(f"Condition operator {self.operator}")
         if not is_known(self.key.lower()):
             raise UnjudgedError(f"Condition key {self.key}")
@@ -60,6 +60,11 @@ class Condition:
             raise UnjudgedError(f"Condition key {self.key}, which has several values here,")
         each = (self._fits(value, keys) for value in present)
         return any(each) if self._quantifier == "foranyvalue" else all(each)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its operator is one that is judged."""
+        return self._base in OPERATORS or self._base == "null"
 
     @cached_property
     def _quantifier(self) -> str:
@@ -176,7 +181,10 @@ def _address(text: str) -> IPv4Address | IPv6Address:
 
 
 def _number(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(repr(text)) from None
     if not isfinite(number):
         raise ValueError(repr(text))
     return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 # Names in lower case, since policies may spell them in any; more than one value: a tuple.
@@ -36,11 +37,12 @@ KNOWN_KEYS = frozenset(
 
 # The rest of such a key's name is a tag of who calls, in lower case too.
 PRINCIPAL_TAG = "aws:principaltag/"
+_A_TAG = re.compile(re.escape(PRINCIPAL_TAG) + r"[\w\s.:/=+@-]+")
 
 
 def is_known(name: str) -> bool:
     """Tell whether a key is judged, by its name in lower case."""
-    return name in KNOWN_KEYS or (name.startswith(PRINCIPAL_TAG) and name != PRINCIPAL_TAG)
+    return name in KNOWN_KEYS or _A_TAG.fullmatch(name) is not None
 
 
 def values_of(keys: Keys, name: str) -> tuple[str, ...]:

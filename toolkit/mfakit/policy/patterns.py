@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
 from mfakit.policy.keys import is_known, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mfakit.policy.keys import Keys
 
@@ -86,6 +86,14 @@ class Pattern:
         if expression is None:
             expression = _compiled(tuple(_resolved(parts, keys) for parts in self.segments))
         return expression.fullmatch(text) is not None
+
+    def renaming(self, rename: Callable[[str], str]) -> Pattern:
+        """Give the same with variables that stand for other keys."""
+        segments = tuple(
+            tuple(replace(p, key=rename(p.key)) if isinstance(p, Variable) else p for p in parts)
+            for parts in self.segments
+        )
+        return replace(self, segments=segments)
 
     @cached_property
     def _fixed(self) -> re.Pattern[str] | None:

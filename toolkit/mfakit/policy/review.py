@@ -150,10 +150,21 @@ def _significance(found: Review) -> int:
 def _settled(statement: Statement) -> Statement:
     """Make what single calls decide something that cannot be judged, as what is not known is."""
     conditions = tuple(
-        c if is_settled(c.key) else replace(c, key=f"{c.key}, which differs from call to call")
-        for c in statement.conditions
+        c if is_settled(c.key) else replace(c, key=_differing(c.key)) for c in statement.conditions
     )
-    return replace(statement, conditions=conditions)
+    resources = statement.resources
+    if resources is not None:
+        patterns = tuple(p.renaming(_settled_variable) for p in resources.patterns)
+        resources = replace(resources, patterns=patterns)
+    return replace(statement, conditions=conditions, resources=resources)
+
+
+def _settled_variable(key: str) -> str:
+    return key if is_settled(key) else _differing(key)
+
+
+def _differing(key: str) -> str:
+    return f"{key}, which differs from call to call"
 
 
 def _review(statements: tuple[Statement, ...], kind: Kind, action: str, resource: str) -> Review:
@@ -242,6 +253,8 @@ def _hint(statements: tuple[Statement, ...], made: Review) -> str:
     """Tell how to mend it: by the classic mistakes, where it has one of them."""
     for statement in statements:
         for condition in statement.conditions:
+            if not condition.is_known:
+                continue
             if condition.key.lower() in MFA_KEYS and statement.actions.holds(
                 made.action.lower(), {}
             ):
