@@ -58,6 +58,15 @@ def test_require_mfa_leaves_the_way_to_a_device_open(account: Account) -> None:
         assert not succeeds(alice.list_users)
 
 
+@pytest.mark.parametrize("limit", [None, HOUR])
+def test_require_mfa_lets_a_code_open_a_role(account: Account, limit: int | None) -> None:
+    """The code comes with AssumeRole itself, from a long-term key; without one it is denied."""
+    for policy in in_each_format(require_mfa(max_age=limit)):
+        account.give_alice(policy)
+        assert account.alice.may_assume(account.role, **account.code())
+        assert not account.alice.may_assume(account.role)
+
+
 def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
     """Who found a long-term key cannot get rid of the device; its owner can."""
     account.give_alice(require_mfa().document, other=False)

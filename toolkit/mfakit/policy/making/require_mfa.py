@@ -45,9 +45,13 @@ def require_mfa(
         )
     ]
     if max_age is not None:
-        old = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: check_age(max_age)}}
+        old = {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}}
         denials.append(
-            ("Whoever gave the code too long ago.", _deny("DenyAllElseWithOldMFA", exempt, old))
+            (
+                "Whoever gave the code too long ago. No IfExists here: who has no age is denied"
+                " above, or gives a code with AssumeRole itself, which is always fresh.",
+                _deny("DenyAllElseWithOldMFA", exempt, old),
+            )
         )
     return Draft(
         name="require mfa",
