@@ -56,7 +56,7 @@ def _refuse_others(options: Namespace) -> None:
 def _draft(options: Namespace) -> Draft:
     exempt = tuple(options.exempt_action or ())
     principals = tuple(options.principal or ())
-    partition = options.partition or "aws"
+    partition = "aws" if options.partition is None else options.partition
     if options.what == "require-mfa":
         return require_mfa(max_age=options.max_age, exempt_actions=exempt, partition=partition)
     if options.what == "role-trust":
