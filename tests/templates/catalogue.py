@@ -107,5 +107,29 @@ TEMPLATES = (
         typed_in=("bash", "-eic"),  # whose start-up file has the line that the README adds
         needs=("bats", "zsh", "fish", "shellcheck"),
     ),
+    Template(
+        "expiry-check",
+        files="""
+            .gitattributes .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md
+            hosts.options monitoring/dashboard.json monitoring/rules.yml monitoring/rules_test.yml
+            noxfile.py people.options pyproject.toml render.py schedule/crontab
+            schedule/mfakit-check.service schedule/mfakit-check.timer schedule/mfakit-check.xml
+            schedule/mfakit.check.plist tests/__init__.py tests/conftest.py
+            tests/test_monitoring.py tests/test_schedule.py
+        """,
+        variants=(
+            {
+                "team": NASTY,
+                "slug": "z9-eu",
+                "every": "1m",
+                "warn": "2h",
+                "notify": "apprise",
+                "mfakit_source": "{wheel}",
+            },
+        ),
+        installs=("--group", "test"),
+        tests="pytest -q -p no:cacheprovider",
+        needs=("promtool", "systemd-analyze"),
+    ),
 )
 BY_NAME = {template.name: template for template in TEMPLATES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
+from tests.expiry.schedule.conftest import CRONTAB, RECORDER
 from tests.roles import make_role
 from tests.templates.catalogue import ROOT, TEMPLATES, Template
 
@@ -88,8 +90,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(home: Any, wheel: Path) -> Any:
-    """A home where tools find mfakit as if it was published, and their caches, shared by all."""
+    """A home where tools find mfakit as if it was published, and their caches, shared by all.
+
+    It has a desktop and schedulers of its own: nothing is shown to who runs this, nor installed.
+    """
     programs = home.folder / ".local" / "bin"
+    programs.mkdir(parents=True)
+    for name in "crontab", "systemctl", "launchctl", "loginctl", "notify-send", "osascript":
+        if shutil.which(name) or name in ("crontab", "notify-send"):
+            (programs / name).write_text(CRONTAB if name == "crontab" else RECORDER)
+            (programs / name).chmod(0o755)
     path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
     links = os.environ.get("PIP_FIND_LINKS", "").split()
     home.environ |= {
@@ -101,6 +111,7 @@ def place(home: Any, wheel: Path) -> Any:
         "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
         "UV_FIND_LINKS": str(wheel.parent),
         "GIT_CONFIG_GLOBAL": str(home.folder / ".gitconfig"),
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere",
     }
     (home.folder / ".gitconfig").write_text("[user]\nname = Eve\nemail = eve@example.org\n")
     return home

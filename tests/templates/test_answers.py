@@ -35,6 +35,8 @@ WRONG = {
         "role|empty",
     ),
     "duration": (["14m", "37h", "12", "1d", "h", "90", "twelve"], "15m to 36h"),
+    "every": (["", "7m", "60m", "05m", "5", "1h", "5 m", "0m", "\u0665m"], "1m, 2m|empty"),
+    "warn": (["", "0m", "30", "1h30m", "37h", "5m", "1d", "m", "030m"], "30m or 1h|empty"),
     "mfakit_source": (
         [
             "../mfakit",

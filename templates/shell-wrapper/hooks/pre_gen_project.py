@@ -76,6 +76,27 @@ def duration(text: str) -> str | None:
     return "15m to 36h, written as 45m, 12h or 1h30m"
 
 
+def every(text: str) -> str | None:
+    minutes = _minutes(text)
+    if minutes and minutes < 60 and 60 % minutes == 0:
+        return None
+    return "a whole part of an hour: 1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m or 30m"
+
+
+def warn(text: str) -> str | None:
+    minutes, between = _minutes(text), _minutes(ANSWERS.get("every", ""))
+    if not minutes or minutes * 60 > LONGEST_SECONDS:
+        return "minutes or hours, 36h at most: 30m or 1h"
+    if between and minutes <= between:
+        return f"longer than it is from one check to the next, {ANSWERS['every']}: 30m or 1h"
+    return None
+
+
+def _minutes(text: str) -> int | None:
+    match = re.fullmatch(r"([1-9]\d{0,3})([mh])", text, re.ASCII)
+    return int(match[1]) * (60 if match[2] == "h" else 1) if match else None
+
+
 def mfakit_source(text: str) -> str | None:
     if "://" in text:
         return _url(text)
@@ -92,7 +113,7 @@ def _url(text: str) -> str | None:
     return "https://HOST/PATH, ssh://git@HOST/PATH or file:///PATH, with no spaces or quotes"
 
 
-CHECKS = (team, slug, account_id, region, roles, duration, mfakit_source)
+CHECKS = (team, slug, account_id, region, roles, duration, every, warn, mfakit_source)
 
 
 def main() -> int:

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """The files are what mfakit prints, the check tells, and promtool passes what watches it."""
+    session.install(*group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style."""
+    session.install(*group("lint"))
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.install(*group("test"), *group("typing"))
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def render(session: nox.Session) -> None:
+    """Write the files of schedule/ anew, after a change of people.options."""
+    session.install(*group("test"))
+    session.run("python", "render.py")

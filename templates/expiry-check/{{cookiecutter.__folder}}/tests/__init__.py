@@ -1,0 +1,1 @@
+"""The tests of what people and hosts are given."""
