@@ -20,7 +20,8 @@ ALL_CHOICES = [
     for template in TEMPLATES
     for answers in template.combinations()
 ]
-LEFT_OVER = re.compile(r"(?<!\$)\{\{|\{%|cookiecutter\.")  # ${{ }} is GitHub's
+# ${{ }} is GitHub's, and {{ $x }} Prometheus'
+LEFT_OVER = re.compile(r"(?<!\$)\{\{(?! \$)|\{%|cookiecutter\.")
 REGIONS = {
     "aws": ["us-east-1", "ap-southeast-7", "mx-central-1"],
     "aws-us-gov": ["us-gov-west-1", "us-gov-east-1"],
