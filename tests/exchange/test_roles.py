@@ -103,6 +103,31 @@ def test_the_library_assumes_roles_too(home, alice, role, monkeypatch) -> None:
         mfakit.assume_role(role_arn=role, source_profile="mfa", duration=timedelta(hours=2))
 
 
+def test_a_renewal_sends_what_the_role_asks_for(home, alice, role, aws) -> None:
+    """Its external id and its tags, as the login did; and with others it is another session."""
+    trust = aws.root.session().client("iam").get_role(RoleName="admin")["Role"]
+    trust = trust["AssumeRolePolicyDocument"]
+    trust["Statement"][0]["Condition"]["StringEquals"] = {"sts:ExternalId": "ext-1"}
+    iam = aws.root.session().client("iam")
+    iam.update_assume_role_policy(RoleName="admin", PolicyDocument=json.dumps(trust))
+    home.mfakit("login", "--token-code", alice.device.code())
+    login = ["login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role]
+    login += ["--external-id", "ext-1", "--json"]
+
+    def reused(*options: str) -> bool:
+        return json.loads(home.mfakit(*login, *options).stdout)["reused"]
+
+    assert not reused("--tag", "team=blue")
+    assert reused("--tag", "team=blue")
+    assert not reused("--tag", "team=red")
+    assert not reused("--tag", "team=red", "--role-session-name", "me")
+    kept = mfakit.read_session("admin", environ=home.environ)
+    done = home.mfakit("exec", "-p", "admin", "--min-remaining", "1h", "--", "true")
+    assert done.returncode == 0, done.stderr
+    assert mfakit.read_session("admin", environ=home.environ).access_key_id != kept.access_key_id
+    assert identity(home, "admin").endswith(":assumed-role/admin/me")
+
+
 def test_a_refreshing_session_of_a_role_stays_one(home, alice, role, monkeypatch) -> None:
     """Nobody becomes somebody else by a renewal."""
     for name, value in home.environ.items():

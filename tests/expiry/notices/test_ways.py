@@ -16,7 +16,8 @@ from mfakit.expiry.notices.desktop import DesktopWay
 from mfakit.expiry.notices.news import News, news_of
 from mfakit.expiry.notices.programs import without_secrets
 from mfakit.expiry.notices.ways import parse_way
-from mfakit.expiry.status import status_of
+from mfakit.expiry.status import SessionStatus, status_of
+from mfakit.profiles.record import SessionRecord
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 END = datetime(2126, 11, 22, 12, tzinfo=UTC)
@@ -76,6 +77,20 @@ def test_news_say_the_state_the_end_and_what_renews() -> None:
         "MFAKIT_EXPIRATION": "2126-11-22T12:00:00Z",
     }
     assert news(left=timedelta(minutes=-3)).title == "AWS session mfa ended 3m ago"
+
+
+def test_news_of_a_roles_session_name_all_that_the_role_asks_for() -> None:
+    """Else AWS would refuse what was pasted."""
+    record = SessionRecord(
+        END,
+        role_arn="arn:aws:iam::123456789012:role/admin",
+        role_options='{"ExternalId": "e-1", "Tags": [{"Key": "team", "Value": "light blue"}]}',
+    )
+    told = news_of(SessionStatus("admin", "credentials-file", "expired", END, -60, record=record))
+    assert told.text.endswith(
+        "mfakit login --profile admin --role-arn arn:aws:iam::123456789012:role/admin"
+        " --external-id e-1 --tag 'team=light blue'"
+    )
 
 
 def test_notify_send_gets_the_text_as_it_is(programs) -> None:

@@ -170,6 +170,7 @@ def _record(plan: Plan, sts: STS, session: SessionCredentials) -> SessionRecord:
         source_access_key_id=plan.source.access_key_id,
         serial_number=plan.serial_number,
         role_arn=role_arn,
+        role_options=plan.role_options,
         endpoint_url=plan.endpoint_url,
         account=account_of(role_arn) or sts.account or account_of(plan.serial_number),
         arn=sts.arn,

@@ -19,7 +19,7 @@ from mfakit.exchange.role import role_parameters
 from mfakit.exchange.source import find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import read_record
+from mfakit.profiles.record import as_role_options, read_record
 from mfakit.profiles.selection import refuse_foreign, session_profile
 from mfakit.profiles.sessions import check_target, held_session
 
@@ -125,10 +125,12 @@ class Plan:
         check_target(self.profile, self.files)
         refuse_foreign(self.profile, self.files, "the session profile")
         self._role_arn, self._role_session_name = request.role_arn, request.role_session_name
+        self._role_options = request.role_options
         former = self._former() if request.as_before else None
         if former is not None and former.role_arn is not None and request.role_arn is None:
             self._role_arn = former.role_arn
-            self._role_session_name = (former.arn or "").rpartition("/")[2] or None
+            self._role_session_name = _session_name(former)
+            self._role_options = former.options_of_role()
         self.source = find_source(
             self._named_source(former),
             self.profile,
@@ -182,6 +184,11 @@ class Plan:
         return request.force or request.token_code is not None or request.duration is not None
 
     @property
+    def role_options(self) -> str | None:
+        """What else AssumeRole is sent, as a record keeps it."""
+        return as_role_options(self._role_options) if self.role else None
+
+    @property
     def needs_code(self) -> bool:
         """Whether a code is exchanged; not where a live MFA session stands for it."""
         return not self.source.is_session
@@ -217,6 +224,8 @@ class Plan:
             record.source_access_key_id == self.source.access_key_id
             and record.endpoint_url == self.endpoint_url
             and record.role_arn == self.role.get("RoleArn")
+            and record.role_options == self.role_options
+            and self.request.role_session_name in (None, _session_name(record))
             and self.serial_number in (None, record.serial_number)
         )
 
@@ -294,4 +303,9 @@ class Plan:
         if self._role_arn is None:
             return {}
         name = self._role_session_name or "mfakit"
-        return role_parameters(self._role_arn, name, self.duration, self.request.role_options)
+        return role_parameters(self._role_arn, name, self.duration, self._role_options)
+
+
+def _session_name(record: SessionRecord) -> str | None:
+    """Read what a role's session is called from the ARN that it has."""
+    return (record.arn or "").rpartition("/")[2] or None

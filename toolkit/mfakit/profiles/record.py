@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from typing import Any
 
 _TEXTS = (
     "profile",
@@ -24,6 +25,7 @@ _TEXTS = (
     "source_access_key_id",
     "serial_number",
     "role_arn",
+    "role_options",
     "endpoint_url",
     "account",
     "arn",
@@ -37,7 +39,8 @@ class SessionRecord:
         made_at: when the session was made, by this machine's clock.
         texts: ``profile``, ``access_key_id`` (the session's), ``source_profile`` (none for keys
             of the environment), ``source_access_key_id``, ``serial_number``, ``role_arn``,
-            ``endpoint_url``, ``account`` and ``arn`` (whose the session is), as far as known.
+            ``role_options`` (as ``as_role_options`` writes them), ``endpoint_url``, ``account`` and
+            ``arn`` (whose the session is), as far as known.
     """
 
     __slots__ = ("made_at", *_TEXTS)
@@ -48,6 +51,7 @@ class SessionRecord:
     source_access_key_id: str | None
     serial_number: str | None
     role_arn: str | None
+    role_options: str | None
     endpoint_url: str | None
     account: str | None
     arn: str | None
@@ -56,6 +60,23 @@ class SessionRecord:
         self.made_at = made_at
         for name in _TEXTS:
             setattr(self, name, texts.get(name))
+
+    def options_of_role(self) -> dict[str, Any]:
+        """Give what else AssumeRole was sent: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
+        import json
+
+        try:
+            options = json.loads(self.role_options or "{}")
+        except ValueError:  # written by another hand: it tells nothing
+            return {}
+        return options if isinstance(options, dict) else {}
+
+
+def as_role_options(options: dict[str, Any]) -> str | None:
+    """Write what else AssumeRole is sent as a record keeps it; None if that is nothing."""
+    import json
+
+    return json.dumps(options, sort_keys=True) if options else None
 
 
 def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:

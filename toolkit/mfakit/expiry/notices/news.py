@@ -12,6 +12,7 @@ from mfakit.timestamps import format_timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
     from mfakit.errors import MFAKitError
     from mfakit.expiry.status import SessionStatus
@@ -85,8 +86,18 @@ def _renewal(status: SessionStatus) -> str:
     if status.source in (CREDENTIALS_FILE, SESSION_CACHE):
         words += ["--profile", status.profile]
     if status.record and status.record.role_arn:
-        words += ["--role-arn", status.record.role_arn]
+        words += _role_words(status.record.role_arn, status.record.options_of_role())
     return f"To renew it: {shlex.join(words)}"
+
+
+def _role_words(role_arn: str, options: dict[str, Any]) -> list[str]:
+    """Write a role as `login` takes it."""
+    words = ["--role-arn", role_arn]
+    for name, flag in ("ExternalId", "--external-id"), ("SourceIdentity", "--source-identity"):
+        words += [flag, options[name]] if name in options else []
+    for tag in options.get("Tags", ()):
+        words += ["--tag", f"{tag['Key']}={tag['Value']}"]
+    return words
 
 
 def _local(moment: datetime) -> str:
