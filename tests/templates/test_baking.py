@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,8 @@ def check(project: Path) -> None:
         match path.suffix:
             case ".py":
                 compile(text, name, "exec")
+            case ".json":
+                json.loads(text)
             case ".toml":
                 tomllib.loads(text)
             case ".yml" | ".yaml":

@@ -32,10 +32,13 @@ def read_options(name: str) -> dict[str, str]:
     return dict(option.removeprefix("--").split("=", 1) for option in render.options(name))
 
 
+def duration(text: str) -> timedelta:
+    """Read a number of minutes or hours."""
+    return int(text[:-1]) * (timedelta(hours=1) if text[-1] == "h" else timedelta(minutes=1))
+
+
 PEOPLE, HOSTS = read_options("people.options"), read_options("hosts.options")
-PROFILE = PEOPLE["profile"]
-UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
-WARN = int(PEOPLE["warn"][:-1]) * UNITS[PEOPLE["warn"][-1]]
+PROFILE, WARN = PEOPLE["profile"], duration(PEOPLE["warn"])
 
 
 @dataclass

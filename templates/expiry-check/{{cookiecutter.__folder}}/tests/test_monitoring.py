@@ -13,7 +13,7 @@ import pytest
 
 import render
 
-from .conftest import HOSTS, PROFILE, WARN, Engineer
+from .conftest import HOSTS, PROFILE, WARN, Engineer, duration
 
 FOLDER = render.HERE / "monitoring"
 RULES = (FOLDER / "rules.yml").read_text()
@@ -75,10 +75,9 @@ def test_the_file_of_a_host_is_the_one_that_is_looked_for() -> None:
 
 
 def test_prometheus_tells_as_early_as_people_are_told() -> None:
-    """What is orange on the dashboard is an alert, too."""
-    seconds = int(WARN.total_seconds())
-    assert re.findall(r"time\(\) \+ (\d+)", RULES) == [str(seconds)]
-    for panel in PANELS:
-        if "Time left" in panel["title"]:
-            steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
-            assert steps[-1] == {"color": "green", "value": seconds}
+    """And of checks that do not come; the dashboard's colours change at the same times."""
+    warn, late = WARN.total_seconds(), 3 * duration(HOSTS["every"]).total_seconds()
+    assert re.findall(r"time\(\) \+ (\d+)", RULES) == [f"{warn:.0f}"]
+    assert re.findall(r" > (\d+)$", RULES, re.MULTILINE) == ["0", f"{late:.0f}"]
+    steps = [panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1] for panel in PANELS]
+    assert [step["value"] for step in steps] == [warn, late, warn]

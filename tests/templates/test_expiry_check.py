@@ -1,0 +1,67 @@
+"""The files of the expiry check: what mfakit prints, and what Prometheus and Grafana understand."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from tests.templates.catalogue import BY_NAME, NASTY
+from tests.templates.conftest import Bake, files_in
+
+EXPIRY_CHECK = BY_NAME["expiry-check"]
+
+
+@pytest.mark.parametrize(
+    ("every", "warn", "notify"),
+    [
+        ("1m", "2m", "apprise"),
+        ("5m", "30m", "desktop"),
+        ("12m", "13m", "apprise"),
+        ("30m", "36h", "desktop"),
+    ],
+)
+def test_nothing_is_written_twice(bake: Bake, every: str, warn: str, notify: str) -> None:
+    """The files are what `mfakit schedule` prints, to the byte, whatever was answered."""
+    project = bake(EXPIRY_CHECK, every=every, warn=warn, notify=notify)
+    made = {name: path.read_bytes() for name, path in files_in(project).items()}
+    subprocess.run([sys.executable, "-B", "render.py"], check=True, cwd=project)
+    assert {name: path.read_bytes() for name, path in files_in(project).items()} == made
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize(("every", "warn"), [("1m", "2m"), ("30m", "31m"), ("30m", "36h")])
+def test_the_alerts_come_when_they_should(bake: Bake, every: str, warn: str) -> None:
+    """By the unit tests of the rules, at the shortest and the longest times."""
+    project = bake(EXPIRY_CHECK, every=every, warn=warn)
+    promtool = ["promtool", "test", "rules", "monitoring/rules_test.yml"]
+    done = subprocess.run(promtool, check=False, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_grafana_knows_all_of_the_dashboard(bake: Bake) -> None:
+    """Its own library reads it, and has lost nothing of it when it writes it again."""
+    project = bake(EXPIRY_CHECK, team=NASTY, slug="payments")
+    ours = json.loads((project / "monitoring" / "dashboard.json").read_text())
+    register_default_plugins()
+    theirs = json.loads(JSONEncoder().encode(Dashboard.from_json(ours)))
+    assert lost(ours, theirs) == []
+    assert lost({**ours, "panles": []}, theirs) == ["/panles"]
+    assert ours["title"] == f"AWS sessions of {NASTY}"
+
+
+def lost(before: Any, after: Any, where: str = "") -> list[str]:
+    """Name what is no longer as it was; what was added is not told."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = [(key, value, after.get(key, ...)) for key, value in before.items()]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = list(zip(range(len(before)), before, after, strict=True))
+    else:
+        return [] if before == after else [where]
+    return [name for key, *both in pairs for name in lost(*both, f"{where}/{key}")]
