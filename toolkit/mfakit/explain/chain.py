@@ -90,10 +90,16 @@ class Chain:
 
 
 def as_seen_by(sdk: str, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Of the two variables that name a profile, botocore takes the older, AWS CLI v2 the newer."""
-    if sdk != "cli" or "AWS_PROFILE" not in environ:
-        return environ
-    return {name: value for name, value in environ.items() if name != "AWS_DEFAULT_PROFILE"}
+    """Leave out the variables that the SDK does not look at, where botocore would.
+
+    Of the two that name a profile, botocore takes the older, AWS CLI v2 the newer.
+    """
+    unseen: set[str] = set()
+    if sdk == "js":
+        unseen = {"AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN"}
+    elif sdk == "cli" and "AWS_PROFILE" in environ:
+        unseen = {"AWS_DEFAULT_PROFILE"}
+    return {name: value for name, value in environ.items() if name not in unseen}
 
 
 def walk(environ: Mapping[str, str], profile: str | None = None) -> Chain:
@@ -111,10 +117,11 @@ def walk(environ: Mapping[str, str], profile: str | None = None) -> Chain:
         gave: list[tuple[str, Any]] = []
         name = profile
         try:
-            name = session.get_config_variable("profile") or "default"
+            named = session.get_config_variable("profile")
+            name = "default" if named is None else named
             providers = inert_providers(session, gave)
         except BotoCoreError as error:
-            return Chain(name or "default", [], _described(error))
+            return Chain("default" if name is None else name, [], _described(error))
         return Chain(name, _judged(_look(provider, gave) for provider in providers))
 
 
@@ -173,8 +180,15 @@ def _described(error: Exception) -> tuple[str, str]:
     """Name an error; what configparser says of a file quotes lines, which may hold secrets."""
     from botocore.exceptions import ConfigParseError
 
-    text = "" if isinstance(error, ConfigParseError) else str(error)
+    text = _unreadable(error) if isinstance(error, ConfigParseError) else str(error)
     return type(error).__name__, text
+
+
+def _unreadable(error: Any) -> str:
+    """Tell where a file cannot be read."""
+    cause = error.kwargs.get("error")
+    line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", ())), (None,))[0]
+    return f"{error.kwargs['path']}, line {line}" if line else str(error.kwargs["path"])
 
 
 @contextmanager

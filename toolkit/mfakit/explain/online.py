@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-from mfakit.explain.chain import as_seen_by, in_environment
-from mfakit.explain.findings.finding import Finding, quoted
+from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.explain.findings.environment import unset_variables
+from mfakit.explain.findings.finding import Finding, edit_config, quoted
+from mfakit.profiles.section import KEYS, is_session
+from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 _SERIOUS_SECONDS = 300
 _TIMEOUT_SECONDS = 10
 _REGION = "us-east-1"
+NOT_ASKED = "NotAsked"
 _SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
 
 
@@ -28,6 +32,7 @@ class Answer:
         account: whose the credentials are; None if AWS refused them.
         arn: the user or the role.
         error: why it could not be told: the name of an error, and what it says.
+        endpoint: what could not be reached, if that is why.
         clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
     """
 
@@ -37,11 +42,13 @@ class Answer:
         arn: str | None = None,
         error: tuple[str, str] | None = None,
         clock_seconds: float | None = None,
+        endpoint: str | None = None,
     ) -> None:
         self.account = account
         self.arn = arn
         self.error = error
         self.clock_seconds = clock_seconds
+        self.endpoint = endpoint
 
 
 def ask(situation: Situation) -> Answer:
@@ -49,19 +56,24 @@ def ask(situation: Situation) -> Answer:
 
     A role that wants a code is not asked for: the code would be spent on nothing.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore import exceptions
 
     winner = situation.chain.winner
-    if winner is None or (winner.asks and situation.values.get("mfa_serial")):
-        return Answer(error=("NotAsked", "there is nothing to ask with, or it would take a code"))
+    if winner is None or winner.state == FAILED:
+        return Answer(error=(NOT_ASKED, "there is nothing to ask with"))
+    if winner.asks and situation.values.get("mfa_serial"):
+        return Answer(error=(NOT_ASKED, "it would take a code"))
     with in_environment(as_seen_by(situation.sdk, situation.environ)):
         try:
             answer = _client(situation).get_caller_identity()
-        except ClientError as error:
+        except exceptions.ClientError as error:
             told = error.response["Error"]
             refusal = str(told.get("Code", "")), str(told.get("Message", ""))
             return Answer(error=refusal, clock_seconds=_clock(error.response))
-        except (BotoCoreError, RuntimeError, OSError, ValueError) as error:
+        except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+            endpoint = error.kwargs.get("endpoint_url") or f"https://sts.{_REGION}.amazonaws.com"
+            return Answer(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
+        except Exception as error:  # a program that is run may print anything
             return Answer(error=(type(error).__name__, str(error)))
     return Answer(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
 
@@ -69,7 +81,6 @@ def ask(situation: Situation) -> Answer:
 def findings(answer: Answer, situation: Situation) -> list[Finding]:
     """Tell what is wrong that only asking shows."""
     found = []
-    profile = situation.profile
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
         found.append(
@@ -81,25 +92,47 @@ def findings(answer: Answer, situation: Situation) -> list[Finding]:
                 _SET_CLOCK.get(sys.platform, "sudo timedatectl set-ntp true"),
             )
         )
-    if answer.error is not None and answer.account is None and answer.error[0] != "NotAsked":
-        found.append(
-            Finding(
-                "refused",
-                f"AWS cannot be called: {': '.join(part for part in answer.error if part)}",
-                "every program that finds these credentials fares so",
-                f"mfakit login --force --profile {quoted(profile)}"
-                if situation.values.get("aws_session_token")
-                else f"aws configure --profile {quoted(profile)}",
-            )
+        if answer.error is not None and answer.error[0] == "SignatureDoesNotMatch":
+            return found
+    if answer.error is None or answer.error[0] == NOT_ASKED:
+        return found
+    said = ": ".join(part for part in answer.error if part)
+    if answer.endpoint is not None:
+        fix = f"curl -v {quoted(answer.endpoint)}"
+        leads_to = "nothing is known of the credentials; curl shows where the way ends"
+        return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
+    leads_to = "every program that finds these credentials fares so"
+    return [
+        *found,
+        Finding("refused", f"AWS cannot be called: {said}", leads_to, _renewal(situation)),
+    ]
+
+
+def _renewal(situation: Situation) -> str:
+    """Give the command that gets other credentials in the way that these are got."""
+    link, profile = situation.chain.winner, situation.profile
+    if link is not None and link.provider in ("env", "fromEnv"):
+        return unset_variables(situation)
+    if link is not None and link.provider in ("sso", "login"):
+        return (
+            f"aws {'sso login' if link.provider == 'sso' else 'login'} --profile {quoted(profile)}"
         )
-    return found
+    profile = situation.role_source or profile
+    values = situation.files.merged(profile)
+    if is_session(values) or is_own_process(values.get("credential_process", "")):
+        return f"mfakit login --force --profile {quoted(profile)}"
+    if values.get(KEYS[0]) or not (link and link.asks):
+        return f"aws configure --profile {quoted(profile)}"
+    return edit_config(situation)
 
 
 def _client(situation: Situation) -> Any:
     from botocore.config import Config
     from botocore.session import Session
 
-    session: Any = Session(profile=situation.flag)
+    # the SDK for JavaScript lets a profile that is named beat the variables
+    named = situation.environ.get("AWS_PROFILE") if situation.sdk == "js" else None
+    session: Any = Session(profile=situation.flag or named)
     config = Config(
         connect_timeout=_TIMEOUT_SECONDS,
         read_timeout=_TIMEOUT_SECONDS,
@@ -114,6 +147,7 @@ def _clock(answer: dict[str, Any]) -> float | None:
     from email.utils import parsedate_to_datetime
 
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if not date:
-        return None
-    return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return None  # there is none, or no such date

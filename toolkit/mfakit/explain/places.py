@@ -9,15 +9,14 @@ if TYPE_CHECKING:
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
 
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _VARIABLES = {
     "env": ("AWS_ACCESS_KEY_ID",),
     "fromEnv": ("AWS_ACCESS_KEY_ID",),
     "assume-role-with-web-identity": ("AWS_WEB_IDENTITY_TOKEN_FILE",),
     "fromTokenFile": ("AWS_WEB_IDENTITY_TOKEN_FILE",),
-    "container-role": (
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    ),
+    "remoteProvider": _CONTAINER,
+    "container-role": _CONTAINER,
     "ec2-credentials-file": ("AWS_CREDENTIAL_FILE",),
     "boto-config": ("BOTO_CONFIG",),
 }
@@ -45,6 +44,11 @@ def place_of(link: Link, situation: Situation) -> str:
             return found
     names = [name for name in _VARIABLES.get(link.provider, ()) if situation.environ.get(name)]
     return " ".join(names)
+
+
+def is_metadata(link: Link, situation: Situation) -> bool:
+    """Tell whether it is the metadata service that every machine at AWS has, and no other one."""
+    return link.provider in ("iam-role", "remoteProvider") and not place_of(link, situation)
 
 
 def setting_place(situation: Situation, profile: str, key: str) -> str:

@@ -6,8 +6,8 @@ from mfakit.durations import format_duration
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import find
 from mfakit.explain.findings.finding import shortened
-from mfakit.explain.online import findings
-from mfakit.explain.places import place_of
+from mfakit.explain.online import NOT_ASKED, findings
+from mfakit.explain.places import is_metadata, place_of
 from mfakit.explain.verdict import LONG_TERM, verdict
 from mfakit.timestamps import format_timestamp
 
@@ -55,6 +55,9 @@ class Explanation:
         self.situation = situation
         self.verdict = verdict(situation)
         self.findings = [*(findings(online, situation) if online else ()), *find(situation)]
+        if online is not None and online.account is not None:
+            # a metadata service had some
+            self.findings = [f for f in self.findings if f.code != "no-credentials"]
         self.online = online
 
     @property
@@ -82,7 +85,8 @@ class Explanation:
     def lines(self) -> Iterator[str]:
         """Give it for people, line by line."""
         situation, chain = self.situation, self.situation.chain
-        yield f"profile {chain.profile}, as {situation.sdk} resolves it{_chosen_by(situation)}"
+        name = chain.profile or "''"
+        yield f"profile {name}, as {situation.sdk} resolves it{_chosen_by(situation)}"
         yield ""
         width = max((len(_WORDS[link.provider]) for link in chain.links), default=0)
         for link in chain.links:
@@ -93,6 +97,8 @@ class Explanation:
         yield self._conclusion()
         if self.online is not None and self.online.arn:
             yield f"AWS says they are of {self.online.arn}, account {self.online.account}"
+        elif self.online is not None and self.online.error and self.online.error[0] == NOT_ASKED:
+            yield f"AWS was not asked: {self.online.error[1]}"
         for finding in self.findings:
             yield ""
             yield f"{'!' if finding.matters else '-'} {finding.code}: {finding.message}"
@@ -112,10 +118,7 @@ class Explanation:
 def _chosen_by(situation: Situation) -> str:
     if situation.flag is not None:
         return ""
-    order = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-    if situation.sdk == "boto3":
-        order = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-    name = next((name for name in order if situation.environ.get(name)), None)
+    name = situation.profile_variable
     return f" ({name} names it)" if name else " (nothing names another)"
 
 
@@ -147,8 +150,11 @@ def _would_ask(link: Link, situation: Situation) -> str:
 def _described(found: Verdict, situation: Situation) -> str:
     key = f" {shortened(found.access_key_id)}" if found.access_key_id else ""
     text = f"{_article(found.kind)}{found.kind}{key}"
+    winner = situation.chain.winner
     if found.kind == "unknown":
         text = "what a program gives"
+    elif winner is not None and is_metadata(winner, situation):
+        text = "what the machine's metadata service gives, if this is a machine at AWS"
     if found.expiration is not None:
         left = (found.expiration - situation.now).total_seconds()
         when = f"ends in {format_duration(left)}" if left > 0 else "has ended"

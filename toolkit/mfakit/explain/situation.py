@@ -49,6 +49,18 @@ class Situation:
         return walk(as_seen_by(self.sdk, self.environ), self.flag)
 
     @property
+    def profile_variable(self) -> str | None:
+        """The variable that names the profile to the SDK, if one does."""
+        if self.flag is not None:
+            return None
+        if self.sdk == "js":
+            return "AWS_PROFILE" if self.environ.get("AWS_PROFILE") else None
+        order = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+        if self.sdk == "cli":
+            order.reverse()
+        return next((name for name in order if name in self.environ), None)
+
+    @property
     def profile(self) -> str:
         """The profile that the SDK resolves."""
         return self.chain.profile
@@ -57,6 +69,17 @@ class Situation:
     def values(self) -> dict[str, str]:
         """What both files say of that profile."""
         return self.files.merged(self.profile)
+
+    @property
+    def role_source(self) -> str | None:
+        """The profile at whose end the role of that profile starts; None if it names none."""
+        profile, seen = self.profile, {self.profile}
+        while "role_arn" in (values := self.files.merged(profile)) and "source_profile" in values:
+            profile = values["source_profile"]
+            if profile in seen:
+                break
+            seen.add(profile)
+        return profile if len(seen) > 1 else None
 
     @cached_property
     def sessions(self) -> list[SessionStatus]:

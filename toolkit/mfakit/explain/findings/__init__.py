@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import environment, files, keys, roles
+from mfakit.explain.findings.finding import Finding, edit_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mfakit.explain.findings.finding import Finding
+    from collections.abc import Iterator
+
     from mfakit.explain.situation import Situation
 
 _RULES = (*environment.RULES, *keys.RULES, *roles.RULES, *files.RULES)
@@ -15,4 +18,21 @@ _RULES = (*environment.RULES, *keys.RULES, *roles.RULES, *files.RULES)
 def find(situation: Situation) -> list[Finding]:
     """Find what is wrong, what matters most first."""
     found = [finding for rule in _RULES for finding in rule(situation)]
+    if not any(finding.matters for finding in found):
+        found += search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)
+
+
+def search_fails(situation: Situation) -> Iterator[Finding]:
+    """The search ends with an error, and what it comes from is for a person to see."""
+    winner, error = situation.chain.winner, situation.chain.error
+    if error is None and winner is not None and winner.state == FAILED:
+        error = winner.error
+    if error is None:
+        return
+    yield Finding(
+        "search-fails",
+        f"the search for credentials fails: {error[1] or error[0]}",
+        "programs get no credentials, whatever comes after that",
+        edit_config(situation),
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import Finding, quoted, shortened
+from mfakit.explain.findings.finding import KEY_VARIABLE, Finding, quoted, shortened
+from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
@@ -20,21 +21,23 @@ _VARIABLES = (
     "AWS_SECURITY_TOKEN",
     "AWS_CREDENTIAL_EXPIRATION",
 )
+_NEEDED = "AWS_SECRET_ACCESS_KEY"
+_TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+_LONG_TERM_PREFIX = "AKIA"
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
 
 
 def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
     """The access key's variables beat the profile that a variable names."""
-    link = _used_variables(situation)
-    named = next((n for n in _PROFILE_VARIABLES if situation.environ.get(n)), None)
-    if link is None or named is None or situation.flag is not None:
+    link, named = _used_variables(situation), situation.profile_variable
+    if link is None or named is None:
         return
     yield Finding(
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
         f"the key {shortened(link.access_key_id)} of the variables is used, not the profile",
-        _unset(situation),
+        unset_variables(situation),
     )
 
 
@@ -49,27 +52,57 @@ def variables_expired(situation: Situation) -> Iterator[Finding]:
         "variables-expired",
         f"the session in the variables ended at {format_timestamp(end)}",
         "AWS refuses it (ExpiredToken), or boto3 does not send it at all",
-        _unset(situation),
+        unset_variables(situation),
     )
 
 
 def variables_partial(situation: Situation) -> Iterator[Finding]:
-    """Only a part of an access key is in the variables."""
+    """Only a part of an access key or a session is in the variables."""
     link = next((link for link in situation.chain.links if link.provider == "env"), None)
-    if link is not None and link.state == FAILED:
+    used = _used_variables(situation)
+    if link is not None and link.state == FAILED and not situation.environ.get(_NEEDED):
         yield Finding(
             "variables-partial",
             "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY",
             "boto3 and the AWS CLI fail, whatever the files hold",
-            _unset(situation),
+            unset_variables(situation),
+        )
+    if used and not used.has_token and _key_id(situation).startswith(SESSION_KEY_PREFIX):
+        yield Finding(
+            "variables-partial",
+            "AWS_ACCESS_KEY_ID is of a session, and AWS_SESSION_TOKEN is not set",
+            "AWS refuses it (InvalidClientTokenId)",
+            unset_variables(situation),
+        )
+
+
+def variables_expiration(situation: Situation) -> Iterator[Finding]:
+    """The variable that tells when the session ends holds no time."""
+    link = next((link for link in situation.chain.links if link.provider == "env"), None)
+    if link is not None and link.state == FAILED and situation.environ.get(_NEEDED):
+        yield Finding(
+            "variables-expiration",
+            "AWS_CREDENTIAL_EXPIRATION cannot be read as a time",
+            "boto3 and the AWS CLI fail, whatever the files hold",
+            "unset AWS_CREDENTIAL_EXPIRATION",
         )
 
 
 def variables_stale_token(situation: Situation) -> Iterator[Finding]:
-    """The older spelling of the session token beats the newer one in botocore."""
+    """A token is left over: beside a long-term key, or under its older name, which wins."""
+    link = _used_variables(situation)
+    if link and link.has_token and _key_id(situation).startswith(_LONG_TERM_PREFIX):
+        names = [name for name in _TOKENS if name in situation.environ]
+        yield Finding(
+            "variables-stale-token",
+            f"{names[0]} is set beside a long-term key",
+            "the token of a session is sent with it, and AWS refuses them (InvalidClientTokenId)",
+            f"unset {' '.join(names)}",
+        )
+        return
     old = situation.environ.get("AWS_SECURITY_TOKEN")
     new = situation.environ.get("AWS_SESSION_TOKEN")
-    if _used_variables(situation) and situation.sdk != "js" and old and new and old != new:
+    if link and situation.sdk != "js" and old and new and old != new:
         yield Finding(
             "variables-stale-token",
             "AWS_SECURITY_TOKEN and AWS_SESSION_TOKEN say different things",
@@ -102,7 +135,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     if situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
     else:
-        name = next((n for n in _PROFILE_VARIABLES if n in situation.environ), "AWS_PROFILE")
+        name = situation.profile_variable or "AWS_PROFILE"
         fix = f"export {name}={quoted(like)}" if like else f"unset {' '.join(_PROFILE_VARIABLES)}"
     yield Finding(
         "no-such-profile",
@@ -118,7 +151,12 @@ def _used_variables(situation: Situation) -> Link | None:
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
 
 
-def _unset(situation: Situation) -> str:
+def _key_id(situation: Situation) -> str:
+    return situation.environ.get(KEY_VARIABLE, "")
+
+
+def unset_variables(situation: Situation) -> str:
+    """Give the command that takes the access key's variables away."""
     return f"unset {' '.join(name for name in _VARIABLES if name in situation.environ)}"
 
 
@@ -133,6 +171,7 @@ RULES = (
     variables_shadow_profile,
     variables_expired,
     variables_partial,
+    variables_expiration,
     variables_stale_token,
     profile_variables_differ,
     no_such_profile,

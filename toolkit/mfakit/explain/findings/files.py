@@ -6,6 +6,7 @@ import os
 import stat
 
 from mfakit.explain.findings.finding import Finding, quoted
+from mfakit.profiles.section import has_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,20 +17,42 @@ if TYPE_CHECKING:
 
 def readable_by_others(situation: Situation) -> Iterator[Finding]:
     """Everybody on the machine can read the keys."""
-    path = situation.files.credentials_path
-    if os.name != "posix":
-        return
+    files = situation.files
+    paths = [files.credentials_path]
+    if any(has_keys(files.config(profile)) for profile in files.profiles()):
+        paths.append(files.config_path)
+    for path in paths:
+        mode = _mode(path)
+        if mode & 0o077:
+            yield Finding(
+                "readable-by-others",
+                f"{path} has mode {mode:04o}",
+                "other users of this machine can read your keys",
+                f"chmod 600 {quoted(os.path.realpath(path))}",
+            )
+
+
+def _mode(path: str) -> int:
+    """Give a file's mode; 0 for what is no file, such as ``/dev/null``."""
     try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except OSError:
-        return
-    if mode & 0o077:
-        yield Finding(
-            "readable-by-others",
-            f"{path} has mode {mode:04o}",
-            "other users of this machine can read your keys",
-            f"chmod 600 {quoted(path)}",
-        )
+        return 0
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
 
 
-RULES = (readable_by_others,)
+def byte_order_mark(situation: Situation) -> Iterator[Finding]:
+    """An editor put a mark before the first line, which the AWS CLI and boto3 cannot read."""
+    files = situation.files
+    for document in (files.credentials_file, files.config_file):
+        if situation.sdk != "js" and document.text.startswith("\ufeff"):
+            path = os.path.realpath(document.path)
+            yield Finding(
+                "byte-order-mark",
+                f"{document.path} begins with a byte-order mark",
+                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
+                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+            )
+
+
+RULES = (byte_order_mark, readable_by_others)

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
+from mfakit.explain.places import setting_line
+from mfakit.profiles.section import KEYS
+from mfakit.profiles.selection import default_source_profile, named_source_profile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mfakit.explain.situation import Situation
+
+KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
+
 
 class Finding:
     """Something that is wrong.
@@ -27,10 +39,20 @@ class Finding:
 
 
 def quoted(text: str) -> str:
-    """Quote a word for a shell."""
+    """Quote a word for a shell; what does not show is spelled in the way of bash and zsh."""
     import shlex
 
-    return shlex.quote(text)
+    if text.isprintable():
+        return shlex.quote(text)
+    spelled = "".join(
+        character if character.isprintable() and character not in "'\\" else _spelled(character)
+        for character in text
+    )
+    return f"$'{spelled}'"
+
+
+def _spelled(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def shortened(access_key_id: str | None) -> str:
@@ -42,6 +64,43 @@ def shortened(access_key_id: str | None) -> str:
     )
 
 
+def login(situation: Situation, profile: str) -> str:
+    """Give the command that puts a session into a profile, and before it what that is made from."""
+    files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
+    source = named_source_profile(None, profile, files) or default_source_profile(files)
+    values = files.merged(source)
+    if values.get(KEYS[0]) or values.get("credential_process") or KEY_VARIABLE in situation.environ:
+        return command
+    typed = f"aws configure --profile {quoted(source)}"
+    return typed if source == profile else f"{typed} && {command}"
+
+
+def edit_config(situation: Situation) -> str:
+    """Give the command for what only a person can mend."""
+    return f'"${{EDITOR:-vi}}" {quoted(situation.files.config_path)}'
+
+
+def set_setting(situation: Situation, key: str, value: str) -> str:
+    """Give the command that changes a setting of the profile, where it stands and counts."""
+    profile, files = situation.profile, situation.files
+    command = f"aws configure set {key} {quoted(value)} --profile {quoted(profile)}"
+    line = files.credentials_file.line_of(profile, key)
+    # the AWS CLI writes it into the config file, which the credentials file beats
+    return (
+        command if line is None else f"{without_lines(files.credentials_path, line)} && {command}"
+    )
+
+
+def without_settings(situation: Situation, *keys: str) -> str:
+    """Give the command that takes settings of the profile out of the file that the first is in."""
+    found = [setting_line(situation, situation.profile, key) for key in keys]
+    places = [place for place in found if place is not None]
+    path = places[0][0]
+    return without_lines(path, *(line for where, line in places if where == path))
+
+
 def without_lines(path: str, *lines: int) -> str:
     """Give the command that takes lines out of a file, and keeps a copy of it."""
-    return f"sed -i.bak '{';'.join(f'{line}d' for line in lines)}' {quoted(path)}"
+    # sed would put a file in the place of a link
+    real = os.path.realpath(path)
+    return f"sed -i.bak '{';'.join(f'{line}d' for line in lines)}' {quoted(real)}"

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 
 from mfakit.explain.chain import ABSENT, FAILED, USED
-from mfakit.explain.findings.finding import Finding, quoted, shortened, without_lines
-from mfakit.explain.places import setting_place
+from mfakit.explain.findings.finding import (
+    Finding,
+    login,
+    quoted,
+    set_setting,
+    shortened,
+    without_lines,
+    without_settings,
+)
+from mfakit.explain.places import is_metadata, setting_line, setting_place
 from mfakit.explain.situation import likely_account
-from mfakit.profiles.section import KEYS, is_long_term, is_session
+from mfakit.profiles.section import KEYS, is_long_term, session_token
+from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.situation import Situation
 
+_ARN_PARTS = 6
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
 # What guides and generators put where a key is to go.
 _PLACEHOLDER = re.compile(
@@ -37,17 +47,17 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
         " credentials",
         "no SDK reads it there: calls are made without MFA",
         f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
-        f" export AWS_PROFILE={quoted(target)}",
+        f" export {situation.profile_variable or 'AWS_PROFILE'}={quoted(target)}",
     )
 
 
 def session_expired(situation: Situation) -> Iterator[Finding]:
-    """The session in the profile has ended; no SDK looks at when it does."""
+    """The session in the profile, or that a role is made from, has ended; no SDK looks at that."""
     status = _used_session(situation)
     if status is None or status.state != "expired" or status.expiration is None:
         return
-    profile = situation.profile
-    if situation.values.get("credential_process"):
+    profile = status.profile
+    if situation.files.merged(profile).get("credential_process"):
         yield Finding(
             "expired-keys-shadow-process",
             f"the profile {profile!r} has keys that ended at {format_timestamp(status.expiration)}"
@@ -65,8 +75,20 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
 
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
-    """The older spelling of the session token beats the newer one in botocore."""
-    values = situation.values
+    """A token is left over: beside a long-term key, or under its older name, which wins."""
+    values, profile = situation.values, situation.profile
+    if _keys_are_used(situation) and values.get(KEYS[0], "").startswith("AKIA"):
+        tokens = ("aws_session_token", "aws_security_token")
+        found = [key for key in tokens if setting_line(situation, profile, key)]
+        if found:
+            yield Finding(
+                "stale-token",
+                f"{found[0]} ({setting_place(situation, profile, found[0])}) stands beside a"
+                " long-term key",
+                "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
+                without_settings(situation, *found),
+            )
+            return
     old, new = values.get("aws_security_token"), values.get("aws_session_token")
     if not (old and new and old != new) or situation.sdk == "js" or not _keys_are_used(situation):
         return
@@ -92,6 +114,22 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
             f" ({setting_place(situation, situation.profile, there[0])}), but no {missing}",
             "boto3 and the AWS CLI fail",
             f"aws configure --profile {quoted(situation.profile)}",
+        )
+
+
+def token_missing(situation: Situation) -> Iterator[Finding]:
+    """The key is a session's, and its token is not there."""
+    values, profile = situation.values, situation.profile
+    key_id = values.get(KEYS[0], "")
+    if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
+        return
+    if _keys_are_used(situation):
+        yield Finding(
+            "keys-partial",
+            f"the key of profile {profile!r} ({setting_place(situation, profile, KEYS[0])}) is of"
+            " a session, and there is no aws_session_token",
+            "AWS refuses it (InvalidClientTokenId)",
+            f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
         )
 
 
@@ -139,6 +177,8 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     source = situation.files.keys(values.get("source_profile", situation.profile))
     account = likely_account(source.get(KEYS[0]))
     parts = serial.split(":")
+    if len(parts) != _ARN_PARTS:
+        return
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
@@ -149,7 +189,7 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
         f"mfa_serial ({setting_place(situation, situation.profile, 'mfa_serial')}) is of account"
         f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
         "AWS refuses every code of it",
-        f"aws configure set mfa_serial {right} --profile {quoted(situation.profile)}",
+        set_setting(situation, "mfa_serial", right),
     )
 
 
@@ -157,18 +197,16 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     """There are none at all."""
     chain = situation.chain
     if chain.error is None and all(
-        link.state == ABSENT or _is_last(link.provider) for link in chain.links
+        link.state == ABSENT or is_metadata(link, situation) for link in chain.links
     ):
+        if situation.role_source is not None:
+            return  # what that lacks is said of it
         yield Finding(
             "no-credentials",
             f"there are no credentials for profile {situation.profile!r}",
-            "boto3 and the AWS CLI ask a machine's metadata service, and fail elsewhere",
-            f"mfakit login --profile {quoted(situation.profile)}",
+            "SDKs ask the machine's metadata service, which machines at AWS alone have",
+            login(situation, situation.profile),
         )
-
-
-def _is_last(provider: str) -> bool:
-    return provider in ("iam-role", "remoteProvider")
 
 
 def _keys_are_used(situation: Situation) -> bool:
@@ -177,10 +215,13 @@ def _keys_are_used(situation: Situation) -> bool:
 
 
 def _used_session(situation: Situation) -> SessionStatus | None:
-    if not _keys_are_used(situation) or not is_session(situation.files.keys(situation.profile)):
+    """Give the session of the credentials file that is sent, be it for a role."""
+    winner = situation.chain.winner
+    link = winner and (winner.source or winner)
+    if link is None or link.state != USED or link.provider not in _FILE_PROVIDERS:
         return None
-    own = (s for s in situation.sessions if s.profile == situation.profile)
-    return next((s for s in own if s.source == "credentials-file"), None)
+    status = situation.session_with(link.access_key_id)
+    return status if status and status.source == "credentials-file" else None
 
 
 def _session_profile(source: str) -> str:
@@ -191,6 +232,7 @@ RULES = (
     session_expired,
     stale_token,
     keys_partial,
+    token_missing,
     keys_placeholder,
     mfa_serial_ignored,
     keys_in_both_files,

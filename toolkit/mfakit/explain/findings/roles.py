@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from mfakit.explain.findings.finding import Finding, quoted, without_lines
-from mfakit.explain.places import setting_line, setting_place
+from mfakit.explain.findings.finding import (
+    Finding,
+    login,
+    quoted,
+    set_setting,
+    without_settings,
+)
+from mfakit.explain.places import setting_place
 from mfakit.profiles.section import KEYS, is_session
 
 TYPE_CHECKING = False
@@ -13,7 +19,15 @@ if TYPE_CHECKING:
     from mfakit.explain.situation import Situation
 
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
-_OTHER_WAYS = ("role_arn", "sso_session", "sso_start_url", "sso_account_id", "sso_role_name")
+_OTHER_WAYS = (
+    "role_arn",
+    "web_identity_token_file",
+    "sso_session",
+    "sso_start_url",
+    "sso_account_id",
+    "sso_role_name",
+)
+_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
 
 
 def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
@@ -28,10 +42,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     if is_session(situation.files.credentials(profile)):
         fix = f"mfakit logout --profile {quoted(profile)}"
     else:
-        found = [setting_line(situation, profile, way) for way in ways]
-        places = [place for place in found if place is not None]
-        path = places[0][0]
-        fix = without_lines(path, *(line for where, line in places if where == path))
+        fix = without_settings(situation, *ways)
     yield Finding(
         "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
         f"the profile {profile!r} has keys ({setting_place(situation, profile, KEYS[0])}) and"
@@ -74,16 +85,31 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
     source = values.get("source_profile")
     if "role_arn" not in values or not source or not asked.isdecimal():
         return
-    if int(asked) > _CHAINED_SECONDS and is_session(situation.files.keys(source)):
+    # a longer number, which int would not even read, is a larger one
+    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
+    if too_long and is_session(situation.files.keys(source)):
         yield Finding(
             "role-too-long",
-            f"the role of profile {situation.profile!r} is to last {asked} s"
+            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
             f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but"
             f" {source!r} is a session",
             "AWS refuses it: a role assumed with a session lasts one hour at most",
-            f"aws configure set duration_seconds {_CHAINED_SECONDS}"
-            f" --profile {quoted(situation.profile)}",
+            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
         )
 
 
-RULES = (keys_beside_another_way, role_asks_own_code, role_too_long)
+def role_without_source(situation: Situation) -> Iterator[Finding]:
+    """The profile that a role is assumed from has nothing to assume it with."""
+    source = situation.role_source
+    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
+        return
+    yield Finding(
+        "role-without-source",
+        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
+        " credentials",
+        "the role cannot be assumed",
+        login(situation, source),
+    )
+
+
+RULES = (role_without_source, keys_beside_another_way, role_asks_own_code, role_too_long)

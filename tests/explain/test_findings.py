@@ -1,0 +1,197 @@
+"""What explain finds in homes of every kind, and that what it suggests can be typed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import which
+from subprocess import run
+
+import pytest
+from tests.explain.drawn import ROLE, SERIAL, Case
+
+from mfakit.errors import COMMAND_NOT_FOUND
+from mfakit.explain.findings import find
+from mfakit.explain.report import Explanation
+from mfakit.explain.situation import Situation
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+KEYS = {"aws_access_key_id": "AKIAI44QH8DHBEXAMPLF", "aws_secret_access_key": "s"}
+SESSION = KEYS | {"aws_access_key_id": "ASIAI44QH8DHBEXAMPLF", "aws_session_token": "t"}
+ENDED = SESSION | {"expiration": "2026-11-22T11:00:00Z"}
+LIVE = SESSION | {"expiration": "2026-11-22T18:00:00Z"}
+OF_ANOTHER = KEYS | {"aws_access_key_id": "AKIAQYLPMN5HABCDEFGH"}
+VARIABLES = {name.upper(): value for name, value in KEYS.items()}
+FROM_MFA = {"role_arn": ROLE, "source_profile": "mfa"}
+ON_MACHINE = {"role_arn": ROLE, "credential_source": "Ec2InstanceMetadata"}
+TO_ADMIN = {"role_arn": ROLE, "source_profile": "admin"}
+PROCESS = {"credential_process": "aws-vault exec work --json"}
+
+
+def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
+    environ = case.settle(folder)
+    (folder / "credentials").chmod(0o600)
+    return Situation(environ, case.flag, sdk, NOW)
+
+
+def found(folder: Path, case: Case, sdk: str = "boto3") -> dict[str, str]:
+    """Give the codes of what is found, and what is suggested for each."""
+    return {finding.code: finding.fix for finding in find(situation(folder, case, sdk))}
+
+
+HEALTHY = [
+    Case({"default": KEYS}),
+    Case({"default": KEYS, "mfa": LIVE}, variables={"AWS_PROFILE": "mfa"}),
+    Case({"default": KEYS, "mfa": LIVE}, {"default": {"mfa_serial": SERIAL}}, flag="mfa"),
+    Case({"default": KEYS, "mfa": LIVE}, {"admin": FROM_MFA}, flag="admin"),
+    Case({"mfa": LIVE}, {"admin": FROM_MFA | {"duration_seconds": "3600"}}, flag="admin"),
+    Case({}, {"work": PROCESS}, {"AWS_PROFILE": "work"}),
+    Case({}, {"admin": {"role_arn": ROLE, "source_profile": "work"}, "work": PROCESS}, {}, "admin"),
+    Case({}, {"c": ON_MACHINE}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"),
+    Case({"test": {"aws_access_key_id": "test", "aws_secret_access_key": "test"}}, flag="test"),
+    Case({}, {}, VARIABLES),
+    Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": ROLE}),
+    Case({}, {}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}),
+]
+
+
+@pytest.mark.parametrize("case", HEALTHY, ids=range(len(HEALTHY)))
+def test_nothing_is_found_where_nothing_is_wrong(tmp_path, case: Case) -> None:
+    """Ways to have credentials that work."""
+    here = situation(tmp_path, case)
+    assert find(here) == []
+    assert find(Situation(here.environ, here.flag, "js", NOW)) == []
+
+
+LONG = {"duration_seconds": "9" * 5000}
+ILL = [
+    # what a role is made from
+    ("session-expired", Case({"default": KEYS, "mfa": ENDED}, {"admin": FROM_MFA}, {}, "admin"),
+     "mfakit login --profile mfa"),
+    ("role-without-source",
+     Case({"default": KEYS}, {"admin": FROM_MFA, "mfa": {"region": "x"}}, {}, "admin"),
+     "mfakit login --profile mfa"),
+    ("role-without-source", Case({}, {"admin": FROM_MFA}, {}, "admin"),
+     "aws configure --profile default && mfakit login --profile mfa"),
+    ("role-without-source",
+     Case({"default": KEYS}, {"a": TO_ADMIN, "admin": FROM_MFA}, {}, "a"),
+     "mfakit login --profile mfa"),
+    # what no other rule speaks of ends the search all the same
+    ("search-fails", Case({}, {"admin": {"role_arn": ROLE}}, {}, "admin"), None),
+    ("search-fails",
+     Case({}, {"a": {"role_arn": ROLE, "source_profile": "a"}}, {}, "a"), None),
+    # a part of a session, and too much of it
+    ("variables-partial", Case({}, {}, VARIABLES | {"AWS_ACCESS_KEY_ID": "ASIA1"}),
+     "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"),
+    ("variables-stale-token", Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t"}),
+     "unset AWS_SESSION_TOKEN"),
+    ("stale-token", Case({"default": KEYS | {"aws_session_token": "t"}}), None),
+    ("keys-partial", Case({"default": KEYS | {"aws_access_key_id": "ASIA1"}}), None),
+    ("variables-expiration",
+     Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t", "AWS_CREDENTIAL_EXPIRATION": "soon"}),
+     "unset AWS_CREDENTIAL_EXPIRATION"),
+    # numbers and devices that are none
+    ("role-too-long", Case({"mfa": LIVE}, {"admin": FROM_MFA | LONG}, {}, "admin"),
+     "aws configure set duration_seconds 3600 --profile admin"),
+    # the variable that the SDK goes by
+    ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
+     "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "case", "fix"), ILL, ids=range(len(ILL)))
+def test_what_is_wrong_is_found(tmp_path, code: str, case: Case, fix: str | None) -> None:
+    """With what mends it."""
+    fixes = found(tmp_path, case)
+    assert code in fixes
+    assert fix is None or fixes[code] == fix
+
+
+@pytest.mark.parametrize("serial", ["arn:aws", "arn:", "arn:aws:iam::1", "GAHT12345678", ":::::"])
+def test_what_is_no_serial_number_trips_nothing_up(tmp_path, serial: str) -> None:
+    """It is of no account."""
+    case = Case({"default": KEYS}, {"default": {"mfa_serial": serial}})
+    assert list(found(tmp_path, case)) == ["mfa-serial-ignored"]
+
+
+def test_the_cli_goes_by_the_newer_variable(tmp_path) -> None:
+    """So that it is the one to change."""
+    case = Case({"work": KEYS}, {}, {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "wrok"})
+    assert found(tmp_path, case, "cli")["no-such-profile"] == "export AWS_PROFILE=work"
+
+
+BASH = which("bash")
+HOSTILE = [
+    "$(: >pwned)",
+    "`: >pwned`",
+    "';: >pwned;'",
+    '";: >pwned;"',
+    "\\';: >pwned;\n: >pwned\x1b",
+]
+
+
+@pytest.mark.skipif(BASH is None, reason="there is no bash")
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_stands_in_a_file_is_no_command(tmp_path, text: str) -> None:
+    """What is suggested can be pasted: names and values in it are words, whatever they hold."""
+    name = text.replace("\n", "").replace("\x1b", "")
+    serial = f"arn:aws:iam::999999999999:mfa/{name}"
+    cases = [
+        Case({name: OF_ANOTHER | {"mfa_serial": serial}}, {}, {}, name),
+        Case({}, {"r": {"role_arn": ROLE, "source_profile": name}}, {}, "r"),
+        Case({}, {}, {"AWS_PROFILE": text}),
+        Case({name: ENDED}, {}, {}, name),
+    ]
+    for case in cases:
+        for fix in found(tmp_path, case).values():
+            assert fix.isprintable()
+            # none of the programs is there: nothing but the shell itself does anything
+            done = run([BASH, "-c", fix], cwd=tmp_path, env={"PATH": "/nowhere"}, check=False)
+            assert done.returncode in (0, COMMAND_NOT_FOUND)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_device_is_no_file_of_keys(tmp_path) -> None:
+    """`AWS_SHARED_CREDENTIALS_FILE=/dev/null` is how files are left out."""
+    case = Case({}, {}, VARIABLES | {"AWS_SHARED_CREDENTIALS_FILE": os.devnull})
+    assert found(tmp_path, case) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no modes")
+def test_keys_in_a_config_file_that_others_can_read(tmp_path) -> None:
+    """A config file is nobody's secret, unless it holds keys."""
+    case = Case({}, {"default": KEYS})
+    assert "readable-by-others" in found(tmp_path, case)
+    assert found(tmp_path, Case({"default": KEYS}, {"default": {"region": "x"}})) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("\ufeff[profile work]\nregion = x\n", "byte-order mark"),
+        ("[profile work]\nregion = x\n[profile work]\nregion = y\n", "line 3"),
+    ],
+)
+def test_what_botocore_cannot_read_is_said(tmp_path, text: str, place: str) -> None:
+    """Although mfakit can; and where it stands."""
+    shown = situation(tmp_path, Case({"work": KEYS}, {}, {}, "work"))
+    (tmp_path / "config").write_text(text, "utf-8")
+    told = Explanation(shown)
+    assert told.matters
+    assert place in "\n".join(told.lines())
+
+
+def test_who_names_the_profile_is_said(tmp_path) -> None:
+    """By the variable that this SDK goes by."""
+    home = {"default": KEYS, "work": KEYS}
+    both = {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "default"}
+    old = {"AWS_DEFAULT_PROFILE": "work"}
+    for variables, sdk, words in [
+        (both, "boto3", "profile work, as boto3 resolves it (AWS_DEFAULT_PROFILE names it)"),
+        (both, "cli", "profile default, as cli resolves it (AWS_PROFILE names it)"),
+        (old, "js", "profile default, as js resolves it (nothing names another)"),
+        ({"AWS_PROFILE": ""}, "boto3", "profile '', as boto3 resolves it (AWS_PROFILE names it)"),
+    ]:
+        lines = Explanation(situation(tmp_path, Case(home, {}, variables), sdk)).lines()
+        assert next(iter(lines)) == words
