@@ -24,6 +24,7 @@ class Template:
         tests: lines for a shell, in the project, with that environment's programs first.
         typed_in: what runs a line of the README.
         needs: programs that installing and testing a project takes.
+        roles: those that the README takes to be in the account.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Template:
     files_if: dict[tuple[str, str], str] = field(default_factory=dict)
     typed_in: tuple[str, ...] = ("sh", "-euc")
     needs: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -85,6 +87,7 @@ TEMPLATES = (
         ),
         installs=("-e.", "--group", "test"),
         tests="pytest -q -p no:cacheprovider",
+        roles=("developer", "admin"),
     ),
     Template(
         "shell-wrapper",
@@ -130,6 +133,29 @@ TEMPLATES = (
         installs=("--group", "test"),
         tests="pytest -q -p no:cacheprovider",
         needs=("promtool", "systemd-analyze"),
+    ),
+    Template(
+        "mfa-policy",
+        files="""
+            .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md cloudformation/group.yaml
+            cloudformation/role.yaml noxfile.py policies.py pyproject.toml terraform/group.tf
+            terraform/roles.tf terraform/versions.tf tests/__init__.py tests/conftest.py
+            tests/terraform.py tests/test_files.py tests/test_group.py tests/test_roles.py
+            tests/test_traps.py
+        """,
+        variants=(
+            {
+                "partition": "aws-us-gov",
+                "team": NASTY,
+                "slug": "z9-eu",
+                "account_id": "000000000000",
+                "roles": "ops+on.call@night, a=b",
+                "max_age": "36h",
+                "mfakit_source": "{wheel}",
+            },
+        ),
+        installs=("--group", "test"),
+        tests="pytest -q -p no:cacheprovider",
     ),
 )
 BY_NAME = {template.name: template for template in TEMPLATES}

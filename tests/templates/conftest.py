@@ -118,9 +118,9 @@ def place(home: Any, wheel: Path) -> Any:
 
 
 @pytest.fixture
-def engineer(place: Any, aws: Any, alice: Any) -> Any:
+def engineer(place: Any, aws: Any, alice: Any, template: Template) -> Any:
     """A user whose codes come from a program, and whom the team's roles trust if there was one."""
-    for role in "developer", "admin":
+    for role in template.roles:
         make_role(aws, role, alice.arn)
     script = place.folder / "code.py"
     script.write_text(

@@ -1,0 +1,134 @@
+"""Refuse answers that would make a project which does not work, before anything is written.
+
+The same file serves every template: what is asked in several of them means the same everywhere.
+The answers come in as one JSON text, so that nothing in an answer is ever a part of this program.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+# cookiecutter puts a string in place of the braces; to Python they are a set that is never made.
+ANSWERS = json.loads({{cookiecutter | jsonify | jsonify}})  # noqa: F821
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 15 * 60, 36 * 3600
+REGIONS = {  # as botocore's endpoints.json has them
+    "aws": r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+",
+    "aws-us-gov": r"us-gov-\w+-\d+",
+    "aws-cn": r"cn-\w+-\d+",
+}
+EXAMPLES = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
+TEMPLATE_SYNTAX = r"[{][#%{]|[#%}][}]"  # each in brackets, or it would be some here too
+DRIVE = r"[A-Za-z]:[\\/]"
+
+
+def plain(text: str) -> str | None:
+    """Refuse what no answer may hold, whatever it is for."""
+    if not text.strip() or text != text.strip():
+        return "it is empty, or has spaces at its ends"
+    if not text.isprintable():
+        return "leave out control characters, line breaks and invisible letters"
+    if re.search(TEMPLATE_SYNTAX, text):
+        return "leave out braces beside one another, and beside % and #"
+    return None
+
+
+def team(text: str) -> str | None:
+    return None if len(text) <= 100 else "100 letters at most"
+
+
+def slug(text: str) -> str | None:
+    if len(text) <= 32 and re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", text):
+        return None
+    return "begin with a letter; then a to z, 0 to 9 and single hyphens, 32 at most: payments-eu"
+
+
+def account_id(text: str) -> str | None:
+    return None if re.fullmatch(r"[0-9]{12}", text) else "twelve digits: 123456789012"
+
+
+def region(text: str) -> str | None:
+    partition = ANSWERS.get("partition", "aws")
+    if re.fullmatch(REGIONS[partition], text, re.ASCII):
+        return None
+    return f"a region of the partition {partition}, such as {EXAMPLES[partition]}"
+
+
+def roles(text: str) -> str | None:
+    names = [name.strip(" ") for name in text.split(",")]
+    for name in names:
+        if not re.fullmatch(r"[\w+=.@-]{1,64}", name, re.ASCII):
+            return f"{name!r} is no role's name: letters, digits and _ + = . @ - are, 64 at most"
+        if name.lower() == "mfa":
+            return "no role can be called mfa, as the session's own profile ends so"
+    if len({name.lower() for name in names}) < len(names):
+        return "each role once; IAM tells no capitals from small letters"
+    return None
+
+
+def duration(text: str) -> str | None:
+    match = re.fullmatch(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6})s?)?", text, re.ASCII)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if SHORTEST_SECONDS <= hours * 3600 + minutes * 60 + seconds <= LONGEST_SECONDS:
+        return None
+    return "15m to 36h, written as 45m, 12h or 1h30m"
+
+
+def every(text: str) -> str | None:
+    minutes = _minutes(text)
+    if minutes and minutes < 60 and 60 % minutes == 0:
+        return None
+    return "a whole part of an hour: 1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m or 30m"
+
+
+def warn(text: str) -> str | None:
+    minutes, between = _minutes(text), _minutes(ANSWERS.get("every", ""))
+    if not minutes or minutes * 60 > LONGEST_SECONDS:
+        return "minutes or hours, 36h at most: 30m or 1h"
+    if between and minutes <= between:
+        return f"longer than it is from one check to the next, {ANSWERS['every']}: 30m or 1h"
+    return None
+
+
+def _minutes(text: str) -> int | None:
+    match = re.fullmatch(r"([1-9]\d{0,3})([mh])", text, re.ASCII)
+    return int(match[1]) * (60 if match[2] == "h" else 1) if match else None
+
+
+def mfakit_source(text: str) -> str | None:
+    if "://" in text:
+        return _url(text)
+    if text == "mfakit" or text.startswith("/") or re.match(DRIVE, text):
+        return None
+    return "mfakit, a git URL (https://HOST/PATH), or a whole path (/home/me/mfakit)"
+
+
+def _url(text: str) -> str | None:
+    if re.search(r"://[^/@]*:[^/@]*@|https?://[^/@]*@", text):
+        return "leave the password out; it would stand in the project's files"
+    if re.fullmatch(r"(git\+)?(https|ssh|file)://[!#%&+,./0-9:;=?@A-Z_a-z~-]+", text):
+        return None
+    return "https://HOST/PATH, ssh://git@HOST/PATH or file:///PATH, with no spaces or quotes"
+
+
+CHECKS = (team, slug, account_id, region, roles, duration, every, warn, mfakit_source)
+
+
+def main() -> int:
+    """Tell of every answer that is wrong, what is right."""
+    checks = {check.__name__: check for check in CHECKS}
+    wrong = {}
+    for question, answer in ANSWERS.items():
+        if question.startswith("_"):
+            continue
+        problem = plain(answer) or (question in checks and checks[question](answer))
+        if problem:
+            wrong[question] = f"{question} cannot be {answer!a}: {problem}"
+    for line in wrong.values():
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+sys.exit(main())

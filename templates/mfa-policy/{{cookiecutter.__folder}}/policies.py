@@ -1,0 +1,52 @@
+"""What `mfakit policy` is asked for, and the files that begin with what it answers.
+
+Run as a program, it writes them anew; each keeps what follows in it, from the line on that says so.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ACCOUNT_ID = "{{ cookiecutter.account_id }}"  # of the users
+PARTITION = "{{ cookiecutter.partition }}"
+MAX_AGE_HOURS = {{ cookiecutter.max_age | replace('h', '') }}  # how long a code opens everything
+
+OPTIONS = ["--partition", PARTITION, "--max-age", f"{MAX_AGE_HOURS}h"]
+FOR_GROUP = ["require-mfa", *OPTIONS]
+FOR_ROLES = ["role-trust", *OPTIONS, "--principal", ACCOUNT_ID]
+FILES = {
+    "terraform/group.tf": [*FOR_GROUP, "--format", "terraform"],
+    "terraform/roles.tf": [*FOR_ROLES, "--format", "terraform"],
+    "cloudformation/group.yaml": [*FOR_GROUP, "--format", "cloudformation"],
+    "cloudformation/role.yaml": [*FOR_ROLES, "--format", "cloudformation"],
+}
+OURS = "# Ours from here on."
+HERE = Path(__file__).parent
+
+
+def renewed(path: Path, options: list[str]) -> str:
+    """Give the text that a file has to have: what is printed now, and what is ours in it."""
+    text = path.read_text(encoding="utf-8")
+    ours = text[text.rindex("\n", 0, text.index(OURS)) :]
+    # A block of Terraform's stays open, as what is ours goes on in it.
+    return printed(options).removesuffix("}\n") + ours
+
+
+def printed(options: list[str]) -> str:
+    """Give what `mfakit policy` prints."""
+    command = [sys.executable, "-m", "mfakit", "policy", *options]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+
+
+def main() -> None:
+    """Write the files anew, of those that are here."""
+    for name, options in FILES.items():
+        path = HERE / name
+        if path.exists():
+            path.write_text(renewed(path, options), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

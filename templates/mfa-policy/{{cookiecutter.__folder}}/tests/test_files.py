@@ -1,0 +1,16 @@
+"""The files, beside what `mfakit policy` prints now."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies import FILES, HERE, renewed
+
+HERE_NOW = {name: options for name, options in FILES.items() if (HERE / name).exists()}
+
+
+@pytest.mark.parametrize(("name", "options"), HERE_NOW.items(), ids=HERE_NOW)
+def test_each_file_begins_with_what_mfakit_prints(name: str, options: list[str]) -> None:
+    """If mfakit knows better by now: `nox -s renew`, and read what changes before you commit it."""
+    path = HERE / name
+    assert path.read_text(encoding="utf-8") == renewed(path, options)

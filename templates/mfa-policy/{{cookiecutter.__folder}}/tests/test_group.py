@@ -1,0 +1,77 @@
+"""What users in the group may do, with each kind of credentials."""
+
+from __future__ import annotations
+
+from pyotp import TOTP
+
+from .conftest import EVERYTHING, GROUP, MFA_ALONE, NOTHING, Account, caller, succeeds
+
+
+def test_members_get_in_with_mfa_alone(account: Account) -> None:
+    """Whatever else they are allowed; and with a code that is not too old."""
+    assert account.member().gets_in() == MFA_ALONE
+
+
+def test_others_are_not_asked(account: Account) -> None:
+    """Who is not in the group gets in as before; who leaves it, does again."""
+    member = account.member()
+    assert account.administrator.works()
+    assert not member.keys.works()
+    account.iam.remove_user_from_group(GroupName=GROUP, UserName=member.name)
+    assert member.keys.works()
+
+
+def test_who_has_no_device_yet_gets_one_and_then_a_session(account: Account) -> None:
+    """With the long-term key alone, and with no other policy than the group's."""
+    name = "newcomer"
+    keys = caller(account.aws.create_user(name, NOTHING))
+    account.iam.add_user_to_group(GroupName=GROUP, UserName=name)
+    iam = keys.client("iam")
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+    app, now = TOTP(made["Base32StringSeed"]), account.aws.clock.now()
+    first, second, third = (app.at(now, counter_offset=steps) for steps in range(3))
+    device = {"SerialNumber": made["SerialNumber"]}
+    iam.enable_mfa_device(
+        UserName=name, **device, AuthenticationCode1=first, AuthenticationCode2=second
+    )
+    assert iam.list_mfa_devices(UserName=name)["MFADevices"]
+    assert keys.session(**device, TokenCode=third).may_assume(account.roles[0])
+
+
+def test_without_mfa_that_is_all(account: Account) -> None:
+    """No list of users, no new key, no look at the keys there are."""
+    iam = account.member().keys.client("iam")
+    assert succeeds(iam.get_user)
+    assert not succeeds(iam.list_users)
+    assert not succeeds(iam.list_access_keys, UserName="alice")
+    assert not succeeds(iam.create_access_key, UserName="alice")
+
+
+def test_nobody_manages_the_devices_of_others(account: Account) -> None:
+    """By the group's policy: with MFA no more than without."""
+    member, bob = account.member(other=NOTHING), account.member("bob")
+    which = {"UserName": "bob", "SerialNumber": bob.device.serial_number}
+    for credentials in member.keys, member.with_mfa():
+        iam = credentials.client("iam")
+        assert not succeeds(iam.list_mfa_devices, UserName="bob")
+        assert not succeeds(iam.create_virtual_mfa_device, VirtualMFADeviceName="carol")
+        assert not succeeds(iam.deactivate_mfa_device, **which)
+
+
+def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
+    """Who found a long-term key cannot get rid of the device; its owner can."""
+    member = account.member(other=NOTHING)
+    which = {"UserName": "alice", "SerialNumber": member.device.serial_number}
+    assert not succeeds(member.keys.client("iam").deactivate_mfa_device, **which)
+    assert succeeds(member.with_mfa().client("iam").deactivate_mfa_device, **which)
+
+
+def test_the_policy_is_not_for_roles(account: Account) -> None:
+    """No role's session carries MFA: with this policy on it, it could do nothing."""
+    role = account.roles[0]
+    name = role.rpartition("/")[2]
+    account.let_role_do(name, EVERYTHING)
+    as_role = account.member().with_mfa().role(role)
+    assert as_role.works()
+    account.iam.attach_role_policy(RoleName=name, PolicyArn=account.policy_arn)
+    assert not as_role.works()
