@@ -116,6 +116,16 @@ def test_what_is_no_policy_is_refused(home, text: str) -> None:
     assert done.stderr.startswith("mfakit: policy on standard input")
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe{\0"])
+def test_a_file_that_cannot_be_read_is_no_aws_file(home, content: bytes | None) -> None:
+    """What to do about it says nothing of the AWS files."""
+    policy = home.folder / "policy.json"
+    policy.mkdir() if content is None else policy.write_bytes(content)
+    done = home.mfakit("policy", "check", str(policy))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "try: name a file that you can read, of UTF-8 text" in done.stderr
+
+
 def test_the_help_tells_of_the_lock_out(home) -> None:
     """What a Deny with BoolIfExists for everyone does to a bucket."""
     said = " ".join(home.mfakit("policy", "--help").stdout.split())

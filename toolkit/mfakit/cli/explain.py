@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 
 from mfakit.cli.input import read_input
 from mfakit.cli.output import escape, write
+from mfakit.errors import UsageError
 from mfakit.explain.online import ask
 from mfakit.explain.report import Explanation
 from mfakit.explain.situation import Situation
+
+# how bash and zsh print what they export
+_DECLARED = re.compile(r"^(?:declare|typeset) -\w*x\w* ", re.M)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,14 +35,38 @@ def run(options: Namespace) -> int:
 
 
 def _environment(env_file: str | None) -> Mapping[str, str]:
-    """Read another environment: lines, as `env` prints them, or Linux's /proc/PID/environ."""
+    """Read another environment; where the files are is said by our own, if not by that."""
     if env_file is None:
         return os.environ
+    text = read_input(env_file)
+    given = _records(text) if "\0" in text else _lines(text, env_file)
+    homes = {name: os.environ[name] for name in ("HOME", "USERPROFILE") if name in os.environ}
+    return homes | given
+
+
+def _records(text: str) -> dict[str, str]:
+    """Read what `env -0` prints, and Linux's /proc/PID/environ: values may have any lines."""
+    pairs = (record.partition("=") for record in text.split("\0"))
+    return {name: value for name, _, value in pairs if name}
+
+
+def _lines(text: str, name: str) -> dict[str, str]:
+    """Read what `env` prints, a shell's `export` lines, or a .env file.
+
+    Raises:
+        UsageError: a line speaks of AWS, and cannot be read.
+    """
     from io import StringIO
 
-    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
-    text = read_input(env_file).replace("\0", "\n")
-    given = dotenv_values(stream=StringIO(text), interpolate=False)
-    homes = {name: os.environ[name] for name in ("HOME", "USERPROFILE") if name in os.environ}
-    return homes | {name: value for name, value in given.items() if value is not None}
+    given = {}
+    for line in parse_stream(StringIO(_DECLARED.sub("export ", text))):
+        if line.error and "AWS_" in line.original.string:
+            raise UsageError(
+                f"line {line.original.line} of {name} is not NAME=VALUE",
+                "give the environment as `env` or `env -0` prints it",
+            )
+        if line.key and "=" not in line.key and line.value is not None:
+            given[line.key] = line.value
+    return given

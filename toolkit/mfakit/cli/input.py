@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mfakit.errors import UsageError
+from mfakit.errors import FileError, UsageError
 from mfakit.profiles.reading import read_text
 
 
@@ -20,4 +20,9 @@ def read_input(name: str) -> str:
         return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
     if not os.path.exists(name):
         raise UsageError(f"there is no file {name}", "name one, or - for standard input")
-    return read_text(name)
+    try:
+        return read_text(name)
+    except FileError as error:
+        # what helps with the AWS files is no help here
+        hint = "name a file that you can read, of UTF-8 text, or - for standard input"
+        raise FileError(error.message, hint) from None
