@@ -115,6 +115,23 @@ def test_what_is_no_serial_number_trips_nothing_up(tmp_path, serial: str) -> Non
     assert list(found(tmp_path, case)) == ["mfa-serial-ignored"]
 
 
+@pytest.mark.parametrize(
+    ("secret", "is_pasted"),
+    [
+        ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", True),
+        ("YOUR_SECRET", True),
+        ("yoursecretkey", True),
+        ("<secret>", True),
+        ("xxxxxxxxxxxxxxxx", True),
+        ("q1yOUr8Jq+xXxX0ZfYrIkE3hQGmTn2b/pLs5VdWc", False),
+    ],
+)
+def test_an_example_is_told_from_a_key(tmp_path, secret: str, is_pasted: bool) -> None:
+    """Whatever letters a real one happens to have."""
+    case = Case({"default": KEYS | {"aws_secret_access_key": secret}})
+    assert ("keys-placeholder" in found(tmp_path, case)) is is_pasted
+
+
 def test_the_cli_goes_by_the_newer_variable(tmp_path) -> None:
     """So that it is the one to change."""
     case = Case({"work": KEYS}, {}, {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "wrok"})

@@ -357,6 +357,83 @@ def test_a_file_that_others_can_read(trial, alice) -> None:
         assert alice.arn in done.stdout
 
 
+def test_a_role_whose_session_has_ended(trial, aws, role) -> None:
+    """The role is what people name; the session that it is made from is what they have to renew."""
+    aws.clock.advance(hours=-13)
+    trial.session()
+    aws.clock.advance(hours=13)
+    trial.home.write_config(
+        f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
+        f"[profile admin]\nrole_arn = {role}\nsource_profile = mfa\n"
+    )
+    variables = {"AWS_PROFILE": "admin"}
+    assert "ExpiredToken" in trial.in_shell(CALL, **variables).stderr
+    assert "assumed-role/admin" in trial.mended("session-expired", CALL, **variables).stdout
+
+
+def test_a_role_whose_session_is_not_there(trial, role) -> None:
+    """Before the first login, and after a logout."""
+    trial.home.write_config(
+        f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
+        f"[profile admin]\nrole_arn = {role}\nsource_profile = mfa\n"
+    )
+    variables = {"AWS_PROFILE": "admin"}
+    assert "must have credentials" in trial.in_shell(CALL, **variables).stderr
+    assert "assumed-role/admin" in trial.mended("role-without-source", CALL, **variables).stdout
+
+
+def test_a_session_in_the_variables_without_its_token(trial, alice) -> None:
+    """Two of three lines were copied."""
+    trial.session()
+    session = mfakit.read_session("mfa", environ=trial.home.environ)
+    variables = {
+        "AWS_ACCESS_KEY_ID": session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+    }
+    assert "InvalidClientTokenId" in trial.in_shell(CALL, **variables).stderr
+    assert alice.arn in trial.mended("variables-partial", CALL, **variables).stdout
+
+
+def test_a_session_in_the_file_without_its_token(trial, alice) -> None:
+    """Login would take it for keys that it must not touch."""
+    trial.session()
+    session = mfakit.read_session("mfa", environ=trial.home.environ)
+    trial.add(
+        "half",
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+    )
+    trial.home.write_config(f"[profile half]\nmfakit_token_command = {trial.code_program()}\n")
+    variables = {"AWS_PROFILE": "half"}
+    assert "InvalidClientTokenId" in trial.in_shell(CALL, **variables).stderr
+    assert alice.arn in trial.mended("keys-partial", CALL, **variables).stdout
+
+
+def test_a_token_left_beside_a_long_term_key(trial, alice, bob) -> None:
+    """In the variables, and in the file."""
+    variables = bob | {"AWS_SESSION_TOKEN": "the one before"}
+    assert "InvalidClientTokenId" in trial.in_shell(CALL, **variables).stderr
+    assert "user/bob" in trial.mended("variables-stale-token", CALL, **variables).stdout
+    trial.add("default", aws_session_token="the one before")
+    assert "InvalidClientTokenId" in trial.in_shell(CALL).stderr
+    assert alice.arn in trial.mended("stale-token", CALL).stdout
+
+
+def test_a_file_with_a_byte_order_mark(trial, alice) -> None:
+    """Notepad wrote it; mfakit reads it, and nothing else does."""
+    trial.home.write_config("\ufeff[default]\nregion = us-east-1\n")
+    assert "ConfigParseError" in trial.in_shell(CALL).stderr
+    assert alice.arn in trial.mended("byte-order-mark", CALL).stdout
+    assert trial.home.config.read_text() == "[default]\nregion = us-east-1\n"
+
+
+def test_an_expiration_that_is_no_time(trial, bob) -> None:
+    """boto3 fails on it, although the key is whole."""
+    variables = bob | {"AWS_CREDENTIAL_EXPIRATION": "soon"}
+    assert "ParserError" in trial.in_shell(CALL, **variables).stderr
+    assert "user/bob" in trial.mended("variables-expiration", CALL, **variables).stdout
+
+
 def test_no_credentials_at_all(trial, alice) -> None:
     """A profile with nothing but settings; one login gives it what it wants."""
     trial.home.write_config(
@@ -373,6 +450,30 @@ def test_a_clock_that_is_off(trial, aws) -> None:
     assert "SignatureDoesNotMatch" in trial.in_shell(CALL).stderr
     finding = trial.finding("clock-off", "--online")
     assert "20 minutes behind" in finding["message"]
+
+
+def test_a_refusal_is_told_from_a_network(trial, alice, bob) -> None:
+    """The first is mended where the credentials are from; the second tells nothing of them."""
+    variables = bob | {"AWS_SECRET_ACCESS_KEY": "wrong"}
+    assert "SignatureDoesNotMatch" in trial.in_shell(CALL, **variables).stderr
+    done = trial.mended("refused", CALL, "--online", **variables)
+    assert alice.arn in done.stdout
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    assert trial.finding("unreachable", "--online", **nowhere)["fix"].startswith("curl ")
+
+
+def test_a_serial_in_the_credentials_file(trial) -> None:
+    """The file where the AWS CLI does not write it beats the one where it does."""
+    serial = trial.alice.device.serial_number.replace("123456789012", "999999999999")
+    trial.add("default", mfa_serial=serial)
+    trial.mended("serial-of-another-account", "true")
+
+
+def test_the_javascript_sdk_is_asked_about_its_own(trial, alice, bob) -> None:
+    """There the profile that is named beats the variables."""
+    variables = bob | {"AWS_PROFILE": "default"}
+    done = trial.home.mfakit("explain", "--sdk", "js", "--online", "--json", **variables)
+    assert json.loads(done.stdout)["online"]["arn"] == alice.arn
 
 
 def test_aws_says_whose_they_are(trial, alice) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mfakit.explain.chain import FAILED, as_seen_by, in_environment
 from mfakit.explain.findings.environment import unset_variables
-from mfakit.explain.findings.finding import Finding, edit_config, quoted
+from mfakit.explain.findings.finding import Finding, edit, quoted
 from mfakit.profiles.section import KEYS, is_session
 from mfakit.profiles.session_cache import is_own_process
 
@@ -123,7 +123,7 @@ def _renewal(situation: Situation) -> str:
         return f"mfakit login --force --profile {quoted(profile)}"
     if values.get(KEYS[0]) or not (link and link.asks):
         return f"aws configure --profile {quoted(profile)}"
-    return edit_config(situation)
+    return edit(situation.files.config_path)
 
 
 def _client(situation: Situation) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import environment, files, keys, roles
-from mfakit.explain.findings.finding import Finding, edit_config
+from mfakit.explain.findings.finding import Finding, edit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
         error = winner.error
     if error is None:
         return
+    files = situation.files
+    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
+    path = files.credentials_path if in_credentials else files.config_path
     yield Finding(
         "search-fails",
-        f"the search for credentials fails: {error[1] or error[0]}",
+        f"the search for credentials fails: {': '.join(part for part in error if part)}",
         "programs get no credentials, whatever comes after that",
-        edit_config(situation),
+        edit(path),
     )

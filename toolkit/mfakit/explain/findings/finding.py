@@ -75,9 +75,9 @@ def login(situation: Situation, profile: str) -> str:
     return typed if source == profile else f"{typed} && {command}"
 
 
-def edit_config(situation: Situation) -> str:
+def edit(path: str) -> str:
     """Give the command for what only a person can mend."""
-    return f'"${{EDITOR:-vi}}" {quoted(situation.files.config_path)}'
+    return f'"${{EDITOR:-vi}}" {quoted(path)}'
 
 
 def set_setting(situation: Situation, key: str, value: str) -> str:

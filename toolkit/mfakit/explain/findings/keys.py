@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 _ARN_PARTS = 6
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
-# What guides and generators put where a key is to go.
+# What guides and generators put where a key is to go. Shorter words stand in real secrets too.
 _PLACEHOLDER = re.compile(
-    r"example|your|changeme|placeholder|xxxx|as-in-|<|\.\.\.|secret-access", re.I
+    r"example|your(?:[-_ ]|access|secret|aws|key)|changeme|placeholder|xxxxx|as-in-|<|\.\.\."
+    r"|secret-access",
+    re.I,
 )
 
 
