@@ -7,6 +7,7 @@ import json
 {% endif -%}
 import os
 import plistlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable{{ ', Iterator' if cookiecutter.notify == 'apprise' }}
@@ -29,12 +30,14 @@ import render
 
 def read_options(name: str) -> dict[str, str]:
     """Read the options of a file by their names."""
-    return dict(option.removeprefix("--").split("=", 1) for option in render.options(name))
+    parts = (option.removeprefix("--").partition("=") for option in render.options(name))
+    return {key: value for key, _, value in parts}
 
 
 def duration(text: str) -> timedelta:
-    """Read a number of minutes or hours."""
-    return int(text[:-1]) * (timedelta(hours=1) if text[-1] == "h" else timedelta(minutes=1))
+    """Read hours, minutes and seconds, as 1h30m."""
+    parts = re.findall(r"([0-9]+)([hms]?)", text)
+    return timedelta(seconds=sum(int(n) * {"h": 3600, "m": 60}.get(unit, 1) for n, unit in parts))
 
 
 PEOPLE, HOSTS = read_options("people.options"), read_options("hosts.options")
