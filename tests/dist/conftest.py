@@ -32,12 +32,18 @@ def sdist() -> Path:
 
 
 class Environment:
-    """A virtual environment, empty but for pip, and its programs."""
+    """A virtual environment and its programs.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where it is to be.
+        has_pip: whether it has pip, as those have that uv did not make; else it is empty.
+    """
+
+    def __init__(self, folder: Path, *, has_pip: bool = True) -> None:
         self.folder = folder
         self._programs = folder / ("Scripts" if os.name == "nt" else "bin")
-        run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, str(folder))
+        seed = ["--seed"] if has_pip else []
+        run("uv", "venv", "--quiet", *seed, "--python", sys.executable, str(folder))
 
     def install(self, *what: str) -> None:
         run("uv", "pip", "install", "--quiet", "--python", str(self.folder), *what)

@@ -21,8 +21,15 @@ def require_extra(extra: str, module: str) -> None:
     if find_spec(module) is None:
         raise MFAKitError(
             f"this command needs the extra {extra!r}, which is not installed",
-            " ".join([_quoted(sys.executable), "-m pip install", *_requirements(extra)]),
+            " ".join([_installer(), *_requirements(extra)]),
         )
+
+
+def _installer() -> str:
+    python = _quoted(sys.executable)
+    if find_spec("pip"):
+        return f"{python} -m pip install"
+    return f"uv pip install --python {python}"  # what uv makes has no pip
 
 
 def _requirements(extra: str) -> list[str]:
