@@ -110,16 +110,15 @@ def succeeds(call: Callable[..., Any], **parameters: Any) -> bool:
     return True
 
 
-class Member:
-    """A user in the group, with a device."""
+class Person:
+    """A user with a long-term key and a device."""
 
-    def __init__(self, account: Account, name: str, other: Policy) -> None:
-        user = account.aws.create_user(name, other)
-        account.iam.add_user_to_group(GroupName=GROUP, UserName=name)
+    def __init__(self, aws: AWSSimulator, name: str, other: Policy) -> None:
+        user = aws.create_user(name, other)
         self.name = name
         self.device: Device = user.enable_virtual_mfa()
         self.keys = caller(user)
-        self._clock = account.aws.clock
+        self._clock = aws.clock
 
     def code(self) -> dict[str, str]:
         """Give a code, as calls of STS take it."""
@@ -130,7 +129,7 @@ class Member:
         return self.keys.session(**self.code(), DurationSeconds=LONGEST_SESSION)
 
     def kinds(self) -> Iterator[tuple[str, Caller]]:
-        """Give the member with each kind of credentials, one after the other.
+        """Give the person with each kind of credentials, one after the other.
 
         The clock is moved: the code of the third is about to get too old, that of the last one is.
         """
@@ -143,7 +142,7 @@ class Member:
         yield OLD, session
 
     def gets_in(self, tries: Callable[[Caller], bool] = Caller.works) -> dict[str, bool]:
-        """Tell with which kinds of credentials the member gets in."""
+        """Tell with which kinds of credentials the person gets in."""
         return {kind: tries(credentials) for kind, credentials in self.kinds()}
 
 
@@ -160,9 +159,15 @@ class Account:
         else:
             self.roles = self._by_cloudformation(HERE / way)
 
-    def member(self, name: str = "alice", other: Policy = EVERYTHING) -> Member:
+    def member(self, name: str = "alice", other: Policy = EVERYTHING) -> Person:
         """Make a user of the group, whose other policy allows everything by default."""
-        return Member(self, name, other)
+        person = Person(self.aws, name, other)
+        self.iam.add_user_to_group(GroupName=GROUP, UserName=name)
+        return person
+
+    def outsider(self) -> Person:
+        """Make a user who is not in the group, and whose policy allows everything."""
+        return Person(self.aws, "outsider", EVERYTHING)
 
     def make_role(self, name: str, trust: Policy) -> str:
         """Make a role that may do everything; give its ARN."""

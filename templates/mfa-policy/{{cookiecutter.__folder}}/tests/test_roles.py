@@ -5,16 +5,28 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import EVERYTHING, MFA_ALONE, NOTHING, Account, Caller, caller, policy
+from .conftest import MFA_ALONE, NOTHING, Account, Caller, Person, policy
 
 
-def test_members_assume_a_role_with_mfa_alone(account: Account) -> None:
-    """With a code that is not too old; and they need no other policy for it than the group's."""
+def assumes(person: Person, role: str) -> dict[str, bool]:
+    """Tell with which kinds of credentials somebody assumes a role."""
 
     def tries(credentials: Caller) -> bool:
-        return credentials.may_assume(account.roles[0])
+        return credentials.may_assume(role)
 
-    assert account.member(other=NOTHING).gets_in(tries) == MFA_ALONE
+    return person.gets_in(tries)
+
+
+def test_a_role_is_assumed_with_mfa_alone(account: Account) -> None:
+    """With a code that is not too old; members need no other policy for it than the group's."""
+    assert assumes(account.member(other=NOTHING), account.roles[0]) == MFA_ALONE
+
+
+def test_who_is_not_in_the_group_needs_mfa_too(account: Account) -> None:
+    """A role keeps its own door, whatever policies somebody has."""
+    outsider = account.outsider()
+    assert outsider.keys.works()
+    assert assumes(outsider, account.roles[0]) == MFA_ALONE
 
 
 def test_one_code_opens_every_role(account: Account) -> None:
@@ -27,18 +39,8 @@ def test_one_code_opens_every_role(account: Account) -> None:
 
 def test_a_code_with_the_call_itself_will_do(account: Account) -> None:
     """As from a profile with `role_arn` and `mfa_serial`."""
-    member = account.member(other=NOTHING)
-    assert member.keys.may_assume(account.roles[0], **member.code())
-
-
-def test_who_is_not_in_the_group_needs_mfa_too(account: Account) -> None:
-    """A role keeps its own door, whatever policies somebody has."""
-    user = account.aws.create_user("outsider", EVERYTHING)
-    device = user.enable_virtual_mfa()
-    code = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
-    assert caller(user).works()
-    assert not caller(user).may_assume(account.roles[0])
-    assert caller(user).may_assume(account.roles[0], **code)
+    for person in account.member(other=NOTHING), account.outsider():
+        assert person.keys.may_assume(account.roles[0], **person.code())
 
 
 def test_another_role_does_not_lead_there(account: Account) -> None:
