@@ -24,6 +24,7 @@ LIVE = SESSION | {"expiration": "2026-11-22T18:00:00Z"}
 OF_ANOTHER = KEYS | {"aws_access_key_id": "AKIAQYLPMN5HABCDEFGH"}
 VARIABLES = {name.upper(): value for name, value in KEYS.items()}
 FROM_MFA = {"role_arn": ROLE, "source_profile": "mfa"}
+SIGNED_IN = {"login_session": "arn:aws:iam::123456789012:user/alice"}
 ON_MACHINE = {"role_arn": ROLE, "credential_source": "Ec2InstanceMetadata"}
 TO_ADMIN = {"role_arn": ROLE, "source_profile": "admin"}
 PROCESS = {"credential_process": "aws-vault exec work --json"}
@@ -79,6 +80,7 @@ ILL = [
      "mfakit login --profile mfa"),
     # what no other rule speaks of ends the search all the same
     ("search-fails", Case({}, {"admin": {"role_arn": ROLE}}, {}, "admin"), None),
+    ("search-fails", Case({}, {"l": SIGNED_IN}, {}, "l"), None),
     ("search-fails",
      Case({}, {"a": {"role_arn": ROLE, "source_profile": "a"}}, {}, "a"), None),
     # a part of a session, and too much of it
@@ -212,3 +214,18 @@ def test_who_names_the_profile_is_said(tmp_path) -> None:
     ]:
         lines = Explanation(situation(tmp_path, Case(home, {}, variables), sdk)).lines()
         assert next(iter(lines)) == words
+
+
+@pytest.mark.parametrize("sdk", ["cli", "js"])
+def test_aws_login_is_for_those_who_know_it(tmp_path, sdk: str) -> None:
+    """Version 2 of the AWS CLI and the SDK for JavaScript need nothing besides."""
+    told = Explanation(situation(tmp_path, Case({}, {"l": SIGNED_IN}, {}, "l"), sdk))
+    assert not told.matters
+    assert "AWS would be called with a session, and" in "\n".join(told.lines())
+
+
+def test_identity_center_gives_a_role(tmp_path) -> None:
+    """In the SDK for JavaScript too."""
+    sso = {"sso_session": "h", "sso_account_id": "123456789012", "sso_role_name": "r"}
+    told = Explanation(situation(tmp_path, Case({}, {"s": sso}, {}, "s"), "js"))
+    assert "AWS would be called with a role session" in "\n".join(told.lines())

@@ -26,6 +26,7 @@ _ACTING = {
     "assume-role",
     "assume-role-with-web-identity",
     "sso",
+    "login",
     "custom-process",
     "container-role",
     "iam-role",
@@ -102,24 +103,25 @@ def as_seen_by(sdk: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in environ.items() if name not in unseen}
 
 
-def walk(environ: Mapping[str, str], profile: str | None = None) -> Chain:
+def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "boto3") -> Chain:
     """Walk the chain in an environment, as boto3 and the AWS CLI would.
 
     Args:
         environ: the environment.
         profile: what ``aws --profile`` would be given; None leaves it to the environment.
+        sdk: ``boto3`` or ``cli``.
     """
     from botocore.exceptions import BotoCoreError
     from botocore.session import Session
 
-    with in_environment(environ):
+    with in_environment(as_seen_by(sdk, environ)):
         session = Session(profile=profile)
         gave: list[tuple[str, Any]] = []
         name = profile
         try:
             named = session.get_config_variable("profile")
             name = "default" if named is None else named
-            providers = inert_providers(session, gave)
+            providers = inert_providers(session, gave, signs_in=sdk == "cli")
         except BotoCoreError as error:
             return Chain("default" if name is None else name, [], _described(error))
         return Chain(name, _judged(_look(provider, gave) for provider in providers))

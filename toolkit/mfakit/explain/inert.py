@@ -40,12 +40,35 @@ class Witness:
         return credentials
 
 
-def inert_providers(session: Any, gave: list[tuple[str, Any]]) -> list[Any]:
+class SignedIn:
+    """Stands for botocore's provider of `aws login`, which needs a library that may be missing.
+
+    Args:
+        provider: botocore's.
+        session: a ``botocore.session.Session``.
+        profile: whose `login_session` is looked for.
+    """
+
+    def __init__(self, provider: Any, session: Any, profile: str) -> None:
+        self.METHOD = provider.METHOD
+        self.CANONICAL_NAME = provider.CANONICAL_NAME
+        self._session = session
+        self._profile = profile
+
+    def load(self) -> str | None:
+        """Give something if the profile names a session of `aws login`."""
+        profiles = self._session.full_config.get("profiles", {})
+        found: str | None = profiles.get(self._profile, {}).get("login_session")
+        return found
+
+
+def inert_providers(session: Any, gave: list[tuple[str, Any]], *, signs_in: bool) -> list[Any]:
     """List the providers of a botocore session, in their order, as ones that only read.
 
     Args:
         session: a ``botocore.session.Session``.
         gave: where the providers of a role's source profile put what they gave.
+        signs_in: whether the SDK knows `aws login` without a library of its own.
 
     Raises:
         botocore.exceptions.BotoCoreError: the chain cannot even be made, such as for a profile
@@ -55,7 +78,10 @@ def inert_providers(session: Any, gave: list[tuple[str, Any]]) -> list[Any]:
 
     profile = session.get_config_variable("profile") or "default"
     resolver: Any = create_credential_resolver(session)
-    return [_put_to_rest(provider, session, profile, gave) for provider in resolver.providers]
+    providers = [_put_to_rest(provider, session, profile, gave) for provider in resolver.providers]
+    if not signs_in:
+        return providers
+    return [SignedIn(p, session, profile) if p.METHOD == "login" else p for p in providers]
 
 
 def _put_to_rest(provider: Any, session: Any, profile: str, gave: list[tuple[str, Any]]) -> Any:

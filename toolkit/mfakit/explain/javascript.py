@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _KEY, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _WEB_IDENTITY = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN")
-_SSO = ("sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name")
+SSO = ("sso_start_url", "sso_account_id", "sso_session", "sso_region", "sso_role_name")
 _SOURCES = {"source_profile", "credential_source"}
 _CREDENTIAL_SOURCES = ("EcsContainer", "Ec2InstanceMetadata", "Environment")
 
@@ -97,7 +97,7 @@ def _resolved(
     asks = (
         {"web_identity_token_file", "role_arn"} <= values.keys()
         or "credential_process" in values
-        or any(key in values for key in _SSO)
+        or any(key in values for key in SSO)
         or "login_session" in values
     )
     if asks:

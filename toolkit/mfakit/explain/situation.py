@@ -7,7 +7,7 @@ from functools import cached_property
 from mfakit.errors import MFAKitError
 from mfakit.exchange.source import Source
 from mfakit.expiry.inventory import check_all
-from mfakit.explain.chain import as_seen_by, walk
+from mfakit.explain.chain import walk
 from mfakit.explain.javascript import walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
 
@@ -46,7 +46,7 @@ class Situation:
         """The places where the SDK looks."""
         if self.sdk == "js":
             return walk_javascript(self.environ, self.flag, self.files)
-        return walk(as_seen_by(self.sdk, self.environ), self.flag)
+        return walk(self.environ, self.flag, self.sdk)
 
     @property
     def profile_variable(self) -> str | None:

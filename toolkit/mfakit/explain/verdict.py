@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED
+from mfakit.explain.javascript import SSO
 from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
@@ -70,9 +71,17 @@ def verdict(situation: Situation) -> Verdict | None:
 
 def _asked(link: Link, situation: Situation) -> Verdict:
     values = situation.values
-    if link.provider in _OF_ROLES or (link.provider == "fromIni" and "role_arn" in values):
+    in_profile = link.provider == "fromIni"
+    signs_in = in_profile and "credential_process" not in values
+    if (
+        link.provider in _OF_ROLES
+        or (in_profile and "role_arn" in values)
+        or (signs_in and any(key in values for key in SSO))
+    ):
         # AWS documents that a role's session carries no MFA, whoever assumed the role.
         return Verdict(ROLE_SESSION, has_mfa=False)
+    if link.provider == "login" or signs_in:
+        return Verdict(SESSION)
     if is_own_process(values.get("credential_process", "")):
         own = (s for s in situation.sessions if s.profile == situation.profile)
         status = next((s for s in own if s.source == "session-cache"), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import environment, files, keys, roles
-from mfakit.explain.findings.finding import Finding, edit
+from mfakit.explain.findings.finding import Finding, edit, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,5 +37,15 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
         "search-fails",
         f"the search for credentials fails: {': '.join(part for part in error if part)}",
         "programs get no credentials, whatever comes after that",
-        edit(path),
+        _to_sign_in(situation, error[0]) or edit(path),
     )
+
+
+def _to_sign_in(situation: Situation, error: str) -> str:
+    """Give the command that lets `aws login` serve; "" if it is not what fails."""
+    winner = situation.chain.winner
+    if winner is None or winner.provider != "login":
+        return ""
+    if error == "MissingDependencyException":
+        return 'pip install "botocore[crt]"'
+    return f"aws login --profile {quoted(situation.profile)}"
