@@ -26,6 +26,7 @@ def test_the_demo_does_what_it_claims_and_leaves_nothing(home, tmp_path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All of it worked." in done.stdout
     assert "The AWS CLI is " in done.stdout
+    assert "for the 15m that was asked for\n" in done.stdout
     assert os.listdir(temporary) == []
     assert os.listdir(home.credentials.parent) == []
     assert at_work_in(temporary) == []

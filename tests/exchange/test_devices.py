@@ -44,7 +44,7 @@ def test_roots_device_is_guessed_by_its_own_name(home, aws, endpoint) -> None:
     device = aws.root.enable_virtual_mfa()
     done = home.mfakit("login", "--token-code", device.code())
     assert done.returncode == 0, done.stderr
-    assert "one hour at most" in done.stderr
+    assert "for the 12h that was asked for; a root user's session lasts one hour" in done.stderr
     assert device.serial_number.endswith(":mfa/root-account-mfa-device")
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mfakit.session import SessionCredentials
 
 _SHORTENED = timedelta(minutes=5)
+_ROOTS_LONGEST = timedelta(hours=1)
 
 
 class Login:
@@ -151,13 +152,11 @@ def _tell_if_shortened(plan: Plan, session: SessionCredentials) -> None:
         return
     given = session.expiration - datetime.now(UTC)
     if given < plan.duration - _SHORTENED:
-        given_text, asked = (
-            format_duration(time.total_seconds() + 1) for time in (given, plan.duration)
-        )
-        plan.request.note(
-            f"AWS gave {given_text} for the {asked} that was asked for; a root user's session"
-            " lasts one hour at most"
-        )
+        given_text = format_duration(given.total_seconds() + 1)
+        asked = format_duration(plan.duration.total_seconds())
+        is_beyond_root = plan.duration > _ROOTS_LONGEST
+        reason = "; a root user's session lasts one hour at most" if is_beyond_root else ""
+        plan.request.note(f"AWS gave {given_text} for the {asked} that was asked for{reason}")
 
 
 def _record(plan: Plan, sts: STS, session: SessionCredentials) -> SessionRecord:
