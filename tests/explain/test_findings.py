@@ -26,6 +26,8 @@ VARIABLES = {name.upper(): value for name, value in KEYS.items()}
 FROM_MFA = {"role_arn": ROLE, "source_profile": "mfa"}
 SIGNED_IN = {"login_session": "arn:aws:iam::123456789012:user/alice"}
 ON_MACHINE = {"role_arn": ROLE, "credential_source": "Ec2InstanceMetadata"}
+TWO_HOURS = {"duration_seconds": "7200"}
+FROM_DEFAULT = {"role_arn": ROLE, "source_profile": "default"}
 TO_ADMIN = {"role_arn": ROLE, "source_profile": "admin"}
 PROCESS = {"credential_process": "aws-vault exec work --json"}
 
@@ -49,6 +51,7 @@ HEALTHY = [
     Case({"mfa": LIVE}, {"admin": FROM_MFA | {"duration_seconds": "3600"}}, flag="admin"),
     Case({}, {"work": PROCESS}, {"AWS_PROFILE": "work"}),
     Case({}, {"admin": {"role_arn": ROLE, "source_profile": "work"}, "work": PROCESS}, {}, "admin"),
+    Case({"default": KEYS}, {"admin": FROM_DEFAULT | TWO_HOURS}, {}, "admin"),
     Case({}, {"c": ON_MACHINE}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"),
     Case({"test": {"aws_access_key_id": "test", "aws_secret_access_key": "test"}}, flag="test"),
     Case({}, {}, VARIABLES),
@@ -96,6 +99,10 @@ ILL = [
     # numbers and devices that are none
     ("role-too-long", Case({"mfa": LIVE}, {"admin": FROM_MFA | LONG}, {}, "admin"),
      "aws configure set duration_seconds 3600 --profile admin"),
+    ("role-too-long", Case({"default": KEYS}, {"a": TO_ADMIN | TWO_HOURS, "admin": FROM_DEFAULT},
+                           {}, "a"), None),
+    ("role-too-long",
+     Case({}, {"c": ON_MACHINE | TWO_HOURS}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"), None),
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),

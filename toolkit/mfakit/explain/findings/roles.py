@@ -82,20 +82,32 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
     """A role that is assumed with a session may last one hour, no longer."""
     values = situation.values
     asked = values.get("duration_seconds", "")
-    source = values.get("source_profile")
-    if "role_arn" not in values or not source or not asked.isdecimal():
+    if "role_arn" not in values or not asked.isdecimal():
         return
+    source = _session_behind(situation)
     # a longer number, which int would not even read, is a larger one
     too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
-    if too_long and is_session(situation.files.keys(source)):
+    if too_long and source:
         yield Finding(
             "role-too-long",
             f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
-            f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but"
-            f" {source!r} is a session",
+            f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but is assumed"
+            f" with {source}",
             "AWS refuses it: a role assumed with a session lasts one hour at most",
             set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
         )
+
+
+def _session_behind(situation: Situation) -> str:
+    """Name the session that the role of the profile is assumed with; "" if there is none."""
+    files, values = situation.files, situation.values
+    source = values.get("source_profile")
+    if source is None:
+        named = values.get("credential_source")
+        return "a machine's role" if named in ("Ec2InstanceMetadata", "EcsContainer") else ""
+    if source != situation.profile and "role_arn" in files.merged(source):
+        return f"the role of profile {source!r}"
+    return f"the session of profile {source!r}" if is_session(files.keys(source)) else ""
 
 
 def role_without_source(situation: Situation) -> Iterator[Finding]:
