@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2"
@@ -25,7 +27,8 @@ def lint(session: nox.Session) -> None:
     session.install(*group("lint"))
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
-    session.run("cfn-lint", "cloudformation/*.yaml")
+    if templates := [str(path) for path in Path("cloudformation").glob("*.yaml")]:
+        session.run("cfn-lint", *templates)
 
 
 @nox.session

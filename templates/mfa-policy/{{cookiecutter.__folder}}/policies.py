@@ -11,7 +11,7 @@ from pathlib import Path
 
 ACCOUNT_ID = "{{ cookiecutter.account_id }}"  # of the users
 PARTITION = "{{ cookiecutter.partition }}"
-MAX_AGE_HOURS = {{ cookiecutter.max_age | replace('h', '') }}  # how long a code opens everything
+MAX_AGE_HOURS = {{ cookiecutter.max_age | replace('h', '') }}  # how long a code is good for
 
 OPTIONS = ["--partition", PARTITION, "--max-age", f"{MAX_AGE_HOURS}h"]
 FOR_GROUP = ["require-mfa", *OPTIONS]
