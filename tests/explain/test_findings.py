@@ -124,6 +124,18 @@ def test_what_is_no_serial_number_trips_nothing_up(tmp_path, serial: str) -> Non
     assert list(found(tmp_path, case)) == ["mfa-serial-ignored"]
 
 
+def test_a_header_of_the_other_file_is_pointed_out(tmp_path) -> None:
+    """`[work]` is no profile in the config file, nor `[profile work]` in the credentials file."""
+    named = {"AWS_PROFILE": "work"}
+    shown = situation(tmp_path, Case({"profile work": KEYS}, {}, named))
+    (finding,) = find(shown)
+    assert "[profile work] in" in finding.message
+    shown = situation(tmp_path, Case({}, {}, named))
+    (tmp_path / "config").write_text("[work]\nregion = x\n")
+    (finding,) = find(shown)
+    assert "[work] in" in finding.message
+
+
 @pytest.mark.parametrize(
     ("secret", "is_pasted"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import KEY_VARIABLE, Finding, quoted, shortened
+from mfakit.explain.findings.finding import KEY_VARIABLE, Finding, edit, quoted, shortened
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
@@ -131,6 +131,15 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         missing = not situation.files.exists(profile) and profile != "default"
     if not missing:
         return
+    if wrong := _wrong_header(profile, situation):
+        path, header = wrong
+        yield Finding(
+            "no-such-profile",
+            f"there is no profile {profile!r}; [{header}] in {path} is not read as one",
+            "in the config file it is [profile NAME], in the credentials file [NAME]",
+            edit(path),
+        )
+        return
     like = _most_like(profile, situation)
     if situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
@@ -141,7 +150,9 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         "no-such-profile",
         f"there is no profile {profile!r} in {situation.files.config_path} or"
         f" {situation.files.credentials_path}",
-        "boto3 and the AWS CLI fail, even with keys in the variables",
+        "the search goes on behind it"
+        if situation.sdk == "js"
+        else "boto3 and the AWS CLI fail, even with keys in the variables",
         fix,
     )
 
@@ -158,6 +169,18 @@ def _key_id(situation: Situation) -> str:
 def unset_variables(situation: Situation) -> str:
     """Give the command that takes the access key's variables away."""
     return f"unset {' '.join(name for name in _VARIABLES if name in situation.environ)}"
+
+
+def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:
+    """Find the section that is headed as only the other file has it."""
+    files = situation.files
+    for document, header in (
+        (files.config_file, profile),
+        (files.credentials_file, f"profile {profile}"),
+    ):
+        if document.has_section(header):
+            return document.path, header
+    return None
 
 
 def _most_like(profile: str, situation: Situation) -> str | None:
