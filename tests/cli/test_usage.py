@@ -45,12 +45,13 @@ SESSION = (
     ],
 )
 def test_alone_it_says_where_one_stands(home, credentials, profile, stands, step) -> None:
-    """And what to do next."""
+    """And what to do next, on a line without a comment: at its prompt zsh has none."""
     home.write_credentials(credentials)
     environ = home.environ | ({"MFAKIT_PROFILE": profile} if profile else {})
-    first, second = standing(environ, NOW)
+    first, second, *_ = standing(environ, NOW)
     assert stands in first
     assert second.startswith(f"next: {step}")
+    assert "#" not in second
 
 
 def test_a_mistyped_profile_gets_the_one_that_was_meant(home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
 
 import pytest
@@ -44,6 +45,13 @@ def test_every_block_is_known(page: str) -> None:
         known = step.kind in (*RUNNABLE, *DATA, "before", "new home", "region", "needs")
         assert known or step.kind.startswith("{"), (page, step.line, step.kind)
         assert step.not_run is None or len(step.not_run) > 10, (page, step.line)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_no_line_to_paste_ends_in_a_comment(page: str) -> None:
+    """At the prompt of zsh, which is that of macOS, its words would be arguments."""
+    typed = [step.text for step in steps(page) if step.kind in ("console", "sh")]
+    assert re.findall(r"^ *[^ #\n].* # .*", "".join(typed), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())

@@ -38,7 +38,7 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
         "valid": f"aws s3 ls --profile {shlex.quote(profile)}",
         "expiring": f"mfakit login{option}",
         "expired": f"mfakit login{option}",
-        "unknown": f"mfakit login{option}    # a new one, whose end is known",
+        "unknown": f"mfakit login{option}",
     }
     return [as_text([status], str).rstrip(), _next(steps[status.state])]
 
@@ -50,7 +50,8 @@ def _without_session(profile: str, files: AWSFiles, environ: Mapping[str, str]) 
         return [f"{profile}: no session yet", _next(f"mfakit login{option}")]
     return [
         f"{profile}: no session yet, and no access key in the profile {source!r}",
-        _next("aws configure    # your access key; or see how it goes: mfakit demo"),
+        _next("aws configure"),
+        "or see how it goes: mfakit demo",
     ]
 
 

@@ -35,7 +35,7 @@ def lines_to_paste(said: dict[str, Any], folder: str) -> str:
         home = os.path.join(folder, str(number))
         _make_home(home, said["region"], user)
         lines += ["", f"# {user['arn']}", *_exports(said, home)]
-        lines += ["# then `mfakit login`; for its question, a code not given before:"]
+        lines += ["# then log in with mfakit login, and answer its question with what this gives:"]
         lines += [_curl(said, user["name"])]
         if sys.stdout.isatty():
             lines += ["# or make a phone the device:", *_qr_code(said["account_id"], user)]
