@@ -298,6 +298,31 @@ def test_a_bucket_for_everyone_is_not_kept_by_a_denial_of_one() -> None:
     assert reviewed([allow, deny | {"Principal": "*"}]).requires_mfa
 
 
+@pytest.mark.parametrize(("named", "other"), [("bob", "alice"), ("alice", "someone")])
+@pytest.mark.parametrize("key", ["aws:username", "aws:PrincipalArn"])
+def test_users_whom_a_condition_names_are_users_too(key: str, named: str, other: str) -> None:
+    """One who is spared gets in, and one denial leaves the others."""
+    name = named if key == "aws:username" else BOB.replace("bob", named)
+    deny = statement("Deny", "s3:*", BoolIfExists={PRESENT: "false"})
+    but, only = (
+        reviewed([statement("Allow", "s3:*"), deny | {"Condition": deny["Condition"] | condition}])
+        for condition in ({"StringNotEquals": {key: name}}, {"StringEquals": {key: name}})
+    )
+    assert (but.requires_mfa, but.user) == (False, BOB.replace("bob", named))
+    assert (only.requires_mfa, only.user) == (False, BOB.replace("bob", other))
+
+
+def test_a_user_whom_a_condition_picks_of_an_account_is_asked_about() -> None:
+    """Who else is of that account is let in by nothing."""
+    allow = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "999999999999"}}
+    bob = BOB.replace("123456789012", "999999999999")
+    spared = {"BoolIfExists": {PRESENT: "false"}, "ArnNotEquals": {"aws:PrincipalArn": bob}}
+    deny = statement("Deny", "s3:*") | {"Condition": spared}
+    assert reviewed([statement("Allow", "s3:*"), deny]).user == bob
+    found = reviewed([allow | {"Condition": {"ArnEquals": {"aws:PrincipalArn": bob}}}])
+    assert (found.requires_mfa, found.user) == (False, bob)
+
+
 def test_the_same_action_elsewhere_is_told_of() -> None:
     """A long-term key that is enough for another bucket is not passed over."""
     upon = [{"Resource": f"arn:aws:s3:::{name}/*"} for name in ("guarded", "open")]

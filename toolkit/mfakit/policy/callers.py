@@ -16,6 +16,7 @@ from mfakit.policy.principals import ACCOUNT, ACCOUNT_ROOT, Principal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mfakit.policy.conditions import Condition
     from mfakit.policy.evaluation import Statement
     from mfakit.policy.keys import Keys
 
@@ -28,6 +29,7 @@ ROLE_SESSION = "role session"
 AWS_SERVICE = "AWS service"
 FEDERATED = "federated identity"
 
+ANYONE, _SOMEONE_ELSE = "alice", "someone"
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
 MFA_KEYS = (PRESENT, AGE)
@@ -35,7 +37,7 @@ _FRESH_SECONDS = 1
 _OLDEST_SECONDS = 36 * 3600  # as long as a session lasts
 _ENDLESS_SECONDS = 10**15
 _ACCOUNT = "123456789012"
-_USER = "arn:{}:iam::{}:user/alice"
+_PARTITION = "arn:aws"
 _ROLE = "arn:{}:iam::{}:role/worker"
 _A_USER = re.compile(r"arn:[\w-]+:iam::\d{12}:user/.+")
 _A_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
@@ -76,16 +78,22 @@ def is_settled(key: str) -> bool:
 def users(statements: Iterable[Statement]) -> list[str]:
     """Give the ARNs of users for whom a policy may have different answers, each once.
 
-    They are those whom it names, one of each account that it names, and one whom it does not name
-    if it speaks about everyone, or about no user at all.
+    They are those whom it names, as principals or in conditions; one more of each account that it
+    names; and one whom it does not name if it speaks about everyone, or about no user at all.
     """
+    statements = tuple(statements)
     principals = [s.principals for s in statements if s.principals]
     names = [name for p in principals for kind, name in p.named if kind == "AWS"]
-    found = [user for name in names if (user := _user_of(name))]
-    if not found or "*" in names or any(p.negated for p in principals):
-        partition = found[0].split(":")[1] if found else "aws"
-        anyone = _USER.format(partition, _ACCOUNT)
-        found.append(anyone if anyone not in found else anyone.replace("user/", "user/other/"))
+    found = [name for name in names if _A_USER.fullmatch(name)]
+    accounts = [account for name in names if (account := _account(name))]
+    if not (found or accounts) or "*" in names or any(p.negated for p in principals):
+        partition = (found or accounts or [_PARTITION])[0].split(":")[1]
+        accounts.append(f"arn:{partition}:iam::{_ACCOUNT}")
+    conditions = [c for s in statements for c in s.conditions]
+    found += [user for account in accounts for c in conditions for user in _conditioned(c, account)]
+    for account in dict.fromkeys(accounts):
+        known = f"{account}:user/{ANYONE}"
+        found.append(f"{account}:user/{_SOMEONE_ELSE}" if known in found else known)
     return list(dict.fromkeys(found))
 
 
@@ -116,13 +124,24 @@ def callers(statements: Iterable[Statement], kind: Kind, user: str) -> list[Call
     return [*found, *(_federated_caller(name) for name in islice(providers, 1))]
 
 
-def _user_of(name: str) -> str:
-    """Give a user whom a policy means by a name: himself, or one of an account; "" if none."""
-    if _A_USER.fullmatch(name):
-        return name
-    if root := ACCOUNT_ROOT.fullmatch(name):
-        return _USER.format(name.split(":")[1], root[1])
-    return _USER.format("aws", name) if ACCOUNT.fullmatch(name) else ""
+def _account(name: str) -> str:
+    """Give how the ARNs of an account begin that a policy names; "" if the name is none's."""
+    if ACCOUNT_ROOT.fullmatch(name):
+        return name.removesuffix(":root")
+    return f"{_PARTITION}:iam::{name}" if ACCOUNT.fullmatch(name) else ""
+
+
+def _conditioned(condition: Condition, account: str) -> list[str]:
+    """Give the users of an account whom a condition names."""
+    key, found = condition.key.lower(), list(condition.wanted)
+    if key == "aws:username":
+        found = [f"{account}:user/{name}" for name in found]
+    elif key != "aws:principalarn":
+        return []
+    # an account that is made up here may be any
+    begin = "" if account.endswith(f":{_ACCOUNT}") else f"{account}:"
+    users = (user for user in found if _A_USER.fullmatch(user) and user.startswith(begin))
+    return [user for user in users if not set("*?$") & set(user)]
 
 
 def _old_age(statements: tuple[Statement, ...]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mfakit.policy.callers import ANYONE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ _KNOWN = (
     "kms:Decrypt",
 )
 ANYTHING = "arn:aws:any:us-east-1:123456789012:thing"
-_VARIABLES = {"${aws:username}": "alice", "${aws:PrincipalAccount}": "123456789012"}
+_VARIABLES = {"${aws:username}": ANYONE, "${aws:PrincipalAccount}": "123456789012"}
 
 
 def questions(statements: tuple[Statement, ...]) -> list[tuple[str, str]]:
