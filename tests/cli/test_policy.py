@@ -49,7 +49,7 @@ def test_check_tells_whom_a_policy_lets_in(home) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "s3:GetObject on arn:aws:s3:::b/any, by this identity policy:"
     assert lines[1].split() == ["long-term", "key", "allowed", "by", "statement", "1"]
-    assert lines[2].endswith("aws:MultiFactorAuthPresent true, and the key is absent")
+    assert lines[2].endswith("aws:MultiFactorAuthPresent true, and it is absent")
     assert done.stderr.startswith(
         "mfakit: the policy does not require MFA for s3:GetObject\n"
         "mfakit: try: in the Allow of statement 1 write Bool, or"

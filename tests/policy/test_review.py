@@ -91,7 +91,7 @@ def test_the_reason_is_the_condition_that_decided() -> None:
     """Of an Allow that matches an absent key, and of a Deny that does not."""
     lenient = reviewed([statement("Allow", "s3:*", BoolIfExists={PRESENT: "true"})])
     assert lenient.findings[0].reasons == (
-        f"by BoolIfExists {PRESENT} true, and the key is absent",
+        f"by BoolIfExists {PRESENT} true, and it is absent",
     )
     assert lenient.hint.startswith("in the Allow of statement 1 write Bool,")
     blind = reviewed(
@@ -102,7 +102,7 @@ def test_the_reason_is_the_condition_that_decided() -> None:
     )
     assert (blind.findings[0].outcome, blind.findings[0].statement) == (ALLOWED, "All")
     assert blind.findings[0].reasons == (
-        f"Deny Guard does not apply: Bool {PRESENT} false, and the key is absent",
+        f"Deny Guard does not apply: Bool {PRESENT} false, and it is absent",
     )
     assert blind.findings[1].statement == "Guard"
     assert blind.hint.startswith("in the Deny of Guard write BoolIfExists,")

@@ -239,8 +239,8 @@ def _holds(condition: Condition, context: Context) -> bool:
 
 def _asked(condition: Condition, context: Context) -> str:
     present = values_of(context.keys, condition.key.lower())
-    key = f"the key is {present[0]}" if present else "the key is absent"
-    return f"{condition.operator} {condition.key} {', '.join(condition.wanted)}, and {key}"
+    found = present[0] if present else "absent"
+    return f"{condition.operator} {condition.key} {', '.join(condition.wanted)}, and it is {found}"
 
 
 def _label(statements: tuple[Statement, ...], statement: Statement | None) -> str:
