@@ -55,6 +55,7 @@ HEALTHY = [
     Case({}, {"c": ON_MACHINE}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"),
     Case({"test": {"aws_access_key_id": "test", "aws_secret_access_key": "test"}}, flag="test"),
     Case({}, {}, VARIABLES),
+    Case({"work": KEYS}, {}, VARIABLES | {"AWS_PROFILE": "work"}),
     Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": ROLE}),
     Case({}, {}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}),
 ]

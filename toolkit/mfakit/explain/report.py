@@ -8,7 +8,7 @@ from mfakit.explain.findings import find
 from mfakit.explain.findings.finding import shortened
 from mfakit.explain.online import NOT_ASKED, findings
 from mfakit.explain.places import is_metadata, place_of
-from mfakit.explain.verdict import LONG_TERM, verdict
+from mfakit.explain.verdict import LONG_TERM, ROLE_SESSION, verdict
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -162,7 +162,8 @@ def _described(found: Verdict, situation: Situation) -> str:
     elif found.kind != LONG_TERM:
         text += ", and when it ends is not known"
     mfa = {True: "with MFA", False: "without MFA", None: "with or without MFA, which is not known"}
-    return f"{text}; {mfa[found.has_mfa]}"
+    role = ", which no role's session carries" if found.kind == ROLE_SESSION else ""
+    return f"{text}; {mfa[found.has_mfa]}{role}"
 
 
 def _article(kind: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfakit.explain.chain import FAILED, USED
 from mfakit.explain.findings.finding import KEY_VARIABLE, Finding, edit, quoted, shortened
+from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
@@ -33,6 +34,8 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
     link, named = _used_variables(situation), situation.profile_variable
     if link is None or named is None:
         return
+    if situation.files.keys(situation.environ[named]).get(KEYS[0]) == link.access_key_id:
+        return  # `mfakit env` of that very profile
     yield Finding(
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
