@@ -372,8 +372,8 @@ _TABLE = (
             Option(
                 "--env-file",
                 metavar="FILE",
-                help="explain the environment in this file, as `env` prints it, not one's own; -"
-                " reads it from standard input",
+                help="explain the environment in this file, as `env` or `env -0` prints it, not"
+                " one's own; - reads it from standard input",
             ),
             Option(
                 "--online",
