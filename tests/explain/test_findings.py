@@ -93,6 +93,8 @@ ILL = [
     ("variables-stale-token", Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t"}),
      "unset AWS_SESSION_TOKEN"),
     ("stale-token", Case({"default": KEYS | {"aws_session_token": "t"}}), None),
+    ("keys-partial", Case({"default": dict.fromkeys(KEYS, "")}),
+     "aws configure --profile default"),
     ("keys-partial", Case({"default": KEYS | {"aws_access_key_id": "ASIA1"}}), None),
     ("variables-expiration",
      Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t", "AWS_CREDENTIAL_EXPIRATION": "soon"}),

@@ -119,6 +119,19 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def keys_empty(situation: Situation) -> Iterator[Finding]:
+    """A key stands there with nothing behind it, and counts all the same."""
+    values, profile = situation.values, situation.profile
+    empty = next((key for key in KEYS if values.get(key) == ""), None)
+    if empty is not None and _keys_are_used(situation):
+        yield Finding(
+            "keys-partial",
+            f"{empty} of profile {profile!r} ({setting_place(situation, profile, empty)}) is empty",
+            "it is used all the same, and AWS refuses it",
+            f"aws configure --profile {quoted(profile)}",
+        )
+
+
 def token_missing(situation: Situation) -> Iterator[Finding]:
     """The key is a session's, and its token is not there."""
     values, profile = situation.values, situation.profile
@@ -234,6 +247,7 @@ RULES = (
     session_expired,
     stale_token,
     keys_partial,
+    keys_empty,
     token_missing,
     keys_placeholder,
     mfa_serial_ignored,
