@@ -35,6 +35,8 @@ PROCESS = {"credential_process": "aws-vault exec work --json"}
 def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
     environ = case.settle(folder)
     (folder / "credentials").chmod(0o600)
+    for file in ("credentials", "config"):
+        os.utime(folder / file, (1, 1))  # what has just been written is waited for
     return Situation(environ, case.flag, sdk, NOW)
 
 
