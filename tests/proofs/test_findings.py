@@ -462,6 +462,18 @@ def test_a_refusal_is_told_from_a_network(trial, alice, bob) -> None:
     assert trial.finding("unreachable", "--online", **nowhere)["fix"].startswith("curl ")
 
 
+def test_a_role_that_wants_mfa_of_a_long_term_key(trial, role) -> None:
+    """From a session it is to be had."""
+    trial.home.write_config(
+        f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
+        f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
+    )
+    assert "AccessDenied" in trial.in_shell(CALL, AWS_PROFILE="admin").stderr
+    call = f"AWS_PROFILE=admin {CALL}"
+    done = trial.mended("refused", call, "--online", "--profile", "admin")
+    assert "assumed-role/admin" in done.stdout, done.stderr
+
+
 def test_a_serial_in_the_credentials_file(trial) -> None:
     """The file where the AWS CLI does not write it beats the one where it does."""
     serial = trial.alice.device.serial_number.replace("123456789012", "999999999999")

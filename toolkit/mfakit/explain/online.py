@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from mfakit.explain.chain import FAILED, as_seen_by, in_environment
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.findings.finding import Finding, edit, quoted
-from mfakit.profiles.section import KEYS, is_session
+from mfakit.profiles.section import KEYS, is_long_term, is_session
 from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
@@ -101,11 +101,12 @@ def findings(answer: Answer, situation: Situation) -> list[Finding]:
         fix = f"curl -v {quoted(answer.endpoint)}"
         leads_to = "nothing is known of the credentials; curl shows where the way ends"
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
-    leads_to = "every program that finds these credentials fares so"
-    return [
-        *found,
-        Finding("refused", f"AWS cannot be called: {said}", leads_to, _renewal(situation)),
-    ]
+    leads_to, fix = "every program that finds these credentials fares so", _renewal(situation)
+    source = situation.role_source
+    if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
+        leads_to = "a role may ask for MFA, which a long-term key does not have"
+        fix = f"mfakit configure --role-profile {quoted(situation.profile)} && mfakit login"
+    return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
 
 
 def _renewal(situation: Situation) -> str:
