@@ -15,7 +15,7 @@ _READY = "\x01ready\x02 "
 _QUESTION = re.compile(r"[:?\]] $")
 _FRESH = "123456"  # on a page, a code that was not given before
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_SECONDS = 60
+_SECONDS = 240  # to install what the README says, where the network is slow
 
 
 class Shell:
@@ -57,11 +57,16 @@ class Shell:
             )
             self._names |= {said: here for said, here in names.items() if said != _FRESH}
 
-    def script(self, text: str) -> None:
-        """Run lines, each of which has to succeed; a question for a code is answered."""
+    def script(self, text: str) -> str:
+        """Run lines, each of which has to succeed; a question for a code is answered.
+
+        Returns:
+            What they show.
+        """
         self._start(f"trap 'echo failed: $BASH_COMMAND' ERR\n{text}\ntrap - ERR\n")
         self._read([f"MFA code for …: {_FRESH}"], may_go_on=False)
         assert "failed: " not in self._terminal.screen, self._terminal.screen
+        return self._terminal.screen
 
     def close(self) -> None:
         """End what runs there, and the shell."""
