@@ -11,54 +11,64 @@ import hcl2
 
 LISTS = {"actions": "Action", "not_actions": "NotAction", "resources": "Resource"}
 DOCUMENT = "aws_iam_policy_document"
+Blocks = dict[str, list[dict[str, Any]]]
 
 
 def apply(iam: Any, folder: Path, **variables: str) -> list[str]:
-    """Make what the files of a folder describe; give the ARNs of the roles.
+    """Make the roles that ask for MFA, and the policies that are on the group.
 
-    Resources of other types are passed over.
+    All else is passed over, as are policies that the files name by an ARN.
 
     Args:
         iam: the client.
         folder: where the files are.
         variables: of the files.
+
+    Returns:
+        The ARNs of the roles.
     """
-    blocks: dict[str, Any] = {}
+    blocks: Blocks = {}
     for path in sorted(folder.glob("*.tf")):
         for kind, found in hcl2.loads(path.read_text(encoding="utf-8")).items():
             blocks.setdefault(kind, []).extend(found)
+    resources = blocks["resource"]
+    roles = _make_roles(iam, blocks, _labelled(resources, "aws_iam_role")["mfa_role"])
     known: dict[str, Any] = {f"var.{name}": value for name, value in variables.items()}
-    for values in blocks["locals"]:
-        known |= {f"local.{name}": _value(value, {}) for name, value in values.items()}
-    arns: list[str] = []
-    for _, body in _labelled(blocks["resource"], "aws_iam_role"):
-        trust = _document(blocks, body["assume_role_policy"], known)
-        for name in known[_inside(r"toset\((.+)\)", body["for_each"])]:
-            made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-            arns.append(made["Role"]["Arn"])
-    known["values(aws_iam_role.mfa_role)[*].arn"] = arns
-    for label, body in _labelled(blocks["resource"], "aws_iam_policy"):
-        made = iam.create_policy(
-            PolicyName=_value(body["name"], known),
-            PolicyDocument=_document(blocks, body["policy"], known),
-        )
-        known[f"aws_iam_policy.{label}.arn"] = made["Policy"]["Arn"]
-    for _, body in _labelled(blocks["resource"], "aws_iam_group_policy_attachment"):
-        group, policy = _value(body["group"], known), _value(body["policy_arn"], known)
-        iam.attach_group_policy(GroupName=group, PolicyArn=policy)
-    for _, body in _labelled(blocks["resource"], "aws_iam_group_policy"):
+    known["values(aws_iam_role.mfa_role)[*].arn"] = roles
+    for body in _labelled(resources, "aws_iam_group_policy").values():
         iam.put_group_policy(
             GroupName=_value(body["group"], known),
             PolicyName=_value(body["name"], known),
             PolicyDocument=_document(blocks, body["policy"], known),
         )
-    return arns
+    policies = _labelled(resources, "aws_iam_policy")
+    for body in _labelled(resources, "aws_iam_group_policy_attachment").values():
+        if not body["policy_arn"].startswith('"'):
+            policy = policies[_inside(r"aws_iam_policy\.(\w+)\.arn", body["policy_arn"])]
+            document = _document(blocks, policy["policy"], known)
+            name = _value(policy["name"], known)
+            made = iam.create_policy(PolicyName=name, PolicyDocument=document)
+            arn = made["Policy"]["Arn"]
+            iam.attach_group_policy(GroupName=_value(body["group"], known), PolicyArn=arn)
+    return roles
 
 
-def _document(blocks: dict[str, Any], reference: str, known: dict[str, Any]) -> str:
+def _make_roles(iam: Any, blocks: Blocks, body: dict[str, Any]) -> list[str]:
+    """Make a role for each name of a list; give their ARNs."""
+    names = _inside(r"toset\(local\.(\w+)\)", body["for_each"])
+    [listed] = [values[names] for values in blocks["locals"] if names in values]
+    trust = _document(blocks, body["assume_role_policy"], {})
+    made = [
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        for name in _value(listed, {})
+    ]
+    return [one["Role"]["Arn"] for one in made]
+
+
+def _document(blocks: Blocks, reference: str, known: dict[str, Any]) -> str:
     """Do what the data source aws_iam_policy_document does."""
     wanted = _inside(rf"data\.{DOCUMENT}\.(\w+)\.json", reference)
-    body = dict(_labelled(blocks["data"], DOCUMENT))[wanted]
+    body = _labelled(blocks["data"], DOCUMENT)[wanted]
     statements = [_statement(block, known) for block in body["statement"]]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
@@ -78,15 +88,15 @@ def _statement(block: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _labelled(blocks: list[dict[str, Any]], wanted: str) -> list[tuple[str, dict[str, Any]]]:
-    """Give the blocks of a type, each with its name."""
-    return [
-        (json.loads(name), body)
+def _labelled(blocks: list[dict[str, Any]], wanted: str) -> dict[str, dict[str, Any]]:
+    """Give the blocks of a type, by their names."""
+    return {
+        json.loads(name): body
         for block in blocks
         for kind, named in block.items()
         if json.loads(kind) == wanted
         for name, body in named.items()
-    ]
+    }
 
 
 def _value(read: Any, known: dict[str, Any]) -> Any:
