@@ -56,8 +56,10 @@ HEALTHY = [
     Case({"default": KEYS}, {"admin": FROM_DEFAULT | TWO_HOURS}, {}, "admin"),
     Case({}, {"c": ON_MACHINE}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"),
     Case({"test": {"aws_access_key_id": "test", "aws_secret_access_key": "test"}}, flag="test"),
+    Case({"default": KEYS | {"aws_session_token": ""}}),
     Case({}, {}, VARIABLES),
     Case({"work": KEYS}, {}, VARIABLES | {"AWS_PROFILE": "work"}),
+    Case({}, {}, VARIABLES | {"AWS_CREDENTIAL_EXPIRATION": "2126-01-01T00:00:00Z"}),
     Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": ROLE}),
     Case({}, {}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}),
 ]
@@ -92,6 +94,9 @@ ILL = [
     # a part of a session, and too much of it
     ("variables-partial", Case({}, {}, VARIABLES | {"AWS_ACCESS_KEY_ID": "ASIA1"}),
      "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"),
+    ("variables-partial",
+     Case({}, {}, VARIABLES | {"AWS_ACCESS_KEY_ID": "ASIA1",
+                               "AWS_CREDENTIAL_EXPIRATION": "2126-01-01T00:00:00Z"}), None),
     ("variables-stale-token", Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t"}),
      "unset AWS_SESSION_TOKEN"),
     ("stale-token", Case({"default": KEYS | {"aws_session_token": "t"}}), None),
@@ -193,6 +198,13 @@ def test_what_stands_in_a_file_is_no_command(tmp_path, text: str) -> None:
             done = run([BASH, "-c", fix], cwd=tmp_path, env={"PATH": "/nowhere"}, check=False)
             assert done.returncode in (0, COMMAND_NOT_FOUND)
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_token_counts_in_the_file_that_the_key_is_in(tmp_path) -> None:
+    """To botocore; the SDK for JavaScript puts both files together."""
+    case = Case({"default": KEYS}, {"default": {"aws_session_token": "t"}})
+    assert "stale-token" not in found(tmp_path, case)
+    assert "stale-token" in found(tmp_path, case, "js")
 
 
 def test_a_device_is_no_file_of_keys(tmp_path) -> None:

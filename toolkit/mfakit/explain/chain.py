@@ -145,7 +145,10 @@ def _link(method: str, credentials: Any, source: Link | None = None) -> Link:
     if method in _ACTING:
         return Link(method, USED, asks=True, source=source)
     return Link(
-        method, USED, access_key_id=_key_id(method, credentials), has_token=_has_token(credentials)
+        method,
+        USED,
+        access_key_id=_key_id(method, credentials),
+        has_token=_has_token(method, credentials),
     )
 
 
@@ -160,9 +163,11 @@ def _key_id(method: str, credentials: Any) -> str | None:
     return str(credentials.access_key)
 
 
-def _has_token(credentials: Any) -> bool:
+def _has_token(method: str, credentials: Any) -> bool:
     from botocore.credentials import RefreshableCredentials
 
+    if method == "env":
+        return any(os.environ.get(name) for name in ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))
     return isinstance(credentials, RefreshableCredentials) or bool(credentials.token)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import KEY_VARIABLE, Finding, edit, quoted, shortened
+from mfakit.explain.findings.finding import Finding, edit, quoted, shortened
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp
@@ -22,6 +22,7 @@ _VARIABLES = (
     "AWS_SECURITY_TOKEN",
     "AWS_CREDENTIAL_EXPIRATION",
 )
+# what the variables' provider fails without; with it, what is left to fail on is the expiration
 _NEEDED = "AWS_SECRET_ACCESS_KEY"
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _LONG_TERM_PREFIX = "AKIA"
@@ -70,7 +71,7 @@ def variables_partial(situation: Situation) -> Iterator[Finding]:
             "boto3 and the AWS CLI fail, whatever the files hold",
             unset_variables(situation),
         )
-    if used and not used.has_token and _key_id(situation).startswith(SESSION_KEY_PREFIX):
+    if used and not used.has_token and _key_id(used).startswith(SESSION_KEY_PREFIX):
         yield Finding(
             "variables-partial",
             "AWS_ACCESS_KEY_ID is of a session, and AWS_SESSION_TOKEN is not set",
@@ -94,8 +95,8 @@ def variables_expiration(situation: Situation) -> Iterator[Finding]:
 def variables_stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
     link = _used_variables(situation)
-    if link and link.has_token and _key_id(situation).startswith(_LONG_TERM_PREFIX):
-        names = [name for name in _TOKENS if name in situation.environ]
+    if link and link.has_token and _key_id(link).startswith(_LONG_TERM_PREFIX):
+        names = [name for name in _TOKENS if situation.environ.get(name)]
         yield Finding(
             "variables-stale-token",
             f"{names[0]} is set beside a long-term key",
@@ -165,8 +166,8 @@ def _used_variables(situation: Situation) -> Link | None:
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
 
 
-def _key_id(situation: Situation) -> str:
-    return situation.environ.get(KEY_VARIABLE, "")
+def _key_id(link: Link) -> str:
+    return link.access_key_id or ""
 
 
 def unset_variables(situation: Situation) -> str:

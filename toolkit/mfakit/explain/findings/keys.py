@@ -14,7 +14,7 @@ from mfakit.explain.findings.finding import (
     without_lines,
     without_settings,
 )
-from mfakit.explain.places import is_metadata, setting_line, setting_place
+from mfakit.explain.places import is_metadata, setting_place
 from mfakit.explain.situation import likely_account
 from mfakit.profiles.section import KEYS, is_long_term, session_token
 from mfakit.session import SESSION_KEY_PREFIX
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mfakit.explain.situation import Situation
 
 _ARN_PARTS = 6
+_TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
 # What guides and generators put where a key is to go. Shorter words stand in real secrets too.
 _PLACEHOLDER = re.compile(
@@ -78,21 +79,21 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
-    values, profile = situation.values, situation.profile
-    if _keys_are_used(situation) and values.get(KEYS[0], "").startswith("AKIA"):
-        tokens = ("aws_session_token", "aws_security_token")
-        found = [key for key in tokens if setting_line(situation, profile, key)]
-        if found:
-            yield Finding(
-                "stale-token",
-                f"{found[0]} ({setting_place(situation, profile, found[0])}) stands beside a"
-                " long-term key",
-                "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
-                without_settings(situation, *found),
-            )
-            return
-    old, new = values.get("aws_security_token"), values.get("aws_session_token")
-    if not (old and new and old != new) or situation.sdk == "js" or not _keys_are_used(situation):
+    values, profile = _key_section(situation), situation.profile
+    tokens = ["aws_session_token"] if situation.sdk == "js" else list(_TOKENS)
+    found = [key for key in tokens if values.get(key)]
+    if not found or not _keys_are_used(situation):
+        return
+    if values.get(KEYS[0], "").startswith("AKIA"):
+        yield Finding(
+            "stale-token",
+            f"{found[0]} ({setting_place(situation, profile, found[0])}) stands beside a"
+            " long-term key",
+            "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
+            without_settings(situation, *found),
+        )
+        return
+    if len({values[key] for key in found}) < len(_TOKENS):
         return
     yield Finding(
         "stale-token",
@@ -134,7 +135,7 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
 
 def token_missing(situation: Situation) -> Iterator[Finding]:
     """The key is a session's, and its token is not there."""
-    values, profile = situation.values, situation.profile
+    values, profile = _key_section(situation), situation.profile
     key_id = values.get(KEYS[0], "")
     if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
         return
@@ -222,6 +223,13 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
             "SDKs ask the machine's metadata service, which machines at AWS alone have",
             login(situation, situation.profile),
         )
+
+
+def _key_section(situation: Situation) -> dict[str, str]:
+    """Give what belongs to the key: the section that it is in; JavaScript's takes both files'."""
+    if situation.sdk == "js":
+        return situation.values
+    return situation.files.keys(situation.profile)
 
 
 def _keys_are_used(situation: Situation) -> bool:
