@@ -59,6 +59,12 @@ def test_a_mistyped_profile_gets_the_one_that_was_meant(home) -> None:
     home.write_credentials(SESSION.format("payments-mfa", "2126-01-01T00:00:00Z"))
     assert "--profile payments-mfa" in home.mfakit("check", "-p", "paymets-mfa").stderr
     assert "mfakit login --profile other" in home.mfakit("check", "-p", "other").stderr
+    home.write_credentials(LONG_TERM)
+    done = home.mfakit("login", "--source-profile", "defualt")
+    assert "mfakit: try: is it the profile 'default'? --source-profile default" in done.stderr
+    home.write_credentials(SESSION.format("payments-mfa", "2126-01-01T00:00:00Z"))
+    done = home.mfakit("login", "--source-profile", "payments")
+    assert "aws configure --profile payments" in done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

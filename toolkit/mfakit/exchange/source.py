@@ -183,6 +183,10 @@ def _no_credentials(profile: str, files: AWSFiles) -> ProfileError:
         )
     if not files.exists(profile):
         problem = f"there is no profile {profile!r} in {files.credentials_path}"
+        meant = files.like(profile)
+        if meant and is_long_term(files.keys(meant)):
+            hint = f"is it the profile {meant!r}? --source-profile {shlex.quote(meant)}"
+            return ProfileError(problem, hint)
     elif values.get("aws_access_key_id") or values.get("aws_secret_access_key"):
         problem = f"the profile {profile!r} has only a part of its access key"
     else:

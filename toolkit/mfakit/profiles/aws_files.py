@@ -89,6 +89,12 @@ class AWSFiles:
         )
         return list(dict.fromkeys([*self.credentials_file.names(), *config]))
 
+    def like(self, profile: str) -> str | None:
+        """Name the profile that was meant, if one is spelled nearly so."""
+        from difflib import get_close_matches
+
+        return next(iter(get_close_matches(profile, self.profiles(), n=1, cutoff=0.75)), None)
+
     def exists(self, profile: str) -> bool:
         """Tell whether either file knows the profile."""
         return bool(self.credentials(profile) or self.config(profile)) or (

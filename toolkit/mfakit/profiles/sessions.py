@@ -290,10 +290,9 @@ def _not_found(profile: str, values: Values, files: AWSFiles) -> SessionNotFound
 def _nearest(profile: str, files: AWSFiles) -> str:
     """Suggest the profile that was meant, if one is spelled nearly so; else ""."""
     import shlex
-    from difflib import get_close_matches
 
-    near = get_close_matches(profile, files.profiles(), n=1, cutoff=0.75)
-    return f"is it the profile {near[0]!r}? --profile {shlex.quote(near[0])}" if near else ""
+    meant = files.like(profile)
+    return f"is it the profile {meant!r}? --profile {shlex.quote(meant)}" if meant else ""
 
 
 def _login_line(profile: str, what: str) -> str:
