@@ -90,9 +90,7 @@ def test_what_is_made_requires_mfa(draft: Any) -> None:
 def test_the_reason_is_the_condition_that_decided() -> None:
     """Of an Allow that matches an absent key, and of a Deny that does not."""
     lenient = reviewed([statement("Allow", "s3:*", BoolIfExists={PRESENT: "true"})])
-    assert lenient.findings[0].reasons == (
-        f"by BoolIfExists {PRESENT} true, and it is absent",
-    )
+    assert lenient.findings[0].reasons == (f"by BoolIfExists {PRESENT} true, and it is absent",)
     assert lenient.hint.startswith("in the Allow of statement 1 write Bool,")
     blind = reviewed(
         [
