@@ -41,5 +41,6 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it(home, tmp_path)
     )
     done = home.mfakit("simulate", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert f"mfakit: try: {sys.executable} -m pip install " in done.stderr
+    assert "pip install " in done.stderr
+    assert sys.executable in done.stderr
     assert "moto[s3]>=" in done.stderr

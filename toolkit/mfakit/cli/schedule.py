@@ -63,10 +63,11 @@ def _script() -> str:
 
 
 def _install(options: Namespace) -> None:
-    scheduler = choose_scheduler(options.using, _environ_for(options))
     _tell_by_default(options)
+    arguments = _arguments(options)
+    scheduler = choose_scheduler(options.using, _environ_for(options))
     every = options.every or _EVERY_SECONDS
-    job = make_job(_arguments(options), every, os.environ, options.python)
+    job = make_job(arguments, every, os.environ, options.python)
     ways = _ways(options)
     if options.dry_run:
         write(scheduler.files(job))
