@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,13 +45,14 @@ def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
     _, command = REAL[program]
     if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed")
-    done = subprocess.run(
-        command,
-        check=True,
-        capture_output=True,
-        input=script.encode(),
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"} | environ,
-    )
+    with TemporaryDirectory() as home:
+        done = subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            input=script.encode(),
+            env={"PATH": os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8"} | environ,
+        )
     pairs = (line.partition("=") for line in done.stdout.decode().split("\0"))
     return {name: value for name, _, value in pairs}
 
