@@ -1,8 +1,10 @@
-"""`mfakit explain` of another environment than one's own."""
+"""`mfakit explain` of another environment than one's own, and in different shells."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 
 import pytest
 
@@ -30,3 +32,21 @@ def test_what_cannot_be_read_is_no_other_environment(home, text: str) -> None:
     assert (done.returncode, done.stdout) == (64, "")
     assert "is not NAME=VALUE" in done.stderr
     assert "mfakit: try: " in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_what_mends_it_is_for_the_shell_that_asks(home, shell: str) -> None:
+    """Typed there, it ends the finding; a program is told it for a POSIX shell."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed (CI installs it)")
+    home.write_config("[profile work]\n[profile home]\n")
+    explain = f"{sys.executable} -m mfakit explain; echo"
+    two = {"AWS_PROFILE": "work", "AWS_DEFAULT_PROFILE": "home"}
+    said = home.run(shell, "-c", explain, **two).stdout
+    assert "! profile-variables-differ" in said
+    [fix] = (line for line in said.splitlines() if "AWS_DEFAULT_PROFILE" in line and "try:" in line)
+    mended = home.run(shell, "-c", f"{fix.partition('try: ')[2]}; {explain}", **two)
+    assert "! profile-variables-differ" not in mended.stdout
+    assert (mended.stdout.splitlines()[0].split()[1], mended.stderr) == ("work,", "")
+    done = home.mfakit("explain", "--json", **two)
+    assert "unset AWS_DEFAULT_PROFILE" in done.stdout

@@ -30,15 +30,22 @@ class Situation:
         profile: what ``aws --profile`` would be given; None leaves it to the environment.
         sdk: ``boto3``, ``cli`` (version 2) or ``js`` (version 3).
         now: the time to judge by.
+        shell: the kind of shell that commands are for, as ``detect_shell`` names it.
     """
 
     def __init__(
-        self, environ: Mapping[str, str], profile: str | None, sdk: str, now: datetime
+        self,
+        environ: Mapping[str, str],
+        profile: str | None,
+        sdk: str,
+        now: datetime,
+        shell: str = "sh",
     ) -> None:
         self.environ = environ
         self.flag = profile
         self.sdk = sdk
         self.now = now
+        self.shell = shell
         self.files = AWSFiles(environ)
 
     @cached_property

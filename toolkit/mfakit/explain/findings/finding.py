@@ -22,7 +22,7 @@ class Finding:
         code: names the rule, such as ``variables-shadow-profile``.
         message: what is the case.
         leads_to: what comes of it.
-        fix: the command that mends it, for a POSIX shell.
+        fix: the command that mends it.
         matters: whether AWS would be called with other credentials than meant, or refuse.
     """
 
@@ -73,6 +73,13 @@ def login(situation: Situation, profile: str) -> str:
         return command
     typed = f"aws configure --profile {quoted(source)}"
     return typed if source == profile else f"{typed} && {command}"
+
+
+def unset(situation: Situation, *names: str) -> str:
+    """Give the command that takes variables away."""
+    if situation.shell == "powershell":
+        return f"Remove-Item {', '.join(f'Env:{name}' for name in names)}"
+    return f"{'set -e' if situation.shell == 'fish' else 'unset'} {' '.join(names)}"
 
 
 def edit(path: str) -> str:
