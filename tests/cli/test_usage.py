@@ -103,7 +103,9 @@ def test_control_characters_in_names_are_shown_escaped(home) -> None:
     assert r"\x1b[31mred" in done.stderr
 
 
-@pytest.mark.parametrize(("command", "code"), [("check", 3), ("env", 1), ("--version", 1)])
+@pytest.mark.parametrize(
+    ("command", "code"), [("check", 3), ("env --shell sh", 1), ("--version", 1)]
+)
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "2>&- >&-"])
 def test_an_output_that_cannot_be_written(home, command, code, redirection) -> None:
     """Is an error like all others; above all `check` does not say "due for renewal"."""
