@@ -10,13 +10,20 @@ import pytest
 from mfakit.testing import AWSSimulator, Device
 
 from {{ cookiecutter.__package }}.cli import main
-from {{ cookiecutter.__package }}.team import TEAM
+from {{ cookiecutter.__package }}.team import TEAM, Role
+
+ROLE = next(iter(TEAM.roles.values()))
+
+
+def in_account_of(role: Role) -> pytest.MarkDecorator:
+    """Let the simulator, which is one account, be that of a role, in the team's region."""
+    return pytest.mark.aws_simulator(account_id=role.arn.split(":")[4], region=TEAM.region)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the simulator be the team's account, in its region."""
+    """Let it be that of the team's first role, for tests that do not say which."""
     for item in items:
-        item.add_marker(pytest.mark.aws_simulator(account_id=TEAM.account_id, region=TEAM.region))
+        item.add_marker(in_account_of(ROLE))
 
 
 @dataclass
@@ -54,7 +61,12 @@ def engineer(
         },
     }
     for role in TEAM.roles.values():
-        iam.create_role(RoleName=role.name, AssumeRolePolicyDocument=json.dumps(trust))
+        prefix, _, name = role.arn.rpartition("/")
+        account_id, path = prefix.split(":role")
+        if account_id.endswith(aws_simulator.account_id):
+            iam.create_role(
+                RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(trust)
+            )
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     folder = aws_home / ".aws"

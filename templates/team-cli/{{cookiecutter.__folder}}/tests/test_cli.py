@@ -10,14 +10,17 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import mfakit
 import pytest
+from mfakit.testing import AWSSimulator
 
 from {{ cookiecutter.__package }}.cli import main
 from {{ cookiecutter.__package }}.team import TEAM, Role
 
-from .conftest import Engineer
+from .conftest import ROLE, Engineer, in_account_of
 
 PROGRAM = [sys.executable, "-m", "{{ cookiecutter.__package }}"]
-ROLE = next(iter(TEAM.roles.values()))
+EACH_ROLE = [
+    pytest.param(role, marks=in_account_of(role), id=role.name) for role in TEAM.roles.values()
+]
 
 
 def caller_of(session: boto3.Session) -> str:
@@ -26,11 +29,21 @@ def caller_of(session: boto3.Session) -> str:
     return arn
 
 
-@pytest.mark.parametrize("role", TEAM.roles.values(), ids=lambda role: role.name)
+def acts_as(role: Role) -> str:
+    """Give what is in the ARN of who acts as a role."""
+    return f":assumed-role/{role.arn.rpartition('/')[2]}/"
+
+
+def test_each_role_has_a_profile_of_its_own() -> None:
+    """Beside the session's."""
+    assert len(TEAM.profiles()) == 1 + len(TEAM.roles)
+
+
+@pytest.mark.parametrize("role", EACH_ROLE)
 def test_one_code_serves_every_role(engineer: Engineer, role: Role) -> None:
     """Each profile assumes its role with the session, and asks for nothing."""
     engineer.logs_in()
-    assert f":assumed-role/{role.name}/" in caller_of(boto3.Session(profile_name=role.profile))
+    assert acts_as(role) in caller_of(boto3.Session(profile_name=role.profile))
 
 
 def test_without_a_code_no_role_is_to_be_had(engineer: Engineer) -> None:
@@ -85,12 +98,15 @@ def test_what_is_not_configured_is_told(
     """With the line that does it."""
     assert engineer.types("login") == 1
     assert f"{TEAM.command} configure" in capsys.readouterr().err
+    assert engineer.types("configure", "--source-profile", "none-such") == 0
+    assert engineer.types("login") == 1
+    assert f"{TEAM.command} configure --source-profile" in capsys.readouterr().err
 
 
 def test_env_hands_the_session_on(engineer: Engineer, capsys: pytest.CaptureFixture[str]) -> None:
     """The user's own, or a role's."""
     engineer.logs_in()
-    for arguments, owner in ([], ":user/"), (["--role", ROLE.name], f":assumed-role/{ROLE.name}/"):
+    for arguments, owner in ([], ":user/"), (["--role", ROLE.name], acts_as(ROLE)):
         capsys.readouterr()
         assert engineer.types("env", "--shell", "json", *arguments) == 0
         given = json.loads(capsys.readouterr().out)
@@ -115,6 +131,19 @@ def test_use_lets_a_shell_act_as_a_role(
     said = capsys.readouterr()
     assert said.out == "false\n"
     assert ROLE.name in said.err
+
+
+def test_use_tells_of_a_role_that_cannot_be_had(
+    aws_simulator: AWSSimulator, engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a shell takes it, and AWS refuses each command there."""
+    engineer.logs_in()
+    aws_simulator.fail_next("AssumeRole", code="AccessDenied", status=403)
+    capsys.readouterr()
+    assert engineer.types("use", ROLE.name, "--shell", "sh") == 1
+    said = capsys.readouterr()
+    assert said.out == "false\n"
+    assert "AccessDenied" in said.err
 
 
 @pytest.mark.parametrize("role", [None, ROLE.name])
@@ -147,12 +176,15 @@ def test_check_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> Non
         session = mfakit.SessionCredentials("ASIA1234", "secret", "token", end)
         mfakit.write_session(TEAM.session_profile, session)
         assert main(["check"]) == code
-    assert "secret" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "secret" not in said
+    assert "expired since" in said
 
 
 def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """With the exit code that mfakit has for it."""
-    with pytest.raises(SystemExit) as exit_:
-        main(["frobnicate"])
-    assert exit_.value.code == 64
-    assert "--help" in capsys.readouterr().err
+    for words, code in (["frobnicate"], 64), (["check", "-x"], 3), (["exec", "-x"], 125):
+        with pytest.raises(SystemExit) as exit_:
+            main(words)
+        assert exit_.value.code == code
+        assert "--help" in capsys.readouterr().err

@@ -18,6 +18,12 @@ EXPIRED, NO_SESSION, USAGE, EXEC_FAILED, INTERRUPTED = 2, 3, 64, 125, 130
 CANNOT_RUN = (126, 127)  # what shells say of a command
 ROLE_SETTINGS = ("role_arn", "source_profile")
 CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
+OURS = {  # what the hints of mfakit name, as it is here
+    "mfakit login": "login",
+    "--token-code": "login --token-code",
+    "--source-profile": "configure --source-profile",
+    "--serial-number": "configure --serial-number",
+}
 
 
 def run() -> NoReturn:
@@ -27,7 +33,9 @@ def run() -> NoReturn:
 
 def main(arguments: list[str]) -> int:
     """Run a command; what goes wrong becomes two lines on standard error and an exit code."""
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     command: Command = options.run
     try:
         return command(options)
@@ -51,7 +59,8 @@ def configure(options: argparse.Namespace) -> int:
     }
     profiles[TEAM.session_profile] |= {key: value for key, value in own.items() if value}
     mfakit.write_settings(profiles)
-    tell(f"wrote the profiles {', '.join(profiles)}; log in with: {TEAM.command} login")
+    tell(f"wrote the profiles of {TEAM.name}: {', '.join(profiles)}")
+    tell(f"log in with: {TEAM.command} login")
     return 0
 
 
@@ -70,7 +79,7 @@ def use(options: argparse.Namespace) -> int:
     """Print what makes the AWS tools of a shell act as a role."""
     role = _role(options.role)
     _check_configured(role.profile)
-    _session()
+    _session(role.name)
     sys.stdout.write(mfakit.render_profile(role.profile, options.shell or mfakit.detect_shell()))
     _tell_how_to_evaluate(f"use {role.name}")
     return 0
@@ -117,7 +126,9 @@ def tell(text: str) -> None:
 
 def _complain(error: mfakit.MFAKitError) -> None:
     tell(error.message)
-    hint = error.hint.replace("mfakit login", f"{TEAM.command} login")
+    hint = error.hint
+    for theirs, ours in OURS.items():
+        hint = hint.replace(theirs, f"{TEAM.command} {ours}")
     if error.exit_code in (EXPIRED, NO_SESSION):
         hint = f"{TEAM.command} login"
     if hint:
@@ -153,17 +164,21 @@ def _check_configured(profile: str) -> None:
     """Refuse to work with profiles that are not there, or are not as the team has them now."""
     is_now, wanted = mfakit.read_settings(profile), TEAM.profiles()[profile]
     if not is_now or any(is_now.get(key) != wanted.get(key) for key in ROLE_SETTINGS):
+        how = " as the team has it now" if is_now else ""
         raise mfakit.MFAKitError(
-            f"the profile {profile} is not in the AWS config", f"{TEAM.command} configure"
+            f"the profile {profile} is not in the AWS config{how}", f"{TEAM.command} configure"
         )
 
 
 def _until(expiration: datetime | None) -> str:
     if expiration is None:
         return ""
-    left = max(expiration - datetime.now(UTC), timedelta(0))
+    end = f"{expiration.astimezone():%Y-%m-%d %H:%M}"
+    left = expiration - datetime.now(UTC)
+    if left < timedelta(0):
+        return f" since {end}"
     hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
-    return f", until {expiration.astimezone():%Y-%m-%d %H:%M} ({hours}h{minutes:02}m left)"
+    return f", until {end} ({hours}h{minutes:02}m left)"
 
 
 def _tell_how_to_evaluate(words: str) -> None:
@@ -173,7 +188,8 @@ def _tell_how_to_evaluate(words: str) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{TEAM.command}: {message}\n{TEAM.command}: try: {self.prog} --help\n")
+        code = self.get_default("error_code") or USAGE
+        self.exit(code, f"{TEAM.command}: {message}\n{TEAM.command}: try: {self.prog} --help\n")
 
 
 def _parser() -> _Parser:
@@ -183,7 +199,7 @@ def _parser() -> _Parser:
 
     def add(name: str, function: Command, error_code: int = 0) -> _Parser:
         command: _Parser = commands.add_parser(name, help=function.__doc__)
-        command.set_defaults(run=function, error_code=error_code)
+        command.set_defaults(run=function, parser=command, error_code=error_code)
         return command
 
     one = add("configure", configure)

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Role:
-    """A role that the team assumes, and the profile in the AWS config that stands for it."""
+    """A role that the team assumes, by the name that is typed, and its profile in the config."""
 
     name: str
     profile: str
@@ -22,7 +22,6 @@ class Team:
 
     name: str
     command: str
-    account_id: str
     region: str
     session_profile: str
     duration: str
@@ -45,13 +44,9 @@ class Team:
 def load_team() -> Team:
     """Read the data that the package was built with."""
     data = tomllib.loads(files(__package__).joinpath("team.toml").read_text("utf-8"))
-    partition, account_id = data.pop("partition"), data["account_id"]
+    prefix = f"arn:{data.pop('partition')}:iam::{data.pop('account_id')}:role/"
     roles = {
-        name: Role(
-            name,
-            role["profile"],
-            f"arn:{partition}:iam::{role.get('account_id', account_id)}:role/{name}",
-        )
+        name: Role(name, role["profile"], role.get("arn", f"{prefix}{name}"))
         for name, role in data.pop("roles").items()
     }
     return Team(**data, roles=roles)
