@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.dist.conftest import ROOT
+from tests.dist.conftest import ROOT, Environment
 
 if sys.platform == "win32":
     pytest.skip("the README's lines are for a POSIX shell", allow_module_level=True)
@@ -27,11 +27,11 @@ class Newcomer(Reader):
 
     Args:
         folder: an empty folder.
-        programs: what is installed besides.
+        programs: what is installed, by whole paths.
         language: as LANG has it.
     """
 
-    def __init__(self, folder: Path, programs: tuple[str, ...], language: str) -> None:
+    def __init__(self, folder: Path, programs: list[Path], language: str) -> None:
         self._programs = programs
         self._language = language
         super().__init__(folder)
@@ -40,8 +40,8 @@ class Newcomer(Reader):
         """Go to a machine where nothing has been done yet."""
         super().move()
         home = self._home.folder
-        for name in ("aws", *self._programs):
-            (home / "bin" / name).symlink_to(Path(sys.prefix, "bin", name))
+        for program in self._programs:
+            (home / "bin" / program.name).symlink_to(program)
         places = (home / "bin", home / ".local/bin", Path(sys.base_prefix, "bin"))
         kept = {name: value for name, value in os.environ.items() if _is_of_the_network(name)}
         self._home.environ = kept | {
@@ -68,13 +68,22 @@ def _is_of_the_network(name: str) -> bool:
     return name.startswith(_OF_THE_NETWORK) or name.lower().endswith("_proxy")
 
 
+@pytest.fixture(scope="session")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the AWS CLI, whose requirements are at odds with those of other tools."""
+    environment = Environment(tmp_path_factory.mktemp("aws-cli"))
+    environment.install("awscli")
+    return Path(environment.program("aws"))
+
+
 @pytest.fixture
 def newcomer(
-    tmp_path: Path, sdist: Path, programs: tuple[str, ...], language: str
+    tmp_path: Path, sdist: Path, aws_cli: Path, programs: tuple[str, ...], language: str
 ) -> Iterator[Newcomer]:
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
-    someone = Newcomer(tmp_path, programs, language)
+    installed = [aws_cli, *(Path(sys.prefix, "bin", name) for name in programs)]
+    someone = Newcomer(tmp_path, installed, language)
     try:
         someone.unpack(sdist)
         yield someone
