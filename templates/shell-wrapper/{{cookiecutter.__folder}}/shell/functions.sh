@@ -40,11 +40,14 @@
 }
 
 # For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
+# It fails as the command before it did, for what stands behind it in the prompt to show that.
 {{ cookiecutter.slug }}-prompt() {
-    local left
-    command -v mfakit >/dev/null || return 0
-    left=$(_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null) || return 0
-    printf '%s' "${left:+$left }"
+    local code=$? left
+    if command -v mfakit >/dev/null; then
+        left=$(_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null) || left=''
+        printf '%s' "${left:+$left }"
+    fi
+    return "$code"
 }
 
 _{{ cookiecutter.slug }}-mfakit() {

@@ -27,13 +27,15 @@ function {{ cookiecutter.slug }}-exec --description 'Run a command with the sess
 end
 
 # For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
+# It fails as the command before it did, for what stands behind it in the prompt to show that.
 function {{ cookiecutter.slug }}-prompt --description 'Print the time that the session has left'
+    set -l code $status
+    set -l left
     command -q mfakit
-    or return 0
-    set -l left (_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null)
+    and set left (_{{ cookiecutter.slug }}-mfakit status --short 2>/dev/null)
     and test -n "$left"
     and echo -n "$left "
-    return 0
+    return $code
 end
 
 function _{{ cookiecutter.slug }}-mfakit

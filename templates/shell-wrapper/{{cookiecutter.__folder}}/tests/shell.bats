@@ -136,6 +136,14 @@ echo told"
     done
 }
 
+@test "a prompt can show the exit code of the last command behind the time" {
+    log_in
+    for shell in "${SHELLS[@]}"; do
+        in_shell "$shell" 'sh -c "exit 7"; {{ cookiecutter.slug }}-prompt >&2'
+        [ "$status" -eq 7 ]
+    done
+}
+
 @test "without mfakit a prompt is whole all the same, and the other functions fail" {
     mkdir "$BATS_TEST_TMPDIR/bin"
     for program in bash zsh fish sh printenv sed; do
