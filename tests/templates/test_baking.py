@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.templates.catalogue import BY_NAME, NASTY, TEMPLATES, Template
+from tests.templates.catalogue import BY_NAME, NASTY, ROOT, TEMPLATES, Template
 from tests.templates.conftest import Bake, files_in
 
 ALL_CHOICES = [
@@ -71,6 +71,23 @@ def test_nasty_names_do_no_harm(bake: Bake, template: Template) -> None:
     project = bake(template, team=NASTY, slug="payments")
     assert set(files_in(project)) == template.files_of({})
     check(project)
+
+
+def test_its_workflow_is_as_safe_as_our_own(bake: Bake, template: Template) -> None:
+    """Actions are pinned, to the same commits as here, and zizmor finds nothing."""
+    project = bake(template)
+    ours = "".join(path.read_text() for path in (ROOT / ".github/workflows").iterdir())
+    actions = re.findall(r"uses: .*", (project / ".github/workflows/ci.yml").read_text())
+    assert actions
+    assert [action for action in actions if action not in ours] == []
+    done = subprocess.run(
+        ["zizmor", "--offline", "--quiet", ".github"],
+        check=False,
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 printable = st.text(
