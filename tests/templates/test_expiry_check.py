@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,9 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from tests.templates.catalogue import BY_NAME, NASTY
 from tests.templates.conftest import Bake, files_in
+
+from mfakit.errors import MFAKitError
+from mfakit.expiry.notices.ways import parse_way
 
 EXPIRY_CHECK = BY_NAME["expiry-check"]
 
@@ -33,6 +39,24 @@ def test_nothing_is_written_twice(bake: Bake, every: str, warn: str, notify: str
     made = {name: path.read_bytes() for name, path in files_in(project).items()}
     subprocess.run([sys.executable, "-B", "render.py"], check=True, cwd=project)
     assert {name: path.read_bytes() for name, path in files_in(project).items()} == made
+
+
+def test_an_own_url_is_put_beside_those_that_are_there(
+    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the README says, whether apprise was used before or there is not even a folder for it."""
+    readme = (bake(EXPIRY_CHECK, notify="apprise") / "README.md").read_text()
+    [block] = re.findall(r"^```console\n(.*?apprise.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("APPRISE_CONFIG_PATH", raising=False)
+    for tag in "payments-mfa", "another":
+        typed = re.sub(r"^\$ ", "", block, flags=re.MULTILINE).replace("payments-mfa", tag)
+        url = typed.replace("slack://TokenA/TokenB/TokenC", "json://127.0.0.1")
+        subprocess.run(["bash", "-euc", url], check=True)
+    for tag in "payments-mfa", "another":
+        parse_way(tag).check(os.environ)
+    with pytest.raises(MFAKitError):
+        parse_way("nobody").check(os.environ)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -117,11 +117,11 @@ def told(aws_home: Path) -> Iterator[Callable[[], list[str]]]:
 
     with HTTPServer(("127.0.0.1", 0), Service) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        path = aws_home / ".config" / "apprise.yml"
+        path = aws_home / ".config" / "apprise.conf"
         path.parent.mkdir()
         path.touch(mode=0o600)
         url = f"json://127.0.0.1:{server.server_port}"
-        path.write_text(f"urls:\n  - {url}:\n      tag: {PEOPLE['notify']}\n")
+        path.write_text(f"{PEOPLE['notify']}={url}\n")
         yield lambda: messages
         server.shutdown()
 {%- endif %}
