@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,29 @@ def code(said: dict, user: str) -> str:
     )
     with urlopen(request) as answer:
         return json.load(answer)["code"]
+
+
+def test_fish_is_told_in_its_own_words(home) -> None:
+    """Its lines can be pasted there: it has no `unset`."""
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed (CI installs it)")
+    line = f"{sys.executable} -m mfakit simulate --user alice; true"
+    command = ["fish", "--no-config", "-c", line]
+    with subprocess.Popen(
+        command, env=home.environ, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        said = "".join(
+            iter(
+                process.stdout.readline,
+                "# then log in with mfakit login, and answer its question with what this gives:\n",
+            )
+        )
+        os.killpg(process.pid, signal.SIGTERM)
+    pasted = said.partition("user/alice\n")[2]
+    done = home.run("fish", "--no-config", "-c", pasted + "env", AWS_PROFILE="other")
+    assert done.stderr == ""
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in done.stdout
+    assert "AWS_PROFILE" not in done.stdout
 
 
 def test_a_login_against_it_serves_the_aws_cli(home, simulate) -> None:

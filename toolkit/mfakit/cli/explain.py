@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from mfakit.cli.input import read_input
 from mfakit.cli.output import escape, write
-from mfakit.environment.asking import detect_shell
+from mfakit.environment.asking import likely_shell
 from mfakit.errors import UsageError
 from mfakit.explain.online import ask
 from mfakit.explain.report import Explanation
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def run(options: Namespace) -> int:
     """Run the command."""
     environ = _environment(options.env_file)
-    shell = "sh" if options.json or options.env_file is not None else _shell()
+    shell = "sh" if options.json or options.env_file is not None else likely_shell()
     situation = Situation(environ, options.profile, options.sdk, datetime.now(UTC), shell)
     explanation = Explanation(situation, ask(situation) if options.online else None)
     if options.json:
@@ -34,14 +34,6 @@ def run(options: Namespace) -> int:
     else:
         write("".join(f"{escape(line)}\n" for line in explanation.lines()))
     return 1 if explanation.matters else 0
-
-
-def _shell() -> str:
-    """Tell which kind of shell commands are pasted into; the most common kind if nothing tells."""
-    try:
-        return detect_shell()
-    except UsageError:
-        return "sh"
 
 
 def _environment(env_file: str | None) -> Mapping[str, str]:

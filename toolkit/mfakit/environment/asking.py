@@ -58,6 +58,14 @@ def detect_shell() -> str:
     return kind
 
 
+def likely_shell() -> str:
+    """Find the kind of shell that lines are pasted into; ``sh`` where it cannot be told."""
+    try:
+        return detect_shell()
+    except UsageError:
+        return "sh"
+
+
 def _nearest_kind() -> str | None:
     """Look where Linux tells it; shellingham looks everywhere, but takes long to load."""
     pid = os.getppid()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Shell:
@@ -119,3 +119,15 @@ SHELLS = {
         "for /f \"delims=\" %i in ('{command}') do %i",
     ),
 }
+
+
+def unset_line(shell: str, names: Iterable[str]) -> str:
+    """Give a line that takes variables away, as a person would write it.
+
+    Args:
+        shell: its kind; for what is neither fish nor PowerShell it is a line of sh.
+        names: of the variables.
+    """
+    if shell == "powershell":
+        return f"Remove-Item {', '.join(f'Env:{name}' for name in names)}"
+    return " ".join(["set -e" if shell == "fish" else "unset", *names])

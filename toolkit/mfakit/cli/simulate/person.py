@@ -8,13 +8,22 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mfakit.environment.asking import likely_shell
+from mfakit.environment.shells import SHELLS, unset_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Each of these would win over the files that the lines name.
 _IN_THE_WAY = (
-    "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
-    " AWS_PROFILE AWS_DEFAULT_PROFILE AWS_REGION MFAKIT_PROFILE"
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_REGION",
+    "MFAKIT_PROFILE",
 )
 
 
@@ -61,7 +70,8 @@ def _write_private(path: str, text: str) -> None:
 
 
 def _exports(said: dict[str, Any], home: str) -> Iterator[str]:
-    yield f"unset {_IN_THE_WAY}"
+    shell = likely_shell()
+    yield unset_line(shell, _IN_THE_WAY)
     values = {
         "AWS_ENDPOINT_URL": said["endpoint_url"],
         "AWS_DEFAULT_REGION": said["region"],
@@ -69,7 +79,10 @@ def _exports(said: dict[str, Any], home: str) -> Iterator[str]:
         "AWS_CONFIG_FILE": os.path.join(home, "config"),
     }
     for name, value in values.items():
-        yield f"export {name}={shlex.quote(value)}"
+        if shell == "powershell":
+            yield SHELLS[shell].assign(name, value)
+        else:
+            yield f"export {name}={shlex.quote(value)}"
 
 
 def _curl(said: dict[str, Any], name: str) -> str:

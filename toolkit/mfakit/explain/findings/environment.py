@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mfakit.environment.shells import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import Finding, edit, quoted, shortened, unset
+from mfakit.explain.findings.finding import Finding, edit, quoted, shortened
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp
@@ -88,7 +89,7 @@ def variables_expiration(situation: Situation) -> Iterator[Finding]:
             "variables-expiration",
             "AWS_CREDENTIAL_EXPIRATION cannot be read as a time",
             "boto3 and the AWS CLI fail, whatever the files hold",
-            unset(situation, "AWS_CREDENTIAL_EXPIRATION"),
+            unset_line(situation.shell, ["AWS_CREDENTIAL_EXPIRATION"]),
         )
 
 
@@ -101,7 +102,7 @@ def variables_stale_token(situation: Situation) -> Iterator[Finding]:
             "variables-stale-token",
             f"{names[0]} is set beside a long-term key",
             "the token of a session is sent with it, and AWS refuses them (InvalidClientTokenId)",
-            unset(situation, *names),
+            unset_line(situation.shell, names),
         )
         return
     old = situation.environ.get("AWS_SECURITY_TOKEN")
@@ -111,7 +112,7 @@ def variables_stale_token(situation: Situation) -> Iterator[Finding]:
             "variables-stale-token",
             "AWS_SECURITY_TOKEN and AWS_SESSION_TOKEN say different things",
             "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
-            unset(situation, "AWS_SECURITY_TOKEN"),
+            unset_line(situation.shell, ["AWS_SECURITY_TOKEN"]),
         )
 
 
@@ -123,7 +124,7 @@ def profile_variables_differ(situation: Situation) -> Iterator[Finding]:
             "profile-variables-differ",
             f"AWS_DEFAULT_PROFILE is {old}, and AWS_PROFILE is {new}",
             "boto3 takes the first, the AWS CLI v2 and the JavaScript SDK the second",
-            unset(situation, "AWS_DEFAULT_PROFILE"),
+            unset_line(situation.shell, ["AWS_DEFAULT_PROFILE"]),
         )
 
 
@@ -149,7 +150,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
     else:
         name = situation.profile_variable or "AWS_PROFILE"
-        fix = unset(situation, *_PROFILE_VARIABLES)
+        fix = unset_line(situation.shell, _PROFILE_VARIABLES)
         if like:
             fix = f"export {name}={quoted(like)}"
     yield Finding(
@@ -174,7 +175,7 @@ def _key_id(link: Link) -> str:
 
 def unset_variables(situation: Situation) -> str:
     """Give the command that takes the access key's variables away."""
-    return unset(situation, *(name for name in _VARIABLES if name in situation.environ))
+    return unset_line(situation.shell, [name for name in _VARIABLES if name in situation.environ])
 
 
 def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:

@@ -75,13 +75,6 @@ def login(situation: Situation, profile: str) -> str:
     return typed if source == profile else f"{typed} && {command}"
 
 
-def unset(situation: Situation, *names: str) -> str:
-    """Give the command that takes variables away."""
-    if situation.shell == "powershell":
-        return f"Remove-Item {', '.join(f'Env:{name}' for name in names)}"
-    return f"{'set -e' if situation.shell == 'fish' else 'unset'} {' '.join(names)}"
-
-
 def edit(path: str) -> str:
     """Give the command for what only a person can mend."""
     return f'"${{EDITOR:-vi}}" {quoted(path)}'
