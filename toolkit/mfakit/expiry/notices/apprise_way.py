@@ -83,7 +83,7 @@ def tag_way(tag: str) -> AppriseWay:
     if not _TAG.fullmatch(tag):
         raise UsageError(
             "what --notify names is neither desktop, env, - nor a tag of apprise's config file",
-            "let no URL be an argument, which others can see: write it into ~/.config/apprise.yml"
+            "let no URL be an argument, which others can see: write it into ~/.config/apprise.conf"
             " with a tag, or into MFAKIT_NOTIFY (--notify env)",
         )
     return AppriseWay(f"tag {tag}", lambda environ: _tagged(tag, environ))
