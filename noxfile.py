@@ -78,7 +78,7 @@ def proofs(session: nox.Session) -> None:
 @nox.session
 def templates(session: nox.Session) -> None:
     """What is made of the templates: each is baked, checked, installed and tested as it stands."""
-    session.install("-e.[testing]", *groups("templates"))
+    session.install("-e.[testing,notify]", *groups("templates"))
     run_pytest(session, "-n", "2", "--dist", "worksteal", "tests/templates", *session.posargs)
 
 

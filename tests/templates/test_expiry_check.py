@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +15,6 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from tests.templates.catalogue import BY_NAME, NASTY
 from tests.templates.conftest import Bake, files_in
-
-from mfakit.errors import MFAKitError
-from mfakit.expiry.notices.ways import parse_way
 
 EXPIRY_CHECK = BY_NAME["expiry-check"]
 
@@ -41,22 +36,20 @@ def test_nothing_is_written_twice(bake: Bake, every: str, warn: str, notify: str
     assert {name: path.read_bytes() for name, path in files_in(project).items()} == made
 
 
-def test_an_own_url_is_put_beside_those_that_are_there(
-    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_own_url_is_put_beside_those_that_are_there(bake: Bake, place: Any) -> None:
     """As the README says, whether apprise was used before or there is not even a folder for it."""
     readme = (bake(EXPIRY_CHECK, notify="apprise") / "README.md").read_text()
     [block] = re.findall(r"^```console\n(.*?apprise.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("APPRISE_CONFIG_PATH", raising=False)
     for tag in "payments-mfa", "another":
         typed = re.sub(r"^\$ ", "", block, flags=re.MULTILINE).replace("payments-mfa", tag)
         url = typed.replace("slack://TokenA/TokenB/TokenC", "json://127.0.0.1")
-        subprocess.run(["bash", "-euc", url], check=True)
+        assert place.run("bash", "-euc", url).returncode == 0
+    install = ["schedule", "install", "--using=cron"]
     for tag in "payments-mfa", "another":
-        parse_way(tag).check(os.environ)
-    with pytest.raises(MFAKitError):
-        parse_way("nobody").check(os.environ)
+        done = place.mfakit(*install, f"--notify={tag}")
+        assert done.returncode == 0, done.stderr
+    done = place.mfakit(*install, "--notify=nobody")
+    assert (done.returncode, "nobody" in done.stderr) == (1, True)
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
