@@ -64,7 +64,9 @@ def test_a_session_that_has_ended_is_renewed(client, aws, alice, device, codes) 
 
 def test_its_output_is_exact(home, endpoint, alice, device, codes) -> None:
     """Version 1, and an expiration as RFC 3339."""
-    said = json.loads(home.mfakit("credential-process", "-p", "mfa").stdout)
+    done = home.mfakit("credential-process", "-p", "mfa")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
     assert said.pop("Version") == 1
     assert said.pop("Expiration").endswith("Z")
     assert sorted(said) == ["AccessKeyId", "SecretAccessKey", "SessionToken"]

@@ -44,6 +44,8 @@ class STS:
 
     def begin(self) -> None:
         """Begin to load and to ask whose the keys are, if that has not begun."""
+        # Python 3.13.0 may hand out an empty one where two threads import it at once (gh-125245).
+        import collections.abc  # noqa: F401
         import threading
 
         if self._loaded is None:
