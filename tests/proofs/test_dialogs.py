@@ -147,7 +147,9 @@ def screen(home, due) -> Iterator[Screen]:
     """A screen of its own. The only dialog there is zenity's."""
     (due.programs / "zenity").symlink_to(shutil.which("zenity"))
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    # Without -noreset it starts anew, and lets nobody in, whenever its last client leaves: xdotool.
+    options = ["-noreset", "-nolisten", "tcp", "-screen", "0", "800x600x24"]
+    command = ["Xvfb", "-displayfd", str(writing), *options]
     with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
         os.close(writing)
         with os.fdopen(reading) as told:
