@@ -11,6 +11,12 @@ ROLE = {"role_arn": "arn:aws:iam::123456789012:role/admin", "source_profile": "m
 MINE = "# mine\n[profile other]\nregion=us-west-2   ; not a comment\n"
 
 
+def botocore_profiles(home) -> dict[str, dict[str, str]]:
+    """Give what botocore reads from the config file."""
+    variables = {"config_file": (None, None, str(home.config), None)}
+    return botocore.session.Session(session_vars=variables).full_config["profiles"]
+
+
 def test_sections_are_added_and_all_else_stays(home) -> None:
     """What is written is what botocore reads; to write it again changes nothing."""
     home.write_config(MINE)
@@ -18,13 +24,23 @@ def test_sections_are_added_and_all_else_stays(home) -> None:
     write_settings(profiles, environ=home.environ)
     text = home.config.read_text()
     assert text.startswith(MINE)
-    session = botocore.session.Session(
-        session_vars={"config_file": (None, None, str(home.config), None)}
-    )
-    assert {name: session.full_config["profiles"][name] for name in profiles} == profiles
+    assert {name: botocore_profiles(home)[name] for name in profiles} == profiles
     assert read_settings("my role", environ=home.environ) == ROLE
     write_settings(profiles, environ=home.environ)
     assert home.config.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "header", ["mfa", "profile", "profilemfa", "profile mfa role", "Profile mfa"]
+)
+def test_a_section_that_sdks_pass_over_is_no_profile(home, header: str) -> None:
+    """But for `default`, the config file's profiles have the word before their name."""
+    text = f"[{header}]\nregion = eu-west-1\n"
+    home.write_config(text)
+    assert read_settings("mfa", environ=home.environ) == {}
+    write_settings({"mfa": {"mfakit_duration": "8h"}}, environ=home.environ)
+    assert home.config.read_text().startswith(text)
+    assert botocore_profiles(home)["mfa"] == {"mfakit_duration": "8h"}
 
 
 def test_none_removes_a_setting(home) -> None:

@@ -115,7 +115,11 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
     for profile, values in credentials.items():
         if is_session(values):
             yield profile, CREDENTIALS_FILE, values
-    config = _merged((profile_of(name), values) for name, values in files.config_file.sections())
+    config = _merged(
+        (name, values)
+        for header, values in files.config_file.sections()
+        if (name := profile_of(header)) is not None
+    )
     for profile, settings in config.items():
         is_ours = is_own_process(settings.get("credential_process", ""))
         if is_ours and not has_keys(credentials.get(profile, {})):

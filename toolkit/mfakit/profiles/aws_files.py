@@ -49,7 +49,8 @@ class AWSFiles:
         if self._headers is None:
             self._headers = {}
             for header in self.config_file.names():
-                self._headers.setdefault(profile_of(header), []).append(header)
+                if (profile := profile_of(header)) is not None:
+                    self._headers.setdefault(profile, []).append(header)
         return self._headers
 
     def credentials(self, profile: str) -> Values:
@@ -82,18 +83,14 @@ class AWSFiles:
 
     def profiles(self) -> list[str]:
         """Name the profiles of both files, each once; the credentials file's come first."""
-        config = (
-            profile
-            for profile, headers in self._config_headers.items()
-            if profile == "default" or headers != [profile]
-        )
-        return list(dict.fromkeys([*self.credentials_file.names(), *config]))
+        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers]))
 
     def like(self, profile: str) -> str | None:
         """Name the profile that was meant, if one is spelled nearly so."""
         from difflib import get_close_matches
 
-        return next(iter(get_close_matches(profile, self.profiles(), n=1, cutoff=0.75)), None)
+        names = [name for name in self.profiles() if name]
+        return next(iter(get_close_matches(profile, names, n=1)), None)
 
     def exists(self, profile: str) -> bool:
         """Tell whether either file knows the profile."""
@@ -109,17 +106,23 @@ class AWSFiles:
         return None
 
 
-def profile_of(header: str) -> str:
-    """Name the profile of a config header, quoted or not; other sections keep their own name."""
-    kind, _, name = header.replace("\t", " ").partition(" ")
-    if kind != "profile" or not name:
-        return header
-    if '"' not in name and "'" not in name:
-        return name.strip()
-    import shlex
+def profile_of(header: str) -> str | None:
+    """Name the profile that a header of the config file speaks of, or None, as botocore reads it.
 
-    try:
-        words = shlex.split(name)
-    except ValueError:
+    All but ``default`` need the word ``profile`` before their name; SDKs pass over other sections.
+    """
+    if header == "default":
         return header
-    return words[0] if len(words) == 1 else header
+    kind, _, name = header.replace("\t", " ").partition(" ")
+    if kind != "profile":
+        return None
+    if any(character in name for character in "\"'\\"):
+        import shlex
+
+        try:
+            words = shlex.split(name)
+        except ValueError:
+            return None
+    else:
+        words = [word for word in name.split(" ") if word]
+    return words[0] if len(words) == 1 else None

@@ -145,7 +145,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
             edit(path),
         )
         return
-    like = _most_like(profile, situation)
+    like = situation.files.like(profile)
     if situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
     else:
@@ -188,13 +188,6 @@ def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:
         if document.has_section(header):
             return document.path, header
     return None
-
-
-def _most_like(profile: str, situation: Situation) -> str | None:
-    from difflib import get_close_matches
-
-    known = [name for name in situation.files.profiles() if name]
-    return next(iter(get_close_matches(profile, known, n=1)), None)
 
 
 RULES = (
