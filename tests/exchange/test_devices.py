@@ -99,7 +99,8 @@ def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
     assert done.returncode == 0, done.stderr
     assert "mfakit_duration = 1h" in home.config.read_text()
     before = home.config.read_text()
-    assert home.run(*command[:-1], "soon").returncode == 64
+    for impossible in ("soon", "37h", "10m", "0"):
+        assert home.run(*command[:-1], impossible).returncode == 64
     assert home.run(*command, "--token-command", "no-such-program").returncode == 64
     assert home.config.read_text() == before
 

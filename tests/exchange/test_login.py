@@ -130,9 +130,10 @@ def test_the_duration_may_stand_in_the_config(home, alice, section) -> None:
     """Of the session profile, or of the source profile."""
     home.write_config(f"{section}\nmfakit_duration = 1h\n")
     assert "ends in 59m" in log_in(home, alice).stderr
-    home.write_config(f"{section}\nmfakit_duration = soon\n")
-    done = log_in(home, alice)
-    assert (done.returncode, "mfakit_duration in" in done.stderr) == (64, True)
+    for impossible in ("soon", "37h", "0"):
+        home.write_config(f"{section}\nmfakit_duration = {impossible}\n")
+        done = log_in(home, alice)
+        assert (done.returncode, f"mfakit_duration in {home.config}" in done.stderr) == (64, True)
 
 
 @pytest.mark.parametrize("named", ["mfa", "nosuch", ""])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from mfakit.durations import parse_duration
 from mfakit.errors import ProfileError, UsageError
+from mfakit.exchange.get_session_token import read_session_duration
 from mfakit.profiles.settings import edit_settings
 
 TYPE_CHECKING = False
@@ -48,12 +48,12 @@ def write_settings(profile: str, settings: dict[str, str | None], files: AWSFile
         files: the AWS files.
 
     Raises:
-        UsageError: a value is no duration, or cannot stand in the file.
+        UsageError: no session can last so long, or a value cannot stand in the file.
         ProfileError: the section assumes a role, which would ask for codes of its own.
         FileError: the config file cannot be written. It is then as it was.
     """
     if duration := settings.get(DURATION):
-        parse_duration(duration)
+        read_session_duration(duration)
     edit_settings({profile: {key: value for key, value in settings.items() if value}}, files)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
@@ -116,6 +117,17 @@ def check_duration(duration: timedelta) -> None:
         UsageError: it is shorter than 15 minutes or longer than 36 hours.
     """
     _check_between(duration, _LONGEST, "AWS gives 900 s (15m) to 129600 s (36h)")
+
+
+def read_session_duration(text: str) -> timedelta:
+    """Read how long a session is to last, as people write it.
+
+    Raises:
+        UsageError: it is no duration, or none that AWS gives.
+    """
+    duration = timedelta(seconds=parse_duration(text))
+    check_duration(duration)
+    return duration
 
 
 def check_role_duration(duration: timedelta, *, chained: bool) -> None:

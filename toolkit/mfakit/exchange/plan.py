@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mfakit.durations import parse_duration
 from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import check_serial_number
@@ -14,6 +13,7 @@ from mfakit.exchange.get_session_token import (
     check_duration,
     check_role_duration,
     code_beside_session,
+    read_session_duration,
 )
 from mfakit.exchange.role import role_parameters
 from mfakit.exchange.source import find_source
@@ -249,21 +249,20 @@ class Plan:
             if self.request.duration is not None:
                 check_role_duration(self.request.duration, chained=self.source.is_session)
             return self.request.duration
-        duration = self.request.duration
-        if duration is None:
-            duration = self._configured_duration()
-        check_duration(duration)
-        return duration
+        if self.request.duration is None:
+            return self._configured_duration()
+        check_duration(self.request.duration)
+        return self.request.duration
 
     def _configured_duration(self) -> timedelta:
         configured = self._setting("mfakit_duration")
         if configured is None:
             return DEFAULT_DURATION
         try:
-            return timedelta(seconds=parse_duration(configured))
+            return read_session_duration(configured)
         except UsageError as error:
             raise UsageError(
-                f"mfakit_duration in {self.files.config_path} is {error.message}", error.hint
+                f"mfakit_duration in {self.files.config_path}: {error.message}", error.hint
             ) from None
 
     def _former(self) -> SessionRecord | None:
