@@ -202,13 +202,14 @@ def test_extended_attributes_stay(home) -> None:
     assert os.getxattr(home.credentials, "user.test") == b"kept"
 
 
-def test_bits_for_others_go_with_a_note(home) -> None:
-    """Nobody else reads secrets; the person is told."""
+@pytest.mark.parametrize(("mode", "who"), [(0o644, "you and its group"), (0o604, "you")])
+def test_bits_for_others_go_with_a_note(home, mode: int, who: str) -> None:
+    """Nobody else reads secrets; the person is told, and told who still can."""
     home.write_credentials(LONG_TERM)
-    home.credentials.chmod(0o644)
+    home.credentials.chmod(mode)
     notes: list[str] = []
     write_session("mfa", SESSION, environ=home.environ, note=notes.append)
-    assert [note for note in notes if "everybody" in note]
+    assert [note for note in notes if f"everybody; now only {who} can" in note]
     write_session("mfa", SESSION, environ=home.environ, note=notes.append)
     assert len(notes) == 1
 

@@ -187,12 +187,13 @@ def _take_over_metadata(path: str, descriptor: int) -> list[str]:
     old, new = os.stat(path), os.fstat(descriptor)
     notes = []
     mode = old.st_mode & _OWNER_AND_GROUP
-    if old.st_mode & _OTHERS:
-        notes.append(f"{path} could be read or written by everybody, and now cannot")
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) and not _give(descriptor, old):
         if mode & _GROUP:
             notes.append(f"the group of {path} could not be kept, and has lost its access")
         mode &= ~_GROUP
+    if old.st_mode & _OTHERS:
+        who = "you and its group" if mode & _GROUP else "you"
+        notes.append(f"{path} could be read or written by everybody; now only {who} can")
     # before the mode: an access list among them has a word on others too
     _copy_attributes(path, descriptor)
     with _let_pass():
