@@ -155,3 +155,32 @@ def test_without_a_home_nothing_is_written_here(home, tmp_path) -> None:
     )
     assert done.returncode == 3
     assert "there is no home" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (["check"], r"\u4f1a: valid"),
+        (["check", "--all", "--format", "json"], r'"profile": "\u4f1a"'),
+        (["check", "--format", "openmetrics"], 'profile="会"'),
+        (["status"], r"\u4f1a"),
+        (["status", "--short"], r"\u4f1a 2"),
+        (["explain", "--profile", "会"], r"\u4f1a"),
+    ],
+)
+def test_letters_that_a_locale_lacks_hide_nothing(home, command: list[str], shown: str) -> None:
+    """People see them escaped; JSON has its own way; OpenMetrics is UTF-8 everywhere."""
+    home.write_credentials(SESSION.format("会", "2099-01-01T00:00:00Z"))
+    environ = {"MFAKIT_PROFILE": "会", "PYTHONIOENCODING": "latin-1"}
+    done = home.mfakit(*command, **environ)
+    assert shown in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_shell_gets_no_name_that_its_locale_lacks(home) -> None:
+    """But a statement that fails, and a hint."""
+    home.write_credentials(SESSION.format("会", "2099-01-01T00:00:00Z"))
+    environ = {"MFAKIT_PROFILE": "会", "PYTHONIOENCODING": "latin-1"}
+    done = home.mfakit("env", "--shell", "sh", **environ)
+    assert (done.returncode, done.stdout) == (1, "false\n")
+    assert "PYTHONUTF8=1" in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from mfakit.cli.output import escape, note, write
+from mfakit.cli.output import escape, note, show, write_utf8
 from mfakit.errors import MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import EXIT_CODES, as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.status import check_session
@@ -129,7 +129,7 @@ def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) ->
     else:
         text = as_text(statuses, escape)
     if options.output is None:
-        write(text)
+        (write_utf8 if options.format == "openmetrics" else show)(text)
         return
     from mfakit.cli.output_file import write_report
 

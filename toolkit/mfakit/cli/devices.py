@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mfakit.cli.output import escape, note, write
+from mfakit.cli.output import escape, note, show
 from mfakit.exchange.device import find_devices
 from mfakit.exchange.source import find_source
 from mfakit.profiles.aws_files import AWSFiles
@@ -23,7 +23,7 @@ def run(options: Namespace) -> int:
     devices = find_devices(source)
     for device in devices:
         usable = "" if device.is_usable else ", which AWS takes no code from"
-        write(f"{escape(device.serial_number)}  {device.kind}{usable}\n")
+        show(f"{escape(device.serial_number)}  {device.kind}{usable}\n")
         if device.is_guess:
             note("IAM does not let this user list devices; that one is a guess")
     if not devices:

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, write
+from mfakit.cli.output import escape, show, write
 from mfakit.environment.asking import likely_shell
 from mfakit.errors import UsageError
 from mfakit.explain.online import ask
@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     if options.json:
         write(explanation.as_json() + "\n")
     else:
-        write("".join(f"{escape(line)}\n" for line in explanation.lines()))
+        show("".join(f"{escape(line)}\n" for line in explanation.lines()))
     return 1 if explanation.matters else 0
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, escape, write
+from mfakit.cli.output import complain, escape, show
 from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
@@ -65,13 +65,13 @@ def _general(arguments: list[str]) -> int:
     if not arguments:
         from mfakit.cli.standing import standing
 
-        write("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
+        show("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
     elif arguments[0] in ("-h", "--help", "help"):
-        write(_overview())
+        show(_overview())
     elif arguments[0] in ("-V", "--version"):
         from importlib.metadata import version
 
-        write(f"mfakit {version('mfakit')}\n")
+        show(f"mfakit {version('mfakit')}\n")
     else:
         raise UsageError(f"no such command: {arguments[0]}", _nearest(arguments[0]))
     return 0

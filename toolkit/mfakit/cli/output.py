@@ -5,6 +5,7 @@ Standard output carries only what a program consumes; notes and errors go to sta
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -23,14 +24,35 @@ def write(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except (OSError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
+        raise MFAKitError(
+            f"standard output cannot show {error.object[error.start]!a} in {error.encoding}",
+            "set the variable PYTHONUTF8=1, or a locale with UTF-8",
+        ) from None
+    except OSError as error:
         _give_up_stdout()
         if isinstance(error, BrokenPipeError):
             raise
-        reason = error.reason if isinstance(error, UnicodeEncodeError) else error.strerror
         raise MFAKitError(
-            f"cannot write to standard output: {reason}", "see where it is sent to"
+            f"cannot write to standard output: {error.strerror}", "see where it is sent to"
         ) from None
+
+
+def write_utf8(text: str) -> None:
+    """Write what is UTF-8 in any locale, as ``write`` does."""
+    _configure_stdout(encoding="utf-8", errors="backslashreplace")
+    write(text)
+
+
+def show(text: str) -> None:
+    """Write what people read: a letter that their locale lacks is better escaped than not shown."""
+    _configure_stdout(errors="backslashreplace")
+    write(text)
+
+
+def _configure_stdout(encoding: str | None = None, *, errors: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=encoding, errors=errors)
 
 
 def note(text: str) -> None:

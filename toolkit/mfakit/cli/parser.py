@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 
-from mfakit.cli.output import write
+from mfakit.cli.output import show
 from mfakit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(shown, f"see {self.prog} --help")
 
     def print_help(self, file: object = None) -> None:
-        write(self.format_help())
+        show(self.format_help())
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, note, write
+from mfakit.cli.output import escape, note, show
 from mfakit.errors import FAILED, UsageError
 from mfakit.policy.callers import LONG_TERM_KEY, WITHOUT_MFA
 from mfakit.policy.document import Kind, kind_of, parse
@@ -40,7 +40,7 @@ def check(options: Namespace) -> int:
     if actions[0] is not None and ":" not in actions[0]:
         raise UsageError(f"{actions[0]!r} names no service", "write it as s3:GetObject")
     found = review(parse(text, name, kind), kind, actions[0], resources[0])
-    write(_as_json(found) if options.json else _as_text(found))
+    show(_as_json(found) if options.json else _as_text(found))
     if found.requires_mfa:
         return 0
     unjudged = UNJUDGED in (found.outcome(LONG_TERM_KEY), found.outcome(WITHOUT_MFA))

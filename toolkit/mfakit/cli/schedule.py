@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, escape, note, write
+from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.schedule.job import make_job
@@ -218,7 +218,7 @@ def _show(scheduler: Scheduler) -> bool:
     job = scheduler.installed()
     if job is None:
         return False
-    write("".join(f"{escape(line)}\n" for line in _description(scheduler, job)))
+    show("".join(f"{escape(line)}\n" for line in _description(scheduler, job)))
     return True
 
 

@@ -31,7 +31,7 @@ def run(options: Namespace) -> int:
 
 
 def _show(profile: str | None, warn: float | None, plain: bool) -> None:
-    from mfakit.cli.output import write
+    from mfakit.cli.output import show
     from mfakit.cli.status.looking import look
 
     now = datetime.now(UTC)
@@ -39,7 +39,7 @@ def _show(profile: str | None, warn: float | None, plain: bool) -> None:
     if plain:
         from mfakit.cli.status.plain import as_lines
 
-        write("".join(f"{line}\n" for line in as_lines(statuses, now)))
+        show("".join(f"{line}\n" for line in as_lines(statuses, now)))
         return
     from mfakit.cli.status.table import draw, make_console
 
@@ -50,5 +50,7 @@ def _show(profile: str | None, warn: float | None, plain: bool) -> None:
 def _can_draw() -> bool:
     """Tell whether standard output is a terminal that knows colours and more than lines."""
     if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    if not sys.stdout.encoding.lower().startswith("utf"):
         return False
     return os.environ.get("TERM") not in ("dumb", "unknown")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.cli.output import escape, write
+from mfakit.cli.output import escape, show
 from mfakit.durations import format_duration
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError
 from mfakit.expiry.rule import EXPIRED, EXPIRING
@@ -33,7 +33,7 @@ def show_short(
         status = check_session(session_profile(profile, environ, files), files, now, warn)
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # a complaint would stand at every prompt
-    write(as_short(status) + "\n")
+    show(as_short(status) + "\n")
     return 0
 
 

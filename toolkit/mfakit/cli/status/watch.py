@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from mfakit.cli.output import escape, write
+from mfakit.cli.output import escape, show
 from mfakit.cli.status.looking import look
 from mfakit.errors import MFAKitError
 
@@ -54,7 +54,7 @@ def watch_lines(profile: str | None, warn: float | None) -> int:
     with _until_ended():
         while True:
             found = _sentences(profile, warn)
-            write("".join(f"{line}\n" for line in _news(told, found)))
+            show("".join(f"{line}\n" for line in _news(told, found)))
             told = found
             time.sleep(_SECONDS)
     return 0
