@@ -136,10 +136,27 @@ def test_when_nobody_can_be_told_it_says_so_and_installs_nothing(home, crontab) 
     assert done.returncode == 1
     assert "there is no program '/no/such/program'" in done.stderr
     assert "nothing is installed" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert not crontab.exists()
+    done = home.mfakit("schedule", "install", "--using=cron", "--notify=nosuchtag", *bad)
+    assert "nothing is installed, since there would be no way" in done.stderr
     assert not crontab.exists()
     done = home.mfakit("schedule", "install", "--using=cron", "--notify=nosuchtag", *TOLD)
     assert done.returncode == 0
     assert "nosuchtag" in done.stderr
+
+
+@pytest.mark.parametrize(("flavor", "code"), [("curses", 1), ("gtk2:curses", 1), ("gtk2", 0)])
+def test_a_prompt_that_nobody_could_see_is_not_installed(
+    home, crontab, provide, flavor: str, code: int
+) -> None:
+    """A scheduler gives pinentry no terminal; it says by itself whether it would need one."""
+    greeting = "echo OK; read -r line; echo D $FLAVOR; echo OK; read -r line; echo OK"
+    provide("pinentry", f"#!/bin/sh\n{greeting}\n")
+    install = ["schedule", "install", "--using=cron", "--prompt"]
+    done = home.mfakit(*install, FLAVOR=flavor, DISPLAY="", WAYLAND_DISPLAY="")
+    assert (done.returncode, crontab.exists()) == (code, code == 0), done.stderr
+    assert ("no desktop here" in done.stderr) is (code == 1)
 
 
 @pytest.mark.parametrize("target", ["env", "-", "slack://tokenA/tokenB/tokenC"])
@@ -172,6 +189,14 @@ def test_options_that_would_do_nothing_are_refused(home, line: str, message: str
     done = home.mfakit("schedule", *line.split())
     assert done.returncode == 64
     assert message in done.stderr
+
+
+def test_a_scheduler_of_other_systems_is_not_here(home) -> None:
+    """What it would get can be printed all the same."""
+    other = "launchd" if sys.platform != "darwin" else "schtasks"
+    done = home.mfakit("schedule", "install", f"--using={other}", *TOLD)
+    assert (done.returncode, f"{other} does not run here" in done.stderr) == (1, True)
+    assert home.mfakit("schedule", "install", f"--using={other}", "--dry-run").returncode == 0
 
 
 def test_a_machine_without_a_scheduler(home) -> None:

@@ -55,6 +55,12 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
     return len(left) < len(due)
 
 
+def make_dialog(occasion: str, options: Namespace) -> Dialog:
+    """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one."""
+    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
+    return Dialog(occasion, options.prompt_timeout or _PROMPT_SECONDS, environ)
+
+
 def _may_renew(status: SessionStatus, options: Namespace) -> bool:
     """Tell whether a session is due and ours to renew: among all there are, one that we made."""
     is_ours = status.record is not None and status.record.source_access_key_id is not None
@@ -126,10 +132,8 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     news = news_of(status)
     if news is None or told.has(_DECLINED):
         return False
-    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
-    seconds = options.prompt_timeout or _PROMPT_SECONDS
     try:
-        _log_in(status, options, Dialog(news.title, seconds, environ), patience=0)
+        _log_in(status, options, make_dialog(news.title, options), patience=0)
     except MFAKitError as error:
         _complain(status, error)
         if isinstance(error, NotAnsweredError):

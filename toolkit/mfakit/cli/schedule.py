@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 
 from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
@@ -72,7 +73,12 @@ def _install(options: Namespace) -> None:
     if options.dry_run:
         write(scheduler.files(job))
         return
-    _check(ways)
+    if not scheduler.is_here():
+        raise MFAKitError(
+            f"{scheduler.name} does not run here",
+            "leave --using out to take what does, or see what it would get: --dry-run",
+        )
+    _check(_checks(ways, options))
     notes = scheduler.install(job)
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
     for line in notes:
@@ -161,21 +167,33 @@ def _ways(options: Namespace) -> list[Way]:
     return ways + ([CommandWay(options.on_expiring)] if options.on_expiring else [])
 
 
-def _check(ways: list[Way]) -> None:
-    """Try the ways to tell here and now, not in a log that nobody reads.
+def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
+    """Give what tries each way to reach the person; the last may be the question for a code."""
+    checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
+    if options.prompt:
+        from mfakit.cli.renewing_due import make_dialog
+
+        checks.append(make_dialog("", options).check_without_terminal)
+    return checks
+
+
+def _check(checks: list[Callable[[], object]]) -> None:
+    """Try the ways to reach the person here and now, not in a log that nobody reads.
 
     Raises:
         MFAKitError: none of them works.
     """
     errors = []
-    for way in ways:
+    for check in checks:
         try:
-            way.check(os.environ)
+            check()
         except MFAKitError as error:
             errors.append(error)
+    if len(checks) == 1 and errors:
+        raise MFAKitError(f"nothing is installed: {errors[0].message}", errors[0].hint)
     for failed in errors:
         complain(failed)
-    if ways and len(errors) == len(ways):
+    if checks and len(errors) == len(checks):
         raise MFAKitError(
             "nothing is installed, since there would be no way to tell you",
             "mend one of these ways, or name another: --notify TAG, --on-expiring COMMAND",

@@ -50,6 +50,22 @@ class Dialog:
                 "install pinentry, or zenity on a desktop; or log in: mfakit login",
             )
 
+    def check_without_terminal(self) -> None:
+        """Make sure that one of the programs shows a window, for a time when there is no terminal.
+
+        Raises:
+            ExchangeError: none does.
+        """
+        self.check()
+        if all(
+            ask is pinentry.ask and pinentry.needs_terminal(program, self._environ)
+            for ask, program in self._programs
+        ):
+            raise ExchangeError(
+                "there is no desktop here to ask for the code on",
+                "log in to the desktop, or be told otherwise: --notify TAG, --on-expiring COMMAND",
+            )
+
     def ask_code(self, question: str) -> str:
         """Ask until the answer has the form of a code, three times at most.
 

@@ -12,6 +12,7 @@ from mfakit.exchange.dialogs.showing import (
     DECLINE,
     LOG_IN,
     TITLE,
+    Question,
     declined,
     find_program,
     not_answered,
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-    from mfakit.exchange.dialogs.showing import Question
-
 # The lower half of an error's number, as libgpg-error has them; the upper half tells who raised it.
 _TIMED_OUT = 62
 _NO = {99, 114, 198}  # cancelled, not confirmed, fully cancelled
 _CODE_BITS = 0xFFFF
+_FLAVOR_SECONDS = 10
 
 
 def find(environ: Mapping[str, str]) -> str | None:
@@ -43,6 +43,20 @@ def find(environ: Mapping[str, str]) -> str | None:
                 case ["pinentry-program", named]:
                     program = named.strip()
     return find_program(program, environ)
+
+
+def needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether it would be a screen on a terminal here, as its ``GETINFO flavor`` says.
+
+    One with windows names in it what it falls back to without a desktop: ``gtk2:curses``.
+
+    Raises:
+        NotShownError, NotAnsweredError: it cannot be run.
+    """
+    question = Question("", "", _FLAVOR_SECONDS, environ, lambda: None)
+    _, output = show([program], question, commands="GETINFO flavor\nBYE\n")
+    flavor = next((line[2:] for line in output.splitlines() if line.startswith("D ")), "")
+    return flavor.endswith(("curses", "tty"))
 
 
 def ask(program: str, question: Question) -> str:

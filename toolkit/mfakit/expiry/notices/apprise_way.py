@@ -147,7 +147,7 @@ def _tagged(tag: str, environ: Mapping[str, str]) -> list[Any]:
     if not found:
         raise MFAKitError(
             f"no service in apprise's config file has the tag {tag}",
-            "see what has: apprise --dry-run --tag all --body test",
+            "see what each has: apprise --dry-run --tag all --body test",
         )
     return found
 
