@@ -84,14 +84,15 @@ def test_a_long_policy_says_that_it_cannot_be_inline(home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "required"),
+        ([], "what is to be made or judged is not said"),
         (["frobnicate"], "invalid choice"),
         (["require-mfa", "--bucket", "b"], "--bucket has no meaning with require-mfa"),
         (["max-age", "--max-age", "1h", "--partition", "aws-cn"], "--partition has no meaning"),
         (["max-age", "--action", "ec2:*"], "a code may be 1m to 36h old"),
         (["max-age", "--max-age", "1h"], "which actions need a fresh code is not said"),
         (["role-trust"], "who may assume the role is not said"),
-        (["bucket"], "no bucket's name"),
+        (["bucket"], "which bucket is not said"),
+        (["bucket", "--bucket", ""], "not the name of a bucket"),
         (["require-mfa", "file"], "a file has no meaning with require-mfa"),
         (["check"], "which policy is to be judged is not said"),
         (["check", "gone.json"], "there is no file"),

@@ -96,6 +96,34 @@ def test_wrong_usage_says_what_and_what_to_do(home, arguments: list[str], messag
     assert second.startswith("mfakit: try: ")
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("lgoin", "mfakit login"),
+        ("LOGIN", "mfakit login"),
+        ("--profile work login", "name the command first"),
+        ("login --durationn 1h", "--duration; or see mfakit login --help"),
+        ("login --durationn=1h", "--duration; or see mfakit login --help"),
+        ("env --shell fsh", "fish; or see mfakit env --help"),
+        ("schedule instal", "install; or see mfakit schedule --help"),
+        ("policy requir-mfa", "require-mfa; or see mfakit policy --help"),
+        ("login --duration -1h", "give it a value, behind ="),
+        ("login --frobnicate", "see mfakit login --help"),
+    ],
+)
+def test_a_mistyped_word_gets_the_one_that_was_meant(home, line: str, hint: str) -> None:
+    """As a command, an option or a value."""
+    done = home.mfakit(*line.split())
+    assert (done.returncode, done.stderr.splitlines()[1][:13]) == (64, "mfakit: try: ")
+    assert done.stderr.splitlines()[1].removeprefix("mfakit: try: ").startswith(hint)
+
+
+def test_help_of_a_command_is_its_help(home) -> None:
+    """In both ways in which other programs have it."""
+    assert home.mfakit("help", "login").stdout == home.mfakit("login", "--help").stdout
+    assert home.mfakit("help", "lgoin").returncode == 64
+
+
 def test_control_characters_in_names_are_shown_escaped(home) -> None:
     """What stands in a file or argument must not steer the terminal."""
     done = home.mfakit("check", "--profile", "\x1b[31mred")

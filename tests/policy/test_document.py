@@ -22,8 +22,9 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
     ("document", "complaint"),
     [
         ([], "not an object"),
-        ({}, "no Statement"),
-        ({"Statement": []}, "no Statement"),
+        ({}, "it has no Statement"),
+        ({"Statement": []}, "its Statement is neither"),
+        ({"Statement": 1}, "its Statement is neither"),
         ({"Statement": ["x"]}, "not an object"),
         ({"Version": "2012-10-18", "Statement": GOOD}, "2012-10-18"),
         ({"Statements": GOOD}, "Statements"),

@@ -390,6 +390,7 @@ _TABLE = (
         (
             Option(
                 "what",
+                nargs="?",
                 choices=("require-mfa", "max-age", "role-trust", "bucket", "check"),
                 help="make a policy: for users, who may then do nothing without MFA but get a"
                 " session (require-mfa); for actions that need a fresh code (max-age); for who may"

@@ -91,11 +91,13 @@ def _refuse_beside_from_json(options: Namespace) -> None:
 
 def _as_text(result: Login) -> str:
     if result.expiration is None:
-        return f"the session of profile {result.profile} is kept"
+        return f"the session is kept in profile {result.profile}"
     left = format_duration((result.expiration - datetime.now(UTC)).total_seconds())
     when = f"ends in {left} ({format_timestamp(result.expiration)})"
     if result.reused:
         return f"the session of profile {result.profile} is not due, and kept: {when}"
+    if not result.origin:
+        return f"the session is kept in profile {result.profile}: {when}"
     return f"logged in to profile {result.profile} with the keys of {result.origin}: {when}"
 
 

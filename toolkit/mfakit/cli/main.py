@@ -66,6 +66,8 @@ def _general(arguments: list[str]) -> int:
         from mfakit.cli.standing import standing
 
         show("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
+    elif arguments[0] == "help" and len(arguments) > 1:
+        return main([arguments[1], "--help"])
     elif arguments[0] in ("-h", "--help", "help"):
         show(_overview())
     elif arguments[0] in ("-V", "--version"):
@@ -81,7 +83,9 @@ def _nearest(name: str) -> str:
     """Suggest the command that was meant, or all."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, COMMANDS, n=1)
+    if name.startswith("-"):
+        return "name the command first, then its options"
+    near = get_close_matches(name.lower(), COMMANDS, n=1)
     return f"mfakit {near[0]}" if near else f"one of {', '.join(COMMANDS)}"
 
 

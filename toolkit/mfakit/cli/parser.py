@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-
 from mfakit.cli.output import show
 from mfakit.errors import UsageError
 
@@ -57,7 +56,22 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         # a URL may hold a password, and what cron's programs complain of is mailed
         shown = re.sub(r"[\w.+-]+://\S+", "(a URL)", message)
-        raise UsageError(shown, f"see {self.prog} --help")
+        raise UsageError(shown, self._hint(message))
+
+    def _hint(self, message: str) -> str:
+        """Say what was meant, if that can be guessed from argparse's words, or where all stands."""
+        from difflib import get_close_matches
+
+        if message.endswith("expected one argument"):
+            return "give it a value, behind = if that begins with -; or see --help"
+        mistyped = re.search(r"(?:unrecognized arguments: |invalid choice: ')([^\s'=]+)", message)
+        near = get_close_matches(mistyped[1], self._words(), n=1, cutoff=0.75) if mistyped else []
+        return f"{near[0]}; or see {self.prog} --help" if near else f"see {self.prog} --help"
+
+    def _words(self) -> list[str]:
+        """Give all names of options, and all values that one can choose from."""
+        known = ((*action.option_strings, *(action.choices or ())) for action in self._actions)
+        return [word for words in known for word in words if isinstance(word, str)]
 
     def print_help(self, file: object = None) -> None:
         show(self.format_help())

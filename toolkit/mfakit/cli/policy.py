@@ -27,6 +27,11 @@ _MEANT = {
 
 def run(options: Namespace) -> int:
     """Run the command."""
+    if options.what is None:
+        raise UsageError(
+            "what is to be made or judged is not said",
+            "one of require-mfa, max-age, role-trust, bucket, check",
+        )
     _refuse_others(options)
     if options.what == "check":
         from mfakit.cli.policy_check import check
@@ -62,8 +67,10 @@ def _draft(options: Namespace) -> Draft:
     if options.what == "role-trust":
         return role_trust(principals, max_age=options.max_age, partition=partition)
     if options.what == "bucket":
+        if options.bucket is None:
+            raise UsageError("which bucket is not said", "name it: --bucket my-bucket")
         return bucket(
-            options.bucket or "",
+            options.bucket,
             principals,
             max_age=options.max_age,
             exempt_actions=exempt,

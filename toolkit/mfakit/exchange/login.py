@@ -35,7 +35,7 @@ class Login:
         profile: the session profile.
         serial_number: the device, as far as known.
         expiration: when the session ends.
-        origin: the words for where its long-term credentials come from.
+        origin: the words for where its long-term credentials come from; "" if that is not known.
         account: the account, as far as known.
         reused: whether it was there before.
     """

@@ -41,4 +41,4 @@ def store_session(
     keep_session(name, session, files, note)
     record = SessionRecord(datetime.now(UTC), profile=name, access_key_id=session.access_key_id)
     keep_record(files.credentials_path, record, note)
-    return Login(name, None, session.expiration, "elsewhere", account=None, reused=False)
+    return Login(name, None, session.expiration, "", account=None, reused=False)

@@ -61,7 +61,7 @@ def parse(
     _expect(version in VERSIONS, name, f"its Version {version!r} is none of {', '.join(VERSIONS)}")
     statements = content.get("Statement")
     items = [statements] if isinstance(statements, Mapping) else statements
-    _expect(isinstance(items, list) and bool(items), name, "it has no Statement")
+    _expect(isinstance(items, list) and bool(items), name, _without_statement(content))
     reader = _Reader(name, kind, variables=version == patterns.VERSION_WITH_VARIABLES)
     return tuple(reader.statement(item) for item in items or ())
 
@@ -77,13 +77,19 @@ def kind_of(document: Mapping[str, Any] | str, name: str) -> Kind:
     first = statements[0] if isinstance(statements, list) and statements else statements
     if not isinstance(first, Mapping) and (path := _path_to_policy(content)):
         raise MalformedPolicyError(
-            f"policy {name}: it has no Statement",
+            f"policy {name}: {_without_statement(content)}",
             f"the policy is inside it: take it out with jq '.{path}'",
         )
-    _expect(isinstance(first, Mapping), name, "it has no Statement")
+    _expect(isinstance(first, Mapping), name, _without_statement(content))
     if not {"Principal", "NotPrincipal"} & set(first or ()):
         return Kind.IDENTITY
     return Kind.RESOURCE if {"Resource", "NotResource"} & set(first or ()) else Kind.TRUST
+
+
+def _without_statement(content: Any) -> str:
+    if isinstance(content, Mapping) and "Statement" in content:
+        return "its Statement is neither a statement nor a list of them"
+    return "it has no Statement"
 
 
 def _path_to_policy(content: Any, depth: int = 5) -> str:

@@ -75,7 +75,9 @@ def check_bucket(name: str) -> str:
         UsageError: no bucket can be called that.
     """
     if not _BUCKET.fullmatch(name):
-        raise UsageError(f"{name!r} is no bucket's name", "give the name alone: --bucket my-bucket")
+        raise UsageError(
+            f"not the name of a bucket: {name!r}", "give the name alone: --bucket my-bucket"
+        )
     return name
 
 
