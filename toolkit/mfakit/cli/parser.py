@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+
 from mfakit.cli.output import show
 from mfakit.errors import UsageError
 
