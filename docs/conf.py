@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "chinese_search",
     "command_table",
     "exit_codes",
     "json_schemas",

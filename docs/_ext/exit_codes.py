@@ -14,22 +14,41 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 
+_MEANINGS = {
+    errors.FAILED: "it failed: AWS refused or was not reached, a file cannot be read or written",
+    errors.EXPIRED: "the session has ended",
+    errors.NOT_FOUND: "there is no session, or what is there cannot be read as one",
+    errors.USAGE: "what was typed, or stands in the settings, makes no sense; nothing was done",
+    errors.CANNOT_RUN: "`exec`: there is such a command, but it cannot be run",
+    errors.COMMAND_NOT_FOUND: "`exec`: there is no such command",
+}
+
+
 class ExitCodes(SphinxDirective):
-    """``{exit-codes}``: each code, and the errors that have it."""
+    """``{exit-codes}``: each code, what it means, and the errors that have it."""
 
     def run(self) -> list[Node]:
         by_code: dict[int, list[str]] = {}
         for name, error in vars(errors).items():
             if isinstance(error, type) and issubclass(error, errors.MFAKitError):
                 by_code.setdefault(error.exit_code, []).append(f"{{exc}}`~mfakit.errors.{name}`")
-        rows = [f"| {code} | {', '.join(by_code[code])} |" for code in sorted(by_code)]
+        rows = [
+            f"| {code} | {_MEANINGS[code]} | {', '.join(by_code[code])} |"
+            for code in sorted(by_code)
+        ]
         own = [
             f"| {c.error_exit_code} | every error of [`{c.name}`](/reference/commands.md"
-            f"#command-{c.name}) that is not what it ran or found |"
+            f"#command-{c.name}) that is not what it ran or found | |"
             for c in COMMANDS.values()
             if c.error_exit_code is not None
         ]
-        lines = ["| exit code | of |", "|---|---|", "| 0 | what is done |", *rows, *own]
+        lines = [
+            "| exit code | it means | in Python |",
+            "|---|---|---|",
+            "| 0 | it is done | |",
+            *rows,
+        ]
+        lines += own
         return self.parse_text_to_nodes("\n".join(lines))
 
 
