@@ -79,6 +79,15 @@ def test_no_credentials(home) -> None:
     assert "aws configure" in done.stderr
 
 
+def test_a_file_that_boto3_cannot_read(home, alice) -> None:
+    """Such as one with a byte-order mark, which an editor on Windows has put there."""
+    home.credentials.write_text(home.credentials.read_text(), encoding="utf-8-sig")
+    done = log_in(home, alice)
+    refused(home, done, "boto3 cannot read the AWS files")
+    assert "mfakit explain" in done.stderr
+    assert "sed " in home.mfakit("explain").stdout
+
+
 def test_an_unknown_source_profile(home, alice) -> None:
     """It is named."""
     done = log_in(home, alice, "--source-profile", "nobody")

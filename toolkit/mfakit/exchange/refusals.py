@@ -153,7 +153,10 @@ def _failure(error: Exception) -> ExchangeError:
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return CodeLostError(f"the connection to AWS broke ({kind})", _LOST)
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ProfileNotFound)):
-        return ExchangeError(f"boto3 cannot read the AWS files: {error}", "mend what it names")
+        return ExchangeError(
+            f"boto3 cannot read the AWS files: {error}",
+            "see why, and what mends it: mfakit explain",
+        )
     if isinstance(error, exceptions.BotoCoreError) and "Parse" not in kind:
         return ExchangeError(
             f"the request could not be made ({kind})",
