@@ -73,6 +73,17 @@ def test_commands_options_values_and_profiles(home, complete) -> None:
     assert list(home.folder.rglob("harm")) == []
 
 
+@pytest.mark.parametrize("complete", [bash, fish])
+def test_what_exec_runs_is_completed_as_without_it(home, complete) -> None:
+    """The program by its name, and what follows by the shell's own rules."""
+    if shutil.which(complete.__name__) is None:
+        pytest.skip(f"{complete.__name__} is not installed")
+    assert complete(home, "mfakit exec -- mfak") == ["mfakit"]
+    assert complete(home, "mfakit exec --min-remaining 1h -- mfak") == ["mfakit"]
+    (home.folder / "policy.json").touch()
+    assert complete(home, f"mfakit exec -- cat {home.folder}/po") == [f"{home.folder}/policy.json"]
+
+
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh_completes_a_line_that_is_typed(home) -> None:
     """With compinit, by the tabulator."""
@@ -88,6 +99,8 @@ def test_zsh_completes_a_line_that_is_typed(home) -> None:
             ("mfakit env --shell po", "mfakit env --shell powershell "),
             ("mfakit env --profile w", "mfakit env --profile wanted-mfa "),
             ("mfakit devices --source-profile d", "mfakit devices --source-profile default "),
+            ("mfakit exec -- mfak", "mfakit exec -- mfakit "),
+            ("mfakit exec -p mfa -- mfakit conf", "mfakit exec -p mfa -- mfakit configure "),
         ):
             told.unlink(missing_ok=True)
             terminal.type(f"{typed}\t\x18")

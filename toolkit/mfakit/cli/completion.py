@@ -20,6 +20,43 @@ if TYPE_CHECKING:
 SESSION, LONG_TERM, ALL = "session", "long-term", "all"
 # Each shell completes a word with these as they are; some would run or expand others.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-/")
+# What `exec` runs is completed as it would be without it. bash-completion knows how, if it is there.
+_COMMAND_BEHIND_DASHES = {
+    "bash": "_mfakit_command",
+    "zsh": "_mfakit_command",
+    "fish": "(_mfakit_command)",
+    "preamble": {
+        "bash": """_mfakit_command() {
+  local at offset
+  for ((at = COMP_CWORD - 1; at > 1; at--)); do
+    [[ ${COMP_WORDS[at]} == -- ]] && offset=$((at + 1))
+  done
+  if [[ -z ${offset-} ]]; then
+    return
+  elif declare -F _command_offset >/dev/null; then
+    _command_offset "$offset" 2>/dev/null
+    printf '%s\\n' "${COMPREPLY[@]}"
+  elif [[ $offset == "$COMP_CWORD" ]]; then
+    compgen -c -- "$1"
+  else
+    compgen -f -- "$1"
+  fi
+}""",
+        "zsh": """_mfakit_command() {
+  [[ $words[1] == -- ]] || return
+  shift words
+  (( CURRENT -= 1 ))
+  _normal
+}""",
+        "fish": """function _mfakit_command
+    set -l before (commandline -cop)
+    if set -l at (contains -i -- -- $before)
+        set -e before[1..$at]
+        complete -C (string join ' ' -- (string escape -- $before) (commandline -ct))
+    end
+end""",
+    },
+}
 _PROFILES = {"profile": SESSION, "source_profile": LONG_TERM, "role_profile": ALL}
 
 
@@ -81,6 +118,8 @@ def _tell_how(action: Action, command: str) -> None:
     how: Any = None
     if kind is not None:
         how = _profile_names(ALL if command == "explain" else kind)
+    elif action.dest == "command":
+        how = _COMMAND_BEHIND_DASHES
     elif action.metavar == "FILE" or action.dest == "file":
         how = shtab.FILE
     if how is not None:
