@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SESSION, LONG_TERM, ALL = "session", "long-term", "all"
 # Each shell completes a word with these as they are; some would run or expand others.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-/")
-# What `exec` runs is completed as it would be without it. bash-completion knows how, if it is there.
+# What `exec` runs is completed as it is without it. bash-completion knows how, if it is there.
 _COMMAND_BEHIND_DASHES = {
     "bash": "_mfakit_command",
     "zsh": "_mfakit_command",
