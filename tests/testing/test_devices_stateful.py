@@ -107,7 +107,10 @@ class Model:
         self.spent[budget] = self.spent.get(budget, 0) + 1
         if self.spent[budget] > 9:
             return UNABLE
-        if step is None or step in device.used or abs(step - self.step - ahead) > 2:
+        # a device made anew under the name has other codes than the one that STS still knows
+        if step is None or device is not self.devices.get(name):
+            return INVALID
+        if step in device.used or abs(step - self.step - ahead) > 2:
             return INVALID
         device.used.add(step)
         return OK
