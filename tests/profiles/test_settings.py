@@ -13,7 +13,7 @@ MINE = "# mine\n[profile other]\nregion=us-west-2   ; not a comment\n"
 
 def botocore_profiles(home) -> dict[str, dict[str, str]]:
     """Give what botocore reads from the config file."""
-    variables = {"config_file": (None, None, str(home.config), None)}
+    variables = {"config_file": (None, None, str(home.config), None), "profile": (None,) * 4}
     return botocore.session.Session(session_vars=variables).full_config["profiles"]
 
 
