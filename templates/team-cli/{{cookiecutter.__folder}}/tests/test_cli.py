@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import mfakit
@@ -62,6 +63,33 @@ def test_configure_keeps_what_else_is_in_the_config(engineer: Engineer) -> None:
     assert mfakit.read_settings(TEAM.session_profile)["mfakit_source_profile"] == "default"
     assert engineer.types("configure") == 0
     assert engineer.config.read_text() == written
+
+
+def test_configure_takes_out_what_would_ask_for_more_codes(engineer: Engineer) -> None:
+    """Every AWS tool asks for a code of its own where a role's profile names a device."""
+    engineer.logs_in()
+    mfakit.write_settings({ROLE.profile: {"mfa_serial": engineer.device.serial_number}})
+    assert engineer.types("use", ROLE.name, "--shell", "sh") == 1
+    assert engineer.types("configure") == 0
+    assert engineer.types("use", ROLE.name, "--shell", "sh") == 0
+    assert acts_as(ROLE) in caller_of(boto3.Session(profile_name=ROLE.profile))
+
+
+@pytest.mark.aws_simulator(account_id="999999999999", region=TEAM.region)
+def test_a_session_of_another_account_is_told(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each role would be denied to it, and nobody would know why."""
+    engineer.logs_in()
+    said = capsys.readouterr().err
+    assert f"of account 999999999999, and the team's is {TEAM.account_id}" in said
+
+
+def test_logout_takes_the_session_away(engineer: Engineer) -> None:
+    """From this machine."""
+    engineer.logs_in()
+    assert engineer.types("logout") == 0
+    assert engineer.types("check") == 3
 
 
 def test_the_session_lasts_as_long_as_the_team_says(engineer: Engineer) -> None:
@@ -179,6 +207,31 @@ def test_check_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().out
     assert "secret" not in said
     assert "expired since" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+@pytest.mark.parametrize("arguments", [["check"], ["env", "--shell", "json"]])
+def test_an_output_that_cannot_be_written_is_told(
+    engineer: Engineer, aws_server: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """In two lines, without a traceback."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    engineer.logs_in()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *arguments], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (3 if "check" in arguments else 1, 2)
+    assert "cannot write to standard output" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["use", "use --frobnicate", "env --frobnicate"])
+def test_eval_fails_of_wrong_usage_too(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Or the shell would go on with other credentials."""
+    with pytest.raises(SystemExit) as exit_:
+        main(line.split())
+    assert exit_.value.code == 64
+    assert capsys.readouterr().out
 
 
 def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:

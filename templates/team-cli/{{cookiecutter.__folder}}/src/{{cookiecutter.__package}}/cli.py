@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -16,13 +18,17 @@ from .team import TEAM, Role
 Command = Callable[[argparse.Namespace], int]
 EXPIRED, NO_SESSION, USAGE, EXEC_FAILED, INTERRUPTED = 2, 3, 64, 125, 130
 CANNOT_RUN = (126, 127)  # what shells say of a command
-ROLE_SETTINGS = ("role_arn", "source_profile")
+ROLE_SETTINGS = ("role_arn", "source_profile", "mfa_serial", "credential_source")
 CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
-OURS = {  # what the hints of mfakit name, as it is here
-    "mfakit login": "login",
-    "--token-code": "login --token-code",
-    "--source-profile": "configure --source-profile",
-    "--serial-number": "configure --serial-number",
+OURS = {  # what the hints of mfakit name, as it is here; the first that fits comes first
+    f"mfakit login --profile {TEAM.session_profile}": f"{TEAM.command} login",
+    "mfakit login": f"{TEAM.command} login",
+    f"mfakit logout --profile {TEAM.session_profile}": f"{TEAM.command} logout",
+    "mfakit configure": f"{TEAM.command} configure",
+    "name another profile for the session: --profile mfa": "give that profile another name",
+    "--token-code": f"{TEAM.command} login --token-code",
+    "--source-profile": f"{TEAM.command} configure --source-profile",
+    "--serial-number": f"{TEAM.command} configure --serial-number",
 }
 
 
@@ -66,12 +72,16 @@ def configure(options: argparse.Namespace) -> int:
 
 def login(options: argparse.Namespace) -> int:
     """Get a session for a code; one that is not due is kept."""
-    _check_configured(TEAM.session_profile)
-    done = mfakit.login(
-        TEAM.session_profile, token_code=options.token_code, force=options.force, note=tell
-    )
-    kept = "is not due, and kept" if done.reused else "is there"
-    tell(f"the session {kept}{_until(done.expiration)}")
+    done = _log_in(options.token_code, force=options.force)
+    made = f"is there, made with the keys of {done.origin}"
+    tell(f"the session {'is not due, and kept' if done.reused else made}{_until(done.expiration)}")
+    return 0
+
+
+def logout(_: argparse.Namespace) -> int:
+    """Remove the session from this machine; AWS honours it until it ends."""
+    mfakit.remove_session(TEAM.session_profile)
+    tell(f"removed the session from the profile {TEAM.session_profile}")
     return 0
 
 
@@ -80,18 +90,18 @@ def use(options: argparse.Namespace) -> int:
     role = _role(options.role)
     _check_configured(role.profile)
     _session(role.name)
-    sys.stdout.write(mfakit.render_profile(role.profile, options.shell or mfakit.detect_shell()))
-    _tell_how_to_evaluate(f"use {role.name}")
+    _write(mfakit.render_profile(role.profile, _shell(options)))
+    _tell_how_to_evaluate(options, f"use {role.name}")
     return 0
 
 
 def env(options: argparse.Namespace) -> int:
     """Print a session as environment variables."""
-    shell = options.shell or mfakit.detect_shell()
+    shell = _shell(options)
     session = _session(options.role)
     profile = None if options.role else TEAM.session_profile
-    sys.stdout.write(mfakit.render_environment(session, shell, TEAM.region, profile))
-    _tell_how_to_evaluate("env")
+    _write(mfakit.render_environment(session, shell, TEAM.region, profile))
+    _tell_how_to_evaluate(options, f"env --role {options.role}" if options.role else "env")
     return 0
 
 
@@ -111,7 +121,7 @@ def check(_: argparse.Namespace) -> int:
     """Say whether the session is valid; the exit code says it to programs."""
     for status in mfakit.check_sessions():
         if status.profile == TEAM.session_profile and status.source != "environment":
-            print(f"{status.profile}: {status.state}{_until(status.expiration)}")  # noqa: T201
+            _write(f"{status.profile}: {status.state}{_until(status.expiration)}\n")
             return CHECK_CODES.get(status.state, NO_SESSION)
     raise mfakit.MFAKitError(
         f"the profile {TEAM.session_profile} holds no session", f"{TEAM.command} login"
@@ -124,11 +134,26 @@ def tell(text: str) -> None:
     print(f"{TEAM.command}: {shown}", file=sys.stderr)  # noqa: T201
 
 
+def _write(text: str) -> None:
+    """Write what a program consumes."""
+    if sys.stdout is None:
+        raise mfakit.MFAKitError("standard output is closed", "leave it open")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # or Python, which tries again when it ends, complains too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise mfakit.MFAKitError(
+            f"cannot write to standard output: {error.strerror}", "see where it is sent to"
+        ) from None
+
+
 def _complain(error: mfakit.MFAKitError) -> None:
     tell(error.message)
     hint = error.hint
     for theirs, ours in OURS.items():
-        hint = hint.replace(theirs, f"{TEAM.command} {ours}")
+        hint = hint.replace(theirs, ours)
     if error.exit_code in (EXPIRED, NO_SESSION):
         hint = f"{TEAM.command} login"
     if hint:
@@ -141,14 +166,27 @@ def _fail_in_shell(shell: str | None) -> None:
         shell = shell or mfakit.detect_shell()
     except mfakit.MFAKitError:
         shell = "sh"
-    sys.stdout.write(mfakit.render_failure(shell))
+    with suppress(mfakit.MFAKitError):  # nobody can read it; that is told already
+        _write(mfakit.render_failure(shell))
+
+
+def _shell(options: argparse.Namespace) -> str:
+    return mfakit.detect_shell() if options.shell in (None, "auto") else options.shell
+
+
+def _log_in(token_code: str | None = None, *, force: bool = False) -> mfakit.Login:
+    """Have a session that is not due; it may be of another account than the team's."""
+    _check_configured(TEAM.session_profile)
+    done = mfakit.login(TEAM.session_profile, token_code=token_code, force=force, note=tell)
+    if done.account not in (None, TEAM.account_id):
+        tell(f"this session is of account {done.account}, and the team's is {TEAM.account_id}")
+    return done
 
 
 def _session(role_name: str | None = None) -> mfakit.SessionCredentials:
     """Give the session, renewed if it is due; or a role's, which needs no code of its own."""
     role = _role(role_name) if role_name else None
-    _check_configured(TEAM.session_profile)
-    mfakit.login(TEAM.session_profile, note=tell)
+    _log_in()
     if role is None:
         return mfakit.read_session(TEAM.session_profile)
     return mfakit.assume_role(role_arn=role.arn, source_profile=TEAM.session_profile)
@@ -163,7 +201,8 @@ def _role(name: str) -> Role:
 def _check_configured(profile: str) -> None:
     """Refuse to work with profiles that are not there, or are not as the team has them now."""
     is_now, wanted = mfakit.read_settings(profile), TEAM.profiles()[profile]
-    if not is_now or any(is_now.get(key) != wanted.get(key) for key in ROLE_SETTINGS):
+    changed = [key for key in ROLE_SETTINGS if key in wanted and is_now.get(key) != wanted[key]]
+    if not is_now or changed:
         how = " as the team has it now" if is_now else ""
         raise mfakit.MFAKitError(
             f"the profile {profile} is not in the AWS config{how}", f"{TEAM.command} configure"
@@ -181,13 +220,15 @@ def _until(expiration: datetime | None) -> str:
     return f", until {end} ({hours}h{minutes:02}m left)"
 
 
-def _tell_how_to_evaluate(words: str) -> None:
-    if sys.stdout.isatty():
+def _tell_how_to_evaluate(options: argparse.Namespace, words: str) -> None:
+    if options.shell is None and sys.stdout.isatty():
         tell(f'this is for a shell to evaluate, as in: eval "$({TEAM.command} {words})"')
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if any(action.dest == "shell" for action in self._actions):
+            _fail_in_shell(None)
         code = self.get_default("error_code") or USAGE
         self.exit(code, f"{TEAM.command}: {message}\n{TEAM.command}: try: {self.prog} --help\n")
 
@@ -208,6 +249,7 @@ def _parser() -> _Parser:
     one = add("login", login)
     one.add_argument("--token-code", metavar="CODE", help="the six digits; - reads them")
     one.add_argument("--force", action="store_true", help="get a new one in any case")
+    add("logout", logout)
     one = add("use", use)
     one.add_argument("role", help=f"one of {', '.join(TEAM.roles)}")
     one.add_argument("--shell", help="for which shell; by default the one that asks")

@@ -22,6 +22,7 @@ class Team:
 
     name: str
     command: str
+    account_id: str
     region: str
     session_profile: str
     duration: str
@@ -37,6 +38,9 @@ class Team:
                 "role_arn": role.arn,
                 "source_profile": self.session_profile,
                 "region": self.region,
+                # with either of them AWS tools would ask for a code, or take other credentials
+                "mfa_serial": None,
+                "credential_source": None,
             }
         return sections
 
@@ -44,7 +48,7 @@ class Team:
 def load_team() -> Team:
     """Read the data that the package was built with."""
     data = tomllib.loads(files(__package__).joinpath("team.toml").read_text("utf-8"))
-    prefix = f"arn:{data.pop('partition')}:iam::{data.pop('account_id')}:role/"
+    prefix = f"arn:{data.pop('partition')}:iam::{data['account_id']}:role/"
     roles = {
         name: Role(name, role["profile"], role.get("arn", f"{prefix}{name}"))
         for name, role in data.pop("roles").items()
