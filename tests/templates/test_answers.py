@@ -19,7 +19,19 @@ from tests.templates.conftest import Bake
 WRONG = {
     "team": (["", " Payments", "x" * 101, "Pay\tments", "a\u202eb"], "leave out|spaces|100"),
     "slug": (
-        ["Payments", "1st", "pay_ments", "a--b", "a-", "a b", "../evil", "a;id", "a" * 33, "zäh"],
+        [
+            "Payments",
+            "1st",
+            "pay_ments",
+            "a--b",
+            "a-",
+            "a b",
+            "../evil",
+            "a;id",
+            "a" * 33,
+            "zäh",
+            "aws",
+        ],
         "payments-eu",
     ),
     "account_id": (
@@ -31,7 +43,7 @@ WRONG = {
         "eu-central-1",
     ),
     "roles": (
-        ["", ",", "a,", "a b", "a,A", "mfa", "x" * 65, "röle", "a/b", 'a"'],
+        ["", ",", "a,", "a b", "a,A", "mfa", "x" * 65, "röle", "a/b", 'a"', "-x"],
         "role|empty",
     ),
     "duration": (["14m", "37h", "12", "1d", "h", "90", "twelve"], "15m to 36h"),
@@ -47,6 +59,7 @@ WRONG = {
             "https://me:secret@host/mfakit",
             "https://token@host/mfakit",
             "https://host/mf akit",
+            "file://home/me/mfakit",
             'https://host/"',
         ],
         "https://HOST/PATH|password",
@@ -101,6 +114,43 @@ def test_a_wrong_answer_is_refused_before_anything_is_written(
     assert re.search(WRONG[question][1], said[0])
     assert "Traceback" not in said[0]
     assert [path for path in tmp_path.rglob("*") if path != inner] == [inner.parent]
+
+
+@pytest.mark.parametrize(
+    ("team", "folder"),
+    [
+        ("Payments", "payments-mfa"),
+        ("2nd Line", "team-2nd-line-mfa"),
+        ("🚀", "team-mfa"),
+        ("Global Payments and Settlement Engineering", "global-payments-and-mfa"),
+        ("x" * 100, f"{'x' * 27}-mfa"),
+    ],
+)
+def test_the_short_name_of_any_team_is_one(
+    bake: Bake, tmp_path: Path, team: str, folder: str
+) -> None:
+    """Whoever takes what is offered is not told that it is wrong."""
+    assert bake(BY_NAME["team-cli"], tmp_path, team=team).name == folder
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ("mfakit", ">=0.1"),
+        ("/work/mfakit", " @ file:///work/mfakit"),
+        ("/work/mfakit.git", " @ git+file:///work/mfakit.git"),
+        ("file:///work/mfakit", " @ file:///work/mfakit"),
+        ("file:///work/mfakit.git", " @ git+file:///work/mfakit.git"),
+        ("git+file:///work/mfakit", " @ git+file:///work/mfakit"),
+        ("https://git.example.org/mfakit.git", " @ git+https://git.example.org/mfakit.git"),
+    ],
+)
+def test_a_source_is_written_as_pip_takes_it(
+    bake: Bake, template: Template, tmp_path: Path, source: str, written: str
+) -> None:
+    """A bare repository is cloned, a folder is not."""
+    project = bake(template, tmp_path, mfakit_source=source)
+    assert written in (project / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% if", "{# x", "x }}"])

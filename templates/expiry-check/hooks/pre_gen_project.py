@@ -40,6 +40,8 @@ def team(text: str) -> str | None:
 
 
 def slug(text: str) -> str | None:
+    if text == "aws":
+        return "aws-mfa is a tool of others; take more of your team's name: payments-eu"
     if len(text) <= 32 and re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", text):
         return None
     return "begin with a letter; then a to z, 0 to 9 and single hyphens, 32 at most: payments-eu"
@@ -61,6 +63,8 @@ def roles(text: str) -> str | None:
     for name in names:
         if not re.fullmatch(r"[\w+=.@-]{1,64}", name, re.ASCII):
             return f"{name!r} is no role's name: letters, digits and _ + = . @ - are, 64 at most"
+        if name.startswith("-"):
+            return f"the role {name!r} would be taken for an option; begin with something else"
         if name.lower() == "mfa":
             return "no role can be called mfa, as the session's own profile ends so"
     if len({name.lower() for name in names}) < len(names):
@@ -108,7 +112,7 @@ def mfakit_source(text: str) -> str | None:
 def _url(text: str) -> str | None:
     if re.search(r"://[^/@]*:[^/@]*@|https?://[^/@]*@", text):
         return "leave the password out; it would stand in the project's files"
-    if re.fullmatch(r"(git\+)?(https|ssh|file)://[!#%&+,./0-9:;=?@A-Z_a-z~-]+", text):
+    if re.fullmatch(r"(git\+)?(https://|ssh://|file:///)[!#%&+,./0-9:;=?@A-Z_a-z~-]+", text):
         return None
     return "https://HOST/PATH, ssh://git@HOST/PATH or file:///PATH, with no spaces or quotes"
 
