@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Add one line to what a shell runs when it starts, so that it loads the functions.
 
-Nothing else in that file changes, not a byte; a link stays a link. It needs Python 3.9 or later.
+Nothing else in that file changes, not a byte; a link stays a link. It needs Python 3.8 or later.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def write(path: Path, content: bytes) -> None:
 
 def refuse_joining(content: bytes, continued: bytes) -> None:
     """Refuse a file whose last line goes on in the one to come."""
-    if content.removesuffix(b"\n").removesuffix(b"\r").endswith(continued):
+    if re.search(re.escape(continued) + rb"\r?\n?\Z", content):
         raise CannotEditError(f"its last line is not over: it ends with {continued.decode()}")
 
 

@@ -36,6 +36,7 @@
 }
 
 {{ cookiecutter.slug }}-exec() {
+    if [ "${1-}" = -- ]; then shift; fi
     _{{ cookiecutter.slug }}-mfakit exec -- "$@"
 }
 

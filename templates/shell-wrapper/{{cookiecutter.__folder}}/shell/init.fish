@@ -23,6 +23,8 @@ function {{ cookiecutter.slug }}-env --description 'Put the session into this sh
 end
 
 function {{ cookiecutter.slug }}-exec --description 'Run a command with the session'
+    test "$argv[1]" = --
+    and set -e argv[1]
     _{{ cookiecutter.slug }}-mfakit exec -- $argv
 end
 

@@ -10,6 +10,7 @@ function {{ cookiecutter.slug }}-login {
 
 # If it fails, the environment stays as it is.
 function {{ cookiecutter.slug }}-env {
+    [CmdletBinding()] # what is no parameter is an error, and does not go unseen
     param([switch] $Unset)
     $options = @('--profile', '{{ cookiecutter.__profile }}', '--shell', 'powershell')
     if ($Unset) {

@@ -4,7 +4,7 @@
 
 # mfakit completes its own options, once it has been asked how.
 _{{ cookiecutter.slug }}-complete() {
-    (( $+functions[_shtab_mfakit] )) || eval "$(command mfakit completion zsh 2>/dev/null)"
+    (( ${+functions[_shtab_mfakit]} )) || eval "$(command mfakit completion zsh 2>/dev/null)"
     words=(mfakit "${service##*-}" "${(@)words[2,-1]}")
     (( CURRENT++ ))
     _shtab_mfakit
@@ -14,7 +14,7 @@ _{{ cookiecutter.slug }}-complete-env() {
     compadd -- --unset
 }
 
-if (( $+functions[compdef] )); then
+if (( ${+functions[compdef]} )); then
     compdef _{{ cookiecutter.slug }}-complete {{ cookiecutter.slug }}-configure {{ cookiecutter.slug }}-login
     compdef _{{ cookiecutter.slug }}-complete-env {{ cookiecutter.slug }}-env
     compdef _precommand {{ cookiecutter.slug }}-exec

@@ -119,7 +119,16 @@ echo told"
         in_shell "$shell" "{{ cookiecutter.slug }}-exec sh -c 'echo \"<\$1>\$AWS_ACCESS_KEY_ID\"; exit 7' sh 'a  \"b'"
         [ "$status" -eq 7 ]
         [[ $output = *'<a  "b>ASIA'* ]]
+        in_shell "$shell" "{{ cookiecutter.slug }}-exec -- sh -c 'exit 7'"
+        [ "$status" -eq 7 ]
     done
+}
+
+@test "zsh loads it with arrays that begin at 0, too" {
+    command -v zsh || skip "zsh is not installed"
+    run zsh -f -c "setopt ksharrays; . '$PROJECT/shell/init.zsh'"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
 }
 
 @test "the prompt tells the time that is left, and nothing if there is no session" {
