@@ -78,8 +78,8 @@ def test_what_exec_runs_is_completed_as_without_it(home, complete) -> None:
     """The program by its name, and what follows by the shell's own rules."""
     if shutil.which(complete.__name__) is None:
         pytest.skip(f"{complete.__name__} is not installed")
-    assert complete(home, "mfakit exec -- mfak") == ["mfakit"]
-    assert complete(home, "mfakit exec --min-remaining 1h -- mfak") == ["mfakit"]
+    assert set(complete(home, "mfakit exec -- mfak")) == {"mfakit"}
+    assert set(complete(home, "mfakit exec --min-remaining 1h -- mfak")) == {"mfakit"}
     (home.folder / "policy.json").touch()
     assert complete(home, f"mfakit exec -- cat {home.folder}/po") == [f"{home.folder}/policy.json"]
 
