@@ -26,6 +26,7 @@ OURS = {  # what the hints of mfakit name, as it is here; the first that fits co
     f"mfakit logout --profile {TEAM.session_profile}": f"{TEAM.command} logout",
     "mfakit configure": f"{TEAM.command} configure",
     "name another profile for the session: --profile mfa": "give that profile another name",
+    "see why, and what mends it: mfakit explain": "mend what it names",
     "--token-code": f"{TEAM.command} login --token-code",
     "--source-profile": f"{TEAM.command} configure --source-profile",
     "--serial-number": f"{TEAM.command} configure --serial-number",
