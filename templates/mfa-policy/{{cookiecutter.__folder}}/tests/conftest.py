@@ -165,9 +165,9 @@ class Account:
         self.iam.add_user_to_group(GroupName=GROUP, UserName=name)
         return person
 
-    def outsider(self) -> Person:
-        """Make a user who is not in the group, and whose policy allows everything."""
-        return Person(self.aws, "outsider", EVERYTHING)
+    def outsider(self, other: Policy = EVERYTHING) -> Person:
+        """Make a user who is not in the group, whose policy allows everything by default."""
+        return Person(self.aws, "outsider", other)
 
     def make_role(self, name: str, trust: Policy) -> str:
         """Make a role that may do everything; give its ARN."""

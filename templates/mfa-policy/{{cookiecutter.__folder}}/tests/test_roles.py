@@ -29,6 +29,11 @@ def test_who_is_not_in_the_group_needs_mfa_too(account: Account) -> None:
     assert assumes(outsider, account.roles[0]) == MFA_ALONE
 
 
+def test_a_role_trusts_nobody_who_has_no_policy_for_it(account: Account) -> None:
+    """It leaves to the account who of its users may come, with MFA too."""
+    assert not account.outsider(NOTHING).with_mfa().may_assume(account.roles[0])
+
+
 def test_one_code_opens_every_role(account: Account) -> None:
     """From the session that it gave."""
     session = account.member(other=NOTHING).with_mfa()
