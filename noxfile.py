@@ -15,6 +15,7 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
+PARALLEL = ("-n", "4", "--dist", "worksteal")
 BUILT_ON_OTHERS = [
     *("tests/testing", "tests/exchange"),  # moto, boto3
     *("tests/cli/test_status.py", "tests/cli/test_completion.py"),  # rich, shtab
@@ -63,9 +64,9 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """The tests, on the Python that runs nox."""
+    """The tests, on the Python that runs nox; all but the long ones, unless some are named."""
     session.install("-e.[testing,notify]", *groups("test"))
-    run_pytest(session, "-n", "4", "--dist", "worksteal", *session.posargs)
+    run_pytest(session, *PARALLEL, *(session.posargs or ("-m", "not long")))
 
 
 @nox.session
@@ -73,6 +74,8 @@ def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
     run_pytest(session, "tests/proofs", *session.posargs)
+    if not session.posargs:
+        run_pytest(session, *PARALLEL, "-m", "long")
 
 
 @nox.session

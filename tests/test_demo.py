@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 
 def at_work_in(folder: Path) -> list[str]:
     """Name the processes that are at home there, or were until it was taken away."""
@@ -18,6 +20,7 @@ def at_work_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_the_demo_does_what_it_claims_and_leaves_nothing(home, tmp_path) -> None:
     """With the AWS CLI of these tests; and the home of who runs it is not touched."""
     temporary = tmp_path / "tmp"

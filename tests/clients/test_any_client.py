@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from mfakit.testing import AWSSimulator, Device, User
+
+pytestmark = pytest.mark.long
 
 
 def test_a_code_becomes_a_session(

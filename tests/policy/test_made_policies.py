@@ -24,6 +24,8 @@ from tests.policy.reading import READERS
 
 from mfakit.policy.making import FORMATS, Draft, bucket, max_age, render, require_mfa, role_trust
 
+pytestmark = pytest.mark.long
+
 
 def in_each_format(draft: Draft) -> Iterator[dict[str, Any]]:
     """Give a policy as it comes out of each format."""

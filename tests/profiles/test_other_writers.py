@@ -175,6 +175,7 @@ def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
         edit_text(str(home.credentials), change)
 
 
+@pytest.mark.long
 def test_beside_the_real_aws_cli(home) -> None:
     """`aws configure set` in a loop: its values, ours, and the long-term credentials are there."""
     home.write_credentials(LONG_TERM)

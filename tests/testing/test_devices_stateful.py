@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyotp
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from tests.testing.rules.scene import Scene
 
 if TYPE_CHECKING:
     from mfakit.testing import User
+
+pytestmark = pytest.mark.long
 
 TICK = 10
 TICKS_OF_STEP = 3

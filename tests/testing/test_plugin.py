@@ -80,6 +80,7 @@ def test_another_account(aws_simulator):
     assert passed(run(source), 2)
 
 
+@pytest.mark.long
 def test_the_marker(run: Run) -> None:
     """The marker's options make the account; those closest to the test win."""
     source = """

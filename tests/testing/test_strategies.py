@@ -78,6 +78,7 @@ def test_sessions_are_kept(credentials: mfakit.SessionCredentials) -> None:
     assert mfakit.read_session("mfa") == credentials
 
 
+@pytest.mark.long
 def test_chosen_expirations() -> None:
     """When sessions end can be chosen."""
     at = find(session_credentials(), lambda _: True).expiration
@@ -89,6 +90,7 @@ def test_chosen_expirations() -> None:
     ("operation", "code"),
     [("DeactivateMFADevice", "used"), ("EnableMFADevice", "used"), ("ResyncMFADevice", "late")],
 )
+@pytest.mark.long
 def test_sequences_reach_far(operation: str, code: str) -> None:
     """Logins come before and after what changes the device."""
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Step = tuple[str, dict[str, Any]]
 
+pytestmark = pytest.mark.long
+
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
