@@ -47,6 +47,7 @@ def test_the_first_call_logs_in_and_the_next_do_not(client, aws, alice, codes) -
     assert "[mfa]" not in client.home.credentials.read_text()
 
 
+@pytest.mark.long
 def test_a_session_that_has_ended_is_renewed(client, aws, alice, device, codes) -> None:
     """One that was taken while AWS's clock was set back, so that it ended at once."""
     back = 15 * 60 - 2

@@ -22,6 +22,7 @@ def test_an_object_comes_back(client: Any, keys: dict[str, str]) -> None:
     assert client.call(keys, "s3", "GetObject", Bucket=BUCKET, Key=key)["Body"] == TEXT
 
 
+@pytest.mark.long
 def test_the_aws_cli_copies_files(home: Any, aws_cli: Path, keys: dict[str, str]) -> None:
     """A small one and one that goes in parts; `s3 ls` lists both."""
     home.write_credentials(

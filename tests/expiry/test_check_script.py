@@ -180,6 +180,7 @@ def test_is_clean() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("shell", "awk"), list(product(SHELLS, AWKS)))
 def test_agrees_in_every_shell_and_awk(home, tmp_path: Path, shell: list[str], awk: str) -> None:
     """On every spelling of an expiration, and every oddity of the file."""

@@ -41,7 +41,7 @@ TABLE = [
 ]
 
 
-@pytest.fixture(params=["in process", "over HTTP"])
+@pytest.fixture(params=["in process", pytest.param("over HTTP", marks=pytest.mark.long)])
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     with Scene(over_http=request.param == "over HTTP") as made:
         yield made
