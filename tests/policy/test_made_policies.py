@@ -69,6 +69,20 @@ def test_require_mfa_lets_a_code_open_a_role(account: Account, limit: int | None
         assert not account.alice.may_assume(account.role)
 
 
+@pytest.mark.parametrize("limit", [None, HOUR])
+def test_require_mfa_gives_no_device_to_others(account: Account, limit: int | None) -> None:
+    """Without MFA, not even where a user may do everything; the user's own is left possible."""
+    for number, policy in enumerate(in_each_format(require_mfa(max_age=limit))):
+        account.give_alice(policy)
+        alice = account.alice.client("iam")
+        made = alice.create_virtual_mfa_device(VirtualMFADeviceName=f"alice-{number}")
+        codes = dict.fromkeys(("AuthenticationCode1", "AuthenticationCode2"), "123456")
+        device = {"SerialNumber": made["VirtualMFADevice"]["SerialNumber"], **codes}
+        assert not succeeds(alice.enable_mfa_device, UserName="admin", **device)
+        assert not succeeds(alice.get_user, UserName="admin")
+        assert succeeds(alice.get_user)
+
+
 def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
     """Who found a long-term key cannot get rid of the device; its owner can."""
     account.give_alice(require_mfa().document, other=False)

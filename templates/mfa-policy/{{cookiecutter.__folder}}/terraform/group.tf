@@ -66,6 +66,30 @@ data "aws_iam_policy_document" "require_mfa" {
     }
   }
 
+  # The rest is for oneself alone, whatever other policies allow: with an administrator's key,
+  # anybody could be given a device.
+  statement {
+    sid    = "DenyForOthersWithoutMFA"
+    effect = "Deny"
+    actions = [
+      "iam:EnableMFADevice",
+      "iam:GetMFADevice",
+      "iam:GetUser",
+      "iam:ListMFADevices",
+      "iam:ResyncMFADevice",
+    ]
+    not_resources = [
+      "arn:{{ cookiecutter.partition }}:iam::*:user/$${aws:username}",
+      "arn:{{ cookiecutter.partition }}:iam::*:user/*/$${aws:username}",
+    ]
+
+    condition {
+      test     = "BoolIfExists"
+      variable = "aws:MultiFactorAuthPresent"
+      values   = ["false"]
+    }
+  }
+
   # Whoever gave the code too long ago. No IfExists here: who has no age is denied above, or
   # gives a code with AssumeRole itself, which is always fresh.
   statement {
@@ -82,6 +106,29 @@ data "aws_iam_policy_document" "require_mfa" {
       "sts:GetSessionToken",
     ]
     resources = ["*"]
+
+    condition {
+      test     = "NumericGreaterThanEquals"
+      variable = "aws:MultiFactorAuthAge"
+      values   = ["{{ cookiecutter.__max_age_seconds }}"]
+    }
+  }
+
+  # And here, too, the rest is for oneself alone.
+  statement {
+    sid    = "DenyForOthersWithOldMFA"
+    effect = "Deny"
+    actions = [
+      "iam:EnableMFADevice",
+      "iam:GetMFADevice",
+      "iam:GetUser",
+      "iam:ListMFADevices",
+      "iam:ResyncMFADevice",
+    ]
+    not_resources = [
+      "arn:{{ cookiecutter.partition }}:iam::*:user/$${aws:username}",
+      "arn:{{ cookiecutter.partition }}:iam::*:user/*/$${aws:username}",
+    ]
 
     condition {
       test     = "NumericGreaterThanEquals"

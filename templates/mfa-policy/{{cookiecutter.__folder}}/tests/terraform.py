@@ -9,7 +9,12 @@ from typing import Any
 
 import hcl2
 
-LISTS = {"actions": "Action", "not_actions": "NotAction", "resources": "Resource"}
+LISTS = {
+    "actions": "Action",
+    "not_actions": "NotAction",
+    "resources": "Resource",
+    "not_resources": "NotResource",
+}
 DOCUMENT = "aws_iam_policy_document"
 Blocks = dict[str, list[dict[str, Any]]]
 

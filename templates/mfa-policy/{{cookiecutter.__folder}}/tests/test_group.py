@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pyotp import TOTP
 
-from .conftest import EVERYTHING, GROUP, MFA_ALONE, NOTHING, Account, caller, succeeds
+from .conftest import (
+    EVERYTHING,
+    GROUP,
+    LONG_TERM,
+    MFA_ALONE,
+    NOTHING,
+    OLD,
+    Account,
+    caller,
+    succeeds,
+)
 
 
 def test_members_get_in_with_mfa_alone(account: Account) -> None:
@@ -56,6 +66,26 @@ def test_nobody_manages_the_devices_of_others(account: Account) -> None:
         assert not succeeds(iam.list_mfa_devices, UserName="bob")
         assert not succeeds(iam.create_virtual_mfa_device, VirtualMFADeviceName="carol")
         assert not succeeds(iam.deactivate_mfa_device, **which)
+
+
+def test_without_mfa_nobody_does_anything_for_others(account: Account) -> None:
+    """Who may do everything either: with such a key, another user could be given a device."""
+    member, bob = account.member(), account.member("bob")
+    made = member.keys.client("iam").create_virtual_mfa_device(VirtualMFADeviceName="alice-2")
+    which = {
+        "UserName": "bob",
+        "SerialNumber": made["VirtualMFADevice"]["SerialNumber"],
+        **dict.fromkeys(("AuthenticationCode1", "AuthenticationCode2"), "123456"),
+    }
+    kinds = dict(member.kinds())
+    for kind in (LONG_TERM, OLD):
+        iam = kinds[kind].client("iam")
+        assert succeeds(iam.get_user)
+        assert not succeeds(iam.get_user, UserName="bob")
+        assert not succeeds(iam.list_mfa_devices, UserName="bob")
+        assert not succeeds(iam.enable_mfa_device, **which)
+        assert not succeeds(iam.resync_mfa_device, **which)
+    assert bob.device.serial_number in str(account.iam.list_mfa_devices(UserName="bob"))
 
 
 def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:

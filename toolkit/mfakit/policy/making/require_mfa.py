@@ -17,6 +17,13 @@ WITHOUT_MFA = (
     "iam:ResyncMFADevice",
     "sts:GetSessionToken",
 )
+_TO_USERS = (
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ResyncMFADevice",
+)
 
 
 def require_mfa(
@@ -37,22 +44,32 @@ def require_mfa(
     """
     check_partition(partition)
     exempt = sorted({*WITHOUT_MFA, *check_exempt(list(exempt_actions))})
+    without = {"BoolIfExists": {MFA_PRESENT: "false"}}
     denials = [
         (
             "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
             " plain Bool would let it through.",
-            _deny("DenyAllElseWithoutMFA", exempt, {"BoolIfExists": {MFA_PRESENT: "false"}}),
-        )
+            _deny("DenyAllElseWithoutMFA", {"NotAction": exempt, "Resource": "*"}, without),
+        ),
+        (
+            "The rest is for oneself alone, whatever other policies allow: with an administrator's"
+            " key, anybody could be given a device.",
+            _deny("DenyForOthersWithoutMFA", _for_others(partition), without),
+        ),
     ]
     if max_age is not None:
         old = {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}}
-        denials.append(
+        denials += [
             (
                 "Whoever gave the code too long ago. No IfExists here: who has no age is denied"
                 " above, or gives a code with AssumeRole itself, which is always fresh.",
-                _deny("DenyAllElseWithOldMFA", exempt, old),
-            )
-        )
+                _deny("DenyAllElseWithOldMFA", {"NotAction": exempt, "Resource": "*"}, old),
+            ),
+            (
+                "And here, too, the rest is for oneself alone.",
+                _deny("DenyForOthersWithOldMFA", _for_others(partition), old),
+            ),
+        ]
     return Draft(
         name="require mfa",
         kind=Kind.IDENTITY,
@@ -66,8 +83,12 @@ def require_mfa(
     )
 
 
-def _self_management(partition: str) -> list[tuple[str, Statement]]:
+def _oneself(partition: str) -> list[str]:
     user = f"arn:{partition}:iam::*:user"
+    return [f"{user}/${{aws:username}}", f"{user}/*/${{aws:username}}"]
+
+
+def _self_management(partition: str) -> list[tuple[str, Statement]]:
     device = f"arn:{partition}:iam::*:mfa/${{aws:username}}"
     return [
         (
@@ -101,17 +122,16 @@ def _self_management(partition: str) -> list[tuple[str, Statement]]:
                     "iam:ListMFADevices",
                     "iam:ResyncMFADevice",
                 ],
-                "Resource": [f"{user}/${{aws:username}}", f"{user}/*/${{aws:username}}"],
+                "Resource": _oneself(partition),
             },
         ),
     ]
 
 
-def _deny(sid: str, exempt: list[str], condition: dict[str, dict[str, str]]) -> Statement:
-    return {
-        "Sid": sid,
-        "Effect": "Deny",
-        "NotAction": exempt,
-        "Resource": "*",
-        "Condition": condition,
-    }
+def _for_others(partition: str) -> Statement:
+    """Give what is exempt and done to a user, where that is somebody else."""
+    return {"Action": list(_TO_USERS), "NotResource": _oneself(partition)}
+
+
+def _deny(sid: str, what: Statement, condition: dict[str, dict[str, str]]) -> Statement:
+    return {"Sid": sid, "Effect": "Deny", **what, "Condition": condition}
