@@ -365,6 +365,16 @@ def test_without_a_file_or_a_home_or_awk_it_is_3(home, host: Host, tmp_path: Pat
     assert host.check().returncode == 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
+def test_what_nobody_can_read_is_no_verdict(home, host: Host, redirection: str) -> None:
+    """As with mfakit check."""
+    home.write_credentials(f"[mfa]\n{KEYS}expiration = {at(hours=3)}\n")
+    line = f'"$@" 2>/dev/null {redirection}'
+    command = ["sh", "-c", line, "sh", *host.shell, SCRIPT]
+    assert home.run(*command, PATH=f"{host.programs}:/usr/bin:/bin").returncode == 3
+
+
 def test_waits_for_a_file_that_is_being_written(home, host: Host) -> None:
     """Many tools empty it first."""
     home.write_credentials("")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from policies import ACCOUNT_ID
+
 from .conftest import MFA_ALONE, NOTHING, Account, Caller, Person, policy
 
 
@@ -32,6 +34,15 @@ def test_who_is_not_in_the_group_needs_mfa_too(account: Account) -> None:
 def test_a_role_trusts_nobody_who_has_no_policy_for_it(account: Account) -> None:
     """It leaves to the account who of its users may come, with MFA too."""
     assert not account.outsider(NOTHING).with_mfa().may_assume(account.roles[0])
+
+
+def test_members_may_assume_these_roles_alone(account: Account) -> None:
+    """By the group's policies: what else trusts the account's users is for other policies."""
+    trust = policy(Principal={"AWS": ACCOUNT_ID}, Action="sts:AssumeRole")
+    del trust["Statement"][0]["Resource"]
+    another = account.make_role("another", trust)
+    assert not account.member(other=NOTHING).with_mfa().may_assume(another)
+    assert account.outsider().with_mfa().may_assume(another)
 
 
 def test_one_code_opens_every_role(account: Account) -> None:

@@ -401,7 +401,7 @@ said=$(
 status=$?
 # What awk exits with when it fails itself must not pass for a verdict.
 case $status in
-    1[0-3]) printf '%s\n' "$said" ;;
+    1[0-3]) printf '%s\n' "$said" || status=13 ;;
     *) [ -z "$said" ] || printf '%s\n' "$said" >&2
        status=13 ;;
 esac
