@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -159,6 +160,36 @@ def test_use_lets_a_shell_act_as_a_role(
     said = capsys.readouterr()
     assert said.out == "false\n"
     assert ROLE.name in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "printed"),
+    [
+        ("env --shell fish", "false\n"),
+        ("env --shell nonesuch", None),
+        ("use --shell auto nobody", None),
+        ("env --shell json", ""),
+    ],
+)
+def test_a_shell_fails_of_whatever_goes_wrong(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str], line: str, printed: str | None
+) -> None:
+    """Which one asks is found out where none is named; where data is expected, there is none."""
+    assert engineer.types(*line.split()) > 0
+    if printed is None:
+        printed = mfakit.render_failure(mfakit.detect_shell())
+    assert capsys.readouterr().out == printed
+
+
+def test_a_shell_fails_of_an_interrupt(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody thought better of it while asked for the code."""
+    assert engineer.types("configure") == 0
+    interrupt = f"{shlex.quote(sys.executable)} -c 'import os; os.kill(os.getppid(), 2)'"
+    mfakit.write_settings({TEAM.session_profile: {"mfakit_token_command": interrupt}})
+    assert engineer.types("env", "--shell", "sh") == 130
+    assert capsys.readouterr().out == "false\n"
 
 
 def test_use_tells_of_a_role_that_cannot_be_had(

@@ -19,6 +19,7 @@ Command = Callable[[argparse.Namespace], int]
 EXPIRED, NO_SESSION, USAGE, EXEC_FAILED, INTERRUPTED = 2, 3, 64, 125, 130
 CANNOT_RUN = (126, 127)  # what shells say of a command
 ROLE_SETTINGS = ("role_arn", "source_profile", "mfa_serial", "credential_source")
+DATA = ("json", "dotenv", "docker")  # formats of `env` that no shell evaluates
 CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
 OURS = {  # what the hints of mfakit name, as it is here; the first that fits comes first
     f"mfakit login --profile {TEAM.session_profile}": f"{TEAM.command} login",
@@ -46,12 +47,12 @@ def main(arguments: list[str]) -> int:
     command: Command = options.run
     try:
         return command(options)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except mfakit.MFAKitError as error:
-        _complain(error)
+    except (KeyboardInterrupt, mfakit.MFAKitError) as error:
         if "shell" in options:
             _fail_in_shell(options.shell)
+        if isinstance(error, KeyboardInterrupt):
+            return INTERRUPTED
+        _complain(error)
         if error.exit_code in CANNOT_RUN:
             return error.exit_code
         return options.error_code or error.exit_code
@@ -163,12 +164,14 @@ def _complain(error: mfakit.MFAKitError) -> None:
 
 def _fail_in_shell(shell: str | None) -> None:
     """Print a statement that fails: a shell that evaluates nothing goes on as if all was well."""
+    if shell in DATA:
+        return
     try:
-        shell = shell or mfakit.detect_shell()
+        failure = mfakit.render_failure(shell or "") or mfakit.render_failure(mfakit.detect_shell())
     except mfakit.MFAKitError:
-        shell = "sh"
-    with suppress(mfakit.MFAKitError):  # nobody can read it; that is told already
-        _write(mfakit.render_failure(shell))
+        failure = mfakit.render_failure("sh")
+    with suppress(mfakit.MFAKitError):  # nobody can read it, and what failed is told
+        _write(failure)
 
 
 def _shell(options: argparse.Namespace) -> str:
@@ -256,7 +259,7 @@ def _parser() -> _Parser:
     one.add_argument("--shell", help="for which shell; by default the one that asks")
     one = add("env", env)
     one.add_argument("--role", help=f"one of {', '.join(TEAM.roles)}")
-    one.add_argument("--shell", help="for which shell, or a format: json, dotenv, docker")
+    one.add_argument("--shell", help=f"for which shell, or a format: {', '.join(DATA)}")
     one = add("exec", execute, EXEC_FAILED)
     one.add_argument("--role", help=f"one of {', '.join(TEAM.roles)}")
     one.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
