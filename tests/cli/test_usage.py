@@ -147,6 +147,17 @@ def test_an_output_that_cannot_be_written(home, command, code, redirection) -> N
     assert len(done.stderr.splitlines()) in (0, 2)
 
 
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_notes_that_nobody_can_read_are_no_error(home, redirection: str) -> None:
+    """What was asked for is done, and the exit code says so."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+    )
+    line = f"PYTHONUNBUFFERED= exec {sys.executable} -m mfakit logout {redirection}"
+    done = home.run("sh", "-c", line)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_a_reader_that_went_away_is_no_matter(home) -> None:
     """As for any program in a pipe."""
     done = home.run("bash", "-c", f"{sys.executable} -m mfakit --help | true")

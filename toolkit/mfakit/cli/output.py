@@ -11,6 +11,10 @@ import sys
 
 from mfakit.errors import MFAKitError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 
 def write(text: str) -> None:
     """Write what a program consumes, as it is.
@@ -30,7 +34,7 @@ def write(text: str) -> None:
             "set the variable PYTHONUTF8=1, or a locale with UTF-8",
         ) from None
     except OSError as error:
-        _give_up_stdout()
+        _give_up(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise
         raise MFAKitError(
@@ -63,7 +67,7 @@ def note(text: str) -> None:
         sys.stderr.write(f"mfakit: {escape(text)}\n")
         sys.stderr.flush()
     except OSError:
-        pass
+        _give_up(sys.stderr)
 
 
 def complain(error: MFAKitError) -> None:
@@ -85,11 +89,11 @@ def escape(text: str) -> str:
     )
 
 
-def _give_up_stdout() -> None:
-    """Let what is left in the buffer go nowhere, or Python complains about it at exit."""
+def _give_up(stream: TextIO) -> None:
+    """Let what is left in its buffer go nowhere, or Python tries again at its end, and fails."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
     except (OSError, ValueError):
         pass

@@ -256,6 +256,17 @@ def test_an_output_that_cannot_be_written_is_told(
     assert "cannot write to standard output" in done.stderr
 
 
+@pytest.mark.usefixtures("engineer")
+@pytest.mark.parametrize("where", ["&-", "/dev/full"])
+def test_what_nobody_can_read_is_no_error(where: str) -> None:
+    """Nor does it go to standard output, where a shell would take it for statements."""
+    if not where.startswith("&") and not Path(where).exists():
+        pytest.skip("only Linux has a disk that is full")
+    command = ["sh", "-c", f'exec "$@" 2>{where}', "sh", *PROGRAM, "configure"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
 @pytest.mark.parametrize("line", ["use", "use --frobnicate", "env --frobnicate"])
 def test_eval_fails_of_wrong_usage_too(capsys: pytest.CaptureFixture[str], line: str) -> None:
     """Or the shell would go on with other credentials."""

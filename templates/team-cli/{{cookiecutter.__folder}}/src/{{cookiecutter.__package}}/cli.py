@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import mfakit
 
@@ -133,7 +133,12 @@ def check(_: argparse.Namespace) -> int:
 def tell(text: str) -> None:
     """Tell the person something; what stands in a file must not steer the terminal."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    print(f"{TEAM.command}: {shown}", file=sys.stderr)  # noqa: T201
+    if sys.stderr is None:
+        return  # or it would go to standard output, which a shell may evaluate
+    try:
+        print(f"{TEAM.command}: {shown}", file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:  # that nobody can read it is no error
+        _give_up(sys.stderr)
 
 
 def _write(text: str) -> None:
@@ -144,11 +149,15 @@ def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # or Python, which tries again when it ends, complains too
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(sys.stdout)
         raise mfakit.MFAKitError(
             f"cannot write to standard output: {error.strerror}", "see where it is sent to"
         ) from None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is left in its buffer go nowhere, or Python tries again at its end, and fails."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(error: mfakit.MFAKitError) -> None:
