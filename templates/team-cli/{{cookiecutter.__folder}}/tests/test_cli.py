@@ -84,6 +84,7 @@ def test_a_session_of_another_account_is_told(
     engineer.logs_in()
     said = capsys.readouterr().err
     assert f"of account 999999999999, and the team's is {TEAM.account_id}" in said
+    assert f"try: {TEAM.command} configure --source-profile NAME" in said
 
 
 def test_logout_takes_the_session_away(engineer: Engineer) -> None:
@@ -130,6 +131,23 @@ def test_what_is_not_configured_is_told(
     assert engineer.types("configure", "--source-profile", "none-such") == 0
     assert engineer.types("login") == 1
     assert f"{TEAM.command} configure --source-profile" in capsys.readouterr().err
+
+
+def test_hints_name_only_what_there_is_here(
+    engineer: Engineer,
+    aws_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A teammate has no mfakit to type, nor the options that it has beside these."""
+    engineer.logs_in()
+    capsys.readouterr()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    assert engineer.types("login") == 1
+    assert f"try: replace it: {TEAM.command} login --force\n" in capsys.readouterr().err
+    mfakit.write_settings({TEAM.session_profile: {"mfakit_token_command": "no-such-program"}})
+    assert engineer.types("login", "--force") == 64
+    assert "or mend mfakit_token_command\n" in capsys.readouterr().err
 
 
 def test_env_hands_the_session_on(engineer: Engineer, capsys: pytest.CaptureFixture[str]) -> None:

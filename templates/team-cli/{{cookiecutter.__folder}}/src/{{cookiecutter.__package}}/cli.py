@@ -28,6 +28,10 @@ OURS = {  # what the hints of mfakit name, as it is here; the first that fits co
     "mfakit configure": f"{TEAM.command} configure",
     "name another profile for the session: --profile mfa": "give that profile another name",
     "see why, and what mends it: mfakit explain": "mend what it names",
+    "name another profile, or replace it with --force": f"replace it: {TEAM.command} login --force",
+    "run mfakit as": "run it as",
+    "mfakit ...": f"{TEAM.command} ...",
+    " or --token-command": "",
     "--token-code": f"{TEAM.command} login --token-code",
     "--source-profile": f"{TEAM.command} configure --source-profile",
     "--serial-number": f"{TEAM.command} configure --serial-number",
@@ -193,6 +197,7 @@ def _log_in(token_code: str | None = None, *, force: bool = False) -> mfakit.Log
     done = mfakit.login(TEAM.session_profile, token_code=token_code, force=force, note=tell)
     if done.account not in (None, TEAM.account_id):
         tell(f"this session is of account {done.account}, and the team's is {TEAM.account_id}")
+        tell(f"try: {TEAM.command} configure --source-profile NAME, with your keys of the team's")
     return done
 
 
