@@ -122,6 +122,7 @@ def test_a_wrong_answer_is_refused_before_anything_is_written(
         ("Payments", "payments-mfa"),
         ("2nd Line", "team-2nd-line-mfa"),
         ("🚀", "team-mfa"),
+        ("AWS", "team-aws-mfa"),
         ("Global Payments and Settlement Engineering", "global-payments-and-mfa"),
         ("x" * 100, f"{'x' * 27}-mfa"),
     ],
