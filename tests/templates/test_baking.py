@@ -93,9 +93,13 @@ def test_its_workflow_is_as_safe_as_our_own(bake: Bake, template: Template) -> N
 printable = st.text(
     st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1, max_size=64
 ).filter(lambda text: text == text.strip() and not re.search(r"[{][#%{]|[#%}][}]", text))
-slugs = st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,2}", fullmatch=True)
+slugs = st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,2}", fullmatch=True).filter(
+    lambda slug: slug != "aws"
+)
 role_names = st.lists(
-    st.from_regex(r"[A-Za-z0-9_+=.@-]{1,64}", fullmatch=True).filter(lambda n: n.lower() != "mfa"),
+    st.from_regex(r"[A-Za-z0-9_+=.@][A-Za-z0-9_+=.@-]{0,63}", fullmatch=True).filter(
+        lambda name: name.lower() != "mfa"
+    ),
     min_size=1,
     max_size=4,
     unique_by=str.lower,
