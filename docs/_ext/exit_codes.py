@@ -47,8 +47,8 @@ class ExitCodes(SphinxDirective):
             "|---|---|---|",
             "| 0 | it is done | |",
             *rows,
+            *own,
         ]
-        lines += own
         return self.parse_text_to_nodes("\n".join(lines))
 
 

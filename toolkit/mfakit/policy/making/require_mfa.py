@@ -6,23 +6,19 @@ from mfakit.policy.document import Kind
 from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
 from mfakit.policy.making.values import check_age, check_exempt, check_partition
 
+_UPON_USERS = (
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ResyncMFADevice",
+)
 # What it takes to get a device, and a session with it. Removing a device is not among them.
 WITHOUT_MFA = (
     "iam:CreateVirtualMFADevice",
-    "iam:EnableMFADevice",
-    "iam:GetMFADevice",
-    "iam:GetUser",
-    "iam:ListMFADevices",
     "iam:ListVirtualMFADevices",
-    "iam:ResyncMFADevice",
     "sts:GetSessionToken",
-)
-_TO_USERS = (
-    "iam:EnableMFADevice",
-    "iam:GetMFADevice",
-    "iam:GetUser",
-    "iam:ListMFADevices",
-    "iam:ResyncMFADevice",
+    *_UPON_USERS,
 )
 
 
@@ -44,32 +40,26 @@ def require_mfa(
     """
     check_partition(partition)
     exempt = sorted({*WITHOUT_MFA, *check_exempt(list(exempt_actions))})
-    without = {"BoolIfExists": {MFA_PRESENT: "false"}}
-    denials = [
-        (
-            "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
-            " plain Bool would let it through.",
-            _deny("DenyAllElseWithoutMFA", {"NotAction": exempt, "Resource": "*"}, without),
-        ),
-        (
-            "The rest is for oneself alone, whatever other policies allow: with an administrator's"
-            " key, anybody could be given a device.",
-            _deny("DenyForOthersWithoutMFA", _for_others(partition), without),
-        ),
-    ]
+    denials = _denials(
+        "WithoutMFA",
+        {"BoolIfExists": {MFA_PRESENT: "false"}},
+        "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
+        " plain Bool would let it through.",
+        "The rest is for oneself alone, whatever other policies allow: with an administrator's"
+        " key, anybody could be given a device.",
+        exempt,
+        partition,
+    )
     if max_age is not None:
-        old = {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}}
-        denials += [
-            (
-                "Whoever gave the code too long ago. No IfExists here: who has no age is denied"
-                " above, or gives a code with AssumeRole itself, which is always fresh.",
-                _deny("DenyAllElseWithOldMFA", {"NotAction": exempt, "Resource": "*"}, old),
-            ),
-            (
-                "And here, too, the rest is for oneself alone.",
-                _deny("DenyForOthersWithOldMFA", _for_others(partition), old),
-            ),
-        ]
+        denials += _denials(
+            "WithOldMFA",
+            {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}},
+            "Whoever gave the code too long ago. No IfExists here: who has no age is denied"
+            " above, or gives a code with AssumeRole itself, which is always fresh.",
+            "And here, too, the rest is for oneself alone.",
+            exempt,
+            partition,
+        )
     return Draft(
         name="require mfa",
         kind=Kind.IDENTITY,
@@ -114,23 +104,28 @@ def _self_management(partition: str) -> list[tuple[str, Statement]]:
             {
                 "Sid": "AllowOwnDevices",
                 "Effect": "Allow",
-                "Action": [
-                    "iam:DeactivateMFADevice",
-                    "iam:EnableMFADevice",
-                    "iam:GetMFADevice",
-                    "iam:GetUser",
-                    "iam:ListMFADevices",
-                    "iam:ResyncMFADevice",
-                ],
+                "Action": ["iam:DeactivateMFADevice", *_UPON_USERS],
                 "Resource": _oneself(partition),
             },
         ),
     ]
 
 
-def _for_others(partition: str) -> Statement:
-    """Give what is exempt and done to a user, where that is somebody else."""
-    return {"Action": list(_TO_USERS), "NotResource": _oneself(partition)}
+def _denials(
+    name: str,
+    condition: dict[str, dict[str, str]],
+    why: str,
+    why_others: str,
+    exempt: list[str],
+    partition: str,
+) -> list[tuple[str, Statement]]:
+    """Deny all but what is exempt, and of that what is done to other users."""
+    all_else = {"NotAction": exempt, "Resource": "*"}
+    to_others = {"Action": [*_UPON_USERS], "NotResource": _oneself(partition)}
+    return [
+        (why, _deny(f"DenyAllElse{name}", all_else, condition)),
+        (why_others, _deny(f"DenyForOthers{name}", to_others, condition)),
+    ]
 
 
 def _deny(sid: str, what: Statement, condition: dict[str, dict[str, str]]) -> Statement:
