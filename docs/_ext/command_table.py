@@ -6,6 +6,7 @@ from command_words import help_of, spellings, synopsis
 from sphinx.util.docutils import SphinxDirective
 
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.options import GENERAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ class Commands(SphinxDirective):
     def run(self) -> list[Node]:
         text = "\n".join(_section(command) for command in COMMANDS.values())
         return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+class GeneralOptions(SphinxDirective):
+    """``{general-options}``: what every command takes besides its own options."""
+
+    def run(self) -> list[Node]:
+        program = _fenced("program", "mfakit")
+        return self.parse_text_to_nodes("\n".join([program, *map(_option, GENERAL_OPTIONS)]))
 
 
 def _section(command: Command) -> str:
@@ -64,4 +73,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx of the directives; called by Sphinx."""
     app.add_directive("command-list", CommandList)
     app.add_directive("commands", Commands)
+    app.add_directive("general-options", GeneralOptions)
     return {"parallel_read_safe": True}

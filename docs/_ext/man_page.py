@@ -7,6 +7,8 @@ import sys
 
 from command_words import help_of, spellings, synopsis
 
+from mfakit.cli.options import GENERAL_OPTIONS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +36,9 @@ def man_page(commands: Iterable[Command], version: str) -> str:
         *_section("NAME", [rf"mfakit \- {SUMMARY}"]),
         *_section("SYNOPSIS", [".B mfakit", r"\fICOMMAND\fR [\fIOPTION\fR ...]"]),
         *_section("COMMANDS", [line for command in commands for line in _command(command)]),
+        *_section(
+            "EVERY COMMAND", [line for option in GENERAL_OPTIONS for line in _option(option)]
+        ),
         *_section("FILES", [line for item in FILES.items() for line in _tagged(*item)]),
     ]
     return "".join(f"{line}\n" for line in lines)

@@ -129,8 +129,10 @@ def test_a_device_of_another_account_is_caught(home, alice) -> None:
     assert home.mfakit("login", "--token-code", code).returncode == 0
 
 
-def test_no_secret_and_no_code_is_ever_shown(home, alice, aws) -> None:
+@pytest.mark.parametrize("debug", ["0", "1"])
+def test_no_secret_and_no_code_is_ever_shown(home, alice, aws, debug: str) -> None:
     """Nor kept anywhere but in the session's own section."""
+    home.environ["MFAKIT_DEBUG"] = debug
     code = alice.device.code()
     runs = [
         home.mfakit("login", "--token-code", code),
@@ -143,6 +145,7 @@ def test_no_secret_and_no_code_is_ever_shown(home, alice, aws) -> None:
     session_secrets = [key.secret_access_key for key in (alice,)] + [alice.device.seed, code]
     said = "".join(run.stdout + run.stderr for run in runs)
     assert not [secret for secret in session_secrets if secret in said]
+    assert ("debug" in said) == (debug == "1")
     own = home.credentials.parent / "mfakit"
     kept = "".join(path.read_text() for path in own.rglob("*") if path.is_file())
     assert not [secret for secret in session_secrets if secret in kept]

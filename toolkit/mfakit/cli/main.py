@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from mfakit import debug
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, escape, show
+from mfakit.cli.output import complain, escape, note, show
 from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
@@ -33,6 +34,9 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
+    if arguments[:1] == ["--debug"] or debug.is_asked_for(os.environ):
+        debug.turn_on(note, os.environ)
+        arguments = arguments[arguments[:1] == ["--debug"] :]
     command = COMMANDS.get(arguments[0]) if arguments else None
     try:
         return _general(arguments) if command is None else _run_command(command, arguments[1:])
@@ -56,6 +60,9 @@ def _run_command(command: Command, arguments: list[str]) -> int:
             options = make_parser(command).parse_args(arguments)
         except SystemExit:
             return 0  # --help, which is all that argparse exits for here
+    if getattr(options, "debug", False) and not debug.is_on():
+        debug.turn_on(note, os.environ)
+    debug.event("command {}", command.name)
     code: int = command.load().run(options)
     return code
 
@@ -110,7 +117,8 @@ def _unexpected(error: BaseException) -> MFAKitError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}, line {place.lineno}"
     return MFAKitError(
-        f"unexpected {type(error).__name__} in {where}", "report it with the command that you ran"
+        f"unexpected {type(error).__name__} in {where}",
+        "run it again with --debug, and report what that shows",
     )
 
 

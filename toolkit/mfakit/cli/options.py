@@ -110,6 +110,16 @@ class Command:
 
 duration = parse_duration
 
+# What every command takes besides its own options.
+GENERAL_OPTIONS = (
+    Option(
+        "--debug",
+        action="store_true",
+        help="show on standard error what is read, decided, asked and answered, never a secret:"
+        " for a bug report (also with MFAKIT_DEBUG=1)",
+    ),
+)
+
 
 def port(text: str) -> int:
     """Read the number of a TCP port; 0 is a free one."""

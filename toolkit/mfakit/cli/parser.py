@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 
+from mfakit.cli.options import GENERAL_OPTIONS
 from mfakit.cli.output import show
 from mfakit.errors import UsageError
 
@@ -31,9 +32,9 @@ def make_parser(command: Command) -> argparse.ArgumentParser:
 
 
 def add_options(parser: argparse.ArgumentParser, command: Command) -> list[argparse.Action]:
-    """Add a command's options to a parser; give what argparse made of them."""
+    """Add a command's options to a parser; return what argparse made of them."""
     actions = []
-    for option in command.options:
+    for option in (*command.options, *GENERAL_OPTIONS):
         settings = option.settings
         if "type" in settings:
             settings = settings | {"type": _explained(settings["type"])}

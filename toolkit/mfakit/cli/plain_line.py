@@ -7,6 +7,7 @@ knows how to complain and to explain.
 
 from __future__ import annotations
 
+from mfakit.cli.options import GENERAL_OPTIONS
 from mfakit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -31,8 +32,9 @@ def read_plain_line(command: Command, arguments: list[str]) -> Options | None:
     """
     if any(o.is_positional and o.settings.get("nargs") != "..." for o in command.options):
         return None  # which of the words it is depends on what stands around it
-    by_name = {name: option for option in command.options for name in option.names}
-    values = {option.destination: option.default for option in command.options}
+    options = (*command.options, *GENERAL_OPTIONS)
+    by_name = {name: option for option in options for name in option.names}
+    values = {option.destination: option.default for option in options}
     left = list(reversed(arguments))
     while left:
         name, sign, value = left.pop().partition("=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from mfakit import debug
 from mfakit.environment.render import session_environment, session_variables
 from mfakit.errors import CommandError, CommandNotFoundError
 
@@ -47,6 +48,7 @@ def run_command(
     program = command[0]
     if not program:
         raise _not_found(program)
+    debug.event("run {} with the session {}", program, debug.key_id(credentials.access_key_id))
     try:
         if os.name == "posix":
             _replace(command, environment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mfakit import debug
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -40,7 +42,7 @@ def make_client(
         botocore_session=settings,
         region_name=source.region or _region_of(serial_number),
     )
-    return session.client(
+    client = session.client(
         service,
         config=Config(
             connect_timeout=_CONNECT_SECONDS,
@@ -48,6 +50,32 @@ def make_client(
             retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
         ),
     )
+    if debug.is_on():
+        _tell_of_calls(client, source)
+    return client
+
+
+def _tell_of_calls(client: Any, source: Source) -> None:
+    """Tell of each request and its answer, without what either holds."""
+    shown = debug.key_id(source.access_key_id)
+    endpoint = client.meta.endpoint_url.rpartition("@")[2]
+
+    def sending(model: Any, **_: object) -> None:
+        debug.event("ask {} of {}, signed by {}", model.name, endpoint, shown)
+
+    def answered(model: Any, parsed: dict[str, Any], **_: object) -> None:
+        metadata = parsed.get("ResponseMetadata", {})
+        status, request = metadata.get("HTTPStatusCode"), metadata.get("RequestId")
+        code = parsed.get("Error", {}).get("Code", "no error")
+        debug.event("{} answered {} ({}), request id {}", model.name, status, code, request)
+
+    def failed(event_name: str, exception: Exception, **_: object) -> None:
+        operation = event_name.rpartition(".")[2]
+        debug.event("{} got no answer: {}", operation, type(exception).__name__)
+
+    client.meta.events.register("before-call", sending)
+    client.meta.events.register("after-call", answered)
+    client.meta.events.register("after-call-error", failed)
 
 
 def _region_of(serial_number: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from mfakit import debug
 from mfakit.errors import (
     CodeLostError,
     CodeRefusedError,
@@ -55,6 +56,7 @@ def spend_code(plan: Plan, sts: STS) -> SessionCredentials:
         _check_account(plan, sts)
         now = datetime.now(UTC)
         known = attempts.was_sent(code, now)
+        debug.event("try {}: a code{}", number, ", which was sent before" if known else "")
         attempts.remember(code, now)
         try:
             return _send(plan, sts, code)

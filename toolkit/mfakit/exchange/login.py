@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from mfakit import debug
 from mfakit.durations import format_duration
 from mfakit.errors import ProfileError
 from mfakit.exchange.codes import spend_code
@@ -93,9 +94,13 @@ def _kept(plan: Plan) -> Login | None:
         return None
     record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
     if record is None or not plan.agrees_with(session, record):
+        how = "it is not known how it was made" if record is None else "it was made differently"
+        debug.event("the session is not reused: {}", how)
         return None
     now = datetime.now(UTC)
-    if judge(session.expiration, now, record.made_at, plan.request.min_remaining) != VALID:
+    state = judge(session.expiration, now, record.made_at, plan.request.min_remaining)
+    if state != VALID:
+        debug.event("the session is not reused: it is {}", state)
         return None
     return Login(
         plan.profile,
@@ -138,8 +143,11 @@ def _find_device(plan: Plan) -> None:
     if len(usable) > 1 and plan.may_ask:
         names = [device.serial_number for device in usable]
         plan.serial_number = names[plan.asker.choose("Which device?", names)]
+        debug.event("device: {}, as chosen of {}", plan.serial_number, ", ".join(names))
         return
     device = only_device(devices)
+    how = "a guess from the user's name" if device.is_guess else "the only one that IAM lists"
+    debug.event("device: {}, {}", device.serial_number, how)
     if device.is_guess:
         plan.request.note(
             f"IAM does not let this user list devices; {device.serial_number} is a guess"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import check_serial_number
@@ -146,7 +147,12 @@ class Plan:
             self.serial_number = self._setting("mfa_serial")
         if self.serial_number is not None:
             check_serial_number(self.serial_number)
+        debug.event("device: {}", self.serial_number or "not named; IAM will be asked")
         self.endpoint_url = endpoint_url(self.source.profile, self.files, environ)
+        debug.event("endpoint: {}", self.endpoint_url or "AWS's own")
+        debug.event("duration: {}", self.duration or "not asked for")
+        if self.role:
+            debug.event("role: {}", self.role["RoleArn"])
         if former is not None:
             self._refuse_another(former)
         self.asker: Asker = request.asker or Terminal(request.patience)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.section import is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
@@ -101,15 +102,22 @@ def find_source(
     profile = default_source_profile(files) if meant is None else meant
     region = files.setting("region", session, profile)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    debug.event("region: {}", region or "as the device's partition has it")
     if meant is None and _holds_long_term(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
+        debug.event("source: the key {} of the environment", debug.key_id(key))
         return Source(key, secret, None, region)
     values = files.keys(profile)
     process = files.merged(profile).get("credential_process")
     if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         values = _ask_process(process, profile)
     if not is_long_term(values) and not (may_be_session and is_session(values)):
+        debug.event("source: the profile {!r} holds no key that will do", profile)
         raise _no_credentials(profile, files)
+    if debug.is_on():
+        place = files.place(profile, "aws_access_key_id") or "its credential_process"
+        shown = debug.key_id(values["aws_access_key_id"])
+        debug.event("source: the key {} of profile {!r}, from {}", shown, profile, place)
     return Source(
         values["aws_access_key_id"],
         values["aws_secret_access_key"],

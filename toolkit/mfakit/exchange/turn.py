@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 
+from mfakit import debug
 from mfakit.errors import ExchangeError, FileError
 from mfakit.exchange.terminal import terminal_name
 from mfakit.profiles.own_files import own_file
@@ -61,6 +62,7 @@ def turn_to_ask(
 def _wait_for_lock(
     descriptor: int, path: str, note: Callable[[str], object], patience: float
 ) -> None:
+    debug.event("wait for the turn to ask: {}", path)
     began = time.monotonic()
     told = False
     while not _take_lock(descriptor):
@@ -71,6 +73,7 @@ def _wait_for_lock(
             note(f"waiting for {_holder(path)}, which is asking for the code")
             told = True
         time.sleep(_PAUSE_SECONDS)
+    debug.event("it is this process's turn to ask, after {:.1f} s", time.monotonic() - began)
 
 
 def _take_lock(descriptor: int) -> bool:

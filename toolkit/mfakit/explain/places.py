@@ -53,15 +53,4 @@ def is_metadata(link: Link, situation: Situation) -> bool:
 
 def setting_place(situation: Situation, profile: str, key: str) -> str:
     """Name the line that a profile's setting stands in; "" if it has none."""
-    found = setting_line(situation, profile, key)
-    return f"{found[0]}, line {found[1]}" if found else ""
-
-
-def setting_line(situation: Situation, profile: str, key: str) -> tuple[str, int] | None:
-    """Find the file and the line of a profile's setting; the credentials file's beats config's."""
-    files = situation.files
-    if line := files.credentials_file.line_of(profile, key):
-        return files.credentials_path, line
-    if line := files.config_file.line_of(files.config_header(profile), key):
-        return files.config_path, line
-    return None
+    return situation.files.place(profile, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfakit import debug
 from mfakit.profiles.document import Document
 from mfakit.profiles.paths import config_path, credentials_path
 from mfakit.profiles.reading import read_text
@@ -40,7 +41,9 @@ class AWSFiles:
 
     def _document(self, path: str) -> Document:
         if path not in self._documents:
-            self._documents[path] = Document(read_text(path), path)
+            text = read_text(path)
+            self._documents[path] = Document(text, path)
+            debug.event("{}: {} characters", path, len(text))
         return self._documents[path]
 
     @property
@@ -102,8 +105,25 @@ class AWSFiles:
         """Look a setting up in the config sections of these profiles, first come first served."""
         for profile in profiles:
             if profile and (value := self.config(profile).get(key)):
+                if debug.is_on():
+                    debug.event(
+                        "{}: set for profile {!r}, {}", key, profile, self.place(profile, key)
+                    )
                 return value
         return None
+
+    def line_of(self, profile: str, key: str) -> tuple[str, int] | None:
+        """Find the file and the line of a profile's setting; the credentials file beats config."""
+        if line := self.credentials_file.line_of(profile, key):
+            return self.credentials_path, line
+        if line := self.config_file.line_of(self.config_header(profile), key):
+            return self.config_path, line
+        return None
+
+    def place(self, profile: str, key: str) -> str:
+        """Name the line that a profile's setting stands in; "" if it has none."""
+        found = self.line_of(profile, key)
+        return f"{found[0]}, line {found[1]}" if found else ""
 
 
 def profile_of(header: str) -> str | None:

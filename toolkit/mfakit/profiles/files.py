@@ -11,6 +11,7 @@ import errno
 import os
 from contextlib import contextmanager
 
+from mfakit import debug
 from mfakit.errors import BusyError, FileError
 from mfakit.profiles.reading import decode, file_error
 from mfakit.profiles.watching import (
@@ -221,7 +222,9 @@ def _locked(path: str, timeout: float) -> Iterator[None]:
     warnings.filterwarnings("ignore", message="flock not supported")
     lock = FileLock(_lock_path(path), timeout=timeout, mode=0o600)
     try:
+        debug.event("wait for the lock {}", lock.lock_file)
         lock.acquire(poll_interval=_LOCK_PAUSE_SECONDS)
+        debug.event("hold the lock {}", lock.lock_file)
     except Timeout:
         raise BusyError(
             f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing {path}",

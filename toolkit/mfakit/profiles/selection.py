@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.section import is_long_term, is_protected
 from mfakit.profiles.session_cache import is_own_process
@@ -27,13 +28,18 @@ def session_profile(flag: str | None, environ: Mapping[str, str], files: AWSFile
     Raises:
         ProfileError: ``AWS_PROFILE`` names a profile that another way of signing in owns.
     """
-    if flag is not None:
-        return flag
-    if named := environ.get("MFAKIT_PROFILE"):
-        return named
     # botocore takes the older spelling first
     aws_profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
-    return _led_to(aws_profile, files) if aws_profile else DEFAULT_SESSION_PROFILE
+    if flag is not None:
+        profile, reason = flag, "by --profile"
+    elif named := environ.get("MFAKIT_PROFILE"):
+        profile, reason = named, "by MFAKIT_PROFILE"
+    elif aws_profile:
+        profile, reason = _led_to(aws_profile, files), f"as AWS_PROFILE {aws_profile!r} leads to it"
+    else:
+        profile, reason = DEFAULT_SESSION_PROFILE, "since nothing names another"
+    debug.event("session profile: {!r}, {}", profile, reason)
+    return profile
 
 
 def named_source_profile(flag: str | None, session: str, files: AWSFiles) -> str | None:
@@ -49,8 +55,9 @@ def named_source_profile(flag: str | None, session: str, files: AWSFiles) -> str
         ``X`` aws-mfa's ``X-long-term``, if that holds long-term credentials; else None.
     """
     if flag is not None:
+        debug.event("source profile: {!r}, as asked for", flag)
         return flag
-    if configured := files.config(session).get("mfakit_source_profile"):
+    if configured := files.setting("mfakit_source_profile", session):
         return configured
     candidates = [session + _LONG_TERM]
     if session.endswith("-mfa"):

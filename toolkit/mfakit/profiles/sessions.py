@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from mfakit import debug
 from mfakit.errors import (
     InvalidSessionError,
     ProfileError,
@@ -66,14 +67,18 @@ def find_session(profile: str, files: AWSFiles) -> tuple[SessionCredentials, str
     if not has_keys(values) and is_cached(profile, files):
         values, place = read_cached(files.credentials_path, profile), SESSION_CACHE
     if not is_session(values):
+        debug.event("profile {!r} holds no session in the {}", profile, place)
         raise _not_found(profile, values, files)
     try:
-        return session_of(values), place
+        session = session_of(values)
     except InvalidSessionError as error:
         raise SessionNotFoundError(
             f"the profile {profile!r} can't be used: {error.message}",
             _login_line(profile, "log in again"),
         ) from None
+    shown, end = debug.key_id(session.access_key_id), session.expiration
+    debug.event("session: {} of profile {!r}, in the {}, ends {}", shown, profile, place, end)
+    return session, place
 
 
 def held_session(profile: str, files: AWSFiles) -> SessionCredentials | None:

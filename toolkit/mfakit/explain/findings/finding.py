@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from mfakit.explain.places import setting_line
 from mfakit.profiles.section import KEYS
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
@@ -93,7 +92,7 @@ def set_setting(situation: Situation, key: str, value: str) -> str:
 
 def without_settings(situation: Situation, *keys: str) -> str:
     """Give the command that takes settings of the profile out of the file that the first is in."""
-    found = [setting_line(situation, situation.profile, key) for key in keys]
+    found = [situation.files.line_of(situation.profile, key) for key in keys]
     places = [place for place in found if place is not None]
     path = places[0][0]
     return without_lines(path, *(line for where, line in places if where == path))
