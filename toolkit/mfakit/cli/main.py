@@ -7,7 +7,7 @@ import sys
 
 from mfakit import debug
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import complain, escape, note, show
+from mfakit.cli.output import complain, escape, show
 from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
@@ -34,8 +34,8 @@ def main(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
-    if arguments[:1] == ["--debug"] or debug.is_asked_for(os.environ):
-        debug.turn_on(note, os.environ)
+    if arguments[:1] == ["--debug"] or os.environ.get("MFAKIT_DEBUG", "0") not in ("", "0"):
+        _debug()
         arguments = arguments[arguments[:1] == ["--debug"] :]
     command = COMMANDS.get(arguments[0]) if arguments else None
     try:
@@ -60,11 +60,19 @@ def _run_command(command: Command, arguments: list[str]) -> int:
             options = make_parser(command).parse_args(arguments)
         except SystemExit:
             return 0  # --help, which is all that argparse exits for here
-    if getattr(options, "debug", False) and not debug.is_on():
-        debug.turn_on(note, os.environ)
+    if getattr(options, "debug", False):
+        _debug()
     debug.event("command {}", command.name)
     code: int = command.load().run(options)
     return code
+
+
+def _debug() -> None:
+    """Begin to show what happens, if that has not begun."""
+    if not debug.is_on():
+        from mfakit.cli.debugging import start_debugging
+
+        start_debugging(os.environ)
 
 
 def _general(arguments: list[str]) -> int:

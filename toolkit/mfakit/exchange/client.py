@@ -51,12 +51,12 @@ def make_client(
         ),
     )
     if debug.is_on():
-        _tell_of_calls(client, source)
+        _report_calls(client, source)
     return client
 
 
-def _tell_of_calls(client: Any, source: Source) -> None:
-    """Tell of each request and its answer, without what either holds."""
+def _report_calls(client: Any, source: Source) -> None:
+    """Report each request and its answer, without the content of either."""
     shown = debug.key_id(source.access_key_id)
     endpoint = client.meta.endpoint_url.rpartition("@")[2]
 

@@ -26,14 +26,18 @@ class Terminal:
 
     Args:
         patience: seconds from now on that there are for all answers; None is for ever.
+        clock: the seconds that have gone by, since whenever; by default the system's clock.
 
     Attributes:
         when_asked: what to do as soon as a question for a code stands on the screen.
     """
 
-    def __init__(self, patience: float | None = None) -> None:
+    def __init__(
+        self, patience: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._patience = patience
-        self._end = None if patience is None else time.monotonic() + patience
+        self._clock = clock
+        self._end = None if patience is None else clock() + patience
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
@@ -100,20 +104,20 @@ class Terminal:
 
     def count_down(self, seconds: float, what: str) -> None:
         """Let time pass, and show how much of it is left."""
-        end = time.monotonic() + seconds
+        end = self._clock() + seconds
         with suppress(ExchangeError), _opened() as (_, screen):
-            while (left := end - time.monotonic()) > 0:
+            while (left := end - self._clock()) > 0:
                 _write(screen, f"\r{what} in {int(left) + 1:2} s ")
                 time.sleep(min(1, left))
             _write(screen, "\r\x1b[K")
-        time.sleep(max(0, end - time.monotonic()))
+        time.sleep(max(0, end - self._clock()))
 
     def _read_line(self, keyboard: int) -> str:
         """Read a line; without the terminal's echo being touched, what is typed is seen."""
         if self._end is not None and os.name == "posix":
             import select
 
-            left = max(0, self._end - time.monotonic())
+            left = max(0, self._end - self._clock())
             if not select.select([keyboard], [], [], left)[0]:
                 raise ExchangeError(
                     f"nobody typed a code within {self._patience:g} s", "log in: mfakit login"
