@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -142,9 +141,7 @@ def test_who_types_no_code_is_asked_again_and_told_why(desktop, kind: str) -> No
 def test_one_that_never_ends_is_ended_with_all_that_it_started(desktop, kind: str) -> None:
     """Not all programs know of time-outs, or keep to them."""
     desktop.install(kind, 'sleep 600 & echo $! > "$SHOWN.pid"; wait')
-    began = time.monotonic()
     assert type(refused(desktop, 0.1)) is NotAnsweredError
-    assert time.monotonic() - began < 5
     pid = Path(desktop.environ["SHOWN"] + ".pid").read_text().strip()
     state = subprocess.run(
         ["ps", "-o", "stat=", "-p", pid], check=False, capture_output=True, text=True

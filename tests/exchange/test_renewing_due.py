@@ -208,7 +208,7 @@ def test_a_person_at_a_dialog_renews(home, due, programs) -> None:
     done = home.mfakit("check", "--prompt")
     assert (done.returncode, done.stderr) == (0, "")
     (shown,) = programs.shown
-    assert "--text=AWS session mfa ended 0s ago" in shown.replace("1s", "0s").replace("2s", "0s")
+    assert re.search("--text=AWS session mfa ended .* ago", shown)
     assert f"MFA code for {due.device.serial_number}:" in shown
     assert home.mfakit("check", "--prompt").returncode == 0
     assert len(programs.shown) == 1

@@ -251,10 +251,10 @@ def test_a_line_of_blanks_takes_no_longer_than_it_is_long(line: str) -> None:
         text = "[a]\n" + line.format(" " * blanks) + "\n"
         took = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.thread_time()
             with suppress(FileError):
                 Document(text, "credentials").update("a", {"k": "v"})
-            took.append(time.perf_counter() - start)
+            took.append(time.thread_time() - start)
         return min(took)
 
     assert seconds(100_000) < 40 * max(seconds(10_000), 1e-5)
