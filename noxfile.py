@@ -15,12 +15,16 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
-PARALLEL = ("-n", "4", "--dist", "worksteal")
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
+# Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
 BUILT_ON_OTHERS = [
-    *("tests/testing", "tests/exchange"),  # moto, boto3
+    "tests/testing",  # moto
+    *("tests/exchange/test_login.py", "tests/exchange/test_refused_logins.py"),  # boto3
+    *("tests/exchange/test_roles.py", "tests/exchange/test_identity.py"),
     *("tests/cli/test_status.py", "tests/cli/test_completion.py"),  # rich, shtab
     "tests/environment/test_formats.py",  # python-dotenv
-    *("tests/profiles", "tests/expiry/notices"),  # filelock, apprise
+    *("tests/profiles/test_sessions.py", "tests/profiles/test_other_writers.py"),  # filelock
+    "tests/expiry/notices",  # apprise
 ]
 CHECKED_BY_SCHEMA = {
     "github-workflows": [".github/workflows/ci.yml", ".github/workflows/release.yml"],
@@ -124,10 +128,11 @@ OTHERS = [version for version in SUPPORTED if version != RUNNING and present(ver
 
 @nox.session(python=OTHERS or False)
 def matrix(session: nox.Session) -> None:
-    """The tests, on every other supported Python of this machine."""
+    """The tests that are marked `pythons`, on every other supported Python of this machine."""
     if not OTHERS:
         session.skip("no other supported Python is installed")
-    test(session)
+    session.install("-e.[testing,notify]", *groups("test"))
+    run_pytest(session, *PARALLEL, *(session.posargs or ("-m", "pythons and not long")))
 
 
 @nox.session(python=SUPPORTED[0] if present(SUPPORTED[0]) else False)
@@ -137,8 +142,8 @@ def minimums(session: nox.Session) -> None:
     constraints.write_text(oldest())
     session.install("-e.[testing,notify]", "pytest-xdist", "--constraint", str(constraints))
     # Only newer releases of pytest find the root of the tests on their own.
-    options = ("-n", "auto", "-o", "pythonpath=.")
-    run_pytest(session, *options, *(session.posargs or BUILT_ON_OTHERS))
+    options = (*PARALLEL, "-o", "pythonpath=.")
+    run_pytest(session, *options, *(session.posargs or ("-m", "not long", *BUILT_ON_OTHERS)))
 
 
 @nox.session
@@ -153,7 +158,7 @@ def dist(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How long things take, beside what they may; with `-- --check`, fail if it is too long."""
+    """What things cost, beside what they may; with `-- --check`, fail if it is too much."""
     session.install("-e.[testing]")
     session.run("python", "-m", "bench", *session.posargs)
 
@@ -167,3 +172,16 @@ def writers(session: nox.Session) -> None:
     page = "docs/explanation/credentials-file.md"
     session.run("python", "-m", "bench.writers", "--check", page)
     run_pytest(session, "tests/docs/test_pages.py", "-k", "come-from-another-tool")
+
+
+@nox.session(default=False)
+def checks(session: nox.Session) -> None:
+    """What `.ci/run` adds to the tests and one venv can serve, one after the other."""
+    lint(session)
+    typing(session)
+    session.install(*groups("pictures"))
+    session.run("python", "-m", "docs.pictures", "--check")
+    session.run("python", "-m", "bench", "--check", "instructions")
+    templates(session)
+    proofs(session)
+    writers(session)

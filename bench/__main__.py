@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 from math import inf
 
-BENCHES = ("simulator", "pytest_start", "profiles", "start", "login")
+BENCHES = ("instructions", "simulator", "pytest_start", "profiles", "start", "login")
 
 
 def main() -> int:
@@ -16,13 +16,14 @@ def main() -> int:
     parser.add_argument("bench", nargs="*", help=f"by default all: {', '.join(BENCHES)}")
     parser.add_argument("--check", action="store_true", help="fail if a budget is exceeded")
     options = parser.parse_args()
-    print(f"{'':36} {'plain ms':>9} {'ours ms':>9} {'figure':>14} {'budget':>7}")
+    print(f"{'':36} {'plain':>12} {'ours':>12} {'figure':>14} {'budget':>7}")
     within = True
     for name in options.bench or BENCHES:
         for row in import_module(f"bench.{name}").rows():
             figure = f"{row.figure:.2f} {row.unit}"
             mark = "" if row.within_budget else "  too slow"
-            times = f"{row.plain_ms:9.2f} {row.ours_ms:9.2f}"
+            unit = row.measured_in
+            times = f"{row.plain:9.2f} {unit:2} {row.ours:9.2f} {unit:2}"
             budget = "" if row.budget == inf else f"{row.budget:g}"
             print(f"{row.name:36} {times} {figure:>14} {budget:>7}{mark}", flush=True)
             within = within and row.within_budget

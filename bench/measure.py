@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: how long each way takes in milliseconds, what was asked and allowed."""
+    """A line of the table: what each way takes, what was asked and allowed.
+
+    The two ways are measured in milliseconds, or in what ``measured_in`` says.
+    """
 
     name: str
-    plain_ms: float
-    ours_ms: float
+    plain: float
+    ours: float
     figure: float
     budget: float
     unit: str
+    measured_in: str = "ms"
 
     @property
     def within_budget(self) -> bool:

@@ -40,12 +40,7 @@ def rows() -> Iterator[Row]:
     """Measure."""
     with TemporaryDirectory() as folder:
         programs = install(Path(folder))
-        aws = Path(folder, ".aws")
-        aws.mkdir()
-        path = credentials(aws / "credentials", 200)
-        path.write_text(path.read_text() + SESSION + LONG_TERM)
-        os.utime(path, (0, 0))
-        environ = {"HOME": folder, "PATH": os.defpath, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+        environ = home_with_session(Path(folder))
         quiet = partial(subprocess.run, check=True, env=environ, stdout=subprocess.DEVNULL)
         bare = partial(quiet, [programs / "python", "-I", "-c", "pass"])
         for words in (
@@ -66,6 +61,16 @@ def rows() -> Iterator[Row]:
             plain, theirs = in_turns(bare, partial(quiet, command), ROUNDS, elapsed)
             name = " ".join([os.path.basename(command[0]), *command[1:3]])
             yield ratio(name, plain, theirs, inf)
+
+
+def home_with_session(folder: Path) -> dict[str, str]:
+    """Make a home with a session among 200 others; return the environment that leads there."""
+    aws = folder / ".aws"
+    aws.mkdir()
+    path = credentials(aws / "credentials", 200)
+    path.write_text(path.read_text() + SESSION + LONG_TERM)
+    os.utime(path, (0, 0))
+    return {"HOME": str(folder), "PATH": os.defpath, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
 def install(folder: Path) -> Path:

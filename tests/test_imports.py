@@ -12,6 +12,8 @@ from mfakit import SessionCredentials, write_session
 from mfakit.environment.formats import FORMATS
 from mfakit.environment.shells import SHELLS
 
+pytestmark = pytest.mark.pythons
+
 # All that may be loaded besides mfakit and what Python loads at every start, and the C behind it.
 ALLOWED = {"datetime", "errno", "math", "mfakit", "operator"}
 # `exec` gives the command all signals as they were.

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.exchange.conftest import TerminalProcess
 
+pytestmark = pytest.mark.pythons
+
 KEYS = "aws_access_key_id = {}\naws_secret_access_key = s\n"
 SESSION = KEYS.format("ASIA1") + "aws_session_token = t\n"
 ZSHRC = """

@@ -11,6 +11,8 @@ import pytest
 from mfakit import read_session
 from mfakit.profiles.files import about_to_write
 
+pytestmark = pytest.mark.pythons
+
 
 def debug_lines(stderr: str) -> list[str]:
     """Return what was told, without the times."""

@@ -10,6 +10,8 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.parser import make_parser
 from mfakit.cli.plain_line import read_plain_line
 
+pytestmark = pytest.mark.pythons
+
 NAMES = sorted({name for command in COMMANDS.values() for o in command.options for name in o.names})
 WORD = (
     st.sampled_from([*NAMES, "--", "-", "", "x", "15m", "json", "sh", "80", "-1", "--x", "-x y"])

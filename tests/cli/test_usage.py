@@ -10,6 +10,8 @@ import pytest
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.standing import standing
 
+pytestmark = pytest.mark.pythons
+
 
 def test_alone_it_lists_the_commands(home) -> None:
     """Each with a line of its own."""

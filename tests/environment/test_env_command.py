@@ -12,6 +12,8 @@ import pytest
 from mfakit import SessionCredentials, write_session
 from mfakit.environment.shells import SHELLS
 
+pytestmark = pytest.mark.pythons
+
 
 def keep(home, profile: str = "mfa", hours: float = 1) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)

@@ -11,6 +11,8 @@ import pytest
 
 from mfakit import SessionCredentials, read_session, write_session
 
+pytestmark = pytest.mark.pythons
+
 
 def keep(home, minutes: float = 600) -> None:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=minutes)

@@ -10,6 +10,8 @@ import pytest
 import mfakit
 from mfakit.environment.shells import SHELLS
 
+pytestmark = pytest.mark.pythons
+
 END = datetime(2126, 11, 22, 18, tzinfo=UTC)
 RUN = """
 import sys, mfakit

@@ -12,6 +12,8 @@ from tests.exchange.conftest import log_in, refused
 from mfakit import get_session_token, read_session
 from mfakit.errors import CodeRefusedError, UsageError
 
+pytestmark = pytest.mark.pythons
+
 
 def test_a_code_becomes_a_session_that_the_aws_cli_uses(home, alice) -> None:
     """The device is found by itself; the profile answers as the user."""

@@ -9,6 +9,8 @@ from tests.exchange.conftest import operations
 
 import mfakit
 
+pytestmark = pytest.mark.pythons
+
 
 def test_it_renews_before_the_end_by_the_token_command(here, alice, aws) -> None:
     """With a session that ends seconds from now, since the simulator's clock was set back."""

@@ -12,6 +12,8 @@ import time
 import pytest
 from tests.exchange.conftest import TerminalProcess
 
+pytestmark = pytest.mark.pythons
+
 LOGIN = f"{shlex.quote(sys.executable)} -m mfakit login"
 
 

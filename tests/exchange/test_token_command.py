@@ -8,6 +8,8 @@ from tests.exchange.conftest import Person
 from mfakit.exchange.login import login
 from mfakit.exchange.plan import LoginRequest
 
+pytestmark = pytest.mark.pythons
+
 
 @pytest.fixture
 def script(home):

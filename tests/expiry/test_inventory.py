@@ -18,6 +18,8 @@ from mfakit.expiry.status import SessionStatus
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import SessionRecord, write_record
 
+pytestmark = pytest.mark.pythons
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ENDS = {
     "valid": timedelta(minutes=30),

@@ -13,6 +13,8 @@ from tests.zones import local_time
 from mfakit.profiles.section import session_of
 from mfakit.timestamps import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
 
+pytestmark = pytest.mark.pythons
+
 KEYS = {"aws_access_key_id": "ASIA1", "aws_secret_access_key": "s", "aws_session_token": "t"}
 
 

@@ -14,6 +14,8 @@ from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.record import SessionRecord, write_record
 
+pytestmark = pytest.mark.pythons
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

@@ -6,6 +6,8 @@ import pytest
 from tests.explain.drawn import PROCESS, ROLE, SERIAL, Case
 from tests.explain.truth import explained, resolved
 
+pytestmark = pytest.mark.pythons
+
 FILE, CONFIG, ENV = "shared-credentials-file", "config-file", "env"
 ROLE_PROVIDER, PROCESS_PROVIDER, WEB = (
     "assume-role",

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from mfakit.policy.conditions import OPERATORS, Condition
 from mfakit.policy.errors import UnjudgedError
 
+pytestmark = pytest.mark.pythons
+
 NAME = "aws:username"
 NEGATED = sorted(name for name, (_, negated) in OPERATORS.items() if negated)
 PLAIN = sorted(name for name, (_, negated) in OPERATORS.items() if not negated)

@@ -11,6 +11,8 @@ from mfakit.errors import MFAKitError
 from mfakit.policy import Context, Kind, MalformedPolicyError, evaluate, parse
 from mfakit.policy.document import kind_of
 
+pytestmark = pytest.mark.pythons
+
 GOOD: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 

@@ -11,6 +11,8 @@ import pytest
 from mfakit.policy import Context, UnjudgedError, evaluate, parse
 from mfakit.testing import REQUIRE_MFA_POLICY
 
+pytestmark = pytest.mark.pythons
+
 MFA = "aws:multifactorauthpresent"
 
 

@@ -11,6 +11,8 @@ import pytest
 from mfakit.errors import FileError
 from mfakit.profiles.files import edit_text
 
+pytestmark = pytest.mark.pythons
+
 WRITE = """
 import datetime, sys, mfakit
 from mfakit.cli.output import complain

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from mfakit.errors import FileError, UsageError
 from mfakit.profiles.document import Document
 
+pytestmark = pytest.mark.pythons
+
 ODD = (
     "\ufeff; a comment\r\n"
     "[default]\r\n"

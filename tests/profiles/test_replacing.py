@@ -15,6 +15,8 @@ from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 from mfakit.profiles.files import replace_text
 from mfakit.profiles.replacing import rename, temporary_beside
 
+pytestmark = pytest.mark.pythons
+
 ACCESS_LIST = "system.posix_acl_access"
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 

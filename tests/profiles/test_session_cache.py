@@ -15,6 +15,8 @@ from mfakit import SessionCredentials, read_session, remove_session, write_sessi
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
 from mfakit.profiles.session_cache import is_own_process
 
+pytestmark = pytest.mark.pythons
+
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 OURS = "[profile mfa]\ncredential_process = /opt/bin/mfakit credential-process --profile mfa\n"
 

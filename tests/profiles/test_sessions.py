@@ -16,6 +16,8 @@ from mfakit.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.pythons
+
 SESSION = SessionCredentials(
     "ASIAEXAMPLE", "secret/+=", "token==", datetime(2026, 11, 22, 18, tzinfo=UTC)
 )

@@ -7,6 +7,8 @@ import pytest
 
 from mfakit import MFAKitError, read_settings, write_settings
 
+pytestmark = pytest.mark.pythons
+
 ROLE = {"role_arn": "arn:aws:iam::123456789012:role/admin", "source_profile": "mfa"}
 MINE = "# mine\n[profile other]\nregion=us-west-2   ; not a comment\n"
 

@@ -16,6 +16,8 @@ from mfakit.profiles.mounts import is_mount_point, is_remote
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.watching import has_writer_now
 
+pytestmark = pytest.mark.pythons
+
 MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:45 / /home rw,relatime shared:1 - nfs4 server:/home rw,vers=4.2
 31 22 0:46 / /mnt/share rw - cifs //server/share rw

@@ -19,6 +19,8 @@ from mfakit.testing import AWSSimulator, CallRecord, SimulatorError
 if TYPE_CHECKING:
     from mfakit.testing import Device, User
 
+pytestmark = pytest.mark.pythons
+
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Refusal = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.pythons
+
 UNKNOWN = "The security token included in the request is invalid."
 MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Refusal = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.pythons
+
 UNABLE = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial"
     " number is valid and associated with this user."

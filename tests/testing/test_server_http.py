@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from mfakit.testing import AWSSimulator, User
 
+pytestmark = pytest.mark.pythons
+
 CLOCK = "/_mfakit/clock?advance=9000"
 
 

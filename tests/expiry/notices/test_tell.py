@@ -14,6 +14,8 @@ from mfakit.expiry.notices.told import forget_gone
 from mfakit.expiry.status import SessionStatus, status_of
 from mfakit.profiles.aws_files import AWSFiles
 
+pytestmark = pytest.mark.pythons
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=10)
 ENDED = timedelta(minutes=-10)
