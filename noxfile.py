@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -77,9 +78,10 @@ def test(session: nox.Session) -> None:
 def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
-    run_pytest(session, "tests/proofs", *session.posargs)
-    if not session.posargs:
-        run_pytest(session, *PARALLEL, "-m", "long")
+    # one more than there are processors, since some do no more than wait for cron
+    parallel = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
+    everywhere = ("-m", "long", "-o", "norecursedirs=templates dist site .*")
+    run_pytest(session, *parallel, *(session.posargs or everywhere))
 
 
 @nox.session

@@ -20,6 +20,7 @@ pytestmark = [
         not (shutil.which("notify-send") and shutil.which("dbus-daemon")),
         reason="libnotify-bin or dbus-daemon is not installed",
     ),
+    pytest.mark.xdist_group("session-bus"),  # there is one place for a user's bus
 ]
 # A desktop's notification service, as far as notify-send speaks with it (Desktop Notifications
 # Specification): it prints what it is to show.
