@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mfakit.testing import AWSSimulator
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("mfakit", settings.default, deadline=None)
+settings.load_profile("mfakit")
 
 
 class Home:

@@ -58,7 +58,7 @@ def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("program", REAL)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(VALUE, min_size=1, max_size=20))
 def test_any_value_comes_back_unchanged(program: str, values: list[str]) -> None:
     """Whatever stands in a value, the shell neither expands nor runs it."""

@@ -227,7 +227,7 @@ FILES = st.lists(
 SESSION = f"[mfa]\n{KEYS}"
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES, st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from([SESSION, SESSION, ""]))
 def test_agrees_on_any_file(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], newline: str, above: str
@@ -243,7 +243,7 @@ def test_agrees_on_any_file(
     assert said(done) in [verdict_of_all(environ, now) for now in moments(start)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.text("0123456789-:TZ+ .,", min_size=8, max_size=26), min_size=40, max_size=40))
 def test_never_calls_a_session_better_than_it_is(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

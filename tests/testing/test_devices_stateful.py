@@ -293,6 +293,5 @@ TestDevices = Devices.TestCase
 TestDevices.settings = settings(
     max_examples=20,
     stateful_step_count=30,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
