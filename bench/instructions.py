@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
         print("left out: valgrind, which counts instructions, is not installed")
         return
     with TemporaryDirectory() as folder:
-        programs = install(Path(folder))
+        programs = install(Path(folder), "--no-deps")  # these commands need no other library
         # the order of sets and dictionaries must not differ from run to run
         environ = home_with_session(Path(folder)) | {"PYTHONHASHSEED": "0"}
         bare = instructions([programs / "python", "-I", "-c", "pass"], environ)

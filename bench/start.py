@@ -73,14 +73,23 @@ def home_with_session(folder: Path) -> dict[str, str]:
     return {"HOME": str(folder), "PATH": os.defpath, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
 
-def install(folder: Path) -> Path:
-    """Build the wheel and install it into a venv of its own; give the folder of its programs."""
+def install(folder: Path, *options: str) -> Path:
+    """Build the wheel and install it into a venv of its own.
+
+    Args:
+        folder: where the venv is made.
+        options: of ``pip install``.
+
+    Returns:
+        The folder of the venv's programs.
+    """
     venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     programs = venv / ("Scripts" if os.name == "nt" else "bin")
-    pip = [programs / "python", "-m", "pip", "install", "--quiet"]
+    pip = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # the console scripts of older releases load the module re first
     subprocess.run([*pip, "--upgrade", "pip"], check=True)
-    subprocess.run([*pip, Path(__file__).parent.parent], check=True)
+    subprocess.run([*pip, *options, Path(__file__).parent.parent], check=True)
     return programs
 
 
