@@ -38,7 +38,7 @@ def decode(content: bytes, path: str) -> str:
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
     """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.replacing import TEMPORARY
+    from mfakit.profiles.temporary import MARK
 
     if isinstance(error, FileError):
         return error
@@ -56,7 +56,7 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
     }
     reason = error.strerror or str(error)
     named = str(error.filename or path)
-    place = path if TEMPORARY in named else named
+    place = path if MARK in named else named
     return FileError(
         f"cannot {act} {place}: {reason}",
         hints.get(error.errno or 0, "see what that path is: ls -l"),
