@@ -64,6 +64,7 @@ ERRORS = {
     "pread64": ("EIO",),
     "getdents64": ("EIO",),
     "fchmod": ("EIO", "EACCES"),
+    "chmod": ("EIO", "EACCES"),
     "fchown": ("EIO", "EACCES"),
     "utimensat": ("EIO", "EACCES"),
     "utimes": ("EIO", "EACCES"),

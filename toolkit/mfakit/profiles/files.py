@@ -176,7 +176,7 @@ def _prepared(path: str) -> Iterator[str]:
 
     real = os.path.realpath(path)
     try:
-        _refuse_special(real)
+        _refuse_special(path, real)
         refuse_other_owners(real)
         make_private_folder(os.path.dirname(real))
         yield real
@@ -186,9 +186,12 @@ def _prepared(path: str) -> Iterator[str]:
         raise file_error("write", path, error) from error
 
 
-def _refuse_special(path: str) -> None:
+def _refuse_special(path: str, real: str) -> None:
     """Refuse folders, and devices: a file must not take the place of /dev/null."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise FileError(
-            f"{path} is no regular file", "name another with AWS_SHARED_CREDENTIALS_FILE"
-        )
+    if os.path.isdir(real) or not os.path.basename(path):
+        problem = f"{path} is a folder"
+    elif os.path.exists(real) and not os.path.isfile(real):
+        problem = f"{path} is no regular file"
+    else:
+        return
+    raise FileError(problem, "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE")

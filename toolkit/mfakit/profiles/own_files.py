@@ -7,6 +7,7 @@ read it.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ def digest(content: bytes) -> str:
 
 def _sha256(content: bytes) -> Any:
     """Hash; by the module below hashlib if it is there, since hashlib loads OpenSSL for 2 ms."""
-    for name in ("_sha2", "_sha256"):  # of Python 3.12 and later, and of 3.11
-        try:
-            return __import__(name).sha256(content)
-        except ImportError:
-            continue
-    return __import__("hashlib").sha256(content)
+    # a module that is not there would be looked for in every folder again at each call
+    name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+    try:
+        return __import__(name).sha256(content)
+    except ImportError:
+        return __import__("hashlib").sha256(content)
 
 
 def pairs_of(text: str) -> dict[str, str]:

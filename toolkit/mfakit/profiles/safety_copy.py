@@ -28,7 +28,7 @@ class SafetyCopy:
 
     def places(self) -> list[str]:
         """Return where there is a copy."""
-        return [place for place in (self.place, self._earlier_place) if os.path.lexists(place)]
+        return [place for place in (self.place, self._earlier_place) if os.path.isfile(place)]
 
     def keep(self, content: bytes) -> None:
         """Make the copy, if there is none.
