@@ -26,7 +26,9 @@ KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
 
 
 def two_lines(stderr: str, message: str) -> None:
-    first, second = stderr.splitlines()
+    lines = stderr.splitlines()
+    assert len(lines) == 2, stderr
+    first, second = lines
     assert message in first
     assert second.startswith("mfakit: try: ")
 
