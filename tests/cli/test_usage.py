@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -131,6 +133,22 @@ def test_control_characters_in_names_are_shown_escaped(home) -> None:
     done = home.mfakit("check", "--profile", "\x1b[31mred")
     assert "\x1b" not in done.stderr
     assert r"\x1b[31mred" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no terminals like that")
+def test_openmetrics_on_a_terminal_does_not_steer_it(home) -> None:
+    """In a file or a pipe the name is as it is, for the programs that read it."""
+    header = "[\x1b[31mred]".replace("[31m", "(31m")
+    home.write_credentials(SESSION.replace("[{}]", header).format("2126-01-01T00:00:00Z"))
+    line = [sys.executable, "-m", "mfakit", "check", "--all", "--format", "openmetrics"]
+    ours, theirs = os.openpty()
+    subprocess.run(line, check=False, env=home.environ, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert r'profile="\x1b(31mred"' in shown
+    assert "\x1b" not in shown
+    assert 'profile="\x1b(31mred"' in home.run(*line).stdout
 
 
 @pytest.mark.parametrize(

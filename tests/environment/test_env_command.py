@@ -83,6 +83,24 @@ def test_the_strictest_of_scripts_can_evaluate_it(home, program: str) -> None:
     assert home.run(program, "-c", line).stdout == ""
 
 
+@pytest.mark.parametrize("program", ["bash", "dash", "zsh", "ksh", "mksh", "busybox sh"])
+def test_without_quotes_a_script_has_the_session_or_ends(home, program: str) -> None:
+    """It must not go on with the keys of another account."""
+    words = program.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{program} is not installed")
+    line = f"set -e; eval $({COMMAND}); echo going on; env"
+    done = home.run(*words, "-c", line, AWS_PROFILE="mfa")
+    assert (done.stdout, done.returncode) == ("", 1)
+    keep(home)
+    seen = home.run(*words, "-c", line, AWS_PROFILE="mfa").stdout.splitlines()
+    assert {"going on", "AWS_SESSION_TOKEN=token", "MFAKIT_PROFILE=mfa"} <= set(seen)
+    assert not [variable for variable in seen if variable.startswith("AWS_PROFILE=")]
+    line = f"set -e; eval $({COMMAND} --unset); env"
+    seen = home.run(*words, "-c", line, AWS_SESSION_TOKEN="token", AWS_REGION="mine").stdout
+    assert "AWS_SESSION_TOKEN" not in seen
+
+
 @pytest.mark.parametrize(("hours", "code"), [(-1, 2), (None, 3)])
 @pytest.mark.parametrize("shell", ["sh", "fish"])
 def test_a_failure_is_not_swallowed_by_eval(
@@ -103,7 +121,7 @@ def test_the_profile_is_the_one_that_aws_profile_leads_to(home) -> None:
     home.write_credentials("[work]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
     keep(home, "work-mfa")
     done = home.mfakit("env", "--shell", "sh", AWS_PROFILE="work")
-    assert "export MFAKIT_PROFILE='work-mfa'\n" in done.stdout
+    assert "export MFAKIT_PROFILE='work-mfa';\n" in done.stdout
 
 
 def test_the_region_of_the_profile_goes_with_it(home) -> None:
@@ -111,7 +129,7 @@ def test_the_region_of_the_profile_goes_with_it(home) -> None:
     keep(home)
     home.write_config("[profile mfa]\nregion = eu-west-1\n")
     done = home.mfakit("env", "--shell", "sh")
-    assert "export AWS_REGION='eu-west-1'\nexport AWS_DEFAULT_REGION='eu-west-1'\n" in done.stdout
+    assert "export AWS_REGION='eu-west-1';\nexport AWS_DEFAULT_REGION='eu-west-1';\n" in done.stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from datetime import UTC, datetime
 
 import pytest
@@ -48,7 +50,7 @@ def test_dockers_file_takes_all_behind_the_sign(value: str) -> None:
 def test_dotenv_is_read_alike_by_all_readers_or_refused(value: str) -> None:
     """They differ on escapes, and agree on single quotes without any."""
     session = SessionCredentials("ASIA1", value, "t", END)
-    if set(value) & set("'\\"):
+    if set(value) & set("'\\$"):
         with pytest.raises(UsageError, match=r"a \.env file cannot hold"):
             render_environment(session, "dotenv")
     else:
@@ -64,6 +66,28 @@ def test_github_gets_masks_on_its_output_and_variables_in_its_file(home, tmp_pat
     assert done.stdout == "::add-mask::ASIA1\n::add-mask::sec%25ret\n::add-mask::token\n"
     lines = [f"{name}={value}" for name, value in VARIABLES.items()]
     assert file.read_text().splitlines() == ["MINE=1", *lines]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no modes")
+def test_githubs_file_is_private_if_it_has_to_be_made(home, tmp_path) -> None:
+    """Such as one that a link leads to, which is not there."""
+    keep(home)
+    link, file = tmp_path / "github", tmp_path / "elsewhere"
+    link.symlink_to(file)
+    assert home.mfakit("env", "--shell", "github", GITHUB_ENV=str(link)).returncode == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "AWS_SESSION_TOKEN=token" in file.read_text()
+
+
+@pytest.mark.parametrize("name", ["a${HOME}b", "$HOME"])
+def test_dotenv_refuses_what_its_readers_would_expand(home, name: str) -> None:
+    """python-dotenv expands ${HOME} even in single quotes."""
+    keep(home)
+    text = home.credentials.read_text().replace("[mfa]", f"[{name}]")
+    home.write_credentials(text)
+    done = home.mfakit("env", "--shell", "dotenv", "--profile", name)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "a .env file cannot hold MFAKIT_PROFILE" in done.stderr
 
 
 def test_github_without_its_file_is_an_error(home, tmp_path) -> None:

@@ -109,6 +109,60 @@ def test_a_failed_command_fails_its_eval(program: str) -> None:
     assert done.returncode != 0
 
 
+# Other ways in which people let a shell evaluate what stands on its standard input.
+WAYS = {
+    "sh": [
+        "eval $(cat)",
+        "eval `cat`",
+        ". /dev/stdin",
+        'while read -r line; do eval "$line"; done',
+        "while read -r line; do eval $line; done",
+    ],
+    "fish": ["eval (cat)", 'eval "$(cat)"', "while read -l line; eval $line; end"],
+    "csh": ["eval `cat`", "source /dev/stdin"],
+    "elvish": ["eval (cat)", "from-lines | each {|line| eval $line}"],
+    "xonsh": ["execx(' '.join($(cat).splitlines()))"],
+}
+NAMES = ["mfa", "my profile", "two  spaces", "a'b", "a\\b", "a*b?[c]", "{a,b}", "~", "!$x"]
+CASES = [(program, way) for program in REAL for way in WAYS.get(REAL[program][0], ())]
+
+
+@pytest.mark.parametrize("separators", [None, ":", "=", "_", ""])
+@pytest.mark.parametrize(("program", "way"), CASES)
+def test_it_is_right_or_fails_however_it_is_evaluated(
+    program: str, way: str, separators: str | None
+) -> None:
+    """Without quotes, too, and whatever else than spaces the shell cuts it at then."""
+    shell, (*words, _) = REAL[program]
+    if shutil.which(program if program != "xonsh" else words[0]) is None:
+        pytest.skip(f"{program} is not installed")
+    if separators is not None:
+        if shell != "sh":
+            pytest.skip("this shell has no IFS")
+        way = f"IFS=$SEPARATORS; {way}"
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "AWS_PROFILE": "other"}
+    show = {"elvish": "; e:env -0", "xonsh": "\nenv -0"}.get(shell, "; s=$?; env -0; exit $s")
+    if shell in ("fish", "csh"):
+        show = "; and env -0" if shell == "fish" else " && env -0"
+    for name in NAMES:
+        with TemporaryDirectory() as home:
+            done = subprocess.run(
+                [*words, way + show],
+                check=False,
+                capture_output=True,
+                input=render_environment(SESSION, shell, profile=name).encode(),
+                env=environ | {"HOME": home, "SEPARATORS": separators or ""},
+            )
+        seen = dict(pair.partition("=")[::2] for pair in done.stdout.decode().split("\0"))
+        if done.returncode == 0:
+            assert (seen["MFAKIT_PROFILE"], seen["AWS_SESSION_TOKEN"]) == (name, "token")
+            assert seen["AWS_CREDENTIAL_EXPIRATION"] == "2026-11-22T18:00:00Z"
+            assert "AWS_PROFILE" not in seen
+        else:
+            assert done.stderr
+            assert separators or shell == "elvish" or "{" in name
+
+
 # Of shells that cannot be had here: their rules for the form that is used, from their documents.
 
 

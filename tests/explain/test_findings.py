@@ -221,6 +221,15 @@ def test_keys_in_a_config_file_that_others_can_read(tmp_path) -> None:
     assert found(tmp_path, Case({"default": KEYS}, {"default": {"region": "x"}})) == {}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are no modes")
+@pytest.mark.parametrize(("mode", "is_told"), [("640", False), ("644", True), ("604", True)])
+def test_bits_for_the_group_alone_are_a_choice(home, mode: str, is_told: bool) -> None:
+    """As they are when the file is written; with bits for others they come from an umask."""
+    home.write_credentials("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
+    home.credentials.chmod(int(mode, 8))
+    assert ("can read your keys" in home.mfakit("explain").stdout) is is_told
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -124,7 +124,7 @@ def test_a_file_that_was_emptied_since_is_refused(home) -> None:
     old(home.credentials)
     with pytest.raises(FileError, match="is empty, but was not") as caught:
         write_session("mfa", SESSION, environ=home.environ)
-    assert "before-mfakit" in caught.value.hint
+    assert "mfakit/credentials.before say" in caught.value.hint
     assert home.credentials.read_text() == ""
 
 
@@ -156,9 +156,7 @@ def test_threads_that_wait_for_one_another_leave_warnings_alone(home) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    added = [one for one in warnings.filters if one not in filters]
-    assert [message.pattern for _, message, *_ in added if message] == ["flock not supported"]
-    assert len(added) == 1
+    assert list(warnings.filters) == filters
 
 
 def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
@@ -203,14 +201,14 @@ def test_extended_attributes_stay(home) -> None:
     assert os.getxattr(home.credentials, "user.test") == b"kept"
 
 
-@pytest.mark.parametrize(("mode", "who"), [(0o644, "you and its group"), (0o604, "you")])
-def test_bits_for_others_go_with_a_note(home, mode: int, who: str) -> None:
-    """Nobody else reads secrets; the person is told, and told who still can."""
+@pytest.mark.parametrize("mode", [0o644, 0o604])
+def test_bits_for_others_go_with_a_note(home, mode: int) -> None:
+    """Nobody else reads secrets; the person is told."""
     home.write_credentials(LONG_TERM)
     home.credentials.chmod(mode)
     notes: list[str] = []
     write_session("mfa", SESSION, environ=home.environ, note=notes.append)
-    assert [note for note in notes if f"everybody; now only {who} can" in note]
+    assert [note for note in notes if "everybody; now only you can" in note]
     write_session("mfa", SESSION, environ=home.environ, note=notes.append)
     assert len(notes) == 1
 

@@ -7,18 +7,37 @@ import os
 import shutil
 import stat
 import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from tests.conftest import Home
+from tests.profiles.test_bad_files import WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
+from mfakit.profiles.record import SessionRecord, read_record, write_record
 from mfakit.profiles.session_cache import is_own_process
 
 pytestmark = pytest.mark.pythons
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 OURS = "[profile mfa]\ncredential_process = /opt/bin/mfakit credential-process --profile mfa\n"
+
+
+# Python itself may be where only root can load it from: so it is loaded before.
+AS_ANOTHER = """
+import datetime, os, mfakit, mfakit.cli.output
+session = mfakit.SessionCredentials("ASIA1", "s", "t", datetime.datetime.now(datetime.UTC))
+place = os.environ["PLACE"] + "/of-root"
+os.mkdir(place)
+environ = os.environ | {"AWS_SHARED_CREDENTIALS_FILE": place + "/credentials"}
+mfakit.write_session("mfa", session, environ=environ)
+os.setgid(4321)
+os.setuid(4321)
+"""
 
 
 def entry(home):
@@ -150,3 +169,35 @@ def test_what_else_stands_in_the_profiles_section_is_no_session(home) -> None:
     write_session("mfa", SESSION, environ=home.environ)
     assert read_session("mfa", environ=home.environ) == SESSION
     assert "ASIA" not in home.credentials.read_text()
+
+
+@pytest.mark.parametrize("name", ["sessions", "."])
+def test_a_folder_of_another_user_is_an_error(name: str) -> None:
+    """Neither is a session put where somebody else can read it, nor is there a traceback."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    with TemporaryDirectory() as place:  # pytest's own folders are closed to other users
+        home = Home(Path(place))
+        home.write_config(OURS)
+        folder = home.credentials.parent / "mfakit"
+        (folder / "sessions").mkdir(parents=True)
+        for path in (home.folder, home.credentials.parent, folder, folder / "sessions"):
+            path.chmod(0o755)
+            os.chown(path, 4321, 4321)
+        os.chown(folder / name, 1234, 1234)
+        done = home.run(sys.executable, "-c", f"{AS_ANOTHER}\n{WRITE}", PLACE=place)
+    assert done.returncode == 1
+    two_lines(done.stderr, "Operation not permitted")
+
+
+def test_own_files_are_read_at_once(home) -> None:
+    """They are always replaced whole, so nobody waits for whoever may be writing them."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    path = str(home.credentials)
+    write_record(path, SessionRecord(datetime.now(UTC), profile="mfa", access_key_id="ASIA1"))
+    began = time.monotonic()
+    for _ in range(10):
+        assert read_record(path, "mfa", "ASIA1") is not None
+    # to wait once, as for a file of others, would take a fifth of a second each time
+    assert time.monotonic() - began < 1

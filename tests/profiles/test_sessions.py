@@ -104,7 +104,7 @@ def test_nothing_is_left_beside_the_file_but_its_lock(home) -> None:
 def test_a_copy_is_kept_before_the_first_change(home) -> None:
     """Once, if there are long-term credentials to lose; for its owner alone."""
     home.write_credentials(LONG_TERM)
-    copy = home.credentials.with_name("credentials.before-mfakit")
+    copy = home.credentials.parent / "mfakit" / "credentials.before"
     for _ in range(2):
         write_session("mfa", SESSION, environ=home.environ)
         assert copy.read_text() == LONG_TERM

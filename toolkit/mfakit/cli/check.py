@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, note, show, write_utf8
@@ -126,6 +127,8 @@ def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) ->
         text = as_json(statuses, now)
     elif options.format == "openmetrics":
         text = as_openmetrics(statuses)
+        if options.output is None and sys.stdout is not None and sys.stdout.isatty():
+            text = "".join(f"{escape(line)}\n" for line in text.splitlines())
     else:
         text = as_text(statuses, escape)
     if options.output is None:

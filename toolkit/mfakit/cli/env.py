@@ -105,7 +105,9 @@ def _hand_to_github(session: SessionCredentials, region: str | None, profile: st
     variables = session_variables(session, region, profile)
     write(github_masks(variables))
     try:
-        with open(path, "a", encoding="utf-8") as file:
+        # the runner makes it before each step; if it has not, what is made here is nobody else's
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with open(descriptor, "a", encoding="utf-8") as file:
             file.write(github_environment(variables))
     except OSError as error:
         raise MFAKitError(

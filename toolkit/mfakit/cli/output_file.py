@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.profiles.replacing import rename, temporary_beside
+from mfakit.profiles.swapping import rename
+from mfakit.profiles.temporary import temporary_beside
 
 # The collector that reads it runs as a user of its own, and there is no secret in it.
 _ALL_MAY_READ = 0o644

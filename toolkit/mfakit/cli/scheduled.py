@@ -63,7 +63,8 @@ def _write_to(log: str) -> None:
 
     A full log becomes the old one, and the one that was old is gone.
     """
-    from mfakit.profiles.replacing import make_private_folder, rename
+    from mfakit.profiles.replacing import make_private_folder
+    from mfakit.profiles.swapping import rename
 
     make_private_folder(os.path.dirname(log))
     if os.path.exists(log) and os.path.getsize(log) > _FULL_BYTES:

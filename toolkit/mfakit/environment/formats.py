@@ -12,10 +12,10 @@ _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def _dotenv(variables: Variables) -> str:
-    # Readers differ on escapes, even in single quotes; without any they agree.
+    # Readers differ on escapes and on $, even in single quotes; without any they agree.
     for name, value in variables.items():
-        if any(character in value for character in "'\\"):
-            raise ValueError(f"a .env file cannot hold {name} with ' or \\ in it")
+        if any(character in value for character in "'\\$"):
+            raise ValueError(f"a .env file cannot hold {name} with ', \\ or $ in it")
     return "".join(f"{name}='{value}'\n" for name, value in variables.items())
 
 

@@ -9,7 +9,7 @@ from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mfakit.session import SessionCredentials
 
@@ -97,10 +97,8 @@ def render_environment(
     try:
         if shell in FORMATS:
             return FORMATS[shell](variables)
-        dialect = _dialect(shell)
         stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
-        lines = [dialect.unset.format(name=name) for name in stale]
-        lines += [dialect.assign(name, value) for name, value in variables.items()]
+        lines = _statements(_dialect(shell), stale, variables)
     except ValueError as error:
         if isinstance(error, UsageError):
             raise
@@ -120,7 +118,7 @@ def render_unset(shell: str = "sh", *, region: bool = True) -> str:
     """
     dialect = _dialect(shell)
     names = SET if region else [name for name in SET if name not in REGIONS]
-    return "".join(f"{dialect.unset.format(name=name)}\n" for name in names)
+    return "".join(f"{dialect.unset.format(name=name)}{dialect.end}\n" for name in names)
 
 
 def render_profile(profile: str, shell: str = "sh") -> str:
@@ -140,13 +138,12 @@ def render_profile(profile: str, shell: str = "sh") -> str:
     if not profile.isprintable():
         raise UsageError(f"{profile!r} has a control character in it", "name another profile")
     try:
-        named = dialect.assign("AWS_PROFILE", profile)
+        lines = _statements(dialect, _BEATING_PROFILE, {"AWS_PROFILE": profile})
     except ValueError as error:
         raise UsageError(str(error), "take another shell") from None
-    return "".join(
-        f"{line}\n"
-        for line in (*(dialect.unset.format(name=name) for name in _BEATING_PROFILE), named)
-    )
+    # what sees that it has worked stands on the line that sets the variable
+    count = len(_BEATING_PROFILE)
+    return "".join(f"{line}\n" for line in (*lines[:count], " ".join(lines[count:])))
 
 
 def render_failure(shell: str) -> str:
@@ -155,6 +152,14 @@ def render_failure(shell: str) -> str:
     A command whose output a shell evaluates prints it when it fails: ``eval ""`` succeeds.
     """
     return f"{SHELLS[shell].failure}\n" if shell in SHELLS else ""
+
+
+def _statements(dialect: Shell, unset: Iterable[str], variables: Mapping[str, str]) -> list[str]:
+    """Write a line for each statement; the last one, if any, sees that the others have worked."""
+    lines = [dialect.unset.format(name=name) for name in unset]
+    lines += [dialect.assign(name, value) for name, value in variables.items()]
+    lines.append(dialect.guard(variables, "".join(lines)))
+    return [f"{line}{dialect.end}" for line in lines if line]
 
 
 def _dialect(shell: str) -> Shell:

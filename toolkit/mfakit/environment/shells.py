@@ -3,13 +3,21 @@
 Every value is quoted so that the shell takes it as it is: nothing in it is expanded or run. Where
 a shell's syntax cannot hold a value, that is an error, never a guess. Control characters never
 come here; a session with one is refused.
+
+Many people write `eval $(mfakit env)`, without quotes. The shell then cuts the text at spaces and
+line ends, and puts one space between the pieces. So each statement ends with a semicolon where the
+shell knows one, and no two spaces follow each other.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+
+# What is more than itself in a word that a shell has not been told to take as it is.
+_PATTERNS = "*?[]\\{}~"
 
 
 class Shell:
@@ -20,22 +28,60 @@ class Shell:
         unset: the statement that unsets ``{name}``.
         failure: a statement that fails, so that evaluating the output of a failed command fails.
         usage: how the output is meant to be used, with ``{command}`` for what made it.
+        guard: makes a last statement for variables and the statements that set them, which fails
+            if the shell has not set what was meant; "" if there is none.
+        end: what ends a statement on a line with others.
     """
 
-    __slots__ = ("assign", "failure", "unset", "usage")
+    __slots__ = ("assign", "end", "failure", "guard", "unset", "usage")
 
     def __init__(
-        self, assign: Callable[[str, str], str], unset: str, failure: str, usage: str
+        self,
+        assign: Callable[[str, str], str],
+        unset: str,
+        failure: str,
+        usage: str,
+        guard: Callable[[Mapping[str, str], str], str] = lambda _variables, _text: "",
+        end: str = ";",
     ) -> None:
         self.assign = assign
         self.unset = unset
         self.failure = failure
         self.usage = usage
+        self.guard = guard
+        self.end = end
 
 
 def _sh(name: str, value: str) -> str:
-    quoted = value.replace("'", "'\\''")
+    quoted = _single_spaces(value.replace("'", "'\"'\"'"))
     return f"export {name}='{quoted}'"
+
+
+def _sh_guard(variables: Mapping[str, str], text: str) -> str:
+    """Write a statement that fails if the shell has changed the text before it evaluates it.
+
+    Without quotes it cuts the text at each character that is in the variable IFS, and puts a space
+    in its place; and takes what looks like a pattern or braces for that. Then the variables hold
+    something else, and had better not be set.
+    """
+    signs = {sign for sign in text if sign.isascii() and not sign.isalnum()}
+    cases = "|".join(f"'{sign}'" for sign in sorted(signs - set(f" \n'{_PATTERNS}")))
+    checks = [f"case ' ' in {cases}) false;; esac"]
+    for name, value in variables.items():
+        if any(sign in value for sign in _PATTERNS):  # a shell counts letters or bytes
+            checks.append(f"[ ${{#{name}}} -ge {len(value)} ]")
+            checks.append(f"[ ${{#{name}}} -le {len(value.encode())} ]")
+    return (
+        f"{' && '.join(checks)} || {{ unset {' '.join(variables)};"
+        " echo 'mfakit: write it with quotes: eval \"$(mfakit env)\"' >&2; false; }"
+    )
+
+
+def _single_spaces(quoted: str) -> str:
+    """Put the end and the begin of single quotes between two spaces."""
+    while "  " in quoted:
+        quoted = quoted.replace("  ", " '' ")
+    return quoted
 
 
 def _fish(name: str, value: str) -> str:
@@ -45,8 +91,16 @@ def _fish(name: str, value: str) -> str:
 
 def _csh(name: str, value: str) -> str:
     # csh looks for history even in quotes, and takes no backslash there but before !
-    quoted = value.replace("'", "'\\''").replace("!", "\\!")
+    quoted = _single_spaces(value.replace("'", "'\"'\"'").replace("!", "\\!"))
     return f"setenv {name} '{quoted}';"
+
+
+def _csh_guard(variables: Mapping[str, str], _text: str) -> str:
+    """Write a lone brace if there is any in a value.
+
+    Without quotes csh expands braces, and fails at this one before it evaluates anything.
+    """
+    return ": '{';" if any("{" in value for value in variables.values()) else ""
 
 
 def _elvish(name: str, value: str) -> str:
@@ -86,9 +140,9 @@ _FISH_UNSET = (
 )
 
 SHELLS = {
-    "sh": Shell(_sh, "unset {name}", "false", 'eval "$({command})"'),
+    "sh": Shell(_sh, "unset {name}", "false", 'eval "$({command})"', _sh_guard),
     "fish": Shell(_fish, _FISH_UNSET, "false", "{command} | source"),
-    "csh": Shell(_csh, "unsetenv {name};", "false;", 'eval "`{command}`"'),
+    "csh": Shell(_csh, "unsetenv {name};", "false;", 'eval "`{command}`"', _csh_guard, end=""),
     "elvish": Shell(
         _elvish, "unset-env {name}", "fail 'mfakit gave no session'", "eval ({command} | slurp)"
     ),
@@ -117,6 +171,7 @@ SHELLS = {
         'set "{name}="',
         "cmd /c exit 1",
         "for /f \"delims=\" %i in ('{command}') do %i",
+        end="",
     ),
 }
 

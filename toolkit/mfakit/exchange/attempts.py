@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from mfakit.profiles.own_files import own_file
+from mfakit.profiles.own_files import own_file, read_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,12 +63,10 @@ class Attempts:
     def _read(self) -> list[tuple[float, str, str]]:
         import json
 
-        from mfakit.profiles.reading import read_text
-
         try:
             return [
                 (float(at), str(salt), str(kept))
-                for at, salt, kept in json.loads(read_text(self._path) or "[]")
+                for at, salt, kept in json.loads(read_own(self._path) or "[]")
             ]
         except (ValueError, TypeError, OSError):
             return []

@@ -100,8 +100,6 @@ class STS:
         with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
             self._identity = self._client.get_caller_identity()
         identified.set()
-        with suppress(Exception):  # the process may be at its end by now, where nothing loads
-            import filelock  # noqa: F401 - keeping the session needs it, and that takes as long
 
     def _make(self) -> None:
         self._client = make_client(

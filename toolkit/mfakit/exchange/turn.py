@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
 import time
 from contextlib import contextmanager, suppress
 
 from mfakit import debug
 from mfakit.errors import ExchangeError, FileError
 from mfakit.exchange.terminal import terminal_name
-from mfakit.profiles.own_files import own_file
+from mfakit.profiles.lock import NO_LOCKS, take_lock
+from mfakit.profiles.own_files import make_own_folder, own_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 50
 ALL_PROFILES = ""  # which no profile is called
-_NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
 _PAUSE_SECONDS = 0.05
 _NOTE_AFTER_SECONDS = 0.5
 
@@ -43,11 +41,9 @@ def turn_to_ask(
         ExchangeError: another process has been asking all the while.
         FileError: our own folder cannot be written.
     """
-    from mfakit.profiles.replacing import make_private_folder
-
     path = own_file(credentials_path, "turns", profile)
     try:
-        make_private_folder(os.path.dirname(path))
+        make_own_folder(path)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
@@ -77,23 +73,13 @@ def _wait_for_lock(
 
 
 def _take_lock(descriptor: int) -> bool:
-    """Take the lock if it is free; it goes with the descriptor, or the process.
-
-    filelock would do this too, but takes longer to load than the question may take to appear.
-    """
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return take_lock(descriptor)
     except OSError as error:
         # a file system without locks lets everybody ask, which is better than nobody
-        return error.errno in _NO_LOCKS
-    return True
+        if error.errno in NO_LOCKS:
+            return True
+        raise
 
 
 def _still_asking(path: str, patience: float) -> ExchangeError:

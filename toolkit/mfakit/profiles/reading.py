@@ -38,7 +38,7 @@ def decode(content: bytes, path: str) -> str:
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
     """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.replacing import TEMPORARY
+    from mfakit.profiles.temporary import MARK
 
     if isinstance(error, FileError):
         return error
@@ -50,13 +50,15 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
         errno.EBUSY: f"something holds it, such as a mount; {elsewhere}",
         errno.EROFS: f"that file system is read-only: {elsewhere}",
         errno.ELOOP: "mend the links that lead round in a circle",
-        errno.EISDIR: "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
+        errno.EISDIR: "that is a folder: remove it, or name a file with"
+        " AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
+        errno.ENOTDIR: "a file is where a folder should be: see ls -l",
         errno.ENOSPC: "make room on that disk, then try again; the file is as it was",
         errno.EDQUOT: "make room in your quota, then try again; the file is as it was",
     }
     reason = error.strerror or str(error)
     named = str(error.filename or path)
-    place = path if TEMPORARY in named else named
+    place = path if MARK in named else named
     return FileError(
         f"cannot {act} {place}: {reason}",
         hints.get(error.errno or 0, "see what that path is: ls -l"),

@@ -8,8 +8,7 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 from mfakit.errors import FileError
-from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
-from mfakit.profiles.reading import read_text
+from mfakit.profiles.own_files import as_pairs, own_file, pairs_of, read_own
 from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
@@ -82,7 +81,7 @@ def as_role_options(options: dict[str, Any]) -> str | None:
 def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
     """Read the record of a session; None if there is none, or it is another session's."""
     try:
-        text = read_text(own_file(credentials_path, "records", profile))
+        text = read_own(own_file(credentials_path, "records", profile))
     except OSError:
         return None
     kept = pairs_of(text)

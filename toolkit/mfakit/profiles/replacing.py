@@ -14,65 +14,55 @@ from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
 from mfakit.profiles.mounts import is_mount_point
+from mfakit.profiles.swapping import rename
+from mfakit.profiles.temporary import Temporary, temporary_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _WINDOWS = os.name == "nt"
 _NOT_POSSIBLE_HERE = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 _GROUP = 0o070
 _OTHERS = 0o007
 _OWNER_AND_GROUP = 0o770
-TEMPORARY = ".mfakit-"
-_LEFT_OVER_SECONDS = 600
-# A virus scanner or an indexer may hold a file open on Windows for a moment.
-_RENAME_TRIES = 20 if _WINDOWS else 1
-_RENAME_PAUSE_SECONDS = 0.05
+_ACCESS_LIST = "system.posix_acl_access"
 
 
-class Temporary:
-    """A new file, its owner's alone, that is to take another's place.
-
-    Args:
-        path: where it is.
-        descriptor: open for writing; None when it has been closed.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self.descriptor: int | None = os.open(path, flags, 0o600)
-
-    def close(self) -> None:
-        """Close it. Some file systems tell only now that a disk is full.
-
-        Raises:
-            OSError: what was written is not safe.
-        """
-        if self.descriptor is not None:
-            descriptor, self.descriptor = self.descriptor, None
-            os.close(descriptor)
-
-
-def replace_file(
-    path: str, content: bytes, *, age_seconds: float = 0, alone: bool = False
-) -> list[str]:
-    """Replace a file, or make it.
+def replace_file(path: str, content: bytes) -> None:
+    """Replace a file that nobody else writes, or make it.
 
     Args:
         path: the file itself, no link.
         content: all that is to be in it.
-        age_seconds: how much older than now the new file is to look.
-        alone: the file's lock is held, so nobody else is making a new one.
-
-    Returns:
-        What a person should know of it: which permissions were taken away.
 
     Raises:
         OSError: it could not be done. The file is then as it was.
     """
-    with temporary_beside(path, alone=alone) as temporary:
+    with filled_beside(path, content) as (temporary, _):
+        rename(temporary.path, path)
+    flush_folder(path)
+
+
+@contextmanager
+def filled_beside(
+    path: str, content: bytes, *, age_seconds: float = 0
+) -> Iterator[tuple[Temporary, list[str]]]:
+    """Make a new file beside an old one, as private as that was, and put it on disk.
+
+    Args:
+        path: the old file, which need not be there.
+        content: all that is to be in the new one.
+        age_seconds: how much older than now it is to look.
+
+    Yields:
+        The file, which goes unless it is renamed; and what a person should know of it: which
+        permissions were taken away.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
         notes = _take_over_metadata(path, temporary.descriptor)
         _write_all(temporary.descriptor, content)
@@ -80,30 +70,7 @@ def replace_file(
         with _let_pass():
             os.fsync(temporary.descriptor)
         temporary.close()
-        rename(temporary.path, path)
-    _flush_folder(os.path.dirname(path))
-    return notes
-
-
-@contextmanager
-def temporary_beside(path: str, *, alone: bool = False) -> Iterator[Temporary]:
-    """Give a new file in the same folder; it goes unless it was renamed.
-
-    Those of killed processes go too, since they may hold secrets: all of them if nobody else can
-    be making one, else those that are old, or whose process has ended.
-    """
-    folder, name = os.path.split(path)
-    mark = f".{name}{TEMPORARY}"
-    _remove_leftovers(folder, mark, alone=alone)
-    unique = f"{os.getpid()}-{os.urandom(4).hex()}"
-    temporary = Temporary(os.path.join(folder, mark + unique))
-    try:
-        yield temporary
-    finally:
-        with suppress(OSError):
-            temporary.close()
-        with suppress(FileNotFoundError):
-            os.unlink(temporary.path)
+        yield temporary, notes
 
 
 def make_private_folder(folder: str) -> None:
@@ -148,45 +115,25 @@ def refuse_mounted(path: str) -> None:
         )
 
 
-def _remove_leftovers(folder: str, mark: str, *, alone: bool) -> None:
-    with suppress(OSError):
-        for entry in os.listdir(folder):
-            if entry.startswith(mark):
-                path = os.path.join(folder, entry)
-                number = entry.removeprefix(mark).partition("-")[0]
-                age = time.time() - os.stat(path).st_mtime
-                if alone or age >= _LEFT_OVER_SECONDS or _has_ended(number):
-                    os.unlink(path)
-
-
-def _has_ended(number: str) -> bool:
-    """Tell whether the process of a number is no more, where one may ask without harm."""
-    if _WINDOWS or not number.isdecimal():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def _take_over_metadata(path: str, descriptor: int) -> list[str]:
     """Give the new file the old one's owner, group, the group's bits and extended attributes.
 
-    Others never read secrets; nor does the group, where it cannot be kept. On Windows the new
-    file inherits the folder's access list, as the old one did.
+    Others never read secrets; nor does the group, where it cannot be kept, or where others had
+    bits too: those of both come from an umask then, and nobody chose them. (An access list is a
+    choice, and the group's bits say how far it counts.) On Windows the new file inherits the
+    folder's access list, as the old one did.
     """
     if _WINDOWS:
         return []
-    if not os.path.exists(path):
-        with _let_pass():
-            os.fchmod(descriptor, 0o600)  # an umask may have taken bits from the owner
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
         return []
-    old, new = os.stat(path), os.fstat(descriptor)
+    new = os.fstat(descriptor)
     notes = []
     mode = old.st_mode & _OWNER_AND_GROUP
+    if old.st_mode & _OTHERS and not _has_access_list(path):
+        mode &= ~_GROUP
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) and not _give(descriptor, old):
         if mode & _GROUP:
             notes.append(f"the group of {path} could not be kept, and has lost its access")
@@ -199,6 +146,12 @@ def _take_over_metadata(path: str, descriptor: int) -> list[str]:
     with _let_pass():
         os.fchmod(descriptor, mode)
     return notes
+
+
+def _has_access_list(path: str) -> bool:
+    with suppress(OSError, AttributeError):
+        return _ACCESS_LIST in os.listxattr(path)
+    return False
 
 
 def _give(descriptor: int, old: os.stat_result) -> bool:
@@ -241,42 +194,11 @@ def _set_age(descriptor: int, age_seconds: float) -> None:
             os.utime(descriptor, ns=(moment, moment))
 
 
-def rename(
-    old: str,
-    new: str,
-    *,
-    tries: int = _RENAME_TRIES,
-    replace: Callable[[str, str], object] = os.replace,
-    sleep: Callable[[float], object] = time.sleep,
-) -> None:
-    """Rename; on Windows again and again, while another program holds the file open.
-
-    Args:
-        old: the name that goes.
-        new: the name that it gets, and takes from another file.
-        tries: how often to try.
-        replace: what renames.
-        sleep: what waits between two tries, for so many seconds.
-
-    Raises:
-        OSError: it could not be done.
-    """
-    for left in reversed(range(tries)):
-        try:
-            replace(old, new)
-        except PermissionError:
-            if not left:
-                raise
-            sleep(_RENAME_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _flush_folder(folder: str) -> None:
-    """Put the new name on disk too, as far as the system can; the file is replaced by now."""
+def flush_folder(path: str) -> None:
+    """Put a file's new name on disk too, as far as the system can; it has that name by now."""
     if not _WINDOWS:
         with suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY)
+            descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:

@@ -59,9 +59,6 @@ def write_cached(credentials_path: str, profile: str, values: dict[str, str | No
     read_cached(credentials_path, profile)
     kept = {key: value for key, value in values.items() if value is not None}
     path = own_file(credentials_path, "sessions", profile)
-    folder = os.path.dirname(path)
-    if os.name == "posix" and os.path.isdir(folder):
-        os.chmod(folder, 0o700)  # somebody else may have made it
     replace_text(path, as_pairs(kept))
 
 

@@ -167,8 +167,12 @@ def keep_session(
             f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
         )
     if is_cached(profile, files):
+        if debug.is_on():
+            place = files.place(profile, "credential_process")
+            debug.event("the session goes to the session cache, by credential_process in {}", place)
         write_cached(files.credentials_path, profile, section_of(credentials, {}))
         return
+    debug.event("the session goes to {}", files.credentials_path)
 
     def put(text: str) -> str:
         document = Document(text, files.credentials_path)
@@ -196,7 +200,7 @@ def remove_session(profile: str, *, environ: Mapping[str, str] | None = None) ->
         document = Document(text, files.credentials_path)
         values = document.section(profile)
         if not is_session(values):
-            raise _not_found(profile, values, files)
+            return text  # another program has removed it meanwhile
         if set(values) <= set(SESSION_KEYS):
             document.remove_section(profile)
         else:
@@ -231,22 +235,34 @@ def check_target(profile: str, files: AWSFiles) -> None:
         )
 
 
+def check_room(files: AWSFiles) -> None:
+    """Make sure that a session can be written to the credentials file.
+
+    Raises:
+        FileError: it could not be.
+    """
+    from mfakit.profiles.files import check_writable
+
+    check_writable(files.credentials_path, lambda text: _holds_keys(text, files))
+
+
 def _edit(
     files: AWSFiles, change: Callable[[str], str], note: Callable[[str], object] = lambda _: None
 ) -> None:
     from mfakit.profiles.files import edit_text
 
-    def holds_keys(text: str) -> bool:
-        sections = Document(text, files.credentials_path).sections()
-        return any(is_protected(values) for _, values in sections)
-
     edit_text(
         files.credentials_path,
         change,
-        backup=holds_keys,
+        backup=lambda text: _holds_keys(text, files),
         had_text=bool(files.credentials_file.text),
         note=note,
     )
+
+
+def _holds_keys(text: str, files: AWSFiles) -> bool:
+    sections = Document(text, files.credentials_path).sections()
+    return any(is_protected(values) for _, values in sections)
 
 
 def _refuse_protected(profile: str, values: Values) -> None:

@@ -21,7 +21,7 @@ class Snapshot:
 
     Args:
         content: all of it.
-        version: device, inode, size and time of change; None if there was no file.
+        version: what ``version`` says of it; None if there was no file.
         changed_at: when it was changed last, in seconds since 1970; 0 if that tells nothing.
         has_writer: whether a program was found to have it open for writing.
     """
@@ -136,8 +136,16 @@ def has_writer_now(descriptor: int) -> bool:
 
 
 def version(found: os.stat_result) -> tuple[int, ...]:
-    """Give what is another for every change: device, inode, size and time of change."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    """Return what differs after every change: device, inode, size, time of change, mode, owner."""
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+    )
 
 
 def version_of(path: str) -> tuple[int, ...] | None:
@@ -148,24 +156,23 @@ def version_of(path: str) -> tuple[int, ...] | None:
         return None
 
 
-def written_late(descriptor: int, before: Snapshot) -> bytes | None:
-    """Read what somebody has written to a file that has lost its name, when they are done.
+def is_untouched(path: str, before: Snapshot) -> bool:
+    """Return whether a file is the one that was read, as it was, and nobody is writing into it.
 
     Args:
-        descriptor: the file, open for reading only.
-        before: what was in it when it had a name.
+        path: the file, perhaps under another name than it was read by; no link is followed.
+        before: what was read.
 
-    Returns:
-        The file's new content; None if nobody wrote, or if they emptied it and left it so.
+    Raises:
+        OSError: it cannot be read.
     """
-    give_up = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        has_writer = has_writer_now(descriptor)
-        found = os.fstat(descriptor)
-        if not has_writer and version(found) == before.version:
-            return None
-        if not has_writer and _is_past(found.st_mtime):
-            return os.pread(descriptor, found.st_size, 0) or None
-        if time.monotonic() > give_up:
-            return None
-        time.sleep(_PAUSE_SECONDS)
+    if version(os.lstat(path)) != before.version:
+        return False
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as file:
+        # who writes is asked first: what is read after that is all that anybody has written
+        return (
+            not has_writer_now(descriptor)
+            and file.read() == before.content
+            and version(os.fstat(descriptor)) == before.version
+        )

@@ -23,7 +23,7 @@ def readable_by_others(situation: Situation) -> Iterator[Finding]:
         paths.append(files.config_path)
     for path in paths:
         mode = _mode(path)
-        if mode & 0o077:
+        if mode & 0o007:  # bits for the group alone are a choice
             yield Finding(
                 "readable-by-others",
                 f"{path} has mode {mode:04o}",

@@ -1,0 +1,87 @@
+"""Waiting for other mfakits that write the same file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mfakit.errors import BusyError
+from mfakit.profiles.files import edit_text
+from mfakit.profiles.lock import locked
+
+
+def test_a_crowd_is_waited_for_as_long_as_it_gets_on(tmp_path) -> None:
+    """The time-out is for one holder; all together take much longer here."""
+    path = str(tmp_path / "file")
+    failed: list[BaseException] = []
+
+    def write(number: int) -> None:
+        def change(text: str) -> str:
+            time.sleep(0.1)
+            return text if f"<{number}>" in text else f"{text}<{number}>"
+
+        try:
+            edit_text(path, change, lock_timeout=1)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    text = (tmp_path / "file").read_text()
+    assert all(f"<{number}>" in text for number in range(30))
+
+
+def test_one_who_holds_it_all_the_while_is_not_waited_for(tmp_path) -> None:
+    """Others who wait too are no sign that anybody gets on."""
+    path = str(tmp_path / "file")
+    failed: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            with locked(path, 0.5):
+                pass
+        except BusyError as error:
+            failed.append(error)
+
+    with locked(path, 0.5):
+        threads = [threading.Thread(target=wait) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(failed) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_lock_file_that_is_removed_meanwhile_is_made_anew(tmp_path) -> None:
+    """Who waits for the old one would not see who holds the new one."""
+    path = str(tmp_path / "file")
+    held: list[float] = []
+
+    def wait() -> None:
+        with locked(path, 5):
+            held.append(time.monotonic())
+
+    with locked(path, 5):
+        other = threading.Thread(target=wait)
+        other.start()
+        time.sleep(0.1)
+        (tmp_path / "file.lock").unlink()
+    other.join()
+    script = (
+        "import sys; from mfakit.profiles.lock import locked\nwith locked(sys.argv[1], 0.2): pass"
+    )
+    with locked(path, 5):
+        done = subprocess.run(
+            [sys.executable, "-c", script, path], check=False, capture_output=True, text=True
+        )
+    assert "BusyError" in done.stderr
+    assert len(held) == 1

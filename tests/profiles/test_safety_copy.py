@@ -1,0 +1,156 @@
+"""The copy of the credentials file from before mfakit's first change."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mfakit import SessionCredentials, write_session
+from mfakit.errors import FileError
+
+SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+
+
+def linked(home) -> Path:
+    """Keep the credentials file in a git repository of dotfiles, behind a link."""
+    real = home.folder / "dotfiles" / "credentials"
+    real.parent.mkdir()
+    real.write_text(KEYS)
+    real.chmod(0o600)
+    home.credentials.symlink_to(real)
+    subprocess.run(["git", "init", "-q", real.parent], check=True)
+    return real
+
+
+def staged(folder: Path) -> set[str]:
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    command = ["git", "diff", "--cached", "--name-only"]
+    return set(subprocess.check_output(command, cwd=folder, text=True).split())
+
+
+def copy_of(home) -> Path:
+    return home.credentials.parent / "mfakit" / "credentials.before"
+
+
+def keep(home) -> list[str]:
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    return notes
+
+
+def test_git_does_not_see_the_copy(home) -> None:
+    """Whether the file is linked into a repository, or its whole folder is in one."""
+    real = linked(home)
+    keep(home)
+    assert copy_of(home).read_text() == KEYS
+    assert staged(real.parent) == {"credentials", "credentials.lock"}
+    subprocess.run(["git", "init", "-q", home.credentials.parent], check=True)
+    assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
+
+
+def test_the_folder_is_private_even_if_somebody_made_it(home) -> None:
+    """It holds keys, and sessions."""
+    home.write_credentials(KEYS)
+    copy_of(home).parent.mkdir(mode=0o755)
+    keep(home)
+    assert stat.S_IMODE(copy_of(home).parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(copy_of(home).stat().st_mode) == 0o600
+
+
+def test_a_copy_in_the_earlier_place_is_moved_at_the_next_write(home) -> None:
+    """With a note, once."""
+    real = linked(home)
+    earlier = real.with_name("credentials.before-mfakit")
+    earlier.write_text("# earlier\n" + KEYS)
+    assert f"is now {copy_of(home)}" in keep(home)[0]
+    assert copy_of(home).read_text() == "# earlier\n" + KEYS
+    assert not earlier.exists()
+    assert write_again(home) == []
+
+
+def write_again(home) -> list[str]:
+    notes: list[str] = []
+    other = SessionCredentials("ASIA2", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+    write_session("mfa", other, environ=home.environ, note=notes.append)
+    return notes
+
+
+def test_it_is_moved_to_another_disk(home, tmp_path) -> None:
+    """The copy is complete there before the one here goes."""
+    real = linked(home)
+    earlier = real.with_name("credentials.before-mfakit")
+    earlier.write_text(KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(copy_of(home).parent)]
+    if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount a disk")
+    try:
+        keep(home)
+        assert copy_of(home).read_text() == KEYS
+        assert not earlier.exists()
+    finally:
+        subprocess.check_call(["umount", str(copy_of(home).parent)])
+
+
+def test_two_copies_that_differ_both_stay_and_are_named(home) -> None:
+    """Only a person can tell which one is of use."""
+    real = linked(home)
+    earlier = real.with_name("credentials.before-mfakit")
+    earlier.write_text("# earlier\n" + KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    copy_of(home).write_text("# other\n" + KEYS)
+    (note,) = keep(home)
+    assert str(earlier) in note
+    assert str(copy_of(home)) in note
+    assert earlier.read_text() == "# earlier\n" + KEYS
+    assert copy_of(home).read_text() == "# other\n" + KEYS
+
+
+def test_a_move_that_was_cut_off_is_finished(home) -> None:
+    """The copy is in its new place already; the one in the earlier place still goes."""
+    real = linked(home)
+    earlier = real.with_name("credentials.before-mfakit")
+    earlier.write_text(KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    copy_of(home).write_text(KEYS)
+    keep(home)
+    assert not earlier.exists()
+
+
+def test_a_copy_on_a_read_only_disk_stays_and_is_named(home, tmp_path) -> None:
+    """Both copies are there then."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    home.write_credentials(KEYS)
+    earlier = home.credentials.with_name("credentials.before-mfakit")
+    earlier.write_text(KEYS)
+    if subprocess.call(["mount", "--bind", str(earlier), str(earlier)], stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount")
+    try:
+        (note,) = keep(home)
+        assert str(earlier) in note
+        assert str(copy_of(home)) in note
+        assert earlier.read_text() == copy_of(home).read_text() == KEYS
+    finally:
+        subprocess.check_call(["umount", str(earlier)])
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_file_that_was_emptied_is_refused_wherever_its_copy_is(home, is_moved: bool) -> None:
+    """The error names the copy."""
+    home.write_credentials("")
+    os.utime(home.credentials, (1, 1))
+    place = home.credentials.with_name("credentials.before-mfakit")
+    if is_moved:
+        place = copy_of(home)
+        place.parent.mkdir(mode=0o700)
+    place.write_text(KEYS)
+    with pytest.raises(FileError, match="is empty, but was not") as caught:
+        keep(home)
+    assert str(place) in caught.value.hint

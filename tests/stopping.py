@@ -1,0 +1,121 @@
+"""A process that is stopped at a system call of its choice, while somebody else does something.
+
+Linux's `ptrace`, through ctypes: strace can delay a call, but not until something else is done.
+The process is a child that waits for a byte on a pipe; its calls are counted from there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_ATTACH, _SYSCALL, _DETACH, _SETOPTIONS, _SYSCALL_INFO = 16, 24, 17, 0x4200, 0x420E
+_TRACESYSGOOD = 1
+_SYSCALL_STOP = signal.SIGTRAP | 0x80
+
+if sys.platform == "linux":
+    _libc = ctypes.CDLL(None, use_errno=True)
+    _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    _libc.ptrace.restype = ctypes.c_long
+
+
+class _Info(ctypes.Structure):
+    """`struct ptrace_syscall_info`, as far as it is the same for all stops."""
+
+    _fields_ = [
+        ("op", ctypes.c_uint8),
+        ("pad", ctypes.c_uint8 * 3),
+        ("arch", ctypes.c_uint32),
+        ("instruction_pointer", ctypes.c_uint64),
+        ("stack_pointer", ctypes.c_uint64),
+        ("nr", ctypes.c_uint64),
+        ("args", ctypes.c_uint64 * 6),
+    ]
+
+
+class Call:
+    """A system call that a process is about to make, or has just made.
+
+    Args:
+        number: the kernel's number of it.
+        arguments: as they stand in the registers.
+        is_done: whether it has been made.
+    """
+
+    def __init__(self, number: int, arguments: list[int], *, is_done: bool) -> None:
+        self.number = number
+        self.arguments = arguments
+        self.is_done = is_done
+
+
+class Traced:
+    """A child of this process that waits in a system call.
+
+    Args:
+        pid: its number.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.status: int | None = None
+        self._call = Call(-1, [], is_done=True)
+        _ptrace(_ATTACH, pid)
+        os.waitpid(pid, 0)
+        _ptrace(_SETOPTIONS, pid, _TRACESYSGOOD)
+
+    def step(self) -> Call | None:
+        """Let it go on to the next beginning or end of a system call; None if it has ended."""
+        passed_on = 0
+        while True:
+            _ptrace(_SYSCALL, self._pid, passed_on)
+            _, status = os.waitpid(self._pid, 0)
+            if not os.WIFSTOPPED(status):
+                self.status = status
+                return None
+            stopped_by = os.WSTOPSIG(status)
+            if stopped_by == _SYSCALL_STOP:
+                return self._here()
+            passed_on = 0 if stopped_by == signal.SIGSTOP else stopped_by
+
+    def text_at(self, address: int) -> str:
+        """Read a text from its memory, such as a path that a call is given; "" if none is there."""
+        try:
+            with open(f"/proc/{self._pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(address)
+                return os.fsdecode(memory.read(512).split(b"\0")[0])
+        except (OSError, ValueError, OverflowError):
+            return ""
+
+    def let_go(self) -> int:
+        """Let it run to its end; return the status that it ended with."""
+        if self.status is None:
+            _ptrace(_DETACH, self._pid)
+            _, self.status = os.waitpid(self._pid, 0)
+        return self.status
+
+    def kill(self) -> None:
+        """End it where it is, as a loss of power would."""
+        if self.status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            while not (os.WIFSIGNALED(status := os.waitpid(self._pid, 0)[1])):
+                pass
+            self.status = status
+
+    def _here(self) -> Call:
+        info = _Info()
+        _ptrace(_SYSCALL_INFO, self._pid, ctypes.sizeof(info), ctypes.addressof(info))
+        if info.op == 1:
+            self._call = Call(info.nr, list(info.args), is_done=False)
+        else:
+            self._call = Call(self._call.number, self._call.arguments, is_done=True)
+        return self._call
+
+
+def _ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> None:
+    if request in (_SYSCALL, _SETOPTIONS, _DETACH):
+        address, data = 0, address
+    ctypes.set_errno(0)
+    if _libc.ptrace(request, pid, address, data) == -1 and (number := ctypes.get_errno()):
+        raise OSError(number, os.strerror(number), f"ptrace {request}")

@@ -1,0 +1,187 @@
+"""Putting an edited file in the place of the one that was read, if that is still there.
+
+The new file and the old one are swapped, and then the old one is looked at. If it is another than
+was read, or somebody is writing into it, they are swapped back at once. So nothing that anybody
+wrote is ever without a name, and a process that is killed on the way leaves it beside the file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+from mfakit.errors import FileError
+from mfakit.profiles.own_files import digest, make_own_folder, own_place
+from mfakit.profiles.replacing import filled_beside, flush_folder
+from mfakit.profiles.swapping import put_new, swap
+from mfakit.profiles.temporary import Temporary, leftovers, swap_name, texts_of
+from mfakit.profiles.watching import (
+    QUIET_SECONDS,
+    Snapshot,
+    has_writer_now,
+    is_untouched,
+    version,
+    version_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def put(
+    path: str, real: str, before: Snapshot, content: bytes, note: Callable[[str], object]
+) -> tuple[int, ...] | None:
+    """Put a new text in the place of the one that was read.
+
+    Args:
+        path: the file as it was named.
+        real: the file that this leads to. Its lock is held.
+        before: what was read; no version means that there was no file.
+        content: the new text.
+        note: is told what a person should know.
+
+    Returns:
+        The version of the new file; None if another program has changed the old one meanwhile:
+        then that stands, and the edit is to begin anew.
+
+    Raises:
+        FileError: another program's text had to be put elsewhere; the message says where.
+        OSError: it could not be done. The old file stands.
+    """
+    # ours is not a file that is still being written: it need not look like one
+    with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
+        ours = Snapshot(content, version(os.lstat(temporary.path)))
+        temporary.rename(_swap_name(real, before, ours))
+        if version_of(real) != before.version:
+            return None
+        try:
+            if before.version is None:
+                put_new(temporary.path, real)
+                flush_folder(real)
+            elif not _replaced(temporary, path, real, before, ours):
+                return None
+        except (FileNotFoundError, FileExistsError):
+            return None
+        for line in notes:
+            note(line)
+        _remove_old(temporary, note)
+        return ours.version
+
+
+def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> None:
+    """Remove what killed processes have left beside a file, or bring it back if it is not ours.
+
+    Args:
+        path: the file as it was named.
+        real: the file that this leads to. Its lock is held.
+        note: is told what was found.
+    """
+    for left in leftovers(real):
+        texts = texts_of(left)
+        if texts is not None:
+            try:
+                _settle(left, texts, path, real, note)
+            except OSError as error:
+                note(f"{left} was left by a killed mfakit: {error.strerror or error}")
+
+
+def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours: Snapshot) -> bool:
+    """Swap the new file and the old one; back if the old one is not what was read."""
+    swap(temporary.path, real, _swap_name(real, before, ours))
+    try:
+        # twice, since somebody may be just about to open it by the name that it had
+        if _came_out(temporary, before):
+            flush_folder(real)
+            if _came_out(temporary, before):
+                return True
+    except BaseException:
+        _swap_back(temporary.path, path, real, ours)
+        raise
+    _swap_back(temporary.path, path, real, ours)
+    return False
+
+
+def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
+    return swap_name(real, digest(before.content), digest(after.content))
+
+
+def _came_out(temporary: Temporary, before: Snapshot) -> bool:
+    try:
+        return is_untouched(temporary.path, before)
+    except FileNotFoundError:
+        return True  # no swap and no hard links on this file system: there is nothing to look at
+
+
+def _swap_back(left: str, path: str, real: str, ours: Snapshot) -> None:
+    """Give the file that came out its name back.
+
+    Raises:
+        FileError: somebody has put another in the place of ours by now. The newest stays, and the
+            other is kept elsewhere.
+    """
+    with suppress(OSError):
+        swap(left, real, _swap_name(real, ours, ours))
+        if is_untouched(left, ours):
+            return
+        swap(left, real, _swap_name(real, ours, ours))
+    kept = _keep_aside(left, path)
+    raise FileError(
+        f"another program changed {path} while mfakit wrote it; what was there is in {kept}",
+        f"compare it with {path}, put back what is missing there, and remove it",
+    )
+
+
+def _remove_old(temporary: Temporary, note: Callable[[str], object]) -> None:
+    """Remove what was replaced: it is what the new text was made from."""
+    try:
+        os.unlink(temporary.path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        note(f"{temporary.path} has keys, and could not be removed: {error.strerror}")
+
+
+def _settle(
+    left: str, texts: tuple[str, str], path: str, real: str, note: Callable[[str], object]
+) -> None:
+    text, is_written = _look_at(left)
+    if (text in texts and not is_written) or _is_second_name(left, real):
+        os.unlink(left)
+    elif is_written:
+        note(f"another program is writing {left}, which a killed mfakit has left")
+    elif os.path.exists(real) and _look_at(real)[0] == texts[1]:
+        with open(real, "rb") as file:
+            ours = Snapshot(file.read(), version(os.fstat(file.fileno())))
+        _swap_back(left, path, real, ours)
+        os.unlink(left)
+        note(f"{path} is now what another program wrote to it when an mfakit was killed")
+    else:
+        kept = _keep_aside(left, path)
+        note(f"{kept} is what another program wrote to {path} when an mfakit was killed")
+
+
+def _is_second_name(left: str, real: str) -> bool:
+    return os.path.exists(real) and os.path.samestat(os.lstat(left), os.lstat(real))
+
+
+def _look_at(path: str) -> tuple[str | None, bool]:
+    """Return the digest of what is in a file, and whether a program has it open for writing."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return None, False
+    with open(path, "rb") as file:
+        is_written = has_writer_now(file.fileno())
+        return digest(file.read()), is_written
+
+
+def _keep_aside(left: str, path: str) -> str:
+    """Put a file that another program wrote where nothing removes it; return where that is."""
+    name = f"{os.path.basename(path)}.kept-{os.urandom(4).hex()}"
+    kept = own_place(path, name)
+    try:
+        make_own_folder(kept)
+        put_new(left, kept)
+    except OSError:
+        return left
+    return kept

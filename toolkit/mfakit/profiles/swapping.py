@@ -1,0 +1,181 @@
+"""Swapping two files of a folder in one step, or giving a file a name that must be free.
+
+A rename destroys whatever stands under the new name at that moment. A swap destroys nothing: what
+stood there has the other name afterwards. Linux has `renameat2(RENAME_EXCHANGE)`, macOS
+`renamex_np(RENAME_SWAP)`; Python has neither, so they are called through ctypes, which is loaded
+only when a file is written. Some file systems (FUSE, NFS), a filter of system calls and a mount on
+the file itself refuse it; there hard links and a rename do nearly the same, in three steps.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from contextlib import suppress
+
+from mfakit import debug
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOT_HERE = {errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EBUSY, errno.ENOTSUP, errno.EOPNOTSUPP}
+_NO_LINKS = {*_NOT_HERE, errno.EMLINK, errno.EXDEV, errno.EACCES}
+# https://man7.org/linux/man-pages/man2/rename.2.html, and `man renamex_np` on macOS.
+_LINUX_KEEP, _LINUX_SWAP = 1, 2
+_DARWIN_SWAP, _DARWIN_KEEP = 2, 4
+_AT_FDCWD = -100
+# For a C library without the function, such as musl. By the machine's name, of 64 bits.
+_RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "s390x": 347, "ppc64le": 357}
+# A virus scanner or an indexer may hold a file open on Windows for a moment.
+_RENAME_TRIES = 20 if os.name == "nt" else 1
+_RENAME_PAUSE_SECONDS = 0.05
+
+
+def swap(first: str, second: str, spare: str) -> None:
+    """Let two files of a folder change names.
+
+    Where the system cannot do that in one step, the second file gets the spare name too, the first
+    takes its place, and the spare name becomes the first: whoever puts a new file in the second's
+    place between the first two of these steps loses it. On a file system without hard links
+    nothing has the first name afterwards.
+
+    Args:
+        first: a file that nobody else knows of.
+        second: the file whose place it takes.
+        spare: a name that is free, for the time being.
+
+    Raises:
+        FileNotFoundError: there is no second file any more.
+        OSError: it could not be done. Both files are where they were.
+    """
+    debug.event("swap {} and {}", first, second)
+    try:
+        _rename_with(first, second, _LINUX_SWAP, _DARWIN_SWAP)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        _swap_by_links(first, second, spare)
+
+
+def put_new(new: str, path: str) -> None:
+    """Rename a file to a name that no other file has.
+
+    Raises:
+        FileExistsError: another has it.
+        OSError: it could not be done.
+    """
+    debug.event("rename {} to {}, which must be free", new, path)
+    try:
+        _rename_with(new, path, _LINUX_KEEP, _DARWIN_KEEP)
+    except OSError as error:
+        if error.errno not in _NOT_HERE:
+            raise
+        _put_new_by_link(new, path)
+
+
+def rename(
+    old: str,
+    new: str,
+    *,
+    tries: int = _RENAME_TRIES,
+    replace: Callable[[str, str], object] = os.replace,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Rename; on Windows again and again, while another program holds the file open.
+
+    Args:
+        old: the name that goes.
+        new: the name that it gets, and takes from another file.
+        tries: how often to try.
+        replace: what renames.
+        sleep: what waits between two tries, for so many seconds.
+
+    Raises:
+        OSError: it could not be done.
+    """
+    for left in reversed(range(tries)):
+        try:
+            replace(old, new)
+        except PermissionError:
+            if not left:
+                raise
+            sleep(_RENAME_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _swap_by_links(first: str, second: str, spare: str) -> None:
+    try:
+        os.link(second, spare)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        rename(first, second)
+        return
+    try:
+        rename(first, second)
+    except OSError:
+        os.unlink(spare)
+        raise
+    try:
+        os.rename(spare, first)
+    except OSError:
+        rename(spare, second)
+        raise
+
+
+def _put_new_by_link(new: str, path: str) -> None:
+    try:
+        os.link(new, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from None
+        rename(new, path)
+        return
+    with suppress(OSError):
+        os.unlink(new)
+
+
+def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
+    """Rename with a flag of the system.
+
+    Raises:
+        OSError: it could not be done; ENOSYS if the system or its C library has no such flags.
+    """
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        names = os.fsencode(old), os.fsencode(new)
+        if sys.platform == "linux":
+            result = _renameat2(library, *names, linux)
+        elif sys.platform == "darwin":
+            result = library.renamex_np(*names, ctypes.c_uint(darwin))
+        else:
+            result = None
+    except (ImportError, AttributeError, TypeError, OSError):
+        result = None  # Windows; or a Python without ctypes, a C library without the function
+    if result is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), new)
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), new)
+
+
+def _renameat2(library: object, old: bytes, new: bytes, flag: int) -> int | None:
+    import ctypes
+
+    at, flags = ctypes.c_int(_AT_FDCWD), ctypes.c_uint(flag)
+    function = getattr(library, "renameat2", None)
+    if function is not None:
+        return int(function(at, old, at, new, flags))
+    number = _RENAMEAT2.get(os.uname().machine) if sys.maxsize > 2**32 else None
+    if number is None:
+        return None
+    system_call = getattr(library, "syscall")  # noqa: B009
+    return int(system_call(ctypes.c_long(number), at, old, at, new, flags))
