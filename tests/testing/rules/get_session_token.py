@@ -76,7 +76,7 @@ def enabled_seconds_ago(scene: Scene) -> None:
     serial, seed = scene.new_device()
     user = scene.alice.name
     scene.iam.enable_mfa_device(UserName=user, SerialNumber=serial, **scene.pair(0, seed))
-    scene.aws.clock.advance(seconds=8)
+    scene.aws.clock.advance(seconds=5)
     scene.login(scene.code(0, seed), serial)
 
 

@@ -71,6 +71,7 @@ ABOUT_NOTHING = frozenset(
         "GetAccountAuthorizationDetails",
         "GetAccountPasswordPolicy",
         "GetAccountSummary",
+        "GetContextKeysForCustomPolicy",
         "GetCredentialReport",
         "ListAccountAliases",
         "ListOpenIDConnectProviders",
@@ -100,3 +101,24 @@ def resource(call: Call, place: Place, find_arn: Callable[[str, str], str | None
     if operation in OWN_USER:
         return find_arn("user", "")
     return next((given[name] for name in ARN_PARAMETERS if name in given), None)
+
+
+def in_refusals(call: Call, resource: str) -> str:
+    """Return what a refusal calls it that a call is about, an ARN.
+
+    It is the ARN only of MFA devices, and where things of a kind are made or listed; else kind and
+    name, ``user null`` if the caller's own user is meant but not named.
+    """
+    operation, given = call.operation, call.parameters
+    if operation == "CreatePolicy":
+        return f"policy {given.get('PolicyName', 'null')}"
+    if operation in OF_A_PATH or operation in ABOUT_NOTHING or operation in DEVICE_CALLS:
+        return resource
+    if "InstanceProfileName" in given:
+        return f"instance profile {given['InstanceProfileName']}"
+    for parameter, kind in NAMES:
+        if parameter in given:
+            return f"{kind} {given[parameter]}"
+    if operation in OWN_USER:
+        return "user null"
+    return f"policy {resource}" if "PolicyArn" in given else resource
