@@ -13,6 +13,7 @@ from tests.testing.rules import (
     devices,
     federation,
     get_session_token,
+    iam,
     role_sessions,
     tags,
     totp,
@@ -33,6 +34,7 @@ SECTIONS = (
     tags,
     federation,
     condition_keys,
+    iam,
 )
 TABLE = [
     pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")

@@ -155,7 +155,9 @@ RULES = [
     Rule("in a policy variable", variable, [True, False]),
     Rule("in the packed size", packed_size(Tags=tags(t="x" * 45)), [10, 10]),
     *(
-        Rule(f"the packed size of a policy of {length}", packed_size(Policy=long(length)), [size] * 2)
+        Rule(
+            f"the packed size of a policy of {length}", packed_size(Policy=long(length)), [size] * 2
+        )
         for length, size in ((125, 11), (135, 11), (163, 16), (1100, 100))
     ),
     Rule("the packed size of nothing", packed_size(), [None, 0]),
