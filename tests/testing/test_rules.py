@@ -14,7 +14,9 @@ from tests.testing.rules import (
     federation,
     get_session_token,
     iam,
+    limits,
     role_sessions,
+    simulation,
     tags,
     totp,
 )
@@ -35,6 +37,8 @@ SECTIONS = (
     federation,
     condition_keys,
     iam,
+    limits,
+    simulation,
 )
 TABLE = [
     pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")

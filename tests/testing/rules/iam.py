@@ -145,7 +145,7 @@ def report(scene: Scene) -> dict[str, dict[str, str]]:
     scene.iam.generate_credential_report()
     content = scene.iam.get_credential_report()["Content"].decode()
     rows = list(csv.DictReader(content.splitlines()))
-    assert list(rows[0])[0] == "user"
+    assert next(iter(rows[0])) == "user"
     assert len(rows[0]) == 22
     return {row["user"]: row for row in rows}
 
