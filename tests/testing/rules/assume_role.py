@@ -187,6 +187,12 @@ DENIED = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
 RULES = [
     Rule("the usual duration", lasts(43200), 3600),
     Rule("the shortest duration", lasts(DurationSeconds=900), 900),
+    Rule("a duration with a plus", lasts(DurationSeconds="+900"), 900),
+    Rule(
+        "a duration that is no number of 32 bits",
+        assumes(DurationSeconds="2147483648"),
+        (400, "MalformedInput", "DurationSeconds is not a number"),
+    ),
     Rule("the role's longest duration", lasts(7200, DurationSeconds=7200), 7200),
     Rule("the longest duration of any role", lasts(43200, DurationSeconds=43200), 43200),
     Rule("longer than the role has it", assumes(7200, DurationSeconds=7201), TOO_LONG),

@@ -133,6 +133,8 @@ class Directory:
         """
         if owner.is_root:
             return policy.parse(ROOT_POLICY, "of the root user")
+        if not owner.name:  # whoever calls without credentials
+            return ()
         return self.statements_of(owner.kind, owner.name)
 
     def statements_of(self, kind: str, name: str) -> tuple[policy.Statement, ...]:
@@ -170,7 +172,7 @@ class Directory:
 
     def tags(self, owner: Identity) -> dict[str, str]:
         """Return the tags of a user or a role; the root user has none."""
-        if owner.is_root:
+        if owner.is_root or not owner.name:
             return {}
         key = f"{owner.kind}/{owner.name}"
         if key not in self._tags:

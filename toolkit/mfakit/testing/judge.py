@@ -160,7 +160,8 @@ class Judge:
             boundary=self._directory.boundary(holder),
             session=caller.policy,
             resource_decides=bool(trust),
-            service_control=self._service_control,
+            # An organization limits who is in its accounts, not who calls without credentials.
+            service_control=self._service_control if holder.arn else None,
         )
 
     def _principal(self, caller: Credentials) -> Principal:
@@ -168,7 +169,7 @@ class Judge:
         owner, grantor = caller.owner, caller.grantor
         issuer = grantor or (owner if owner.kind == "role" else None)
         return Principal(
-            account_id=owner.arn.split(":")[4],
+            account_id=owner.arn.split(":")[4] if owner.arn else "",
             arn=caller.arn,
             role_arn=issuer.arn if issuer else "",
             unique_ids=(owner.user_id, caller.user_id, grantor.user_id if grantor else ""),

@@ -53,33 +53,32 @@ class MotoIAM:
         self._clock = clock
         self._account_id = account_id
         self._partition = partition
-        self._loading = threading.Lock()
+        self._lock = threading.Lock()
         self._utcnow: Any = None
-
-    def start(self) -> None:
-        """Let moto's IAM tell the simulator's time."""
-        from moto.iam import models
-
-        module: Any = models
-        self._utcnow, module.utcnow = module.utcnow, self._now
 
     def stop(self) -> None:
         """Put moto's own clock back."""
-        from moto.iam import models
-
-        module: Any = models
-        module.utcnow = self._utcnow
+        if self._utcnow is not None:
+            _models().utcnow, self._utcnow = self._utcnow, None
 
     def forward(self, request: Request) -> Response:
         """Let moto answer."""
-        host = request.host
-        if host.startswith("cloudformation.") or _needs_managed_policies(request, host):
-            with self._loading:
+        # Stacks may have users, roles and policies in them.
+        makes_stacks = request.host.startswith("cloudformation.")
+        if not (makes_stacks or request.host.startswith("iam.")):
+            return self._forward(request)
+        with self._lock:
+            self._set_clock()
+            if makes_stacks or _needs_managed_policies(request):
                 _load_managed_policies(self._account_id, self._partition)
         response = self._forward(request)
-        if not host.startswith("iam."):
-            return response
         return replace(response, body=MOTO_ID.sub(_with_id_of_aws, response.body))
+
+    def _set_clock(self) -> None:
+        """Let moto's IAM tell the simulator's time; it loads slowly, so not before it is asked."""
+        if self._utcnow is None:
+            models = _models()
+            self._utcnow, models.utcnow = models.utcnow, self._now
 
     def _now(self) -> datetime:
         return self._clock.now().replace(tzinfo=None, microsecond=0)
@@ -92,9 +91,13 @@ def _with_id_of_aws(found: re.Match[bytes]) -> bytes:
     return b"<%s>%s<" % (found[1], made.encode())
 
 
-def _needs_managed_policies(request: Request, host: str) -> bool:
-    if not host.startswith("iam."):
-        return False
+def _models() -> Any:
+    from moto.iam import models
+
+    return models
+
+
+def _needs_managed_policies(request: Request) -> bool:
     sent = request.body + request.parts.query.encode()
     return bool(AWS_MANAGED.search(sent) or (LISTING.search(sent) and b"Scope=Local" not in sent))
 

@@ -112,7 +112,6 @@ class AWSSimulator(Faulty):
             raise SimulatorError("a simulator is active in this process already", hint)
         try:
             self._moto.start(self._gate.handle)
-            self._moto_iam.start()
         except BaseException:
             _one_at_a_time.release()
             raise
