@@ -291,6 +291,44 @@ def no_managed_policy(scene: Scene) -> None:
     scene.iam.attach_user_policy(UserName=scene.alice.name, PolicyArn=arn)
 
 
+def comma_in_report(scene: Scene) -> list[str]:
+    """A name with a comma, of a user with a password and two keys, one of them used."""
+    user = scene.aws.create_user("a,b")
+    scene.client(user, "s3").list_buckets()
+    scene.iam.create_access_key(UserName="a,b")
+    scene.iam.create_login_profile(UserName="a,b", Password="Correct-horse-7")
+    row = report(scene)["a,b"]
+    names = ("password_enabled", "access_key_1_active", "access_key_2_active")
+    used = [
+        row[f"access_key_{n}_last_used_{what}"] for n in (1, 2) for what in ("region", "service")
+    ]
+    return [row[name] for name in names] + used
+
+
+def delete_policy(where: str) -> Callable[[Scene], Any]:
+    """Delete a policy that is attached, or a boundary, there."""
+
+    def play(scene: Scene) -> Any:
+        made = scene.iam.create_policy(PolicyName="p", PolicyDocument=document(ALLOW_ALL))
+        arn = made["Policy"]["Arn"]
+        scene.role()
+        scene.alice  # noqa: B018 - is created by being asked for
+        if where == "attached":
+            scene.iam.attach_user_policy(UserName="alice", PolicyArn=arn)
+        if where == "of a user":
+            scene.iam.put_user_permissions_boundary(UserName="alice", PermissionsBoundary=arn)
+        if where == "of a role":
+            scene.iam.put_role_permissions_boundary(RoleName="role", PermissionsBoundary=arn)
+        scene.iam.delete_policy(PolicyArn=arn)
+        return "deleted"
+
+    return play
+
+
+def own_devices_of_a_role(scene: Scene) -> Any:
+    return scene.client(scene.role_session(), "iam").list_mfa_devices()
+
+
 LISTS = ("list_virtual_mfa_devices", "list_mfa_devices", "list_mfa_device_tags", "list_roles")
 OF_LISTS = {
     "list_mfa_devices": {"UserName": "alice"},
@@ -472,6 +510,20 @@ RULES = [
         "delete a group with a user", delete_group_with("user"), conflict("remove users from group")
     ),
     Rule("delete a group with a policy", delete_group_with("policy"), conflict("delete policies")),
+    *(
+        Rule(
+            f"delete a policy {where}",
+            delete_policy(where),
+            (409, "DeleteConflict", "Cannot delete a policy attached to entities."),
+        )
+        for where in ("attached", "of a user", "of a role")
+    ),
+    Rule("delete a policy that nothing has", delete_policy("nowhere"), "deleted"),
+    Rule(
+        "one's own devices as a role",
+        own_devices_of_a_role,
+        (400, "ValidationError", "Must specify userName when calling with non-User credentials"),
+    ),
     Rule(
         "a third key",
         third_key,
@@ -483,6 +535,11 @@ RULES = [
         {"<root_account>": "false", "alice": "true", "bob": "false", "then root": "true"},
     ),
     Rule("the first in the report", first_of_report, ["<root_account>", "alice"]),
+    Rule(
+        "a name with a comma in the report",
+        comma_in_report,
+        ["true", "true", "true", "us-east-1", "s3", "N/A", "N/A"],
+    ),
     Rule("the dates in the report", dates_in_report, {True}),
     Rule(
         "the report before it is made",

@@ -151,6 +151,24 @@ def in_organization(
     return play
 
 
+def root_and_shut_bucket(scene: Scene) -> list[str]:
+    """The root user may remove a bucket's policy that denies all, and read not before."""
+    scene.where(scps=[policy(DENY_READING)])
+    bucket(scene)
+    s3 = scene.client(scene.aws.root, "s3")
+    shut = {"Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    resources = {"Resource": ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*"]}
+    s3.put_bucket_policy(Bucket="pail", Policy=document(shut | resources))
+    found = []
+    try:
+        s3.list_objects_v2(Bucket="pail")
+    except s3.exceptions.ClientError:
+        found.append("Access Denied")
+    s3.delete_bucket_policy(Bucket="pail")
+    s3.list_objects_v2(Bucket="pail")
+    return [*found, "open"]
+
+
 def login_in_organization(scene: Scene) -> str:
     scene.where(scps=[policy(ALLOW_ALL | {"Effect": "Deny"})])
     session = keys_of(scene.sts.get_session_token())
@@ -225,6 +243,11 @@ RULES = [
         "an organization that denies, and a bucket for all",
         in_organization(policy(DENY_READING), principals=("*",)),
         ORGANIZATION,
+    ),
+    Rule(
+        "the root user, an organization, and a bucket that is shut",
+        root_and_shut_bucket,
+        ["Access Denied", "open"],
     ),
     Rule(
         "an organization that allows something else",

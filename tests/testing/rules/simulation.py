@@ -218,6 +218,27 @@ RULES = [
         custom(S3, PolicyInputList=["{}"]),
         (400, "InvalidInput", "policy PolicyInputList.1: it has no Statement"),
     ),
+    Rule(
+        "a resource policy without a principal",
+        custom(S3, CallerArn=STRANGER, ResourcePolicy=document(S3)),
+        (
+            400,
+            "InvalidInput",
+            "policy ResourcePolicy.1: a statement of a policy of this kind (resource) needs a"
+            " Principal",
+        ),
+    ),
+    Rule(
+        "a role within a boundary, and a bucket for the role",
+        lambda s: custom(
+            S3,
+            CallerArn=s.role(),
+            ResourceArns=["arn:aws:s3:::pail/key"],
+            ResourcePolicy=document(BUCKET | {"Principal": {"AWS": ROLE}}),
+            PermissionsBoundaryPolicyInputList=[document(ALLOW_ALL | {"Action": "ec2:*"})],
+        )(s),
+        ["implicitDeny"],
+    ),
     Rule("what a user has", principal(S3), ["allowed"]),
     Rule("what a user has not", principal(S3 | {"Action": "ec2:*"}), ["implicitDeny"]),
     Rule(

@@ -158,9 +158,18 @@ class Directory:
         moto keeps none for users, so it is kept here.
         """
         if owner.kind == "role":
-            found = self.get_role(owner.name).get("PermissionsBoundary", {})
-            return str(found.get(BOUNDARY_ARN, ""))
+            return self._boundary_of_role(owner.name)
         return self._user_boundaries.get(owner.name, "") if owner.kind == "user" else ""
+
+    def _boundary_of_role(self, name: str) -> str:
+        found = self.get_role(name).get("PermissionsBoundary", {})
+        return str(found.get(BOUNDARY_ARN, ""))
+
+    def is_boundary(self, arn: str) -> bool:
+        """Tell whether a policy is the permissions boundary of a user or a role."""
+        roles = self.call("ListRoles", MaxItems="1000")["Roles"]
+        of_roles = (self._boundary_of_role(role["RoleName"]) for role in roles)
+        return arn in self._user_boundaries.values() or arn in of_roles
 
     def set_boundary(self, user: str, arn: str) -> None:
         """Keep the permissions boundary of a user; an empty ARN is none."""

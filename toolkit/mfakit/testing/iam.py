@@ -85,6 +85,8 @@ class IAM:
         self._boundaries.check(given)
         if operation == "DeleteUser":
             self._check_user_is_bare(given["UserName"])
+        if operation == "DeletePolicy":
+            self._check_policy_is_free(given["PolicyArn"])
         if operation == "DeleteGroup":
             for conflict in self._left(OF_GROUPS, GroupName=given["GroupName"]):
                 raise conflict
@@ -110,6 +112,12 @@ class IAM:
         except AWSError:
             return
         raise _conflict("delete login profile")
+
+    def _check_policy_is_free(self, arn: str) -> None:
+        found = self._directory.call("GetPolicy", PolicyArn=arn)["Policy"]
+        if found["AttachmentCount"] or self._directory.is_boundary(arn):
+            text = "Cannot delete a policy attached to entities."
+            raise AWSError(409, "DeleteConflict", text)
 
     def _left(self, lists: tuple[tuple[str, str, str], ...], **of: str) -> Iterator[AWSError]:
         for operation, name, what in lists:

@@ -111,7 +111,8 @@ class Judge:
         with _judging():
             for demand in demands_of(call, request, place, find_arn):
                 context = Context(demand.action, demand.resource, keys, self._principal(caller))
-                yield demand, authorize(self._policies(caller, demand.resource), context)
+                policies = self._policies(caller, demand.action, demand.resource)
+                yield demand, authorize(policies, context)
 
     def may_assume(
         self,
@@ -139,7 +140,7 @@ class Judge:
         with _judging():
             context = Context(action, role.arn, keys, self._principal(caller))
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
-            policies = self._policies(caller, None, trust)
+            policies = self._policies(caller, action, None, trust)
             return authorize(policies, context).allowed
 
     def _keys(self, request: Request, caller: Credentials, region: str) -> Keys:
@@ -149,11 +150,14 @@ class Judge:
     def _policies(
         self,
         caller: Credentials,
+        action: str,
         resource: str | None,
         trust: tuple[Statement, ...] = (),
     ) -> Policies:
         holder = caller.grantor or caller.owner
-        bucket = bucket_of(resource)
+        bucket = (
+            "" if caller.owner.is_root and action in ROOT_ALWAYS_ALLOWED else bucket_of(resource)
+        )
         return Policies(
             identity=self._directory.statements(holder),
             resource=trust or (self._buckets.of(bucket) if bucket else ()),

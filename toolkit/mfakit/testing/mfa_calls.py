@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any] | None
 
+NO_USER = "Must specify userName when calling with non-User credentials"
+
 
 class MFACalls:
     """Each call takes who calls and the parameters, which are valid, and gives the result.
@@ -139,7 +141,11 @@ class MFACalls:
 
     def _user(self, caller: Credentials, given: Mapping[str, str]) -> Identity:
         name = given.get("UserName")
-        return caller.owner if name is None else self._find_user(name)
+        if name is not None:
+            return self._find_user(name)
+        if caller.owner.kind not in ("user", "root"):
+            raise AWSError(400, "ValidationError", NO_USER)
+        return caller.owner
 
     def _virtual(self, device: VirtualDevice) -> dict[str, Any]:
         shown: dict[str, Any] = {"SerialNumber": device.serial_number}

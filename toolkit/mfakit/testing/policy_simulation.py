@@ -222,7 +222,8 @@ class PolicySimulation:
 def _as_principal(caller: Identity, has_boundary: bool) -> Principal:
     return Principal(
         account_id=caller.arn.split(":")[4],
-        arn=caller.arn,
+        # It is a session of a role that calls, and which one is not told.
+        arn="" if caller.kind == "role" else caller.arn,
         role_arn=caller.arn if caller.kind == "role" else "",
         unique_ids=(caller.user_id,),
         has_boundary=has_boundary,
@@ -269,6 +270,8 @@ def _parsed(documents: list[str], name: str, *, resource: bool = False) -> State
         for number, document in enumerate(documents, 1):
             called = f"{name}.{number}"
             kind = kind_of(document, called) if resource else Kind.IDENTITY
+            if resource and kind is Kind.IDENTITY:
+                kind = Kind.RESOURCE  # which says that a Principal is missing
             found += parse(document, called, kind)
     except MalformedPolicyError as error:
         raise AWSError(400, "InvalidInput", error.message) from None
