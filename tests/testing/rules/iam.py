@@ -252,6 +252,9 @@ def ids(scene: Scene) -> dict[str, bool]:
         "AIDA": own,
         "AGPA": group["Group"]["GroupId"],
         "AIPA": profile["InstanceProfileId"],
+        "ANPA": scene.iam.create_policy(PolicyName="p", PolicyDocument=document(ALLOW_ALL))[
+            "Policy"
+        ]["PolicyId"],
         "AROA": scene.iam.get_role(RoleName="role")["Role"]["RoleId"],
     }
     form = {prefix: re.compile(prefix + "[A-Z0-9]{17}") for prefix in found}
@@ -518,6 +521,11 @@ RULES = [
         )
         for where in ("attached", "of a user", "of a role")
     ),
+    Rule(
+        "delete an AWS-managed policy",
+        calls("delete_policy", PolicyArn=READ_ONLY),
+        (403, "AccessDenied", f"Policy {READ_ONLY} is outside your own account."),
+    ),
     Rule("delete a policy that nothing has", delete_policy("nowhere"), "deleted"),
     Rule(
         "one's own devices as a role",
@@ -574,7 +582,7 @@ RULES = [
         for case, given, answer in TAGS
         for kind in ("device", "new device", "role")
     ),
-    Rule("unique ids", ids, {"AIDA": True, "AGPA": True, "AIPA": True, "AROA": True}),
+    Rule("unique ids", ids, dict.fromkeys(("AIDA", "AGPA", "AIPA", "ANPA", "AROA"), True)),
     Rule("dates", dates, {(True, 0)}),
     Rule("AWS-managed policies", managed, (READ_ONLY, True, [])),
     Rule(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.boundaries import Boundaries
 from mfakit.testing.credential_report import CredentialReport
-from mfakit.testing.errors import AWSError
+from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.get_user import GetUser
 from mfakit.testing.mfa_calls import MFACalls
 from mfakit.testing.paging import check_marker
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     Parameters = Mapping[str, str]
     Operation = Callable[[Credentials, Parameters], dict[str, Any] | None]
 
+CHANGES_OF_POLICIES = (
+    "CreatePolicyVersion",
+    "DeletePolicy",
+    "DeletePolicyVersion",
+    "SetDefaultPolicyVersion",
+    "TagPolicy",
+    "UntagPolicy",
+)
 CONFLICT = "Cannot delete entity, must {} first."
 # What a user must no longer have (API reference of IAM, DeleteUser): the call that lists it, the
 # list in its answer, and what IAM says of it. The texts on certificates and SSH keys are unsure.
@@ -85,6 +93,8 @@ class IAM:
         self._boundaries.check(given)
         if operation == "DeleteUser":
             self._check_user_is_bare(given["UserName"])
+        if operation in CHANGES_OF_POLICIES:
+            _check_policy_is_own(given["PolicyArn"])
         if operation == "DeletePolicy":
             self._check_policy_is_free(given["PolicyArn"])
         if operation == "DeleteGroup":
@@ -142,6 +152,12 @@ class IAM:
             entry = rb"(<key>%s</key>\s*<value>)\d+" % name.encode()
             body = re.sub(entry, rb"\g<1>%d" % value, body)
         return body
+
+
+def _check_policy_is_own(arn: str) -> None:
+    if ":iam::aws:policy/" in arn:
+        # The text is unsure.
+        raise access_denied(f"Policy {arn} is outside your own account.")
 
 
 def _conflict(what: str) -> AWSError:

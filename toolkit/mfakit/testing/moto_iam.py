@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from mfakit.testing.clock import Clock
     from mfakit.testing.wire import Request, Response
 
-# What AWS's ids begin with ("IAM User Guide", unique identifiers); moto's are lower-case letters.
+# What AWS's ids begin with ("IAM User Guide", unique identifiers); moto's are lower-case letters,
+# and of policies an A and twenty more.
 ID_PREFIXES = {
     b"UserId": "AIDA",
     b"GroupId": "AGPA",
     b"InstanceProfileId": "AIPA",
+    b"PolicyId": "ANPA",
     b"ServerCertificateId": "ASCA",
 }
 ID_LENGTH = 21
-MOTO_ID = re.compile(rb"<(%s)>([a-z0-9]{20})<" % b"|".join(ID_PREFIXES))
+MOTO_ID = re.compile(rb"<(%s)>([a-z0-9]{20}|A[A-Z0-9]{20})<" % b"|".join(ID_PREFIXES))
 AWS_MANAGED = re.compile(rb"iam(?::|%3a){2}aws(?::|%3a)policy", re.IGNORECASE)
 LISTING = re.compile(rb"Action=(?:ListPolicies|GetAccountAuthorizationDetails)\b")
 
