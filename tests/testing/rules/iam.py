@@ -508,6 +508,11 @@ RULES = [
         "delete a user in a group", delete_user_with("group"), conflict("remove users from group")
     ),
     Rule("delete a user with a policy", delete_user_with("policy"), conflict("delete policies")),
+    Rule(
+        "rename a user to another's name",
+        lambda s: s.iam.update_user(UserName=s.alice.name, NewUserName=s.bob.name),
+        (409, "EntityAlreadyExists", "User with name bob already exists."),
+    ),
     Rule("delete a user with nothing", delete_user_with(), []),
     Rule(
         "delete a group with a user", delete_group_with("user"), conflict("remove users from group")

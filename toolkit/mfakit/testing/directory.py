@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode
 from mfakit import policy
 from mfakit.testing.errors import AWSError
 from mfakit.testing.hosts import aws_host, partition
-from mfakit.testing.validation import iam_model
+from mfakit.testing.validation import service_model
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _document(value: Any) -> Any:
 def _parsed(operation: str, response: Response) -> dict[str, Any]:
     from botocore.parsers import create_parser
 
-    shape = iam_model().operation_model(operation).output_shape
+    shape = service_model("iam").operation_model(operation).output_shape
     answer: dict[str, Any] = create_parser("query").parse(
         {
             "status_code": response.status,

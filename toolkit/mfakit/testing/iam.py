@@ -91,6 +91,8 @@ class IAM:
         validate_iam(operation, given)
         check_marker(given)
         self._boundaries.check(given)
+        if operation == "UpdateUser":
+            self._check_name_is_free(given)
         if operation == "DeleteUser":
             self._check_user_is_bare(given["UserName"])
         if operation in CHANGES_OF_POLICIES:
@@ -122,6 +124,17 @@ class IAM:
         except AWSError:
             return
         raise _conflict("delete login profile")
+
+    def _check_name_is_free(self, given: Parameters) -> None:
+        """Refuse to give a user another's name: moto would put the one in the other's place."""
+        name = given.get("NewUserName", given["UserName"])
+        if name == given["UserName"]:
+            return
+        try:
+            self._directory.call("GetUser", UserName=name)
+        except AWSError:
+            return
+        raise AWSError(409, "EntityAlreadyExists", f"User with name {name} already exists.")
 
     def _check_policy_is_free(self, arn: str) -> None:
         found = self._directory.call("GetPolicy", PolicyArn=arn)["Policy"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mfakit.testing.errors import AWSError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     Parameters = Mapping[str, str]
 
@@ -108,7 +108,7 @@ def validate_iam(operation: str, parameters: Parameters) -> None:
     Raises:
         AWSError: one is missing, or out of its limits, or two tags differ in case alone.
     """
-    shape = _iam_input(operation)
+    shape = input_shape("iam", operation)
     if shape is None:
         return
     # A name or a path that is not well-formed has a sentence of its own, and is told of alone.
@@ -121,6 +121,12 @@ def validate_iam(operation: str, parameters: Parameters) -> None:
     keys = [value.lower() for _, value in tag_pairs(parameters, "Key")]
     if len(set(keys)) < len(keys):
         raise AWSError(400, "InvalidInput", DUPLICATE_TAGS)
+
+
+def known_parameters(operation: str, parameters: Parameters) -> Parameters:
+    """Return the parameters that a call of IAM has; IAM leaves others unread."""
+    known = members("iam", operation)
+    return {name: value for name, value in parameters.items() if name.partition(".")[0] in known}
 
 
 def tag_pairs(parameters: Parameters, part: str = "Key") -> list[tuple[int, str]]:
@@ -209,23 +215,30 @@ def _int32(name: str, value: str) -> int:
     return int(value)
 
 
+def members(service: str, operation: str) -> Container[str]:
+    """Return the names of the parameters that an operation has, as botocore models it."""
+    shape = input_shape(service, operation)
+    return shape.members if shape is not None else ()
+
+
 @cache
-def _iam_input(operation: str) -> Any:
+def input_shape(service: str, operation: str) -> Any:
+    """Return what an operation takes, as botocore models it; None if that is not known."""
     from botocore.model import OperationNotFoundError
 
     try:
-        return iam_model().operation_model(operation).input_shape
+        return service_model(service).operation_model(operation).input_shape
     except OperationNotFoundError:
         return None
 
 
 @cache
-def iam_model() -> Any:
-    """Return botocore's model of IAM."""
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service."""
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
-    return ServiceModel(Loader().load_service_model("iam", "service-2"), "iam")
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 @cache
