@@ -284,3 +284,57 @@ def test_a_port_that_is_taken_is_an_error(home, simulate) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 2
     assert port in done.stderr
+
+
+def scp(path: Path, **statement: str) -> str:
+    path.write_text(json.dumps({"Statement": {"Resource": "*", **statement}}))
+    return str(path)
+
+
+def refusal_of_buckets(said: dict) -> str:
+    """Return how the first user is refused the list of buckets; empty if not at all."""
+    user = said["users"][0]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=said["endpoint_url"],
+        region_name=said["region"],
+        aws_access_key_id=user["access_key_id"],
+        aws_secret_access_key=user["secret_access_key"],
+    )
+    try:
+        s3.list_buckets()
+    except s3.exceptions.ClientError as error:
+        return str(error)
+    return ""
+
+
+def test_an_organization_limits_its_users(simulate, tmp_path) -> None:
+    """A service control policy binds users who may do everything otherwise."""
+    no_s3 = scp(tmp_path / "no-s3", Effect="Deny", Action="s3:*")
+    no_ec2 = scp(tmp_path / "no-ec2", Effect="Deny", Action="ec2:*")
+    assert refusal_of_buckets(said_by(simulate("--json", "--scp", no_ec2))) == ""
+    refused = refusal_of_buckets(said_by(simulate("--json", "--scp", no_ec2, "--scp", no_s3)))
+    assert refused.endswith("with an explicit deny in a service control policy")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "there is no file"), ("{", "is not JSON"), ("{}", "has no Statement")],
+)
+def test_a_service_control_policy_that_is_none(home, tmp_path, content, complaint) -> None:
+    """What is wrong with the file is said in place of a simulator without it."""
+    file = tmp_path / "scp.json"
+    if content is not None:
+        file.write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "mfakit", "simulate", "--json", "--scp", str(file)],
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (1, 64)
+    assert complaint in done.stderr.splitlines()[0]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

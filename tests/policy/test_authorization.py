@@ -1,4 +1,4 @@
-"""Several policies at once, within one account."""
+"""Several policies at once, within one account and across two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ ROLE = "arn:aws:iam::123456789012:role/r"
 SESSION = "arn:aws:sts::123456789012:assumed-role/r/s"
 ACCOUNT = "arn:aws:iam::123456789012:root"
 AS_USER = Principal("123456789012", USER)
-AS_ROLE = Principal("123456789012", SESSION, ROLE)
+AS_ROLE = Principal("123456789012", SESSION, ROLE, unique_ids=("AROAR",))
+FEDERATED = "arn:aws:sts::123456789012:federated-user/f"
+AS_FEDERATED = Principal("123456789012", FEDERATED, USER, unique_ids=("AIDABOB",))
+AS_STRANGER = Principal("999999999999", "arn:aws:iam::999999999999:user/eve")
+ANONYMOUS = Principal()
 CONTEXT = Context("s3:GetObject", "arn:aws:s3:::b/k", principal=AS_USER)
 
 
@@ -84,11 +88,20 @@ def test_reasons(policies: Policies, reason: str) -> None:
     ("caller", "principal", "alone", "beyond_limits"),
     [
         (AS_USER, USER, True, True),
-        (AS_USER, "*", True, False),
+        (AS_USER, "*", True, True),
         (AS_USER, ACCOUNT, False, False),
         (AS_ROLE, SESSION, True, True),
+        (AS_ROLE, "*", True, True),
         (AS_ROLE, ROLE, True, False),
+        (AS_ROLE, "AROAR", True, False),
         (AS_ROLE, ACCOUNT, False, False),
+        (AS_FEDERATED, FEDERATED, True, True),
+        (AS_FEDERATED, "*", True, True),
+        (AS_FEDERATED, USER, True, False),
+        (AS_FEDERATED, "AIDABOB", True, False),
+        (AS_FEDERATED, ACCOUNT, False, False),
+        (ANONYMOUS, "*", True, True),
+        (ANONYMOUS, ACCOUNT, False, False),
     ],
 )
 def test_what_a_resource_grants(
@@ -98,8 +111,91 @@ def test_what_a_resource_grants(
     context = Context(CONTEXT.action, CONTEXT.resource, principal=caller)
     grant = says("Allow", principal)
     assert authorize(Policies(resource=grant), context).allowed is alone
-    limited = Policies(resource=grant, boundary=(), session=())
-    assert authorize(limited, context).allowed is beyond_limits
+    for limits in ({"boundary": ()}, {"session": ()}, {"boundary": (), "session": ()}):
+        limited = Policies(resource=grant, **limits)
+        assert authorize(limited, context).allowed is beyond_limits
+    for denying in ("identity", "boundary", "session", "service_control"):
+        denied = Policies(resource=grant, **{denying: says("Deny")})
+        assert not authorize(denied, context).allowed
+
+
+def test_the_most_direct_grant_counts() -> None:
+    """A policy that names the role and, in another statement, the session is not limited."""
+    context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_ROLE)
+    for names in ((ROLE, SESSION), (SESSION, ROLE), (ACCOUNT, ROLE, SESSION)):
+        grants = tuple(s for name in names for s in says("Allow", name))
+        assert authorize(Policies(resource=grants, session=()), context).allowed
+
+
+def test_a_boundary_leaves_a_not_principal_no_effect() -> None:
+    """A Deny with NotPrincipal meets everyone who has a boundary, whomever it spares."""
+    spared = {"AWS": [USER, ACCOUNT]}
+    item = {"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": spared}
+    denial = parse({"Statement": item}, "p", Kind.RESOURCE)
+    for has_boundary in (False, True):
+        caller = Principal("123456789012", USER, has_boundary=has_boundary)
+        context = Context(CONTEXT.action, CONTEXT.resource, principal=caller)
+        verdict = authorize(Policies(identity=says("Allow"), resource=denial), context)
+        assert verdict.allowed is not has_boundary
+
+
+@pytest.mark.parametrize("allow", ["Allow", None])
+def test_an_organization_limits_every_grant(allow: str | None) -> None:
+    """A service control policy has to allow whatever else allows the call."""
+    organization = says(allow) if allow else ()
+    for policies in (
+        Policies(identity=says("Allow"), service_control=organization),
+        Policies(resource=says("Allow", USER), service_control=organization),
+        Policies(resource=says("Allow", "*"), service_control=organization),
+    ):
+        verdict = authorize(policies, CONTEXT)
+        assert verdict.allowed is (allow == "Allow")
+        if not allow:
+            reason = "because no service control policy allows the s3:GetObject action"
+            assert verdict.reason == reason
+    denied = Policies(identity=says("Allow"), service_control=says("Deny"))
+    reason = "with an explicit deny in a service control policy"
+    assert authorize(denied, CONTEXT).reason == reason
+
+
+def test_both_accounts_have_to_allow() -> None:
+    """Across accounts no grant of the resource stands alone, and none of the caller's does."""
+    effects = ("Allow", "Deny", None)
+    names = ("*", AS_STRANGER.arn, "arn:aws:iam::999999999999:root")
+    context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_STRANGER)
+    for own, bucket, boundary, name in product(effects, effects, effects, names):
+        policies = Policies(
+            identity=says(own) if own else (),
+            resource=says(bucket, name) if bucket else (),
+            boundary=says(boundary) if boundary else (),
+            resource_account="123456789012",
+        )
+        expected = own == bucket == boundary == "Allow"
+        assert authorize(policies, context).allowed is expected
+    here = Policies(identity=says("Allow"), resource_account="123456789012")
+    assert authorize(here, CONTEXT).allowed
+    assert authorize(here, context).reason == (
+        "because no resource-based policy allows the s3:GetObject action"
+    )
+
+
+def test_a_role_of_another_account() -> None:
+    """Even a trust policy that names the caller needs an identity policy across accounts."""
+    context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_STRANGER)
+    trust = {"resource": says("Allow", AS_STRANGER.arn), "resource_decides": True}
+    there = {"resource_account": "123456789012"}
+    assert not authorize(Policies(**trust, **there), context).allowed
+    assert authorize(Policies(identity=says("Allow"), **trust, **there), context).allowed
+
+
+def test_a_denial_by_a_managed_policy_names_it() -> None:
+    """The ARN of a managed policy stands at the end of a refusal by an explicit deny."""
+    arn = "arn:aws:iam::123456789012:policy/no-s3"
+    item = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    denied = Policies(identity=(*says("Allow"), *parse({"Statement": item}, arn)))
+    assert authorize(denied, CONTEXT).reason == (
+        f"with an explicit deny in an identity-based policy: {arn}"
+    )
 
 
 def test_a_role_has_the_last_word() -> None:

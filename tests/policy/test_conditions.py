@@ -170,7 +170,6 @@ def test_a_variable_without_a_value() -> None:
         ("ForSomeValues:StringEquals", NAME, "x", "ForSomeValues:StringEquals"),
         ("NullIfExists", NAME, "true", "NullIfExists"),
         ("ForAnyValue:Null", NAME, "true", "ForAnyValue:Null"),
-        ("StringEquals", "s3:prefix", "x", "s3:prefix"),
         ("Bool", NAME, "yes", "yes"),
         ("Null", NAME, "yes", "yes"),
         ("NumericEquals", NAME, "seven", "seven"),
@@ -186,6 +185,16 @@ def test_what_cannot_be_judged_is_named(operator: str, key: str, wanted: str, na
     with pytest.raises(UnjudgedError, match="Condition") as caught:
         holds(operator, wanted, "7", key=key)
     assert named in caught.value.construct
+
+
+def test_a_key_that_is_not_known_is_judged_only_where_a_call_has_it() -> None:
+    """Whether a call has a foreign key cannot be told, unless it is said, be it without a value."""
+    condition = Condition("StringEquals", "s3:prefix", ("x",))
+    with pytest.raises(UnjudgedError, match="Condition key s3:prefix"):
+        condition.holds({})
+    assert condition.holds({"s3:prefix": "x"})
+    assert not condition.holds({"s3:prefix": "y"})
+    assert not condition.holds({"s3:prefix": ()})
 
 
 @pytest.mark.parametrize("operator", ["NumericEquals", "DateEquals", "IpAddress", "BinaryEquals"])

@@ -60,6 +60,27 @@ def test_iam(operation: str, given: dict[str, str], resource: str | None) -> Non
     assert demands("iam", operation, given) == [(f"iam:{operation}", resource)]
 
 
+def test_foreign_parameters_of_iam_are_not_read() -> None:
+    """What the operation does not have cannot make a call about something else."""
+    given = {"UserName": "bob", "GroupName": "mine"}
+    assert demands("iam", "DeleteUser", given) == [("iam:DeleteUser", f"{IAM}:user/team/bob")]
+
+
+@pytest.mark.parametrize(
+    ("given", "becomes"),
+    [
+        ({"NewUserName": "carol"}, "user/team/carol"),
+        ({"NewPath": "/a/"}, "user/a/bob"),
+        ({"NewPath": "/", "NewUserName": "carol"}, "user/carol"),
+        ({}, "user/team/bob"),
+    ],
+)
+def test_renaming_is_about_both_names(given: dict[str, str], becomes: str) -> None:
+    """Who renames a user has to be allowed to do it to the old one and to the new one."""
+    found = demands("iam", "UpdateUser", {"UserName": "bob"} | given)
+    assert [resource for _, resource in found] == [f"{IAM}:user/team/bob", f"{IAM}:{becomes}"]
+
+
 @pytest.mark.parametrize(
     ("operation", "given", "resource"),
     [
@@ -151,6 +172,11 @@ def test_each_object_of_a_deletion() -> None:
         ("ExecuteStatement", {"Statement": 'select * from "t"'}, [("PartiQLSelect", None)]),
         ("BatchGetItem", {"RequestItems": {}}, [("BatchGetItem", None)]),
         ("TransactGetItems", {"TransactItems": ["x"]}, [("TransactGetItems", None)]),
+        (
+            "TagResource",
+            {"TableName": "mine", "ResourceArn": f"{TABLE}/t"},
+            [("TagResource", f"{TABLE}/t")],
+        ),
         ("RestoreTableFromBackup", {"BackupArn": "x"}, [("RestoreTableFromBackup", None)]),
     ],
 )
@@ -182,6 +208,12 @@ def test_dynamodb(operation: str, body: dict[str, Any], expected: Any) -> None:
             "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:u",
         ),
         ("CreateEventSourceMapping", {}, {"FunctionName": "f"}, None),
+        (
+            "DeleteEventSourceMapping",
+            {"UUID": "u", "FunctionName": "mine"},
+            {},
+            "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:u",
+        ),
     ],
 )
 def test_lambda(

@@ -151,7 +151,8 @@ def test_a_user_with_a_path(clients: Any, aws: AWSSimulator, alice: User, refusa
     policy = {"Version": "2012-10-17", "Statement": [allow, deny]}
     iam = clients.of(aws.create_user("bob", policy=policy), "iam")
     iam.get_user(UserName="alice")
-    assert "user/team/eve with an explicit deny" in refusal(iam.get_user, UserName="eve")[2]
+    text = "iam:GetUser on resource: user eve with an explicit deny"
+    assert text in refusal(iam.get_user, UserName="eve")[2]
 
 
 ONLY_EC2 = {

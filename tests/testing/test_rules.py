@@ -13,7 +13,10 @@ from tests.testing.rules import (
     devices,
     federation,
     get_session_token,
+    iam,
+    limits,
     role_sessions,
+    simulation,
     tags,
     totp,
 )
@@ -33,6 +36,9 @@ SECTIONS = (
     tags,
     federation,
     condition_keys,
+    iam,
+    limits,
+    simulation,
 )
 TABLE = [
     pytest.param(rule, id=f"{section.__name__.rpartition('.')[2]}: {rule.case}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from tests.testing.rules.rule import (
@@ -17,6 +18,8 @@ from tests.testing.rules.rule import (
     validation_error,
 )
 from tests.testing.rules.scene import ACCOUNT, ALLOW_ALL, Scene, document, keys_of, trusting
+
+from mfakit.testing import REQUIRE_MFA_POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +148,19 @@ def with_code(kind: str) -> Callable[[Scene], Any]:
     return play
 
 
+def required_mfa(*, code: bool) -> Callable[[Scene], str]:
+    """Assume a role as a user of ``mfakit simulate --require-mfa``."""
+
+    def play(scene: Scene) -> str:
+        given = scene.mfa() if code else {}
+        put = {"PolicyName": "simulated", "PolicyDocument": json.dumps(REQUIRE_MFA_POLICY)}
+        scene.iam.put_user_policy(UserName=scene.alice.name, **put)
+        scene.assume(scene.role(), **given)
+        return "answered"
+
+    return play
+
+
 def code_with_role(scene: Scene) -> None:
     scene.assume(scene.role("second"), scene.role_session(), **scene.mfa())
 
@@ -187,6 +203,12 @@ DENIED = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
 RULES = [
     Rule("the usual duration", lasts(43200), 3600),
     Rule("the shortest duration", lasts(DurationSeconds=900), 900),
+    Rule("a duration with a plus", lasts(DurationSeconds="+900"), 900),
+    Rule(
+        "a duration that is no number of 32 bits",
+        assumes(DurationSeconds="2147483648"),
+        (400, "MalformedInput", "DurationSeconds is not a number"),
+    ),
     Rule("the role's longest duration", lasts(7200, DurationSeconds=7200), 7200),
     Rule("the longest duration of any role", lasts(43200, DurationSeconds=43200), 43200),
     Rule("longer than the role has it", assumes(7200, DurationSeconds=7201), TOO_LONG),
@@ -261,6 +283,8 @@ RULES = [
     ),
     Rule("no code where the trust policy asks for one", with_code("none"), refused(ALICE)),
     Rule("a code where the trust policy asks for one", with_code("fresh"), "answered"),
+    Rule("no code where MFA is required of the caller", required_mfa(code=False), refused(ALICE)),
+    Rule("a code where MFA is required of the caller", required_mfa(code=True), "answered"),
     Rule("a wrong code", with_code("wrong"), INVALID_CODE),
     Rule("a code that was used for a session", with_code("used"), INVALID_CODE),
     Rule("a code for a device of another user", with_code("of bob"), UNABLE_TO_VALIDATE),

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 TABLES = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*"
 FEDERATED = f"arn:aws:sts::{ACCOUNT}:federated-user/guest"
+IDP = f"arn:aws:iam::{ACCOUNT}:saml-provider/idp"
+NO_FEDERATION = (
+    501,
+    "NotSupportedBySimulator",
+    "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
+    " assume the role with AssumeRole",
+)
 ONLY_S3 = document(ALLOW_ALL | {"Action": "s3:*"})
 
 
@@ -63,6 +70,20 @@ def lasts(who: str, **asked: Any) -> Callable[[Scene], int]:
         user = scene.aws.root if who == "root" else scene.alice
         sts = scene.client(user, "sts")
         return scene.seconds_left(sts.get_federation_token(Name="guest", **asked))
+
+    return play
+
+
+def foreign_key(key_id: str) -> Callable[[Scene], str]:
+    return lambda scene: str(scene.sts.get_access_key_info(AccessKeyId=key_id)["Account"])
+
+
+def unsigned(operation: str, **asked: str) -> Callable[[Scene], Any]:
+    """Call as those do who have no keys yet."""
+
+    def play(scene: Scene) -> Any:
+        sts = scene.client(scene.alice, "sts")
+        return getattr(sts, operation)(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/role", **asked)
 
     return play
 
@@ -231,6 +252,21 @@ RULES = [
         "whose a key is",
         lambda s: s.sts.get_access_key_info(AccessKeyId=s.alice.access_key_id)["Account"],
         ACCOUNT,
+    ),
+    *(
+        Rule(f"whose the key {key} is", foreign_key(key), account)
+        for key, account in (
+            ("AKIARZPUZDIKOUNIM4V4", "123456789012"),
+            ("ASIATCH6YDSY4DOERZNB", "210987654321"),
+            ("AKIAIOSFODNN7EXAMPLE", "581039954779"),
+        )
+    ),
+    *(
+        Rule(f"{operation} without a signature", unsigned(operation, **asked), NO_FEDERATION)
+        for operation, asked in (
+            ("assume_role_with_saml", {"PrincipalArn": IDP, "SAMLAssertion": "a" * 9}),
+            ("assume_role_with_web_identity", {"RoleSessionName": "w", "WebIdentityToken": "t"}),
+        )
     ),
     Rule(
         "an encoded message",

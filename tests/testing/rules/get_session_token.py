@@ -76,7 +76,7 @@ def enabled_seconds_ago(scene: Scene) -> None:
     serial, seed = scene.new_device()
     user = scene.alice.name
     scene.iam.enable_mfa_device(UserName=user, SerialNumber=serial, **scene.pair(0, seed))
-    scene.aws.clock.advance(seconds=8)
+    scene.aws.clock.advance(seconds=5)
     scene.login(scene.code(0, seed), serial)
 
 
@@ -212,6 +212,20 @@ RULES = [
         "a duration that is too long",
         asks(DurationSeconds=129601),
         validation_error(("129601", "durationSeconds", at_most(129600))),
+    ),
+    Rule("a duration with a plus", lasts("alice", DurationSeconds="+900"), 900),
+    *(
+        Rule(
+            f"a duration that is no number of 32 bits: {text!r}",
+            asks(DurationSeconds=text),
+            (400, "MalformedInput", "DurationSeconds is not a number"),
+        )
+        for text in ("2147483648", "-2147483649", "900.0", "", "nine", "٩٠٠")
+    ),
+    Rule(
+        "the largest number of 32 bits as a duration",
+        asks(DurationSeconds=2147483647),
+        validation_error(("2147483647", "durationSeconds", at_most(129600))),
     ),
     Rule("the usual duration", lasts("alice"), 43200),
     Rule("the shortest duration", lasts("alice", DurationSeconds=900), 900),

@@ -109,6 +109,12 @@ def packed_size(**asked: Any) -> Callable[[Scene], Any]:
     return play
 
 
+def long(length: int) -> str:
+    """Return a policy of so many characters."""
+    short = document(ALLOW_ALL | {"Sid": ""})
+    return document(ALLOW_ALL | {"Sid": "A" * (length - len(short))})
+
+
 RULES = [
     Rule("of a session", trusted(MAY_TAG, Tags=tags(team="blue")), "answered"),
     Rule(
@@ -147,11 +153,41 @@ RULES = [
     Rule("of a user with her key", of_user("alice"), [False, True, False]),
     Rule("of a user with a session", of_user("mfa_session"), [False, True, False]),
     Rule("in a policy variable", variable, [True, False]),
-    Rule("in the packed size", packed_size(Tags=tags(t="x" * 204)), [11, 11]),
-    Rule(
-        "the packed size of a policy",
-        packed_size(Policy=document(ALLOW_ALL | {"Sid": "A" * 1900})),
-        [98, 98],
+    Rule("in the packed size", packed_size(Tags=tags(t="x" * 45)), [10, 10]),
+    *(
+        Rule(
+            f"the packed size of a policy of {length}", packed_size(Policy=long(length)), [size] * 2
+        )
+        for length, size in ((125, 11), (135, 11), (163, 16), (1100, 100))
     ),
     Rule("the packed size of nothing", packed_size(), [None, 0]),
+    Rule(
+        "nine of 250 characters",
+        trusted(MAY_TAG, Tags=tags(**{f"key{n}": "x" * 250 for n in range(9)})),
+        (
+            400,
+            "PackedPolicyTooLarge",
+            "Packed size of session tags consumes 498% of allotted space.",
+        ),
+    ),
+    Rule(
+        "nine of 250 characters, of a federated user",
+        lambda s: s.sts.get_federation_token(
+            Name="guest", Tags=tags(**{f"key{n}": "x" * 250 for n in range(9)})
+        ),
+        (
+            400,
+            "PackedPolicyTooLarge",
+            "Packed size of session tags consumes 498% of allotted space.",
+        ),
+    ),
+    Rule(
+        "a policy that is too large when it is packed",
+        trusted(MAY_TAG, Policy=long(1200)),
+        (
+            400,
+            "PackedPolicyTooLarge",
+            "Packed policy consumes 109% of allotted space, please use smaller policy.",
+        ),
+    ),
 ]

@@ -125,31 +125,31 @@ def pair_serves(scene: Scene) -> list[str]:
 
 
 def known_to_sts(scene: Scene) -> list[str]:
-    """IAM sees a device at once; STS ten seconds later, and as long after it is gone."""
+    """IAM sees a device at once; STS seven seconds later, and as long after it is gone."""
     scene.where(propagation="aws")
     serial, seed = scene.new_device()
     named = {"UserName": scene.alice.name, "SerialNumber": serial}
     scene.iam.enable_mfa_device(**named, **scene.pair(0, seed))
     shown = [each["SerialNumber"] for each in devices_of(scene)]
     early = outcome(scene.login, code=scene.code(0, seed), serial=serial)
-    scene.aws.clock.advance(seconds=10.1)
+    scene.aws.clock.advance(seconds=7.1)
     after = outcome(scene.login, code=scene.code(0, seed), serial=serial)
     scene.iam.deactivate_mfa_device(**named)
     shown += [each["SerialNumber"] for each in devices_of(scene)]
     still = outcome(scene.login, code=scene.code(1, seed), serial=serial)
-    scene.aws.clock.advance(seconds=10.1)
+    scene.aws.clock.advance(seconds=7.1)
     gone = outcome(scene.login, code=scene.code(0, seed), serial=serial)
     assert shown == [serial]
     return [short(each) for each in (early, after, still, gone)]
 
 
 def known_after_going_back(scene: Scene) -> list[str]:
-    """What STS is about to know comes ten seconds after the clock was moved back."""
+    """What STS is about to know comes seven seconds after the clock was moved back."""
     scene.where(propagation="aws")
     scene.device  # noqa: B018 - is enabled by being asked for
     scene.aws.clock.advance(hours=-1)
     early = outcome(scene.login, code=scene.code(0))
-    scene.aws.clock.advance(seconds=10.1)
+    scene.aws.clock.advance(seconds=7.1)
     return [short(each) for each in (early, outcome(scene.login, code=scene.code(0)))]
 
 

@@ -469,6 +469,13 @@ _TABLE = (
                 " ones at the next start; by default all are new each time",
             ),
             Option(
+                "--scp",
+                metavar="FILE",
+                action="append",
+                help="a service control policy, as JSON: what the account's organization allows it"
+                " (several times); where all of them only deny, the rest is allowed",
+            ),
+            Option(
                 "--require-mfa",
                 action="store_true",
                 help="its users may do nothing without MFA but get a session and manage their"

@@ -1,6 +1,7 @@
 """All policies that have a say in a call, brought to one verdict.
 
-The order is that of "IAM User Guide", policy evaluation logic, within one account.
+The rules are those of the IAM User Guide: "How AWS enforcement code logic evaluates requests to
+allow or deny access" for one account, "Cross-account policy evaluation logic" for two.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mfakit.policy.evaluation import Decision, evaluate
+from mfakit.policy.principals import Reach
 
 if TYPE_CHECKING:
     from mfakit.policy.evaluation import Context, Statement
 
 Statements = tuple["Statement", ...]
+
+IDENTITY = "identity-based policy"
+RESOURCE = "resource-based policy"
+BOUNDARY = "permissions boundary"
+SESSION = "session policy"
+SERVICE_CONTROL = "service control policy"
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,10 @@ class Policies:
         boundary: the permissions boundary of who calls; None if there is none.
         session: the session policy; None if there is none.
         resource_decides: whether what is called upon has to allow it, as a role does.
+        service_control: what the organization of who calls allows the account; None if the
+            account is in none.
+        resource_account: the account that owns what is called upon; empty if it is that of who
+            calls. Where it is another one, both accounts have to allow the call.
     """
 
     identity: Statements = ()
@@ -33,6 +45,8 @@ class Policies:
     boundary: Statements | None = None
     session: Statements | None = None
     resource_decides: bool = False
+    service_control: Statements | None = None
+    resource_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,13 +55,17 @@ class Verdict:
 
     Attributes:
         reason: why not, as AWS ends its refusal.
+        decisions: what each kind of policy said by itself; only those that there are.
     """
 
     allowed: bool
     reason: str = ""
+    decisions: tuple[tuple[str, Decision], ...] = ()
 
-
-ALLOWED = Verdict(allowed=True)
+    @property
+    def explicit_deny(self) -> bool:
+        """Whether a statement denied it, rather than none allowing it."""
+        return any(decision.explicit_deny for _, decision in self.decisions)
 
 
 def authorize(policies: Policies, context: Context) -> Verdict:
@@ -56,36 +74,58 @@ def authorize(policies: Policies, context: Context) -> Verdict:
     Raises:
         UnjudgedError: a statement that would decide holds what cannot be judged.
     """
-    by_identity = evaluate(policies.identity, context)
-    by_resource = evaluate(policies.resource, context) if policies.resource else Decision(False)
-    # What else there is can only take away, and each has its name in a refusal.
-    limits = {
-        "permissions boundary": policies.boundary,
-        "session policy": policies.session,
+    kinds = {
+        SERVICE_CONTROL: policies.service_control,
+        IDENTITY: policies.identity,
+        RESOURCE: policies.resource,
+        BOUNDARY: policies.boundary,
+        SESSION: policies.session,
     }
-    by_limit = {name: evaluate(s, context) for name, s in limits.items() if s is not None}
-    decisions = {"identity-based policy": by_identity, "resource-based policy": by_resource}
-    for name, decision in (decisions | by_limit).items():
+    decisions = {n: evaluate(s, context) for n, s in kinds.items() if s is not None}
+    for name, decision in decisions.items():
         if decision.explicit_deny:
-            article = "an" if name.startswith("i") else "a"
-            return Verdict(False, f"with an explicit deny in {article} {name}")
-    if policies.resource_decides and not by_resource.allowed:
-        return _unallowed("resource-based policy", context)
-    granted = by_resource.allowed and not by_resource.delegated
-    if granted and _names_the_session(by_resource, context):
-        return ALLOWED
-    if not granted and not by_identity.allowed:
-        return _unallowed("identity-based policy", context)
-    missing = next((name for name, decision in by_limit.items() if not decision.allowed), None)
-    return ALLOWED if missing is None else _unallowed(missing, context)
+            return Verdict(False, _denied(name, decision), tuple(decisions.items()))
+    missing = _missing(policies, context, decisions)
+    reason = f"because no {missing} allows the {context.action} action" if missing else ""
+    return Verdict(not missing, reason, tuple(decisions.items()))
 
 
-def _unallowed(name: str, context: Context) -> Verdict:
-    return Verdict(False, f"because no {name} allows the {context.action} action")
+def _missing(policies: Policies, context: Context, decisions: dict[str, Decision]) -> str:
+    """Return the kind of policy that would have to allow the call, and does not; or nothing."""
+    if not _allows(decisions, SERVICE_CONTROL):
+        return SERVICE_CONTROL
+    reach = decisions[RESOURCE].reach
+    if reach is Reach.NOBODY and (policies.resource_decides or _is_foreign(policies, context)):
+        return RESOURCE
+    if not _is_foreign(policies, context):
+        if reach is Reach.CALLER:
+            return ""
+        if reach is Reach.ISSUER:
+            return _first_missing(decisions, BOUNDARY, SESSION)
+    return _first_missing(decisions, IDENTITY, BOUNDARY, SESSION)
 
 
-def _names_the_session(decision: Decision, context: Context) -> bool:
-    """Tell whether the grant names exactly who calls: then boundary and session have no say."""
-    principals = decision.statement.principals if decision.statement else None
-    caller = context.principal
-    return bool(principals and caller and ("AWS", caller.arn) in principals.named)
+def _is_foreign(policies: Policies, context: Context) -> bool:
+    """Tell whether who calls belongs to another account than what is called upon.
+
+    Whoever belongs to no account, such as a service, has no other side that could allow it.
+    """
+    caller = context.principal.account_id if context.principal else ""
+    return bool(caller and policies.resource_account) and caller != policies.resource_account
+
+
+def _first_missing(decisions: dict[str, Decision], *names: str) -> str:
+    return next((name for name in names if not _allows(decisions, name)), "")
+
+
+def _allows(decisions: dict[str, Decision], name: str) -> bool:
+    """Tell whether a kind of policy lets the call through; one that there is none of does."""
+    return name not in decisions or decisions[name].allowed
+
+
+def _denied(name: str, decision: Decision) -> str:
+    """Return how AWS words it: since 2026 a managed policy's ARN stands at the end."""
+    article = "an" if name is IDENTITY else "a"
+    policy = decision.statement.policy if decision.statement else ""
+    arn = f": {policy}" if policy.startswith("arn:") else ""
+    return f"with an explicit deny in {article} {name}{arn}"

@@ -49,7 +49,7 @@ class Condition:
         """
         if not self.is_known:
             raise UnjudgedError(f"Condition operator {self.operator}")
-        if not is_known(self.key.lower()):
+        if not is_known(self.key.lower(), keys):
             raise UnjudgedError(f"Condition key {self.key}")
         present = values_of(keys, self.key.lower())
         if self._base == "null":

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
+from mfakit.policy.principals import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
 
     from mfakit.policy.conditions import Condition
     from mfakit.policy.keys import Keys
@@ -112,11 +113,11 @@ class Statement:
             raise UnjudgedError(unjudged.construct, self.policy)
         return True
 
-    def delegates(self, context: Context) -> bool:
-        """Tell whether it names the account of who calls, and not himself."""
+    def reach(self, context: Context) -> Reach:
+        """Tell how directly it names who calls; an identity policy is always about him."""
         if self.principals is None or self.principals.negated or context.principal is None:
-            return False
-        return not self.principals.name_directly(context.principal)
+            return Reach.CALLER
+        return self.principals.reach(context.principal)
 
     def _names_principal(self, context: Context) -> bool:
         return self.principals is None or self.principals.include(context.principal)
@@ -150,14 +151,21 @@ class Decision:
     Attributes:
         allowed: whether one allows it, and none denies it.
         statement: the one that decided, if one did.
-        delegated: whether it was allowed by naming the account of who calls: then an identity
-            policy of that account has to allow it as well ("IAM User Guide", the Principal
-            element).
+        reach: how directly the statement that allowed it names who calls.
     """
 
     allowed: bool
     statement: Statement | None = None
-    delegated: bool = False
+    reach: Reach = Reach.NOBODY
+
+    @property
+    def delegated(self) -> bool:
+        """Whether it was allowed by naming the account of who calls.
+
+        Then an identity policy of that account has to allow it as well ("IAM User Guide", the
+        Principal element).
+        """
+        return self.reach is Reach.ACCOUNT
 
     @property
     def explicit_deny(self) -> bool:
@@ -172,30 +180,33 @@ def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
         UnjudgedError: the statement that would decide holds what cannot be judged.
     """
     found = tuple(statements)
-    denying = _first(found, "Deny", context)
+    denying = max(_applying(found, "Deny", context), key=lambda each: each[0], default=None)
     if denying is not None:
-        return Decision(allowed=False, statement=denying)
-    direct = _first(found, "Allow", context, lambda s: not s.delegates(context))
-    if direct is not None:
-        return Decision(allowed=True, statement=direct)
-    delegating = _first(found, "Allow", context, lambda s: s.delegates(context))
-    found_one = delegating is not None
-    return Decision(allowed=found_one, statement=delegating, delegated=found_one)
+        return Decision(allowed=False, statement=denying[1])
+    allowing = max(_applying(found, "Allow", context), key=lambda each: each[0], default=None)
+    if allowing is None:
+        return Decision(allowed=False)
+    return Decision(allowed=True, statement=allowing[1], reach=allowing[0])
 
 
-def _first(
-    statements: Iterable[Statement],
-    effect: str,
-    context: Context,
-    wanted: Callable[[Statement], bool] = lambda _: True,
-) -> Statement | None:
+def _applying(
+    statements: Iterable[Statement], effect: str, context: Context
+) -> Iterator[tuple[Reach, Statement]]:
+    """Yield the statements of that effect that apply, each with how it names who calls.
+
+    None is yielded after one that nothing else can surpass.
+    """
     unjudged: UnjudgedError | None = None
     for statement in statements:
         try:
-            if statement.effect == effect and statement.applies(context) and wanted(statement):
-                return statement
+            if statement.effect != effect or not statement.applies(context):
+                continue
+            reach = statement.reach(context)
         except UnjudgedError as error:
             unjudged = error
+            continue
+        yield reach, statement
+        if effect == "Deny" or reach is Reach.CALLER:
+            return
     if unjudged is not None:
         raise unjudged
-    return None

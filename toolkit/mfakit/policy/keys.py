@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 # Names in lower case, since policies may spell them in any; more than one value: a tuple.
 Keys = Mapping[str, str | tuple[str, ...]]
@@ -40,9 +40,14 @@ PRINCIPAL_TAG = "aws:principaltag/"
 _A_TAG = re.compile(re.escape(PRINCIPAL_TAG) + r"[\w\s.:/=+@-]+")
 
 
-def is_known(name: str) -> bool:
-    """Tell whether a key is judged, by its name in lower case."""
-    return name in KNOWN_KEYS or _A_TAG.fullmatch(name) is not None
+def is_known(name: str, given: Container[str] = ()) -> bool:
+    """Tell whether a key is judged, by its name in lower case.
+
+    Args:
+        name: the name.
+        given: the keys of a call, which are known for it, be it that they have no value.
+    """
+    return name in KNOWN_KEYS or name in given or _A_TAG.fullmatch(name) is not None
 
 
 def values_of(keys: Keys, name: str) -> tuple[str, ...]:

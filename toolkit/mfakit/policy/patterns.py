@@ -47,7 +47,7 @@ class Variable:
             UnjudgedError: the key is not known, or has several values.
             UnresolvedVariableError: the call has no such key, and there is no default.
         """
-        if not is_known(self.key):
+        if not is_known(self.key, keys):
             raise UnjudgedError(f"policy variable {self.spelling}")
         found = values_of(keys, self.key)
         if len(found) > 1:

@@ -94,6 +94,7 @@ class AssumeRole:
         role = self._allowed_role(caller, parameters, judge, keys)
         if duration > role.max_session_duration:
             raise AWSError(400, "ValidationError", TOO_LONG)
+        packed = packed_size(parameters)
         inherited, passed_on = transitive_tags(caller, parameters, given_tags)
         session = self._keys.issue(
             role.identity,
@@ -105,7 +106,7 @@ class AssumeRole:
             tags=inherited | given_tags,
             transitive_tags=passed_on,
         )
-        return _result(session, packed_size(parameters))
+        return _result(session, packed)
 
     def _condition_keys(self, caller: Credentials, parameters: Mapping[str, str]) -> dict[str, str]:
         keys = {

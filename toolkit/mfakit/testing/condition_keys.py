@@ -38,8 +38,7 @@ def condition_keys(
     """
     owner = caller.owner
     keys: dict[str, str | tuple[str, ...]] = {
-        "aws:currenttime": _timestamp(at),
-        "aws:epochtime": str(int(at)),
+        **dates(at),
         "aws:principalaccount": owner.arn.split(":")[4],
         "aws:principalarn": owner.arn,
         "aws:principalisawsservice": "false",
@@ -58,7 +57,17 @@ def condition_keys(
     if isinstance(caller, Session):
         keys |= _session_keys(caller, at)
         tags = {**tags, **caller.tags}
-    return keys | {PRINCIPAL_TAG + name.lower(): value for name, value in tags.items()}
+    return keys | principal_tags(tags)
+
+
+def dates(at: float) -> dict[str, str]:
+    """Return the keys that tell the time."""
+    return {"aws:currenttime": _timestamp(at), "aws:epochtime": str(int(at))}
+
+
+def principal_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys that tell the tags of who calls."""
+    return {PRINCIPAL_TAG + name.lower(): value for name, value in tags.items()}
 
 
 def _session_keys(session: Session, at: float) -> dict[str, str]:

@@ -13,11 +13,15 @@ from mfakit.testing.propagation import Assignment, Propagation
 from mfakit.testing.totp import Budget, Token
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.testing.clock import Clock
     from mfakit.testing.keys import Identity
 
 SEED_LENGTH = 64
 DEVICES_OF_A_USER = 8
+TAGS_OF_A_DEVICE = 50
+TOO_MANY_TAGS = "The number of tags has reached the maximum limit."
 
 
 @dataclass(eq=False)
@@ -33,6 +37,22 @@ class VirtualDevice:
 
     def __post_init__(self) -> None:
         self.token = Token(self.seed)
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Add tags, in place of those whose keys differ in case alone.
+
+        Raises:
+            AWSError: it would have more than fifty.
+        """
+        given = {key.lower() for key in tags}
+        kept = {key: value for key, value in self.tags.items() if key.lower() not in given}
+        if len(kept) + len(tags) > TAGS_OF_A_DEVICE:
+            raise AWSError(409, "LimitExceeded", TOO_MANY_TAGS)
+        self.tags = kept | dict(tags)
+
+    def untag(self, key: str) -> None:
+        """Take a tag away, if there is one of that key in any case."""
+        self.tags = {name: v for name, v in self.tags.items() if name.lower() != key.lower()}
 
 
 class Devices:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 from mfakit import policy
 from mfakit.testing.errors import AWSError
 from mfakit.testing.hosts import aws_host, partition
+from mfakit.testing.validation import service_model
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Directory:
         self._arns: dict[tuple[str, str], str] = {}
         self._statements: dict[str, tuple[policy.Statement, ...]] = {}
         self._boundaries: dict[str, tuple[policy.Statement, ...] | None] = {}
+        self._user_boundaries: dict[str, str] = {}
         self._tags: dict[str, dict[str, str]] = {}
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
@@ -74,7 +75,8 @@ class Directory:
     def get_user(self, name: str) -> dict[str, Any]:
         """Return what IAM tells about a user."""
         found: dict[str, Any] = self.call("GetUser", UserName=name)["User"]
-        return found
+        arn = self._user_boundaries.get(name)
+        return found | {"PermissionsBoundary": shown_boundary(arn)} if arn else found
 
     def get_role(self, name: str) -> dict[str, Any]:
         """Return what IAM tells about a role, the trust policy as an object."""
@@ -112,39 +114,74 @@ class Directory:
         Raises:
             AWSError: there is none of that ARN.
         """
+        return policy.parse(_document(self.managed_document(arn)), arn)
+
+    def managed_document(self, arn: str) -> Any:
+        """Return the document of a managed policy, in its default version.
+
+        Raises:
+            AWSError: there is none of that ARN.
+        """
         version = self.call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
         found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
-        name = arn.rpartition("/")[2]
-        return policy.parse(_document(found["PolicyVersion"]["Document"]), name)
+        return found["PolicyVersion"]["Document"]
 
     def statements(self, owner: Identity) -> tuple[policy.Statement, ...]:
         """Return all that the policies of a user, and of the user's groups, or of a role say.
 
         The root user has none, and may do everything.
         """
-        key = f"{owner.kind}/{owner.name}"
+        if owner.is_root:
+            return policy.parse(ROOT_POLICY, "of the root user")
+        if not owner.name:  # whoever calls without credentials
+            return ()
+        return self.statements_of(owner.kind, owner.name)
+
+    def statements_of(self, kind: str, name: str) -> tuple[policy.Statement, ...]:
+        """Return all that the policies of the ``user``, ``group`` or ``role`` of a name say."""
+        key = f"{kind}/{name}"
         if key not in self._statements:
-            if owner.is_root:
-                return policy.parse(ROOT_POLICY, "of the root user")
-            read = self._read_role if owner.kind == "role" else self._read_statements
-            self._statements[key] = tuple(read(owner.name))
+            self._statements[key] = tuple(self._read_statements(kind.capitalize(), name))
         return self._statements[key]
 
     def boundary(self, owner: Identity) -> tuple[policy.Statement, ...] | None:
-        """Return what the permissions boundary of a role says; None if there is none.
+        """Return what the permissions boundary of a user or role says; None if there is none."""
+        key = f"{owner.kind}/{owner.name}"
+        if key not in self._boundaries:
+            arn = self.boundary_arn(owner)
+            self._boundaries[key] = self.managed(arn) if arn else None
+        return self._boundaries[key]
 
-        moto keeps none for users.
+    def boundary_arn(self, owner: Identity) -> str:
+        """Return the ARN of the permissions boundary of a user or role; empty if there is none.
+
+        moto keeps none for users, so it is kept here.
         """
-        if owner.kind != "role":
-            return None
-        if owner.name not in self._boundaries:
-            arn = self.get_role(owner.name).get("PermissionsBoundary", {}).get(BOUNDARY_ARN)
-            self._boundaries[owner.name] = self.managed(arn) if arn else None
-        return self._boundaries[owner.name]
+        if owner.kind == "role":
+            return self._boundary_of_role(owner.name)
+        return self._user_boundaries.get(owner.name, "") if owner.kind == "user" else ""
+
+    def _boundary_of_role(self, name: str) -> str:
+        found = self.get_role(name).get("PermissionsBoundary", {})
+        return str(found.get(BOUNDARY_ARN, ""))
+
+    def is_boundary(self, arn: str) -> bool:
+        """Tell whether a policy is the permissions boundary of a user or a role."""
+        roles = self.call("ListRoles", MaxItems="1000")["Roles"]
+        of_roles = (self._boundary_of_role(role["RoleName"]) for role in roles)
+        return arn in self._user_boundaries.values() or arn in of_roles
+
+    def set_boundary(self, user: str, arn: str) -> None:
+        """Keep the permissions boundary of a user; an empty ARN is none."""
+        self._boundaries.clear()
+        if arn:
+            self._user_boundaries[user] = arn
+        else:
+            self._user_boundaries.pop(user, None)
 
     def tags(self, owner: Identity) -> dict[str, str]:
         """Return the tags of a user or a role; the root user has none."""
-        if owner.is_root:
+        if owner.is_root or not owner.name:
             return {}
         key = f"{owner.kind}/{owner.name}"
         if key not in self._tags:
@@ -170,7 +207,12 @@ class Directory:
         if change is not None:
             change(parameters, answer)
 
-    def _after_CreateAccessKey(  # noqa: N802 - named after the call
+    def _after_CreateUser(  # noqa: N802 - named after the call
+        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
+    ) -> None:
+        self.set_boundary(parameters["UserName"], parameters.get("PermissionsBoundary", ""))
+
+    def _after_CreateAccessKey(  # noqa: N802
         self, _parameters: Mapping[str, str], answer: Mapping[str, Any]
     ) -> None:
         key = answer["AccessKey"]
@@ -196,6 +238,7 @@ class Directory:
     def _after_DeleteUser(  # noqa: N802
         self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
     ) -> None:
+        self.set_boundary(parameters["UserName"], "")
         gone = self._users.pop(parameters["UserName"], None)
         if gone is not None:
             self._keys.forget_owner(gone)
@@ -204,19 +247,17 @@ class Directory:
         self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
     ) -> None:
         old = parameters["UserName"]
+        arn = self._user_boundaries.pop(old, "")
+        self.set_boundary(parameters.get("NewUserName", old), arn)
         if self._users.pop(old, None) is not None:
             self.user(parameters.get("NewUserName", old))
 
-    def _read_statements(self, user: str) -> Iterable[policy.Statement]:
-        yield from self._inline("User", user)
-        yield from self._attached("User", user)
-        for group in self.call("ListGroupsForUser", UserName=user)["Groups"]:
-            yield from self._inline("Group", group["GroupName"])
-            yield from self._attached("Group", group["GroupName"])
-
-    def _read_role(self, role: str) -> Iterable[policy.Statement]:
-        yield from self._inline("Role", role)
-        yield from self._attached("Role", role)
+    def _read_statements(self, kind: str, name: str) -> Iterable[policy.Statement]:
+        yield from self._inline(kind, name)
+        yield from self._attached(kind, name)
+        if kind == "User":
+            for group in self.call("ListGroupsForUser", UserName=name)["Groups"]:
+                yield from self.statements_of("group", group["GroupName"])
 
     def _inline(self, kind: str, owner: str) -> Iterable[policy.Statement]:
         of = {f"{kind}Name": owner}
@@ -236,6 +277,11 @@ class Directory:
         return Request("POST", f"https://{host}/", headers, form.encode())
 
 
+def shown_boundary(arn: str) -> dict[str, str]:
+    """Return a permissions boundary as IAM's answers hold it."""
+    return {"PermissionsBoundaryType": "Policy", BOUNDARY_ARN: arn}
+
+
 def _document(value: Any) -> Any:
     return json.loads(unquote(value)) if isinstance(value, str) else value
 
@@ -243,7 +289,7 @@ def _document(value: Any) -> Any:
 def _parsed(operation: str, response: Response) -> dict[str, Any]:
     from botocore.parsers import create_parser
 
-    shape = _iam_model().operation_model(operation).output_shape
+    shape = service_model("iam").operation_model(operation).output_shape
     answer: dict[str, Any] = create_parser("query").parse(
         {
             "status_code": response.status,
@@ -253,11 +299,3 @@ def _parsed(operation: str, response: Response) -> dict[str, Any]:
         shape,
     )
     return answer
-
-
-@cache
-def _iam_model() -> Any:
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model("iam", "service-2"), "iam")

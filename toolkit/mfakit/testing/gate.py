@@ -22,13 +22,13 @@ from mfakit.testing.wire import Request, Response, error_response, query_respons
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mfakit.policy import Statement
     from mfakit.testing.calls import CallLog
     from mfakit.testing.clock import Clock
     from mfakit.testing.directory import Directory
     from mfakit.testing.faults import FaultQueue
-    from mfakit.testing.get_user import GetUser
+    from mfakit.testing.iam import IAM
     from mfakit.testing.keys import Credentials, KeyStore
-    from mfakit.testing.mfa_calls import MFACalls
     from mfakit.testing.roles import Role
     from mfakit.testing.signature import Claim
     from mfakit.testing.sts import STS
@@ -45,10 +45,11 @@ class Gate:
 
     Args:
         forward: passes a request on to moto.
-        keys, clock, directory, sts, mfa_calls, get_user: what the rules are made of.
+        keys, clock, directory, sts, iam: what the rules are made of.
         account_id: the account.
         region: its default one.
-        enforce_policies: whether identity policies are judged.
+        enforce_policies: whether policies are judged.
+        service_control: what the account's organization allows it; None if it is in none.
         faults: what calls meet in place of their answer.
         calls: where they are taken down.
     """
@@ -61,11 +62,11 @@ class Gate:
         clock: Clock,
         directory: Directory,
         sts: STS,
-        mfa_calls: MFACalls,
-        get_user: GetUser,
+        iam: IAM,
         account_id: str,
         region: str,
         enforce_policies: bool,
+        service_control: tuple[Statement, ...] | None,
         faults: FaultQueue,
         calls: CallLog,
     ) -> None:
@@ -74,15 +75,15 @@ class Gate:
         self._clock = clock
         self._directory = directory
         self._assume_role = sts.assume_role
-        self._mfa_calls = mfa_calls
+        self._iam = iam
         self._enforce_policies = enforce_policies
         self._buckets = BucketPolicies(forward, region)
-        self._judge = Judge(directory, self._buckets, clock, account_id)
+        self._judge = Judge(directory, self._buckets, clock, account_id, service_control)
         self._faults = faults
         self._calls = calls
         self._own: dict[str, Mapping[str, Operation]] = {
             "sts": sts.operations,
-            "iam": mfa_calls.operations | {"GetUser": get_user},
+            "iam": iam.operations,
         }
         self.lock = threading.RLock()
 
@@ -118,6 +119,9 @@ class Gate:
                 role_session = self._assume_role(caller, call.parameters, judge)
             return query_response(call.service, call.operation, role_session)
         self._check_policies(request, call, caller, claim)
+        if call.service == "iam":
+            with self.lock:
+                self._iam.check(call.operation, call.parameters)
         own = self._own.get(call.service, {}).get(call.operation)
         if own is not None:
             with self.lock:
@@ -170,8 +174,6 @@ class Gate:
         )
 
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
-        if (call.service, call.operation) == ("iam", "DeleteUser"):
-            self._mfa_calls.check_deletable(call.parameters.get("UserName", ""))
         key_id = self._keys.long_term_id(caller)
         outgoing = to_aws(request, claim.service, claim.region)
         outgoing = _signed_by_owner(outgoing, claim, key_id)
@@ -181,7 +183,7 @@ class Gate:
         response = replace(response, body=self._keys.from_moto(response.body))
         with self.lock:
             self._directory.learn(call.operation, call.parameters, response)
-        return response
+            return self._iam.amend(call.operation, call.parameters, response)
 
     def _pass_on_to_others(
         self, request: Request, call: Call, caller: Credentials, claim: Claim

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError
+from mfakit.testing.mfa_calls import NO_USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,5 @@ class GetUser:
             root = {"UserId": owner.user_id, "Arn": owner.arn, "CreateDate": self._created}
             return {"User": root}
         if caller.owner.kind != "user":
-            text = "Must specify userName when calling with non-User credentials"
-            raise AWSError(400, "ValidationError", text)
+            raise AWSError(400, "ValidationError", NO_USER)
         return {"User": self._ask(caller.owner.name)}

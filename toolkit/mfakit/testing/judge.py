@@ -17,7 +17,7 @@ from mfakit.policy import (
 )
 from mfakit.testing import refusals
 from mfakit.testing.condition_keys import condition_keys
-from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.demands import Place, demands_of, iam
 from mfakit.testing.demands.s3 import bucket_of
 from mfakit.testing.errors import RELAX, not_supported
 from mfakit.testing.hosts import partition
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
 # What the root user may do to a bucket whatever its policy says, so as not to be locked out.
 ROOT_ALWAYS_ALLOWED = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
-BOUNDARY_CALLS = ("CreateUser", "PutUserPermissionsBoundary")
 
 
 class Judge:
@@ -51,15 +50,22 @@ class Judge:
         buckets: those of buckets.
         clock: tells the time to policies that ask for it.
         account_id: the account.
+        service_control: what the account's organization allows it; None if it is in none.
     """
 
     def __init__(
-        self, directory: Directory, buckets: BucketPolicies, clock: Clock, account_id: str
+        self,
+        directory: Directory,
+        buckets: BucketPolicies,
+        clock: Clock,
+        account_id: str,
+        service_control: tuple[Statement, ...] | None = None,
     ) -> None:
         self._directory = directory
         self._buckets = buckets
         self._clock = clock
         self._account_id = account_id
+        self._service_control = service_control
 
     def check(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> None:
         """Let a call through, or refuse it.
@@ -67,8 +73,6 @@ class Judge:
         Raises:
             AWSError: policies do not allow it, or it cannot be judged.
         """
-        if call.operation in BOUNDARY_CALLS and "PermissionsBoundary" in call.parameters:
-            raise not_supported(f"moto forgets the permissions boundary of a user; {RELAX}")
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
             return  # answers for each object, and so with success
         for demand, verdict in self._verdicts(request, call, caller, claim):
@@ -93,7 +97,7 @@ class Judge:
     def _verdicts(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> Iterator[tuple[Demand, Verdict]]:
-        if _is_free(call, caller):
+        if self._is_free(call, caller):
             return
         if not call.operation:
             raise not_supported(f"what this request calls cannot be told; {RELAX}")
@@ -106,8 +110,9 @@ class Judge:
 
         with _judging():
             for demand in demands_of(call, request, place, find_arn):
-                context = Context(demand.action, demand.resource, keys, _principal(caller))
-                yield demand, authorize(self._policies(caller, demand.resource), context)
+                context = Context(demand.action, demand.resource, keys, self._principal(caller))
+                policies = self._policies(caller, demand.action, demand.resource)
+                yield demand, authorize(policies, context)
 
     def may_assume(
         self,
@@ -132,10 +137,10 @@ class Judge:
             AWSError: it cannot be judged.
         """
         keys = {**self._keys(request, caller, region), **extra}
-        context = Context(action, role.arn, keys, _principal(caller))
         with _judging():
+            context = Context(action, role.arn, keys, self._principal(caller))
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
-            policies = self._policies(caller, None, trust)
+            policies = self._policies(caller, action, None, trust)
             return authorize(policies, context).allowed
 
     def _keys(self, request: Request, caller: Credentials, region: str) -> Keys:
@@ -145,18 +150,43 @@ class Judge:
     def _policies(
         self,
         caller: Credentials,
+        action: str,
         resource: str | None,
         trust: tuple[Statement, ...] = (),
     ) -> Policies:
         holder = caller.grantor or caller.owner
-        bucket = bucket_of(resource)
+        bucket = (
+            "" if caller.owner.is_root and action in ROOT_ALWAYS_ALLOWED else bucket_of(resource)
+        )
         return Policies(
             identity=self._directory.statements(holder),
             resource=trust or (self._buckets.of(bucket) if bucket else ()),
             boundary=self._directory.boundary(holder),
             session=caller.policy,
             resource_decides=bool(trust),
+            # An organization limits who is in its accounts, not who calls without credentials.
+            service_control=self._service_control if holder.arn else None,
         )
+
+    def _principal(self, caller: Credentials) -> Principal:
+        """Return who calls, by every name that a policy may know him by."""
+        owner, grantor = caller.owner, caller.grantor
+        issuer = grantor or (owner if owner.kind == "role" else None)
+        return Principal(
+            account_id=owner.arn.split(":")[4] if owner.arn else "",
+            arn=caller.arn,
+            role_arn=issuer.arn if issuer else "",
+            unique_ids=(owner.user_id, caller.user_id, grantor.user_id if grantor else ""),
+            has_boundary=self._directory.boundary(grantor or owner) is not None,
+        )
+
+    def _is_free(self, call: Call, caller: Credentials) -> bool:
+        """Tell whether no policy has a say: only an organization's limits the root user."""
+        if call.action in ALWAYS_ALLOWED:
+            return True
+        if not caller.owner.is_root or self._service_control is not None:
+            return False
+        return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
 
 
 def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -> str:
@@ -166,26 +196,11 @@ def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) ->
     if call.service == "s3":
         # S3 alone puts it in quotes, and says nothing of it where the call is about no bucket.
         what = f' on resource: "{resource}"' if bucket_of(resource) else ""
+    elif call.service == "iam":
+        what = f" on resource: {iam.in_refusals(call, resource)}"
     else:
         what = f" on resource: {resource}"
     return f"{who}{what} {verdict.reason}"
-
-
-def _principal(caller: Credentials) -> Principal:
-    """Return who calls, by every name that a policy may know him by."""
-    owner = caller.owner
-    return Principal(
-        account_id=owner.arn.split(":")[4],
-        arn=caller.arn,
-        role_arn=owner.arn if owner.kind == "role" else "",
-        unique_ids=(owner.user_id, caller.user_id),
-    )
-
-
-def _is_free(call: Call, caller: Credentials) -> bool:
-    if caller.owner.is_root:
-        return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
-    return call.action in ALWAYS_ALLOWED
 
 
 @contextmanager

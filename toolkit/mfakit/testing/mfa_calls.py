@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.keys import Session
-from mfakit.testing.validation import Text, validate
+from mfakit.testing.paging import page
+from mfakit.testing.validation import given_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,74 +19,55 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any] | None
 
-LIMITS = (
-    Text("UserName", 1, 128, r"[\w+=,.@-]+"),
-    Text("SerialNumber", 9, 256, r"[\w+=/:,.@-]+"),
-    Text("VirtualMFADeviceName", 1, 226, r"[\w+=,.@-]+"),
-    Text("Path", 1, 512, r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)"),
-    Text("AuthenticationCode1", 6, 6, r"[\d]+"),
-    Text("AuthenticationCode2", 6, 6, r"[\d]+"),
-)
-PAIR = ("UserName", "SerialNumber", "AuthenticationCode1", "AuthenticationCode2")
-REQUIRED = {
-    "CreateVirtualMFADevice": ("VirtualMFADeviceName",),
-    "EnableMFADevice": PAIR,
-    "ResyncMFADevice": PAIR,
-    "DeactivateMFADevice": ("SerialNumber",),
-    "DeleteVirtualMFADevice": ("SerialNumber",),
-    "GetMFADevice": ("SerialNumber",),
-    "TagMFADevice": ("SerialNumber",),
-    "UntagMFADevice": ("SerialNumber",),
-    "ListMFADeviceTags": ("SerialNumber",),
-}
-PAGE = 100
+NO_USER = "Must specify userName when calling with non-User credentials"
 
 
 class MFACalls:
-    """Each call takes who calls and the parameters, and gives the result.
+    """Each call takes who calls and the parameters, which are valid, and gives the result.
 
     Args:
         devices: the devices of the account.
         find_user: gives the user of a name, or refuses.
+        show_user: gives what IAM tells about the user or the root user.
         account_id: is shown in authenticator apps.
     """
 
     def __init__(
-        self, devices: Devices, find_user: Callable[[str], Identity], account_id: str
+        self,
+        devices: Devices,
+        find_user: Callable[[str], Identity],
+        show_user: Callable[[Identity], Mapping[str, Any]],
+        account_id: str,
     ) -> None:
         self._devices = devices
         self._find_user = find_user
+        self._show_user = show_user
         self._account_id = account_id
-        calls = (
-            ("CreateVirtualMFADevice", self._create),
-            ("EnableMFADevice", self._enable),
-            ("ResyncMFADevice", self._resync),
-            ("DeactivateMFADevice", self._deactivate),
-            ("DeleteVirtualMFADevice", self._delete),
-            ("ListMFADevices", self._list),
-            ("ListVirtualMFADevices", self._list_virtual),
-            ("GetMFADevice", self._get),
-            ("TagMFADevice", self._tag),
-            ("UntagMFADevice", self._untag),
-            ("ListMFADeviceTags", self._list_tags),
-        )
-        self.operations = {name: _validated(name, call) for name, call in calls}
-
-    def check_deletable(self, user_name: str) -> None:
-        """Refuse to delete a user who has a device."""
-        if self._devices.of(self._find_user(user_name)):
-            conflict = "Cannot delete entity, must remove tokens from principal first."
-            raise AWSError(409, "DeleteConflict", conflict)
+        self.operations = {
+            "CreateVirtualMFADevice": self._create,
+            "EnableMFADevice": self._enable,
+            "ResyncMFADevice": self._resync,
+            "DeactivateMFADevice": self._deactivate,
+            "DeleteVirtualMFADevice": self._delete,
+            "ListMFADevices": self._list,
+            "ListVirtualMFADevices": self._list_virtual,
+            "GetMFADevice": self._get,
+            "TagMFADevice": self._tag,
+            "UntagMFADevice": self._untag,
+            "ListMFADeviceTags": self._list_tags,
+        }
 
     def _create(self, caller: Credentials, given: Mapping[str, str]) -> Result:
         name = given["VirtualMFADeviceName"]
         device = self._devices.create(name, given.get("Path", "/"))
-        device.tags.update(_tags(given))
-        shown = {
+        device.tag(given_tags(given))
+        shown: dict[str, Any] = {
             "SerialNumber": device.serial_number,
             "Base32StringSeed": device.seed.encode(),
             "QRCodePNG": _qr_code(provisioning_uri(name, self._account_id, device.seed)),
         }
+        if device.tags:
+            shown["Tags"] = _shown_tags(device.tags)
         return {"VirtualMFADevice": shown}
 
     def _enable(self, caller: Credentials, given: Mapping[str, str]) -> Result:
@@ -121,16 +103,16 @@ class MFACalls:
     def _list(self, caller: Credentials, given: Mapping[str, str]) -> Result:
         user = self._user(caller, given)
         shown = [_enabled(device, user) for device in self._devices.of(user)]
-        return _page("MFADevices", shown, given)
+        return page("MFADevices", shown, given)
 
     def _list_virtual(self, _caller: Credentials, given: Mapping[str, str]) -> Result:
         wanted = given.get("AssignmentStatus", "Any")
         shown = [
-            _virtual(device)
+            self._virtual(device)
             for device in self._devices.all()
             if wanted in ("Any", "Unassigned" if device.owner is None else "Assigned")
         ]
-        return _page("VirtualMFADevices", shown, given)
+        return page("VirtualMFADevices", shown, given)
 
     def _get(self, _caller: Credentials, given: Mapping[str, str]) -> Result:
         self._devices.get(given["SerialNumber"])
@@ -143,23 +125,34 @@ class MFACalls:
         )
 
     def _tag(self, _caller: Credentials, given: Mapping[str, str]) -> Result:
-        self._devices.get(given["SerialNumber"]).tags.update(_tags(given))
+        self._devices.get(given["SerialNumber"]).tag(given_tags(given))
         return None
 
     def _untag(self, _caller: Credentials, given: Mapping[str, str]) -> Result:
         device = self._devices.get(given["SerialNumber"])
         for name, value in given.items():
             if name.startswith("TagKeys.member."):
-                device.tags.pop(value, None)
+                device.untag(value)
         return None
 
     def _list_tags(self, _caller: Credentials, given: Mapping[str, str]) -> Result:
         tags = self._devices.get(given["SerialNumber"]).tags
-        return _page("Tags", [{"Key": k, "Value": v} for k, v in sorted(tags.items())], given)
+        return page("Tags", _shown_tags(tags), given)
 
     def _user(self, caller: Credentials, given: Mapping[str, str]) -> Identity:
         name = given.get("UserName")
-        return caller.owner if name is None else self._find_user(name)
+        if name is not None:
+            return self._find_user(name)
+        if caller.owner.kind not in ("user", "root"):
+            raise AWSError(400, "ValidationError", NO_USER)
+        return caller.owner
+
+    def _virtual(self, device: VirtualDevice) -> dict[str, Any]:
+        shown: dict[str, Any] = {"SerialNumber": device.serial_number}
+        if device.owner is not None:
+            shown["User"] = self._show_user(device.owner)
+            shown["EnableDate"] = datetime.fromtimestamp(device.enabled_at, UTC)
+        return shown
 
     def _check_self_management(self, caller: Credentials, user: Identity) -> None:
         with_mfa = isinstance(caller, Session) and caller.with_mfa
@@ -175,16 +168,6 @@ def provisioning_uri(name: str, account_id: str, seed: str) -> str:
     return f"otpauth://totp/{name}@{account_id}?secret={seed}"
 
 
-def _validated(
-    name: str, call: Callable[[Credentials, Mapping[str, str]], Result]
-) -> Callable[[Credentials, Mapping[str, str]], Result]:
-    def checked(caller: Credentials, given: Mapping[str, str]) -> Result:
-        validate(given, LIMITS, REQUIRED.get(name, ()))
-        return call(caller, given)
-
-    return checked
-
-
 def _enabled(device: VirtualDevice, user: Identity) -> dict[str, Any]:
     return {
         "UserName": user.name,
@@ -193,27 +176,8 @@ def _enabled(device: VirtualDevice, user: Identity) -> dict[str, Any]:
     }
 
 
-def _virtual(device: VirtualDevice) -> dict[str, Any]:
-    shown: dict[str, Any] = {"SerialNumber": device.serial_number}
-    if device.owner is not None:
-        owner = device.owner
-        shown["User"] = {"UserName": owner.name, "UserId": owner.user_id, "Arn": owner.arn}
-        shown["EnableDate"] = datetime.fromtimestamp(device.enabled_at, UTC)
-    return shown
-
-
-def _page(name: str, items: list[dict[str, Any]], given: Mapping[str, str]) -> dict[str, Any]:
-    start = int(given.get("Marker", "0"))
-    end = start + int(given.get("MaxItems", PAGE))
-    page: dict[str, Any] = {name: items[start:end], "IsTruncated": end < len(items)}
-    if page["IsTruncated"]:
-        page["Marker"] = end
-    return page
-
-
-def _tags(given: Mapping[str, str]) -> dict[str, str]:
-    keys = {n: v for n, v in given.items() if n.startswith("Tags.member.") and n.endswith(".Key")}
-    return {v: given.get(n.removesuffix("Key") + "Value", "") for n, v in keys.items()}
+def _shown_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
 def _qr_code(text: str) -> bytes:

@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(**options): options of mfakit.testing.AWSSimulator for the fixture"
-        " aws_simulator: account_id, region, enforce_policies, propagation",
+        " aws_simulator: account_id, region, enforce_policies, propagation, scps",
     )
 
 

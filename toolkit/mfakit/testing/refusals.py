@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.errors import AWSError
+from mfakit.testing.errors import AWSError, not_supported
 
 if TYPE_CHECKING:
     from mfakit.testing.actions import Call
@@ -38,6 +38,12 @@ COMMON = {
     ),
     "AccessDenied": (403, "Access Denied"),
 }
+# AWS takes these without a signature.
+FEDERATING = ("sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
+NO_FEDERATION = (
+    "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
+    " assume the role with AssumeRole"
+)
 TOO_SKEWED = "The difference between the request time and the current time is too large."
 
 
@@ -107,6 +113,8 @@ def wrong_body(call: Call) -> AWSError:
 
 def unsigned(call: Call) -> AWSError:
     """Return the refusal of a request without credentials."""
+    if call.action in FEDERATING:
+        return not_supported(NO_FEDERATION)
     if call.service == "s3":
         return AWSError(403, "AccessDenied", "Access Denied")
     code = "MissingAuthenticationToken"

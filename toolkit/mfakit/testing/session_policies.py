@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 from mfakit import policy
@@ -13,6 +16,13 @@ if TYPE_CHECKING:
 
     Statements = tuple[policy.Statement, ...]
 
+# Recorded: policies of 125 to 135 characters took 11 %, one of 163 took 16 %. That 1,100 are all
+# there is room for is reported (1,000 to 1,200), and in between we draw lines.
+PACKED = ((0, 0), (135, 11), (163, 16), (1100, 100))
+# Recorded: nine tags with values of 250 characters took 498 %. What keys take is not known.
+TAG_CHARACTERS_OF_A_PERCENT = 9 * 250 / 498
+PACKED_TAGS = "Packed size of session tags consumes {}% of allotted space."
+PACKED_POLICY = "Packed policy consumes {}% of allotted space, please use smaller policy."
 LIMITS = (Text("Policy", 1, 2048, r"[\u0009\u000A\u000D\u0020-\u00FF]+"),)
 
 
@@ -48,12 +58,30 @@ class SessionPolicies:
 def packed_size(parameters: Mapping[str, str]) -> int:
     """Return how much of the room for session policies and tags is used, in percent.
 
-    STS packs them in a form of its own; here it is their characters, of the 2048 that a policy
-    may have.
+    STS packs them in a form of its own, which only some recorded figures tell of; see the
+    constants.
+
+    Raises:
+        AWSError: it is more than there is.
     """
-    packed = ("Policy", "PolicyArns.member.", "Tags.member.")
-    characters = sum(len(value) for name, value in parameters.items() if name.startswith(packed))
-    return min(100, -(-100 * characters // 2048))
+    policy = _characters(parameters, re.compile(r"Policy|PolicyArns\.member\.\d+\.arn"))
+    tags = _characters(parameters, re.compile(r"Tags\.member\.\d+\.Value"))
+    of_policy, of_tags = _packed(policy), ceil(tags / TAG_CHARACTERS_OF_A_PERCENT)
+    if of_policy + of_tags <= 100:
+        return of_policy + of_tags
+    text = PACKED_TAGS if of_tags > of_policy else PACKED_POLICY
+    raise AWSError(400, "PackedPolicyTooLarge", text.format(of_policy + of_tags))
+
+
+def _characters(parameters: Mapping[str, str], names: re.Pattern[str]) -> int:
+    return sum(len(value) for name, value in parameters.items() if names.fullmatch(name))
+
+
+def _packed(characters: int) -> int:
+    """Return how much a policy of so many characters takes, between and beyond the recordings."""
+    lines = list(pairwise(PACKED))
+    (low, taken), (high, most) = next((x for x in lines if characters <= x[1][0]), lines[-1])
+    return ceil(taken + (characters - low) * (most - taken) / (high - low))
 
 
 def _inline(document: str) -> Statements:

@@ -17,19 +17,21 @@ from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import Faulty
 from mfakit.testing.gate import Gate
-from mfakit.testing.get_user import GetUser
 from mfakit.testing.hosts import partition
+from mfakit.testing.iam import IAM
 from mfakit.testing.keys import KeyStore, new_root_key
-from mfakit.testing.mfa_calls import MFACalls
 from mfakit.testing.moto_binding import MotoBinding
+from mfakit.testing.moto_iam import MotoIAM
+from mfakit.testing.policy_simulation import PolicySimulation
 from mfakit.testing.roles import Roles
 from mfakit.testing.server import Server
+from mfakit.testing.service_control import service_control
 from mfakit.testing.session_policies import SessionPolicies
 from mfakit.testing.sts import STS
 from mfakit.testing.users import Device, User, as_simulator_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from mfakit.testing.calls import CallRecord
@@ -65,7 +67,11 @@ class AWSSimulator(Faulty):
         region: the default region; its partition is the account's.
         enforce_policies: judge identity policies, and refuse what they do not allow.
         propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
-            resynchronised or deactivated ten seconds later, of the simulator's time.
+            resynchronised or deactivated seven seconds later, of the simulator's time.
+        scps: the service control policies of the account's organization, as JSON or read from it.
+            All are attached to the account. Where none of them allows anything, AWS's policy
+            ``FullAWSAccess`` is taken to be attached beside them, as it is unless one detaches it.
+            None: the account is in no organization.
 
     Attributes:
         clock: the simulator's time; `Clock.advance` moves codes and expiry.
@@ -79,6 +85,7 @@ class AWSSimulator(Faulty):
         *,
         enforce_policies: bool = True,
         propagation: str = "instant",
+        scps: Sequence[Mapping[str, Any] | str] | None = None,
     ) -> None:
         super().__init__()
         self.account_id = account_id
@@ -91,7 +98,9 @@ class AWSSimulator(Faulty):
         self.root = User(self, "root", new_root_key(self._keys, part, account_id))
         self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
         self._moto = MotoBinding(account_id)
-        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
+        self._moto_iam = MotoIAM(self._moto.forward, self.clock, account_id, part)
+        self._directory = Directory(self._moto_iam.forward, self._keys, account_id, region)
+        self._service_control = None if scps is None else service_control(scps)
         self._gate = self._new_gate(enforce_policies)
 
     def __repr__(self) -> str:
@@ -115,6 +124,7 @@ class AWSSimulator(Faulty):
         traceback: TracebackType | None,
     ) -> None:
         try:
+            self._moto_iam.stop()
             self._moto.stop()
         finally:
             _one_at_a_time.release()
@@ -170,19 +180,26 @@ class AWSSimulator(Faulty):
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
         return Gate(
-            self._moto.forward,
+            self._moto_iam.forward,
             keys=self._keys,
             clock=self.clock,
             directory=self._directory,
             sts=self._new_sts(),
-            get_user=GetUser(self._directory.get_user, self.clock.now()),
-            mfa_calls=MFACalls(self._devices, self._directory.user, self.account_id),
+            iam=self._new_iam(),
             account_id=self.account_id,
             region=self.region,
             enforce_policies=enforce_policies,
+            service_control=self._service_control,
             faults=self._faults,
             calls=self._calls,
         )
+
+    def _new_iam(self) -> IAM:
+        simulation = PolicySimulation(
+            self._directory, self.clock, self._service_control, self.account_id
+        )
+        root = self.root._key.owner
+        return IAM(self._directory, self._devices, self.clock, root, simulation)
 
     def _new_sts(self) -> STS:
         roles = Roles(self._directory.get_role, self._keys)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.assume_role import AssumeRole
-from mfakit.testing.errors import AWSError, access_denied, not_supported
+from mfakit.testing.errors import AWSError, access_denied
+from mfakit.testing.keys import account_of_key
 from mfakit.testing.session_policies import packed_size
 from mfakit.testing.session_tags import session_tags
 from mfakit.testing.validation import Number, Text, validate
@@ -84,6 +85,7 @@ class STS:
         """
         validate(parameters, FEDERATION_TOKEN_LIMITS, ("Name",))
         tags, policy = session_tags(parameters), self._session_policies(parameters) or ()
+        packed = packed_size(parameters)
         user = self._federated_user(caller, parameters["Name"])
         at, duration = self._clock.timestamp(), _duration(caller.owner, parameters)
         session = self._keys.issue(
@@ -93,7 +95,7 @@ class STS:
         return {
             "Credentials": session.rendered(),
             "FederatedUser": shown,
-            "PackedPolicySize": packed_size(parameters),
+            "PackedPolicySize": packed,
         }
 
     def get_caller_identity(
@@ -105,11 +107,11 @@ class STS:
     def get_access_key_info(
         self, _caller: Credentials, parameters: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Tell which account a key belongs to."""
+        """Tell which account a key belongs to: a foreign one's is read from its id."""
         validate(parameters, KEY_INFO_LIMITS, ("AccessKeyId",))
-        if not self._keys.knows(parameters["AccessKeyId"]):
-            raise not_supported("the simulator knows only the access keys of its own account")
-        return {"Account": self._account_id}
+        key_id = parameters["AccessKeyId"]
+        own = self._keys.knows(key_id)
+        return {"Account": self._account_id if own else account_of_key(key_id)}
 
     def decode_authorization_message(
         self, _caller: Credentials, parameters: Mapping[str, str]

@@ -1,15 +1,39 @@
-"""The form of parameters, judged and worded as AWS does it."""
+"""The form of parameters, judged and worded as AWS does it.
+
+STS and IAM word it differently: STS quotes the value that it complains of, IAM does not, and has
+sentences of its own for names and paths.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
+
+    Parameters = Mapping[str, str]
+
+INT32 = range(-(2**31), 2**31)
+DUPLICATE_TAGS = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+# What IAM says of values that break these patterns of its model; from public threads, but for the
+# prefix, which is the likeliest reading.
+IAM_SENTENCES = {
+    r"[\w+=,.@-]+": "It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)": (
+        "It must begin and end with / and contain only alphanumeric characters and/or / characters."
+    ),
+    r"((/[A-Za-z0-9\.,\+@=_-]+)*)/": (
+        "It must begin and end with / and contain only alphanumeric characters and/or / characters."
+    ),
+    r"\u002F[\u0021-\u007F]*": (
+        "It must begin with / and contain only alphanumeric characters and/or / characters."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -20,15 +44,18 @@ class Text:
     least: int = 0
     most: int | None = None
     pattern: str | None = None
+    enum: tuple[str, ...] = ()
 
-    def complaints(self, value: str) -> Iterable[str]:
+    def complaints(self, value: str) -> Iterator[str]:
         """Yield every constraint that the value breaks."""
         if self.most is not None and len(value) > self.most:
             yield f"Member must have length less than or equal to {self.most}"
         if len(value) < self.least:
             yield f"Member must have length greater than or equal to {self.least}"
-        if self.pattern is not None and not re.fullmatch(self.pattern, value, re.ASCII):
+        if self.pattern is not None and not _compiled(self.pattern).fullmatch(value):
             yield f"Member must satisfy regular expression pattern: {self.pattern}"
+        if self.enum and value not in self.enum:
+            yield f"Member must satisfy enum value set: [{', '.join(self.enum)}]"
 
 
 @dataclass(frozen=True)
@@ -36,23 +63,30 @@ class Number:
     """The limits of a number."""
 
     name: str
-    least: int
-    most: int
+    least: int | None = None
+    most: int | None = None
 
-    def complaints(self, value: str) -> Iterable[str]:
-        """Yield every constraint that the value breaks."""
-        if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
-            raise AWSError(400, "MalformedInput", f"{self.name} is not a number")
-        if int(value) < self.least:
+    def complaints(self, value: str) -> Iterator[str]:
+        """Yield every constraint that the value breaks.
+
+        Raises:
+            AWSError: it is no number of 32 bits.
+        """
+        number = _int32(self.name, value)
+        if self.least is not None and number < self.least:
             yield f"Member must have value greater than or equal to {self.least}"
-        if int(value) > self.most:
+        if self.most is not None and number > self.most:
             yield f"Member must have value less than or equal to {self.most}"
 
 
 def validate(
-    parameters: Mapping[str, str], limits: Iterable[Text | Number], required: Iterable[str] = ()
+    parameters: Parameters, limits: Iterable[Text | Number], required: Iterable[str] = ()
 ) -> None:
-    """Refuse parameters that are out of their limits, all of them in one message."""
+    """Refuse parameters of STS that are out of their limits, all of them in one message.
+
+    Raises:
+        AWSError: one is missing, or out of its limits.
+    """
     found = [
         f"Value null at '{_member(name)}' failed to satisfy constraint: Member must not be null"
         for name in required
@@ -68,6 +102,45 @@ def validate(
     complain(found)
 
 
+def validate_iam(operation: str, parameters: Parameters) -> None:
+    """Refuse parameters of IAM that are out of the limits that botocore's model of IAM has.
+
+    Raises:
+        AWSError: one is missing, or out of its limits, or two tags differ in case alone.
+    """
+    shape = input_shape("iam", operation)
+    if shape is None:
+        return
+    # A name or a path that is not well-formed has a sentence of its own, and is told of alone.
+    for name, member in shape.members.items():
+        sentence = IAM_SENTENCES.get(member.metadata.get("pattern", ""))
+        if sentence and name in parameters and _breaks_pattern_alone(member, parameters[name]):
+            text = f"The specified value for {_member(name)} is invalid. {sentence}"
+            raise AWSError(400, "ValidationError", text)
+    complain(_iam_complaints(shape, parameters, "", ""))
+    keys = [value.lower() for _, value in tag_pairs(parameters, "Key")]
+    if len(set(keys)) < len(keys):
+        raise AWSError(400, "InvalidInput", DUPLICATE_TAGS)
+
+
+def known_parameters(operation: str, parameters: Parameters) -> Parameters:
+    """Return the parameters that a call of IAM has; IAM leaves others unread."""
+    known = members("iam", operation)
+    return {name: value for name, value in parameters.items() if name.partition(".")[0] in known}
+
+
+def tag_pairs(parameters: Parameters, part: str = "Key") -> list[tuple[int, str]]:
+    """Return number and value of that part of each tag among the parameters."""
+    found = ((re.fullmatch(rf"Tags\.member\.(\d+)\.{part}", n), v) for n, v in parameters.items())
+    return sorted((int(match[1]), value) for match, value in found if match)
+
+
+def given_tags(parameters: Parameters) -> dict[str, str]:
+    """Return the tags among the parameters of a call of IAM, which are valid."""
+    values = dict(tag_pairs(parameters, "Value"))
+    return {key: values.get(number, "") for number, key in tag_pairs(parameters, "Key")}
+
+
 def complain(complaints: Iterable[str]) -> None:
     """Refuse a call with every complaint there is, if there is one."""
     found = tuple(complaints)
@@ -75,6 +148,111 @@ def complain(complaints: Iterable[str]) -> None:
         errors = "error" if len(found) == 1 else "errors"
         message = f"{len(found)} validation {errors} detected: {'; '.join(found)}"
         raise AWSError(400, "ValidationError", message)
+
+
+def _iam_complaints(shape: Any, given: Parameters, prefix: str, place: str) -> Iterator[str]:
+    """Yield what IAM says of the members of a structure.
+
+    Args:
+        shape: the structure, as botocore models it.
+        given: all parameters.
+        prefix: what the names of the structure's own begin with: ``Tags.member.1.``.
+        place: what IAM calls the structure: ``tags.1.member.``.
+    """
+    for name, member in shape.members.items():
+        where = f"Value at '{place}{_member(name)}' failed to satisfy constraint:"
+        inside = [other for other in given if other.startswith(f"{prefix}{name}.")]
+        if f"{prefix}{name}" not in given and not inside:
+            if name in shape.required_members:
+                yield f"{where} Member must not be null"
+        elif member.type_name == "list":
+            yield from _iam_list(member, given, inside, prefix + name, place + _member(name))
+        elif limits := _limits(name, member):
+            value = given.get(f"{prefix}{name}", "")
+            yield from (f"{where} {text}" for text in limits.complaints(value))
+
+
+def _iam_list(
+    shape: Any, given: Parameters, inside: list[str], name: str, place: str
+) -> Iterator[str]:
+    found = (re.match(r"\.member\.(\d+)", other[len(name) :]) for other in inside)
+    numbers = sorted({int(match[1]) for match in found if match})
+    where = f"Value at '{place}' failed to satisfy constraint:"
+    most = shape.metadata.get("max")
+    if most is not None and len(numbers) > most:
+        yield f"{where} Member must have length less than or equal to {most}"
+    for number in numbers:
+        part = f"{place}.{number}.member"
+        if shape.member.type_name == "structure":
+            inner = f"{name}.member.{number}."
+            yield from _iam_complaints(shape.member, given, inner, f"{part}.")
+        elif limits := _limits(name, shape.member):
+            value = given.get(f"{name}.member.{number}", "")
+            where = f"Value at '{part}' failed to satisfy constraint:"
+            yield from (f"{where} {text}" for text in limits.complaints(value))
+
+
+def _limits(name: str, shape: Any) -> Text | Number | None:
+    """Return the limits that a model has for a plain value; None for what is not judged."""
+    about = shape.metadata
+    if shape.type_name == "string":
+        least, most = about.get("min", 0), about.get("max")
+        return Text(name, least, most, about.get("pattern"), tuple(about.get("enum", ())))
+    if shape.type_name == "integer":
+        return Number(name, about.get("min"), about.get("max"))
+    return None
+
+
+def _breaks_pattern_alone(shape: Any, value: str) -> bool:
+    limits = _limits("", shape)
+    broken = list(limits.complaints(value)) if limits else []
+    return len(broken) == 1 and broken[0].startswith("Member must satisfy regular expression")
+
+
+def _int32(name: str, value: str) -> int:
+    if not re.fullmatch(r"[+-]?\d{1,20}", value, re.ASCII) or int(value) not in INT32:
+        raise AWSError(400, "MalformedInput", f"{name} is not a number")
+    return int(value)
+
+
+def members(service: str, operation: str) -> Container[str]:
+    """Return the names of the parameters that an operation has, as botocore models it."""
+    shape = input_shape(service, operation)
+    return shape.members if shape is not None else ()
+
+
+@cache
+def input_shape(service: str, operation: str) -> Any:
+    """Return what an operation takes, as botocore models it; None if that is not known."""
+    from botocore.model import OperationNotFoundError
+
+    try:
+        return service_model(service).operation_model(operation).input_shape
+    except OperationNotFoundError:
+        return None
+
+
+@cache
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern of AWS's, which is Java's, as Python's.
+
+    Tags may have letters, digits and separators of all scripts; elsewhere a letter is an ASCII one,
+    as it is in Java.
+    """
+    if r"\p{" not in pattern:
+        return re.compile(pattern, re.ASCII)
+    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
 
 
 def _member(name: str) -> str:

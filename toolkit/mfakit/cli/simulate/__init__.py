@@ -6,6 +6,7 @@ import signal
 import time
 from contextlib import ExitStack, contextmanager
 
+from mfakit.cli.input import read_input
 from mfakit.cli.output import write
 from mfakit.errors import MFAKitError
 from mfakit.extras import require_extra
@@ -30,11 +31,12 @@ def run(options: Namespace) -> int:
     for number in _ENDING:
         signal.signal(number, _end)
     known = known_users(options.seed_file) if options.seed_file else {}
-    # takes long to load, so the file is found to be good first
+    scps = [_read_scp(path) for path in options.scp] if options.scp else None
+    # takes long to load, so the files are found to be good first
     from mfakit.testing import AWSSimulator
 
     names = list(dict.fromkeys(options.user or known or ["alice"]))
-    with AWSSimulator() as aws, _served(aws, options.port) as url:
+    with AWSSimulator(scps=scps) as aws, _served(aws, options.port) as url:
         users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
         if options.seed_file:
             remember(options.seed_file, users)
@@ -51,6 +53,14 @@ def run(options: Namespace) -> int:
         else:
             _receive_a_person(said)
     return 0
+
+
+def _read_scp(name: str) -> str:
+    from mfakit.policy import parse
+
+    text = read_input(name)
+    parse(text, name)  # says of a file that is no policy what is wrong with it
+    return text
 
 
 @contextmanager

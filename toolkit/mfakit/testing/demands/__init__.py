@@ -35,7 +35,7 @@ def demands_of(
         case "s3":
             return s3.demands(call, request, place)
         case "iam":
-            return (Demand(call.action, iam.resource(call, place, find_arn)),)
+            return iam.demands(call, place, find_arn)
         case "sts":
             return (Demand(call.action, sts.resource(call, place)),)
         case "dynamodb":

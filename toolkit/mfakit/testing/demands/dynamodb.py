@@ -34,7 +34,7 @@ UNTOLD = ("BatchExecuteStatement", "ExecuteTransaction", "GetRecords")
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what DynamoDB asks for."""
-    body = json_body(request)
+    body = json_body(call, request)
     untold = (Demand(call.action, None),)
     if call.operation in BATCHES:
         return tuple(Demand(call.action, _table(n, place)) for n in _tables(body)) or untold

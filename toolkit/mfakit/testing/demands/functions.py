@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfakit.testing.demands.model import NOTHING, Demand, json_body
+from mfakit.testing.validation import members
 
 if TYPE_CHECKING:
     from mfakit.testing.actions import Call
@@ -25,16 +26,17 @@ PASSING_A_ROLE = ("CreateFunction", "UpdateFunctionConfiguration")
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what Lambda asks for: to give a function a role, one has to be allowed to pass it."""
     found = (Demand(call.action, _resource(call, request, place)),)
-    passed = json_body(request).get("Role") if call.operation in PASSING_A_ROLE else None
+    passed = json_body(call, request).get("Role") if call.operation in PASSING_A_ROLE else None
     return (*found, Demand("iam:PassRole", passed)) if isinstance(passed, str) else found
 
 
 def _resource(call: Call, request: Request, place: Place) -> str | None:
-    given = call.parameters
+    known = members("lambda", call.operation)
+    given = {name: value for name, value in call.parameters.items() if name in known}
     if call.operation in ABOUT_NOTHING:
         return NOTHING
     if call.operation == "CreateFunction":
-        return _function(str(json_body(request).get("FunctionName", "")), "", place)
+        return _function(str(json_body(call, request).get("FunctionName", "")), "", place)
     if "FunctionName" in given:
         return _function(given["FunctionName"], given.get("Qualifier", ""), place)
     if "LayerName" in given:

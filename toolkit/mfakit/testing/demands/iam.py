@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.demands.model import NOTHING
+from mfakit.testing.demands.model import NOTHING, Demand
+from mfakit.testing.validation import known_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mfakit.testing.actions import Call
     from mfakit.testing.demands.model import Place
@@ -59,6 +60,11 @@ OF_A_PATH = {
 DEVICE_CALLS = frozenset(
     {"DeleteVirtualMFADevice", "TagMFADevice", "UntagMFADevice", "ListMFADeviceTags"}
 )
+# Calls that rename: the kind, what it is called, what it is to be called.
+RENAMING = {
+    "UpdateUser": ("user", "UserName", "NewUserName"),
+    "UpdateGroup": ("group", "GroupName", "NewGroupName"),
+}
 ARN_PARAMETERS = ("PolicyArn", "PolicySourceArn", "SAMLProviderArn", "OpenIDConnectProviderArn")
 # Which of several names a call is about: a user is added to a group, a role to a profile.
 NAMES = (("GroupName", "group"), ("UserName", "user"), ("RoleName", "role"))
@@ -71,6 +77,7 @@ ABOUT_NOTHING = frozenset(
         "GetAccountAuthorizationDetails",
         "GetAccountPasswordPolicy",
         "GetAccountSummary",
+        "GetContextKeysForCustomPolicy",
         "GetCredentialReport",
         "ListAccountAliases",
         "ListOpenIDConnectProviders",
@@ -81,9 +88,32 @@ ABOUT_NOTHING = frozenset(
 )
 
 
-def resource(call: Call, place: Place, find_arn: Callable[[str, str], str | None]) -> str | None:
-    """Return what the call is about."""
-    operation, given = call.operation, call.parameters
+def demands(
+    call: Call, place: Place, find_arn: Callable[[str, str], str | None]
+) -> tuple[Demand, ...]:
+    """Return what IAM asks for.
+
+    To rename or move a user or a group, one has to be allowed to do it to what it is and to what
+    it becomes (API reference of IAM, UpdateUser and UpdateGroup).
+    """
+    given = known_parameters(call.operation, call.parameters)
+    found = [Demand(call.action, _resource(call.operation, given, place, find_arn))]
+    if call.operation in RENAMING:
+        kind, name, new_name = RENAMING[call.operation]
+        old = (found[0].resource or "").partition(f":{kind}/")[2]
+        path = given.get("NewPath", f"/{old.rpartition('/')[0]}/".replace("//", "/"))
+        named = given.get(new_name, given.get(name, ""))
+        found.append(Demand(call.action, place.global_arn("iam", f"{kind}{path}{named}")))
+    return tuple(found)
+
+
+def _resource(
+    operation: str,
+    given: Mapping[str, str],
+    place: Place,
+    find_arn: Callable[[str, str], str | None],
+) -> str | None:
+    """Return what a call is about, by the parameters that the operation has."""
     if operation in OF_A_PATH:
         kind, path, name = OF_A_PATH[operation]
         return place.global_arn("iam", f"{kind}{given.get(path, '/')}{given.get(name, '')}")
@@ -100,3 +130,25 @@ def resource(call: Call, place: Place, find_arn: Callable[[str, str], str | None
     if operation in OWN_USER:
         return find_arn("user", "")
     return next((given[name] for name in ARN_PARAMETERS if name in given), None)
+
+
+def in_refusals(call: Call, resource: str) -> str:
+    """Return what a refusal calls it that a call is about, an ARN.
+
+    It is the ARN only of MFA devices, and where things of a kind are made or listed; else kind and
+    name, ``user null`` if the caller's own user is meant but not named.
+    """
+    operation = call.operation
+    given = known_parameters(operation, call.parameters)
+    if operation == "CreatePolicy":
+        return f"policy {given.get('PolicyName', 'null')}"
+    if operation in OF_A_PATH or operation in ABOUT_NOTHING or operation in DEVICE_CALLS:
+        return resource
+    if "InstanceProfileName" in given:
+        return f"instance profile {given['InstanceProfileName']}"
+    for parameter, kind in NAMES:
+        if parameter in given:
+            return f"{kind} {given[parameter]}"
+    if operation in OWN_USER:
+        return "user null"
+    return f"policy {resource}" if "PolicyArn" in given else resource

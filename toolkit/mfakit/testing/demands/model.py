@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mfakit.testing.validation import members
+
 if TYPE_CHECKING:
+    from mfakit.testing.actions import Call
     from mfakit.testing.wire import Request
 
 # The resource of a call that is about nothing in particular.
@@ -49,10 +52,14 @@ class Place:
         return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
 
 
-def json_body(request: Request) -> dict[str, Any]:
-    """Return the body's object; an empty one if there is none."""
+def json_body(call: Call, request: Request) -> dict[str, Any]:
+    """Return the body's object, with what the operation takes; an empty one if there is none.
+
+    Anything else in it is not read by AWS, and must not make the call about something else.
+    """
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return body if isinstance(body, dict) else {}
+    known = members(call.service, call.operation)
+    return {n: v for n, v in body.items() if n in known} if isinstance(body, dict) else {}
