@@ -126,6 +126,8 @@ class Directory:
         if key not in self._statements:
             if owner.is_root:
                 return policy.parse(ROOT_POLICY, "of the root user")
+            if not owner.name:  # whoever calls without credentials
+                return ()
             read = self._read_role if owner.kind == "role" else self._read_statements
             self._statements[key] = tuple(read(owner.name))
         return self._statements[key]
@@ -144,7 +146,7 @@ class Directory:
 
     def tags(self, owner: Identity) -> dict[str, str]:
         """Return the tags of a user or a role; the root user has none."""
-        if owner.is_root:
+        if owner.is_root or not owner.name:
             return {}
         key = f"{owner.kind}/{owner.name}"
         if key not in self._tags:

@@ -14,13 +14,15 @@ class AWSError(Exception):
         status: the HTTP status.
         code: AWS's name for the refusal, such as ``AccessDenied``.
         message: AWS's text, character by character.
+        details: what S3 tells beside it, such as ``Region``.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+        self.details = details
 
 
 class SimulatorError(MFAKitError):

@@ -7,9 +7,6 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from mfakit.testing.actions import path_style
-from mfakit.testing.wire import Request
-
 AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
 
@@ -38,27 +35,31 @@ def is_metadata_service(host: str) -> bool:
     return _name(host) in METADATA_HOSTS
 
 
-def to_aws(request: Request, service: str, region: str) -> Request:
-    """Return a request that came over loopback, as if it had been sent to AWS."""
-    if not is_loopback(request.host):
-        return request
-    return moved(request, aws_host(service, region), path_style(request, service))
-
-
-def moved(request: Request, host: str, path: str) -> Request:
-    """Return a request as if it had been sent to that host and path."""
-    url = request.parts._replace(scheme="https", netloc=host, path=path).geturl()
-    headers = tuple((n, v) for n, v in request.headers if n.lower() != "host")
-    return Request(request.method, url, (*headers, ("Host", host)), request.body)
-
-
 @cache
 def aws_host(service: str, region: str) -> str:
-    """Return where the SDKs send what is signed for that service and region."""
+    """Return where the SDKs send what is for that service and region.
+
+    Args:
+        service: what its hosts begin with, ``api.sagemaker``.
+        region: a region.
+    """
     if service == "s3":
         return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     endpoint: Any = _resolver().construct_endpoint(service, region) or {}
     return str(endpoint.get("hostname") or f"{service}.{region}.amazonaws.com")
+
+
+def is_region(region: str) -> bool:
+    """Tell whether AWS has a region of that name."""
+    return region in _regions()
+
+
+@cache
+def _regions() -> frozenset[str]:
+    from botocore.loaders import Loader
+
+    partitions: Any = Loader().load_data("endpoints")
+    return frozenset(name for part in partitions["partitions"] for name in part["regions"])
 
 
 def partition(region: str) -> str:

@@ -16,6 +16,7 @@ from mfakit.policy import (
     parse,
 )
 from mfakit.testing import refusals
+from mfakit.testing.anonymous import is_nobody
 from mfakit.testing.condition_keys import condition_keys
 from mfakit.testing.demands import Place, demands_of
 from mfakit.testing.demands.s3 import bucket_of
@@ -72,6 +73,8 @@ class Judge:
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
             return  # answers for each object, and so with success
         for demand, verdict in self._verdicts(request, call, caller, claim):
+            if not verdict.allowed and is_nobody(caller):
+                raise refusals.unsigned(call)
             if not verdict.allowed:
                 raise refusals.denied(call, denial(call, caller, demand, verdict))
 
@@ -175,7 +178,7 @@ def _principal(caller: Credentials) -> Principal:
     """Return who calls, by every name that a policy may know him by."""
     owner = caller.owner
     return Principal(
-        account_id=owner.arn.split(":")[4],
+        account_id=owner.arn.split(":")[4] if owner.arn else "",
         arn=caller.arn,
         role_arn=owner.arn if owner.kind == "role" else "",
         unique_ids=(owner.user_id, caller.user_id),

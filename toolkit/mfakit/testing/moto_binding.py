@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service, moved
+from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 # boto3's default session is put aside, as moto does it; the environment stays as it is.
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
-# moto reads the partition from the region in the host, and AWS's host for GovCloud has none.
-RENAMED_HOSTS = {"iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com"}
+# moto reads the partition from the region in the host, and some of AWS's hosts have none.
+RENAMED_HOSTS = {
+    "iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com",
+    "sdb.amazonaws.com": "sdb.us-east-1.amazonaws.com",
+}
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 AWS_URL = re.compile(rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})(:\d+)?([/?#]|$)")
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
@@ -74,11 +78,13 @@ class MotoBinding:
 
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
-        request = _renamed(request)
+        host = _host_at_moto(request.parts.netloc)
+        url = request.parts._replace(netloc=host).geturl()
         headers = HTTPHeaders()
-        for name, value in (*request.headers, ("x-moto-account-id", self._account_id)):
-            headers[name] = value
-        prepared = AWSPreparedRequest(request.method, request.url, headers, request.body, False)
+        for name, value in request.headers:
+            headers[name] = host if name.lower() == "host" else value
+        headers["x-moto-account-id"] = self._account_id
+        prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
@@ -165,13 +171,23 @@ def _check_known(url: str) -> None:
         from botocore.exceptions import ConnectTimeoutError
 
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
-    if host in CONTROL_HOSTS or not is_aws(host):
+    if host in CONTROL_HOSTS or not is_aws(host) or not _is_at_moto(_host_at_moto(host)):
         raise _unknown(url)
 
 
-def _renamed(request: Request) -> Request:
-    host = RENAMED_HOSTS.get(request.parts.netloc)
-    return moved(request, host, request.parts.path) if host else request
+@lru_cache
+def _host_at_moto(host: str) -> str:
+    """Return the host under which moto has what AWS has at another one."""
+    host = RENAMED_HOSTS.get(host, host)
+    elsewhere = host.removesuffix(".amazonaws.com") + ".api.aws"
+    return elsewhere if not _is_at_moto(host) and _is_at_moto(elsewhere) else host
+
+
+@lru_cache
+def _is_at_moto(host: str) -> bool:
+    from moto.backend_index import backend_url_patterns
+
+    return any(pattern.match(f"https://{host}/") for _, pattern in backend_url_patterns)
 
 
 def _unknown(url: str) -> SimulatorError:

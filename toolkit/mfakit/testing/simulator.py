@@ -179,6 +179,7 @@ class AWSSimulator(Faulty):
             mfa_calls=MFACalls(self._devices, self._directory.user, self.account_id),
             account_id=self.account_id,
             region=self.region,
+            owner_id=self.root.access_key_id,
             enforce_policies=enforce_policies,
             faults=self._faults,
             calls=self._calls,
