@@ -67,85 +67,27 @@ ACTIONS = {
 
 # Operations of S3 that moto carries out. It would take any other one for its nearest relative:
 # DELETE ?analytics for the deletion of the bucket, GET ?retention for that of the object.
-S3_OPERATIONS = frozenset(
-    [
-        "AbortMultipartUpload",
-        "CompleteMultipartUpload",
-        "CopyObject",
-        "CreateBucket",
-        "CreateMultipartUpload",
-        "DeleteBucket",
-        "DeleteBucketCors",
-        "DeleteBucketEncryption",
-        "DeleteBucketLifecycle",
-        "DeleteBucketOwnershipControls",
-        "DeleteBucketPolicy",
-        "DeleteBucketReplication",
-        "DeleteBucketTagging",
-        "DeleteBucketWebsite",
-        "DeleteObject",
-        "DeleteObjectTagging",
-        "DeleteObjects",
-        "DeletePublicAccessBlock",
-        "GetBucketAccelerateConfiguration",
-        "GetBucketAcl",
-        "GetBucketCors",
-        "GetBucketEncryption",
-        "GetBucketInventoryConfiguration",
-        "GetBucketLifecycleConfiguration",
-        "GetBucketLocation",
-        "GetBucketLogging",
-        "GetBucketNotificationConfiguration",
-        "GetBucketOwnershipControls",
-        "GetBucketPolicy",
-        "GetBucketPolicyStatus",
-        "GetBucketReplication",
-        "GetBucketTagging",
-        "GetBucketVersioning",
-        "GetBucketWebsite",
-        "GetObject",
-        "GetObjectAcl",
-        "GetObjectAttributes",
-        "GetObjectLegalHold",
-        "GetObjectLockConfiguration",
-        "GetObjectTagging",
-        "GetPublicAccessBlock",
-        "HeadBucket",
-        "HeadObject",
-        "ListBucketInventoryConfigurations",
-        "ListBuckets",
-        "ListMultipartUploads",
-        "ListObjectVersions",
-        "ListObjects",
-        "ListObjectsV2",
-        "ListParts",
-        "PutBucketAccelerateConfiguration",
-        "PutBucketAcl",
-        "PutBucketCors",
-        "PutBucketEncryption",
-        "PutBucketInventoryConfiguration",
-        "PutBucketLifecycleConfiguration",
-        "PutBucketLogging",
-        "PutBucketNotificationConfiguration",
-        "PutBucketOwnershipControls",
-        "PutBucketPolicy",
-        "PutBucketReplication",
-        "PutBucketTagging",
-        "PutBucketVersioning",
-        "PutBucketWebsite",
-        "PutObject",
-        "PutObjectAcl",
-        "PutObjectLegalHold",
-        "PutObjectLockConfiguration",
-        "PutObjectRetention",
-        "PutObjectTagging",
-        "PutPublicAccessBlock",
-        "RestoreObject",
-        "SelectObjectContent",
-        "UploadPart",
-        "UploadPartCopy",
-    ]
-)
+_KNOWN_OF_S3 = """
+    AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
+    DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketLifecycle
+    DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication DeleteBucketTagging
+    DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects DeletePublicAccessBlock
+    GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption
+    GetBucketInventoryConfiguration GetBucketLifecycleConfiguration GetBucketLocation
+    GetBucketLogging GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy
+    GetBucketPolicyStatus GetBucketReplication GetBucketTagging GetBucketVersioning
+    GetBucketWebsite GetObject GetObjectAcl GetObjectAttributes GetObjectLegalHold
+    GetObjectLockConfiguration GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
+    ListBucketInventoryConfigurations ListBuckets ListMultipartUploads ListObjectVersions
+    ListObjects ListObjectsV2 ListParts PutBucketAccelerateConfiguration PutBucketAcl
+    PutBucketCors PutBucketEncryption PutBucketInventoryConfiguration
+    PutBucketLifecycleConfiguration PutBucketLogging PutBucketNotificationConfiguration
+    PutBucketOwnershipControls PutBucketPolicy PutBucketReplication PutBucketTagging
+    PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold
+    PutObjectLockConfiguration PutObjectRetention PutObjectTagging PutPublicAccessBlock
+    RestoreObject SelectObjectContent UploadPart UploadPartCopy
+"""
+S3_OPERATIONS = frozenset(_KNOWN_OF_S3.split())
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
 BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 

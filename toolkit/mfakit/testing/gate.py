@@ -17,7 +17,13 @@ from mfakit.testing.actions import Call, identify, protocol_of
 from mfakit.testing.anonymous import is_nobody, nobody
 from mfakit.testing.bucket_policies import BucketPolicies
 from mfakit.testing.chunks import unchunked
-from mfakit.testing.errors import AWSError, SimulatorError, access_denied, not_supported
+from mfakit.testing.errors import (
+    AWSError,
+    SimulatorError,
+    access_denied,
+    not_supported,
+    unknown_host,
+)
 from mfakit.testing.hosts import is_aws, is_region
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
@@ -320,7 +326,9 @@ def _check_kind(caller: Credentials, call: Call) -> None:
 
 
 def _check_scope(request: Request, call: Call) -> None:
-    """Refuse what is signed for one service and sent to another: policies would be judged amiss."""
+    """Refuse what is signed for one service and sent to another."""
+    if call.service == "s3" and is_aws(request.host) and not AT_S3.search(request.host):
+        raise unknown_host(request.host)
     for service in ("iam", "sts"):
         there = is_aws(request.host) and request.host.startswith((f"{service}.", f"{service}-"))
         if is_aws(request.host) and there != (call.service == service):

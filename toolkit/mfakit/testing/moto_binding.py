@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mfakit.testing.errors import SimulatorError
+from mfakit.testing.errors import SimulatorError, unknown_host
 from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service
 from mfakit.testing.wire import Request, Response
 
@@ -27,6 +27,7 @@ RENAMED_HOSTS = {
     "iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com",
     "sdb.amazonaws.com": "sdb.us-east-1.amazonaws.com",
 }
+TAKEN_FOR_S3 = ("s3-outposts.", "s3files.")
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 AWS_URL = re.compile(rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})(:\d+)?([/?#]|$)")
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
@@ -79,6 +80,8 @@ class MotoBinding:
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
         host = _host_at_moto(request.parts.netloc)
+        if host.startswith(TAKEN_FOR_S3):
+            raise _unknown(request.url)
         url = request.parts._replace(netloc=host).geturl()
         headers = HTTPHeaders()
         for name, value in request.headers:
@@ -171,7 +174,7 @@ def _check_known(url: str) -> None:
         from botocore.exceptions import ConnectTimeoutError
 
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
-    if host in CONTROL_HOSTS or not is_aws(host) or not _is_at_moto(_host_at_moto(host)):
+    if host in CONTROL_HOSTS or not is_aws(host):
         raise _unknown(url)
 
 
@@ -191,11 +194,7 @@ def _is_at_moto(host: str) -> bool:
 
 
 def _unknown(url: str) -> SimulatorError:
-    host = urlsplit(url).netloc
-    return SimulatorError(
-        f"the simulator does not know the host {host}; nothing was sent",
-        "only AWS's own hosts that moto knows are answered while the simulator is active",
-    )
+    return unknown_host(urlsplit(url).netloc)
 
 
 def _headers(headers: Any) -> tuple[tuple[str, str], ...]:

@@ -161,7 +161,16 @@ class AWSSimulator(Faulty):
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve the same account over HTTP on loopback; yields the URL."""
         controls = Controls(self._device_of, self.clock, self._faults).by_name
-        server = Server(self._gate.handle, controls, self.control_token, self.clock, port)
+        gate = self._gate
+        server = Server(
+            gate.serve,
+            controls,
+            self.control_token,
+            self.clock,
+            port,
+            admit=gate.admit,
+            too_large=gate.too_large,
+        )
         server.start()
         try:
             yield server.url
