@@ -150,10 +150,10 @@ def identify(request: Request, service: str) -> Call:
     Raises:
         AWSError: it can be read in several ways, or AWS has no such operation.
     """
+    if service == "s3" or all(model.routes for model in models_of(service)):
+        return _identify_rest(request, service)
     target = request.header("x-amz-target")
     rpc = RPC_PATH.fullmatch(request.parts.path)
-    if service == "s3":
-        return _identify_rest(request, service)
     try:
         named = "Action" in request.parameters
     except ValueError as error:
@@ -173,8 +173,9 @@ def identify(request: Request, service: str) -> Call:
 
 def _identify_json(service: str, target: str) -> Call:
     prefix, _, operation = target.rpartition(".")
-    model = next((m for m in models_of(service) if m.target_prefix == prefix), None)
-    if model is None or not model.has(operation):
+    models = (m for m in models_of(service) if m.target_prefix == prefix)
+    model = next((m for m in models if m.has(operation)), None)
+    if model is None:
         raise refusals.no_such_operation(Call(service, operation, "json"))
     return Call(service, operation, "json", model=model)
 
@@ -182,7 +183,7 @@ def _identify_json(service: str, target: str) -> Call:
 def _identify_named(
     service: str, operation: str, protocol: str, parameters: Mapping[str, str]
 ) -> Call:
-    model = next((m for m in models_of(service) if m.has(operation)), None)
+    model = next((m for m in models_of(service) if not m.routes and m.has(operation)), None)
     call = Call(service, operation, protocol, parameters, model=model)
     if model is None:
         raise refusals.no_such_operation(call)
