@@ -7,7 +7,15 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_SUFFIXES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".on.aws",
+    ".api.amazonwebservices.com.cn",
+    ".signin.aws.amazon.com",
+)
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
 
 
@@ -27,7 +35,7 @@ def is_loopback(host: str) -> bool:
 
 def is_aws(host: str) -> bool:
     """Tell whether a host is one of AWS's."""
-    return _name(host).endswith(AWS_SUFFIXES)
+    return f".{_name(host)}".endswith(AWS_SUFFIXES)
 
 
 def is_metadata_service(host: str) -> bool:
@@ -79,6 +87,6 @@ def _resolver() -> Any:
 @lru_cache
 def _name(host: str) -> str:
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
     except ValueError:
         return ""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import io
 import re
 import time
+from contextlib import ExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError, unknown_host
 from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service
+from mfakit.testing.network import closed
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -43,10 +47,15 @@ class MotoBinding:
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
         self._mock: Any = None
-        self._send: Any = None
+        self._active = ExitStack()
 
-    def start(self, handle: Handler) -> None:
-        """Answer what botocore and requests send to AWS by the handler, from now on."""
+    def start(self, handle: Handler, endpoint_url: Callable[[], str]) -> None:
+        """Answer what botocore and requests send to AWS by the handler, from now on.
+
+        Args:
+            handle: answers.
+            endpoint_url: tells what other processes are to call in place of AWS; nothing: nobody.
+        """
         from moto import mock_aws
 
         stubber, sessions = _seams()
@@ -54,16 +63,21 @@ class MotoBinding:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
         self._mock = mock_aws(config=CONFIG)
-        self._mock.start()
-        _answer_requests(_requests_seam(handle))
-        stubber.enabled = False
-        self._send = sessions.send
-        sessions.send = _botocore_seam(handle, self._send)
+        with ExitStack() as stack:
+            self._mock.start()
+            stack.callback(self._end)
+            _answer_requests(_requests_seam(handle))
+            stubber.enabled = False
+            stack.callback(setattr, sessions, "send", sessions.send)
+            sessions.send = _botocore_seam(handle, sessions.send)
+            stack.enter_context(closed(_async_seams(handle), endpoint_url))
+            self._active = stack.pop_all()
 
     def stop(self) -> None:
         """Put everything back."""
-        _, sessions = _seams()
-        sessions.send = self._send
+        self._active.close()
+
+    def _end(self) -> None:
         self._mock.stop()
         self._mock = None
 
@@ -128,6 +142,74 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
     return send
 
 
+def _async_seams(handle: Handler) -> dict[str, Any]:
+    """Return what answers aiobotocore, by the modules that it is put into."""
+
+    def into(class_name: str) -> Any:
+        def patch(module: Any, stack: Any) -> None:
+            sessions = getattr(module, class_name)
+            original = sessions.send
+            sessions.send = _aiobotocore_seam(handle, original)
+            stack.callback(setattr, sessions, "send", original)
+
+        return patch
+
+    return {
+        "aiobotocore.httpsession": into("AIOHTTPSession"),
+        "aiobotocore.httpxsession": into("HttpxSession"),
+    }
+
+
+class _AsyncBody:
+    """A body as aiohttp would hand it over."""
+
+    def __init__(self, body: bytes) -> None:
+        self._content = io.BytesIO(body)
+        self.content = self
+
+    async def read(self, amt: int = -1) -> bytes:
+        return self._content.read(amt)
+
+    def at_eof(self) -> bool:
+        return self._content.tell() == len(self._content.getbuffer())
+
+    def close(self) -> None:
+        self._content.close()
+
+    release = close
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
+    async def send(session: Any, request: Any) -> Any:
+        from aiobotocore.awsrequest import AioAWSResponse
+
+        if is_loopback(urlsplit(request.url).netloc):
+            return await original(session, request)
+        _check_known(request.url)
+        body = request.body
+        content = body.read() if hasattr(body, "read") else body
+        if inspect.isawaitable(content):
+            content = await content
+        response = handle(
+            Request(request.method, request.url, _headers(request.headers), _read(content))
+        )
+        await asyncio.to_thread(_hold_back, response, request.url, session)
+        headers = {name.lower(): value for name, value in response.headers}
+        raw = _AsyncBody(response.body)
+        answer = AioAWSResponse(request.url, response.status, headers, raw)
+        if not request.stream_output:
+            await answer.content
+        return answer
+
+    return send
+
+
 def _answer_requests(answer: Any) -> None:
     """Come before moto in what it has responses do, of which it prefers plain callbacks."""
     from moto.core.models import responses_mock
@@ -174,8 +256,15 @@ def _check_known(url: str) -> None:
         from botocore.exceptions import ConnectTimeoutError
 
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
-    if host in CONTROL_HOSTS or not is_aws(host):
+    if host in CONTROL_HOSTS:
         raise _unknown(url)
+    if not is_aws(host):
+        raise SimulatorError(
+            f"the client was given another endpoint than AWS's, {host}: the simulator does not know"
+            " the host; nothing was sent",
+            "leave out endpoint_url, AWS_ENDPOINT_URL and endpoint_url in the config file; or give"
+            " the URL of the fixture aws_server",
+        )
 
 
 @lru_cache
