@@ -68,9 +68,9 @@ def _close_sockets(stack: ExitStack) -> None:
 
 
 def _close_http(stack: ExitStack) -> None:
-    def check_request(connection: Any, _method: str, url: str, *_: Any, **__: Any) -> None:
-        _check(getattr(connection, "_tunnel_host", None))
-        _check(connection.host)
+    def check_request(self: Any, method: str, url: str, *_: Any, **__: Any) -> None:
+        _check(getattr(self, "_tunnel_host", None))
+        _check(self.host)
         _check_url(url)
 
     _wrap(stack, http.client.HTTPConnection, "putrequest", check_request)
@@ -78,7 +78,7 @@ def _close_http(stack: ExitStack) -> None:
         stack,
         http.client.HTTPConnection,
         "set_tunnel",
-        lambda _, host, *__, **___: _check(host),
+        lambda self, host, *_, **__: _check(host),
     )
 
 
@@ -107,8 +107,8 @@ def _told(environ: Mapping[Any, Any], url: str) -> dict[Any, Any]:
 
 
 def _close_urllib3(module: ModuleType, stack: ExitStack) -> None:
-    def check(pool: Any, _method: str, url: str, *_: Any, **__: Any) -> None:
-        _check(pool.host)
+    def check(self: Any, method: str, url: str, *_: Any, **__: Any) -> None:
+        _check(self.host)
         _check_url(url)
 
     _wrap(stack, module.HTTPConnectionPool, "urlopen", check)
@@ -119,7 +119,7 @@ def _close_aiohttp(module: ModuleType, stack: ExitStack) -> None:
         stack,
         module.ClientSession,
         "_request",
-        lambda _, __, url, **___: _check_url(str(url)),
+        lambda self, method, str_or_url, **_: _check_url(str(str_or_url)),
     )
 
 
@@ -172,7 +172,10 @@ def _check_url(url: str) -> None:
 
 
 def _wrap(stack: ExitStack, owner: Any, name: str, check: Callable[..., None]) -> None:
-    """Have something checked before a function is called with the same arguments."""
+    """Have something checked before a function is called with the same arguments.
+
+    The arguments of `check` are called as those of the function: they may come by name.
+    """
     original = getattr(owner, name)
 
     def checked(*args: Any, **options: Any) -> Any:
