@@ -135,10 +135,10 @@ def test_who_deleted_their_own_key(aws: AWSSimulator, alice: User) -> None:
 
 def test_calls_that_nothing_answers(aws: AWSSimulator, alice: User) -> None:
     """A call that ends in an error of the simulator itself is taken down without a status."""
-    client: Any = alice.session().client("importexport", config=ONE_TRY)
+    client: Any = alice.session().client("cloudsearch", config=ONE_TRY)
     with pytest.raises(SimulatorError):
-        client.list_jobs()
-    assert [(c.operation, c.status) for c in aws.calls] == [("ListJobs", None)]
+        client.list_domain_names()
+    assert [(c.operation, c.status) for c in aws.calls] == [("ListDomainNames", None)]
 
 
 def test_records_are_fixed(aws: AWSSimulator, alice: User) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
+
+from mfakit.testing import refusals
+from mfakit.testing.errors import AWSError, not_supported
+from mfakit.testing.models import models_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from mfakit.testing.models import Model, Operation
     from mfakit.testing.wire import Request
 
 # Where a policy's prefix is not the name that requests are signed for.
@@ -19,17 +24,6 @@ PREFIXES = {
     "email": "ses",
     "tagging": "tag",
     "iotdata": "iot",
-}
-# Where the model of a REST service is not called what its requests are signed for.
-MODELS = {
-    "s3": ("s3", "s3control"),
-    "es": ("opensearch", "es"),
-    "geo": ("location",),
-    "elasticfilesystem": ("efs",),
-    "ses": ("sesv2",),
-    "apigateway": ("apigateway", "apigatewayv2"),
-    "bedrock": ("bedrock", "bedrock-runtime", "bedrock-agent", "bedrock-agent-runtime"),
-    "iotdata": ("iot-data",),
 }
 # Where IAM's name for an operation is not the operation's own.
 ACTIONS = {
@@ -71,6 +65,33 @@ ACTIONS = {
 }
 
 
+# Operations of S3 that moto carries out. It would take any other one for its nearest relative:
+# DELETE ?analytics for the deletion of the bucket, GET ?retention for that of the object.
+_KNOWN_OF_S3 = """
+    AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
+    DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketLifecycle
+    DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication DeleteBucketTagging
+    DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects DeletePublicAccessBlock
+    GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption
+    GetBucketInventoryConfiguration GetBucketLifecycleConfiguration GetBucketLocation
+    GetBucketLogging GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy
+    GetBucketPolicyStatus GetBucketReplication GetBucketTagging GetBucketVersioning
+    GetBucketWebsite GetObject GetObjectAcl GetObjectAttributes GetObjectLegalHold
+    GetObjectLockConfiguration GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
+    ListBucketInventoryConfigurations ListBuckets ListMultipartUploads ListObjectVersions
+    ListObjects ListObjectsV2 ListParts PutBucketAccelerateConfiguration PutBucketAcl
+    PutBucketCors PutBucketEncryption PutBucketInventoryConfiguration
+    PutBucketLifecycleConfiguration PutBucketLogging PutBucketNotificationConfiguration
+    PutBucketOwnershipControls PutBucketPolicy PutBucketReplication PutBucketTagging
+    PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold
+    PutObjectLockConfiguration PutObjectRetention PutObjectTagging PutPublicAccessBlock
+    RestoreObject SelectObjectContent UploadPart UploadPartCopy
+"""
+S3_OPERATIONS = frozenset(_KNOWN_OF_S3.split())
+RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
+BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
+
+
 @dataclass(frozen=True)
 class Call:
     """What a request calls.
@@ -80,12 +101,18 @@ class Call:
         operation: the operation; empty if it cannot be told.
         protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
         parameters: those in the URL or the form; of REST calls, those in the path too.
+        several: of REST calls, the parameters in the URL that are lists.
+        model: the service as AWS describes it; None where the operation is not known.
+        shape: of REST calls, how AWS describes the operation.
     """
 
     service: str
     operation: str
     protocol: str
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    model: Model | None = field(default=None, repr=False)
+    shape: Operation | None = field(default=None, repr=False)
 
     @property
     def action(self) -> str:
@@ -104,123 +131,175 @@ class Call:
         return 403 if self.protocol == "rest-json" else 400
 
 
+def protocol_of(request: Request, service: str) -> str:
+    """Return the protocol of a request, as far as it shows without the body: for refusals."""
+    if service == "s3":
+        return "rest-xml"
+    if request.header("x-amz-target"):
+        return "json"
+    if RPC_PATH.fullmatch(request.parts.path):
+        return "smithy-rpc-v2-cbor"
+    if request.is_form or "Action" in request.query:
+        return "ec2" if service == "ec2" else "query"
+    return next((m.protocol for m in models_of(service) if m.routes), "query")
+
+
 def identify(request: Request, service: str) -> Call:
-    """Tell what a request to that service calls."""
+    """Tell what a request to that service calls, in the only way that it can be read.
+
+    Raises:
+        AWSError: it can be read in several ways, or AWS has no such operation.
+    """
+    if service == "s3" or all(model.routes for model in models_of(service)):
+        return _identify_rest(request, service)
     target = request.header("x-amz-target")
+    rpc = RPC_PATH.fullmatch(request.parts.path)
+    try:
+        named = "Action" in request.parameters
+    except ValueError as error:
+        raise _malformed(request, service, str(error)) from None
+    if bool(target) + (rpc is not None) + named > 1:
+        raise _malformed(request, service, "The request names more than one operation.")
     if target:
-        return Call(service, target.rpartition(".")[2], "json")
-    rpc = re.fullmatch(r"/service/[^/]+/operation/([^/]+)", request.parts.path)
+        return _identify_json(service, target)
     if rpc:
-        return Call(service, rpc[1], "smithy-rpc-v2-cbor")
-    if service != "s3" and "Action" in request.parameters:
+        return _identify_named(service, rpc[1], "smithy-rpc-v2-cbor", {})
+    if named:
         protocol = "ec2" if service == "ec2" else "query"
-        return Call(service, request.parameters["Action"], protocol, request.parameters)
+        given = request.parameters
+        return _identify_named(service, given["Action"], protocol, given)
     return _identify_rest(request, service)
+
+
+def _identify_json(service: str, target: str) -> Call:
+    prefix, _, operation = target.rpartition(".")
+    models = (m for m in models_of(service) if m.target_prefix == prefix)
+    model = next((m for m in models if m.has(operation)), None)
+    if model is None:
+        raise refusals.no_such_operation(Call(service, operation, "json"))
+    return Call(service, operation, "json", model=model)
+
+
+def _identify_named(
+    service: str, operation: str, protocol: str, parameters: Mapping[str, str]
+) -> Call:
+    model = next((m for m in models_of(service) if not m.routes and m.has(operation)), None)
+    call = Call(service, operation, protocol, parameters, model=model)
+    if model is None:
+        raise refusals.no_such_operation(call)
+    return call
 
 
 def bucket_in_host(host: str) -> str:
     """Return the bucket that a virtual host names, as in ``bucket.s3.amazonaws.com``."""
     name = host.rpartition(":")[0] or host
-    found = re.fullmatch(r"(.+)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name)
+    found = re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name.lower())
     return (found[1] or found[3]) if found else ""
 
 
-def path_style(request: Request, service: str) -> str:
-    """Return the path of a request, the bucket in front even if the host names it."""
-    bucket = bucket_in_host(request.host) if service == "s3" else ""
-    return f"/{bucket}{request.parts.path}" if bucket else request.parts.path or "/"
-
-
 def _identify_rest(request: Request, service: str) -> Call:
-    path = path_style(request, service)
+    path = request.parts.path or "/"
+    control = service == "s3" and _is_s3_control(request)
+    if service == "s3" and not control:
+        bucket = bucket_in_host(request.host)
+        path = f"/{bucket}{path}" if bucket else path
     protocol = "rest-xml" if service == "s3" else "rest-json"
-    for name in MODELS.get(service, (service,)):
-        routes, protocol = _routes(name)
-        best = next((route for route in routes if route.fits(request, path)), None)
-        if best is not None:
-            return Call(service, best.operation, protocol, best.parameters(request, path))
-    return Call(service, "", protocol)
-
-
-@dataclass(frozen=True)
-class _Route:
-    """How a REST operation is called, from the service's model."""
-
-    operation: str
-    method: str
-    path: re.Pattern[str]
-    literals: int
-    query: tuple[tuple[str, str], ...]
-    required_query: tuple[str, ...]
-    required_headers: tuple[str, ...]
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        needs = len(self.query) + len(self.required_query) + len(self.required_headers)
-        return self.literals, needs
-
-    def fits(self, request: Request, path: str) -> bool:
-        return (
-            self.method == request.method
-            and self.path.fullmatch(path) is not None
-            and all(name in request.query for name in self.required_query)
-            and all(request.header(name) for name in self.required_headers)
-            and all(request.query.get(name) == value for name, value in self.query)
-        )
-
-    def parameters(self, request: Request, path: str) -> dict[str, str]:
-        found = self.path.fullmatch(path)
-        in_path = found.groupdict() if found else {}
-        return request.query | {name: unquote(value) for name, value in in_path.items()}
-
-
-@cache
-def _routes(model_name: str) -> tuple[list[_Route], str]:
-    """Return how each operation of a service is called, the most specific first."""
-    from botocore.exceptions import UnknownServiceError
-    from botocore.loaders import Loader
-
-    try:
-        model = Loader().load_service_model(model_name, "service-2")
-    except UnknownServiceError:
-        return [], "rest-json"
-    protocol = model["metadata"]["protocol"]
-    if not protocol.startswith("rest"):
-        return [], protocol
-    operations = model["operations"].items()
-    routes = [_route(name, operation, model["shapes"]) for name, operation in operations]
-    return sorted(routes, key=lambda route: route.rank, reverse=True), protocol
-
-
-def _route(name: str, operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> _Route:
-    path, _, query = operation["http"]["requestUri"].partition("?")
-    pairs = (part.partition("=") for part in query.split("&") if part)
-    literal = tuple((key, value) for key, _, value in pairs if "{" not in value and key != "x-id")
-    shape = shapes[operation["input"]["shape"]] if "input" in operation else {}
-    return _Route(
-        name,
-        operation["http"]["method"],
-        _path_pattern(path),
-        len([part for part in path.split("/") if part and not part.startswith("{")]),
-        literal,
-        tuple(_required(shape, "querystring")),
-        tuple(header.lower() for header in _required(shape, "header")),
+    for model in models_of(service):
+        if service == "s3" and control != (model.endpoint_prefix != "s3"):
+            continue
+        protocol = model.protocol if model.routes else protocol
+        fits = (o for o in model.routes.get(request.method, ()) if _fits(o, request, path))
+        operation = next(fits, None)
+        if operation is not None:
+            return _read_rest(operation, request, service, path)
+    call = Call(service, "", protocol)
+    if service != "s3":
+        raise refusals.no_such_operation(call)
+    if request.header("content-type").startswith("multipart/form-data"):
+        raise not_supported("the simulator does not verify the forms of presigned POST requests")
+    raise AWSError(
+        405, "MethodNotAllowed", "The specified method is not allowed against this resource."
     )
 
 
-def _required(shape: Mapping[str, Any], location: str) -> Iterable[str]:
-    for name in shape.get("required", ()):
-        member = shape["members"][name]
-        if member.get("location") == location:
-            yield member["locationName"]
+def _is_s3_control(request: Request) -> bool:
+    """Tell whether a request is for S3's other API, whose hosts and paths are its own."""
+    host = request.host.lower()
+    if not host.endswith(("localhost", "127.0.0.1")) and ".s3-control." in f".{host}":
+        return True
+    return bool(request.header("x-amz-account-id")) and request.parts.path.startswith("/v20180820/")
 
 
-def _path_pattern(path: str) -> re.Pattern[str]:
-    pattern = ""
-    for part in re.split(r"(\{[^}]+\})", path):
-        if not part.startswith("{"):
-            pattern += re.escape(part)
+def _fits(operation: Operation, request: Request, path: str) -> bool:
+    query = request.query
+    return (
+        operation.pattern.fullmatch(path) is not None
+        and all(name in query for name in operation.needs_query)
+        and all(request.header(name) for name in operation.needs_headers)
+        and all(name in query and value in ("", query[name]) for name, value in operation.literals)
+    )
+
+
+def _read_rest(operation: Operation, request: Request, service: str, path: str) -> Call:
+    call = Call(
+        service, operation.name, operation.model.protocol, {}, (), operation.model, operation
+    )
+    if service == "s3":
+        _check_s3(call, operation, request)
+    found = operation.pattern.fullmatch(path)
+    try:
+        labels = {
+            name: unquote(value, errors="strict")
+            for name, value in (found.groupdict() if found else {}).items()
+        }
+        pairs = request.query_pairs(strict=True)
+    except ValueError:
+        raise refusals.malformed(call, "Couldn't parse the specified URI.") from None
+    _check_bucket(labels.get("Bucket", "b"))
+    single, several = _known_query(call, operation, pairs)
+    return replace(call, parameters=single | labels, several=several)
+
+
+def _check_bucket(name: str) -> None:
+    if not name.startswith("arn:") and (not BUCKET.fullmatch(name) or name in (".", "..")):
+        raise AWSError(400, "InvalidBucketName", "The specified bucket is not valid.")
+
+
+def _known_query(
+    call: Call, operation: Operation, pairs: Iterable[tuple[str, str]]
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Return the parameters that the operation has; like AWS, take no notice of any other."""
+    single: dict[str, str] = {}
+    several = []
+    for name, value in pairs:
+        if operation.query.get(name):
+            several.append((name, value))
+        elif not (name in operation.query or (operation.takes_any_query and name != "Action")):
             continue
-        name = re.sub(r"\W", "_", part.strip("{}+"))
-        pattern += f"(?P<{name}>.+)" if part.endswith("+}") else f"(?P<{name}>[^/]+)"
-    return re.compile(pattern.rstrip("/") + "/?" if pattern != "/" else "/?")
+        elif single.setdefault(name, value) != value:
+            raise refusals.malformed(call, f"The parameter {name} was given more than once.")
+    return single, tuple(several)
+
+
+def _check_s3(call: Call, operation: Operation, request: Request) -> None:
+    """Refuse what asks for two things at once, and what moto would take for something else."""
+    asked = {name for name in request.query if name in _s3_subresources()}
+    meant = {name for name, _ in operation.literals}
+    others = asked - meant
+    if others:
+        both = ", ".join(sorted(asked))
+        raise AWSError(400, "InvalidArgument", f"Conflicting query string parameters: {both}")
+    if operation.model.endpoint_prefix == "s3" and operation.name not in S3_OPERATIONS:
+        raise not_supported(f"moto does not know s3:{operation.name}")
+
+
+@cache
+def _s3_subresources() -> frozenset[str]:
+    """Return the parameters that choose between operations of S3 by just being there."""
+    model = next(iter(models_of("s3")))
+    operations = (o for several in model.routes.values() for o in several)
+    return frozenset(name for o in operations for name, value in o.literals if not value)
+
+
+def _malformed(request: Request, service: str, why: str) -> AWSError:
+    return refusals.malformed(Call(service, "", protocol_of(request, service)), why)

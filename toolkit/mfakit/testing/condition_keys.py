@@ -19,6 +19,7 @@ PRINCIPAL_TYPES = {
     "root": "Account",
     "role": "AssumedRole",
     "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
 }
 # Whoever calls, in this process or over HTTP, calls from this machine.
 SOURCE_IP = "127.0.0.1"
@@ -39,8 +40,6 @@ def condition_keys(
     owner = caller.owner
     keys: dict[str, str | tuple[str, ...]] = {
         **dates(at),
-        "aws:principalaccount": owner.arn.split(":")[4],
-        "aws:principalarn": owner.arn,
         "aws:principalisawsservice": "false",
         "aws:principaltype": PRINCIPAL_TYPES[owner.kind],
         "aws:requestedregion": region,
@@ -49,6 +48,8 @@ def condition_keys(
         "aws:userid": caller.user_id,
         "aws:viaawsservice": "false",
     }
+    if owner.arn:
+        keys |= {"aws:principalaccount": owner.arn.split(":")[4], "aws:principalarn": owner.arn}
     user_agent = request.header("user-agent")
     if user_agent:
         keys["aws:useragent"] = user_agent

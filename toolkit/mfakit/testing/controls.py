@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.faults import read_fault
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from mfakit.testing.wire import Request
 
     Answer = tuple[int, dict[str, Any]]
+
+
+USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
 class Controls:
@@ -44,9 +48,13 @@ class Controls:
         When none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
 
         Raises:
+            ValueError: no user of IAM could be called that.
             LookupError: there is no such user, or no device.
         """
-        device = self._device_of(request.query.get("user", ""))
+        name = request.query.get("user", "")
+        if not USER_NAME.fullmatch(name):
+            raise ValueError("user has to be the name of an IAM user")
+        device = self._device_of(name)
         code, seconds = device.next_code()
         while code is None and request.query.get("advance") == "true":
             self._clock.advance(seconds=seconds)

@@ -14,13 +14,15 @@ class AWSError(Exception):
         status: the HTTP status.
         code: AWS's name for the refusal, such as ``AccessDenied``.
         message: AWS's text, character by character.
+        details: what S3 tells beside it, such as ``Region``.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+        self.details = details
 
 
 class SimulatorError(MFAKitError):
@@ -40,3 +42,11 @@ def access_denied(message: str) -> AWSError:
 def no_such_entity(message: str) -> AWSError:
     """Return IAM's refusal of a name that names nothing."""
     return AWSError(404, "NoSuchEntity", message)
+
+
+def unknown_host(host: str) -> SimulatorError:
+    """Return what is raised for a call to a host of which the simulator has nothing."""
+    return SimulatorError(
+        f"the simulator does not know the host {host}; nothing was sent",
+        "only AWS's own hosts that moto knows are answered while the simulator is active",
+    )

@@ -7,10 +7,15 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from mfakit.testing.actions import path_style
-from mfakit.testing.wire import Request
-
-AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+AWS_SUFFIXES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".on.aws",
+    ".api.amazonwebservices.com.cn",
+    ".signin.aws.amazon.com",
+)
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
 
 
@@ -30,7 +35,7 @@ def is_loopback(host: str) -> bool:
 
 def is_aws(host: str) -> bool:
     """Tell whether a host is one of AWS's."""
-    return _name(host).endswith(AWS_SUFFIXES)
+    return f".{_name(host)}".endswith(AWS_SUFFIXES)
 
 
 def is_metadata_service(host: str) -> bool:
@@ -38,27 +43,31 @@ def is_metadata_service(host: str) -> bool:
     return _name(host) in METADATA_HOSTS
 
 
-def to_aws(request: Request, service: str, region: str) -> Request:
-    """Return a request that came over loopback, as if it had been sent to AWS."""
-    if not is_loopback(request.host):
-        return request
-    return moved(request, aws_host(service, region), path_style(request, service))
-
-
-def moved(request: Request, host: str, path: str) -> Request:
-    """Return a request as if it had been sent to that host and path."""
-    url = request.parts._replace(scheme="https", netloc=host, path=path).geturl()
-    headers = tuple((n, v) for n, v in request.headers if n.lower() != "host")
-    return Request(request.method, url, (*headers, ("Host", host)), request.body)
-
-
 @cache
 def aws_host(service: str, region: str) -> str:
-    """Return where the SDKs send what is signed for that service and region."""
+    """Return where the SDKs send what is for that service and region.
+
+    Args:
+        service: what its hosts begin with, ``api.sagemaker``.
+        region: a region.
+    """
     if service == "s3":
         return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     endpoint: Any = _resolver().construct_endpoint(service, region) or {}
     return str(endpoint.get("hostname") or f"{service}.{region}.amazonaws.com")
+
+
+def is_region(region: str) -> bool:
+    """Tell whether AWS has a region of that name."""
+    return region in _regions()
+
+
+@cache
+def _regions() -> frozenset[str]:
+    from botocore.loaders import Loader
+
+    partitions: Any = Loader().load_data("endpoints")
+    return frozenset(name for part in partitions["partitions"] for name in part["regions"])
 
 
 def partition(region: str) -> str:
@@ -78,6 +87,6 @@ def _resolver() -> Any:
 @lru_cache
 def _name(host: str) -> str:
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
     except ValueError:
         return ""

@@ -16,6 +16,7 @@ from mfakit.policy import (
     parse,
 )
 from mfakit.testing import refusals
+from mfakit.testing.anonymous import is_nobody
 from mfakit.testing.condition_keys import condition_keys
 from mfakit.testing.demands import Place, demands_of, iam
 from mfakit.testing.demands.s3 import bucket_of
@@ -76,6 +77,8 @@ class Judge:
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
             return  # answers for each object, and so with success
         for demand, verdict in self._verdicts(request, call, caller, claim):
+            if not verdict.allowed and is_nobody(caller):
+                raise refusals.unsigned(call)
             if not verdict.allowed:
                 raise refusals.denied(call, denial(call, caller, demand, verdict))
 

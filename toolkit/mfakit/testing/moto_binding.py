@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import io
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service, moved
+from mfakit.testing.errors import SimulatorError, unknown_host
+from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service
+from mfakit.testing.network import closed
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -21,8 +26,12 @@ if TYPE_CHECKING:
 
 # boto3's default session is put aside, as moto does it; the environment stays as it is.
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
-# moto reads the partition from the region in the host, and AWS's host for GovCloud has none.
-RENAMED_HOSTS = {"iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com"}
+# moto reads the partition from the region in the host, and some of AWS's hosts have none.
+RENAMED_HOSTS = {
+    "iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com",
+    "sdb.amazonaws.com": "sdb.us-east-1.amazonaws.com",
+}
+TAKEN_FOR_S3 = ("s3-outposts.", "s3files.")
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 AWS_URL = re.compile(rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})(:\d+)?([/?#]|$)")
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
@@ -38,10 +47,15 @@ class MotoBinding:
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
         self._mock: Any = None
-        self._send: Any = None
+        self._active = ExitStack()
 
-    def start(self, handle: Handler) -> None:
-        """Answer what botocore and requests send to AWS by the handler, from now on."""
+    def start(self, handle: Handler, endpoint_url: Callable[[], str]) -> None:
+        """Answer what botocore and requests send to AWS by the handler, from now on.
+
+        Args:
+            handle: answers.
+            endpoint_url: tells what other processes are to call in place of AWS; nothing: nobody.
+        """
         from moto import mock_aws
 
         stubber, sessions = _seams()
@@ -49,16 +63,21 @@ class MotoBinding:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
         self._mock = mock_aws(config=CONFIG)
-        self._mock.start()
-        _answer_requests(_requests_seam(handle))
-        stubber.enabled = False
-        self._send = sessions.send
-        sessions.send = _botocore_seam(handle, self._send)
+        with ExitStack() as stack:
+            self._mock.start()
+            stack.callback(self._end)
+            _answer_requests(_requests_seam(handle))
+            stubber.enabled = False
+            stack.callback(setattr, sessions, "send", sessions.send)
+            sessions.send = _botocore_seam(handle, sessions.send)
+            stack.enter_context(closed(_async_seams(handle), endpoint_url))
+            self._active = stack.pop_all()
 
     def stop(self) -> None:
         """Put everything back."""
-        _, sessions = _seams()
-        sessions.send = self._send
+        self._active.close()
+
+    def _end(self) -> None:
         self._mock.stop()
         self._mock = None
 
@@ -74,11 +93,15 @@ class MotoBinding:
 
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
-        request = _renamed(request)
+        host = _host_at_moto(request.parts.netloc)
+        if host.startswith(TAKEN_FOR_S3):
+            raise _unknown(request.url)
+        url = request.parts._replace(netloc=host).geturl()
         headers = HTTPHeaders()
-        for name, value in (*request.headers, ("x-moto-account-id", self._account_id)):
-            headers[name] = value
-        prepared = AWSPreparedRequest(request.method, request.url, headers, request.body, False)
+        for name, value in request.headers:
+            headers[name] = host if name.lower() == "host" else value
+        headers["x-moto-account-id"] = self._account_id
+        prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
@@ -115,6 +138,74 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
         _hold_back(response, request.url, session)
         raw: Any = _RawBody(response.body)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
+
+    return send
+
+
+def _async_seams(handle: Handler) -> dict[str, Any]:
+    """Return what answers aiobotocore, by the modules that it is put into."""
+
+    def into(class_name: str) -> Any:
+        def patch(module: Any, stack: Any) -> None:
+            sessions = getattr(module, class_name)
+            original = sessions.send
+            sessions.send = _aiobotocore_seam(handle, original)
+            stack.callback(setattr, sessions, "send", original)
+
+        return patch
+
+    return {
+        "aiobotocore.httpsession": into("AIOHTTPSession"),
+        "aiobotocore.httpxsession": into("HttpxSession"),
+    }
+
+
+class _AsyncBody:
+    """A body as aiohttp would hand it over."""
+
+    def __init__(self, body: bytes) -> None:
+        self._content = io.BytesIO(body)
+        self.content = self
+
+    async def read(self, amt: int = -1) -> bytes:
+        return self._content.read(amt)
+
+    def at_eof(self) -> bool:
+        return self._content.tell() == len(self._content.getbuffer())
+
+    def close(self) -> None:
+        self._content.close()
+
+    release = close
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
+    async def send(session: Any, request: Any) -> Any:
+        from aiobotocore.awsrequest import AioAWSResponse
+
+        if is_loopback(urlsplit(request.url).netloc):
+            return await original(session, request)
+        _check_known(request.url)
+        body = request.body
+        content = body.read() if hasattr(body, "read") else body
+        if inspect.isawaitable(content):
+            content = await content
+        response = handle(
+            Request(request.method, request.url, _headers(request.headers), _read(content))
+        )
+        await asyncio.to_thread(_hold_back, response, request.url, session)
+        headers = {name.lower(): value for name, value in response.headers}
+        raw = _AsyncBody(response.body)
+        answer = AioAWSResponse(request.url, response.status, headers, raw)
+        if not request.stream_output:
+            await answer.content
+        return answer
 
     return send
 
@@ -165,21 +256,34 @@ def _check_known(url: str) -> None:
         from botocore.exceptions import ConnectTimeoutError
 
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
-    if host in CONTROL_HOSTS or not is_aws(host):
+    if host in CONTROL_HOSTS:
         raise _unknown(url)
+    if not is_aws(host):
+        raise SimulatorError(
+            f"the client was given another endpoint than AWS's, {host}: the simulator does not know"
+            " the host; nothing was sent",
+            "leave out endpoint_url, AWS_ENDPOINT_URL and endpoint_url in the config file; or give"
+            " the URL of the fixture aws_server",
+        )
 
 
-def _renamed(request: Request) -> Request:
-    host = RENAMED_HOSTS.get(request.parts.netloc)
-    return moved(request, host, request.parts.path) if host else request
+@lru_cache
+def _host_at_moto(host: str) -> str:
+    """Return the host under which moto has what AWS has at another one."""
+    host = RENAMED_HOSTS.get(host, host)
+    elsewhere = host.removesuffix(".amazonaws.com") + ".api.aws"
+    return elsewhere if not _is_at_moto(host) and _is_at_moto(elsewhere) else host
+
+
+@lru_cache
+def _is_at_moto(host: str) -> bool:
+    from moto.backend_index import backend_url_patterns
+
+    return any(pattern.match(f"https://{host}/") for _, pattern in backend_url_patterns)
 
 
 def _unknown(url: str) -> SimulatorError:
-    host = urlsplit(url).netloc
-    return SimulatorError(
-        f"the simulator does not know the host {host}; nothing was sent",
-        "only AWS's own hosts that moto knows are answered while the simulator is active",
-    )
+    return unknown_host(urlsplit(url).netloc)
 
 
 def _headers(headers: Any) -> tuple[tuple[str, str], ...]:

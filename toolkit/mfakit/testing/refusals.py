@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from mfakit.testing.errors import AWSError, not_supported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mfakit.testing.actions import Call
 
 INVALID = "The security token included in the request is invalid."
@@ -121,6 +123,54 @@ def unsigned(call: Call) -> AWSError:
     if call.is_json:
         code += "Exception"
     return AWSError(403, code, "Request is missing Authentication Token")
+
+
+def malformed(call: Call, why: str) -> AWSError:
+    """Return the refusal of a request that cannot be read, or in more than one way."""
+    if call.service == "s3":
+        return AWSError(400, "InvalidArgument", why)
+    return AWSError(400, "SerializationException" if call.is_json else "MalformedInput", why)
+
+
+def no_such_operation(call: Call) -> AWSError:
+    """Return the refusal of an operation that the service does not have."""
+    if call.is_json:
+        return AWSError(400, "UnknownOperationException", "")
+    if call.protocol == "ec2":
+        why = f"The action {call.operation} is not valid for this web service."
+        return AWSError(400, "InvalidAction", why)
+    version = call.parameters.get("Version", "")
+    why = (
+        f"Could not find operation {call.operation} for version {version or 'NO_VERSION_SPECIFIED'}"
+    )
+    return AWSError(400, "InvalidAction", why)
+
+
+def too_large(call: Call) -> AWSError:
+    """Return the refusal of a body that is larger than AWS takes."""
+    if call.service == "s3":
+        return AWSError(413, "EntityTooLarge", "Your request was too large.")
+    code = "RequestEntityTooLarge" + ("Exception" if call.is_json else "")
+    return AWSError(413, code, "Request size exceeded the limit.")
+
+
+def wrong_region(call: Call, claimed: str, right: str) -> AWSError:
+    """Return the refusal of a signature for a region that AWS does not have."""
+    if call.service == "s3":
+        why = (
+            f"The authorization header is malformed; the region '{claimed}' is wrong;"
+            f" expecting '{right}'"
+        )
+        return AWSError(400, "AuthorizationHeaderMalformed", why, Region=right)
+    return wrong_signature(call, "Credential should be scoped to a valid region.")
+
+
+def not_signed(call: Call, names: Iterable[str]) -> AWSError:
+    """Return the refusal of headers that mean something to AWS and were not signed."""
+    why = "There were headers present in the request which were not signed"
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", why, HeadersNotSigned=", ".join(names))
+    return wrong_signature(call, f"{why}: {', '.join(names)}")
 
 
 def denied(call: Call, message: str) -> AWSError:

@@ -7,13 +7,15 @@ import json
 import re
 import socket
 import threading
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.hosts import is_loopback
+from mfakit.testing.spool import Spool
 from mfakit.testing.wire import Request, Response, error_response
 
 if TYPE_CHECKING:
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
 
 CONTROL_PREFIX = "/_mfakit/"
 WITHOUT_BODY = (204, 304)
-LARGEST_BODY = 1 << 30
+LARGEST_BODY = 16 << 20
+PIECE = 1 << 16
+# A client that is refused early may still be sending, and reads its answer only then.
+LINGER_SECONDS = 5
+LINGER_BYTES = 256 << 20
+TOO_LARGE = "the body is too large"
 MOST_TRAILERS = 100
 HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
+_UNSEEN = object()
 CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}(?=[;\s])")
 UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
@@ -37,6 +45,8 @@ class Server:
 
     Args:
         handle: answers what is sent to AWS.
+        admit: looks at a request before its body is read: tells how large that may be, or refuses.
+        too_large: refuses a larger one.
         controls: answers what tests ask of the simulator, by name.
         token: has to come with each of those.
         clock: what the Date header shows.
@@ -52,8 +62,13 @@ class Server:
         clock: Clock,
         port: int = 0,
         patience: float = 60,
+        *,
+        admit: Callable[[Request], Response | int | None] = lambda _: LARGEST_BODY,
+        too_large: Callable[[Request], Response] = lambda _: _plain(413, TOO_LARGE),
     ) -> None:
         self.handle = handle
+        self.admit = admit
+        self.too_large = too_large
         self.controls = controls
         self.token = token
         self.clock = clock
@@ -125,30 +140,76 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    _early: Any = _UNSEEN
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def handle_expect_100(self) -> bool:
-        return self._refusal() is not None or super().handle_expect_100()
+        self._early = self._look()
+        return isinstance(self._early, Response) or super().handle_expect_100()
 
     def _answer(self) -> None:
-        refusal = self._refusal()
-        if refusal is not None:
-            self.close_connection = True
-            self._send(refusal)
+        found, self._early = self._early, _UNSEEN
+        verdict = self._look() if found is _UNSEEN else found
+        if isinstance(verdict, Response):
+            self._refuse(verdict)
             return
-        try:
-            body = self._body()
-        except ValueError:
-            self.close_connection = True
-            self._send(_plain(400, "the body is too large, or not framed as HTTP/1.1 has it"))
-            return
+        with closing(Spool()) as spool:
+            try:
+                self._read_body(spool, verdict)
+            except _TooLargeError:
+                control = self.path.startswith(CONTROL_PREFIX)
+                refusal = _plain(413, TOO_LARGE) if control else None
+                self._refuse(refusal or self.simulator.too_large(self._request()))
+                return
+            except ValueError:
+                self.close_connection = True
+                self._send(_plain(400, "the body is not framed as HTTP/1.1 has it"))
+                return
+            request = self._request(spool)
+            control = self.path.startswith(CONTROL_PREFIX)
+            self._deliver(self._control(request) if control else self._call(request))
+
+    def _request(self, body: Spool | None = None) -> Request:
         url = f"http://{self.headers['Host']}{self.path}"
-        request = Request(self.command, url, tuple(self.headers.items()), body)
-        control = self.path.startswith(CONTROL_PREFIX)
-        self._deliver(self._control(request) if control else self._call(request))
+        return Request(self.command, url, tuple(self.headers.items()), body or b"")
+
+    def _look(self) -> Response | int | None:
+        """Return why a request is refused as it stands, or else how large its body may be."""
+        refusal = self._refusal()
+        if refusal is not None or self.path.startswith(CONTROL_PREFIX):
+            return refusal or LARGEST_BODY
+        try:
+            return self.simulator.admit(self._request())
+        except SimulatorError as error:
+            return _plain(501, error.message)
+
+    def _refuse(self, refusal: Response) -> None:
+        """Refuse a request whose body is not read, and end the connection if it has one."""
+        unread = (
+            self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
+        )
+        self.close_connection = self.close_connection or unread
+        self._send(refusal)
+        if unread:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Let the client send on for a while: it would not see the answer if it was cut off."""
+        until = time.monotonic() + LINGER_SECONDS
+        left = LINGER_BYTES
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1)
+            while left > 0 and time.monotonic() < until:
+                piece = self.rfile.read1(PIECE)
+                if not piece:
+                    return
+                left -= len(piece)
 
     def _refusal(self) -> Response | None:
         """Return why a request is not even looked at: it may come from a web page."""
@@ -161,29 +222,29 @@ class _Handler(BaseHTTPRequestHandler):
             return _plain(400, "the request target has to be a path")
         return None
 
-    def _body(self) -> bytes:
+    def _read_body(self, spool: Spool, most: int | None) -> None:
         encodings = self.headers.get_all("Transfer-Encoding", [])
         lengths = self.headers.get_all("Content-Length", [])
         if len(encodings) + len(lengths) > 1:
             raise ValueError
         if encodings:
-            return self._chunks(encodings[0])
+            self._read_chunks(spool, encodings[0], most)
+            return
         length = lengths[0] if lengths else "0"
-        if not length.isdecimal():
+        if not (length.isascii() and length.isdecimal()):
             raise ValueError
-        return self._read(int(length))
+        self._read(spool, int(length), most)
 
-    def _chunks(self, encoding: str) -> bytes:
+    def _read_chunks(self, spool: Spool, encoding: str, most: int | None) -> None:
         if encoding.lower() != "chunked":
             raise ValueError
-        body = bytearray()
         while size := self._chunk_size():
-            body += self._read(size, LARGEST_BODY - len(body))
+            self._read(spool, size, most)
             if self.rfile.readline(3) != b"\r\n":
                 raise ValueError
         for _ in range(MOST_TRAILERS):
             if not self.rfile.readline(65537).strip():
-                return bytes(body)
+                return
         raise ValueError
 
     def _chunk_size(self) -> int:
@@ -192,22 +253,21 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError
         return int(found[0], 16)
 
-    def _read(self, length: int, most: int = LARGEST_BODY) -> bytes:
-        if length > most:
-            raise ValueError
-        content = self.rfile.read(length)
-        if len(content) < length:
-            raise ValueError
-        return content
+    def _read(self, spool: Spool, length: int, most: int | None) -> None:
+        if most is not None and spool.size + length > most:
+            raise _TooLargeError
+        while length > 0:
+            piece = self.rfile.read(min(length, PIECE))
+            if not piece:
+                raise ValueError
+            spool.write(piece)
+            length -= len(piece)
 
     def _call(self, request: Request) -> Response:
         try:
             return self.simulator.handle(request)
         except SimulatorError as error:
             return error_response(AWSError(501, "NotSupportedBySimulator", error.message), "query")
-        except Exception as error:
-            failure = AWSError(500, "InternalFailure", f"moto raised {type(error).__name__}")
-            return error_response(failure, "query")
 
     def _control(self, request: Request) -> Response:
         token = self.headers.get("X-Mfakit-Token", "")
@@ -221,6 +281,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _plain(404, "there is no such control call")
         try:
             return _json(*control(request))
+        except SimulatorError as error:
+            return _plain(501, error.message)
         except ValueError as error:
             return _plain(400, str(error))
         except LookupError as error:
@@ -253,6 +315,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
         """Say nothing: URLs may hold signatures and tokens."""
+
+
+class _TooLargeError(Exception):
+    """A body is larger than it may be."""
 
 
 def _json(status: int, answer: dict[str, Any]) -> Response:

@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.credentials import Credentials
 
+from mfakit.testing import chunks
+from mfakit.testing.chunks import Chain
 from mfakit.testing.errors import AWSError, not_supported
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ TOLERANCE = 15 * 60
 LONGEST_LINK = 7 * 24 * 3600
 S3_LIKE = ("s3", "s3-outposts")
 HASH = re.compile(r"[0-9a-f]{64}")
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+# Which SDK it is: some send it without signing it.
+CLIENT = "x-amz-user-agent"
+TWO_WAYS = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
+    " string parameter or the Authorization header should be specified"
+)
 
 
 @dataclass(frozen=True)
@@ -60,20 +68,29 @@ def read_claim(request: Request) -> Claim | None:
         AWSError: it is signed, but not in a form that the simulator knows.
     """
     authorization = request.header("authorization")
+    presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(request.query)
+    if authorization and presigned:
+        raise AWSError(400, "InvalidArgument", TWO_WAYS)
     if authorization.startswith(ALGORITHM):
         fields = dict(re.findall(r"(\w+)=([^,\s]+)", authorization))
         fields["Date"] = request.header("x-amz-date") or _http_date(request.header("date"))
         return _claim(fields, request.header("x-amz-security-token"))
     if request.query.get("X-Amz-Algorithm") == ALGORITHM:
-        fields = {k.removeprefix("X-Amz-"): v for k, v in request.query.items()}
+        fields = _fields_of_link(request)
         return _claim(fields, fields.get("Security-Token", ""), fields.get("Expires", ""))
-    if authorization.startswith("AWS") or {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(
-        request.query
-    ):
+    if authorization.startswith("AWS") or presigned:
         raise not_supported("the simulator verifies Signature Version 4 with SHA-256 only")
-    if request.header("content-type").startswith("multipart/form-data"):
-        raise not_supported("the simulator does not verify the forms of presigned POST requests")
+    if authorization:
+        raise AWSError(400, "InvalidArgument", "Unsupported Authorization Type")
     return None
+
+
+def _fields_of_link(request: Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in request.query_pairs():
+        if name.startswith("X-Amz-") and found.setdefault(name[6:], value) != value:
+            raise AWSError(403, "IncompleteSignature", f"{name} was given more than once.")
+    return found
 
 
 def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
@@ -84,10 +101,46 @@ def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
     return hmac.compare_digest(signer.signature(text, subject), claim.signature)
 
 
-def body_fits(request: Request) -> bool:
-    """Tell whether the body is the one whose hash was signed."""
-    claimed = request.header("x-amz-content-sha256")
-    return not HASH.fullmatch(claimed) or claimed == sha256(request.body).hexdigest()
+def chain_of(claim: Claim, request: Request, secret_access_key: str) -> Chain:
+    """Return what checks the signatures of the chunks of a body."""
+    subject = _Subject(claim, request)
+    signer = _signer(claim, secret_access_key)
+    scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
+    return Chain(
+        lambda text: str(signer.signature(text, subject)), claim.timestamp, scope, claim.signature
+    )
+
+
+def unsigned_headers(claim: Claim, request: Request) -> list[str]:
+    """Return the headers that mean something to AWS and are not among the signed ones."""
+    names = dict.fromkeys(name.lower() for name, _ in request.headers)
+    return [
+        name
+        for name in names
+        if name.startswith("x-amz-") and name not in claim.signed_headers and name != CLIENT
+    ]
+
+
+def body_fits(claim: Claim, request: Request) -> bool:
+    """Tell whether the body is the one whose hash was signed; in chunks, each is signed itself."""
+    claimed = _claimed_hash(claim, request)
+    if not claimed:
+        return True
+    if HASH.fullmatch(claimed):
+        return claimed == request.body_sha256
+    if claimed == UNSIGNED_PAYLOAD:
+        return claim.service in S3_LIKE or not _operation_in_body(request)
+    return claim.service == "s3" and claimed in (chunks.UNSIGNED, *chunks.SIGNED)
+
+
+def _claimed_hash(claim: Claim, request: Request) -> str:
+    if claim.valid_for is None:
+        return request.header("x-amz-content-sha256")
+    return request.query.get("X-Amz-Content-Sha256", "")
+
+
+def _operation_in_body(request: Request) -> bool:
+    return request.is_form or bool(request.header("x-amz-target"))
 
 
 def complaint_about_time(claim: Claim, now: float) -> str:
@@ -130,9 +183,9 @@ class _Subject:
         self.headers: dict[str, str] = {}
         self.signed = _SignedHeaders()
         unsigned = link and claim.service in S3_LIKE
-        self.payload = "UNSIGNED-PAYLOAD" if unsigned else sha256(request.body).hexdigest()
+        self.payload = UNSIGNED_PAYLOAD if unsigned else request.body_sha256
         self.context = {"timestamp": claim.timestamp}
-        hashed = request.header("x-amz-content-sha256")
+        hashed = _claimed_hash(claim, request)
         if hashed:
             self.headers["X-Amz-Content-SHA256"] = hashed
         self._take_signed_headers(claim, request)

@@ -59,8 +59,11 @@ _one_at_a_time = threading.Lock()
 class AWSSimulator(Faulty):
     """An AWS account in this process, on moto. Use it as a context manager.
 
-    While it is active, every boto3 client in the process talks to it, whenever it was made, and
-    none reaches the network, unless it calls this machine itself.
+    While it is active, every client of boto3 or aiobotocore in the process talks to it, whenever
+    it was made, and so does requests. Nothing that other clients send to AWS leaves the process:
+    they are refused, unless they call `serve`, in words that say so. Processes that are started
+    meanwhile are given the URL of `serve` as ``AWS_ENDPOINT_URL``, or one where nobody listens,
+    unless they have one. Calls to other hosts are let through.
 
     Args:
         account_id: twelve digits.
@@ -92,6 +95,7 @@ class AWSSimulator(Faulty):
         self.region = region
         self.clock = Clock()
         self._calls = CallLog()
+        self._served: list[str] = []
         self.control_token = secrets.token_urlsafe(24)
         self._keys = KeyStore()
         part = partition(region)
@@ -111,7 +115,7 @@ class AWSSimulator(Faulty):
             hint = "end the other one first; one simulator may have any number of users"
             raise SimulatorError("a simulator is active in this process already", hint)
         try:
-            self._moto.start(self._gate.handle)
+            self._moto.start(self._gate.handle, lambda: self._served[-1] if self._served else "")
         except BaseException:
             _one_at_a_time.release()
             raise
@@ -171,11 +175,22 @@ class AWSSimulator(Faulty):
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve the same account over HTTP on loopback; yields the URL."""
         controls = Controls(self._device_of, self.clock, self._faults).by_name
-        server = Server(self._gate.handle, controls, self.control_token, self.clock, port)
+        gate = self._gate
+        server = Server(
+            gate.serve,
+            controls,
+            self.control_token,
+            self.clock,
+            port,
+            admit=gate.admit,
+            too_large=gate.too_large,
+        )
         server.start()
+        self._served.append(server.url)
         try:
             yield server.url
         finally:
+            self._served.remove(server.url)
             server.stop()
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
@@ -188,6 +203,7 @@ class AWSSimulator(Faulty):
             iam=self._new_iam(),
             account_id=self.account_id,
             region=self.region,
+            owner_id=self.root.access_key_id,
             enforce_policies=enforce_policies,
             service_control=self._service_control,
             faults=self._faults,

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from mfakit.testing.errors import AWSError
+    from mfakit.testing.spool import Spool
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -24,6 +26,8 @@ NAMESPACES = {
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 }
+FORM = "application/x-www-form-urlencoded"
+MOST_PARAMETERS = 10_000
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -34,25 +38,59 @@ class Request:
     method: str
     url: str = field(repr=False)  # a presigned one holds a token
     headers: Headers = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    content: bytes | Spool = field(default=b"", repr=False)
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, in memory."""
+        return self.content if isinstance(self.content, bytes) else self.content.read()
+
+    @cached_property
+    def body_sha256(self) -> str:
+        """The SHA-256 of the body, in hexadecimal."""
+        if isinstance(self.content, bytes):
+            return sha256(self.content).hexdigest()
+        return self.content.sha256
 
     @cached_property
     def parts(self) -> SplitResult:
         """The URL, split."""
         return urlsplit(self.url)
 
+    def query_pairs(self, *, strict: bool = False) -> list[tuple[str, str]]:
+        """Return the parameters in the URL, decoded, in their order.
+
+        Raises:
+            ValueError: there are too many; with `strict`, also if they are no UTF-8.
+        """
+        return _pairs(self.parts.query, "strict" if strict else "replace")
+
     @cached_property
     def query(self) -> dict[str, str]:
-        """The parameters in the URL, decoded."""
-        return dict(parse_qsl(self.parts.query, keep_blank_values=True))
+        """The parameters in the URL, decoded; of several with one name, the last."""
+        return dict(self.query_pairs())
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        """The parameters of a call of the query protocols, in the URL or a form."""
-        if not self.header("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return self.query
-        form = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
-        return self.query | dict(form)
+        """The parameters of a call of the query protocols, in the URL or a form.
+
+        Raises:
+            ValueError: there are too many, or two of one name, or they are no UTF-8.
+        """
+        pairs = self.query_pairs(strict=True)
+        if self.is_form:
+            pairs += _pairs(self.body.decode("utf-8"), "strict")
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            if name in found:
+                raise ValueError(f"The parameter {name} was given more than once.")
+            found[name] = value
+        return found
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form, in which the query protocols name the operation."""
+        return self.header("content-type").partition(";")[0].strip().lower() == FORM
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -69,7 +107,7 @@ class Request:
 
     def with_body(self, body: bytes) -> Request:
         """Return the same request with another body, and without what was said of the old one."""
-        about = ("content-length", "content-md5", "x-amz-content-sha256", "x-amz-checksum-")
+        about = ("content-length", "content-md5", "x-amz-checksum-")
         kept = tuple((n, v) for n, v in self.headers if not n.lower().startswith(about))
         headers = (*kept, ("Content-Length", str(len(body))))
         return Request(self.method, self.url, headers, body)
@@ -98,6 +136,10 @@ class Response:
         """Return the same answer with this header, and no other of its name."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
         return replace(self, headers=(*others, (name, value)))
+
+
+def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True, errors=errors, max_num_fields=MOST_PARAMETERS)
 
 
 def query_response(service: str, operation: str, result: Mapping[str, Any] | None) -> Response:
@@ -142,8 +184,8 @@ def _rest_xml_error(error: AWSError, request_id: str, service: str) -> Response:
     if service != "s3":
         return _query_error(error, request_id, service)
     body = (
-        f"{XML_DECLARATION}<Error>{_code_and_message(error)}<RequestId>{request_id}</RequestId>"
-        "</Error>"
+        f"{XML_DECLARATION}<Error>{_code_and_message(error)}{_xml(error.details)}"
+        f"<RequestId>{request_id}</RequestId></Error>"
     )
     response = _response(error.status, request_id, "application/xml", body)
     return response.with_header("x-amz-request-id", request_id)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
-from xml.etree import ElementTree as ET
 
 from mfakit.testing.demands.model import Demand
-from mfakit.testing.errors import AWSError
+from mfakit.testing.object_deletion import deleted
+from mfakit.testing.rebuilding import copy_source
 
 if TYPE_CHECKING:
     from mfakit.testing.actions import Call
@@ -33,16 +32,13 @@ BY_HEADER = {
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
 
-NOT_WELL_FORMED = (
-    "The XML you provided was not well-formed or did not validate against our published schema"
-)
-
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what S3 asks for."""
     bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
     if call.operation == "DeleteObjects":
-        return tuple(_demand(call.action, place, bucket, *each) for each in _deleted(request))
+        names = ((o.get("Key", ""), o.get("VersionId", "")) for o in deleted(request))
+        return tuple(_demand(call.action, place, bucket, *each) for each in names)
     version = call.parameters.get("versionId", "")
     found = [_demand(call.action, place, bucket, key, version)]
     if call.action == "s3:PutObject" and call.operation not in ("UploadPart", "UploadPartCopy"):
@@ -73,27 +69,4 @@ def _demand(action: str, place: Place, bucket: str, key: str = "", version: str 
 
 
 def _source(header: str, place: Place) -> Demand:
-    path, _, version = header.partition("?versionId=")
-    bucket, _, key = unquote(path).lstrip("/").partition("/")
-    return _demand("s3:GetObject", place, bucket, key, version)
-
-
-def _deleted(request: Request) -> list[tuple[str, str]]:
-    """Return key and version of each object that is to be deleted."""
-    try:
-        # The document comes from the test's own client.
-        root = ET.fromstring(request.body)  # noqa: S314
-    except ET.ParseError:
-        root = ET.Element("Delete")
-    found = [
-        {_name(part): part.text or "" for part in child}
-        for child in root
-        if _name(child) == "Object"
-    ]
-    if not found:
-        raise AWSError(400, "MalformedXML", NOT_WELL_FORMED)
-    return [(each.get("Key", ""), each.get("VersionId", "")) for each in found]
-
-
-def _name(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]
+    return _demand("s3:GetObject", place, *copy_source(header))

@@ -1,0 +1,245 @@
+"""AWS's models of its services, as botocore ships them: the operations and how each is called."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# A model begins with its metadata; this much of the file holds what the index needs.
+HEAD = 8192
+LABEL = re.compile(r"(\{[^}]+\})")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How an operation is called.
+
+    Attributes:
+        name: the operation.
+        model: the service that has it.
+        method: the HTTP method.
+        template: the path of a REST operation, ``/{Bucket}/{Key+}``.
+        host_prefix: what stands before the service's host, ``{AccountId}.``; mostly nothing.
+        literals: names and values that the query has to hold; of an empty value, just the name.
+        query: the other parameters in the query, and whether each may be there several times;
+            ``*`` stands for those of a map, which may have any name.
+        headers: the parameters that are headers, by lower-case name.
+        header_prefixes: of parameters that are several headers, such as ``x-amz-meta-``.
+        needs_query, needs_headers: those without which it is another operation.
+        body: names of the parameters in the body; None: the body is one parameter, whole;
+            empty: there is no body.
+    """
+
+    name: str
+    model: Model = field(repr=False)
+    method: str
+    template: str
+    host_prefix: str
+    literals: tuple[tuple[str, str], ...]
+    query: Mapping[str, bool]
+    headers: Mapping[str, str]
+    header_prefixes: tuple[str, ...]
+    needs_query: tuple[str, ...]
+    needs_headers: tuple[str, ...]
+    body: frozenset[str] | None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What the path looks like, as it is sent."""
+        pattern = ""
+        for part in LABEL.split(self.template):
+            if not part.startswith("{"):
+                pattern += re.escape(part)
+                continue
+            name = re.sub(r"\W", "_", part.strip("{}+"))
+            pattern += f"(?P<{name}>.+)" if part.endswith("+}") else f"(?P<{name}>[^/]+)"
+        pattern = pattern.rstrip("/") + "/?" if pattern != "/" else "/?"
+        return re.compile(pattern, re.DOTALL)
+
+    @property
+    def takes_any_query(self) -> bool:
+        """Whether parameters may be called anything: those of some are a map."""
+        return "*" in self.query
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """How specific it is: of several that fit a request, the highest is meant."""
+        parts = [p for p in self.template.split("/") if p and not p.startswith("{")]
+        return len(parts), len(self.literals) + len(self.needs_query) + len(self.needs_headers)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A service.
+
+    Attributes:
+        endpoint_prefix: what its hosts begin with.
+        protocol: the one that botocore lists first.
+        target_prefix: what stands before the operation in ``X-Amz-Target``; empty if it has none.
+    """
+
+    endpoint_prefix: str
+    protocol: str
+    target_prefix: str
+    _content: Mapping[str, Any] = field(repr=False)
+
+    def has(self, operation: str) -> bool:
+        """Tell whether it has an operation of exactly that name."""
+        return operation in self._content["operations"]
+
+    @cached_property
+    def routes(self) -> dict[str, list[Operation]]:
+        """Its operations by HTTP method, the most specific first. Only REST services have any."""
+        found: dict[str, list[Operation]] = {}
+        if not self.protocol.startswith("rest"):
+            return found
+        for name, operation in self._content["operations"].items():
+            # Those that were replaced are called in the same way as what replaced them.
+            if not operation.get("deprecated"):
+                read = _operation(self, name, operation, self._content["shapes"])
+                found.setdefault(read.method, []).append(read)
+        for operations in found.values():
+            operations.sort(key=lambda o: o.rank, reverse=True)
+        return found
+
+
+def models_of(service: str) -> Iterator[Model]:
+    """Return the services that requests are signed for by that name.
+
+    The one of the same name comes first: looking for the others takes time.
+    """
+    names = _index.get(service)
+    if names is None:
+        first = _load(service) if service in _available() else None
+        if first is not None and _signing_name(first) == service:
+            yield _model(service)
+        names = _all_signed_as(service)
+        _index[service] = names
+        yield from (_model(name) for name in names if first is None or name != service)
+        return
+    yield from (_model(name) for name in names)
+
+
+_index: dict[str, tuple[str, ...]] = {}
+
+
+@cache
+def _all_signed_as(service: str) -> tuple[str, ...]:
+    found = [name for name, signed in _signing_names().items() if signed == service]
+    return tuple(sorted(found, key=lambda name: name != service))
+
+
+@cache
+def _signing_names() -> dict[str, str]:
+    """Return what requests to each service are signed for, without reading the models whole."""
+    return {name: _peek(path) for name, path in _available().items()}
+
+
+def _peek(path: str) -> str:
+    with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+        head = file.read(HEAD)
+    found = re.search(rb'"signingName"\s*:\s*"([^"]+)"', head)
+    found = found or re.search(rb'"endpointPrefix"\s*:\s*"([^"]+)"', head)
+    return found[1].decode() if found else ""
+
+
+@cache
+def _available() -> dict[str, str]:
+    import botocore
+
+    root = os.path.join(os.path.dirname(botocore.__file__), "data")
+    found = {}
+    for name in os.listdir(root):
+        folder = os.path.join(root, name)
+        versions = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        for version in reversed(versions):
+            paths = (os.path.join(folder, version, f"service-2.json{e}") for e in (".gz", ""))
+            path = next(filter(os.path.exists, paths), None)
+            if path is not None:
+                found[name] = path
+                break
+    return found
+
+
+@cache
+def _load(name: str) -> Any:
+    from botocore.loaders import Loader
+
+    return Loader().load_service_model(name, "service-2")
+
+
+def _signing_name(content: Any) -> str:
+    metadata = content["metadata"]
+    return str(metadata.get("signingName") or metadata["endpointPrefix"])
+
+
+@cache
+def _model(name: str) -> Model:
+    content = _load(name)
+    metadata = content["metadata"]
+    return Model(
+        metadata["endpointPrefix"],
+        metadata["protocol"],
+        metadata.get("targetPrefix", ""),
+        content,
+    )
+
+
+def _operation(
+    model: Model, name: str, content: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> Operation:
+    path, _, query = content["http"]["requestUri"].partition("?")
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    shape = shapes[content["input"]["shape"]] if "input" in content else {}
+    members: dict[str, Any] = shape.get("members", {})
+
+    def at(location: str) -> dict[str, str]:
+        return {
+            member.get("locationName", key): key
+            for key, member in members.items()
+            if member.get("location") == location
+        }
+
+    in_query, in_headers, required = at("querystring"), at("header"), shape.get("required", ())
+    return Operation(
+        name,
+        model,
+        content["http"]["method"],
+        path,
+        content.get("endpoint", {}).get("hostPrefix", ""),
+        tuple((key, value) for key, _, value in pairs if "{" not in value and key != "x-id"),
+        _query(in_query, members, shapes),
+        {n.lower(): key for n, key in in_headers.items()},
+        tuple(prefix.lower() for prefix in at("headers")),
+        tuple(n for n, key in in_query.items() if key in required),
+        tuple(n.lower() for n, key in in_headers.items() if key in required),
+        _body(shape, members, shapes),
+    )
+
+
+def _query(
+    names: Mapping[str, str], members: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> dict[str, bool]:
+    types = {name: shapes[members[key]["shape"]]["type"] for name, key in names.items()}
+    found = {name: kind == "list" for name, kind in types.items() if kind != "map"}
+    return found | ({"*": False} if "map" in types.values() else {})
+
+
+def _body(
+    shape: Mapping[str, Any], members: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> frozenset[str] | None:
+    payload = shape.get("payload")
+    if payload is not None:
+        whole = shapes[members[payload]["shape"]]
+        if whole["type"] != "structure" or whole.get("document"):
+            return None
+        return frozenset(m.get("locationName", k) for k, m in whole["members"].items())
+    inside = (m.get("locationName", k) for k, m in members.items() if "location" not in m)
+    return frozenset(inside)

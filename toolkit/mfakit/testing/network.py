@@ -1,0 +1,242 @@
+"""Keeps what is meant for AWS in this process from the network, whatever sends it.
+
+boto3 and requests are answered elsewhere; here every other client is refused before it connects.
+What cannot be seen from Python, such as a library in C that connects by itself, is not stopped.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mfakit.testing.errors import SimulatorError
+from mfakit.testing.hosts import is_aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    Patch = Callable[[ModuleType, ExitStack], None]
+
+ENDPOINT = "AWS_ENDPOINT_URL"
+# Nothing listens there. A client in another process shows it in its complaint.
+NOWHERE = "http://127.0.0.1:9/give-this-process-the-URL-of-aws_server-as-AWS_ENDPOINT_URL"
+
+
+def not_from_here(host: str) -> SimulatorError:
+    """Return what a client gets that would call AWS by a transport of its own."""
+    return SimulatorError(
+        f"{host} was not called: in this process the simulator answers only boto3, aiobotocore"
+        " and requests",
+        "give the client the URL of the fixture aws_server, or of AWSSimulator.serve(), as its"
+        " endpoint",
+    )
+
+
+@contextmanager
+def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Iterator[None]:
+    """Refuse calls to AWS as long as it lasts.
+
+    Args:
+        patches: what else is changed in a module, as soon as that is imported.
+        endpoint_url: gives what processes that are started are told to call in place of AWS; of
+            what it returns, nothing stands for nowhere.
+    """
+    with ExitStack() as stack:
+        _close_sockets(stack)
+        _close_http(stack)
+        _tell_processes(stack, endpoint_url)
+        for name, patch in {**_CLIENTS, **patches}.items():
+            _when_imported(stack, name, patch)
+        yield
+
+
+def _close_sockets(stack: ExitStack) -> None:
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+        _wrap(stack, socket, name, lambda host, *_, **__: _check(host))
+    for name in ("connect", "connect_ex"):
+        _wrap(stack, socket.socket, name, lambda _, address: _check_address(address))
+
+
+def _close_http(stack: ExitStack) -> None:
+    def check_request(self: Any, method: str, url: str, *_: Any, **__: Any) -> None:
+        _check(getattr(self, "_tunnel_host", None))
+        _check(self.host)
+        _check_url(url)
+
+    _wrap(stack, http.client.HTTPConnection, "putrequest", check_request)
+    _wrap(
+        stack,
+        http.client.HTTPConnection,
+        "set_tunnel",
+        lambda self, host, *_, **__: _check(host),
+    )
+
+
+def _tell_processes(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
+    """Keep the SDKs in other processes from AWS: they are told to call the server, or nobody."""
+    original = subprocess.Popen.__init__
+
+    def started(self: Any, *args: Any, **options: Any) -> None:
+        environ = options.get("env")
+        if len(args) < 11:  # env is the eleventh, and nobody counts so far
+            options["env"] = _told(os.environ if environ is None else environ, endpoint_url())
+        original(self, *args, **options)
+
+    _replace(stack, subprocess.Popen, "__init__", started)
+
+
+def _told(environ: Mapping[Any, Any], url: str) -> dict[Any, Any]:
+    told = dict(environ)
+    if ENDPOINT not in told and os.fsencode(ENDPOINT) not in told:
+        told[ENDPOINT] = url or NOWHERE
+        # Neither of both is for a proxy.
+        for name in ("NO_PROXY", "no_proxy"):
+            if any(other.lower().endswith("_proxy") for other in map(os.fsdecode, told)):
+                told[name] = ",".join(filter(None, (told.get(name), "127.0.0.1")))
+    return told
+
+
+def _close_urllib3(module: ModuleType, stack: ExitStack) -> None:
+    def check(self: Any, method: str, url: str, *_: Any, **__: Any) -> None:
+        _check(self.host)
+        _check_url(url)
+
+    _wrap(stack, module.HTTPConnectionPool, "urlopen", check)
+
+
+def _close_aiohttp(module: ModuleType, stack: ExitStack) -> None:
+    _wrap(
+        stack,
+        module.ClientSession,
+        "_request",
+        lambda self, method, str_or_url, **_: _check_url(str(str_or_url)),
+    )
+
+
+def _close_httpx(module: ModuleType, stack: ExitStack) -> None:
+    for client in (module.Client, module.AsyncClient):
+        _wrap(stack, client, "send", lambda _, request, **__: _check(request.url.host))
+
+
+def _close_awscrt(module: ModuleType, stack: ExitStack) -> None:
+    original = module.HttpClientConnection.new
+
+    def new(host_name: str, *args: Any, **options: Any) -> Any:
+        _check(host_name)
+        return original(host_name, *args, **options)
+
+    _replace(stack, module.HttpClientConnection, "new", staticmethod(new))
+
+
+def _close_awscrt_s3(module: ModuleType, stack: ExitStack) -> None:
+    def check(_client: Any, **options: Any) -> None:
+        headers = options["request"].headers
+        _check(headers.get("host") or headers.get("Host"))
+
+    _wrap(stack, module.S3Client, "make_request", check)
+
+
+_CLIENTS: dict[str, Patch] = {
+    "urllib3.connectionpool": _close_urllib3,
+    "aiohttp.client": _close_aiohttp,
+    "httpx": _close_httpx,
+    "awscrt.http": _close_awscrt,
+    "awscrt.s3": _close_awscrt_s3,
+}
+
+
+def _check(host: Any) -> None:
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if isinstance(name, str) and is_aws(name):
+        raise not_from_here(name)
+
+
+def _check_address(address: Any) -> None:
+    if isinstance(address, tuple) and address:
+        _check(address[0])
+
+
+def _check_url(url: str) -> None:
+    if url.startswith(("http://", "https://")):
+        _check(urlsplit(url).hostname)
+
+
+def _wrap(stack: ExitStack, owner: Any, name: str, check: Callable[..., None]) -> None:
+    """Have something checked before a function is called with the same arguments.
+
+    The arguments of `check` are called as those of the function: they may come by name.
+    """
+    original = getattr(owner, name)
+
+    def checked(*args: Any, **options: Any) -> Any:
+        check(*args, **options)
+        return original(*args, **options)
+
+    checked.__name__, checked.__doc__ = name, original.__doc__
+    _replace(stack, owner, name, checked)
+
+
+def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+    inherited = name not in vars(owner)
+    before = None if inherited else vars(owner)[name]
+    setattr(owner, name, value)
+
+    def put_back() -> None:
+        if inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+    stack.callback(put_back)
+
+
+def _when_imported(stack: ExitStack, name: str, patch: Patch) -> None:
+    """Change a module now, or when it is imported."""
+    module = sys.modules.get(name)
+    if module is not None:
+        patch(module, stack)
+        return
+    finder = _Finder(name, lambda found: patch(found, stack))
+    sys.meta_path.insert(0, finder)
+    stack.callback(sys.meta_path.remove, finder)
+
+
+class _Finder(MetaPathFinder):
+    """Finds one module as it would be found anyway, and has it changed once it is there."""
+
+    def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
+        self._name = name
+        self._change = change
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name == self._name else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self._change)
+        return spec
+
+
+class _Loader(Loader):
+    def __init__(self, loader: Any, change: Callable[[ModuleType], None]) -> None:
+        self._loader = loader
+        self._change = change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        self._change(module)
