@@ -74,7 +74,7 @@ class Principals:
 
     @cached_property
     def _accounts(self) -> frozenset[str]:
-        found = (_account(name) for kind, name in self.named if kind == "AWS")
+        found = (account_of(name) for kind, name in self.named if kind == "AWS")
         return frozenset(account for account in found if account)
 
     def _is_named(self, kind: str, name: str, caller: Principal) -> bool:
@@ -109,7 +109,8 @@ class Principals:
         raise UnjudgedError("NotPrincipal that names not all of account, role, user and session")
 
 
-def _account(name: str) -> str:
+def account_of(name: str) -> str:
+    """Return the account that a principal stands for as a whole; an empty text if for none."""
     if ACCOUNT.fullmatch(name):
         return name
     found = ACCOUNT_ROOT.fullmatch(name)
