@@ -138,7 +138,7 @@ def resources_of(statement: dict[str, Any], keys: Keys) -> int:
 
 
 def names(statement: dict[str, Any], who: Who) -> bool:
-    """Whether a statement's principals include a caller; whose session it is works to his favour."""
+    """Whether a statement's principals include a caller; grants to a user go to his sessions too."""
     if "Principal" not in statement:
         return True
     value = statement["Principal"]
@@ -146,9 +146,9 @@ def names(statement: dict[str, Any], who: Who) -> bool:
         account = re.fullmatch(r"(?:arn:aws:iam::)?(\d{12})(?::root)?", text)
         if text in ("*", who.arn) or (account and account[1] == who.account):
             return True
-        if who.kind == "federated" and statement["Effect"] == "Allow":
-            if text.startswith(f"arn:aws:iam::{who.account}:user/"):
-                return True
+        grants = who.kind == "federated" and statement["Effect"] == "Allow"
+        if grants and text.startswith(f"arn:aws:iam::{who.account}:user/"):
+            return True
     return False
 
 

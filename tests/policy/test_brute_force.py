@@ -13,7 +13,20 @@ from mfakit.policy.document import kind_of, parse
 from mfakit.policy.review import review
 
 PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-ACTIONS = ["*", "*:*", "s:*", "S:X*", "s:*y", "s:x*y", "*:x", "t:*", "s:*x*", "s:xy", "T:x", "s:*x*y*"]
+ACTIONS = [
+    "*",
+    "*:*",
+    "s:*",
+    "S:X*",
+    "s:*y",
+    "s:x*y",
+    "*:x",
+    "t:*",
+    "s:*x*",
+    "s:xy",
+    "T:x",
+    "s:*x*y*",
+]
 RESOURCES = [
     "*",
     "arn:aws:s:::*",
@@ -49,8 +62,13 @@ OF_NAMES = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "S
 def asked(operators: list[str], key: str, values: list[str]) -> Any:
     return st.builds(
         lambda operator, value, several: {
-            operator: {key: "true" if operator == "Null" and value not in ("true", "false") else value
-                       if operator == "Null" or not several else [value, several]}
+            operator: {
+                key: "true"
+                if operator == "Null" and value not in ("true", "false")
+                else value
+                if operator == "Null" or not several
+                else [value, several]
+            }
         },
         st.sampled_from(operators),
         st.sampled_from(values),
@@ -157,5 +175,3 @@ def test_check_finds_what_the_policy_of_a_resource_lets_in(statements: Any) -> N
     holds = claimed(statements, "alone")
     if holds is not None:
         assert holds is not lets_somebody_in(statements, exempt=("s:zz",))
-
-

@@ -17,49 +17,76 @@ if TYPE_CHECKING:
 _ASK = "add the condition Bool aws:MultiFactorAuthPresent true"
 
 
-def label(statement: Statement, statements: tuple[Statement, ...]) -> str:
-    """Return what a statement is called: by its Sid or number, and its policy if need be."""
-    policies = dict.fromkeys(s.policy for s in statements)
-    own = [s for s in statements if s.policy == statement.policy]
-    number = next(n for n, s in enumerate(own, 1) if s is statement)
-    name = statement.sid or f"statement {number}"
-    return name if len(policies) == 1 else f"{name} of {statement.policy}"
+def labels(statements: tuple[Statement, ...]) -> dict[int, str]:
+    """Return what statements are called, by their ids: Sid or number, and policy if need be."""
+    found: dict[int, str] = {}
+    numbers: dict[str, int] = {}
+    several = len({statement.policy for statement in statements}) > 1
+    for statement in statements:
+        number = numbers[statement.policy] = numbers.get(statement.policy, 0) + 1
+        name = statement.sid or f"statement {number}"
+        found[id(statement)] = f"{name} of {statement.policy}" if several else name
+    return found
 
 
-def mend(
-    hole: Hole, caller: Caller, statements: tuple[Statement, ...], reader: Reader, kind: Kind
-) -> str:
-    """Tell what would close a hole.
+class Mender:
+    """Tells what would close the holes in policies.
 
     Args:
-        hole: the hole.
-        caller: somebody who gets in by it.
         statements: of all policies.
         reader: reads them.
         kind: what the policies belong to.
     """
-    if not hole.shown:
-        return "this takes too long to decide: write fewer or simpler patterns"
-    denies = [s for s in statements if s.effect == "Deny"]
-    for statement in denies:
-        rule = reader.denial(statement, caller)
-        if rule is not None and rule.applies(hole.part):
-            missing = _missing(statement, caller)
-            if missing:
-                return f"in the Deny of {label(statement, statements)} {missing}"
-    for condition in hole.statement.conditions:
-        better = _better(condition, "Allow")
-        if better:
-            return f"in the Allow of {label(hole.statement, statements)} {better}"
-    for statement in denies:
-        rule = reader.deny(statement, caller) if asks_mfa(statement) else None
-        if rule is not None:
-            return _widened(rule, hole, label(statement, statements))
-    if hole.statement.policy:
-        return f"to {label(hole.statement, statements)} {_ASK}"
-    if kind is Kind.IDENTITY:
-        return "deny them without MFA: `mfakit policy require-mfa` makes a policy that does"
-    return "deny them without MFA, with BoolIfExists aws:MultiFactorAuthPresent false"
+
+    def __init__(self, statements: tuple[Statement, ...], reader: Reader, kind: Kind) -> None:
+        self.labels = labels(statements)
+        self._denies = [s for s in statements if s.effect == "Deny"]
+        self._reader = reader
+        self._kind = kind
+
+    def mend(self, hole: Hole, caller: Caller) -> str:
+        """Tell what would close a hole, which a caller gets in by."""
+        if not hole.shown:
+            return self.in_short(hole)
+        return (
+            self._by_a_deny_that_passes(hole, caller)
+            or self._by_its_allow(hole)
+            or self._by_a_wider_deny(hole, caller)
+            or self.in_short(hole)
+        )
+
+    def in_short(self, hole: Hole) -> str:
+        """Tell what would close a hole, whatever the other statements are."""
+        if not hole.shown:
+            return "this takes too long to decide: write fewer or simpler patterns"
+        if hole.statement.policy:
+            return f"to {self.labels[id(hole.statement)]} {_ASK}"
+        if self._kind is Kind.IDENTITY:
+            return "deny them without MFA: `mfakit policy require-mfa` makes a policy that does"
+        return "deny them without MFA, with BoolIfExists aws:MultiFactorAuthPresent false"
+
+    def _by_a_deny_that_passes(self, hole: Hole, caller: Caller) -> str:
+        for statement in self._denies:
+            rule = self._reader.denial(statement, caller)
+            if rule is not None and rule.applies(hole.part):
+                missing = _missing(statement, caller)
+                if missing:
+                    return f"in the Deny of {self.labels[id(statement)]} {missing}"
+        return ""
+
+    def _by_its_allow(self, hole: Hole) -> str:
+        for condition in hole.statement.conditions:
+            better = _better(condition, "Allow")
+            if better:
+                return f"in the Allow of {self.labels[id(hole.statement)]} {better}"
+        return ""
+
+    def _by_a_wider_deny(self, hole: Hole, caller: Caller) -> str:
+        for statement in self._denies:
+            rule = self._reader.deny(statement, caller) if asks_mfa(statement) else None
+            if rule is not None:
+                return _widened(rule, hole, self.labels[id(statement)])
+        return ""
 
 
 def _missing(statement: Statement, caller: Caller) -> str:

@@ -8,15 +8,17 @@ met in an Allow, and as not met in a Deny.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mfakit.policy.document import Kind
 from mfakit.policy.errors import UnjudgedError
 from mfakit.policy.identities import (
     ARN,
     FEDERATED_USERS,
     IDENTITY_KEYS,
+    ROLES,
     USERNAME,
     USERS,
     Identity,
@@ -45,6 +47,9 @@ FEDERATION = "GetFederationToken session"
 ANONYMOUS = "anonymous caller"
 WITH_MFA = "session with MFA"
 CALLED_BY_SERVICE = "call by a service for a session with MFA"
+ROLE_SESSION = "role session"
+AWS_SERVICE = "AWS service"
+FEDERATED = "federated identity"
 
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
@@ -54,16 +59,20 @@ _VIA_SERVICE, _IS_SERVICE = "aws:viaawsservice", "aws:principalisawsservice"
 _SETTLED = frozenset(
     {*MFA_KEYS, *IDENTITY_KEYS, *SENT_BY_SERVICES_ALONE, _TYPE, _VIA_SERVICE, _IS_SERVICE}
 )
+_DIRECT = {_VIA_SERVICE: "false", _IS_SERVICE: "false"}
 # Operators that fit these keys' values; what comes of others is not documented.
 _FITTING = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
 _FITTING_TYPE = re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE)
 _A_USER = re.compile(r"arn:[\w-]+:iam::[^:]*:user/.+", re.DOTALL)
 _A_FEDERATED_USER = re.compile(r"arn:[\w-]+:sts::[^:]*:federated-user/.+", re.DOTALL)
+_A_ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.+", re.DOTALL)
 _NO_USER = re.compile(
-    r"arn:[\w-]+:iam::\d*:(role|saml-provider|oidc-provider)/.+"
+    r"arn:[\w-]+:iam::\d*:(saml-provider|oidc-provider)/.+"
     r"|arn:[\w-]+:sts::\d*:assumed-role/.+|AROA\w+",
     re.DOTALL,
 )
+_ARNS = (_A_USER, _A_FEDERATED_USER, _A_ROLE)
+_KINDS_OF_PRINCIPALS = {"Service": AWS_SERVICE, "Federated": FEDERATED}
 
 
 @dataclass(frozen=True)
@@ -97,14 +106,23 @@ class Caller:
         found = self.keys.get(key)
         return found if isinstance(found, str) else None
 
-    def meets_all(self, conditions: tuple[Condition, ...]) -> bool | None:
-        """Tell whether all their calls meet all conditions, or none does so."""
-        spelled = Counter((c.operator.lower(), c.key.lower()) for c in conditions)
-        answers = [
-            self.meets(c) if spelled[c.operator.lower(), c.key.lower()] == 1 else None
-            for c in conditions
-        ]
-        return _all(answers)
+    def meets_all(
+        self, conditions: tuple[Condition, ...], among: tuple[Condition, ...]
+    ) -> bool | None:
+        """Tell whether all their calls meet all conditions, or none does so.
+
+        Args:
+            conditions: the conditions.
+            among: all conditions of their statement: of two that differ in capital letters
+                alone, it is not known what AWS makes.
+        """
+        answers: set[bool | None] = set()
+        for condition in conditions:
+            answer = self.meets(condition) if _spelled_once(condition, among) else None
+            if answer is False:
+                return False
+            answers.add(answer)
+        return None if None in answers else True
 
     def meets(self, condition: Condition) -> bool | None:
         """Tell whether all their calls meet a condition, or none does so."""
@@ -149,7 +167,9 @@ class Caller:
     def _is(self, kind: str, name: str) -> bool | None:
         if (kind, name) == ("AWS", "*"):
             return True
-        if self.identity is None or kind in ("Service", "Federated"):
+        if kind in _KINDS_OF_PRINCIPALS:
+            return self.kind == _KINDS_OF_PRINCIPALS[kind]
+        if self.identity is None:
             return False
         if kind != "AWS":
             return None
@@ -159,7 +179,7 @@ class Caller:
             # The session has its user's grants, and might be meant by its name or not.
             made = self.identity.answer(made_by(name))
             return None if made else made
-        if _A_USER.fullmatch(name) or _A_FEDERATED_USER.fullmatch(name):
+        if any(known.fullmatch(name) for known in _ARNS):
             return self.identity.answer(named(name))
         return False if _NO_USER.fullmatch(name) else None
 
@@ -173,9 +193,9 @@ def _asks_presence(condition: Condition) -> bool:
     return condition.operator.lower() == "null"
 
 
-def _all(answers: Iterable[bool | None]) -> bool | None:
-    found = set(answers)
-    return False if False in found else None if None in found else True
+def _spelled_once(condition: Condition, among: tuple[Condition, ...]) -> bool:
+    spelled = (condition.operator.lower(), condition.key.lower())
+    return sum((c.operator.lower(), c.key.lower()) == spelled for c in among) == 1
 
 
 def _any(answers: Iterable[bool | None]) -> bool | None:
@@ -188,6 +208,7 @@ def made_by(user: str) -> Question:
     return Question(ARN, federated_users_of(user))
 
 
+@lru_cache(maxsize=1 << 14)
 def questions_of(condition: Condition) -> list[Question] | None:
     """Return what a condition asks about who calls; None if that cannot be told."""
     found = [
@@ -212,7 +233,7 @@ def _questions(statements: Iterable[Statement]) -> Iterator[Question]:
             elif kind == "AWS" and _A_USER.fullmatch(name):
                 yield named(name)
                 yield made_by(name)
-            elif kind == "AWS" and _A_FEDERATED_USER.fullmatch(name):
+            elif kind == "AWS" and any(known.fullmatch(name) for known in _ARNS):
                 yield named(name)
 
 
@@ -237,25 +258,36 @@ def callers(statements: Iterable[Statement], *, anonymous: bool) -> list[Caller]
     return found
 
 
-def others(statements: Iterable[Statement]) -> list[Caller]:
-    """Return callers who have used MFA, by themselves and through a service."""
-    users = identities(USERS, dict.fromkeys(_questions(statements)))
-    mfa = {PRESENT: "true", AGE: "1"}
-    return [
-        *(_user(WITH_MFA, user, mfa) for user in users),
+def others(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
+    """Return callers who do not count: those who have used MFA, and those who never can.
+
+    Args:
+        statements: the statements.
+        kind: what they belong to: what is not of a user speaks of roles and services, too.
+    """
+    asked = list(dict.fromkeys(_questions(statements)))
+    users, mfa = identities(USERS, asked), {PRESENT: "true", AGE: "1"}
+    found = [_user(WITH_MFA, user, mfa) for user in users]
+    if kind is not Kind.TRUST:
         # Such calls were reported to carry no MFA.
-        *(_user(CALLED_BY_SERVICE, user, {_VIA_SERVICE: "true"}) for user in users),
-    ]
+        found += [_user(CALLED_BY_SERVICE, user, {_VIA_SERVICE: "true"}) for user in users]
+    if kind is not Kind.IDENTITY:
+        found += [
+            Caller(ROLE_SESSION, {_TYPE: "AssumedRole", PRESENT: "false", **_DIRECT}, role)
+            for role in identities(ROLES, asked)
+        ]
+        found.append(Caller(AWS_SERVICE, {_VIA_SERVICE: "false", _IS_SERVICE: "true"}, None))
+    if any(p == "Federated" for s in statements if s.principals for p, _ in s.principals.named):
+        found.append(Caller(FEDERATED, {_VIA_SERVICE: "false"}, None))
+    return found
 
 
 def _user(kind: str, identity: Identity, more: dict[str, str] | None = None) -> Caller:
-    keys = {_TYPE: "User", _VIA_SERVICE: "false", _IS_SERVICE: "false", **(more or {})}
-    return Caller(kind, keys, identity)
+    return Caller(kind, {_TYPE: "User", **_DIRECT, **(more or {})}, identity)
 
 
 def _federated(identity: Identity, more: dict[str, str]) -> Caller:
-    keys = {_TYPE: "FederatedUser", _VIA_SERVICE: "false", _IS_SERVICE: "false", **more}
-    return Caller(FEDERATION, keys, identity)
+    return Caller(FEDERATION, {_TYPE: "FederatedUser", **_DIRECT, **more}, identity)
 
 
 def shown(identity: Identity) -> str:

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
     from mfakit.policy.conditions import Condition
 
 ALONE, GUARD = "alone", "guard"
+# What it takes to get a device and a session, and hurts nobody.
+EXEMPT = (
+    "iam:CreateVirtualMFADevice",
+    "iam:DeleteVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetCallerIdentity",
+    "sts:GetSessionToken",
+)
 Includes = Callable[[Caller], bool]
 
 
@@ -163,7 +176,7 @@ class Claim:
         self._denies = tuple(s for s in statements if s.effect == "Deny")
         self._parts = scope.parts()
         self._exempt = tuple(action_region(text) for text in scope.exempt)
-        self._includes = includes
+        self.includes = includes
         self._known: dict[tuple[int, ...], list[Hole]] = {}
 
     def holes(self, caller: Caller, reader: Reader, work: Work) -> list[Hole]:
@@ -176,15 +189,15 @@ class Claim:
         return self._known[key]
 
     def allows_some(self, caller: Caller, reader: Reader, work: Work) -> bool:
-        """Whether a caller is allowed some of the calls."""
-        search = Search(*self.rules(caller, reader), self._exempt, work)
+        """Whether somebody is allowed some of the calls, counted or not."""
+        search = Search(*self._rules(self._allows, caller, reader), self._exempt, work)
         return any(True for _ in search.holes(self._parts))
 
     def rules(self, caller: Caller, reader: Reader) -> tuple[list[Rule], list[Rule]]:
         """Return what may allow something to a caller, and what is sure to deny something."""
-        allows = self._allows if self._includes(caller) else ()
-        allowing = (reader.allow(s, caller) for s in allows)
-        denying = (reader.deny(s, caller) for s in self._denies)
-        return [r for r in allowing if r is not None], [r for r in denying if r is not None]
+        return self._rules(self._allows if self.includes(caller) else (), caller, reader)
 
-
+    def _rules(
+        self, allows: tuple[Statement, ...], caller: Caller, reader: Reader
+    ) -> tuple[list[Rule], list[Rule]]:
+        return reader.allowing(allows, caller), reader.denying(self._denies, caller)

@@ -30,9 +30,10 @@ from mfakit.policy.regions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mfakit.policy.callers import Caller
+    from mfakit.policy.conditions import Condition
     from mfakit.policy.evaluation import Element, Statement
     from mfakit.policy.patterns import Variable
 
@@ -100,9 +101,7 @@ class Variables:
         """Return a region as a policy spells it."""
         names = {c: name for (name, _), c in self._characters.items()}
         plain = {ANYTHING: "*", SEGMENT: "*", CHARACTER: "?", SEGMENT_CHARACTER: "?"}
-        spelled = (
-            plain.get(c) or (f"${{{names[c]}}}" if c in names else c) for c in region
-        )
+        spelled = (plain.get(c) or (f"${{{names[c]}}}" if c in names else c) for c in region)
         return "".join(spelled)
 
 
@@ -145,7 +144,9 @@ class Rule:
 
     def left_over(self, part: Part, work: Work) -> list[Part]:
         """Return what its exceptions have in common with a part."""
-        actions = (met for a in self.spared_actions or () for met in intersection(part.action, a, work))
+        actions = (
+            met for a in self.spared_actions or () for met in intersection(part.action, a, work)
+        )
         resources = (
             met for r in self.spared_resources or () for met in intersection(part.resource, r, work)
         )
@@ -159,8 +160,31 @@ class Reader:
 
     def __init__(self) -> None:
         self.variables = Variables()
-        self._rules: dict[tuple[object, ...], Rule] = {}  # keeps the statements, for their ids
+        self._rules: dict[tuple[object, ...], Rule] = {}  # which keep the statements, and so ids
         self._met: dict[tuple[object, ...], bool | None] = {}
+        self._lists: dict[tuple[int, ...], tuple[list[Rule], Caller]] = {}
+        self._own: dict[int, tuple[Condition, ...]] = {}
+        self._variables: dict[int, tuple[Variable, ...]] = {}
+
+    def allowing(self, statements: tuple[Statement, ...], caller: Caller) -> list[Rule]:
+        """Return what Allows may allow to a caller."""
+        return self._all(self.allow, statements, caller)
+
+    def denying(self, statements: tuple[Statement, ...], caller: Caller) -> list[Rule]:
+        """Return what Denies surely deny to a caller."""
+        return self._all(self.deny, statements, caller)
+
+    def _all(
+        self,
+        read: Callable[[Statement, Caller], Rule | None],
+        statements: tuple[Statement, ...],
+        caller: Caller,
+    ) -> list[Rule]:
+        key = (id(caller), *map(id, statements))
+        if key not in self._lists:
+            found = (read(statement, caller) for statement in statements)
+            self._lists[key] = [rule for rule in found if rule is not None], caller
+        return self._lists[key][0]
 
     def allow(self, statement: Statement, caller: Caller) -> Rule | None:
         """Return what an Allow may allow to a caller; None if it surely allows nothing."""
@@ -178,29 +202,46 @@ class Reader:
 
     def denial(self, statement: Statement, caller: Caller) -> Rule | None:
         """Return what a Deny denies to those whom it applies to, as far as that is certain."""
-        element = statement.resources
-        if element is not None and element.negated:
-            variables = [v for pattern in element.patterns for v in pattern.variables]
-            if not all(self._has_value(v, caller) for v in variables):
-                return None  # what comes of the statement then is not documented
+        spares = statement.resources is not None and statement.resources.negated
+        if spares and not all(self._has_value(v, caller) for v in self._variables_of(statement)):
+            return None  # what comes of the statement then is not documented
         return self.rule(statement, caller)
 
     def _meets(self, statement: Statement, caller: Caller) -> bool | None:
-        if any(c.key.lower() in IDENTITY_KEYS for c in statement.conditions):
-            return caller.meets_all(statement.conditions)
+        """Tell whether a caller meets the conditions; what is asked of all alike but once."""
+        if not statement.conditions:
+            return True
         key = (id(statement), caller.kind, *caller.keys.items())
         if key not in self._met:
-            self._met[key] = caller.meets_all(statement.conditions)
-        return self._met[key]
+            alike = tuple(c for c in statement.conditions if c.key.lower() not in IDENTITY_KEYS)
+            self._met[key] = caller.meets_all(alike, among=statement.conditions)
+        own = self._own_conditions(statement)
+        met = self._met[key]
+        if met is False or not own:
+            return met
+        met_too = caller.meets_all(own, among=statement.conditions)
+        return False if met_too is False else None if None in (met, met_too) else True
+
+    def _own_conditions(self, statement: Statement) -> tuple[Condition, ...]:
+        """Return the conditions that are on who calls."""
+        if id(statement) not in self._own:
+            own = (c for c in statement.conditions if c.key.lower() in IDENTITY_KEYS)
+            self._own[id(statement)] = tuple(own)
+        return self._own[id(statement)]
 
     def rule(self, statement: Statement, caller: Caller) -> Rule:
         """Return a statement's rule, whether it applies to a caller or not."""
-        patterns = statement.resources.patterns if statement.resources else ()
-        values = [self._value(v, caller) for pattern in patterns for v in pattern.variables]
+        values = [self._value(v, caller) for v in self._variables_of(statement)]
         key = (id(statement), *values)
         if key not in self._rules:
             self._rules[key] = self._read(statement, caller)
         return self._rules[key]
+
+    def _variables_of(self, statement: Statement) -> tuple[Variable, ...]:
+        if id(statement) not in self._variables:
+            patterns = statement.resources.patterns if statement.resources else ()
+            self._variables[id(statement)] = tuple(v for p in patterns for v in p.variables)
+        return self._variables[id(statement)]
 
     def _read(self, statement: Statement, caller: Caller) -> Rule:
         """Return a statement's rule: of an Allow rather too much, of a Deny rather too little."""
@@ -212,9 +253,7 @@ class Reader:
         resources = self._regions(element, caller, widest=not allows)
         return Rule(statement, actions, (ANY_RESOURCE,), spared, resources)
 
-    def _regions(
-        self, element: Element | None, caller: Caller, *, widest: bool
-    ) -> tuple[str, ...]:
+    def _regions(self, element: Element | None, caller: Caller, *, widest: bool) -> tuple[str, ...]:
         if element is None:
             return (NO_RESOURCE,)
         found = (
@@ -279,11 +318,13 @@ class Search:
         for rule in denies:
             if rule.is_plain:
                 self._add(rule)
-        self._others = list({
-            (r.actions, r.resources, r.spared_actions, r.spared_resources): r
-            for r in denies
-            if not r.is_plain
-        }.values())
+        self._others = list(
+            {
+                (r.actions, r.resources, r.spared_actions, r.spared_resources): r
+                for r in denies
+                if not r.is_plain
+            }.values()
+        )
         self._known: dict[Part, bool] = {}
 
     def _add(self, rule: Rule) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,8 @@ from mfakit.policy.regions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from mfakit.policy.patterns import Pattern
 
 USERNAME, ARN, ACCOUNT_ID = "aws:username", "aws:principalarn", "aws:principalaccount"
@@ -173,6 +174,7 @@ def _met(one: str, other: str) -> tuple[str, ...]:
 
 
 USERS = Identity(f"arn:{SEGMENT}:iam::{SEGMENT}:user/{ANYTHING}", ANYTHING)
+ROLES = Identity(f"arn:{SEGMENT}:iam::{SEGMENT}:role/{ANYTHING}", None)
 FEDERATED_USERS = Identity(f"arn:{SEGMENT}:sts::{SEGMENT}:federated-user/{ANYTHING}", None)
 
 
@@ -201,5 +203,3 @@ def identities(everyone: Identity, questions: Iterable[Question]) -> list[Identi
             break
         found = [part for identity in found for part in identity.split(asked)]
     return [identity for identity in found if identity._is_consistent]
-
-

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mfakit.policy import patterns
-from mfakit.policy.advice import label
+from mfakit.policy.advice import labels
 from mfakit.policy.callers import LONG_TERM_KEY, Caller, asks_mfa
-from mfakit.policy.claims import Scope, claims
 from mfakit.policy.document import Kind, parse
 from mfakit.policy.holes import Part, Reader, Rule, Search, action_region
 from mfakit.policy.principals import account_of
 from mfakit.policy.regions import Work, contains
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mfakit.policy.claims import Claim, Scope
     from mfakit.policy.evaluation import Statement
 
 _STEPS = 100_000
-GET_SESSION_TOKEN = "sts:GetSessionToken"
+_NEVER_DECIDED = "sts:GetSessionToken"
 _OWN_DEVICES = [
     "arn:*:iam::*:user/${aws:username}",
     "arn:*:iam::*:user/*/${aws:username}",
@@ -47,19 +48,24 @@ _LOGIN = (
 
 
 def notes(
-    statements: tuple[Statement, ...], scope: Scope, found: list[Caller], reader: Reader
+    statements: tuple[Statement, ...],
+    scope: Scope,
+    judged: list[Claim],
+    found: list[Caller],
+    reader: Reader,
 ) -> Iterator[str]:
     """Give the notes.
 
     Args:
         statements: of all policies.
         scope: what is asked about.
+        judged: what is claimed of them.
         found: all callers without MFA.
         reader: reads the policies.
     """
     keys = [caller for caller in found if caller.kind == LONG_TERM_KEY]
     if scope.kind is Kind.IDENTITY:
-        yield from _of_devices(statements, scope, keys, reader)
+        yield from _of_devices(scope, judged, keys, reader)
         yield from _of_login(statements, keys, reader)
         if any(map(asks_mfa, statements)):
             yield (
@@ -68,7 +74,7 @@ def notes(
             )
     if scope.kind is not Kind.TRUST and _names(statements, scope):
         yield (
-            f"no policy decides {GET_SESSION_TOKEN}: AWS allows it to every long-term key, even if"
+            f"no policy decides {_NEVER_DECIDED}: AWS allows it to every long-term key, even if"
             " a policy denies it"
         )
     yield from _of_principals(statements, scope)
@@ -81,7 +87,7 @@ def notes(
 def _names(statements: tuple[Statement, ...], scope: Scope) -> bool:
     """Whether somebody asks about GetSessionToken, or means to allow or deny it."""
     named = [p.text for s in statements if not s.actions.negated for p in s.actions.patterns]
-    return any(text.lower() == GET_SESSION_TOKEN.lower() for text in [*named, *scope.actions])
+    return any(text.lower() == _NEVER_DECIDED.lower() for text in [*named, *scope.actions])
 
 
 def _rule(reader: Reader, caller: Caller, effect: str, action: object, resource: object) -> Rule:
@@ -92,11 +98,11 @@ def _rule(reader: Reader, caller: Caller, effect: str, action: object, resource:
 
 
 def _of_devices(
-    statements: tuple[Statement, ...], scope: Scope, keys: list[Caller], reader: Reader
+    scope: Scope, judged: list[Claim], keys: list[Caller], reader: Reader
 ) -> Iterator[str]:
     """Tell which calls that are exempt reach other users' devices."""
     found: dict[str, None] = {}
-    for claim in claims(statements, scope, keys):
+    for claim in judged:
         for caller in keys:
             own = _rule(reader, caller, "Deny", list(_UPON_DEVICES), _OWN_DEVICES)
             allows, denies = claim.rules(caller, reader)
@@ -120,12 +126,11 @@ def _of_login(
     statements: tuple[Statement, ...], keys: list[Caller], reader: Reader
 ) -> Iterator[str]:
     """Tell what a long-term key is denied that a login needs."""
-    denies = [s for s in statements if s.effect == "Deny"]
+    denies = tuple(s for s in statements if s.effect == "Deny")
     for action, resource, consequence in _LOGIN:
         for caller in keys:
             needed = _rule(reader, caller, "Allow", action, resource)
-            rules = [rule for s in denies if (rule := reader.deny(s, caller)) is not None]
-            search = Search([needed], rules, (), Work(_STEPS))
+            search = Search([needed], reader.denying(denies, caller), (), Work(_STEPS))
             if not any(True for _ in search.holes(needed.parts())):
                 yield f"{action} is denied without MFA: {consequence}"
                 break
@@ -134,9 +139,10 @@ def _of_login(
 def _of_principals(statements: tuple[Statement, ...], scope: Scope) -> Iterator[str]:
     """Tell of principals that do not count, and of accounts."""
     allows = [s for s in statements if s.effect == "Allow" and s.principals is not None]
+    called = labels(statements)
     for statement in allows:
         named = statement.principals.named if statement.principals else ()
-        name = label(statement, statements)
+        name = called[id(statement)]
         others = [who for kind, who in named if _never_carries_mfa(kind, who)]
         if others:
             yield (

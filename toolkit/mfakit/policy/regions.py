@@ -72,9 +72,7 @@ def variable(number: int, *, colons: bool) -> str:
         number: tells variables apart.
         colons: whether its value may hold colons.
     """
-    first, end = (
-        (_VARIABLES_WITH_COLONS, _LAST) if colons else (_VARIABLES, _VARIABLES_WITH_COLONS)
-    )
+    first, end = (_VARIABLES_WITH_COLONS, _LAST) if colons else (_VARIABLES, _VARIABLES_WITH_COLONS)
     if number >= end - first:
         raise TooMuchWorkError
     return chr(first + number)
@@ -306,8 +304,10 @@ class _Meeting:
         for taken in range(least, most + 1):
             if taken == len(text):
                 rests = self.of(joined(star, behind), other[taken:])
-            elif behind and behind[0] not in (text[taken], CHARACTER, SEGMENT_CHARACTER) and (
-                not is_variable(behind[0])
+            elif (
+                behind
+                and behind[0] not in (text[taken], CHARACTER, SEGMENT_CHARACTER)
+                and (not is_variable(behind[0]))
             ):
                 continue
             else:

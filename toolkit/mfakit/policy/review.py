@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mfakit.policy.advice import label, mend
+from mfakit.policy.advice import Mender
 from mfakit.policy.callers import (
     ANONYMOUS,
-    CALLED_BY_SERVICE,
     FEDERATION,
     LONG_TERM_KEY,
-    WITH_MFA,
     WITHOUT_MFA,
     Caller,
     callers,
@@ -26,12 +23,16 @@ from mfakit.policy.notes import notes
 from mfakit.policy.regions import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from mfakit.policy.evaluation import Statement
 
 KEPT_OUT, GETS_IN, NOT_SHOWN = "kept out", "gets in", "cannot be shown to be kept out"
 SOME, NONE = "allowed some of it", "allowed nothing of it"
 COUNTED = (LONG_TERM_KEY, WITHOUT_MFA, FEDERATION, ANONYMOUS)
 _STEPS = 3_000_000
+_MOST_EXPLAINED = 100  # holes whose mending is looked for in all statements
+_Alike = tuple[int, tuple[str, ...], bool, str]
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,16 @@ def review(statements: tuple[Statement, ...], scope: Scope) -> Review:
     holes = {claim.name: _Holes(claim, found, reader) for claim in judged}
     names = _Spelling(statements, reader)
     findings = [
-        finding for claim in judged for finding in holes[claim.name].findings(statements, names, scope.kind)
+        finding
+        for claim in judged
+        for finding in holes[claim.name].findings(statements, names, scope.kind)
     ]
     outcomes = {
         kind: _outcome(kind, [f for f in findings if _concerns(f, kind)])
         for kind in dict.fromkeys(caller.kind for caller in found)
     }
-    outcomes |= _others(statements, judged, reader)
-    told = notes(statements, scope, found, reader)
+    outcomes |= _others(statements, scope.kind, judged, reader)
+    told = [*notes(statements, scope, judged, found, reader), *_about(judged, found)]
     return Review(
         scope.kind, tuple(claim.name for claim in judged), tuple(findings), outcomes, tuple(told)
     )
@@ -123,14 +126,28 @@ def _outcome(kind: str, findings: list[Finding]) -> str:
 
 
 def _others(
-    statements: tuple[Statement, ...], judged: list[Claim], reader: Reader
+    statements: tuple[Statement, ...], kind: Kind, judged: list[Claim], reader: Reader
 ) -> dict[str, str]:
-    """Tell what those are allowed who have used MFA, by policies that are judged alone."""
-    found = dict.fromkeys((WITH_MFA, CALLED_BY_SERVICE), NONE)
-    for caller in others(statements):
-        if judged[0].allows_some(caller, reader, Work(_STEPS)):
-            found[caller.kind] = SOME
+    """Tell what those are allowed who do not count, by policies that are judged alone if any."""
+    found: dict[str, str] = {}
+    for caller in others(statements, kind):
+        if found.get(caller.kind) != SOME:
+            some = judged[0].allows_some(caller, reader, Work(_STEPS))
+            found[caller.kind] = SOME if some else NONE
     return found
+
+
+def _about(judged: list[Claim], found: list[Caller]) -> Iterator[str]:
+    """Tell whom a policy keeps out that does not mean to keep out everybody."""
+    users = [caller for caller in found if caller.kind == LONG_TERM_KEY and caller.identity]
+    for claim in judged:
+        meant = [caller.identity for caller in users if claim.includes(caller)]
+        if len(meant) < len(users):
+            names = [shown(identity) or "some others" for identity in meant if identity]
+            yield (
+                f"the Denies are about {', '.join(dict.fromkeys(names))} alone: other users are"
+                " not kept out"
+            )
 
 
 class _Spelling:
@@ -167,16 +184,18 @@ class _Holes:
         self, statements: tuple[Statement, ...], spelling: _Spelling, kind: Kind
     ) -> list[Finding]:
         """Return the holes, those together that are mended alike."""
-        together: dict[tuple[object, ...], list[Hole]] = {}
-        for hole, lets_in in self._callers.items():
-            advice = mend(hole, lets_in[0], statements, self._reader, kind)
+        together: dict[_Alike, list[Hole]] = {}
+        mender = Mender(statements, self._reader, kind)
+        for number, (hole, lets_in) in enumerate(self._callers.items()):
+            in_short = number >= _MOST_EXPLAINED
+            advice = mender.in_short(hole) if in_short else mender.mend(hole, lets_in[0])
             names = self._names(lets_in)
             key = (id(hole.statement), names, hole.shown, advice)
             together.setdefault(key, []).append(hole)
         found = []
         for (_, names, shown_, advice), holes in together.items():
             statement = holes[0].statement
-            name = label(statement, statements) if statement.policy else None
+            name = mender.labels[id(statement)] if statement.policy else None
             for actions, resources in _rectangles(holes):
                 found.append(
                     Finding(
