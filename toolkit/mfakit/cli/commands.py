@@ -385,7 +385,7 @@ _TABLE = (
     ),
     Command(
         "policy",
-        "make an IAM policy that requires MFA, or tell whom one lets in",
+        "make IAM policies that require MFA, or check that they do",
         "mfakit policy require-mfa --format terraform",
         (
             Option(
@@ -394,10 +394,15 @@ _TABLE = (
                 choices=("require-mfa", "max-age", "role-trust", "bucket", "check"),
                 help="make a policy: for users, who may then do nothing without MFA but get a"
                 " session (require-mfa); for actions that need a fresh code (max-age); for who may"
-                " assume a role (role-trust); for a bucket. Or judge one (check): exit code 1 if it"
-                " lets someone in without MFA",
+                " assume a role (role-trust); for a bucket. Or judge one (check): exit code 0 only"
+                " if it is shown that no long-term key gets in",
             ),
-            Option("file", nargs="?", help="check: the policy as JSON; - reads standard input"),
+            Option(
+                "file",
+                nargs="*",
+                default=(),
+                help="check: the policy as JSON, or all policies of a user; - reads standard input",
+            ),
             Option(
                 "--format",
                 choices=("json", "cloudformation", "terraform"),
@@ -413,20 +418,33 @@ _TABLE = (
                 "--action",
                 metavar="NAME",
                 action="append",
-                help="max-age: what needs a fresh code, such as ec2:TerminateInstances (several"
-                " times); check: what is asked about, by default what the policy itself tells",
+                help="max-age: what needs a fresh code, such as ec2:TerminateInstances; check: what"
+                " is asked about, by default everything (several times)",
             ),
             Option(
                 "--resource",
                 metavar="ARN",
                 action="append",
-                help="what that is done to; by default anything",
+                help="what that is done to; by default anything (several times)",
             ),
             Option(
                 "--exempt-action",
                 metavar="NAME",
                 action="append",
-                help="require-mfa, bucket: what is not denied without MFA (several times)",
+                help="require-mfa, bucket: what is not denied without MFA; check: what may be"
+                " allowed without, beside what it takes to get a session (several times)",
+            ),
+            Option(
+                "--allow-service-calls",
+                action="store_true",
+                help="require-mfa: do not deny what a service calls for a user, such as Lambda code"
+                " from S3: such calls were reported to carry no MFA",
+            ),
+            Option(
+                "--whole",
+                action="store_true",
+                help="check: the policies are all that the user has; else those that deny have to"
+                " hold beside others that allow everything",
             ),
             Option(
                 "--principal",

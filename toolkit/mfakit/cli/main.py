@@ -57,7 +57,7 @@ def _run_command(command: Command, arguments: list[str]) -> int:
         from mfakit.cli.parser import make_parser
 
         try:
-            options = make_parser(command).parse_args(arguments)
+            options = make_parser(command).parse(arguments)
         except SystemExit:
             return 0  # --help, which is all that argparse exits for here
     if getattr(options, "debug", False):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
 
-def make_parser(command: Command) -> argparse.ArgumentParser:
+def make_parser(command: Command) -> Parser:
     """Build a command's parser from the table."""
-    parser = _Parser(
+    parser = Parser(
         command.example,
         prog=f"mfakit {command.name}",
         description=command.summary,
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> list[argpa
     return actions
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser whose complaints are errors like all others, and whose help is output like all.
 
     An example comes first: it tells most people all that they want to know.
@@ -54,6 +54,12 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         return f"example: {self._example}\n\n{super().format_help()}"
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """Read a command line, whose options may stand before, between and behind the rest."""
+        if any(action.nargs == argparse.REMAINDER for action in self._actions):
+            return self.parse_args(arguments)  # what stands behind is another command's
+        return self.parse_intermixed_args(arguments)
 
     def error(self, message: str) -> NoReturn:
         # a URL may hold a password, and what cron's programs complain of is mailed

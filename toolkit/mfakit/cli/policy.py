@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # Which options have a meaning for which kind of policy.
 _MEANT = {
-    "require-mfa": {"format", "max_age", "exempt_action", "partition"},
+    "require-mfa": {"format", "max_age", "exempt_action", "allow_service_calls", "partition"},
     "max-age": {"format", "max_age", "action", "resource"},
     "role-trust": {"format", "max_age", "principal", "partition"},
     "bucket": {"format", "max_age", "exempt_action", "principal", "bucket", "partition"},
-    "check": {"file", "action", "resource", "json"},
+    "check": {"file", "action", "resource", "exempt_action", "whole", "json"},
 }
 
 
@@ -63,7 +63,12 @@ def _draft(options: Namespace) -> Draft:
     principals = tuple(options.principal or ())
     partition = "aws" if options.partition is None else options.partition
     if options.what == "require-mfa":
-        return require_mfa(max_age=options.max_age, exempt_actions=exempt, partition=partition)
+        return require_mfa(
+            max_age=options.max_age,
+            exempt_actions=exempt,
+            allow_service_calls=options.allow_service_calls,
+            partition=partition,
+        )
     if options.what == "role-trust":
         return role_trust(principals, max_age=options.max_age, partition=partition)
     if options.what == "bucket":

@@ -1,194 +1,297 @@
-"""The kinds of credentials that a policy may meet, as the condition keys of their calls.
+"""Who may call, as condition keys and principals of policies see them.
 
-When each key is there: "IAM User Guide", AWS global condition context keys.
+When each key is there: "IAM User Guide", AWS global condition context keys. What a policy asks is
+answered with None where it differs from call to call or is not documented: then it counts as
+met in an Allow, and as not met in a Deny.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mfakit.policy.document import Kind
-from mfakit.policy.principals import ACCOUNT, ACCOUNT_ROOT, Principal
+from mfakit.policy.errors import UnjudgedError
+from mfakit.policy.identities import (
+    ARN,
+    FEDERATED_USERS,
+    IDENTITY_KEYS,
+    ROLES,
+    USERNAME,
+    USERS,
+    Identity,
+    Question,
+    federated_users_of,
+    identities,
+    named,
+    of_account,
+    question,
+)
+from mfakit.policy.keys import SENT_BY_SERVICES_ALONE
+from mfakit.policy.principals import account_of
+from mfakit.policy.regions import is_single
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mfakit.policy.conditions import Condition
     from mfakit.policy.evaluation import Statement
     from mfakit.policy.keys import Keys
+    from mfakit.policy.principals import Principals
 
 LONG_TERM_KEY = "long-term key"
 WITHOUT_MFA = "session without MFA"
+FEDERATION = "GetFederationToken session"
+ANONYMOUS = "anonymous caller"
 WITH_MFA = "session with MFA"
-WITH_OLD_MFA = "session with old MFA"
-CODE_GIVEN = "code with AssumeRole"
+CALLED_BY_SERVICE = "call by a service for a session with MFA"
 ROLE_SESSION = "role session"
 AWS_SERVICE = "AWS service"
 FEDERATED = "federated identity"
 
-ANYONE, _SOMEONE_ELSE = "alice", "someone"
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
 MFA_KEYS = (PRESENT, AGE)
-_FRESH_SECONDS = 1
-_OLDEST_SECONDS = 36 * 3600  # as long as a session lasts
-_ENDLESS_SECONDS = 10**15
-_ACCOUNT = "123456789012"
-_PARTITION = "arn:aws"
-_ROLE = "arn:{}:iam::{}:role/worker"
-_A_USER = re.compile(r"arn:[\w-]+:iam::\d{12}:user/.+")
-_A_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
-_SERVICE = "logging.s3.amazonaws.com"
-# What is the same in each call of such credentials, or surely absent; all else differs.
-_SETTLED = (
-    *MFA_KEYS,
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalisawsservice",
-    "aws:principaltype",
-    "aws:securetransport",
-    "aws:username",
-    "aws:viaawsservice",
+_TYPE, _ACCOUNT = "aws:principaltype", "aws:principalaccount"
+_VIA_SERVICE, _IS_SERVICE = "aws:viaawsservice", "aws:principalisawsservice"
+_SETTLED = frozenset(
+    {*MFA_KEYS, *IDENTITY_KEYS, *SENT_BY_SERVICES_ALONE, _TYPE, _VIA_SERVICE, _IS_SERVICE}
 )
+_DIRECT = {_VIA_SERVICE: "false", _IS_SERVICE: "false"}
+# Operators that fit these keys' values; what comes of others is not documented.
+_FITTING = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
+_FITTING_TYPE = re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE)
+_A_USER = re.compile(r"arn:[\w-]+:iam::[^:]*:user/.+", re.DOTALL)
+_A_FEDERATED_USER = re.compile(r"arn:[\w-]+:sts::[^:]*:federated-user/.+", re.DOTALL)
+_A_ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.+", re.DOTALL)
+_NO_USER = re.compile(
+    r"arn:[\w-]+:iam::\d*:(saml-provider|oidc-provider)/.+"
+    r"|arn:[\w-]+:sts::\d*:assumed-role/.+|AROA\w+",
+    re.DOTALL,
+)
+_ARNS = (_A_USER, _A_FEDERATED_USER, _A_ROLE)
+_KINDS_OF_PRINCIPALS = {"Service": AWS_SERVICE, "Federated": FEDERATED}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone with credentials of one kind.
+    """Callers with credentials of one kind, whom a policy treats alike.
 
     Attributes:
         kind: of the credentials.
-        keys: the condition keys that their calls have.
-        principal: who it is.
+        keys: the condition keys that all their calls have, but those of the identity.
+        identity: who they are; None if they are anonymous.
     """
 
     kind: str
     keys: Keys
-    principal: Principal
+    identity: Identity | None
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The condition keys that are known of all their calls, by value or to be absent."""
+        return _SETTLED
+
+    def value(self, key: str) -> str | None:
+        """Return the value of a settled key, as a region; None if the key is absent."""
+        if self.identity is not None and key in IDENTITY_KEYS:
+            own = {
+                ARN: self.identity.arn,
+                USERNAME: self.identity.name,
+                _ACCOUNT: self.identity.account,
+            }
+            return own[key]
+        found = self.keys.get(key)
+        return found if isinstance(found, str) else None
+
+    def meets_all(
+        self, conditions: tuple[Condition, ...], among: tuple[Condition, ...]
+    ) -> bool | None:
+        """Tell whether all their calls meet all conditions, or none does so.
+
+        Args:
+            conditions: the conditions.
+            among: all conditions of their statement: of two that differ in capital letters
+                alone, it is not known what AWS makes.
+        """
+        answers: set[bool | None] = set()
+        for condition in conditions:
+            answer = self.meets(condition) if _spelled_once(condition, among) else None
+            if answer is False:
+                return False
+            answers.add(answer)
+        return None if None in answers else True
+
+    def meets(self, condition: Condition) -> bool | None:
+        """Tell whether all their calls meet a condition, or none does so."""
+        key = condition.key.lower()
+        plain = condition.operator.isascii() and condition.key.isascii()
+        if not (plain and condition.is_known and condition.wanted) or key not in _SETTLED:
+            return None
+        if self.identity is not None and key in IDENTITY_KEYS and not _asks_presence(condition):
+            return self._meets_about_identity(condition, key)
+        return self._meets_by_value(condition, key)
+
+    def _meets_by_value(self, condition: Condition, key: str) -> bool | None:
+        fitting = _FITTING_TYPE if key in (_TYPE, _ACCOUNT) else _FITTING
+        if key in self.keys and not fitting.match(condition.operator):
+            return None
+        if condition.variables and any("${" in text for text in condition.wanted):
+            return None
+        if _asks_presence(condition) and len({text.lower() for text in condition.wanted}) > 1:
+            return None
+        value = self.value(key)
+        if value is None and condition.is_open_if_absent:
+            return None
+        try:
+            return condition.holds({} if value is None else {key: value})
+        except UnjudgedError:
+            return None
+
+    def _meets_about_identity(self, condition: Condition, key: str) -> bool | None:
+        assert self.identity is not None
+        if key == USERNAME and self.identity.name is None:
+            return self._meets_by_value(condition, key)
+        questions = questions_of(condition)
+        if questions is None:
+            return None
+        found = _any([self.identity.answer(asked) for asked in questions])
+        return found if found is None else found is not condition.is_negated
+
+    def is_named(self, principals: Principals) -> bool | None:
+        """Tell whether a Principal element, or the list in a NotPrincipal, names all of them."""
+        return _any([self._is(kind, name) for kind, name in principals.named])
+
+    def _is(self, kind: str, name: str) -> bool | None:
+        if (kind, name) == ("AWS", "*"):
+            return True
+        if kind in _KINDS_OF_PRINCIPALS:
+            return self.kind == _KINDS_OF_PRINCIPALS[kind]
+        if self.identity is None:
+            return False
+        if kind != "AWS":
+            return None
+        if account := account_of(name):
+            return self.identity.answer(of_account(account))
+        if self.kind == FEDERATION and _A_USER.fullmatch(name):
+            # The session has its user's grants, and might be meant by its name or not.
+            made = self.identity.answer(made_by(name))
+            return None if made else made
+        if any(known.fullmatch(name) for known in _ARNS):
+            return self.identity.answer(named(name))
+        return False if _NO_USER.fullmatch(name) else None
 
 
-def is_settled(key: str) -> bool:
-    """Tell whether the kind of credentials decides a key, rather than the single call."""
-    return key.lower() in _SETTLED
+def asks_mfa(statement: Statement) -> bool:
+    """Whether a statement has a condition on an MFA key."""
+    return any(condition.key.lower() in MFA_KEYS for condition in statement.conditions)
 
 
-def users(statements: Iterable[Statement]) -> list[str]:
-    """Give the ARNs of users for whom a policy may have different answers, each once.
-
-    They are those whom it names, as principals or in conditions; one more of each account that it
-    names; and one whom it does not name if it speaks about everyone, or about no user at all.
-    """
-    statements = tuple(statements)
-    principals = [s.principals for s in statements if s.principals]
-    names = [name for p in principals for kind, name in p.named if kind == "AWS"]
-    found = [name for name in names if _A_USER.fullmatch(name)]
-    accounts = [account for name in names if (account := _account(name))]
-    if not (found or accounts) or "*" in names or any(p.negated for p in principals):
-        partition = (found or accounts or [_PARTITION])[0].split(":")[1]
-        accounts.append(f"arn:{partition}:iam::{_ACCOUNT}")
-    conditions = [c for s in statements for c in s.conditions]
-    found += [user for account in accounts for c in conditions for user in _conditioned(c, account)]
-    for account in dict.fromkeys(accounts):
-        known = f"{account}:user/{ANYONE}"
-        found.append(f"{account}:user/{_SOMEONE_ELSE}" if known in found else known)
-    return list(dict.fromkeys(found))
+def _asks_presence(condition: Condition) -> bool:
+    return condition.operator.lower() == "null"
 
 
-def callers(statements: Iterable[Statement], kind: Kind, user: str) -> list[Caller]:
-    """Give one caller for each kind of credentials: those that the policy names, if it names any.
+def _spelled_once(condition: Condition, among: tuple[Condition, ...]) -> bool:
+    spelled = (condition.operator.lower(), condition.key.lower())
+    return sum((c.operator.lower(), c.key.lower()) == spelled for c in among) == 1
+
+
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    found = set(answers)
+    return True if True in found else None if None in found else False
+
+
+def made_by(user: str) -> Question:
+    """Return the question whether a GetFederationToken session may be a user's."""
+    return Question(ARN, federated_users_of(user))
+
+
+@lru_cache(maxsize=1 << 14)
+def questions_of(condition: Condition) -> list[Question] | None:
+    """Return what a condition asks about who calls; None if that cannot be told."""
+    found = [
+        question(condition.comparison, condition.key.lower(), text, variables=condition.variables)
+        for text in condition.wanted
+    ]
+    known = [asked for asked in found if asked is not None]
+    return known if len(known) == len(found) else None
+
+
+def _questions(statements: Iterable[Statement]) -> Iterator[Question]:
+    """Give what statements ask about who calls."""
+    for statement in statements:
+        for condition in statement.conditions:
+            if condition.key.lower() in IDENTITY_KEYS and condition.is_known:
+                asked = questions_of(condition) or ()
+                yield from asked
+                yield from (made_by(q.region) for q in asked if _A_USER.fullmatch(q.region))
+        for kind, name in statement.principals.named if statement.principals else ():
+            if kind == "AWS" and (account := account_of(name)):
+                yield of_account(account)
+            elif kind == "AWS" and _A_USER.fullmatch(name):
+                yield named(name)
+                yield made_by(name)
+            elif kind == "AWS" and any(known.fullmatch(name) for known in _ARNS):
+                yield named(name)
+
+
+def callers(statements: Iterable[Statement], *, anonymous: bool) -> list[Caller]:
+    """Return all callers without MFA, told apart by what statements ask about them.
 
     Args:
-        statements: the policy's.
-        kind: what it belongs to; for a trust policy there is one more.
-        user: the ARN of whoever has a user's credentials.
+        statements: the statements.
+        anonymous: whether there are callers without credentials.
     """
-    statements = tuple(statements)
-    named = [name for s in statements if s.principals for name in s.principals.named]
-    roles = (name for kind_, name in named if kind_ == "AWS" and _A_ROLE.fullmatch(name))
-    role = next(roles, _ROLE.format(user.split(":")[1], _ACCOUNT))
-    service = next((name for kind_, name in named if kind_ == "Service" and name != "*"), _SERVICE)
-    fresh, old = str(_FRESH_SECONDS), str(_old_age(statements))
-    found = [
-        _user_caller(LONG_TERM_KEY, user),
-        _user_caller(WITHOUT_MFA, user, {PRESENT: "false"}),
-        _user_caller(WITH_MFA, user, {PRESENT: "true", AGE: fresh}),
-        _user_caller(WITH_OLD_MFA, user, {PRESENT: "true", AGE: old}),
-    ]
-    if kind is Kind.TRUST:
-        found.append(_user_caller(CODE_GIVEN, user, {PRESENT: "true"}))
-    found += [_role_caller(role), _service_caller(service)]
-    providers = (name for kind_, name in named if kind_ == "Federated")
-    return [*found, *(_federated_caller(name) for name in islice(providers, 1))]
+    asked = list(dict.fromkeys(_questions(statements)))
+    users, federated = identities(USERS, asked), identities(FEDERATED_USERS, asked)
+    found = [_user(LONG_TERM_KEY, user) for user in users]
+    found += [_user(WITHOUT_MFA, user, {PRESENT: "false"}) for user in users]
+    # Whether such a session has the key is not known.
+    found += [_federated(user, mfa) for mfa in ({}, {PRESENT: "false"}) for user in federated]
+    if anonymous:
+        found += [
+            Caller(ANONYMOUS, {_TYPE: "Anonymous", _VIA_SERVICE: "false", **account}, None)
+            for account in ({}, {_ACCOUNT: "anonymous"})
+        ]
+    return found
 
 
-def _account(name: str) -> str:
-    """Give how the ARNs of an account begin that a policy names; "" if the name is none's."""
-    if ACCOUNT_ROOT.fullmatch(name):
-        return name.removesuffix(":root")
-    return f"{_PARTITION}:iam::{name}" if ACCOUNT.fullmatch(name) else ""
+def others(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
+    """Return callers who do not count: those who have used MFA, and those who never can.
+
+    Args:
+        statements: the statements.
+        kind: what they belong to: what is not of a user speaks of roles and services, too.
+    """
+    asked = list(dict.fromkeys(_questions(statements)))
+    users, mfa = identities(USERS, asked), {PRESENT: "true", AGE: "1"}
+    found = [_user(WITH_MFA, user, mfa) for user in users]
+    if kind is not Kind.TRUST:
+        # Such calls were reported to carry no MFA.
+        found += [_user(CALLED_BY_SERVICE, user, {_VIA_SERVICE: "true"}) for user in users]
+    if kind is not Kind.IDENTITY:
+        found += [
+            Caller(ROLE_SESSION, {_TYPE: "AssumedRole", PRESENT: "false", **_DIRECT}, role)
+            for role in identities(ROLES, asked)
+        ]
+        found.append(Caller(AWS_SERVICE, {_VIA_SERVICE: "false", _IS_SERVICE: "true"}, None))
+    if any(p == "Federated" for s in statements if s.principals for p, _ in s.principals.named):
+        found.append(Caller(FEDERATED, {_VIA_SERVICE: "false"}, None))
+    return found
 
 
-def _conditioned(condition: Condition, account: str) -> list[str]:
-    """Give the users of an account whom a condition names."""
-    key, found = condition.key.lower(), list(condition.wanted)
-    if key == "aws:username":
-        found = [f"{account}:user/{name}" for name in found]
-    elif key != "aws:principalarn":
-        return []
-    # an account that is made up here may be any
-    begin = "" if account.endswith(f":{_ACCOUNT}") else f"{account}:"
-    users = (user for user in found if _A_USER.fullmatch(user) and user.startswith(begin))
-    return [user for user in users if not set("*?$") & set(user)]
+def _user(kind: str, identity: Identity, more: dict[str, str] | None = None) -> Caller:
+    return Caller(kind, {_TYPE: "User", **_DIRECT, **(more or {})}, identity)
 
 
-def _old_age(statements: tuple[Statement, ...]) -> int:
-    """Give an age beyond every one that the policy asks for."""
-    wanted = [
-        int(min(float(text), _ENDLESS_SECONDS))
-        for statement in statements
-        for condition in statement.conditions
-        for text in condition.wanted
-        if condition.key.lower() == AGE and text.replace(".", "", 1).isdecimal()
-    ]
-    return max([*wanted, _OLDEST_SECONDS]) + 1 if wanted else _OLDEST_SECONDS
+def _federated(identity: Identity, more: dict[str, str]) -> Caller:
+    return Caller(FEDERATION, {_TYPE: "FederatedUser", **_DIRECT, **more}, identity)
 
 
-def _user_caller(kind: str, arn: str, mfa: dict[str, str] | None = None) -> Caller:
-    name = arn.rpartition("/")[2]
-    return _caller(kind, arn, arn, "User", {"aws:username": name, **(mfa or {})})
-
-
-def _role_caller(arn: str) -> Caller:
-    session = arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/session"
-    return _caller(ROLE_SESSION, session, arn, "AssumedRole", {PRESENT: "false"}, role_arn=arn)
-
-
-def _caller(
-    kind: str, arn: str, owner: str, principal_type: str, keys: dict[str, str], role_arn: str = ""
-) -> Caller:
-    account = arn.split(":")[4]
-    settled = {
-        "aws:principalaccount": account,
-        "aws:principalarn": owner,
-        "aws:principalisawsservice": "false",
-        "aws:principaltype": principal_type,
-        "aws:securetransport": "true",
-        "aws:viaawsservice": "false",
-    }
-    return Caller(kind, settled | keys, Principal(account, arn, role_arn))
-
-
-def _service_caller(name: str) -> Caller:
-    keys = {
-        "aws:principalisawsservice": "true",
-        "aws:securetransport": "true",
-        "aws:viaawsservice": "false",
-    }
-    return Caller(AWS_SERVICE, keys, Principal(service=name))
-
-
-def _federated_caller(provider: str) -> Caller:
-    return Caller(FEDERATED, {"aws:securetransport": "true"}, Principal(federated=provider))
+def shown(identity: Identity) -> str:
+    """Return the ARN of a user who is known by it, else the name, else an empty text."""
+    if is_single(identity.arn):
+        return identity.arn
+    return identity.name if identity.name is not None and is_single(identity.name) else ""

@@ -25,6 +25,10 @@ Test = Callable[[str, Keys], bool]
 Maker = Callable[[str, bool], Test]
 
 
+class _NotComparableError(Exception):
+    """A call's value is no address, or no ARN, where the operator compares those."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """One operator with one key and the values that the policy gives for it.
@@ -66,6 +70,21 @@ class Condition:
         """Whether its operator is one that is judged."""
         return self._base in OPERATORS or self._base == "null"
 
+    @property
+    def is_negated(self) -> bool:
+        """Whether it asks that no value fits; its operator has to be known."""
+        return self._base != "null" and self._negated
+
+    @property
+    def comparison(self) -> str:
+        """The operator in lower case, without negation, quantifier and IfExists."""
+        return self._base.replace("not", "", 1)
+
+    @property
+    def is_open_if_absent(self) -> bool:
+        """Whether it is not documented what comes of it where the key is absent."""
+        return self._quantifier == "foranyvalue" and self.operator.lower().endswith("ifexists")
+
     @cached_property
     def _quantifier(self) -> str:
         quantifier, _, _ = self.operator.lower().rpartition(":")
@@ -105,8 +124,10 @@ class Condition:
     def _passes(self, test: Test, value: str, keys: Keys) -> bool:
         try:
             return test(value, keys)
+        except _NotComparableError:
+            return self._negated  # neither IpAddress nor NotIpAddress is met
         except ValueError:
-            return False  # the call's value is no number, no date, no address
+            return False  # the call's value is no number, and no date
         except UnresolvedVariableError:
             # What has no value matches nothing; whether it differs is not documented.
             if self._negated:
@@ -141,16 +162,21 @@ def _arn_like(text: str, variables: bool) -> Test:
     pattern = patterns.arn(text, variables=variables)
     if text != "*" and len(pattern.segments) < patterns.ARN_SEGMENTS:
         raise ValueError(repr(text))
-    return lambda value, keys: (
-        value.count(":") >= patterns.ARN_SEGMENTS - 1 and pattern.matches(value, keys)
-    )
+
+    def test(value: str, keys: Keys) -> bool:
+        if value.count(":") < patterns.ARN_SEGMENTS - 1:
+            raise _NotComparableError
+        return pattern.matches(value, keys)
+
+    return test
 
 
 def _bool(text: str, _variables: bool) -> Test:
     wanted = text.lower()
     if wanted not in ("true", "false"):
         raise ValueError(repr(text))
-    return lambda value, _keys: value.lower() == wanted
+    # Any value but "true" is taken for false.
+    return lambda value, _keys: (value.lower() == "true") is (wanted == "true")
 
 
 def _binary_equals(text: str, _variables: bool) -> Test:
@@ -162,7 +188,14 @@ def _ip_address(text: str, _variables: bool) -> Test:
     from ipaddress import ip_network
 
     network: IPv4Network | IPv6Network = ip_network(text, strict=False)
-    return lambda value, _keys: _address(value) in network
+
+    def test(value: str, _keys: Keys) -> bool:
+        try:
+            return _address(value) in network
+        except ValueError:
+            raise _NotComparableError from None
+
+    return test
 
 
 def _compares(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> Maker:

@@ -191,6 +191,7 @@ class _Reader:
         found = []
         for operator, keys in block.items():
             self._expect(isinstance(keys, Mapping), f"Condition {operator} is not an object")
+            self._expect(bool(keys), f"Condition {operator} names no key")
             for key, wanted in keys.items():
                 texts = self._texts(wanted, f"Condition {operator} {key}")
                 found.append(Condition(operator, key, texts, self._variables))
@@ -200,11 +201,15 @@ class _Reader:
         values = value if isinstance(value, (list, tuple)) else [value]
         plain = all(isinstance(each, (str, bool, int, float)) for each in values)
         self._expect(plain, f"{where} is not a text, or a list of texts")
-        return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+        texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+        known = all(ord(max(text, default=" ")) < patterns.RESERVED for text in texts)
+        self._expect(known, f"{where} has a character that stands for nothing")
+        return texts
 
     def _action(self, text: str) -> patterns.Pattern:
         whole = text == "*" or ":" in text
         self._expect(whole, f"Action {text} names no service, as s3:GetObject does")
+        self._expect(text.isascii(), f"Action {text} has letters that no action has")
         return replace(patterns.glob(text.lower()), text=text)
 
     def _resource(self, text: str) -> patterns.Pattern:

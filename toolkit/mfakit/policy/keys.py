@@ -8,8 +8,19 @@ from collections.abc import Container, Mapping
 # Names in lower case, since policies may spell them in any; more than one value: a tuple.
 Keys = Mapping[str, str | tuple[str, ...]]
 
+# Present only in the requests that services send by themselves.
+SENT_BY_SERVICES_ALONE = frozenset(
+    {
+        "aws:principalservicename",
+        "aws:principalservicenameslist",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceorgid",
+    }
+)
+
 # A key that is added here must be filled in wherever a call has it: see the simulator's own.
-KNOWN_KEYS = frozenset(
+KNOWN_KEYS = SENT_BY_SERVICES_ALONE | frozenset(
     {
         "aws:currenttime",
         "aws:epochtime",

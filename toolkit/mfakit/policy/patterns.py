@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -12,13 +12,15 @@ from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
 from mfakit.policy.keys import is_known, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from mfakit.policy.keys import Keys
 
 # From this version of the policy language on, ${...} is a variable; before, it is plain text.
 VERSION_WITH_VARIABLES = "2012-10-17"
 ARN_SEGMENTS = 6
+# No policy may hold a character from this one on: `regions` uses them for wildcards.
+RESERVED = 0x10F000
 
 _TOKENS = re.compile(r"\*|\?|\$\{[^}]*\}")
 _TOKENS_WITHOUT_VARIABLES = re.compile(r"\*|\?")
@@ -71,10 +73,12 @@ class Pattern:
         text: as the policy spells it.
         segments: what it is made of; those of an ARN are matched one by one, so that a wildcard
             matches a colon in the last of them alone ("IAM User Guide", the Resource element).
+        completed: how many segments the text lacks at its end, which may then be anything.
     """
 
     text: str
     segments: tuple[Parts, ...]
+    completed: int = 0
 
     def matches(self, text: str, keys: Keys) -> bool:
         """Tell whether the whole of a text is what this stands for.
@@ -87,19 +91,15 @@ class Pattern:
             expression = _compiled(tuple(_resolved(parts, keys) for parts in self.segments))
         return expression.fullmatch(text) is not None
 
-    def renaming(self, rename: Callable[[str], str]) -> Pattern:
-        """Give the same with variables that stand for other keys."""
-        segments = tuple(
-            tuple(replace(p, key=rename(p.key)) if isinstance(p, Variable) else p for p in parts)
-            for parts in self.segments
-        )
-        return replace(self, segments=segments)
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The policy variables in it."""
+        return tuple(p for parts in self.segments for p in parts if isinstance(p, Variable))
 
     @cached_property
     def _fixed(self) -> re.Pattern[str] | None:
         """The expression, unless it differs from call to call."""
-        variable = any(isinstance(part, Variable) for parts in self.segments for part in parts)
-        return None if variable else _compiled(self.segments)
+        return None if self.variables else _compiled(self.segments)
 
 
 def glob(text: str, *, variables: bool = False) -> Pattern:
@@ -125,9 +125,9 @@ def arn(text: str, *, variables: bool = False, complete: bool = False) -> Patter
     if text == "*":
         return glob(text)
     segments = _segments(_parts(text, variables))
-    if complete:
-        segments += [[Wildcard.ANY]] * (ARN_SEGMENTS - len(segments))
-    return Pattern(text, tuple(tuple(parts) for parts in segments))
+    missing = ARN_SEGMENTS - len(segments) if complete else 0
+    segments += [[Wildcard.ANY]] * missing
+    return Pattern(text, tuple(tuple(parts) for parts in segments), missing)
 
 
 def _parts(text: str, variables: bool) -> Iterator[Part]:

@@ -1,279 +1,235 @@
-"""A policy, reviewed: what it says to each kind of credentials, and by which statement.
-
-It is judged by itself. What it neither allows nor denies is for other policies to say, except
-where it alone decides: who may assume a role is for its trust policy to say.
-"""
+"""Policies, reviewed: whether it is shown that nobody gets in without MFA, and else where."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mfakit.policy.advice import Mender
 from mfakit.policy.callers import (
-    AWS_SERVICE,
+    ANONYMOUS,
+    FEDERATION,
     LONG_TERM_KEY,
-    MFA_KEYS,
-    WITH_MFA,
-    WITH_OLD_MFA,
     WITHOUT_MFA,
+    Caller,
     callers,
-    is_settled,
-    users,
+    others,
+    shown,
 )
+from mfakit.policy.claims import Claim, Scope, claims
 from mfakit.policy.document import Kind
-from mfakit.policy.errors import UnjudgedError
-from mfakit.policy.evaluation import Context, Decision, evaluate
-from mfakit.policy.keys import values_of
-from mfakit.policy.questions import questions, resource_for
+from mfakit.policy.holes import Hole, Reader
+from mfakit.policy.notes import notes
+from mfakit.policy.regions import Work
 
 if TYPE_CHECKING:
-    from mfakit.policy.callers import Caller
-    from mfakit.policy.conditions import Condition
+    from collections.abc import Iterable, Iterator
+
     from mfakit.policy.evaluation import Statement
 
-ALLOWED = "allowed"
-DENIED = "denied"
-NOT_ALLOWED = "not allowed"
-UNJUDGED = "unjudged"
-NO_SAY = "not asked"
-_MAKERS = {Kind.IDENTITY: "require-mfa", Kind.RESOURCE: "bucket", Kind.TRUST: "role-trust"}
+KEPT_OUT, GETS_IN, NOT_SHOWN = "kept out", "gets in", "cannot be shown to be kept out"
+SOME, NONE = "allowed some of it", "allowed nothing of it"
+COUNTED = (LONG_TERM_KEY, WITHOUT_MFA, FEDERATION, ANONYMOUS)
+_STEPS = 3_000_000
+_MOST_EXPLAINED = 100  # holes whose mending is looked for in all statements
+_Alike = tuple[int, tuple[str, ...], bool, str]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the policy says to one kind of credentials.
+    """Calls that callers without MFA are allowed, or are not shown to be denied.
 
     Attributes:
-        credentials: their kind.
-        outcome: ``allowed``; ``denied``; ``not allowed``, which another policy may change unless
-            it is a trust policy; ``unjudged``; or ``not asked``, of whom the policy has no say.
-        statement: the one that decided, by its Sid or number; empty if none did.
-        reasons: the conditions that decided, and what came of each; or why nothing can be told.
+        claim: which claim falls by it: ``alone`` or ``guard``.
+        statement: what allows them; None if other policies do, which are guarded.
+        callers: who is allowed them.
+        actions: patterns of the actions.
+        resources: patterns of the resources; none in a role's trust policy.
+        shown: whether it is shown that they are allowed.
+        mend: what to do about it.
     """
 
-    credentials: str
-    outcome: str
-    statement: str = ""
-    reasons: tuple[str, ...] = ()
+    claim: str
+    statement: str | None
+    callers: tuple[str, ...]
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    shown: bool
+    mend: str
 
 
 @dataclass(frozen=True)
 class Review:
-    """What the policy says to all kinds of credentials about one call.
+    """What is found of policies.
 
     Attributes:
-        kind: what it belongs to.
-        action: what is asked about.
-        resource: what that is done to.
-        user: the ARN of one of those whom it is shown for, if users differ; else empty.
-        findings: one for each kind of credentials.
-        without_mfa: what else it speaks of that a long-term key alone is enough for.
-        hint: how to mend it, if it lets someone in without MFA.
+        kind: what they belong to.
+        claims: which claims were judged.
+        findings: where they fall.
+        outcomes: what comes of each kind of credentials; the last two do not count.
+        notes: what else there is to say.
     """
 
     kind: Kind
-    action: str
-    resource: str
-    user: str
+    claims: tuple[str, ...]
     findings: tuple[Finding, ...]
-    without_mfa: tuple[str, ...] = ()
-    hint: str = ""
-
-    @property
-    def call(self) -> tuple[str, str]:
-        """What is asked about: the action, and what it is done to."""
-        return self.action, self.resource
-
-    def outcome(self, credentials: str) -> str:
-        """Give the outcome for one kind of credentials."""
-        return next(f.outcome for f in self.findings if f.credentials == credentials)
+    outcomes: dict[str, str]
+    notes: tuple[str, ...]
 
     @property
     def requires_mfa(self) -> bool:
-        """Whether neither a long-term key nor a session without MFA gets in by this policy.
-
-        It keeps them out if it denies them, or if it allows with MFA alone. What it says nothing
-        about is not kept out: then others decide.
-        """
-        grants = self.kind is Kind.TRUST or self.outcome(WITH_MFA) in (ALLOWED, UNJUDGED)
-        kept_out = {DENIED, NOT_ALLOWED} if grants else {DENIED}
-        return {self.outcome(LONG_TERM_KEY), self.outcome(WITHOUT_MFA)} <= kept_out
+        """Whether it is shown that nobody gets in without MFA."""
+        return not self.findings
 
     @property
-    def leniency(self) -> int:
-        """How far a user gets without MFA."""
-        order = (DENIED, NOT_ALLOWED, UNJUDGED, ALLOWED)
-        return max(order.index(self.outcome(kind)) for kind in (LONG_TERM_KEY, WITHOUT_MFA))
+    def fallen(self) -> tuple[str, ...]:
+        """The claims that fall."""
+        return tuple(name for name in self.claims if any(f.claim == name for f in self.findings))
 
 
-def review(
-    statements: tuple[Statement, ...],
-    kind: Kind,
-    action: str | None = None,
-    resource: str | None = None,
-) -> Review:
-    """Judge a policy for every kind of credentials.
+def review(statements: tuple[Statement, ...], scope: Scope) -> Review:
+    """Judge policies.
 
     Args:
-        statements: the policy's.
-        kind: what it belongs to.
-        action: what to ask about; by default something that it asks MFA for, if it does for any.
-        resource: what that is done to; by default something that it speaks of.
+        statements: of all policies, which are one user's if there are several.
+        scope: what is asked about.
     """
-    judged = tuple(_settled(statement) for statement in statements)
-    reviews = [_review(judged, kind, asked, upon) for asked, upon in questions(judged)]
-    if action is not None or resource is not None:
-        asked = action or max(reviews, key=_significance).action
-        chosen = _review(judged, kind, asked, resource or resource_for(judged, asked))
-    else:
-        chosen = max(reviews, key=_significance)
-    weak = (r for r in reviews if r.outcome(LONG_TERM_KEY) == ALLOWED)
-    asked_too = (_told(r, chosen) for r in weak if r.call != chosen.call)
-    others = tuple(dict.fromkeys(asked_too))
-    hint = "" if chosen.requires_mfa else _hint(judged, chosen)
-    return replace(chosen, without_mfa=others, hint=hint)
-
-
-def _told(other: Review, chosen: Review) -> str:
-    """Name what else was asked about; the same action differs by what it is done to."""
-    same = other.action == chosen.action
-    return f"{other.action} on {other.resource}" if same else other.action
-
-
-def _significance(found: Review) -> int:
-    """Tell whether MFA makes a difference to users (2), or at least whether one may do it (1)."""
-    kinds = (LONG_TERM_KEY, WITHOUT_MFA, WITH_MFA, WITH_OLD_MFA)
-    outcomes = {found.outcome(kind) for kind in kinds}
-    return 2 if len(outcomes) > 1 else int(ALLOWED in outcomes)
-
-
-def _settled(statement: Statement) -> Statement:
-    """Make what single calls decide something that cannot be judged, as what is not known is."""
-    conditions = tuple(
-        c if is_settled(c.key) else replace(c, key=_differing(c.key)) for c in statement.conditions
+    reader = Reader()
+    found = callers(statements, anonymous=scope.kind is Kind.RESOURCE)
+    judged = claims(statements, scope, found)
+    holes = {claim.name: _Holes(claim, found, reader) for claim in judged}
+    names = _Spelling(statements, reader)
+    findings = [
+        finding
+        for claim in judged
+        for finding in holes[claim.name].findings(statements, names, scope.kind)
+    ]
+    outcomes = {
+        kind: _outcome(kind, [f for f in findings if _concerns(f, kind)])
+        for kind in dict.fromkeys(caller.kind for caller in found)
+    }
+    outcomes |= _others(statements, scope.kind, judged, reader)
+    told = [*notes(statements, scope, judged, found, reader), *_about(judged, found)]
+    return Review(
+        scope.kind, tuple(claim.name for claim in judged), tuple(findings), outcomes, tuple(told)
     )
-    resources = statement.resources
-    if resources is not None:
-        patterns = tuple(p.renaming(_settled_variable) for p in resources.patterns)
-        resources = replace(resources, patterns=patterns)
-    return replace(statement, conditions=conditions, resources=resources)
 
 
-def _settled_variable(key: str) -> str:
-    return key if is_settled(key) else _differing(key)
+def _concerns(finding: Finding, kind: str) -> bool:
+    return any(name == kind or name.startswith(f"{kind} of ") for name in finding.callers)
 
 
-def _differing(key: str) -> str:
-    return f"{key}, which differs from call to call"
+def _outcome(kind: str, findings: list[Finding]) -> str:
+    if not findings:
+        return KEPT_OUT
+    return GETS_IN if any(finding.shown for finding in findings) else NOT_SHOWN
 
 
-def _review(statements: tuple[Statement, ...], kind: Kind, action: str, resource: str) -> Review:
-    """Judge it for the user who gets furthest without MFA, of those who may differ."""
-    speaking = [s for s in statements if s.actions.holds(action.lower(), {})]
-    found = users(speaking or statements)
-    judged = [_review_for(user, statements, kind, action, resource) for user in found]
-    furthest = max(judged, key=lambda one: (not one.requires_mfa, one.leniency))
-    return furthest if len(found) > 1 else replace(furthest, user="")
-
-
-def _review_for(
-    user: str, statements: tuple[Statement, ...], kind: Kind, action: str, resource: str
-) -> Review:
-    found = tuple(
-        _finding(statements, kind, Context(action, resource, caller.keys, caller.principal), caller)
-        for caller in callers(statements, kind, user)
-    )
-    return Review(kind, action, resource, user, found)
-
-
-def _finding(
-    statements: tuple[Statement, ...], kind: Kind, context: Context, caller: Caller
-) -> Finding:
-    if kind is Kind.IDENTITY and caller.kind == AWS_SERVICE:
-        return Finding(caller.kind, NO_SAY, reasons=("a service has no identity policies",))
-    try:
-        decision = evaluate(statements, context)
-        passed = _passed_over(statements, context, decision)
-    except UnjudgedError as error:
-        return Finding(caller.kind, UNJUDGED, reasons=(f"{error.construct} cannot be judged",))
-    reasons = []
-    if decision.statement is not None:
-        reasons = [f"by {_asked(c, context)}" for c in decision.statement.conditions]
-    if decision.delegated:
-        reasons.append("it names the account: an identity policy has to allow it as well")
-    outcome = ALLOWED if decision.allowed else DENIED if decision.explicit_deny else NOT_ALLOWED
-    label = _label(statements, decision.statement)
-    return Finding(caller.kind, outcome, label, (*reasons, *passed))
-
-
-def _passed_over(
-    statements: tuple[Statement, ...], context: Context, decision: Decision
-) -> list[str]:
-    """Tell which statements speak of the call, but do not apply, for want of a condition."""
-    if decision.explicit_deny:
-        return []
-    found = []
-    for statement in statements:
-        if (decision.allowed and statement.effect == "Allow") or not _speaks(statement, context):
-            continue
-        failing = [c for c in statement.conditions if not _holds(c, context)]
-        label = f"{statement.effect} {_label(statements, statement)}"
-        found += [f"{label} does not apply: {_asked(c, context)}" for c in failing[:1]]
+def _others(
+    statements: tuple[Statement, ...], kind: Kind, judged: list[Claim], reader: Reader
+) -> dict[str, str]:
+    """Tell what those are allowed who do not count, by policies that are judged alone if any."""
+    found: dict[str, str] = {}
+    for caller in others(statements, kind):
+        if found.get(caller.kind) != SOME:
+            some = judged[0].allows_some(caller, reader, Work(_STEPS))
+            found[caller.kind] = SOME if some else NONE
     return found
 
 
-def _speaks(statement: Statement, context: Context) -> bool:
-    """Tell whether a statement is about a call, whatever its conditions say."""
-    try:
-        return replace(statement, conditions=()).applies(context)
-    except UnjudgedError:
-        return False
+def _about(judged: list[Claim], found: list[Caller]) -> Iterator[str]:
+    """Tell whom a policy keeps out that does not mean to keep out everybody."""
+    users = [caller for caller in found if caller.kind == LONG_TERM_KEY and caller.identity]
+    for claim in judged:
+        meant = [caller.identity for caller in users if claim.includes(caller)]
+        if len(meant) < len(users):
+            names = [shown(identity) or "some others" for identity in meant if identity]
+            yield (
+                f"the Denies are about {', '.join(dict.fromkeys(names))} alone: other users are"
+                " not kept out"
+            )
 
 
-def _holds(condition: Condition, context: Context) -> bool:
-    try:
-        return condition.holds(context.keys)
-    except UnjudgedError:
-        return True  # another one fails, or the whole statement could not be judged
+class _Spelling:
+    """Spells regions as the policies do, capital letters of actions too."""
+
+    def __init__(self, statements: Iterable[Statement], reader: Reader) -> None:
+        self._variables = reader.variables
+        self._actions = {
+            pattern.text.lower(): pattern.text for s in statements for pattern in s.actions.patterns
+        }
+
+    def action(self, region: str) -> str:
+        text = self._variables.shown(region)
+        return "*" if text == "*:*" else self._actions.get(text, text)
+
+    def resource(self, region: str) -> str:
+        return self._variables.shown(region)
 
 
-def _asked(condition: Condition, context: Context) -> str:
-    present = values_of(context.keys, condition.key.lower())
-    found = present[0] if present else "absent"
-    return f"{condition.operator} {condition.key} {', '.join(condition.wanted)}, and it is {found}"
+class _Holes:
+    """The holes in a claim, with all callers whom each lets in."""
 
+    def __init__(self, claim: Claim, found: list[Caller], reader: Reader) -> None:
+        self._claim = claim
+        self._all = found
+        self._reader = reader
+        self._callers: dict[Hole, list[Caller]] = {}
+        work = Work(_STEPS)
+        for caller in found:
+            for hole in claim.holes(caller, reader, work):
+                self._callers.setdefault(hole, []).append(caller)
 
-def _label(statements: tuple[Statement, ...], statement: Statement | None) -> str:
-    if statement is None:
-        return ""
-    return statement.sid or f"statement {statements.index(statement) + 1}"
+    def findings(
+        self, statements: tuple[Statement, ...], spelling: _Spelling, kind: Kind
+    ) -> list[Finding]:
+        """Return the holes, those together that are mended alike."""
+        together: dict[_Alike, list[Hole]] = {}
+        mender = Mender(statements, self._reader, kind)
+        for number, (hole, lets_in) in enumerate(self._callers.items()):
+            in_short = number >= _MOST_EXPLAINED
+            advice = mender.in_short(hole) if in_short else mender.mend(hole, lets_in[0])
+            names = self._names(lets_in)
+            key = (id(hole.statement), names, hole.shown, advice)
+            together.setdefault(key, []).append(hole)
+        found = []
+        for (_, names, shown_, advice), holes in together.items():
+            statement = holes[0].statement
+            name = mender.labels[id(statement)] if statement.policy else None
+            for actions, resources in _rectangles(holes):
+                found.append(
+                    Finding(
+                        self._claim.name,
+                        name,
+                        names,
+                        tuple(map(spelling.action, actions)),
+                        tuple(map(spelling.resource, resources)) if kind is not Kind.TRUST else (),
+                        shown_,
+                        advice,
+                    )
+                )
+        return found
 
-
-def _hint(statements: tuple[Statement, ...], made: Review) -> str:
-    """Tell how to mend it: by the classic mistakes, where it has one of them."""
-    for statement in statements:
-        for condition in statement.conditions:
-            if not condition.is_known:
+    def _names(self, lets_in: list[Caller]) -> tuple[str, ...]:
+        """Name callers: by their kind if that is enough, else by which of the kind they are."""
+        names = []
+        for kind in dict.fromkeys(caller.kind for caller in lets_in):
+            all_ = {c.identity for c in self._all if c.kind == kind}
+            some = {c.identity: None for c in lets_in if c.kind == kind}
+            if len(some) == len(all_):
+                names.append(kind)
                 continue
-            if condition.key.lower() in MFA_KEYS and statement.actions.holds(
-                made.action.lower(), {}
-            ):
-                mended = _mended(condition, statement.effect)
-                if mended:
-                    return f"in the {statement.effect} of {_label(statements, statement)} {mended}"
-    return f"make one that does: mfakit policy {_MAKERS[made.kind]}"
+            who = [shown(identity) or "others" for identity in some if identity is not None]
+            names += [f"{kind} of {name}" for name in dict.fromkeys(who)]
+        return tuple(names)
 
 
-def _mended(condition: Condition, effect: str) -> str:
-    """Tell what to write in place of a condition that takes an absent key for MFA, if it does."""
-    name = condition.operator
-    lenient = name.lower().endswith("ifexists")
-    if name.lower() == "null":
-        better = "BoolIfExists with false" if effect == "Deny" else "Bool with true"
-        return f"write {better}: Null does not tell whether MFA was used"
-    if effect == "Deny" and not lenient:
-        return f"write {name}IfExists, or a long-term key passes, which has no such condition key"
-    if effect == "Allow" and lenient:
-        plain = name[: -len("IfExists")]
-        return f"write {plain}, or a long-term key passes, which has no such condition key"
-    return ""
+def _rectangles(holes: list[Hole]) -> Iterator[tuple[list[str], list[str]]]:
+    """Put actions with the same resources together."""
+    resources: dict[str, dict[str, None]] = {}
+    for hole in holes:
+        resources.setdefault(hole.part.action, {})[hole.part.resource] = None
+    actions: dict[tuple[str, ...], list[str]] = {}
+    for action, upon in resources.items():
+        actions.setdefault(tuple(sorted(upon)), []).append(action)
+    return ((sorted(names), list(upon)) for upon, names in actions.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mfakit.policy.document import Kind
 from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
 from mfakit.policy.making.values import (
@@ -14,7 +12,7 @@ from mfakit.policy.making.values import (
     check_principal,
 )
 
-Condition = dict[str, dict[str, str]]
+Condition = dict[str, dict[str, str | list[str]]]
 
 
 def bucket(
@@ -41,13 +39,15 @@ def bucket(
     check_partition(partition)
     exempt = check_exempt(list(exempt_actions), "s3")
     what = {
-        "Principal": _principal(users, partition),
+        "Principal": {"AWS": "*"},
         **({"NotAction": exempt} if exempt else {"Action": "s3:*"}),
         "Resource": [f"arn:{partition}:s3:::{name}", f"arn:{partition}:s3:::{name}/*"],
     }
-    spared: Condition = {} if users else _spared(partition)
+    spared = _named(users, partition) if users else _spared(partition)
     why = (
-        "Only these users: for everyone it would lock out every role and AWS service."
+        "Only these users, and the sessions of GetFederationToken of their accounts, since such a"
+        " session does not show whose it is: for everyone it would lock out every role and AWS"
+        " service."
         if users
         else "Neither roles nor AWS services, which never carry MFA: without their exemption they"
         " would all be locked out."
@@ -73,9 +73,12 @@ def bucket(
     )
 
 
-def _principal(users: tuple[str, ...], partition: str) -> dict[str, Any]:
+def _named(users: tuple[str, ...], partition: str) -> Condition:
+    """Give the condition under which someone is one of the users, or may be by another name."""
     named = [check_principal(text, partition, accounts=False) for text in users]
-    return {"AWS": named or "*"}
+    accounts = dict.fromkeys(arn.split(":")[4] for arn in named)
+    sessions = [f"arn:{partition}:sts::{account}:federated-user/*" for account in accounts]
+    return {"ArnEquals": {"aws:PrincipalArn": [*named, *sessions]}}
 
 
 def _spared(partition: str) -> Condition:

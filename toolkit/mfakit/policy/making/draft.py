@@ -16,6 +16,7 @@ LONGEST = {Kind.IDENTITY: 6144, Kind.TRUST: 2048, Kind.RESOURCE: 20 * 1024}
 LONGEST_INLINE = 2048  # all inline policies of a user together
 MFA_PRESENT = "aws:MultiFactorAuthPresent"
 MFA_AGE = "aws:MultiFactorAuthAge"
+VIA_SERVICE = "aws:ViaAWSService"
 
 
 @dataclass(frozen=True)

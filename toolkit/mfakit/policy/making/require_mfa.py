@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.policy.document import Kind
-from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, Draft, Statement
+from mfakit.policy.making.draft import MFA_AGE, MFA_PRESENT, VIA_SERVICE, Draft, Statement
 from mfakit.policy.making.values import check_age, check_exempt, check_partition
 
 _UPON_USERS = (
@@ -13,9 +13,12 @@ _UPON_USERS = (
     "iam:ListMFADevices",
     "iam:ResyncMFADevice",
 )
-# What it takes to get a device, and a session with it. Removing a device is not among them.
+# AWS refuses it for a device in use, so that it removes those alone that were never enabled.
+_UPON_DEVICES = ("iam:DeleteVirtualMFADevice",)
+# What it takes to get a device, and a session with it. Deactivating a device is not among them.
 WITHOUT_MFA = (
     "iam:CreateVirtualMFADevice",
+    *_UPON_DEVICES,
     "iam:ListVirtualMFADevices",
     "sts:GetSessionToken",
     *_UPON_USERS,
@@ -26,6 +29,7 @@ def require_mfa(
     *,
     max_age: int | None = None,
     exempt_actions: tuple[str, ...] = (),
+    allow_service_calls: bool = False,
     partition: str = "aws",
 ) -> Draft:
     """Make the policy for a group of all users.
@@ -33,6 +37,7 @@ def require_mfa(
     Args:
         max_age: how old the code may be, in seconds; as old as a session gets by default.
         exempt_actions: what else is not denied without MFA, such as ``iam:ChangePassword``.
+        allow_service_calls: whether not to deny what a service calls for a user.
         partition: such as ``aws-cn``.
 
     Raises:
@@ -40,11 +45,17 @@ def require_mfa(
     """
     check_partition(partition)
     exempt = sorted({*WITHOUT_MFA, *check_exempt(list(exempt_actions))})
+    by_user = {VIA_SERVICE: "false"} if allow_service_calls else {}
+    service_calls = (
+        " Not what a service calls for a user, such as Lambda code from S3, which carries no MFA."
+        if allow_service_calls
+        else ""
+    )
     denials = _denials(
         "WithoutMFA",
-        {"BoolIfExists": {MFA_PRESENT: "false"}},
+        {"BoolIfExists": {MFA_PRESENT: "false"} | by_user},
         "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
-        " plain Bool would let it through.",
+        f" plain Bool would let it through.{service_calls}",
         "The rest is for oneself alone, whatever other policies allow: with an administrator's"
         " key, anybody could be given a device.",
         exempt,
@@ -78,8 +89,12 @@ def _oneself(partition: str) -> list[str]:
     return [f"{user}/${{aws:username}}", f"{user}/*/${{aws:username}}"]
 
 
-def _self_management(partition: str) -> list[tuple[str, Statement]]:
+def _own_devices(partition: str) -> list[str]:
     device = f"arn:{partition}:iam::*:mfa/${{aws:username}}"
+    return [device, f"{device}-*"]
+
+
+def _self_management(partition: str) -> list[tuple[str, Statement]]:
     return [
         (
             "This one knows no resources.",
@@ -96,7 +111,7 @@ def _self_management(partition: str) -> list[tuple[str, Statement]]:
                 "Sid": "AllowOwnVirtualDevices",
                 "Effect": "Allow",
                 "Action": ["iam:CreateVirtualMFADevice", "iam:DeleteVirtualMFADevice"],
-                "Resource": [device, f"{device}-*"],
+                "Resource": _own_devices(partition),
             },
         ),
         (
@@ -121,7 +136,10 @@ def _denials(
 ) -> list[tuple[str, Statement]]:
     """Deny all but what is exempt, and of that what is done to other users."""
     all_else = {"NotAction": exempt, "Resource": "*"}
-    to_others = {"Action": [*_UPON_USERS], "NotResource": _oneself(partition)}
+    to_others = {
+        "Action": [*_UPON_DEVICES, *_UPON_USERS],
+        "NotResource": [*_oneself(partition), *_own_devices(partition)],
+    }
     return [
         (why, _deny(f"DenyAllElse{name}", all_else, condition)),
         (why_others, _deny(f"DenyForOthers{name}", to_others, condition)),

@@ -1,0 +1,177 @@
+"""Small random policies: what check says of them beside what is found by trying every call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.policy.brute_force import AGE, PRESENT, lets_somebody_in
+
+from mfakit.policy.claims import Scope
+from mfakit.policy.document import kind_of, parse
+from mfakit.policy.review import review
+
+PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ACTIONS = [
+    "*",
+    "*:*",
+    "s:*",
+    "S:X*",
+    "s:*y",
+    "s:x*y",
+    "*:x",
+    "t:*",
+    "s:*x*",
+    "s:xy",
+    "T:x",
+    "s:*x*y*",
+]
+RESOURCES = [
+    "*",
+    "arn:aws:s:::*",
+    "arn:aws:s:::x*",
+    "arn:aws:s:::*y",
+    "arn:aws:s:::x*y",
+    "arn:*:s:*:*:*x*",
+    "arn:aws:s:::xy",
+    "arn:aws:s:::${aws:username}/*",
+    "arn:aws:s:::x/*",
+    "arn:aws:s:::${aws:username}/x*",
+    "arn:aws:t::*:user/${aws:username}",
+    "arn:aws:t::111111111111:user/*",
+    "arn:aws:t::*:user/x",
+    "arn:aws:t::${aws:PrincipalAccount}:user/x*",
+    "arn:aws:*",
+]
+QUESTIONED = ["s:?", "s:x?", "?:x*", "s:*?y"]
+QUESTIONED_RESOURCES = ["arn:aws:s:::?", "arn:aws:s:::x?", "arn:aws:s:::*?y", "arn:aws:t::*:user/?"]
+USER = "arn:aws:iam::111111111111:user/x"
+OPERATORS_OF_MFA = [
+    "Bool", "BoolIfExists", "Null", "StringEquals", "StringNotEquals", "StringEqualsIfExists",
+    "ForAllValues:Bool", "ForAnyValue:Bool", "StringNotEqualsIfExists",
+]  # fmt: skip
+OPERATORS_OF_AGE = [
+    "NumericLessThan", "NumericLessThanIfExists", "NumericGreaterThanEquals", "Null",
+    "NumericGreaterThanEqualsIfExists", "ForAllValues:NumericLessThan",
+]  # fmt: skip
+OF_NAMES = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringLikeIfExists",
+            "ForAnyValue:StringLike", "ForAllValues:StringNotEquals"]  # fmt: skip
+
+
+def asked(operators: list[str], key: str, values: list[str]) -> Any:
+    return st.builds(
+        lambda operator, value, several: {
+            operator: {
+                key: "true"
+                if operator == "Null" and value not in ("true", "false")
+                else value
+                if operator == "Null" or not several
+                else [value, several]
+            }
+        },
+        st.sampled_from(operators),
+        st.sampled_from(values),
+        st.sampled_from(["", *values]),
+    )
+
+
+CONDITIONS = st.one_of(
+    st.just({"BoolIfExists": {PRESENT: "false"}}),
+    st.just({"Bool": {PRESENT: "true"}}),
+    asked(OPERATORS_OF_MFA, PRESENT, ["true", "false"]),
+    asked(OPERATORS_OF_AGE, AGE, ["60", "3600"]),
+    asked(OF_NAMES, "aws:username", ["x", "y", "x*", "*y", "*"]),
+    asked([*OF_NAMES, "ArnLike", "ArnNotLike", "ArnEquals"], "aws:PrincipalArn",
+          [USER, "arn:aws:iam::*:user/x*", "arn:aws:sts::*:federated-user/*", "*",
+           "arn:aws:sts::111111111111:federated-user/x"]),
+    asked(OF_NAMES, "aws:PrincipalAccount", ["111111111111", "2*"]),
+    asked(["StringEquals", "StringNotEquals"], "aws:PrincipalType", ["User", "FederatedUser"]),
+    asked(["Bool", "BoolIfExists"], "aws:ViaAWSService", ["true", "false"]),
+    asked(["Null", "StringEquals", "StringNotEquals"], "aws:SourceArn", ["x"]),
+)  # fmt: skip
+FOREIGN = asked(
+    ["StringEquals", "StringNotEquals", "Null", "StringLikeIfExists", "ForAllValues:StringLike"],
+    "own:site", ["x", "y", "*"],
+)  # fmt: skip
+PRINCIPALS = ["*", {"AWS": "*"}, {"AWS": USER}, {"AWS": "111111111111"},
+              {"AWS": ["arn:aws:iam::222222222222:root", USER]},
+              {"AWS": "arn:aws:sts::111111111111:federated-user/x"}]  # fmt: skip
+
+
+def merged(conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for condition in conditions:
+        for operator, keys in condition.items():
+            found[operator] = {**found.get(operator, {}), **keys}
+    return {"Condition": found} if found else {}
+
+
+def element(name: str, values: list[str]) -> Any:
+    return st.builds(
+        lambda negated, texts: {f"Not{name}" if negated else name: texts},
+        st.sampled_from([False, False, True]),
+        st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True),
+    )
+
+
+def policies(*, questions: bool = False, foreign: bool = False, kind: str = "identity") -> Any:
+    actions = ACTIONS + (QUESTIONED if questions else [])
+    resources = RESOURCES + (QUESTIONED_RESOURCES if questions else [])
+    one = st.one_of(CONDITIONS, FOREIGN) if foreign else CONDITIONS
+    parts = [
+        st.sampled_from(["Allow", "Deny", "Deny"]).map(lambda effect: {"Effect": effect}),
+        element("Action", actions),
+        st.lists(one, max_size=2).map(merged),
+    ]
+    if kind != "trust":
+        parts.append(element("Resource", resources))
+    if kind != "identity":
+        parts.append(st.sampled_from(PRINCIPALS).map(lambda who: {"Principal": who}))
+    statement = st.tuples(*parts).map(lambda found: {k: v for p in found for k, v in p.items()})
+    return st.lists(statement, min_size=1, max_size=5)
+
+
+def claimed(statements: list[dict[str, Any]], name: str) -> bool | None:
+    """Tell whether check finds nobody to get in, by one of its claims; None if it is not made."""
+    document = {"Version": "2012-10-17", "Statement": statements}
+    kind = kind_of(document, "p")
+    found = review(parse(document, "p", kind), Scope(kind, exempt=("s:zz",)))
+    return None if name not in found.claims else name not in found.fallen
+
+
+ALLOW_ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def compare(statements: list[dict[str, Any]], *, exactly: bool) -> None:
+    for name, tried in (("alone", statements), ("guard", [*statements, ALLOW_ALL])):
+        holds = claimed(statements, name)
+        if holds is None or (holds is False and not exactly):
+            continue
+        assert holds is not lets_somebody_in(tried, exempt=("s:zz",)), name
+
+
+@PLAIN
+@given(policies())
+def test_check_finds_what_brute_force_finds_and_nothing_else(statements: Any) -> None:
+    compare(statements, exactly=True)
+
+
+@PLAIN
+@given(policies(questions=True, foreign=True))
+def test_check_misses_nothing_with_question_marks_and_foreign_conditions(statements: Any) -> None:
+    compare(statements, exactly=False)
+
+
+@PLAIN
+@given(policies(kind="trust"))
+def test_check_finds_what_a_trust_policy_lets_in(statements: Any) -> None:
+    compare(statements, exactly=True)
+
+
+@PLAIN
+@given(policies(kind="resource"))
+def test_check_finds_what_the_policy_of_a_resource_lets_in(statements: Any) -> None:
+    holds = claimed(statements, "alone")
+    if holds is not None:
+        assert holds is not lets_somebody_in(statements, exempt=("s:zz",))
