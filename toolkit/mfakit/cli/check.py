@@ -99,7 +99,7 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if not options.all:
         profile = session_profile(options.profile, os.environ, files)
         return [check_session(profile, files, now, options.warn)]
-    from mfakit.expiry.inventory import check_all
+    from mfakit.expiry.status import check_all
 
     caches = options.include_caches
     statuses = check_all(files, os.environ, now, options.warn, include_caches=caches)

@@ -131,7 +131,7 @@ def port(text: str) -> int:
 
 def interval(text: str) -> int:
     """Read how often something is to run."""
-    from mfakit.expiry.schedule.interval import parse_interval
+    from mfakit.expiry.schedule.job import parse_interval
 
     return parse_interval(text)
 
@@ -157,7 +157,7 @@ def notify_target(text: str) -> str:
 
 def command_line(text: str) -> str:
     """Make sure that a command can be split into words."""
-    from mfakit.expiry.notices.command import split_command
+    from mfakit.expiry.notices.ways import split_command
 
     split_command(text)
     return text

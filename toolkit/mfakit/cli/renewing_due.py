@@ -14,9 +14,8 @@ from mfakit.exchange.login import login
 from mfakit.exchange.plan import LoginRequest
 from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
 from mfakit.exchange.unattended import Unattended
-from mfakit.expiry.notices.news import news_of
-from mfakit.expiry.notices.programs import without_secrets
-from mfakit.expiry.notices.told import Told
+from mfakit.expiry.notices.tell import Told
+from mfakit.expiry.notices.way import news_of, without_secrets
 from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE

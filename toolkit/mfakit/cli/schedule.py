@@ -154,8 +154,7 @@ def _ways(options: Namespace) -> list[Way]:
     Raises:
         UsageError: one of them cannot be had where nobody types and nothing is exported.
     """
-    from mfakit.expiry.notices.command import CommandWay
-    from mfakit.expiry.notices.ways import parse_way
+    from mfakit.expiry.notices.ways import CommandWay, parse_way
 
     asked = options.notify or []
     if "-" in asked or "env" in asked:

@@ -6,10 +6,8 @@ import os
 
 from mfakit.cli.output import complain
 from mfakit.errors import FileError
-from mfakit.expiry.notices.command import CommandWay
-from mfakit.expiry.notices.tell import tell, tell_trouble
-from mfakit.expiry.notices.told import forget_gone, forget_trouble
-from mfakit.expiry.notices.ways import parse_way
+from mfakit.expiry.notices.tell import forget_gone, forget_trouble, tell, tell_trouble
+from mfakit.expiry.notices.ways import CommandWay, parse_way
 from mfakit.profiles.aws_files import AWSFiles
 
 TYPE_CHECKING = False

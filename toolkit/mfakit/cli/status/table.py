@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mfakit.cli.status.words import (
+from mfakit.cli.status.sentences import (
     NO_SESSION,
     account,
     identity,

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.cli.status.looking import look
+from mfakit.cli.status import look
 from mfakit.errors import MFAKitError
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
 
 def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:
     """Give what there is to tell, each sentence under what makes it news when it changes."""
-    from mfakit.cli.status.plain import as_line
+    from mfakit.cli.status.sentences import as_line
 
     now = datetime.now(UTC)
     try:
@@ -119,7 +119,7 @@ def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...],
 
 def _news(told: dict[tuple[Any, ...], str], found: dict[tuple[Any, ...], str]) -> Iterator[str]:
     """Tell what was not told before, and which sessions are there no more."""
-    from mfakit.cli.status.words import place
+    from mfakit.cli.status.sentences import place
 
     there = {facts[:2] for facts in found}
     for profile, source in dict.fromkeys(facts[:2] for facts in told):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from mfakit.expiry.notices.news import News
+    from mfakit.expiry.notices.way import News
 
 # Every service has shorter time-outs of its own; this is for the one that keeps none.
 _PATIENCE_SECONDS = 30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED
-from mfakit.explain.findings import environment, files, keys, roles
+from mfakit.explain.findings import environment, profile
 from mfakit.explain.findings.finding import Finding, edit, quoted
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mfakit.explain.situation import Situation
 
-_RULES = (*environment.RULES, *keys.RULES, *roles.RULES, *files.RULES)
+_RULES = (*environment.RULES, *profile.RULES)
 
 
 def find(situation: Situation) -> list[Finding]:

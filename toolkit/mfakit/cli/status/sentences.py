@@ -1,16 +1,21 @@
-"""What there is to say of a session, in the words of a person. Control characters are escaped."""
+"""Sessions in the words of a person: for screen readers, pipes, simple terminals, and the table.
+
+Control characters are escaped.
+"""
 
 from __future__ import annotations
 
 from mfakit.cli.output import escape
-from mfakit.expiry.rule import EXPIRED
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime, tzinfo
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.profiles.record import SessionRecord
+
 
 NO_SESSION = "There is no session of yours; mfakit login gets one."
 _PLACES = {
@@ -115,3 +120,40 @@ def _plural(unit: str, count: int) -> str:
 
 def _last_of(arn: str) -> str:
     return escape(arn.rpartition("/")[2])
+
+
+_STATES = {
+    VALID: "valid, it",
+    EXPIRING: "due for renewal, it",
+    EXPIRED: "expired, it",
+    UNKNOWN: "unknown whether valid,",
+}
+
+
+def as_lines(
+    statuses: list[SessionStatus], now: datetime, zone: tzinfo | None = None
+) -> Iterator[str]:
+    """Tell of each session in a line; those of other tools come last.
+
+    Args:
+        statuses: the sessions.
+        now: the time that they were looked at.
+        zone: the time zone to tell times in; by default that of this machine.
+    """
+    if not any(status.counts for status in statuses):
+        yield NO_SESSION
+    for status in sorted(statuses, key=lambda status: not status.counts):
+        yield as_line(status, now, zone)
+
+
+def as_line(status: SessionStatus, now: datetime, zone: tzinfo | None = None) -> str:
+    """Tell of one session: how it stands, whose it is as far as that is known, where it is kept."""
+    end = say_end(status, now, zone, in_full=True)
+    where = f"kept in the {place(status.source)}"
+    if not status.counts:
+        where += ", by another tool that renews it itself"
+    record = status.record
+    whose = " in ".join(filter(None, [identity(record), account(record)]))
+    made_by = stand_in(record)
+    facts = filter(None, [whose and f"of {whose}", made_by and f"made by {made_by}", where])
+    return f"{name(status)}: {_STATES[status.state]} {end}. It is {', '.join(facts)}."
