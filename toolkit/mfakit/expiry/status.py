@@ -245,7 +245,7 @@ def _exported(environ: Mapping[str, str]) -> Iterator[Found]:
 
 
 def _end_of(values: Values) -> datetime | None:
-    """Give the end of a session; None if that is not known, or the session cannot be used."""
+    """Return when a session ends; None if that is not known, or the session cannot be used."""
     try:
         return session_of(values).expiration
     except (InvalidSessionError, KeyError):

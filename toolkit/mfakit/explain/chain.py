@@ -175,7 +175,7 @@ def _has_token(method: str, credentials: Any) -> bool:
 
 
 def _judged(links: Iterator[Link]) -> list[Link]:
-    """Let the first link that has something, or fails, stand as used; those behind are shadowed."""
+    """Mark the first link that has credentials or fails as used, and those behind as shadowed."""
     judged: list[Link] = []
     decided = False
     for link in links:
@@ -195,7 +195,7 @@ def _described(error: Exception) -> tuple[str, str]:
 
 
 def _unreadable(error: Any) -> str:
-    """Tell where a file cannot be read."""
+    """Return the place at which a file cannot be read."""
     cause = error.kwargs.get("error")
     line = getattr(cause, "lineno", None) or next(iter(getattr(cause, "errors", ())), (None,))[0]
     return f"{error.kwargs['path']}, line {line}" if line else str(error.kwargs["path"])
@@ -203,7 +203,7 @@ def _unreadable(error: Any) -> str:
 
 @contextmanager
 def in_environment(environ: Mapping[str, str]) -> Iterator[None]:
-    """Let this process have that environment; botocore looks into its own in many places."""
+    """Replace this process's environment: botocore reads that in many places."""
     before, wanted = dict(os.environ), dict(environ)
     os.environ.clear()
     os.environ.update(wanted)
@@ -233,7 +233,7 @@ class Witness:
         self._gave = gave
 
     def load(self) -> Any:
-        """Give what the provider gives."""
+        """Return the credentials that the provider returns."""
         credentials = self._provider.load()
         if credentials is not None:
             self._gave.append((self.METHOD, credentials))
@@ -256,7 +256,7 @@ class SignedIn:
         self._profile = profile
 
     def load(self) -> str | None:
-        """Give something if the profile names a session of `aws login`."""
+        """Return a stand-in if the profile names a session of `aws login`."""
         profiles = self._session.full_config.get("profiles", {})
         found: str | None = profiles.get(self._profile, {}).get("login_session")
         return found
@@ -359,7 +359,7 @@ class _NoProcess:
         pass
 
     def communicate(self) -> tuple[bytes, bytes]:
-        """Give what a program might print."""
+        """Return what a program might print."""
         import json
 
         given = {"Version": 1, "AccessKeyId": STAND_IN, "SecretAccessKey": STAND_IN}
@@ -370,11 +370,11 @@ class _NoContainer:
     """Stands where the metadata service of a container would be asked."""
 
     def full_url(self, relative_uri: str) -> str:
-        """Give the address that a container's variable means."""
+        """Return the address that a container's variable means."""
         return relative_uri
 
     def retrieve_full_uri(self, *_: object, **__: object) -> dict[str, str]:
-        """Give what it might answer."""
+        """Return what the endpoint might answer."""
         return {
             "AccessKeyId": STAND_IN,
             "SecretAccessKey": STAND_IN,
@@ -387,7 +387,7 @@ class _NoMachine:
     """Stands where the metadata service of a machine at AWS would be asked."""
 
     def retrieve_iam_role_credentials(self) -> dict[str, str]:
-        """Give what it might answer; nothing, if asking it is switched off."""
+        """Return what the service might answer; nothing, if it is switched off."""
         if os.environ.get("AWS_EC2_METADATA_DISABLED", "false").lower() == "true":
             return {}
         return {

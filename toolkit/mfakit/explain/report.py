@@ -64,7 +64,7 @@ class Explanation:
         return any(finding.matters for finding in self.findings)
 
     def as_json(self) -> str:
-        """Give it as one JSON document; no secret is in it."""
+        """Return the report as one JSON document; no secret is in it."""
         import json
 
         situation, chain = self.situation, self.situation.chain
@@ -81,7 +81,7 @@ class Explanation:
         return json.dumps(report, indent=2)
 
     def lines(self) -> Iterator[str]:
-        """Give it for people, line by line."""
+        """Return the report for people, line by line."""
         situation, chain = self.situation, self.situation.chain
         name = chain.profile or "''"
         yield f"profile {name}, as {situation.sdk} resolves it{_chosen_by(situation)}"

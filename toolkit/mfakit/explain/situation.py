@@ -59,7 +59,7 @@ def place_of(link: Link, situation: Situation) -> str:
 
 
 def is_metadata(link: Link, situation: Situation) -> bool:
-    """Tell whether it is the metadata service that every machine at AWS has, and no other one."""
+    """Whether it is the metadata service that every machine at AWS has, and no other one."""
     return link.provider in ("iam-role", "remoteProvider") and not place_of(link, situation)
 
 
@@ -152,5 +152,5 @@ class Situation:
 
 
 def likely_account(access_key_id: str | None) -> str | None:
-    """Tell the account that a key's id speaks of, if it is one of those that do."""
+    """Return the account that a key's id encodes; None if it encodes none."""
     return Source(access_key_id, "", None, None).likely_account if access_key_id else None

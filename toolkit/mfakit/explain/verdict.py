@@ -67,7 +67,7 @@ class Verdict:
 
 
 def verdict(situation: Situation) -> Verdict | None:
-    """Tell what would be used; None if nothing would be, or looking for it fails."""
+    """Return what would be used; None if nothing would be, or the search fails."""
     link = situation.chain.winner
     if link is None or link.state == FAILED:
         return None
@@ -172,7 +172,7 @@ def ask(situation: Situation) -> Answer:
 
 
 def findings(answer: Answer, situation: Situation) -> list[Finding]:
-    """Tell what is wrong that only asking shows."""
+    """Yield what is wrong and only asking AWS shows."""
     found = []
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
@@ -203,7 +203,7 @@ def findings(answer: Answer, situation: Situation) -> list[Finding]:
 
 
 def _renewal(situation: Situation) -> str:
-    """Give the command that gets other credentials in the way that these are got."""
+    """Return the command that renews credentials of this kind."""
     link, profile = situation.chain.winner, situation.profile
     if link is not None and link.provider in ("env", "fromEnv"):
         return unset_variables(situation)
@@ -237,7 +237,7 @@ def _client(situation: Situation) -> Any:
 
 
 def _clock(answer: dict[str, Any]) -> float | None:
-    """Tell how far this machine's clock is ahead, by the date of AWS's answer."""
+    """Return how far this machine's clock is ahead, by the date of AWS's answer."""
     from email.utils import parsedate_to_datetime
 
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")

@@ -80,7 +80,7 @@ class SimulatorProcess:
         self._process.stdout.close()
 
     def code(self) -> str:
-        """Give a code of the user's device that is valid now and was never given before."""
+        """Return a code of the user's device that is valid now and was never handed out before."""
         return str(self._control("code", user=USER, advance="true")["code"])
 
     def advance(self, seconds: int) -> None:
@@ -217,7 +217,7 @@ class Stage:
 
 
 def _environment(home: str, simulator: SimulatorProcess) -> dict[str, str]:
-    """Give the environment of the commands: nothing of the person's own AWS set-up is in it."""
+    """Return the environment of the commands, without the person's own AWS settings."""
     kept = {
         name: value
         for name, value in os.environ.items()

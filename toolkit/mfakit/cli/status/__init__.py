@@ -54,7 +54,7 @@ def _show(profile: str | None, warn: float | None, plain: bool) -> None:
 
 
 def _can_draw() -> bool:
-    """Tell whether standard output is a terminal that knows colours and more than lines."""
+    """Whether standard output is a terminal with colours and cursor movement."""
     if sys.stdout is None or not sys.stdout.isatty():
         return False
     if not sys.stdout.encoding.lower().startswith("utf"):
@@ -112,7 +112,7 @@ def show_short(
 
 
 def as_short(status: SessionStatus) -> str:
-    """Give ``mfa 3h12m``, ``mfa 12m!`` when it is due, ``mfa expired``, ``mfa ?``."""
+    """Return ``mfa 3h12m``, ``mfa 12m!`` when it is due, ``mfa expired``, ``mfa ?``."""
     return f"{escape(status.profile)} {_left(status)}"
 
 

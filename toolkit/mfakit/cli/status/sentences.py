@@ -29,7 +29,7 @@ _DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 
 
 def name(status: SessionStatus) -> str:
-    """Give the name of the profile that a session is kept in."""
+    """Return the name of the profile that a session is kept in."""
     return escape(status.profile)
 
 
@@ -39,7 +39,7 @@ def place(source: str) -> str:
 
 
 def identity(record: SessionRecord | None) -> str:
-    """Say whose a session is, by the best that its record knows; nothing if that is nothing."""
+    """Return whose a session is, as far as its record knows; "" if it does not."""
     if record is None:
         return ""
     if record.role_arn:
@@ -63,7 +63,7 @@ def stand_in(record: SessionRecord | None) -> str:
 
 
 def say_duration(seconds: float, *, in_full: bool = False) -> str:
-    """Say a duration in its two largest units, rounded down: ``3 h 12 min``.
+    """Return a duration in its two largest units, rounded down: ``3 h 12 min``.
 
     Seconds are said only where there is not even a minute.
 
@@ -85,7 +85,7 @@ def say_duration(seconds: float, *, in_full: bool = False) -> str:
 def say_moment(
     moment: datetime, now: datetime, zone: tzinfo | None = None, *, in_full: bool = False
 ) -> str:
-    """Say a time as the clock and the calendar on the wall show it: ``tomorrow 09:10``.
+    """Return a time by the local clock and calendar: ``tomorrow 09:10``.
 
     Args:
         moment: the time.
@@ -106,7 +106,7 @@ def say_moment(
 def say_end(
     status: SessionStatus, now: datetime, zone: tzinfo | None = None, *, in_full: bool = False
 ) -> str:
-    """Say when a session ends or ended: ``ends in 3 h 12 min, today 18:10``."""
+    """Return when a session ends or ended: ``ends in 3 h 12 min, today 18:10``."""
     if status.expiration is None or status.seconds_left is None:
         return "its end is not recorded"
     duration = say_duration(status.seconds_left, in_full=in_full)
@@ -133,7 +133,7 @@ _STATES = {
 def as_lines(
     statuses: list[SessionStatus], now: datetime, zone: tzinfo | None = None
 ) -> Iterator[str]:
-    """Tell of each session in a line; those of other tools come last.
+    """Yield a line for each session; those of other tools come last.
 
     Args:
         statuses: the sessions.
@@ -147,7 +147,7 @@ def as_lines(
 
 
 def as_line(status: SessionStatus, now: datetime, zone: tzinfo | None = None) -> str:
-    """Tell of one session: how it stands, whose it is as far as that is known, where it is kept."""
+    """Return how a session stands, whose it is as far as that is known, and where it is kept."""
     end = say_end(status, now, zone, in_full=True)
     where = f"kept in the {place(status.source)}"
     if not status.counts:

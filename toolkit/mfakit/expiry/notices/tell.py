@@ -60,11 +60,11 @@ class Told:
         }
 
     def has(self, mark: str) -> bool:
-        """Tell whether the session has a mark; a file that cannot be read holds none."""
+        """Whether the session has a mark; a file that cannot be read holds none."""
         return mark in self._marks()
 
     def add(self, mark: str) -> None:
-        """Give the session a mark: any text without a line break or an equals sign."""
+        """Add a mark to the session: any text without a line break or an equals sign."""
         kept = {**self._session, **self._marks(), mark: format_timestamp(datetime.now(UTC))}
         try:
             replace_text(self._path, as_pairs(kept))
@@ -109,7 +109,7 @@ def forget_gone(credentials_path: str, statuses: Iterable[SessionStatus]) -> Non
 
 
 def trouble(message: str) -> SessionStatus:
-    """Give what stands for the sessions where none can be looked at."""
+    """Return the placeholder under which "files unreadable" is remembered."""
     from mfakit.expiry.status import SessionStatus
 
     return SessionStatus("", "trouble", UNKNOWN, None, None, access_key_id=message)
@@ -132,7 +132,7 @@ def tell(
     environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
-    """Tell people of the sessions that are due or have ended, if they were not told yet.
+    """Send the notifications of sessions that are due or have ended, if they were not sent yet.
 
     Of each session that is once when it is due and once when it has ended, by each way. What
     could not be told is told by the next check.
@@ -157,7 +157,7 @@ def tell_trouble(
     environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
-    """Tell people that their sessions cannot be looked at: once, until they can be again.
+    """Send the notification that sessions are unreadable: once, until they can be read again.
 
     Args:
         error: why.
@@ -206,7 +206,7 @@ def _mark(way: Way, news: News) -> str:
 def _tell_in_turn(
     news: News, told: Told, mark: str, receivers: Receivers, complain: Complain
 ) -> None:
-    """Tell of one session by one way, while no other process does."""
+    """Send one notification by one way, while no other process does."""
     with ExitStack() as turn:
         try:
             turn.enter_context(told.turn())
@@ -220,7 +220,7 @@ def _tell_in_turn(
 
 
 def _tell(news: News, told: Told, mark: str, receivers: Receivers, complain: Complain) -> None:
-    """Tell each receiver that was not told yet, and take down at once who knows by now."""
+    """Send to each receiver that has not got it yet, and record each success at once."""
     if len(receivers) == 1:
         _tell_one(news, told, mark, receivers[0], complain)
         return

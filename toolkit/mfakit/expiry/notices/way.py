@@ -32,7 +32,7 @@ class Way:
         self.mark = mark
 
     def receivers(self, environ: Mapping[str, str]) -> list[Callable[[News], object]]:
-        """Give those who are told by this way; each raises MFAKitError if that fails.
+        """Return the receivers of this way: functions that send, or raise MFAKitError.
 
         Args:
             environ: the environment.
@@ -86,7 +86,7 @@ class News:
 
 
 def news_of(status: SessionStatus) -> News | None:
-    """Give the news of a session; None if it lasts, has ended long ago, or its end is not known."""
+    """Return the news of a session; None if it lasts, ended long ago, or its end is not known."""
     if status.state not in (EXPIRING, EXPIRED):
         return None
     assert status.expiration is not None
@@ -111,7 +111,7 @@ def news_of(status: SessionStatus) -> News | None:
 
 
 def news_of_trouble(error: MFAKitError) -> News:
-    """Give the news that sessions cannot be looked at, and what would help."""
+    """Return the news that sessions are unreadable, and what would help."""
     text = f"{error.message[:1].upper()}{error.message[1:]}. Try: {error.hint}."
     return News("mfakit cannot look at your AWS sessions", _visible(text), UNKNOWN, {})
 
@@ -138,7 +138,7 @@ def _role_words(role_arn: str, options: dict[str, Any]) -> list[str]:
 
 
 def _local(moment: datetime) -> str:
-    """Say a time as the clock on the wall has it, and unmistakably."""
+    """Return a time in the local time zone, and unambiguously in UTC."""
     return f"{moment.astimezone():%H:%M} ({format_timestamp(moment)})"
 
 
@@ -186,7 +186,7 @@ def run_program(
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment without AWS credentials, other AWS tools' passwords, and URLs.
+    """Return the environment without AWS credentials, other AWS tools' passwords, and URLs.
 
     Which names hold such things: the AWS SDKs and Tools Reference Guide (environment variables),
     and the manuals of aws-vault and saml2aws.

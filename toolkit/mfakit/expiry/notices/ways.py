@@ -158,7 +158,7 @@ class DesktopWay(Way):
 
 
 def _notify_send(news: News) -> list[str]:
-    """Give notify-send's arguments; the text, but not the title, is read as markup."""
+    """Return notify-send's arguments; it reads the text, but not the title, as markup."""
     from html import escape
 
     urgency = "critical" if news.state == EXPIRED else "normal"

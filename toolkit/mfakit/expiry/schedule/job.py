@@ -123,13 +123,13 @@ def make_job(
 
 
 def _of_here(environ: Mapping[str, str]) -> list[str]:
-    """Give the words of a job that are of this machine and its user: the log, the environment."""
+    """Return the words of a job that are specific to this machine and user: log and environment."""
     carried = carried_environment(environ).items()
     return [log_path(environ), *(f"{name}={value}" for name, value in carried)]
 
 
 def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables that the job needs and a scheduler does not have.
+    """Return the variables that the job needs and a scheduler does not have.
 
     Raises:
         MFAKitError: an endpoint holds a password.
@@ -146,7 +146,7 @@ def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_log(word: str) -> bool:
-    """Tell a log from what may stand in its place: variables, or the command."""
+    """Whether a word is a log's path, not a variable or the command, which may come instead."""
     return os.path.isabs(word) or ntpath.isabs(word)
 
 

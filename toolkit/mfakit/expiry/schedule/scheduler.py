@@ -105,7 +105,7 @@ def read_own(path: str, mark: str) -> str | None:
 
 
 def refuse_foreign(path: str, mark: str) -> None:
-    """Make sure that a file is ours to write.
+    """Refuse to write a file that is not ours.
 
     Raises:
         FileError: there is one that somebody else wrote.
@@ -167,11 +167,11 @@ class Scheduler:
         self._environ = environ
 
     def is_here(self) -> bool:
-        """Tell whether it can be used on this machine."""
+        """Whether this scheduler can be used on this machine."""
         raise NotImplementedError
 
     def files(self, job: Job) -> str:
-        """Give the text that would be written for a job.
+        """Return the text that would be written for a job.
 
         Raises:
             MFAKitError: the scheduler could not take it.

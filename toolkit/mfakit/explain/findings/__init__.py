@@ -42,7 +42,7 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
 
 
 def _to_sign_in(situation: Situation, error: str) -> str:
-    """Give the command that lets `aws login` serve; "" if it is not what fails."""
+    """Return the command that makes `aws login` work; "" if it is not what fails."""
     winner = situation.chain.winner
     if winner is None or winner.provider != "login":
         return ""

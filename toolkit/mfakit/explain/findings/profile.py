@@ -47,7 +47,7 @@ def readable_by_others(situation: Situation) -> Iterator[Finding]:
 
 
 def _mode(path: str) -> int:
-    """Give a file's mode; 0 for what is no file, such as ``/dev/null``."""
+    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -268,7 +268,7 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
 
 
 def _key_section(situation: Situation) -> dict[str, str]:
-    """Give what belongs to the key: the section that it is in; JavaScript's takes both files'."""
+    """Return the settings that go with the key: its section; for JavaScript those of both files."""
     if situation.sdk == "js":
         return situation.values
     return situation.files.keys(situation.profile)
@@ -280,7 +280,7 @@ def _keys_are_used(situation: Situation) -> bool:
 
 
 def _used_session(situation: Situation) -> SessionStatus | None:
-    """Give the session of the credentials file that is sent, be it for a role."""
+    """Return the session in the credentials file that is sent, even if for a role."""
     winner = situation.chain.winner
     link = winner and (winner.source or winner)
     if link is None or link.state != USED or link.provider not in _FILE_PROVIDERS:
