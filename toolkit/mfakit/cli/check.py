@@ -121,7 +121,7 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
 
 
 def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
-    """Say how they stand, in the format and the place that are asked for."""
+    """Write how the sessions stand, in the format and to the place that are asked for."""
     if options.format == "json":
         text = as_json(statuses, now)
     elif options.format == "openmetrics":

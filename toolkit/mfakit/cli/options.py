@@ -48,7 +48,7 @@ class Option:
         return self.settings.get("default", None if self.takes_value else False)
 
     def read(self, text: str, before: Any) -> Any:
-        """Give its value, as it stands behind the name, or True for one that takes none.
+        """Return the value that was typed behind the name, or True for an option without one.
 
         Args:
             text: what was typed.
@@ -148,7 +148,7 @@ def user_name(text: str) -> str:
 
 
 def notify_target(text: str) -> str:
-    """Make sure that a way to tell people makes sense; it is not looked at further."""
+    """Check that a way to notify people makes sense, and return it as it is."""
     from mfakit.expiry.notices.ways import parse_way
 
     parse_way(text, lambda: "")
@@ -156,7 +156,7 @@ def notify_target(text: str) -> str:
 
 
 def command_line(text: str) -> str:
-    """Make sure that a command can be split into words."""
+    """Check that a command can be split into words, and return it as it is."""
     from mfakit.expiry.notices.ways import split_command
 
     split_command(text)

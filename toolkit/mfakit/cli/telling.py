@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:
-    """Tell of the sessions by the ways that were asked for; what fails of it is only noted."""
+    """Send notifications by the ways that were asked for; a failure is only noted."""
     ways = _ways(options)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
@@ -33,7 +33,7 @@ def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:
 
 
 def tell_of_failure(options: Namespace, error: MFAKitError) -> None:
-    """Tell that no session could be looked at, if that is for a file that has to be mended.
+    """Send the notification that sessions are unreadable, if a file has to be repaired for that.
 
     ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
     """
