@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from mfakit.cli.status.plain import as_lines
-from mfakit.cli.status.short import as_short
+from mfakit.cli.status import as_short
+from mfakit.cli.status.sentences import as_lines, say_duration, say_end, say_moment
 from mfakit.cli.status.table import as_table
-from mfakit.cli.status.words import say_duration, say_end, say_moment
 from mfakit.expiry.status import SessionStatus, status_of
 from mfakit.profiles.record import SessionRecord
 

@@ -17,10 +17,9 @@ from tests.zones import local_time
 
 from mfakit import MFAKitError
 from mfakit.cli.output import escape
-from mfakit.expiry.inventory import check_all
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.rule import UNKNOWN, VALID
-from mfakit.expiry.status import SessionStatus, check_session
+from mfakit.expiry.status import SessionStatus, check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import as_pairs, own_file
 

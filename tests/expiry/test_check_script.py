@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfakit.errors import FileError, SessionNotFoundError
-from mfakit.expiry.inventory import check_all
 from mfakit.expiry.report import EXIT_CODES, as_text, worst
-from mfakit.expiry.status import check_session
+from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
 
 SCRIPT = str(package_files("mfakit.expiry.schedule") / "check.sh")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.login import Login
     from mfakit.exchange.login_call import login
     from mfakit.exchange.refreshing import refreshing_session
-    from mfakit.expiry.inventory import check_sessions
+    from mfakit.expiry.status import check_sessions
     from mfakit.profiles.sessions import read_session, remove_session, write_session
     from mfakit.profiles.settings import read_settings, write_settings
     from mfakit.session import SessionCredentials
@@ -32,7 +32,7 @@ _HOMES = {
     "MFAKitError": "errors",
     "SessionCredentials": "session",
     "assume_role": "exchange.get_session_token",
-    "check_sessions": "expiry.inventory",
+    "check_sessions": "expiry.status",
     "detect_shell": "environment.asking",
     "get_session_token": "exchange.get_session_token",
     "login": "exchange.login_call",

@@ -60,7 +60,7 @@ def desktop_environment(
 
 
 def _bus(runtime: str, owner: int) -> str:
-    """Give the address of the session's bus, escaped as the D-Bus specification has it."""
+    """Return the address of the session's bus, escaped as the D-Bus specification has it."""
     from urllib.parse import quote
 
     path = os.path.join(runtime, "bus")
@@ -103,7 +103,7 @@ def _names(folder: str) -> Iterable[str]:
 
 
 def _belongs(path: str, owner: int, is_kind: Callable[[int], bool]) -> bool:
-    """Tell whether a path is of that kind, no link, and the user's own."""
+    """Whether a path is of that kind, no link, and the user's own."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -35,7 +35,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """Say a duration in its two largest units, rounded down: ``11h59m``, ``4m5s``, ``0s``."""
+    """Return a duration in its two largest units, rounded down: ``11h59m``, ``4m5s``, ``0s``."""
     left = int(abs(seconds))
     parts = []
     for unit, name in zip(_UNITS, "dhms", strict=True):

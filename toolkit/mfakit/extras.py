@@ -9,7 +9,7 @@ from mfakit.errors import MFAKitError
 
 
 def require_extra(extra: str, module: str) -> None:
-    """Make sure that an extra is there.
+    """Check that an extra is installed.
 
     Args:
         extra: its name, as in ``mfakit[testing]``.

@@ -44,7 +44,7 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def _readings(moment: datetime, naive: str) -> Iterator[datetime]:
-    """Give all that a time without a zone may be.
+    """Return all moments that a time without a zone may mean.
 
     When clocks are set back, an hour of local time comes twice; when they are set forward, one is
     left out. Then the two folds differ.

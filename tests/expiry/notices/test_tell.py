@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mfakit.expiry.notices.command import CommandWay
-from mfakit.expiry.notices.tell import tell
-from mfakit.expiry.notices.told import forget_gone
+from mfakit.expiry.notices.tell import forget_gone, tell
+from mfakit.expiry.notices.ways import CommandWay
 from mfakit.expiry.status import SessionStatus, status_of
 from mfakit.profiles.aws_files import AWSFiles
 

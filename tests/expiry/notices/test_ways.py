@@ -11,11 +11,8 @@ from tests.listener import Listener
 
 from mfakit import SessionCredentials, write_session
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.expiry.notices.command import CommandWay
-from mfakit.expiry.notices.desktop import DesktopWay
-from mfakit.expiry.notices.news import News, news_of
-from mfakit.expiry.notices.programs import without_secrets
-from mfakit.expiry.notices.ways import parse_way
+from mfakit.expiry.notices.way import News, news_of, without_secrets
+from mfakit.expiry.notices.ways import CommandWay, DesktopWay, parse_way
 from mfakit.expiry.status import SessionStatus, status_of
 from mfakit.profiles.record import SessionRecord
 

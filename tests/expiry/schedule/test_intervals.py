@@ -12,7 +12,7 @@ import pytest
 
 from mfakit.durations import format_duration
 from mfakit.errors import UsageError
-from mfakit.expiry.schedule.interval import (
+from mfakit.expiry.schedule.job import (
     INTERVALS,
     calendar_event,
     cron_fields,

@@ -100,7 +100,7 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if not options.all:
         profile = session_profile(options.profile, os.environ, files)
         return [check_session(profile, files, now, options.warn)]
-    from mfakit.expiry.inventory import check_all
+    from mfakit.expiry.status import check_all
 
     caches = options.include_caches
     statuses = check_all(files, os.environ, now, options.warn, include_caches=caches)
@@ -122,7 +122,7 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
 
 
 def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
-    """Say how they stand, in the format and the place that are asked for."""
+    """Write how the sessions stand, in the format and to the place that are asked for."""
     if options.format == "json":
         text = as_json(statuses, now)
     elif options.format == "openmetrics":

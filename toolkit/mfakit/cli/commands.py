@@ -55,7 +55,7 @@ _ON_EXPIRING = Option(
 
 
 def _checking(*targets: str) -> tuple[Option, ...]:
-    """Give what `check` is told, and `schedule install` passes on to it.
+    """Return the options of `check` that `schedule install` takes too, and passes on.
 
     Args:
         targets: ways to tell that only one of them has.

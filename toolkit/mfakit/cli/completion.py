@@ -111,7 +111,7 @@ def _parser() -> ArgumentParser:
 
 
 def _tell_how(action: Action, command: str) -> None:
-    """Say how an option's value is completed, where its choices do not."""
+    """Set how an option's value is completed, where its choices do not say it."""
     import shtab
 
     kind = _PROFILES.get(action.dest)

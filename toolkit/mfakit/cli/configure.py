@@ -64,7 +64,7 @@ def run(options: Namespace) -> int:
 
 
 def _join_roles(options: Namespace) -> int:
-    """Let roles be assumed with the session, which then needs no code of their own."""
+    """Configure roles to be assumed with the session, so that they need no codes of their own."""
     files = AWSFiles(os.environ)
     profile = session_profile(options.profile, os.environ, files)
     join_roles(options.role_profile, profile, files)

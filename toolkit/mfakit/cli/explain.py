@@ -10,9 +10,9 @@ from mfakit.cli.input import read_input
 from mfakit.cli.output import escape, show, write
 from mfakit.environment.asking import likely_shell
 from mfakit.errors import UsageError
-from mfakit.explain.online import ask
 from mfakit.explain.report import Explanation
 from mfakit.explain.situation import Situation
+from mfakit.explain.verdict import ask
 
 # how bash and zsh print what they export
 _DECLARED = re.compile(r"^(?:declare|typeset) -\w*x\w* ", re.M)

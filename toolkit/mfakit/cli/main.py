@@ -105,7 +105,7 @@ def _nearest(name: str) -> str:
 
 
 def _tell(error: BaseException) -> int:
-    """Say what went wrong, as far as anybody can hear it; give the exit code."""
+    """Report what went wrong, as far as that can be seen, and return the exit code."""
     if isinstance(error, MFAKitError):
         complain(error)
         return error.exit_code

@@ -48,7 +48,7 @@ class Option:
         return self.settings.get("default", None if self.takes_value else False)
 
     def read(self, text: str, before: Any) -> Any:
-        """Give its value, as it stands behind the name, or True for one that takes none.
+        """Return the value that was typed behind the name, or True for an option without one.
 
         Args:
             text: what was typed.
@@ -131,7 +131,7 @@ def port(text: str) -> int:
 
 def interval(text: str) -> int:
     """Read how often something is to run."""
-    from mfakit.expiry.schedule.interval import parse_interval
+    from mfakit.expiry.schedule.job import parse_interval
 
     return parse_interval(text)
 
@@ -148,7 +148,7 @@ def user_name(text: str) -> str:
 
 
 def notify_target(text: str) -> str:
-    """Make sure that a way to tell people makes sense; it is not looked at further."""
+    """Check that a way to notify people makes sense, and return it as it is."""
     from mfakit.expiry.notices.ways import parse_way
 
     parse_way(text, lambda: "")
@@ -156,8 +156,8 @@ def notify_target(text: str) -> str:
 
 
 def command_line(text: str) -> str:
-    """Make sure that a command can be split into words."""
-    from mfakit.expiry.notices.command import split_command
+    """Check that a command can be split into words, and return it as it is."""
+    from mfakit.expiry.notices.ways import split_command
 
     split_command(text)
     return text

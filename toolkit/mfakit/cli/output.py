@@ -60,7 +60,7 @@ def _configure_stdout(encoding: str | None = None, *, errors: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tell the person something; if nobody can hear it, that is no error."""
+    """Write a note to standard error; that nobody can read it is no error."""
     if sys.stderr is None:
         return
     try:
@@ -71,7 +71,7 @@ def note(text: str) -> None:
 
 
 def complain(error: MFAKitError) -> None:
-    """Say what failed, and what to do about it."""
+    """Write what failed to standard error, and what to do about it."""
     note(error.message)
     if error.hint:
         note(f"try: {error.hint}")
@@ -90,7 +90,7 @@ def escape(text: str) -> str:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let what is left in its buffer go nowhere, or Python tries again at its end, and fails."""
+    """Discard what is left in its buffer, or Python tries to write it again when it ends."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

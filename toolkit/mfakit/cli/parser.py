@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(shown, self._hint(message))
 
     def _hint(self, message: str) -> str:
-        """Say what was meant, if that can be guessed from argparse's words, or where all stands."""
+        """Return the option or value that was meant, as far as argparse's message names it."""
         from difflib import get_close_matches
 
         if message.endswith("expected one argument"):
@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
         return f"{near[0]}; or see {self.prog} --help" if near else f"see {self.prog} --help"
 
     def _words(self) -> list[str]:
-        """Give all names of options, and all values that one can choose from."""
+        """Return all names of options, and all values that one can choose from."""
         known = ((*action.option_strings, *(action.choices or ())) for action in self._actions)
         return [word for words in known for word in words if isinstance(word, str)]
 
@@ -97,7 +97,7 @@ class _Formatter(argparse.HelpFormatter):
 
 
 def _explained(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let argparse show what a reader of values complains of."""
+    """Turn a UsageError of a reader of values into argparse's own error."""
 
     def explained(text: str) -> Any:
         try:

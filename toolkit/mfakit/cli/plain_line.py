@@ -53,7 +53,7 @@ def read_plain_line(command: Command, arguments: list[str]) -> Options | None:
 
 
 def _with_rest(command: Command, values: dict[str, Any], rest: list[str]) -> Options | None:
-    """Give the options, if what is left is nothing, or the command that is to be run."""
+    """Return the options, if nothing is left but the command that is to be run."""
     option = _positional(command)
     if option is None:
         return None if rest else Options(values)

@@ -14,9 +14,8 @@ from mfakit.exchange.login import login
 from mfakit.exchange.plan import LoginRequest
 from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
 from mfakit.exchange.unattended import Unattended
-from mfakit.expiry.notices.news import news_of
-from mfakit.expiry.notices.programs import without_secrets
-from mfakit.expiry.notices.told import Told
+from mfakit.expiry.notices.tell import Told
+from mfakit.expiry.notices.way import news_of, without_secrets
 from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
@@ -62,7 +61,7 @@ def make_dialog(occasion: str, options: Namespace) -> Dialog:
 
 
 def _may_renew(status: SessionStatus, options: Namespace) -> bool:
-    """Tell whether a session is due and ours to renew: among all there are, one that we made."""
+    """Whether a session is due and ours to renew; with --all, only one that mfakit made."""
     is_ours = status.record is not None and status.record.source_access_key_id is not None
     return (
         status.state in (EXPIRING, EXPIRED)
@@ -73,7 +72,7 @@ def _may_renew(status: SessionStatus, options: Namespace) -> bool:
 
 
 def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
-    """Tell whether --warn is so long that the next session would be due as soon as it is made.
+    """Whether --warn is so long that the next session would be due as soon as it is made.
 
     Each check would renew it then, or ask for a code.
     """

@@ -92,7 +92,7 @@ def _install(options: Namespace) -> None:
 
 
 def _environ_for(options: Namespace) -> Mapping[str, str]:
-    """Give the environment that a scheduler gets to see: for other machines, nothing of a user's.
+    """Return the environment that a scheduler sees: for other machines, nothing of this user's.
 
     Raises:
         UsageError: something for other machines was to be installed here.
@@ -108,7 +108,7 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
 
 
 def _see_session(profile: str) -> None:
-    """Say that there is none as yet: the name may be mistyped, and the check's log is far away."""
+    """Note that there is no session yet: the name may be mistyped, and the log is far away."""
     try:
         check_session(profile, AWSFiles(os.environ), datetime.now(UTC))
     except MFAKitError as error:
@@ -123,7 +123,7 @@ def _tell_by_default(options: Namespace) -> None:
 
 
 def _arguments(options: Namespace) -> list[str]:
-    """Give the command line of the check, with files by their whole path.
+    """Return the command line of the check, with absolute paths.
 
     Raises:
         UsageError: the check would refuse it.
@@ -149,13 +149,12 @@ def _words(option: Option, value: object) -> list[str]:
 
 
 def _ways(options: Namespace) -> list[Way]:
-    """Give the ways to tell that the check is to use.
+    """Return the ways to notify people that the check is to use.
 
     Raises:
         UsageError: one of them cannot be had where nobody types and nothing is exported.
     """
-    from mfakit.expiry.notices.command import CommandWay
-    from mfakit.expiry.notices.ways import parse_way
+    from mfakit.expiry.notices.ways import CommandWay, parse_way
 
     asked = options.notify or []
     if "-" in asked or "env" in asked:
@@ -168,7 +167,7 @@ def _ways(options: Namespace) -> list[Way]:
 
 
 def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
-    """Give what tries each way to reach the person; the last may be the question for a code."""
+    """Return the functions that try each way to reach the person; the last may ask for a code."""
     checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
     if options.prompt:
         from mfakit.cli.renewing_due import make_dialog

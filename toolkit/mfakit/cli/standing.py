@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
-    """Tell how the session stands and what to do next, in lines.
+    """Return how the session stands and what to do next, in lines.
 
     Args:
         environ: the environment.

@@ -6,10 +6,8 @@ import os
 
 from mfakit.cli.output import complain
 from mfakit.errors import FileError
-from mfakit.expiry.notices.command import CommandWay
-from mfakit.expiry.notices.tell import tell, tell_trouble
-from mfakit.expiry.notices.told import forget_gone, forget_trouble
-from mfakit.expiry.notices.ways import parse_way
+from mfakit.expiry.notices.tell import forget_gone, forget_trouble, tell, tell_trouble
+from mfakit.expiry.notices.ways import CommandWay, parse_way
 from mfakit.profiles.aws_files import AWSFiles
 
 TYPE_CHECKING = False
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:
-    """Tell of the sessions by the ways that were asked for; what fails of it is only noted."""
+    """Send notifications by the ways that were asked for; a failure is only noted."""
     ways = _ways(options)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
@@ -35,7 +33,7 @@ def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:
 
 
 def tell_of_failure(options: Namespace, error: MFAKitError) -> None:
-    """Tell that no session could be looked at, if that is for a file that has to be mended.
+    """Send the notification that sessions are unreadable, if a file has to be repaired for that.
 
     ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
     """

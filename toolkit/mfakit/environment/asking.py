@@ -84,7 +84,7 @@ def _nearest_kind() -> str | None:
 
 
 def _kind_of(words: list[str]) -> str | None:
-    """Tell the kind of shell that a command line starts, if it starts one."""
+    """Return the kind of shell that a command line starts, if it starts one."""
     name = _name(words[0])
     if name.startswith("python") and "xonsh" in map(_name, words[1:3]):
         name = "xonsh"  # a script, or `-m xonsh`

@@ -39,7 +39,7 @@ SET = (
 def session_variables(
     credentials: SessionCredentials, region: str | None = None, profile: str | None = None
 ) -> dict[str, str]:
-    """Give the variables that hand a session to every AWS tool.
+    """Return the variables that hand a session to every AWS tool.
 
     Raises:
         UsageError: the region or the profile has a control character.
@@ -61,7 +61,7 @@ def session_variables(
 
 
 def session_environment(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment with a session in it, and nothing that contradicts it."""
+    """Return an environment with a session in it, and nothing that contradicts it."""
     kept = {
         name: value for name, value in environ.items() if name not in (*CONFLICTING, EXPIRATION)
     }

@@ -177,7 +177,7 @@ SHELLS = {
 
 
 def unset_line(shell: str, names: Iterable[str]) -> str:
-    """Give a line that takes variables away, as a person would write it.
+    """Return a line that unsets variables, as a person would write it.
 
     Args:
         shell: its kind; for what is neither fish nor PowerShell it is a line of sh.

@@ -29,12 +29,12 @@ class Attempts:
         self._path = own_file(credentials_path, "attempts", serial_number)
 
     def was_sent(self, code: str, now: datetime) -> bool:
-        """Tell whether the code was sent in the last three minutes."""
+        """Whether the code was sent in the last three minutes."""
         since = now.timestamp() - PERIOD_SECONDS
         return any(at >= since and kept == _hash(salt, code) for at, salt, kept in self._read())
 
     def tries_left(self, now: datetime) -> int:
-        """Tell how many tries AWS takes now, at most: other machines may have sent codes too."""
+        """Return how many more codes AWS takes, at most: other machines may have sent some too."""
         began = now.timestamp() // PERIOD_SECONDS * PERIOD_SECONDS
         return max(0, TRIES - sum(at >= began for at, _, _ in self._read()))
 

@@ -40,7 +40,7 @@ class GivenCode:
         """Nothing more can be known of it before it is used."""
 
     def get(self) -> str:
-        """Give it; ``-`` is the first line of standard input."""
+        """Return the code; ``-`` is the first line of standard input."""
         if self._given != "-":
             return check_code(self._given)
         if sys.stdin is None:
@@ -58,7 +58,7 @@ class TypedCode:
         self._question = f"MFA code for {serial_number}: "
 
     def check(self) -> None:
-        """Make sure that there is somebody to ask."""
+        """Check that there is somebody to ask."""
         self._asker.check()
 
     def get(self) -> str:
@@ -79,7 +79,7 @@ class CommandCode:
         return self._runs < _COMMAND_RUNS
 
     def check(self) -> None:
-        """Make sure that the command is there."""
+        """Check that the command exists."""
         from mfakit.exchange.token_command import check_command
 
         check_command(self._command)

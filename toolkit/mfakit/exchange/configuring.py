@@ -21,7 +21,7 @@ SERIAL_NUMBER = "mfa_serial"
 
 
 def process_line(profile: str) -> str:
-    """Give the `credential_process` that makes SDKs ask mfakit for a profile's session.
+    """Return the `credential_process` that makes SDKs ask mfakit for a profile's session.
 
     The SDKs for JavaScript and Go run it through a shell, others do not; so it holds only letters
     that mean the same to all.
@@ -58,7 +58,7 @@ def write_settings(profile: str, settings: dict[str, str | None], files: AWSFile
 
 
 def join_roles(roles: list[str], profile: str, files: AWSFiles) -> None:
-    """Let the roles of these profiles be assumed with a session, by every AWS tool.
+    """Make every AWS tool assume the roles of these profiles with a session.
 
     A role whose ``source_profile`` is an MFA session needs no code of its own.
 

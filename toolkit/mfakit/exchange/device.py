@@ -66,13 +66,13 @@ def check_serial_number(text: str) -> str:
 
 
 def _has_form(text: str) -> bool:
-    """Tell whether STS takes it. A pattern would take longer to load than all the rest here."""
+    """Whether STS takes its form. The module re takes longer to load than all the rest here."""
     letters = (letter.isascii() and (letter.isalnum() or letter in _SIGNS) for letter in text)
     return _SHORTEST <= len(text) <= _LONGEST and all(letters)
 
 
 def account_of(serial_number: str | None) -> str | None:
-    """Give the account that a serial number names; None for hardware, which names none."""
+    """Return the account that a serial number names; None for hardware, which names none."""
     parts = (serial_number or "").split(":")
     return parts[4] if len(parts) > 4 else None
 

@@ -32,7 +32,7 @@ def endpoint_url(profile: str | None, files: AWSFiles, environ: Mapping[str, str
 
 
 def is_of_aws(url: str | None) -> bool:
-    """Tell whether an endpoint is one of AWS's own, such as a VPC endpoint; None is."""
+    """Whether an endpoint is one of AWS's own, such as a VPC endpoint; None is."""
     if url is None:
         return True
     from urllib.parse import urlsplit

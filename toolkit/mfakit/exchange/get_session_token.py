@@ -103,7 +103,7 @@ def assume_role(
 
 
 def code_beside_session(source: Source) -> UsageError:
-    """Tell that a code has no place where a session stands for it."""
+    """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
         f"{source.origin} holds a session, beside which no code is sent",
         "leave the code out, or name long-term keys: --source-profile default",

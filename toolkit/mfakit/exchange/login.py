@@ -87,7 +87,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
 
 
 def _kept(plan: Plan) -> Login | None:
-    """Give the session that is there, if it is not due and is the one that was asked for."""
+    """Return the session that is held, if it is not due and is the one that was asked for."""
     session = held_session(plan.profile, plan.files)
     if session is None:
         return None

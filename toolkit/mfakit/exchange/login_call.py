@@ -27,7 +27,7 @@ def login(
     force: bool = False,
     note: Callable[[str], object] = lambda _: None,
 ) -> Login:
-    """Make sure that a profile holds a session that is not due: keep it, or get and keep another.
+    """Keep the session that a profile holds if it is not due, else get another and keep that.
 
     This is what ``mfakit login`` does: what is not given is as the AWS config says, a code comes
     from the profile's token command or is asked for on the terminal, and of several processes

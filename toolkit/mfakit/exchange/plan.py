@@ -159,7 +159,7 @@ class Plan:
         self._check_codes()
 
     def _check_codes(self) -> None:
-        """Make sure that a code can be had, as far as that costs nothing."""
+        """Check that a code can be obtained, as far as that costs nothing."""
         if not self.needs_code:
             return
         if codes := self._ready_codes():
@@ -205,7 +205,7 @@ class Plan:
         return self._ready_codes() is None
 
     def codes(self) -> Codes:
-        """Give where the codes come from; the device is known by now."""
+        """Return where the codes come from; the device is known by now."""
         assert self.serial_number is not None
         return self._ready_codes() or TypedCode(self.asker, self.serial_number)
 
@@ -220,7 +220,7 @@ class Plan:
         self.files = AWSFiles(self.environ)
 
     def agrees_with(self, session: SessionCredentials, record: SessionRecord) -> bool:
-        """Tell whether a session, as its record tells of it, is the one that was asked for."""
+        """Whether a session, according to its record, is the one that was asked for."""
         asked = self.request.duration
         if asked is not None and session.expiration is not None:
             lasts = session.expiration - record.made_at
@@ -243,7 +243,7 @@ class Plan:
         return self.files.setting(key, self.profile, self.source.profile)
 
     def _ready_codes(self) -> GivenCode | CommandCode | None:
-        """Give where codes come from without a person; what is typed comes last."""
+        """Return where codes come from without a person; None if a person has to type them."""
         if self.request.token_code is not None:
             return GivenCode(self.request.token_code)
         if self._token_command is not None and not self.request.must_ask:
@@ -272,7 +272,7 @@ class Plan:
             ) from None
 
     def _former(self) -> SessionRecord | None:
-        """Give the record of the session that the profile holds, if that came of an exchange."""
+        """Return the record of the session that the profile holds, if an exchange made it."""
         session = held_session(self.profile, self.files)
         if session is None:
             return None

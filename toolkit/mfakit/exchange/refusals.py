@@ -62,7 +62,7 @@ def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[Non
 
 
 def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) -> ExchangeError:
-    """Tell a refusal by its text, which is how AWS tells them apart itself."""
+    """Recognize a refusal by its text; AWS has one code for several."""
     error = answer.get("Error", {})
     code, message = error.get("Code", "an error"), error.get("Message", "").strip()
     if "invalid MFA one time pass code" in message:
@@ -106,7 +106,7 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
 
 
 def _hint(code: str, message: str, source: Source) -> str:
-    """Say what helps against what else AWS is known to answer."""
+    """Return what helps against the other errors that AWS is known to answer."""
     if code == "ExpiredToken":
         return f"the session of {source.origin} has ended: log in to it first"
     if "sts:AssumeRole" in message:
@@ -119,7 +119,7 @@ def _hint(code: str, message: str, source: Source) -> str:
 
 
 def _clock(answer: dict[str, Any]) -> str:
-    """Say how far this machine's clock is off, by AWS's; empty if it is not, or not known."""
+    """Return how far this machine's clock is off AWS's; "" if it is not, or not known."""
     from email.utils import parsedate_to_datetime
 
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -134,7 +134,7 @@ def _clock(answer: dict[str, Any]) -> str:
 
 
 def _failure(error: Exception) -> ExchangeError:
-    """Tell an error that is no answer of AWS."""
+    """Return the error for an exception that is no answer of AWS."""
     from botocore import exceptions
 
     kind = type(error).__name__

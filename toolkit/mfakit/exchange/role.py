@@ -30,7 +30,7 @@ def role_parameters(
     duration: timedelta | None,
     options: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Give what AssumeRole takes of a role; no duration is sent unless one is asked for.
+    """Return the parameters of AssumeRole; no duration is sent unless one is asked for.
 
     Args:
         role_arn: the role.

@@ -107,7 +107,7 @@ class STS:
         )
 
     def _known_identity(self) -> dict[str, Any]:
-        """Give what AWS has told; it has three seconds for it, most of them while one types."""
+        """Return what AWS answered; it has three seconds for it, most of them while one types."""
         if self._loaded is not None and self._identified is not None:
             self._loaded.wait()
             left = self._asked_at + _IDENTITY_SECONDS - time.monotonic()

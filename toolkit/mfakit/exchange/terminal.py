@@ -41,7 +41,7 @@ class Terminal:
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
-        """Make sure that a person can be asked, without asking anything.
+        """Check that a person can be asked, without asking anything.
 
         Raises:
             ExchangeError: there is no terminal, or this process is in its background, where
@@ -87,7 +87,7 @@ class Terminal:
             return self._read_line(keyboard).strip()
 
     def choose(self, question: str, answers: list[str]) -> int:
-        """Let a person choose one of several.
+        """Ask a person to choose one of several.
 
         Returns:
             Its number, counted from 0.
@@ -98,12 +98,12 @@ class Terminal:
         return chosen(self.ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
-        """Tell the person something, if there is a terminal to tell it on."""
+        """Show the person a message, if there is a terminal."""
         with suppress(ExchangeError), _opened() as (_, screen):
             _write(screen, f"{text}\n")
 
     def count_down(self, seconds: float, what: str) -> None:
-        """Let time pass, and show how much of it is left."""
+        """Wait, and show how much time is left."""
         end = self._clock() + seconds
         with suppress(ExchangeError), _opened() as (_, screen):
             while (left := end - self._clock()) > 0:
@@ -135,7 +135,7 @@ def numbered(question: str, answers: list[str]) -> str:
 
 
 def chosen(typed: str, answers: list[str]) -> int:
-    """Give the number that was typed, counted from 0.
+    """Return the number that was typed, counted from 0.
 
     Raises:
         ExchangeError: it is none of theirs.

@@ -91,7 +91,7 @@ def _still_asking(path: str, patience: float) -> ExchangeError:
 
 
 def _sign(path: str) -> None:
-    """Say who is asking, for those who wait."""
+    """Write down who is asking, for those who wait."""
     terminal = "no terminal"
     with suppress(OSError):
         descriptor = os.open("/dev/tty", os.O_RDONLY)

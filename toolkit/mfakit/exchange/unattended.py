@@ -47,5 +47,5 @@ class Unattended:
         raise ExchangeError(f"{question} {', '.join(answers)}", "name it: mfakit configure")
 
     def count_down(self, seconds: float, what: str) -> None:
-        """Let time pass."""
+        """Wait."""
         time.sleep(max(0, seconds))

@@ -97,7 +97,7 @@ def _login_session(found: Any) -> Session | None:
 
 
 def _entries(folder: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """Give each file's name without its ending, and what JSON it holds."""
+    """Yield each file's name without its extension, and the JSON in it."""
     import json
 
     try:

@@ -21,13 +21,13 @@ _METRIC = "mfakit_session_expiration_timestamp_seconds"
 
 
 def worst(statuses: Iterable[SessionStatus]) -> str:
-    """Give the worst state of the sessions that count; ``unknown`` if none does."""
+    """Return the worst state of the sessions that count; ``unknown`` if none does."""
     states = (status.state for status in statuses if status.counts)
     return max(states, key=_RANK.index, default=UNKNOWN)
 
 
 def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
-    """Say in a line each how sessions stand.
+    """Return a line for each session that says how it stands.
 
     Args:
         statuses: the sessions.
@@ -46,7 +46,7 @@ def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
 
 
 def as_json(statuses: list[SessionStatus], now: datetime) -> str:
-    """Give the statuses as one JSON document."""
+    """Return the statuses as one JSON document."""
     import json
 
     sessions = [
@@ -64,7 +64,7 @@ def as_json(statuses: list[SessionStatus], now: datetime) -> str:
 
 
 def as_openmetrics(statuses: list[SessionStatus]) -> str:
-    """Give the ends of the sessions that count as an OpenMetrics exposition.
+    """Return the ends of the sessions that count as an OpenMetrics exposition.
 
     The parser of Prometheus' older text format, node_exporter's for one, reads it just as well.
     An end that is not known is NaN: the session is there, but no alert could tell when it is due.

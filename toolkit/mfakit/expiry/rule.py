@@ -17,7 +17,7 @@ _PROCESS_WARN_SECONDS = 16 * 60
 
 
 def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
-    """Tell how long before its end a session is due: 30 minutes, or a quarter of a shorter life.
+    """Return how long before its end a session is due: 30 minutes, or a quarter of a shorter life.
 
     Args:
         expiration: when the session ends.
@@ -33,7 +33,7 @@ def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
 
 
 def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
-    """Tell how long before its end `credential-process` renews a session.
+    """Return how long before its end `credential-process` renews a session.
 
     SDKs ask anew when 15 minutes are left, and at each call after that; so what they get then has
     to last longer, where the session is long enough for that.

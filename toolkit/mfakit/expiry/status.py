@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
+
+from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.expiry.rule import judge
+from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.record import read_record
-from mfakit.profiles.sessions import find_session
+from mfakit.profiles.section import has_keys, is_session, session_of
+from mfakit.profiles.session_cache import is_own_process, read_cached
+from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE, find_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
 
-    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.record import SessionRecord
+    from mfakit.profiles.section import Values
+
+    Found = tuple[str, str, Values]
 
 
 class SessionStatus:
@@ -112,3 +122,139 @@ def status_of(
         record=record,
         counts=counts,
     )
+
+
+ENVIRONMENT = "environment"
+# The environment reads like a section that awsume has written: the last of these is awsume's own.
+_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "AWS_SESSION_TOKEN": "aws_session_token",
+    "AWS_SECURITY_TOKEN": "aws_security_token",
+    "AWS_CREDENTIAL_EXPIRATION": "aws_credential_expiration",
+    "AWS_SESSION_EXPIRATION": "aws_expiration",
+    "AWSUME_EXPIRATION": "expiration",
+}
+
+
+def check_sessions(
+    warn: timedelta | None = None,
+    now: datetime | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> list[SessionStatus]:
+    """Look at every session on this machine.
+
+    Args:
+        warn: how long before its end a session is due for renewal; by default 30 minutes, or a
+            quarter of a shorter session.
+        now: the time to judge by, with a time zone; by default the present.
+        environ: says where the files are, and may hold a session; the process's own by default.
+
+    Returns:
+        How those of the credentials file, of the session cache and of the environment stand.
+        Behind them, with ``counts`` False, those that the AWS CLI and SDKs keep for themselves.
+
+    Raises:
+        FileError: the credentials or the config file cannot be read.
+        UsageError: ``now`` has no time zone.
+    """
+    if now is not None and now.tzinfo is None:
+        raise UsageError("the time to judge by has no time zone", "give one: datetime.now(UTC)")
+    environ = os.environ if environ is None else environ
+    seconds = None if warn is None else warn.total_seconds()
+    return check_all(AWSFiles(environ), environ, now or datetime.now(UTC), seconds)
+
+
+def check_all(
+    files: AWSFiles,
+    environ: Mapping[str, str],
+    now: datetime,
+    warn: float | None = None,
+    *,
+    include_caches: bool = False,
+) -> list[SessionStatus]:
+    """Look at every session on this machine.
+
+    Args:
+        files: the AWS files.
+        environ: the environment, which may hold a session of its own.
+        now: the time to judge by.
+        warn: seconds before its end from which a session is due, in place of the rule.
+        include_caches: whether the caches of other AWS tools count.
+
+    Raises:
+        FileError: the credentials or the config file cannot be read.
+    """
+    from mfakit.expiry.other_caches import cached_sessions
+
+    statuses = []
+    for profile, place, values in (*_kept(files), *_exported(environ)):
+        key = values.get("aws_access_key_id", "")
+        record = read_record(files.credentials_path, profile, key)
+        statuses.append(status_of(profile, place, _end_of(values), now, warn, key or None, record))
+    for entry in cached_sessions(environ):
+        statuses.append(
+            status_of(
+                entry.name,
+                entry.source,
+                entry.expiration,
+                now,
+                warn,
+                entry.access_key_id,
+                counts=include_caches,
+            )
+        )
+    return statuses
+
+
+def _kept(files: AWSFiles) -> Iterator[Found]:
+    """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
+    credentials = _merged(files.credentials_file.sections())
+    for profile, values in credentials.items():
+        if is_session(values):
+            yield profile, CREDENTIALS_FILE, values
+    config = _merged(
+        (name, values)
+        for header, values in files.config_file.sections()
+        if (name := profile_of(header)) is not None
+    )
+    for profile, settings in config.items():
+        is_ours = is_own_process(settings.get("credential_process", ""))
+        if is_ours and not has_keys(credentials.get(profile, {})):
+            yield from _cached(profile, files)
+
+
+def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
+    """Find the session that is cached for a profile; an unreadable one is there all the same."""
+    try:
+        values = read_cached(files.credentials_path, profile)
+    except FileError:
+        yield profile, SESSION_CACHE, {}
+        return
+    if is_session(values):
+        yield profile, SESSION_CACHE, values
+
+
+def _exported(environ: Mapping[str, str]) -> Iterator[Found]:
+    """Find the session that the environment holds."""
+    values = {key: environ[name] for name, key in _VARIABLES.items() if environ.get(name)}
+    values["manager"] = "awsume"
+    if is_session(values):
+        yield environ.get("MFAKIT_PROFILE") or ENVIRONMENT, ENVIRONMENT, values
+
+
+def _end_of(values: Values) -> datetime | None:
+    """Return when a session ends; None if that is not known, or the session cannot be used."""
+    try:
+        return session_of(values).expiration
+    except (InvalidSessionError, KeyError):
+        return None
+
+
+def _merged(sections: Iterable[tuple[str, Values]]) -> dict[str, Values]:
+    """Put together what stands under one name, as `Document.section` does, in one pass."""
+    merged: dict[str, Values] = {}
+    for name, values in sections:
+        merged.setdefault(name, {}).update(values)
+    return merged

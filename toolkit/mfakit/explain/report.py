@@ -6,9 +6,8 @@ from mfakit.durations import format_duration
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import find
 from mfakit.explain.findings.finding import shortened
-from mfakit.explain.online import NOT_ASKED, findings
-from mfakit.explain.places import is_metadata, place_of
-from mfakit.explain.verdict import LONG_TERM, ROLE_SESSION, verdict
+from mfakit.explain.situation import is_metadata, place_of
+from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, findings, verdict
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 
     from mfakit.explain.chain import Link
     from mfakit.explain.findings.finding import Finding
-    from mfakit.explain.online import Answer
     from mfakit.explain.situation import Situation
-    from mfakit.explain.verdict import Verdict
+    from mfakit.explain.verdict import Answer, Verdict
 
 _WORDS = {
     "env": "environment variables",
@@ -66,7 +64,7 @@ class Explanation:
         return any(finding.matters for finding in self.findings)
 
     def as_json(self) -> str:
-        """Give it as one JSON document; no secret is in it."""
+        """Return the report as one JSON document; no secret is in it."""
         import json
 
         situation, chain = self.situation, self.situation.chain
@@ -83,7 +81,7 @@ class Explanation:
         return json.dumps(report, indent=2)
 
     def lines(self) -> Iterator[str]:
-        """Give it for people, line by line."""
+        """Return the report for people, line by line."""
         situation, chain = self.situation, self.situation.chain
         name = chain.profile or "''"
         yield f"profile {name}, as {situation.sdk} resolves it{_chosen_by(situation)}"

@@ -1,4 +1,4 @@
-"""What is explained: an environment, its AWS files, and what an SDK makes of them."""
+"""What is explained: an environment, its AWS files, what an SDK makes of them, and from where."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from functools import cached_property
 
 from mfakit.errors import MFAKitError
 from mfakit.exchange.source import Source
-from mfakit.expiry.inventory import check_all
+from mfakit.expiry.status import check_all
 from mfakit.explain.chain import walk
 from mfakit.explain.javascript import walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,55 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
-    from mfakit.explain.chain import Chain
+    from mfakit.explain.chain import Chain, Link
+
+
+_CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_VARIABLES = {
+    "env": ("AWS_ACCESS_KEY_ID",),
+    "fromEnv": ("AWS_ACCESS_KEY_ID",),
+    "assume-role-with-web-identity": ("AWS_WEB_IDENTITY_TOKEN_FILE",),
+    "fromTokenFile": ("AWS_WEB_IDENTITY_TOKEN_FILE",),
+    "remoteProvider": _CONTAINER,
+    "container-role": _CONTAINER,
+    "ec2-credentials-file": ("AWS_CREDENTIAL_FILE",),
+    "boto-config": ("BOTO_CONFIG",),
+}
+_SETTINGS = {
+    "assume-role": ("role_arn",),
+    "assume-role-with-web-identity": ("web_identity_token_file",),
+    "sso": ("sso_session", "sso_start_url", "sso_account_id", "sso_role_name"),
+    "login": ("login_session",),
+    "custom-process": ("credential_process",),
+    "fromProcess": ("credential_process",),
+    "shared-credentials-file": KEYS,
+    "config-file": KEYS,
+    "fromIni": ("role_arn", *KEYS, "credential_process", "sso_session", "login_session"),
+}
+
+
+def place_of(link: Link, situation: Situation) -> str:
+    """Name where a link's credentials stand: ``~/.aws/credentials, line 3``, or a variable.
+
+    Returns:
+        "" if they stand nowhere on this machine.
+    """
+    for key in _SETTINGS.get(link.provider, ()):
+        if found := setting_place(situation, situation.profile, key):
+            return found
+    names = [name for name in _VARIABLES.get(link.provider, ()) if situation.environ.get(name)]
+    return " ".join(names)
+
+
+def is_metadata(link: Link, situation: Situation) -> bool:
+    """Whether it is the metadata service that every machine at AWS has, and no other one."""
+    return link.provider in ("iam-role", "remoteProvider") and not place_of(link, situation)
+
+
+def setting_place(situation: Situation, profile: str, key: str) -> str:
+    """Name the line that a profile's setting stands in; "" if it has none."""
+    return situation.files.place(profile, key)
+
 
 SDKS = ("boto3", "cli", "js")
 
@@ -103,5 +152,5 @@ class Situation:
 
 
 def likely_account(access_key_id: str | None) -> str | None:
-    """Tell the account that a key's id speaks of, if it is one of those that do."""
+    """Return the account that a key's id encodes; None if it encodes none."""
     return Source(access_key_id, "", None, None).likely_account if access_key_id else None

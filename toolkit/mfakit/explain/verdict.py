@@ -1,18 +1,28 @@
-"""What kind of credentials have won, how long they last, and whether they carry MFA."""
+"""What kind of credentials have won, how long they last, and whether they carry MFA.
+
+Only what is asked for by ``--online`` is sent to AWS: whose the credentials are, and the time.
+"""
 
 from __future__ import annotations
 
-from mfakit.explain.chain import FAILED
+import sys
+from datetime import UTC, datetime
+
+from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.explain.findings.environment import unset_variables
+from mfakit.explain.findings.finding import Finding, edit, quoted
 from mfakit.explain.javascript import SSO
+from mfakit.profiles.section import KEYS, is_long_term, is_session
 from mfakit.profiles.session_cache import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
+    from typing import Any
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
+
 
 LONG_TERM = "long-term credentials"
 MFA_SESSION = "MFA session"
@@ -57,7 +67,7 @@ class Verdict:
 
 
 def verdict(situation: Situation) -> Verdict | None:
-    """Tell what would be used; None if nothing would be, or looking for it fails."""
+    """Return what would be used; None if nothing would be, or the search fails."""
     link = situation.chain.winner
     if link is None or link.state == FAILED:
         return None
@@ -98,3 +108,140 @@ def _of_session(status: SessionStatus) -> Verdict:
     has_mfa = not is_role and record.serial_number is not None
     kind = ROLE_SESSION if is_role else MFA_SESSION if has_mfa else SESSION
     return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
+
+
+# AWS takes a signature for 15 minutes either way; a clock that is off by less will drift.
+_SERIOUS_SECONDS = 300
+_TIMEOUT_SECONDS = 10
+_REGION = "us-east-1"
+NOT_ASKED = "NotAsked"
+_SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
+
+
+class Answer:
+    """What came of asking AWS.
+
+    Args:
+        account: whose the credentials are; None if AWS refused them.
+        arn: the user or the role.
+        error: why it could not be told: the name of an error, and what it says.
+        endpoint: what could not be reached, if that is why.
+        clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        account: str | None = None,
+        arn: str | None = None,
+        error: tuple[str, str] | None = None,
+        clock_seconds: float | None = None,
+        endpoint: str | None = None,
+    ) -> None:
+        self.account = account
+        self.arn = arn
+        self.error = error
+        self.clock_seconds = clock_seconds
+        self.endpoint = endpoint
+
+
+def ask(situation: Situation) -> Answer:
+    """Ask AWS whose the credentials are, with the SDK's own search for them.
+
+    A role that wants a code is not asked for: the code would be spent on nothing.
+    """
+    from botocore import exceptions
+
+    winner = situation.chain.winner
+    if winner is None or winner.state == FAILED:
+        return Answer(error=(NOT_ASKED, "there is nothing to ask with"))
+    if winner.asks and situation.values.get("mfa_serial"):
+        return Answer(error=(NOT_ASKED, "it would take a code"))
+    with in_environment(as_seen_by(situation.sdk, situation.environ)):
+        try:
+            answer = _client(situation).get_caller_identity()
+        except exceptions.ClientError as error:
+            told = error.response["Error"]
+            refusal = str(told.get("Code", "")), str(told.get("Message", ""))
+            return Answer(error=refusal, clock_seconds=_clock(error.response))
+        except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+            endpoint = error.kwargs.get("endpoint_url") or f"https://sts.{_REGION}.amazonaws.com"
+            return Answer(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
+        except Exception as error:  # a program that is run may print anything
+            return Answer(error=(type(error).__name__, str(error)))
+    return Answer(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
+
+
+def findings(answer: Answer, situation: Situation) -> list[Finding]:
+    """Yield what is wrong and only asking AWS shows."""
+    found = []
+    off = answer.clock_seconds
+    if off is not None and abs(off) >= _SERIOUS_SECONDS:
+        found.append(
+            Finding(
+                "clock-off",
+                f"this machine's clock is {abs(off) / 60:.0f} minutes"
+                f" {'ahead of' if off > 0 else 'behind'} AWS's",
+                "codes are refused, and beyond 15 minutes every call (SignatureDoesNotMatch)",
+                _SET_CLOCK.get(sys.platform, "sudo timedatectl set-ntp true"),
+            )
+        )
+        if answer.error is not None and answer.error[0] == "SignatureDoesNotMatch":
+            return found
+    if answer.error is None or answer.error[0] == NOT_ASKED:
+        return found
+    said = ": ".join(part for part in answer.error if part)
+    if answer.endpoint is not None:
+        fix = f"curl -v {quoted(answer.endpoint)}"
+        leads_to = "nothing is known of the credentials; curl shows where the way ends"
+        return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
+    leads_to, fix = "every program that finds these credentials fares so", _renewal(situation)
+    source = situation.role_source
+    if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
+        leads_to = "a role may ask for MFA, which a long-term key does not have"
+        fix = f"mfakit configure --role-profile {quoted(situation.profile)} && mfakit login"
+    return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
+
+
+def _renewal(situation: Situation) -> str:
+    """Return the command that renews credentials of this kind."""
+    link, profile = situation.chain.winner, situation.profile
+    if link is not None and link.provider in ("env", "fromEnv"):
+        return unset_variables(situation)
+    if link is not None and link.provider in ("sso", "login"):
+        return (
+            f"aws {'sso login' if link.provider == 'sso' else 'login'} --profile {quoted(profile)}"
+        )
+    profile = situation.role_source or profile
+    values = situation.files.merged(profile)
+    if is_session(values) or is_own_process(values.get("credential_process", "")):
+        return f"mfakit login --force --profile {quoted(profile)}"
+    if values.get(KEYS[0]) or not (link and link.asks):
+        return f"aws configure --profile {quoted(profile)}"
+    return edit(situation.files.config_path)
+
+
+def _client(situation: Situation) -> Any:
+    from botocore.config import Config
+    from botocore.session import Session
+
+    # the SDK for JavaScript lets a profile that is named beat the variables
+    named = situation.environ.get("AWS_PROFILE") if situation.sdk == "js" else None
+    session: Any = Session(profile=situation.flag or named)
+    config = Config(
+        connect_timeout=_TIMEOUT_SECONDS,
+        read_timeout=_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+    )
+    region = session.get_config_variable("region") or _REGION
+    return session.create_client("sts", region_name=region, config=config)
+
+
+def _clock(answer: dict[str, Any]) -> float | None:
+    """Return how far this machine's clock is ahead, by the date of AWS's answer."""
+    from email.utils import parsedate_to_datetime
+
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return None  # there is none, or no such date

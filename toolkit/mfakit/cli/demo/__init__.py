@@ -11,8 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from mfakit.cli.demo.simulator import SimulatorProcess
-from mfakit.cli.demo.stage import Stage, temporary_home
+from mfakit.cli.demo.stage import SimulatorProcess, Stage, temporary_home
 from mfakit.cli.output import write
 from mfakit.extras import require_extra
 

@@ -6,11 +6,20 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from mfakit.errors import UsageError
+from mfakit.cli.output import escape, show
+from mfakit.durations import format_duration
+from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
+from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.expiry.status import check_all, check_session
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
+
+    from mfakit.expiry.status import SessionStatus
 
 
 def run(options: Namespace) -> int:
@@ -18,8 +27,6 @@ def run(options: Namespace) -> int:
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        from mfakit.cli.status.short import show_short
-
         return show_short(options.profile, options.warn, os.environ, datetime.now(UTC))
     plain = options.plain or not _can_draw()
     if options.watch:
@@ -32,12 +39,11 @@ def run(options: Namespace) -> int:
 
 def _show(profile: str | None, warn: float | None, plain: bool) -> None:
     from mfakit.cli.output import show
-    from mfakit.cli.status.looking import look
 
     now = datetime.now(UTC)
     statuses = look(profile, os.environ, now, warn)
     if plain:
-        from mfakit.cli.status.plain import as_lines
+        from mfakit.cli.status.sentences import as_lines
 
         show("".join(f"{line}\n" for line in as_lines(statuses, now)))
         return
@@ -48,9 +54,73 @@ def _show(profile: str | None, warn: float | None, plain: bool) -> None:
 
 
 def _can_draw() -> bool:
-    """Tell whether standard output is a terminal that knows colours and more than lines."""
+    """Whether standard output is a terminal with colours and cursor movement."""
     if sys.stdout is None or not sys.stdout.isatty():
         return False
     if not sys.stdout.encoding.lower().startswith("utf"):
         return False
     return os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def look(
+    profile: str | None, environ: Mapping[str, str], now: datetime, warn: float | None
+) -> list[SessionStatus]:
+    """Look at every session on this machine, or at those of one profile.
+
+    Args:
+        profile: the profile, if only one is asked for.
+        environ: the environment.
+        now: the time to judge by.
+        warn: seconds before its end from which a session is due, in place of the rule.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        FileError: the credentials file cannot be read.
+    """
+    files = AWSFiles(environ)
+    found = check_all(files, environ, now, warn)
+    if profile is not None:
+        # what is wrong with a profile that shows no session is told by a look at it alone
+        return [status for status in found if status.profile == profile] or [
+            check_session(profile, files, now, warn)
+        ]
+    if not found:
+        raise SessionNotFoundError(
+            "there is no session on this machine", "mfakit login, which asks for a code"
+        )
+    return found
+
+
+_MINUTE = 60
+
+
+def show_short(
+    profile: str | None, warn: float | None, environ: Mapping[str, str], now: datetime
+) -> int:
+    """Print the session that other commands would use; where there is none, print nothing.
+
+    Returns:
+        The exit code.
+    """
+    files = AWSFiles(environ)
+    try:
+        status = check_session(session_profile(profile, environ, files), files, now, warn)
+    except (SessionNotFoundError, ProfileError):
+        return NOT_FOUND  # a complaint would stand at every prompt
+    show(as_short(status) + "\n")
+    return 0
+
+
+def as_short(status: SessionStatus) -> str:
+    """Return ``mfa 3h12m``, ``mfa 12m!`` when it is due, ``mfa expired``, ``mfa ?``."""
+    return f"{escape(status.profile)} {_left(status)}"
+
+
+def _left(status: SessionStatus) -> str:
+    if status.seconds_left is None:
+        return "?"
+    if status.state == EXPIRED:
+        return EXPIRED
+    left = status.seconds_left
+    duration = format_duration(left - left % _MINUTE if left >= _MINUTE else left)
+    return duration + "!" if status.state == EXPIRING else duration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mfakit.cli.status.words import (
+from mfakit.cli.status.sentences import (
     NO_SESSION,
     account,
     identity,
@@ -159,7 +159,7 @@ def _time(
 
 
 def _part_left(status: SessionStatus) -> float | None:
-    """Tell how much of a session's life is left, 0 to 1; None if its length is not known."""
+    """Return how much of a session's life is left, 0 to 1; None if its length is not known."""
     if status.state == EXPIRED:
         return 0
     if status.record is None or status.expiration is None or status.seconds_left is None:

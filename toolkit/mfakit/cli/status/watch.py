@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.cli.status.looking import look
+from mfakit.cli.status import look
 from mfakit.errors import MFAKitError
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def watch_table(profile: str | None, warn: float | None) -> int:
 
 
 def watch_lines(profile: str | None, warn: float | None) -> int:
-    """Tell of every session once, and then of what changes, each in a line of its own.
+    """Print a line for every session once, and then a line for each change.
 
     Returns:
         The exit code.
@@ -62,7 +62,7 @@ def watch_lines(profile: str | None, warn: float | None) -> int:
 
 @contextmanager
 def _until_ended() -> Iterator[None]:
-    """Let Ctrl-C be the way to end it, and let a kill leave the terminal as it was too."""
+    """End on Ctrl-C, and leave the terminal as it was on a kill too."""
     signal.signal(signal.SIGTERM, _end)
     with suppress(KeyboardInterrupt):
         yield
@@ -73,7 +73,7 @@ def _end(number: int, _frame: object) -> None:
 
 
 def _suspend(live: Live) -> None:
-    """Give the terminal back for as long as the job is stopped."""
+    """Restore the terminal for as long as the job is stopped."""
     live.stop()
     signal.raise_signal(signal.SIGSTOP)
     live.start(refresh=True)
@@ -103,8 +103,8 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
 
 
 def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:
-    """Give what there is to tell, each sentence under what makes it news when it changes."""
-    from mfakit.cli.status.plain import as_line
+    """Return the sentences to print, each under the facts whose change makes it news."""
+    from mfakit.cli.status.sentences import as_line
 
     now = datetime.now(UTC)
     try:
@@ -118,8 +118,8 @@ def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...],
 
 
 def _news(told: dict[tuple[Any, ...], str], found: dict[tuple[Any, ...], str]) -> Iterator[str]:
-    """Tell what was not told before, and which sessions are there no more."""
-    from mfakit.cli.status.words import place
+    """Yield the sentences that were not printed before, and which sessions are gone."""
+    from mfakit.cli.status.sentences import place
 
     there = {facts[:2] for facts in found}
     for profile, source in dict.fromkeys(facts[:2] for facts in told):

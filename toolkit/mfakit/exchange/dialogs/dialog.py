@@ -39,7 +39,7 @@ class Dialog:
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
-        """Make sure that there is a program to ask by.
+        """Check that there is a program that can ask.
 
         Raises:
             ExchangeError: there is none.
@@ -51,7 +51,7 @@ class Dialog:
             )
 
     def check_without_terminal(self) -> None:
-        """Make sure that one of the programs shows a window, for a time when there is no terminal.
+        """Check that one of the programs shows a window, for a time when there is no terminal.
 
         Raises:
             ExchangeError: none does.
@@ -80,7 +80,7 @@ class Dialog:
         raise ExchangeError("no code was typed", "try again when the device is at hand")
 
     def choose(self, question: str, answers: list[str]) -> int:
-        """Let a person choose one of several.
+        """Ask a person to choose one of several.
 
         Returns:
             Its number, counted from 0.
@@ -91,11 +91,11 @@ class Dialog:
         return chosen(self._ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
-        """Tell the person something, above the next question."""
+        """Show the person a message, above the next question."""
         self._reason = text
 
     def count_down(self, seconds: float, what: str) -> None:
-        """Let time pass; there is no dialog meanwhile."""
+        """Wait; there is no dialog meanwhile."""
         time.sleep(max(0, seconds))
 
     @cached_property

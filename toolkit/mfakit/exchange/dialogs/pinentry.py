@@ -46,7 +46,7 @@ def find(environ: Mapping[str, str]) -> str | None:
 
 
 def needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether it would be a screen on a terminal here, as its ``GETINFO flavor`` says.
+    """Whether this pinentry would draw on a terminal here, as its ``GETINFO flavor`` says.
 
     One with windows names in it what it falls back to without a desktop: ``gtk2:curses``.
 
@@ -74,7 +74,7 @@ def ask(program: str, question: Question) -> str:
 
 
 def _options(environ: Mapping[str, str]) -> list[str]:
-    """Say how to show it: it must not take the keyboard from a window that is being typed in."""
+    """Return the options of its window, which must not grab the keyboard from other windows."""
     options = ["OPTION no-grab"]
     if terminal := foreground_terminal():
         options += [f"OPTION ttyname={terminal}", f"OPTION ttytype={environ.get('TERM', 'dumb')}"]

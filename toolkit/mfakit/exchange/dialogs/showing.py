@@ -113,24 +113,24 @@ def show(
 
 
 def declined() -> DeclinedError:
-    """Tell that the person said no."""
+    """Return the error for a person who said no."""
     return DeclinedError("the dialog was answered with no", "log in when you like: mfakit login")
 
 
 def not_answered(question: Question) -> NotAnsweredError:
-    """Tell that nobody answered."""
+    """Return the error for a dialog that nobody answered."""
     return NotAnsweredError(
         f"nobody answered the dialog within {question.seconds:g} s", "log in: mfakit login"
     )
 
 
 def not_shown(program: str, why: str) -> NotShownError:
-    """Tell that a program did not show the question."""
+    """Return the error for a program that did not show the question."""
     return NotShownError(f"{program} showed no dialog: {why}", "log in: mfakit login")
 
 
 def answer_by_code(program: str, code: int, output: str, question: Question) -> str:
-    """Give what was typed into a program that tells by its exit code how it was answered.
+    """Return what was typed into a program whose exit code says how it was answered.
 
     Raises:
         DeclinedError, NotAnsweredError, NotShownError: nothing was.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from mfakit.expiry.notices.news import News
+    from mfakit.expiry.notices.way import News
 
 # Every service has shorter time-outs of its own; this is for the one that keeps none.
 _PATIENCE_SECONDS = 30
@@ -75,7 +75,7 @@ class AppriseWay(Way):
 
 
 def tag_way(tag: str) -> AppriseWay:
-    """Tell those who have a tag in apprise's own config file.
+    """Return the way to those who have a tag in apprise's own config file.
 
     Raises:
         UsageError: it is no tag. What was given is not repeated, since it may be a URL.
@@ -90,13 +90,13 @@ def tag_way(tag: str) -> AppriseWay:
 
 
 def environment_way() -> AppriseWay:
-    """Tell those whose URLs are in ``MFAKIT_NOTIFY``."""
+    """Return the way to those whose URLs are in ``MFAKIT_NOTIFY``."""
     name = "MFAKIT_NOTIFY"
     return AppriseWay(name, lambda environ: _of_urls(environ.get(name, ""), name))
 
 
 def input_way(read: Callable[[], str]) -> AppriseWay:
-    """Tell those whose URLs are read, at once, from standard input."""
+    """Return the way to those whose URLs are read, at once, from standard input."""
     urls = read()
     return AppriseWay("standard input", lambda _: _of_urls(urls, "standard input"))
 
@@ -186,7 +186,7 @@ def _notify(server: Any, news: News) -> bool:
 
 
 def _silence() -> None:
-    """Let nothing be logged, for good: apprise, and what it sends with, name URLs there."""
+    """Turn logging off for good: apprise, and what it sends with, log URLs."""
     import logging
     import warnings
 

@@ -1,24 +1,128 @@
-"""Telling: each session that is due or has ended, and that none can be seen, by each way, once."""
+"""Notify people of each session once per way: when it is due, when it has ended, or is unreadable.
+
+What was sent is kept beside the credentials file. It counts only for the session that it names, so
+that a new one in the same profile is notified anew; and it is written after the sending, so that a
+crash in between leaves nobody uninformed.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import os
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 
-from mfakit.errors import BusyError, MFAKitError
-from mfakit.expiry.notices.news import news_of, news_of_trouble
-from mfakit.expiry.notices.told import Told, trouble
+from mfakit.errors import BusyError, FileError, MFAKitError
+from mfakit.expiry.notices.way import news_of, news_of_trouble
+from mfakit.expiry.rule import UNKNOWN
+from mfakit.profiles.files import about_to_write, replace_text
+from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
+from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from mfakit.expiry.notices.news import News
-    from mfakit.expiry.notices.way import Way
+    from mfakit.expiry.notices.way import News, Way
     from mfakit.expiry.status import SessionStatus
     from mfakit.profiles.aws_files import AWSFiles
 
     Receivers = list[Callable[[News], object]]
     Complain = Callable[[MFAKitError], object]
+
+
+# A little more than the slowest way may take.
+_PATIENCE_SECONDS = 90
+# Longer than any session lives: one that is not seen for a while may only be in another shell.
+_GONE_SECONDS = 2 * 86400
+
+
+class Told:
+    """The marks of one session: who was told what, or what its person has said.
+
+    Args:
+        credentials_path: our own files stand beside it.
+        status: the session.
+        complain: is given what keeps a mark from being kept.
+    """
+
+    def __init__(
+        self,
+        credentials_path: str,
+        status: SessionStatus,
+        complain: Callable[[FileError], object],
+    ) -> None:
+        self._complain = complain
+        self._path = _path(credentials_path, status)
+        self._session = {
+            "access_key_id": status.access_key_id or "",
+            "expiration": format_timestamp(status.expiration) if status.expiration else "",
+        }
+
+    def has(self, mark: str) -> bool:
+        """Whether the session has a mark; a file that cannot be read holds none."""
+        return mark in self._marks()
+
+    def add(self, mark: str) -> None:
+        """Add a mark to the session: any text without a line break or an equals sign."""
+        kept = {**self._session, **self._marks(), mark: format_timestamp(datetime.now(UTC))}
+        try:
+            replace_text(self._path, as_pairs(kept))
+        except FileError as error:
+            self._complain(error)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep others from telling of this session, or from marking it, meanwhile.
+
+        Raises:
+            BusyError: another process has been at it all the while.
+            FileError: there can be no lock.
+        """
+        with about_to_write(self._path, _PATIENCE_SECONDS):
+            yield
+
+    def _marks(self) -> dict[str, str]:
+        try:  # at once: who writes it replaces it whole
+            with open(self._path, encoding="utf-8") as file:
+                kept = pairs_of(file.read())
+        except (OSError, UnicodeDecodeError):
+            return {}
+        session = {key: kept.pop(key, None) for key in self._session}
+        return kept if session == self._session else {}
+
+
+def forget_gone(credentials_path: str, statuses: Iterable[SessionStatus]) -> None:
+    """Remove what is kept of sessions that are no more.
+
+    Args:
+        credentials_path: our own files stand beside it.
+        statuses: every session that there is.
+    """
+    there = {os.path.basename(_path(credentials_path, status)) for status in statuses}
+    folder = os.path.dirname(own_file(credentials_path, "told", ""))
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            age = time.time() - entry.stat().st_mtime
+            if entry.name.partition(".")[0] not in there and age > _GONE_SECONDS:
+                os.unlink(entry.path)
+
+
+def trouble(message: str) -> SessionStatus:
+    """Return the placeholder under which "files unreadable" is remembered."""
+    from mfakit.expiry.status import SessionStatus
+
+    return SessionStatus("", "trouble", UNKNOWN, None, None, access_key_id=message)
+
+
+def forget_trouble(credentials_path: str) -> None:
+    """Remove what is kept of sessions that could not be looked at: now they can."""
+    with suppress(OSError):
+        os.unlink(_path(credentials_path, trouble("")))
+
+
+def _path(credentials_path: str, status: SessionStatus) -> str:
+    return own_file(credentials_path, "told", f"{status.source} {status.profile}")
 
 
 def tell(
@@ -28,7 +132,7 @@ def tell(
     environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
-    """Tell people of the sessions that are due or have ended, if they were not told yet.
+    """Send the notifications of sessions that are due or have ended, if they were not sent yet.
 
     Of each session that is once when it is due and once when it has ended, by each way. What
     could not be told is told by the next check.
@@ -53,7 +157,7 @@ def tell_trouble(
     environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
-    """Tell people that their sessions cannot be looked at: once, until they can be again.
+    """Send the notification that sessions are unreadable: once, until they can be read again.
 
     Args:
         error: why.
@@ -102,7 +206,7 @@ def _mark(way: Way, news: News) -> str:
 def _tell_in_turn(
     news: News, told: Told, mark: str, receivers: Receivers, complain: Complain
 ) -> None:
-    """Tell of one session by one way, while no other process does."""
+    """Send one notification by one way, while no other process does."""
     with ExitStack() as turn:
         try:
             turn.enter_context(told.turn())
@@ -116,7 +220,7 @@ def _tell_in_turn(
 
 
 def _tell(news: News, told: Told, mark: str, receivers: Receivers, complain: Complain) -> None:
-    """Tell each receiver that was not told yet, and take down at once who knows by now."""
+    """Send to each receiver that has not got it yet, and record each success at once."""
     if len(receivers) == 1:
         _tell_one(news, told, mark, receivers[0], complain)
         return

@@ -6,10 +6,8 @@ import re
 import shlex
 
 from mfakit.errors import MFAKitError
-from mfakit.expiry.schedule.interval import INTERVALS, cron_fields
-from mfakit.expiry.schedule.job import RUNNER, Job
-from mfakit.expiry.schedule.programs import call, demand, find_program
-from mfakit.expiry.schedule.scheduler import Scheduler
+from mfakit.expiry.schedule.job import INTERVALS, RUNNER, Job, cron_fields
+from mfakit.expiry.schedule.scheduler import Scheduler, call, demand, find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The job that a scheduler is given: one command, the same for each of them."""
+"""How often the check is run: intervals that divide an hour or a day, as calendars want them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,66 @@ import os
 import sys
 import unicodedata
 
+from mfakit.durations import format_duration, parse_duration
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.profiles.paths import config_path, credentials_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+INTERVALS = (
+    *(_MINUTE * count for count in range(1, 60) if 60 % count == 0),
+    *(_HOUR * count for count in range(1, 24) if 24 % count == 0),
+    _DAY,
+)
+
+
+def parse_interval(text: str) -> int:
+    """Read how often the check is to run.
+
+    cron and systemd count anew with each hour and each day. What does not divide those would come
+    at odd moments (``*/7`` runs at :56 and at :00); so it is refused for every scheduler alike.
+
+    Args:
+        text: a duration, such as ``5m``.
+
+    Returns:
+        Seconds, from a minute to a day.
+
+    Raises:
+        UsageError: it is no duration, or divides neither an hour into minutes nor a day into hours.
+    """
+    seconds = parse_duration(text)
+    if seconds in INTERVALS:
+        return seconds
+    nearest = min(INTERVALS, key=lambda known: abs(known - seconds))
+    raise UsageError(
+        f"cron cannot express every {text}: it is no whole part of an hour or a day in minutes",
+        f"the nearest that works is --every {format_duration(nearest)}",
+    )
+
+
+def cron_fields(seconds: int) -> str:
+    """Write an interval as the five fields of a crontab line."""
+    if seconds < _HOUR:
+        return f"{_every(seconds // _MINUTE)} * * * *"
+    return f"0 {_every(seconds // _HOUR)} * * *" if seconds < _DAY else "0 0 * * *"
+
+
+def calendar_event(seconds: int) -> str:
+    """Write an interval as systemd's ``OnCalendar``."""
+    if seconds < _HOUR:
+        return f"*-*-* *:0/{seconds // _MINUTE}:00"
+    return f"*-*-* 0/{seconds // _HOUR}:00:00" if seconds < _DAY else "*-*-* 00:00:00"
+
+
+def _every(count: int) -> str:
+    return "*" if count == 1 else f"*/{count}"
+
 
 RUNNER = "mfakit.cli.scheduled"
 
@@ -69,13 +123,13 @@ def make_job(
 
 
 def _of_here(environ: Mapping[str, str]) -> list[str]:
-    """Give the words of a job that are of this machine and its user: the log, the environment."""
+    """Return the words of a job that are specific to this machine and user: log and environment."""
     carried = carried_environment(environ).items()
     return [log_path(environ), *(f"{name}={value}" for name, value in carried)]
 
 
 def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables that the job needs and a scheduler does not have.
+    """Return the variables that the job needs and a scheduler does not have.
 
     Raises:
         MFAKitError: an endpoint holds a password.
@@ -92,7 +146,7 @@ def carried_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_log(word: str) -> bool:
-    """Tell a log from what may stand in its place: variables, or the command."""
+    """Whether a word is a log's path, not a variable or the command, which may come instead."""
     return os.path.isabs(word) or ntpath.isabs(word)
 
 

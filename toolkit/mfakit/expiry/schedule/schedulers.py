@@ -20,12 +20,12 @@ _KINDS = (Launchd, TaskScheduler, Systemd, Cron)
 
 
 def all_schedulers(environ: Mapping[str, str]) -> list[Scheduler]:
-    """Give all kinds of schedulers, here or not, in the order in which they are preferred."""
+    """Return all kinds of schedulers, present or not, in order of preference."""
     return [kind(environ) for kind in _KINDS]
 
 
 def choose_scheduler(name: str | None, environ: Mapping[str, str]) -> Scheduler:
-    """Give the scheduler of a name, or else the first that is here.
+    """Return the scheduler of that name, or else the first that is present.
 
     Raises:
         MFAKitError: there is none here.

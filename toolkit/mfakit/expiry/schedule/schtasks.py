@@ -9,14 +9,13 @@ import shlex
 
 from mfakit.errors import UsageError
 from mfakit.expiry.schedule.job import Job
-from mfakit.expiry.schedule.programs import call, demand, find_program
-from mfakit.expiry.schedule.scheduler import Scheduler
+from mfakit.expiry.schedule.scheduler import Scheduler, call, demand, find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mfakit.expiry.schedule.programs import Answer
+    from mfakit.expiry.schedule.scheduler import Answer
 
 _LONGEST_PROGRAM = 260  # pathType of the task schema (MS-TSCH 2.5.1.4)
 _HINT = "see the Task Scheduler's own window for what it has against the task"

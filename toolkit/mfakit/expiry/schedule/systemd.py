@@ -7,11 +7,17 @@ import shlex
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError
-from mfakit.expiry.schedule.interval import INTERVALS, calendar_event
-from mfakit.expiry.schedule.job import Job
-from mfakit.expiry.schedule.own_files import read_own, refuse_foreign, remove_own, write_own
-from mfakit.expiry.schedule.programs import call, demand, find_program
-from mfakit.expiry.schedule.scheduler import Scheduler
+from mfakit.expiry.schedule.job import INTERVALS, Job, calendar_event
+from mfakit.expiry.schedule.scheduler import (
+    Scheduler,
+    call,
+    demand,
+    find_program,
+    read_own,
+    refuse_foreign,
+    remove_own,
+    write_own,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.explain.chain import FAILED
-from mfakit.explain.findings import environment, files, keys, roles
+from mfakit.explain.findings import environment, profile
 from mfakit.explain.findings.finding import Finding, edit, quoted
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mfakit.explain.situation import Situation
 
-_RULES = (*environment.RULES, *keys.RULES, *roles.RULES, *files.RULES)
+_RULES = (*environment.RULES, *profile.RULES)
 
 
 def find(situation: Situation) -> list[Finding]:
@@ -42,7 +42,7 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
 
 
 def _to_sign_in(situation: Situation, error: str) -> str:
-    """Give the command that lets `aws login` serve; "" if it is not what fails."""
+    """Return the command that makes `aws login` work; "" if it is not what fails."""
     winner = situation.chain.winner
     if winner is None or winner.provider != "login":
         return ""

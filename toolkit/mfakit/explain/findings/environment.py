@@ -174,7 +174,7 @@ def _key_id(link: Link) -> str:
 
 
 def unset_variables(situation: Situation) -> str:
-    """Give the command that takes the access key's variables away."""
+    """Return the command that unsets the access key's variables."""
     return unset_line(situation.shell, [name for name in _VARIABLES if name in situation.environ])
 
 

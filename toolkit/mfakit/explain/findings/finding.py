@@ -64,7 +64,7 @@ def shortened(access_key_id: str | None) -> str:
 
 
 def login(situation: Situation, profile: str) -> str:
-    """Give the command that puts a session into a profile, and before it what that is made from."""
+    """Return the command that puts a session into a profile, and before it what it is made from."""
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
     source = named_source_profile(None, profile, files) or default_source_profile(files)
     values = files.merged(source)
@@ -75,12 +75,12 @@ def login(situation: Situation, profile: str) -> str:
 
 
 def edit(path: str) -> str:
-    """Give the command for what only a person can mend."""
+    """Return the command with which a person edits a file by hand."""
     return f'"${{EDITOR:-vi}}" {quoted(path)}'
 
 
 def set_setting(situation: Situation, key: str, value: str) -> str:
-    """Give the command that changes a setting of the profile, where it stands and counts."""
+    """Return the command that changes a setting of the profile where it takes effect."""
     profile, files = situation.profile, situation.files
     command = f"aws configure set {key} {quoted(value)} --profile {quoted(profile)}"
     line = files.credentials_file.line_of(profile, key)
@@ -91,7 +91,7 @@ def set_setting(situation: Situation, key: str, value: str) -> str:
 
 
 def without_settings(situation: Situation, *keys: str) -> str:
-    """Give the command that takes settings of the profile out of the file that the first is in."""
+    """Return the command that removes settings of the profile from the first one's file."""
     found = [situation.files.line_of(situation.profile, key) for key in keys]
     places = [place for place in found if place is not None]
     path = places[0][0]
@@ -99,7 +99,7 @@ def without_settings(situation: Situation, *keys: str) -> str:
 
 
 def without_lines(path: str, *lines: int) -> str:
-    """Give the command that takes lines out of a file, and keeps a copy of it."""
+    """Return the command that removes lines from a file, and keeps a copy of it."""
     # sed would put a file in the place of a link
     real = os.path.realpath(path)
     return f"sed -i.bak '{';'.join(f'{line}d' for line in lines)}' {quoted(real)}"

@@ -1,16 +1,21 @@
-"""What there is to say of a session, in the words of a person. Control characters are escaped."""
+"""Sessions in the words of a person: for screen readers, pipes, simple terminals, and the table.
+
+Control characters are escaped.
+"""
 
 from __future__ import annotations
 
 from mfakit.cli.output import escape
-from mfakit.expiry.rule import EXPIRED
+from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime, tzinfo
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.profiles.record import SessionRecord
+
 
 NO_SESSION = "There is no session of yours; mfakit login gets one."
 _PLACES = {
@@ -24,7 +29,7 @@ _DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 
 
 def name(status: SessionStatus) -> str:
-    """Give the name of the profile that a session is kept in."""
+    """Return the name of the profile that a session is kept in."""
     return escape(status.profile)
 
 
@@ -34,7 +39,7 @@ def place(source: str) -> str:
 
 
 def identity(record: SessionRecord | None) -> str:
-    """Say whose a session is, by the best that its record knows; nothing if that is nothing."""
+    """Return whose a session is, as far as its record knows; "" if it does not."""
     if record is None:
         return ""
     if record.role_arn:
@@ -58,7 +63,7 @@ def stand_in(record: SessionRecord | None) -> str:
 
 
 def say_duration(seconds: float, *, in_full: bool = False) -> str:
-    """Say a duration in its two largest units, rounded down: ``3 h 12 min``.
+    """Return a duration in its two largest units, rounded down: ``3 h 12 min``.
 
     Seconds are said only where there is not even a minute.
 
@@ -80,7 +85,7 @@ def say_duration(seconds: float, *, in_full: bool = False) -> str:
 def say_moment(
     moment: datetime, now: datetime, zone: tzinfo | None = None, *, in_full: bool = False
 ) -> str:
-    """Say a time as the clock and the calendar on the wall show it: ``tomorrow 09:10``.
+    """Return a time by the local clock and calendar: ``tomorrow 09:10``.
 
     Args:
         moment: the time.
@@ -101,7 +106,7 @@ def say_moment(
 def say_end(
     status: SessionStatus, now: datetime, zone: tzinfo | None = None, *, in_full: bool = False
 ) -> str:
-    """Say when a session ends or ended: ``ends in 3 h 12 min, today 18:10``."""
+    """Return when a session ends or ended: ``ends in 3 h 12 min, today 18:10``."""
     if status.expiration is None or status.seconds_left is None:
         return "its end is not recorded"
     duration = say_duration(status.seconds_left, in_full=in_full)
@@ -115,3 +120,40 @@ def _plural(unit: str, count: int) -> str:
 
 def _last_of(arn: str) -> str:
     return escape(arn.rpartition("/")[2])
+
+
+_STATES = {
+    VALID: "valid, it",
+    EXPIRING: "due for renewal, it",
+    EXPIRED: "expired, it",
+    UNKNOWN: "unknown whether valid,",
+}
+
+
+def as_lines(
+    statuses: list[SessionStatus], now: datetime, zone: tzinfo | None = None
+) -> Iterator[str]:
+    """Yield a line for each session; those of other tools come last.
+
+    Args:
+        statuses: the sessions.
+        now: the time that they were looked at.
+        zone: the time zone to tell times in; by default that of this machine.
+    """
+    if not any(status.counts for status in statuses):
+        yield NO_SESSION
+    for status in sorted(statuses, key=lambda status: not status.counts):
+        yield as_line(status, now, zone)
+
+
+def as_line(status: SessionStatus, now: datetime, zone: tzinfo | None = None) -> str:
+    """Return how a session stands, whose it is as far as that is known, and where it is kept."""
+    end = say_end(status, now, zone, in_full=True)
+    where = f"kept in the {place(status.source)}"
+    if not status.counts:
+        where += ", by another tool that renews it itself"
+    record = status.record
+    whose = " in ".join(filter(None, [identity(record), account(record)]))
+    made_by = stand_in(record)
+    facts = filter(None, [whose and f"of {whose}", made_by and f"made by {made_by}", where])
+    return f"{name(status)}: {_STATES[status.state]} {end}. It is {', '.join(facts)}."

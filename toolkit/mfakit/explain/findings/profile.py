@@ -1,8 +1,10 @@
-"""Keys in the profile that are not what they look like."""
+"""What is wrong with a profile: its keys, its role, and the files that hold them."""
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings.finding import (
@@ -14,9 +16,8 @@ from mfakit.explain.findings.finding import (
     without_lines,
     without_settings,
 )
-from mfakit.explain.places import is_metadata, setting_place
-from mfakit.explain.situation import likely_account
-from mfakit.profiles.section import KEYS, is_long_term, session_token
+from mfakit.explain.situation import is_metadata, likely_account, setting_place
+from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp
 
@@ -26,6 +27,47 @@ if TYPE_CHECKING:
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.situation import Situation
+
+
+def readable_by_others(situation: Situation) -> Iterator[Finding]:
+    """Everybody on the machine can read the keys."""
+    files = situation.files
+    paths = [files.credentials_path]
+    if any(has_keys(files.config(profile)) for profile in files.profiles()):
+        paths.append(files.config_path)
+    for path in paths:
+        mode = _mode(path)
+        if mode & 0o007:  # bits for the group alone are a choice
+            yield Finding(
+                "readable-by-others",
+                f"{path} has mode {mode:04o}",
+                "other users of this machine can read your keys",
+                f"chmod 600 {quoted(os.path.realpath(path))}",
+            )
+
+
+def _mode(path: str) -> int:
+    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return 0
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
+
+
+def byte_order_mark(situation: Situation) -> Iterator[Finding]:
+    """An editor put a mark before the first line, which the AWS CLI and boto3 cannot read."""
+    files = situation.files
+    for document in (files.credentials_file, files.config_file):
+        if situation.sdk != "js" and document.text.startswith("\ufeff"):
+            path = os.path.realpath(document.path)
+            yield Finding(
+                "byte-order-mark",
+                f"{document.path} begins with a byte-order mark",
+                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
+                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+            )
+
 
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
@@ -226,7 +268,7 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
 
 
 def _key_section(situation: Situation) -> dict[str, str]:
-    """Give what belongs to the key: the section that it is in; JavaScript's takes both files'."""
+    """Return the settings that go with the key: its section; for JavaScript those of both files."""
     if situation.sdk == "js":
         return situation.values
     return situation.files.keys(situation.profile)
@@ -238,7 +280,7 @@ def _keys_are_used(situation: Situation) -> bool:
 
 
 def _used_session(situation: Situation) -> SessionStatus | None:
-    """Give the session of the credentials file that is sent, be it for a role."""
+    """Return the session in the credentials file that is sent, even if for a role."""
     winner = situation.chain.winner
     link = winner and (winner.source or winner)
     if link is None or link.state != USED or link.provider not in _FILE_PROVIDERS:
@@ -249,6 +291,112 @@ def _used_session(situation: Situation) -> SessionStatus | None:
 
 def _session_profile(source: str) -> str:
     return "mfa" if source == "default" else f"{source}-mfa"
+
+
+_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
+_OTHER_WAYS = (
+    "role_arn",
+    "web_identity_token_file",
+    "sso_session",
+    "sso_start_url",
+    "sso_account_id",
+    "sso_role_name",
+)
+_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
+
+
+def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
+    """A role or IAM Identity Center in the same profile beats its keys."""
+    profile, values = situation.profile, situation.values
+    ways = [way for way in _OTHER_WAYS if way in values]
+    link = situation.chain.winner
+    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
+        return
+    if link is None or not link.asks:
+        return
+    if is_session(situation.files.credentials(profile)):
+        fix = f"mfakit logout --profile {quoted(profile)}"
+    else:
+        fix = without_settings(situation, *ways)
+    yield Finding(
+        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
+        f"the profile {profile!r} has keys ({setting_place(situation, profile, KEYS[0])}) and"
+        f" {ways[0]} ({setting_place(situation, profile, ways[0])})",
+        f"the keys are not used; {ways[0]} comes first",
+        fix,
+    )
+
+
+def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
+    """A role asks for a code of its own, although the session of another code could assume it."""
+    values = situation.values
+    if "role_arn" not in values or not values.get("mfa_serial"):
+        return
+    live = [
+        s.profile
+        for s in situation.sessions
+        if s.state in ("valid", "expiring")
+        and s.source in ("credentials-file", "session-cache")
+        and s.record is not None
+        and s.record.serial_number == values["mfa_serial"]
+        and s.record.role_arn is None
+    ]
+    if live:
+        yield Finding(
+            "role-asks-own-code",
+            f"the role of profile {situation.profile!r} wants a code"
+            f" ({setting_place(situation, situation.profile, 'mfa_serial')}), although"
+            f" {live[0]!r} is an MFA session",
+            "each program asks for a code of its own, and each code serves once",
+            f"mfakit configure --profile {quoted(live[0])}"
+            f" --role-profile {quoted(situation.profile)}",
+        )
+
+
+def role_too_long(situation: Situation) -> Iterator[Finding]:
+    """A role that is assumed with a session may last one hour, no longer."""
+    values = situation.values
+    asked = values.get("duration_seconds", "")
+    if "role_arn" not in values or not asked.isdecimal():
+        return
+    source = _session_behind(situation)
+    # a longer number, which int would not even read, is a larger one
+    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
+    if too_long and source:
+        yield Finding(
+            "role-too-long",
+            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
+            f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but is assumed"
+            f" with {source}",
+            "AWS refuses it: a role assumed with a session lasts one hour at most",
+            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
+        )
+
+
+def _session_behind(situation: Situation) -> str:
+    """Name the session that the role of the profile is assumed with; "" if there is none."""
+    files, values = situation.files, situation.values
+    source = values.get("source_profile")
+    if source is None:
+        named = values.get("credential_source")
+        return "a machine's role" if named in ("Ec2InstanceMetadata", "EcsContainer") else ""
+    if source != situation.profile and "role_arn" in files.merged(source):
+        return f"the role of profile {source!r}"
+    return f"the session of profile {source!r}" if is_session(files.keys(source)) else ""
+
+
+def role_without_source(situation: Situation) -> Iterator[Finding]:
+    """The profile that a role is assumed from has nothing to assume it with."""
+    source = situation.role_source
+    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
+        return
+    yield Finding(
+        "role-without-source",
+        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
+        " credentials",
+        "the role cannot be assumed",
+        login(situation, source),
+    )
 
 
 RULES = (
@@ -262,4 +410,10 @@ RULES = (
     keys_in_both_files,
     serial_of_another,
     no_credentials,
+    role_without_source,
+    keys_beside_another_way,
+    role_asks_own_code,
+    role_too_long,
+    byte_order_mark,
+    readable_by_others,
 )
