@@ -131,6 +131,7 @@ def test_a_file_system_without_locks(home, answer: str) -> None:
     done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
     if answer == "ENOSYS":
         assert (done.returncode, done.stderr) == (0, "")
+        assert "credentials.lock" not in os.listdir(home.credentials.parent)
     else:
         assert done.returncode == 1
         two_lines(done.stderr, "has no locks")
