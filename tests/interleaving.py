@@ -1,7 +1,8 @@
 """Our write, stopped at any of its system calls, while a foreign writer is at work.
 
-Run as ``python -m tests.interleaving FOLDER KIND STOPS``, where STOPS is ``PART/PARTS``: each stop
-whose number leaves PART when it is divided by PARTS; or ``swap``: those at the swap of the files.
+Run as ``python -m tests.interleaving FOLDER KIND STOPS``, where STOPS is ``PART/PARTS``: a part
+of all stops; or ``swap``: those at the swap of the files. There is a stop before each call; to stop
+after a call is the same to anybody else as to stop before the next one.
 Prints a JSON object: how many stops there were, and what was lost at which.
 
 There are foreign writers that do all of their work at the stop, such that begin there and go on
@@ -28,6 +29,7 @@ from mfakit.errors import MFAKitError
 
 OLD = "# mine\n[default]\naws_access_key_id = AKIAOLD\naws_secret_access_key = old\n"
 OTHER = "# other\n[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n"
+THIRD = "\n[third]\naws_access_key_id = AKIATHIRD\naws_secret_access_key = third\n"
 THEIRS = "\n[theirs]\naws_access_key_id = AKIATHEIRS\naws_secret_access_key = theirs\n"
 SESSION = mfakit.SessionCredentials(
     "ASIANEW", "new", "new", datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
@@ -81,6 +83,11 @@ def rename_an_edit(place: Place) -> None:
 def rename_another(place: Place) -> None:
     """Rename another file in, such as a backup."""
     rename_in(place.path.resolve(), OTHER + THEIRS)
+
+
+def rename_a_third(place: Place) -> None:
+    """Read, and rename one more file in."""
+    rename_in(place.path.resolve(), place.text() + THIRD)
 
 
 def rewrite(place: Place) -> None:
@@ -166,6 +173,7 @@ class Kind:
         act: what it does; if it yields, what comes after that it does when ours has ended.
         writes_back: whether it writes back all that it read, so that it can undo ours.
         killed: whether ours is killed at the stop; the foreign writer works at the swap.
+        second: what another does at the stop; the first works at the swap then too.
         linked: whether the path is a link.
         missing: whether there is no file at first.
         keeps_old: whether the old text is to be there in the end.
@@ -178,6 +186,7 @@ class Kind:
         *,
         writes_back: bool = False,
         killed: bool = False,
+        second: Callable[[Place], None] | None = None,
         linked: bool = False,
         missing: bool = False,
         keeps_old: bool = True,
@@ -186,10 +195,13 @@ class Kind:
         self.act = act
         self.writes_back = writes_back
         self.killed = killed
+        self.second = second
+        self.from_swap = killed or second is not None
         self.waits = inspect.isgeneratorfunction(act)
         self.linked = linked
         self.missing = missing
         self.texts = [OLD] * (keeps_old and not missing) + [writes] * bool(writes)
+        self.texts += [THIRD] * bool(second)
         self.gone = OLD if not keeps_old else ""
 
 
@@ -213,6 +225,9 @@ KINDS = {
     "rename-then-killed": Kind(rename_another, keeps_old=False, writes=OTHER + THEIRS, killed=True),
     "rewrite-then-killed": Kind(rewrite, killed=True),
     "append-then-killed": Kind(append, killed=True),
+    "rename-and-again": Kind(
+        rename_another, keeps_old=False, writes=OTHER + THEIRS, second=rename_a_third
+    ),
 }
 
 
@@ -221,6 +236,7 @@ class Run:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.looks = 0  # at the path itself, so far
         go, self._go = os.pipe()
         self._said, said = os.pipe()
         pid = os.fork()
@@ -234,7 +250,11 @@ class Run:
 
     def calls(self) -> Iterator[Call]:
         """Step through all calls, each before and after it is made."""
+        looks = LOOKS[os.uname().machine]
         while (call := self.traced.step()) is not None:
+            if call.is_done and call.number in looks:
+                paths = [self.traced.text_at(address) for address in call.arguments[:2]]
+                self.looks += str(self.place.path) in paths
             yield call
 
     def end(self) -> tuple[int, str]:
@@ -262,19 +282,18 @@ def write_session(place: Place, said: int) -> int:
     return code
 
 
-def calm_stops(place: Place) -> tuple[int, int, list[int]]:
-    """Let ours alone; return how many stops it has, which follows its last look, and the swap's."""
+def calm_stops(place: Place) -> tuple[list[int], int, list[int]]:
+    """Let ours alone; return its stops, how often it looks at the path, and the swap's stops."""
     machine = os.uname().machine
     run = Run(place)
-    count, looked, swaps = 0, 0, []
+    stops, swaps = [], []
     for count, call in enumerate(run.calls()):
-        paths = [run.traced.text_at(address) for address in call.arguments[:2]]
-        if call.number in LOOKS[machine] and str(place.path) in paths:
-            looked = count
+        if not call.is_done:
+            stops.append(count)
         if call.number == SWAP[machine]:
             swaps.append(count)
     assert run.end()[0] == 0
-    return count, looked, swaps[-2:]  # the safety copy is put in place by the same call
+    return stops, run.looks, swaps[-2:]  # the safety copy is put in place by the same call
 
 
 def go_to(run: Run, stop: int) -> None:
@@ -291,16 +310,20 @@ def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
     return other
 
 
-def at_stop(place: Place, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
+def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
     """Let both write; return our exit code and what we said."""
-    run = Run(place)
-    if kind.killed:
+    if kind.from_swap:
         go_to(run, swap)
         beside(kind.act, run).join()
         for _ in range(stop - swap):
             run.traced.step()
-        run.traced.kill()
-        return end_of_another(place)
+        if kind.second is None:
+            run.traced.kill()
+            return end_of_another(run.place)
+        other = beside(kind.second, run)
+        ended = run.end()
+        other.join()
+        return ended
     go_to(run, stop)
     rest: list[Iterator[None]] = []
 
@@ -342,7 +365,7 @@ def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool)
         return "our session is missing"
     if code not in (0, 1):
         return "an error of our own"
-    if kind.gone and any(line in found for line in kind.gone.splitlines()[2:]):
+    if code == 0 and kind.gone and any(line in found for line in kind.gone.splitlines()[2:]):
         return "what was removed came back"
     left = [name for name in os.listdir(place.first.parent) if ".mfakit-" in name]
     return f"left over: {left}" if left else ""
@@ -357,19 +380,20 @@ def main(folder: Path, name: str, which: str) -> dict[str, object]:
 
     for _ in range(2):  # what is loaded once is loaded by now
         mfakit.write_session("mfa", SESSION, environ=fresh("warm").environ)
-    count, looked, swaps = calm_stops(fresh("calm"))
+    stops, looks, swaps = calm_stops(fresh("calm"))
     if which == "swap":
         numbers = swaps
     else:
         part, parts = map(int, which.split("/"))
-        numbers = list(range(part + (swaps[0] if kind.killed else 0), count, parts))
+        numbers = [stop for stop in stops if stop >= swaps[0] or not kind.from_swap][part::parts]
     wrong = {}
     for stop in numbers:
         place = fresh(str(stop))
-        code, said = at_stop(place, kind, stop, swaps[0])
-        if fault := what_is_wrong(place, kind, code, said, late=stop >= looked):
+        run = Run(place)
+        code, said = at_stop(run, kind, stop, swaps[0])
+        if fault := what_is_wrong(place, kind, code, said, late=run.looks >= looks):
             wrong[stop] = [fault, code, said, place.text()]
-    return {"stops": len(numbers), "of": count, "looked": looked, "wrong": wrong}
+    return {"stops": len(numbers), "wrong": wrong}
 
 
 if __name__ == "__main__":

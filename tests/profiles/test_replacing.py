@@ -133,7 +133,45 @@ def test_a_file_system_without_locks(home, answer: str) -> None:
     done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
     if answer == "ENOSYS":
         assert (done.returncode, done.stderr) == (0, "")
+        assert "credentials.lock" not in os.listdir(home.credentials.parent)
     else:
         assert done.returncode == 1
         two_lines(done.stderr, "has no locks")
         assert home.credentials.read_text() == KEYS
+
+
+@needs_strace
+@pytest.mark.parametrize("answer", ["EINVAL", "ENOSYS", "EPERM", "EBUSY"])
+@pytest.mark.parametrize("text", [KEYS, None])
+def test_where_files_cannot_be_swapped_in_one_step_links_serve(
+    home, answer: str, text: str | None
+) -> None:
+    """On FUSE and NFS, and in sandboxes; nothing else is left there than otherwise."""
+    if text is not None:
+        home.write_credentials(text)
+    inject = ["-e", "trace=renameat2", "-e", f"inject=renameat2:error={answer}"]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert home.credentials.read_text().startswith(text or "[mfa]")
+    assert "ASIA1" in home.credentials.read_text()
+    assert home.credentials.stat().st_nlink == 1
+    assert temporaries(home.credentials.parent) == []
+
+
+@needs_strace
+def test_where_there_are_no_hard_links_either_a_rename_serves(home) -> None:
+    """As on FAT."""
+    home.write_credentials(KEYS)
+    inject = ["-e", "inject=renameat2:error=EINVAL", "-e", "inject=link,linkat:error=EPERM"]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ASIA1" in home.credentials.read_text()
+    assert temporaries(home.credentials.parent) == []
+
+
+def test_a_path_that_ends_in_a_slash_is_an_error(home) -> None:
+    """It would make a file that nobody reads."""
+    place = f"{home.folder}/missing/"
+    done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE=place)
+    assert done.returncode == 1
+    two_lines(done.stderr, f"{place} is a folder")

@@ -51,7 +51,10 @@ def locked(path: str, timeout: float) -> Iterator[None]:
                 "name another place with AWS_SHARED_CREDENTIALS_FILE",
             ) from None
         debug.event("hold the lock {}", name)
-        yield
+        try:
+            yield
+        finally:
+            _tidy(name, descriptor)
     finally:
         with suppress(OSError):  # the work is done; the lock goes with the descriptor in any case
             os.close(descriptor)
@@ -100,6 +103,18 @@ def _flock(descriptor: int) -> None:
             raise
         # A kernel or a sandbox without that call may have the other one.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _tidy(name: str, descriptor: int) -> None:
+    """Remove a lock file that other programs could not lock: it would tell them nothing."""
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(name)
 
 
 def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
