@@ -24,7 +24,6 @@ BUILT_ON_OTHERS = [
     *("tests/exchange/test_roles.py", "tests/exchange/test_identity.py"),
     *("tests/cli/test_status.py", "tests/cli/test_completion.py"),  # rich, shtab
     "tests/environment/test_formats.py",  # python-dotenv
-    *("tests/profiles/test_sessions.py", "tests/profiles/test_other_writers.py"),  # filelock
     "tests/expiry/notices",  # apprise
 ]
 CHECKED_BY_SCHEMA = {

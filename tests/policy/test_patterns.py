@@ -125,7 +125,11 @@ def test_a_variable_without_a_value_says_so() -> None:
 
 def test_many_asterisks_take_no_long_time() -> None:
     """No pattern takes exponential time, whatever it is held against."""
-    pattern: Pattern = glob("*a" * 60 + "b")
-    started = time.perf_counter()
-    assert not pattern.matches("a" * 5000, {})
-    assert time.perf_counter() - started < 2
+
+    def seconds(asterisks: int) -> float:
+        pattern: Pattern = glob("*a" * asterisks + "b")
+        started = time.thread_time()
+        assert not pattern.matches("a" * 5000, {})
+        return time.thread_time() - started
+
+    assert seconds(60) < 50 * max(seconds(30), 1e-3)
