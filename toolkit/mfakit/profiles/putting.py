@@ -147,12 +147,13 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, spare: str) -> N
 
 
 def _opened(path: str) -> int | None:
-    """Open a file that came out of a swap, without waiting; None for what is no file."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    """Open a file that came out of a swap; None for what is no file, such as a link or a folder."""
     try:
-        return os.open(path, flags | getattr(os, "O_BINARY", 0))
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
-        return None
+        pass
+    return None
 
 
 def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str], object]) -> None:
