@@ -20,7 +20,7 @@ BUILT_ON_OTHERS = [
     *("tests/testing", "tests/exchange"),  # moto, boto3
     *("tests/cli/test_status.py", "tests/cli/test_completion.py"),  # rich, shtab
     "tests/environment/test_formats.py",  # python-dotenv
-    *("tests/profiles", "tests/expiry/notices"),  # filelock, apprise
+    "tests/expiry/notices",  # apprise
 ]
 CHECKED_BY_SCHEMA = {
     "github-workflows": [".github/workflows/ci.yml", ".github/workflows/release.yml"],
