@@ -21,6 +21,7 @@ from mfakit.profiles.watching import (
     Snapshot,
     has_writer_now,
     is_untouched,
+    read_now,
     version,
     version_of,
 )
@@ -197,9 +198,7 @@ def _settle(
         os.unlink(left)
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
-    elif os.path.exists(real) and _look_at(real)[0] == texts[1]:
-        with open(real, "rb") as file:
-            ours = Snapshot(file.read(), version(os.fstat(file.fileno())))
+    elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
         _swap_back(left, path, real, ours, _swap_name(real, ours, ours))
         os.unlink(left)
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
