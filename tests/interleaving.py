@@ -90,6 +90,13 @@ def rename_a_third(place: Place) -> None:
     rename_in(place.path.resolve(), place.text() + THIRD)
 
 
+def renaming_a_third(place: Place) -> Iterator[None]:
+    """Read, and have one more file ready, to rename it in."""
+    text = place.text() + THIRD
+    yield
+    rename_in(place.path.resolve(), text)
+
+
 def rewrite(place: Place) -> None:
     """Read, empty the file and write all of it, as the AWS CLI does."""
     text = place.text()
@@ -186,7 +193,7 @@ class Kind:
         *,
         writes_back: bool = False,
         killed: bool = False,
-        second: Callable[[Place], None] | None = None,
+        second: Callable[[Place], Iterator[None] | None] | None = None,
         linked: bool = False,
         missing: bool = False,
         keeps_old: bool = True,
@@ -225,6 +232,13 @@ KINDS = {
     "rename-then-killed": Kind(rename_another, keeps_old=False, writes=OTHER + THEIRS, killed=True),
     "rewrite-then-killed": Kind(rewrite, killed=True),
     "append-then-killed": Kind(append, killed=True),
+    "rename-and-read": Kind(
+        rename_another,
+        keeps_old=False,
+        writes=OTHER + THEIRS,
+        second=renaming_a_third,
+        writes_back=True,
+    ),
     "rename-and-again": Kind(
         rename_another, keeps_old=False, writes=OTHER + THEIRS, second=rename_a_third
     ),
@@ -320,15 +334,17 @@ def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
         if kind.second is None:
             run.traced.kill()
             return end_of_another(run.place)
-        other = beside(kind.second, run)
-        ended = run.end()
-        other.join()
-        return ended
+        return both(kind.second, run)
     go_to(run, stop)
+    return both(kind.act, run)
+
+
+def both(act: Callable[[Place], Iterator[None] | None], run: Run) -> tuple[int, str]:
+    """Let the foreign writer work, or begin; then ours to its end, then the foreign one."""
     rest: list[Iterator[None]] = []
 
     def begin(place: Place) -> None:
-        doing = kind.act(place)
+        doing = act(place)
         if doing is not None:
             next(doing)
             rest.append(doing)
@@ -365,7 +381,11 @@ def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool)
         return "our session is missing"
     if code not in (0, 1):
         return "an error of our own"
-    if code == 0 and kind.gone and any(line in found for line in kind.gone.splitlines()[2:]):
+    if (
+        kind.gone
+        and kind.second is None
+        and any(line in found for line in kind.gone.splitlines()[2:])
+    ):
         return "what was removed came back"
     left = [name for name in os.listdir(place.first.parent) if ".mfakit-" in name]
     return f"left over: {left}" if left else ""

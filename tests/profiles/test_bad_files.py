@@ -10,6 +10,7 @@ import pytest
 
 from mfakit.errors import FileError
 from mfakit.profiles.files import edit_text
+from mfakit.profiles.lock import locked
 
 pytestmark = pytest.mark.pythons
 
@@ -99,11 +100,9 @@ def test_a_full_disk(home, tmp_path) -> None:
 
 def test_a_lock_that_is_held_says_so(home) -> None:
     """Rather than hang, or write beside another."""
-    from filelock import FileLock
-
     home.write_credentials(KEYS)
     path = str(home.credentials)
-    with FileLock(f"{path}.lock"), pytest.raises(FileError, match=r"waited 0\.1 s") as caught:
+    with locked(path, 1), pytest.raises(FileError, match=r"waited 0\.1 s") as caught:
         edit_text(path, lambda _: "ours", lock_timeout=0.1)
     assert f"another mfakit that is writing {path}" in caught.value.message
     assert home.credentials.read_text() == KEYS

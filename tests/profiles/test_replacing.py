@@ -61,14 +61,24 @@ def temporaries(folder) -> list[str]:
 def test_only_what_killed_processes_left_is_removed(tmp_path) -> None:
     """Who is at work holds a lock; the number of a process means another in a container."""
     path = str(tmp_path / "file")
-    kept = tmp_path / ".file.mfakit-1-0000000000000000-0000000000000000"
+    kept = tmp_path / f".file.mfakit-{'-'.join(['0' * 16] * 3)}"
     kept.write_text("a file that came out of a swap")
-    for name in (".file.mfakit-1-dead", ".file.mfakit-999999999-dead", ".file.mfakit-x"):
+    for name in (".file.mfakit-1-deaddead", ".file.mfakit-0123456789abcdef"):
         (tmp_path / name).write_text("secret")
     with temporary_beside(path) as at_work:
         replace_text(path, "text")
         assert sorted(temporaries(tmp_path)) == sorted([os.path.basename(at_work.path), kept.name])
     assert temporaries(tmp_path) == [kept.name]
+
+
+@pytest.mark.parametrize("ending", ["backup", "1", "2126-01-01", "0123456789abcdef.bak"])
+def test_a_file_that_a_person_has_named_like_ours_stays(home, ending: str) -> None:
+    """A copy of the keys, say, from before a try of mfakit."""
+    home.write_credentials(KEYS)
+    backup = home.credentials.with_name(f".credentials.mfakit-{ending}")
+    backup.write_text(KEYS)
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    assert backup.read_text() == KEYS
 
 
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="there are no access lists to set")

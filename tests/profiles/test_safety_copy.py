@@ -54,6 +54,16 @@ def test_git_does_not_see_the_copy(home) -> None:
     assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
 
 
+def test_git_sees_nothing_after_a_process_was_killed_before_it_had_told_git(home) -> None:
+    """It had made the file that git reads, and not written it."""
+    home.write_credentials(KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    copy_of(home).with_name(".gitignore").touch(0o600)
+    keep(home)
+    subprocess.run(["git", "init", "-q", home.credentials.parent], check=True)
+    assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
+
+
 def test_the_folder_is_private_even_if_somebody_made_it(home) -> None:
     """It holds keys, and sessions."""
     home.write_credentials(KEYS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import threading
 import time
 
 import pytest
+from tests.stopping import Traced
 
+from mfakit.errors import FileError
 from mfakit.profiles.files import edit_text
 from mfakit.profiles.mounts import is_mount_point, is_remote
 from mfakit.profiles.reading import read_text
@@ -25,6 +28,8 @@ MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 33 22 254:0 /tmp/c /home/c\134d rw - ext4 /dev/vda rw
 """
 LONG_TERM = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+# The numbers of the calls that open a file, by the machine.
+OPEN = {"x86_64": (2, 257), "aarch64": (56,)}
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
 
 
@@ -117,6 +122,32 @@ def test_a_named_pipe_is_an_error(home, command: str) -> None:
     done = home.mfakit(command, *(["--shell", "sh"] if command == "env" else []))
     assert done.returncode in (1, 3)
     assert f"{home.credentials} is a named pipe" in done.stderr
+
+
+@linux_only
+def test_a_named_pipe_that_takes_the_files_place_is_not_waited_for(home) -> None:
+    """Not even in the moment before the file is opened; its lock is held then."""
+    home.write_credentials(LONG_TERM)
+    go, said = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(go, 1)
+        with contextlib.suppress(FileError):
+            read_text(str(home.credentials))
+            os._exit(1)
+        os._exit(0)
+    traced = Traced(pid)
+    os.write(said, b"!")
+    while call := traced.step():
+        paths = map(traced.text_at, call.arguments[:2])
+        if call.number in OPEN[os.uname().machine] and str(home.credentials) in paths:
+            break
+    home.credentials.unlink()
+    os.mkfifo(home.credentials)
+    ender = threading.Timer(10, os.kill, (pid, signal.SIGKILL))
+    ender.start()
+    assert os.waitstatus_to_exitcode(traced.let_go()) == 0
+    ender.cancel()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="the shell has no pipes with names")

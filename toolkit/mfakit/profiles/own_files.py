@@ -43,12 +43,15 @@ def make_own_folder(path: str) -> None:
     if os.path.basename(folder) != _FOLDER:
         folder = os.path.dirname(folder)
         _make_private(folder)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        descriptor = os.open(os.path.join(folder, ".gitignore"), flags, 0o600)
-    except FileExistsError:
+    _hide_from_git(folder)
+
+
+def _hide_from_git(folder: str) -> None:
+    """Write what makes git see nothing in a folder; again, if a process was killed before that."""
+    path = os.path.join(folder, ".gitignore")
+    if os.path.isfile(path) and os.path.getsize(path):
         return
-    with open(descriptor, "w") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.write("*\n")
 
 

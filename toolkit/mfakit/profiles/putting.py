@@ -14,13 +14,14 @@ from contextlib import suppress
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.replacing import filled_beside, flush_folder
-from mfakit.profiles.swapping import put_new, swap
+from mfakit.profiles.swapping import load, put_new, swap
 from mfakit.profiles.temporary import Temporary, leftovers, swap_name, texts_of
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
     has_writer_now,
     is_untouched,
+    read_now,
     version,
     version_of,
 )
@@ -54,13 +55,11 @@ def put(
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
         temporary.rename(_swap_name(real, before, ours))
-        if version_of(real) != before.version:
-            return None
         try:
             if before.version is None:
                 put_new(temporary.path, real)
                 flush_folder(real)
-            elif not _replaced(temporary, path, real, before, ours):
+            elif not _replaced(temporary.path, path, real, before, ours, note):
                 return None
         except (FileNotFoundError, FileExistsError):
             return None
@@ -87,19 +86,34 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
                 note(f"{left} was left by a killed mfakit: {error.strerror or error}")
 
 
-def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours: Snapshot) -> bool:
+def _replaced(
+    new: str,
+    path: str,
+    real: str,
+    before: Snapshot,
+    ours: Snapshot,
+    note: Callable[[str], object],
+) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
-    swap(temporary.path, real, _swap_name(real, before, ours))
+    spare, spare_back = _swap_name(real, before, ours), _swap_name(real, ours, ours)
+    load()
+    # From here to the end of a swap back, others may come between: so all is prepared by now.
+    if version_of(real) != before.version:
+        return False
+    swap(new, real, spare)
     try:
         # twice, since somebody may be just about to open it by the name that it had
-        if _came_out(temporary, before):
+        if _came_out(new, before):
             flush_folder(real)
-            if _came_out(temporary, before):
+            if _came_out(new, before):
                 return True
     except BaseException:
-        _swap_back(temporary.path, path, real, ours)
+        _swap_back(new, path, real, ours, spare_back)
         raise
-    _swap_back(temporary.path, path, real, ours)
+    came_out = _opened(new)
+    _swap_back(new, path, real, ours, spare_back)
+    if came_out is not None:
+        _keep_copy(came_out, path, before, note)
     return False
 
 
@@ -107,14 +121,14 @@ def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
     return swap_name(real, digest(before.content), digest(after.content))
 
 
-def _came_out(temporary: Temporary, before: Snapshot) -> bool:
+def _came_out(new: str, before: Snapshot) -> bool:
     try:
-        return is_untouched(temporary.path, before)
+        return is_untouched(new, before)
     except FileNotFoundError:
         return True  # no swap and no hard links on this file system: there is nothing to look at
 
 
-def _swap_back(left: str, path: str, real: str, ours: Snapshot) -> None:
+def _swap_back(left: str, path: str, real: str, ours: Snapshot, spare: str) -> None:
     """Give the file that came out its name back.
 
     Raises:
@@ -122,14 +136,47 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot) -> None:
             other is kept elsewhere.
     """
     with suppress(OSError):
-        swap(left, real, _swap_name(real, ours, ours))
+        swap(left, real, spare)
         if is_untouched(left, ours):
             return
-        swap(left, real, _swap_name(real, ours, ours))
+        swap(left, real, spare)
     kept = _keep_aside(left, path)
     raise FileError(
         f"another program changed {path} while mfakit wrote it; what was there is in {kept}",
         f"compare it with {path}, put back what is missing there, and remove it",
+    )
+
+
+def _opened(path: str) -> int | None:
+    """Open a file that came out of a swap; None for what is no file, such as a link or a folder."""
+    try:
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError:
+        pass
+    return None
+
+
+def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str], object]) -> None:
+    """Keep a copy of a file that was out of its place for a moment, if it has a new text.
+
+    It is in its place again. But who read ours in that moment, and writes back what it read, does
+    so without that text.
+    """
+    try:
+        with open(descriptor, "rb") as file:
+            content = file.read()
+        if content in (before.content, b""):
+            return
+        kept = _kept_name(path)
+        make_own_folder(kept)
+        with filled_beside(kept, content) as (temporary, _):
+            put_new(temporary.path, kept)
+    except OSError:
+        return
+    note(
+        f"another program wrote {path} at the same moment; should anything be missing there, it is"
+        f" in {kept}"
     )
 
 
@@ -151,10 +198,8 @@ def _settle(
         os.unlink(left)
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
-    elif os.path.exists(real) and _look_at(real)[0] == texts[1]:
-        with open(real, "rb") as file:
-            ours = Snapshot(file.read(), version(os.fstat(file.fileno())))
-        _swap_back(left, path, real, ours)
+    elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
+        _swap_back(left, path, real, ours, _swap_name(real, ours, ours))
         os.unlink(left)
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
@@ -177,11 +222,14 @@ def _look_at(path: str) -> tuple[str | None, bool]:
 
 def _keep_aside(left: str, path: str) -> str:
     """Put a file that another program wrote where nothing removes it; return where that is."""
-    name = f"{os.path.basename(path)}.kept-{os.urandom(4).hex()}"
-    kept = own_place(path, name)
+    kept = _kept_name(path)
     try:
         make_own_folder(kept)
         put_new(left, kept)
     except OSError:
         return left
     return kept
+
+
+def _kept_name(path: str) -> str:
+    return own_place(path, f"{os.path.basename(path)}.kept-{os.urandom(4).hex()}")

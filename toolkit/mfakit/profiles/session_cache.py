@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.profiles.section import Values
 
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def is_own_process(command: str) -> bool:
@@ -34,7 +34,7 @@ def read_cached(credentials_path: str, profile: str) -> Values:
     """
     path = own_file(credentials_path, "sessions", profile)
     try:
-        with open(os.open(path, os.O_RDONLY | _NOFOLLOW), "rb") as file:
+        with open(os.open(path, _FLAGS), "rb") as file:
             _refuse_foreign(path, os.fstat(file.fileno()))
             kept = pairs_of(file.read().decode("utf-8"))
     except FileNotFoundError:

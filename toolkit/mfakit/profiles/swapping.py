@@ -14,12 +14,14 @@ import os
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 
 from mfakit import debug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _NOT_HERE = {errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EBUSY, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_LINKS = {*_NOT_HERE, errno.EMLINK, errno.EXDEV, errno.EACCES}
@@ -147,35 +149,48 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
     Raises:
         OSError: it could not be done; ENOSYS if the system or its C library has no such flags.
     """
+    call = load()
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), new)
+    number = call(os.fsencode(old), os.fsencode(new), darwin if sys.platform == "darwin" else linux)
+    if number:
+        raise OSError(number, os.strerror(number), new)
+
+
+@cache
+def load() -> Callable[[bytes, bytes, int], int] | None:
+    """Load what renames with a flag, and returns the system's error number; None if nothing does.
+
+    It takes milliseconds, once.
+    """
     try:
         import ctypes
 
         library = ctypes.CDLL(None, use_errno=True)
-        names = os.fsencode(old), os.fsencode(new)
-        if sys.platform == "linux":
-            result = _renameat2(library, *names, linux)
-        elif sys.platform == "darwin":
-            result = library.renamex_np(*names, ctypes.c_uint(darwin))
-        else:
-            result = None
+        function = _system_function(library)
     except (ImportError, AttributeError, TypeError, OSError):
-        result = None  # Windows; or a Python without ctypes, a C library without the function
-    if result is None:
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), new)
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), new)
+        return None  # Windows; or a Python without ctypes, a C library without the function
+    if function is None:
+        return None
+    call, first, between = function
+
+    def rename_with(old: bytes, new: bytes, flag: int) -> int:
+        arguments = (*first, old, *between, new, ctypes.c_uint(flag))
+        return ctypes.get_errno() if call(*arguments) else 0
+
+    return rename_with
 
 
-def _renameat2(library: object, old: bytes, new: bytes, flag: int) -> int | None:
+def _system_function(library: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]] | None:
+    """Return the function, and what it takes before the first path and between the two."""
     import ctypes
 
-    at, flags = ctypes.c_int(_AT_FDCWD), ctypes.c_uint(flag)
-    function = getattr(library, "renameat2", None)
-    if function is not None:
-        return int(function(at, old, at, new, flags))
-    number = _RENAMEAT2.get(os.uname().machine) if sys.maxsize > 2**32 else None
-    if number is None:
+    if sys.platform == "darwin":
+        return library.renamex_np, (), ()
+    if sys.platform != "linux":
         return None
-    system_call = getattr(library, "syscall")  # noqa: B009
-    return int(system_call(ctypes.c_long(number), at, old, at, new, flags))
+    folder = (ctypes.c_int(_AT_FDCWD),)
+    if hasattr(library, "renameat2"):
+        return library.renameat2, folder, folder
+    number = _RENAMEAT2.get(os.uname().machine) if sys.maxsize > 2**32 else None
+    return None if number is None else (library.syscall, (ctypes.c_long(number), *folder), folder)

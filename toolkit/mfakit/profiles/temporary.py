@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 MARK = ".mfakit-"
 _WINDOWS = os.name == "nt"
 _LEFT_OVER_SECONDS = 600
-# The name of a file that is about to be swapped ends in the digests of the text that it is made
-# from and of its own: after the swap it is somebody else's file, and may be a new one.
-_SWAPPED = re.compile(r".*-([0-9a-f]{16})-([0-9a-f]{16})", re.DOTALL)
+# What follows the mark: random digits. The name of a file that is about to be swapped goes on with
+# the digests of the text that it is made from and of its own: after the swap it is somebody else's
+# file, and may be a new one. Earlier versions put the number of the process first.
+_ENDING = re.compile(r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}")
 
 
 class Temporary:
@@ -103,10 +104,7 @@ def temporary_beside(path: str) -> Iterator[Temporary]:
     What killed processes have left there goes first, since it may hold secrets; but for files that
     were to be swapped.
     """
-    for left in leftovers(path):
-        if texts_of(left) is None:
-            with suppress(OSError):
-                _remove_if_left(left)
+    remove_leftovers(path)
     temporary = Temporary(path)
     try:
         yield temporary
@@ -138,13 +136,26 @@ def leftovers(path: str) -> list[str]:
         entries = os.listdir(folder or os.curdir)
     except OSError:
         return []
-    return [os.path.join(folder, entry) for entry in entries if entry.startswith(f".{name}{MARK}")]
+    start = f".{name}{MARK}"
+    return [
+        os.path.join(folder, entry)
+        for entry in entries
+        if entry.startswith(start) and _ENDING.fullmatch(entry, len(start))
+    ]
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove the temporary files beside a file, but for those at work or in a swap."""
+    for left in leftovers(path):
+        if texts_of(left) is None:
+            with suppress(OSError):
+                _remove_if_left(left)
 
 
 def texts_of(path: str) -> tuple[str, str] | None:
     """Return the two digests in a temporary file's name; None for one that was never swapped."""
-    found = _SWAPPED.fullmatch(os.path.basename(path))
-    return (found[1], found[2]) if found else None
+    found = _ENDING.fullmatch(path.rpartition(MARK)[2])
+    return (found[1], found[2]) if found and found[1] else None
 
 
 def _remove_if_left(path: str) -> None:

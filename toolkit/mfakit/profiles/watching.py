@@ -14,6 +14,8 @@ QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
 _PAUSE_SECONDS = 0.01
 _TRIES = 50
+# A pipe that takes the file's place while we look is not waited for.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 class Snapshot:
@@ -57,7 +59,7 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
     give_up = time.monotonic() + _PATIENCE_SECONDS
     longest = 0
     while True:
-        snapshot = _read(path, to_edit=to_edit)
+        snapshot = read_now(path, to_edit=to_edit)
         longest = max(longest, len(snapshot.content))
         vanished = bool(longest) and not snapshot.content
         too_late = time.monotonic() > give_up + (QUIET_SECONDS if vanished else 0)
@@ -81,12 +83,20 @@ def _is_past(changed_at: float) -> bool:
     return not 0 <= time.time() - changed_at < QUIET_SECONDS
 
 
-def _read(path: str, *, to_edit: bool) -> Snapshot:
-    """Read a file that stays the same meanwhile."""
+def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
+    """Read a file that stays the same meanwhile.
+
+    Args:
+        path: the file.
+        to_edit: whether to see who has it open for writing.
+
+    Raises:
+        FileError: it is a named pipe.
+        OSError: it cannot be read.
+    """
     try:
-        _refuse_named_pipe(path)
         for _ in range(_TRIES):
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=_open) as file:
                 before = os.fstat(file.fileno())
                 content = file.read()
                 after = os.fstat(file.fileno())
@@ -100,12 +110,19 @@ def _read(path: str, *, to_edit: bool) -> Snapshot:
     return Snapshot(content, version(after), after.st_mtime, has_writer=has_writer)
 
 
-def _refuse_named_pipe(path: str) -> None:
-    """Refuse what would be waited for without end. Pipes of the shell, `<(...)`, have a writer."""
-    if stat.S_ISFIFO(os.stat(path).st_mode):
-        real = os.path.realpath(path)
-        if not real.startswith(("/proc/", "/dev/fd/")):
+def _open(path: str, flags: int) -> int:
+    """Open a file to read it.
+
+    A named pipe is refused, since it would be waited for without end. Pipes of the shell, `<(...)`,
+    have a writer.
+    """
+    descriptor = os.open(path, flags | _NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        if not os.path.realpath(path).startswith(("/proc/", "/dev/fd/")):
+            os.close(descriptor)
             raise FileError(f"{path} is a named pipe", "name a regular file")
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def has_writer_now(descriptor: int) -> bool:
@@ -168,7 +185,7 @@ def is_untouched(path: str, before: Snapshot) -> bool:
     """
     if version(os.lstat(path)) != before.version:
         return False
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NONBLOCK)
     with open(descriptor, "rb") as file:
         # who writes is asked first: what is read after that is all that anybody has written
         return (
