@@ -90,15 +90,16 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
 
 def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours: Snapshot) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
-    swap(temporary.path, real, _swap_name(real, before, ours))
     try:
+        swap(temporary.path, real, _swap_name(real, before, ours))
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(temporary, before):
             flush_folder(real)
             if _came_out(temporary, before):
                 return True
-    except BaseException:
-        _swap_back(temporary.path, path, real, ours)
+    except BaseException:  # Ctrl-C too, right after the swap
+        if os.path.lexists(temporary.path) and not temporary.is_at(temporary.path):
+            _swap_back(temporary.path, path, real, ours)
         raise
     _swap_back(temporary.path, path, real, ours)
     return False
