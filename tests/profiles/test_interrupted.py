@@ -71,3 +71,40 @@ def test_settings_name_what_a_killed_process_has_left(home) -> None:
     write_settings({"mfa": {"region": "eu-west-1"}}, environ=home.environ, note=notes.append)
     (kept,) = (home.config.parent / "mfakit").glob("config.kept-*")
     assert f"{kept} is what another program wrote" in notes[0]
+
+
+def test_what_a_killed_process_has_left_of_the_copy_goes(home) -> None:
+    """It has the long-term keys; also where there is a copy, and none is made any more."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    left = home.credentials.parent / "mfakit" / ".credentials.before.mfakit-0123456789abcdef"
+    left.write_text(KEYS)
+    write_session("other", SESSION, environ=home.environ)
+    assert not left.exists()
+
+
+def test_what_was_left_beside_a_file_goes_after_it_was_moved_behind_a_link(home) -> None:
+    """Among one's dotfiles, say; what another program wrote is kept."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    plain = home.credentials.with_name(".credentials.mfakit-0123456789abcdef")
+    plain.write_text(KEYS)
+    swapped = left_in_a_swap(home.credentials, OTHER)
+    moved = home.folder / "moved"
+    home.credentials.rename(moved)
+    home.credentials.symlink_to(moved)
+    write_session("other", SESSION, environ=home.environ)
+    assert not plain.exists()
+    assert not swapped.exists()
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == OTHER
+
+
+def test_logout_removes_what_a_killed_process_has_left_of_a_cached_session(home) -> None:
+    """Nobody may write a session of that profile again, and so remove it."""
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    write_session("mfa", SESSION, environ=home.environ)
+    (entry,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()
+    entry.with_name(f".{entry.name}.mfakit-0123456789abcdef").write_text(entry.read_text())
+    assert home.mfakit("logout").returncode == 0
+    assert list(entry.parent.iterdir()) == []

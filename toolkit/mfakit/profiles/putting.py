@@ -15,7 +15,13 @@ from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.replacing import filled_beside, flush_folder
 from mfakit.profiles.swapping import put_new, swap
-from mfakit.profiles.temporary import Temporary, leftovers, swap_name, texts_of
+from mfakit.profiles.temporary import (
+    Temporary,
+    leftovers,
+    remove_leftovers,
+    swap_name,
+    texts_of,
+)
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
@@ -79,7 +85,11 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
         real: the file that this leads to. Its lock is held.
         note: is told what was found.
     """
-    for left in leftovers(real):
+    found = leftovers(real)
+    if os.path.islink(path):  # perhaps only since then
+        remove_leftovers(path)
+        found += leftovers(path)
+    for left in found:
         texts = texts_of(left)
         if texts is not None:
             try:
