@@ -75,8 +75,10 @@ def filled_beside(
 
 def make_private_folder(folder: str) -> None:
     """Make a folder that is missing, with all above it, each for its owner alone."""
-    if folder and not os.path.isdir(folder):
-        make_private_folder(os.path.dirname(folder))
+    if not os.path.isdir(folder or os.curdir):
+        above = os.path.dirname(folder)
+        if above != folder:  # else it is a drive that is not there
+            make_private_folder(above)
         with suppress(FileExistsError):
             os.mkdir(folder, 0o700)
             os.chmod(folder, 0o700)  # whatever the umask, or inherited bits

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 from mfakit.cli.input import read_input
-from mfakit.cli.output import write
+from mfakit.cli.output import note, write
 from mfakit.errors import MFAKitError
 from mfakit.extras import require_extra
 
@@ -39,7 +39,7 @@ def run(options: Namespace) -> int:
     with AWSSimulator(scps=scps) as aws, _served(aws, options.port) as url:
         users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
         if options.seed_file:
-            remember(options.seed_file, users)
+            remember(options.seed_file, users, note)
         said = {
             "endpoint_url": url,
             "control_token": aws.control_token,
