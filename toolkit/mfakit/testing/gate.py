@@ -55,6 +55,7 @@ AT_S3 = re.compile(r"(^|[.])s3[.-]")
 LARGEST_BODY = 16 << 20
 LARGEST_CODE = 70 << 20
 LARGEST_UNSIGNED = 1 << 20
+WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 UNBOUNDED = ("PutObject", "UploadPart")
 SESSION_CALLS_REFUSED = ("GetSessionToken", "GetFederationToken")
 
@@ -203,6 +204,8 @@ class Gate:
         request, call, claim, caller = seen.request, seen.call, seen.claim, seen.caller
         chain = None
         if claim is None or caller is None:
+            if call.service != "s3":
+                raise _without_signature(request, call)
             claim, caller = nobody(self._region)
         else:
             secret = caller.secret_access_key
@@ -218,8 +221,6 @@ class Gate:
         except ValueError as error:
             raise refusals.malformed(call, str(error)) from None
         call = seen.call = identify(clean, call.service)
-        if seen.claim is None and call.service != "s3":
-            raise refusals.unsigned(call)
         if call.service == "s3":
             clean = unchunked(clean, request, chain)
         return caller, claim, rebuilt(call, clean, claim.region)
@@ -365,6 +366,15 @@ def _largest_body(request: Request, call: Call, claim: Claim | None) -> int | No
 def _check_unsigned(request: Request, call: Call) -> None:
     if call.service != "s3" and not request.is_form:
         raise refusals.unsigned(call)
+
+
+def _without_signature(request: Request, call: Call) -> AWSError:
+    """Return the refusal of a form that nobody signed: AWS takes those of identity providers."""
+    with suppress(ValueError):
+        action = request.parameters.get("Action")
+        if action in WITH_PROVIDER:
+            return not_supported(f"the simulator has no identity providers, and so no sts:{action}")
+    return refusals.unsigned(call)
 
 
 def _unread(request: Request, service: str) -> Call:
