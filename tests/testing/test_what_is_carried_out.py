@@ -14,7 +14,7 @@ import boto3
 import pytest
 import requests
 from botocore import UNSIGNED
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
@@ -202,6 +202,22 @@ def test_the_source_of_a_copy(aws: AWSSimulator, url: str, s3: Any, source: str)
     copies = s3.list_objects_v2(Bucket="bucket", Prefix="copy").get("Contents", ())
     read = [s3.get_object(Bucket="bucket", Key=o["Key"])["Body"].read() for o in copies]
     assert b"secret" not in read
+
+
+def test_headers_in_a_presigned_url(aws: AWSSimulator, url: str, s3: Any) -> None:
+    """What some SDKs write into the URL in place of headers is heeded, and judged, as headers."""
+    for name, actions, status in (
+        ("may", ("s3:PutObject", "s3:PutObjectTagging"), 200),
+        ("may-not", ("s3:PutObject",), 403),
+    ):
+        user = aws.create_user(name, policy=allow(*actions))
+        request: Any = AWSRequest("PUT", f"{url}/bucket/{name}?x-amz-tagging=a%3Db")
+        credentials = Credentials(user.access_key_id, user.secret_access_key)
+        signer: Any = S3SigV4QueryAuth(credentials, "s3", "us-east-1", expires=60)
+        signer.add_auth(request)
+        assert requests.put(request.url, data=b"x", timeout=5).status_code == status
+    tags = s3.get_object_tagging(Bucket="bucket", Key="may")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b"}]
 
 
 def test_the_name_in_the_path_is_the_one_that_counts(aws: AWSSimulator, url: str) -> None:
