@@ -305,17 +305,19 @@ def test_what_moto_fails_in_is_told_on_stderr(
     url: str, alice: User, s3: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Status 500 comes with a line that says which call it was, and why."""
-    status, answer = call(url, alice, "PUT", "/bucket?versioning", "s3", {}, b"<x/>")
-    told = capfd.readouterr().err
-    if status == 500:
-        assert b"<Code>InternalFailure</Code>" in answer
-        assert told.startswith("mfakit: moto failed in s3:PutBucketVersioning at ")
-        assert told.count("\n") == 1
-    status, answer = call(url, alice, "PUT", "/bucket?lifecycle", "s3", {}, b"not XML")
+    status, answer = call(url, alice, "GET", "/bucket/key?partNumber=x", "s3")
     told = capfd.readouterr().err
     assert (status, b"<Error><Code>InternalFailure</Code>" in answer) == (500, True)
-    assert told.startswith("mfakit: moto failed in s3:PutLifecycleConfiguration at ")
+    assert told.startswith("mfakit: moto failed in s3:GetObject at ")
+    assert "ValueError" in told
     assert told.count("\n") == 1
+
+
+def test_xml_that_is_none(url: str, alice: User, s3: Any) -> None:
+    """S3 says so, whichever call it was."""
+    for path in ("/bucket?lifecycle", "/bucket?acl", "/bucket?versioning", "/new-bucket"):
+        status, answer = call(url, alice, "PUT", path, "s3", {}, b"<not XML")
+        assert (status, b"<Code>MalformedXML</Code>" in answer) == (400, True)
 
 
 def test_two_ways_to_sign(url: str, alice: User, s3: Any) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from xml.parsers.expat import ExpatError
 
 from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify, protocol_of
@@ -27,7 +28,7 @@ from mfakit.testing.errors import (
 from mfakit.testing.hosts import is_aws, is_region
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
-from mfakit.testing.object_deletion import check_mfa_delete, delete_objects
+from mfakit.testing.object_deletion import NOT_WELL_FORMED, check_mfa_delete, delete_objects
 from mfakit.testing.rebuilding import cleaned, rebuilt
 from mfakit.testing.wire import Response, error_response, query_response
 
@@ -166,6 +167,8 @@ class Gate:
             seen.response = seen.refusal(error)
         except NotImplementedError as error:
             seen.response = seen.refusal(not_supported(f"moto does not know this: {error}"))
+        except ExpatError:  # moto reads the body of most of S3's calls
+            seen.response = seen.refusal(AWSError(400, "MalformedXML", NOT_WELL_FORMED))
         finally:
             self._take_down(seen)
         return self._dated(seen.response)
