@@ -208,7 +208,8 @@ def _identify_rest(request: Request, service: str) -> Call:
         if service == "s3" and control != (model.endpoint_prefix != "s3"):
             continue
         protocol = model.protocol if model.routes else protocol
-        fits = (o for o in model.routes.get(request.method, ()) if _fits(o, request, path))
+        routes = model.routes if request.query else model.routes_without_query
+        fits = (o for o in routes.get(request.method, ()) if _fits(o, request, path))
         operation = next(fits, None)
         if operation is not None:
             return _read_rest(operation, request, service, path)
@@ -232,11 +233,13 @@ def _is_s3_control(request: Request) -> bool:
 
 def _fits(operation: Operation, request: Request, path: str) -> bool:
     query = request.query
+    for name, value in operation.literals:
+        if name not in query or value not in ("", query[name]):
+            return False
     return (
-        operation.pattern.fullmatch(path) is not None
-        and all(name in query for name in operation.needs_query)
+        all(name in query for name in operation.needs_query)
         and all(request.header(name) for name in operation.needs_headers)
-        and all(name in query and value in ("", query[name]) for name, value in operation.literals)
+        and operation.pattern.fullmatch(path) is not None
     )
 
 

@@ -17,7 +17,7 @@ from mfakit.testing import refusals, signature
 from mfakit.testing.actions import Call, identify, protocol_of
 from mfakit.testing.anonymous import is_nobody, nobody
 from mfakit.testing.bucket_policies import BucketPolicies
-from mfakit.testing.chunks import unchunked
+from mfakit.testing.chunks import is_chunked, unchunked
 from mfakit.testing.errors import (
     AWSError,
     SimulatorError,
@@ -183,9 +183,13 @@ class Gate:
     def _open(self, seen: _Seen) -> None:
         """Read who signed a request and what for, and refuse what needs no look at its body."""
         request = seen.request
-        seen.call = _unread(request, _guessed_service(request))
-        claim = seen.claim = signature.read_claim(request)
+        try:
+            claim = seen.claim = signature.read_claim(request)
+        except AWSError:
+            seen.call = _unread(request, _guessed_service(request))
+            raise
         if claim is None:
+            seen.call = _unread(request, _guessed_service(request))
             _check_unsigned(request, seen.call)
             return
         call = seen.call = _unread(request, claim.service)
@@ -205,7 +209,7 @@ class Gate:
     def _authenticate(self, seen: _Seen) -> tuple[Credentials, Claim, Request]:
         """Return who calls, and the request as judge and moto are to see it."""
         request, call, claim, caller = seen.request, seen.call, seen.claim, seen.caller
-        chain = None
+        secret = ""
         if claim is None or caller is None:
             if call.service != "s3":
                 raise _without_signature(request, call)
@@ -218,13 +222,13 @@ class Gate:
                 raise refusals.wrong_body(call)
             if isinstance(caller, Session) and self._clock.timestamp() >= caller.expires:
                 raise refusals.expired(call)
-            chain = signature.chain_of(claim, request, secret)
         try:
             clean = cleaned(request, seen.claim)
         except ValueError as error:
             raise refusals.malformed(call, str(error)) from None
         call = seen.call = identify(clean, call.service)
-        if call.service == "s3":
+        if call.service == "s3" and is_chunked(request):
+            chain = signature.chain_of(claim, secret) if secret else None
             clean = unchunked(clean, request, chain)
         return caller, claim, rebuilt(call, clean, claim.region)
 

@@ -96,7 +96,9 @@ class MotoBinding:
         host = _host_at_moto(request.parts.netloc)
         if host.startswith(TAKEN_FOR_S3):
             raise _unknown(request.url)
-        url = request.parts._replace(netloc=host).geturl()
+        url = request.url
+        if host != request.parts.netloc:
+            url = request.parts._replace(netloc=host).geturl()
         headers = HTTPHeaders()
         for name, value in request.headers:
             headers[name] = host if name.lower() == "host" else value

@@ -75,6 +75,9 @@ def cleaned(request: Request, claim: Claim | None) -> Request:
         name = spelled.lower()
         if _passes(name, claim):
             headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if not request.parts.query:
+        pairs = (("host", request.host), *headers.items())
+        return Request(request.method, request.url, pairs, request.content)
     kept = []
     for name, value in request.query_pairs():
         lower = name.lower()
@@ -196,11 +199,9 @@ def _is_of(shape: Operation, name: str) -> bool:
 
 
 def _path(call: Call, shape: Operation) -> str:
-    def value(label: re.Match[str]) -> str:
-        name = re.sub(r"\W", "_", label[1].rstrip("+"))
-        return quote(call.parameters[name], safe="/~" if label[1].endswith("+") else "~")
-
-    return re.sub(r"\{([^}]+)\}", value, shape.template)
+    return "".join(
+        text or quote(call.parameters[name], safe=safe) for text, name, safe in shape.path_parts
+    )
 
 
 def _query(call: Call, shape: Operation) -> list[tuple[str, str]]:
