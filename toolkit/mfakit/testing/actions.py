@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from mfakit.testing import refusals
 from mfakit.testing.errors import AWSError, not_supported
 from mfakit.testing.models import models_of
+from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +90,6 @@ _KNOWN_OF_S3 = """
 """
 S3_OPERATIONS = frozenset(_KNOWN_OF_S3.split())
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
-BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,8 @@ def _identify_rest(request: Request, service: str) -> Call:
         if service == "s3" and control != (model.endpoint_prefix != "s3"):
             continue
         protocol = model.protocol if model.routes else protocol
-        fits = (o for o in model.routes.get(request.method, ()) if _fits(o, request, path))
+        routes = model.routes if request.query else model.routes_without_query
+        fits = (o for o in routes.get(request.method, ()) if _fits(o, request, path))
         operation = next(fits, None)
         if operation is not None:
             return _read_rest(operation, request, service, path)
@@ -232,11 +233,13 @@ def _is_s3_control(request: Request) -> bool:
 
 def _fits(operation: Operation, request: Request, path: str) -> bool:
     query = request.query
+    for name, value in operation.literals:
+        if name not in query or value not in ("", query[name]):
+            return False
     return (
-        operation.pattern.fullmatch(path) is not None
-        and all(name in query for name in operation.needs_query)
+        all(name in query for name in operation.needs_query)
         and all(request.header(name) for name in operation.needs_headers)
-        and all(name in query and value in ("", query[name]) for name, value in operation.literals)
+        and operation.pattern.fullmatch(path) is not None
     )
 
 

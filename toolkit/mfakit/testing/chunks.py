@@ -60,6 +60,11 @@ class Chain:
             raise AWSError(403, "SignatureDoesNotMatch", SIGNATURE)
 
 
+def is_chunked(request: Request) -> bool:
+    """Tell whether the body of a request is in chunks."""
+    return request.header("x-amz-content-sha256") in (UNSIGNED, *SIGNED)
+
+
 def unchunked(request: Request, sent: Request, chain: Chain | None) -> Request:
     """Return a request whose body is what its chunks hold, and whose headers are those after them.
 
@@ -72,8 +77,6 @@ def unchunked(request: Request, sent: Request, chain: Chain | None) -> Request:
         AWSError: they are cut, or are not signed as they have to be, or hold more or less.
     """
     kind = sent.header("x-amz-content-sha256")
-    if kind != UNSIGNED and kind not in SIGNED:
-        return request
     length, announced = (sent.header(f"x-amz-{n}") for n in ("decoded-content-length", "trailer"))
     body, trailers = decode(sent.body, length, announced, chain if kind in SIGNED else None)
     if any(not name.startswith("x-amz-checksum-") or request.header(name) for name, _ in trailers):

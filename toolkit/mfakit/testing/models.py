@@ -63,6 +63,18 @@ class Operation:
         pattern = pattern.rstrip("/") + "/?" if pattern != "/" else "/?"
         return re.compile(pattern, re.DOTALL)
 
+    @cached_property
+    def path_parts(self) -> list[tuple[str, str, str]]:
+        """What the path is made of: text, or the name of a label and what it may hold unquoted."""
+        found = []
+        for part in LABEL.split(self.template):
+            if part.startswith("{"):
+                name = re.sub(r"\W", "_", part.strip("{}+"))
+                found.append(("", name, "/~" if part.endswith("+}") else "~"))
+            elif part:
+                found.append((part, "", ""))
+        return found
+
     @property
     def takes_any_query(self) -> bool:
         """Whether parameters may be called anything: those of some are a map."""
@@ -108,6 +120,14 @@ class Model:
         for operations in found.values():
             operations.sort(key=lambda o: o.rank, reverse=True)
         return found
+
+    @cached_property
+    def routes_without_query(self) -> dict[str, list[Operation]]:
+        """Those that nothing in the query is needed for."""
+        return {
+            method: [o for o in operations if not o.literals and not o.needs_query]
+            for method, operations in self.routes.items()
+        }
 
 
 def models_of(service: str) -> Iterator[Model]:

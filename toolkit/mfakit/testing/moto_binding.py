@@ -96,7 +96,9 @@ class MotoBinding:
         host = _host_at_moto(request.parts.netloc)
         if host.startswith(TAKEN_FOR_S3):
             raise _unknown(request.url)
-        url = request.parts._replace(netloc=host).geturl()
+        url = request.url
+        if host != request.parts.netloc:
+            url = request.parts._replace(netloc=host).geturl()
         headers = HTTPHeaders()
         for name, value in request.headers:
             headers[name] = host if name.lower() == "host" else value
@@ -260,10 +262,9 @@ def _check_known(url: str) -> None:
         raise _unknown(url)
     if not is_aws(host):
         raise SimulatorError(
-            f"the client was given another endpoint than AWS's, {host}: the simulator does not know"
-            " the host; nothing was sent",
-            "leave out endpoint_url, AWS_ENDPOINT_URL and endpoint_url in the config file; or give"
-            " the URL of the fixture aws_server",
+            "the client was given another endpoint than AWS's: the simulator does not know the host"
+            f" {host}; nothing was sent; leave its endpoint out, or give the URL of aws_server",
+            "endpoints are in endpoint_url, AWS_ENDPOINT_URL and its kin, and in ~/.aws/config",
         )
 
 

@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -98,17 +98,28 @@ def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
     subject = _Subject(claim, request)
     signer = _signer(claim, secret_access_key)
     text = signer.string_to_sign(subject, signer.canonical_request(subject))
-    return hmac.compare_digest(signer.signature(text, subject), claim.signature)
+    return hmac.compare_digest(_signed(claim, secret_access_key, text), claim.signature)
 
 
-def chain_of(claim: Claim, request: Request, secret_access_key: str) -> Chain:
+def chain_of(claim: Claim, secret_access_key: str) -> Chain:
     """Return what checks the signatures of the chunks of a body."""
-    subject = _Subject(claim, request)
-    signer = _signer(claim, secret_access_key)
     scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
     return Chain(
-        lambda text: str(signer.signature(text, subject)), claim.timestamp, scope, claim.signature
+        partial(_signed, claim, secret_access_key), claim.timestamp, scope, claim.signature
     )
+
+
+def _signed(claim: Claim, secret_access_key: str, text: str) -> str:
+    key = _signing_key(secret_access_key, claim.date, claim.region, claim.service)
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+@lru_cache  # it is the same for a day
+def _signing_key(secret_access_key: str, *scope: str) -> bytes:
+    key = f"AWS4{secret_access_key}".encode()
+    for part in (*scope, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def unsigned_headers(claim: Claim, request: Request) -> list[str]:

@@ -63,7 +63,8 @@ class Request:
         Raises:
             ValueError: there are too many; with `strict`, also if they are no UTF-8.
         """
-        return _pairs(self.parts.query, "strict" if strict else "replace")
+        query = self.parts.query
+        return _pairs(query, "strict" if strict else "replace") if query else []
 
     @cached_property
     def query(self) -> dict[str, str]:
