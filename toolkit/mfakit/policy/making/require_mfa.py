@@ -138,7 +138,10 @@ def _denials(
     all_else = {"NotAction": exempt, "Resource": "*"}
     to_others = {
         "Action": [*_UPON_DEVICES, *_UPON_USERS],
-        "NotResource": [*_oneself(partition), *_own_devices(partition)],
+        "NotResource": [
+            f"arn:{partition}:iam::*:*/${{aws:username}}",  # user or device, with a path too
+            _own_devices(partition)[1],
+        ],
     }
     return [
         (why, _deny(f"DenyAllElse{name}", all_else, condition)),
