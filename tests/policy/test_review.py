@@ -219,6 +219,10 @@ ESCAPES = {
         statement("Deny", "*", BoolIfExists={PRESENT: "false", PRESENT.upper(): "false"}),
     ],
     "an operator that is none": [ALLOW_ALL, statement("Deny", "*", BoolIfThere={PRESENT: "false"})],
+    "a value that is no number": [
+        ALLOW_ALL,
+        statement("Deny", "*", NumericLessThanIfExists={AGE: "NaN"}),
+    ],
     "a condition without values": [
         ALLOW_ALL, statement("Deny", "*", StringNotEquals={PRESENT: []}),
     ],

@@ -132,7 +132,7 @@ class Caller:
         """Tell whether all their calls meet a condition, or none does so."""
         key = condition.key.lower()
         plain = condition.operator.isascii() and condition.key.isascii()
-        if not (plain and condition.is_known and condition.wanted) or key not in _SETTLED:
+        if not (plain and condition.wanted and condition.is_readable) or key not in _SETTLED:
             return None
         if self.identity is not None and key in IDENTITY_KEYS and not _asks_presence(condition):
             return self._meets_about_identity(condition, key)
