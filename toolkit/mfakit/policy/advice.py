@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from mfakit.policy.callers import Caller
     from mfakit.policy.conditions import Condition
     from mfakit.policy.evaluation import Statement
-    from mfakit.policy.holes import Hole, Reader, Rule
+    from mfakit.policy.holes import Hole
+    from mfakit.policy.rules import Reader, Rule
 
 _ASK = "add the condition Bool aws:MultiFactorAuthPresent true"
 

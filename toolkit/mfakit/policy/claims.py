@@ -10,19 +10,18 @@ from mfakit.policy import patterns
 from mfakit.policy.callers import FEDERATION, Caller, asks_mfa, made_by, questions_of
 from mfakit.policy.document import Kind
 from mfakit.policy.evaluation import Element, Statement
-from mfakit.policy.holes import (
+from mfakit.policy.holes import Hole, Search
+from mfakit.policy.identities import ACCOUNT_ID, IDENTITY_KEYS, USERNAME
+from mfakit.policy.regions import Work, region_of
+from mfakit.policy.rules import (
     ANY_ACTION,
     ANY_RESOURCE,
     NO_RESOURCE,
-    Hole,
     Part,
     Reader,
     Rule,
-    Search,
     action_region,
 )
-from mfakit.policy.identities import ACCOUNT_ID, IDENTITY_KEYS, USERNAME
-from mfakit.policy.regions import Work, region_of
 
 if TYPE_CHECKING:
     from mfakit.policy.conditions import Condition

@@ -8,9 +8,10 @@ from mfakit.policy import patterns
 from mfakit.policy.advice import labels
 from mfakit.policy.callers import LONG_TERM_KEY, Caller, asks_mfa
 from mfakit.policy.document import Kind, parse
-from mfakit.policy.holes import Part, Reader, Rule, Search, action_region
+from mfakit.policy.holes import Search
 from mfakit.policy.principals import account_of
 from mfakit.policy.regions import Work, contains
+from mfakit.policy.rules import Part, Reader, Rule, action_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

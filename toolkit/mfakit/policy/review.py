@@ -18,14 +18,15 @@ from mfakit.policy.callers import (
 )
 from mfakit.policy.claims import Claim, Scope, claims
 from mfakit.policy.document import Kind
-from mfakit.policy.holes import Hole, Reader
 from mfakit.policy.notes import notes
 from mfakit.policy.regions import Work
+from mfakit.policy.rules import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mfakit.policy.evaluation import Statement
+    from mfakit.policy.holes import Hole
 
 KEPT_OUT, GETS_IN, NOT_SHOWN = "kept out", "gets in", "cannot be shown to be kept out"
 SOME, NONE = "allowed some of it", "allowed nothing of it"
