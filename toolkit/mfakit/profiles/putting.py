@@ -101,7 +101,8 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
 def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours: Snapshot) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
     try:
-        swap(temporary.path, real, _swap_name(real, before, ours))
+        spare = _swap_name(real, before, ours)
+        swap(temporary.path, real, spare, lambda: is_untouched(real, before))
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(temporary, before):
             flush_folder(real)
