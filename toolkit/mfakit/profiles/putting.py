@@ -112,7 +112,7 @@ def _replaced(
     if version_of(real) != before.version:
         return False
     try:
-        swap(new, real, spare)
+        swap(new, real, spare, lambda: is_untouched(real, before))
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(new, before):
             flush_folder(real)

@@ -52,7 +52,7 @@ class SafetyCopy:
             self._move()
         except OSError as error:
             note(
-                f"the copy {self._earlier_place} has keys, and stays there beside"
+                f"the copy {self._earlier_place} has keys, and could not be moved to"
                 f" {self.place}: {error.strerror or error}"
             )
         else:
