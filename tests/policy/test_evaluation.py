@@ -113,8 +113,10 @@ def test_what_does_not_concern_the_call_need_not_be_judged() -> None:
 )
 def test_the_policy_that_requires_mfa(action: str, mfa: str | None, expected: bool) -> None:
     """Without MFA there is only what it takes to set it up; with it, everything."""
-    keys = {} if mfa is None else {"mfa": mfa}
-    assert allowed(action, *REQUIRE_MFA_POLICY["Statement"], **keys) is expected
+    keys = {"aws:username": "alice"} | ({} if mfa is None else {MFA: mfa})
+    oneself = "arn:aws:iam::123456789012:user/alice"
+    context = Context(action, oneself, keys)
+    assert evaluate(parse(REQUIRE_MFA_POLICY, "p"), context).allowed is expected
 
 
 def test_policies_are_judged_without_the_simulator() -> None:

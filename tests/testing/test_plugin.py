@@ -185,6 +185,35 @@ def test_restored():
     assert passed(run(source, **environ, AWS_SESSION_TOKEN="real"), 4)
 
 
+def test_what_is_set_aside(run: Run) -> None:
+    """Profile, endpoints and keys of one's own neither reach a test nor stay away after it."""
+    source = """
+import os
+import boto3
+
+MINE = {n: v for n, v in os.environ.items() if n.startswith("AWS_")}
+
+def test_it(aws_simulator):
+    assert not [n for n in os.environ if n.startswith("AWS_ENDPOINT_URL") or n == "AWS_PROFILE"]
+    keys = boto3.Session().get_credentials()
+    assert (keys.access_key, keys.secret_key, keys.token) == ("testing", "testing", None)
+    alice = aws_simulator.create_user("alice")
+    assert alice.session().client("sts").get_caller_identity()["Arn"] == alice.arn
+
+def test_afterwards():
+    assert {n: v for n, v in os.environ.items() if n.startswith("AWS_")} == MINE
+"""
+    mine = {
+        "AWS_PROFILE": "real",
+        "AWS_ENDPOINT_URL": "https://minio.example",
+        "AWS_ENDPOINT_URL_STS": "https://minio.example",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_SECRET_ACCESS_KEY": "real",
+        "AWS_SESSION_TOKEN": "real",
+    }
+    assert passed(run(source, **mine), 2)
+
+
 def test_several_workers(run: Run) -> None:
     """Under pytest-xdist each worker has its own account, home and server."""
     source = """

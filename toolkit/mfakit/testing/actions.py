@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from mfakit.testing import refusals
 from mfakit.testing.errors import AWSError, not_supported
 from mfakit.testing.models import models_of
+from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +90,6 @@ _KNOWN_OF_S3 = """
 """
 S3_OPERATIONS = frozenset(_KNOWN_OF_S3.split())
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
-BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 
 
 @dataclass(frozen=True)

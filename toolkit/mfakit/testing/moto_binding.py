@@ -260,10 +260,9 @@ def _check_known(url: str) -> None:
         raise _unknown(url)
     if not is_aws(host):
         raise SimulatorError(
-            f"the client was given another endpoint than AWS's, {host}: the simulator does not know"
-            " the host; nothing was sent",
-            "leave out endpoint_url, AWS_ENDPOINT_URL and endpoint_url in the config file; or give"
-            " the URL of the fixture aws_server",
+            "the client was given another endpoint than AWS's: the simulator does not know the host"
+            f" {host}; nothing was sent; leave its endpoint out, or give the URL of aws_server",
+            "endpoints are in endpoint_url, AWS_ENDPOINT_URL and its kin, and in ~/.aws/config",
         )
 
 

@@ -35,10 +35,9 @@ NOWHERE = "http://127.0.0.1:9/give-this-process-the-URL-of-aws_server-as-AWS_END
 def not_from_here(host: str) -> SimulatorError:
     """Return what a client gets that would call AWS by a transport of its own."""
     return SimulatorError(
-        f"{host} was not called: in this process the simulator answers only boto3, aiobotocore"
-        " and requests",
-        "give the client the URL of the fixture aws_server, or of AWSSimulator.serve(), as its"
-        " endpoint",
+        f"{host} was not called: in this process only boto3, aiobotocore and requests are answered;"
+        " other clients have to be given the URL of the fixture aws_server as their endpoint",
+        "outside of pytest it is the URL of AWSSimulator.serve()",
     )
 
 

@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 
 MARKER = "aws_simulator"
 DEFAULT_REGION = "us-east-1"
+DUMMIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# What would lead a client to somebody's own account: each way in which SDKs find credentials.
+SET_ASIDE = frozenset(
+    {
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECURITY_TOKEN",
+        "AWS_ROLE_ARN",
+        "AWS_ROLE_SESSION_NAME",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "MFAKIT_PROFILE",
+    }
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,8 +47,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def aws_simulator(request: pytest.FixtureRequest) -> Iterator[AWSSimulator]:
-    """Simulate an AWS account in this process; the test gets the `AWSSimulator`."""
+def _aws_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set aside whose AWS this is: profile, endpoints and keys; the keys become dummies."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper() in SET_ASIDE or name.upper().startswith("AWS_ENDPOINT_URL"):
+                patch.delenv(name)
+        for name in DUMMIES:
+            patch.setenv(name, "testing")
+        yield
+
+
+@pytest.fixture
+def aws_simulator(request: pytest.FixtureRequest, _aws_set_aside: None) -> Iterator[AWSSimulator]:
+    """Simulate an AWS account in this process; the test gets the `AWSSimulator`.
+
+    ``AWS_PROFILE``, ``AWS_ENDPOINT_URL`` and its kin, and your keys are set aside meanwhile.
+    """
     with _simulator(_options(request)) as simulator:
         yield simulator
 
@@ -43,7 +77,7 @@ def aws_server(aws_simulator: AWSSimulator) -> Iterator[str]:
 
 @pytest.fixture
 def aws_home(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, _aws_set_aside: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     """Make an empty home, and an environment in which nothing of yours is found.
 

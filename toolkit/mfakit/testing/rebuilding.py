@@ -55,6 +55,8 @@ OF_SIGNATURE = frozenset(
         *("security-token", "content-sha256"),
     )
 )
+BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
+BAD_SOURCE = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
 META = "x-amz-meta-"
 JSON_TYPES = ("application/x-amz-json-1.0", "application/x-amz-json-1.1")
 LARGEST_UNPACKED = 70 << 20
@@ -130,19 +132,22 @@ def _json(call: Call, request: Request, region: str) -> Request:
 def _rest(call: Call, shape: Operation, request: Request, region: str) -> Request:
     headers = {n: v for n, v in _by_name(request) if _is_of(shape, n)}
     if "x-amz-copy-source" in headers:
-        headers["x-amz-copy-source"] = _canonical_source(headers["x-amz-copy-source"])
+        headers["x-amz-copy-source"] = _canonical_source(call, headers["x-amz-copy-source"])
     path, query = _path(call, shape), _query(call, shape)
     body: bytes | Any = request.content if call.service == "s3" else _unpacked(call, request)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if shape.body is not None and not shape.body:
         body = b""
+        # moto reads the protocol from it, whatever the service speaks.
+        if call.service != "s3":
+            headers.pop("content-type", "")
     elif call.protocol == "rest-json" and shape.body is not None:
         body = _json_text(call, body, shape.body)
         kind = headers["content-type"] = "application/json"
     elif call.service != "s3":
         # With something in its query, moto does not look for an Action in the body.
         query.append(("x-id", call.operation))
-    if kind == FORM or kind.startswith("multipart/"):
+    if "content-type" in headers and (kind == FORM or kind.startswith("multipart/")):
         headers["content-type"] = "binary/octet-stream"
     if query:
         path += "?" + urlencode(query, quote_via=quote)
@@ -204,10 +209,12 @@ def _query(call: Call, shape: Operation) -> list[tuple[str, str]]:
     return [*shape.literals, *single, *call.several]
 
 
-def _canonical_source(header: str) -> str:
+def _canonical_source(call: Call, header: str) -> str:
     bucket, key, version = copy_source(header)
+    if not (BUCKET.fullmatch(bucket) or bucket.startswith("arn:")) or not key:
+        raise refusals.malformed(call, BAD_SOURCE)
     version = f"?versionId={quote(version, safe='')}" if version else ""
-    return f"{quote(bucket, safe=':')}/{quote(key, safe='/')}{version}"
+    return f"{quote(bucket, safe='')}/{quote(key, safe='/')}{version}"
 
 
 def copy_source(header: str) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from mfakit.policy.making.require_mfa import WITHOUT_MFA
+from mfakit.policy.making.require_mfa import require_mfa
 from mfakit.testing.calls import CallLog
 from mfakit.testing.clock import Clock
 from mfakit.testing.controls import Controls
@@ -41,17 +41,18 @@ ALLOW_ALL_POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
+
+
+def _denials_without_mfa() -> list[dict[str, Any]]:
+    """Return the denials of `mfakit policy require-mfa`, for the users of any partition."""
+    made = json.dumps(require_mfa().document["Statement"]).replace("arn:aws:", "arn:*:")
+    return [statement for statement in json.loads(made) if statement["Effect"] == "Deny"]
+
+
+# Without MFA, users may only get themselves a device and a session, and nobody else.
 REQUIRE_MFA_POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
-        {
-            "Effect": "Deny",
-            "NotAction": [*WITHOUT_MFA],
-            "Resource": "*",
-            "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
-        },
-    ],
+    "Statement": [*ALLOW_ALL_POLICY["Statement"], *_denials_without_mfa()],
 }
 _one_at_a_time = threading.Lock()
 

@@ -1,0 +1,129 @@
+"""aiobotocore is answered in process, other asynchronous clients are refused, nothing leaves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from tests.testing.test_network import recording_proxy
+
+pytestmark = pytest.mark.long
+
+ROOT = Path(__file__).parents[2]
+# aiobotocore wants its own, older botocore.
+FOLDER = ROOT / "build" / f"asynchronous-{sys.version_info.major}.{sys.version_info.minor}"
+
+SCRIPT = """
+import asyncio, sys
+from mfakit.testing import AWSSimulator, SimulatorError
+
+AWS = "https://prod-bucket.s3.amazonaws.com/k"
+early = "early" in sys.argv
+if early:
+    import aiobotocore.session, aiohttp, httpx, s3fs
+
+def refused(call):
+    try:
+        result = call()
+        if asyncio.iscoroutine(result):
+            asyncio.run(result)
+    except SimulatorError as error:
+        assert "aws_server" in str(error), error
+    else:
+        raise AssertionError(call)
+
+async def by_aiohttp():
+    import aiohttp
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        await session.delete(AWS)
+
+async def by_httpx():
+    import httpx
+    async with httpx.AsyncClient() as client:
+        await client.delete(AWS)
+
+def by_httpx_plainly():
+    import httpx
+    httpx.delete(AWS)
+
+async def objects(keys, url):
+    from aiobotocore.session import get_session
+    own = dict(aws_access_key_id=keys[0], aws_secret_access_key=keys[1], region_name="us-east-1")
+    async with get_session().create_client("s3", endpoint_url=url, **own) as s3:
+        await s3.create_bucket(Bucket="async-bucket") if url is None else None
+        await s3.put_object(Bucket="async-bucket", Key="k", Body=b"content")
+        got = await s3.get_object(Bucket="async-bucket", Key="k")
+        async with got["Body"] as body:
+            assert await body.read() == b"content"
+        listed = await s3.list_objects_v2(Bucket="async-bucket")
+        assert listed["KeyCount"] == 1
+
+async def elsewhere():
+    from aiobotocore.session import get_session
+    async with get_session().create_client("s3", endpoint_url="http://minio.example") as s3:
+        await s3.list_buckets()
+
+def by_s3fs(keys):
+    import s3fs
+    files = s3fs.S3FileSystem(key=keys[0], secret=keys[1], skip_instance_cache=True)
+    with files.open("async-bucket/large", "wb") as file:
+        file.write(b"x" * 6_000_000)
+    assert len(files.cat("async-bucket/large")) == 6_000_000
+    files.rm_file("async-bucket/large")
+    try:
+        s3fs.S3FileSystem(skip_instance_cache=True).rm_file("prod-bucket/k")
+    except PermissionError:
+        return
+    raise AssertionError("somebody's own keys were taken")
+
+with AWSSimulator() as aws:
+    alice = aws.create_user("alice")
+    keys = (alice.access_key_id, alice.secret_access_key)
+    asyncio.run(objects(keys, None))
+    by_s3fs(keys)
+    for call in (by_aiohttp, by_httpx, by_httpx_plainly, elsewhere):
+        refused(call)
+    with aws.serve() as url:
+        asyncio.run(objects(keys, url))
+print("done")
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    """A Python of its own, with the asynchronous clients in it."""
+    FOLDER.parent.mkdir(exist_ok=True)
+    name = FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
+    with FileLock(f"{FOLDER}.lock"):
+        if not (FOLDER / "installed").exists():
+            venv.create(FOLDER, with_pip=True, clear=True)
+            wanted = ["s3fs", "httpx", "-e", f"{ROOT}[testing]"]
+            pip = [str(name), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            subprocess.run([*pip, *wanted], check=True, capture_output=True)
+            (FOLDER / "installed").touch()
+    return str(name)
+
+
+@pytest.mark.parametrize("order", ["early", "late"])
+def test_asynchronous_clients(python: str, order: str) -> None:
+    """Whether they were imported before the simulator started or after it."""
+    with recording_proxy() as (url, asked):
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), url)
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL", "AWS_SECRET_ACCESS_KEY": "s" * 40}
+        environ = os.environ | proxies | keys | {"AWS_DEFAULT_REGION": "us-east-1"}
+        environ |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run(
+            [python, "-c", SCRIPT, order],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.stdout == "done\n", done.stderr
+    assert asked == []
