@@ -103,7 +103,7 @@ class Principals:
 
     def _reach_of(self, kind: str, name: str, caller: Principal) -> Reach:
         if not self._is_named(kind, name, caller):
-            named = bool(caller.account_id) and _account(name) == caller.account_id
+            named = bool(caller.account_id) and account_of(name) == caller.account_id
             return Reach.ACCOUNT if named and kind == "AWS" else Reach.NOBODY
         if name == "*" or name == caller.arn or not caller.role_arn:
             return Reach.CALLER
@@ -135,7 +135,9 @@ class Principals:
         arns = {caller.arn, caller.role_arn} - {""} if not caller.is_root else set()
         named = [("AWS", arn) in self.named for arn in arns]
         if caller.account_id:
-            named.append(any(_account(n) == caller.account_id for k, n in self.named if k == "AWS"))
+            named.append(
+                any(account_of(n) == caller.account_id for k, n in self.named if k == "AWS")
+            )
         if named and all(named):
             return True
         if not any(named):
@@ -143,7 +145,8 @@ class Principals:
         raise UnjudgedError("NotPrincipal that names not all of account, role, user and session")
 
 
-def _account(name: str) -> str:
+def account_of(name: str) -> str:
+    """Return the account that a principal stands for as a whole; an empty text if for none."""
     if ACCOUNT.fullmatch(name):
         return name
     found = ACCOUNT_ROOT.fullmatch(name)
