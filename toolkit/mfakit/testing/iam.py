@@ -11,8 +11,7 @@ from mfakit.testing.credential_report import CredentialReport
 from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.get_user import GetUser
 from mfakit.testing.mfa_calls import MFACalls
-from mfakit.testing.paging import check_marker
-from mfakit.testing.validation import validate_iam
+from mfakit.testing.validation import check_marker, validate_iam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -25,8 +25,8 @@ from mfakit.policy.document import kind_of
 from mfakit.testing.condition_keys import PRINCIPAL_TYPES, dates, principal_tags
 from mfakit.testing.errors import AWSError, no_such_entity, not_supported
 from mfakit.testing.keys import Identity
-from mfakit.testing.paging import page
 from mfakit.testing.roles import ROLE_ARN
+from mfakit.testing.validation import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
