@@ -105,7 +105,9 @@ class IAM:
     def amend(self, operation: str, given: Parameters, response: Response) -> Response:
         """Return moto's answer with what moto does not know."""
         if response.status >= 300:
-            return response
+            # moto's status of this refusal was another one before version 5.1.
+            exceeded = b"<Code>LimitExceeded</Code>" in response.body
+            return replace(response, status=409) if exceeded else response
         if operation == "GetAccountSummary":
             return replace(response, body=self._summary(response.body))
         if operation == "CreateUser":
