@@ -13,7 +13,7 @@ from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
 from mfakit.policy.principals import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mfakit.policy.conditions import Condition
     from mfakit.policy.keys import Keys
@@ -152,11 +152,13 @@ class Decision:
         allowed: whether one allows it, and none denies it.
         statement: the one that decided, if one did.
         reach: how directly the statement that allowed it names who calls.
+        unjudged: what cannot be judged, and might allow it, or allow it more directly; see `weigh`.
     """
 
     allowed: bool
     statement: Statement | None = None
     reach: Reach = Reach.NOBODY
+    unjudged: UnjudgedError | None = None
 
     @property
     def delegated(self) -> bool:
@@ -179,23 +181,42 @@ def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
     Raises:
         UnjudgedError: the statement that would decide holds what cannot be judged.
     """
+    decision = weigh(statements, context)
+    if decision.unjudged is not None:
+        raise decision.unjudged
+    return decision
+
+
+def weigh(statements: Iterable[Statement], context: Context) -> Decision:
+    """Judge a call as `evaluate` does, for whom other policies are to be judged beside.
+
+    Returns:
+        The decision, with what cannot be judged and might allow the call, or allow it more
+        directly.
+
+    Raises:
+        UnjudgedError: a statement that cannot be judged might deny the call.
+    """
     found = tuple(statements)
-    denying = max(_applying(found, "Deny", context), key=lambda each: each[0], default=None)
+    denying, unjudged = _strongest(found, "Deny", context)
     if denying is not None:
         return Decision(allowed=False, statement=denying[1])
-    allowing = max(_applying(found, "Allow", context), key=lambda each: each[0], default=None)
+    if unjudged is not None:
+        raise unjudged
+    allowing, unjudged = _strongest(found, "Allow", context)
     if allowing is None:
-        return Decision(allowed=False)
-    return Decision(allowed=True, statement=allowing[1], reach=allowing[0])
+        return Decision(allowed=False, unjudged=unjudged)
+    return Decision(True, allowing[1], allowing[0], unjudged)
 
 
-def _applying(
+def _strongest(
     statements: Iterable[Statement], effect: str, context: Context
-) -> Iterator[tuple[Reach, Statement]]:
-    """Yield the statements of that effect that apply, each with how it names who calls.
+) -> tuple[tuple[Reach, Statement] | None, UnjudgedError | None]:
+    """Return the statement of that effect that names who calls most directly, if one applies.
 
-    None is yielded after one that nothing else can surpass.
+    With it comes what cannot be judged among those that might name him more directly still.
     """
+    strongest: tuple[Reach, Statement] | None = None
     unjudged: UnjudgedError | None = None
     for statement in statements:
         try:
@@ -205,8 +226,8 @@ def _applying(
         except UnjudgedError as error:
             unjudged = error
             continue
-        yield reach, statement
         if effect == "Deny" or reach is Reach.CALLER:
-            return
-    if unjudged is not None:
-        raise unjudged
+            return (reach, statement), None
+        if strongest is None or reach > strongest[0]:
+            strongest = reach, statement
+    return strongest, unjudged
