@@ -89,7 +89,7 @@ def authorize(policies: Policies, context: Context) -> Verdict:
     unjudged = next((d.unjudged for d in decisions.values() if d.unjudged is not None), None)
     if missing and unjudged is not None:
         raise unjudged
-    reason = f"because no {missing} allows the {context.action} action" if missing else ""
+    reason = f"because no {missing} allows the {context.action or '*'} action" if missing else ""
     return Verdict(not missing, reason, tuple(decisions.items()))
 
 

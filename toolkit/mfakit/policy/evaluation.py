@@ -26,14 +26,14 @@ class Context:
     """One call, as policies see it.
 
     Attributes:
-        action: ``s3:GetObject``.
+        action: ``s3:GetObject``; None if it cannot be told.
         resource: the ARN of what is called upon; ``*`` if the call is about nothing in
             particular; None if it cannot be told.
         keys: the condition keys that are present, their names in lower case.
         principal: who calls; identity policies do without.
     """
 
-    action: str
+    action: str | None
     resource: str | None = None
     keys: Keys = field(default_factory=dict)
     principal: Principal | None = None
@@ -100,10 +100,9 @@ class Statement:
         Raises:
             UnjudgedError: it may, but holds what cannot be judged.
         """
-        if not self.actions.holds(context.action.lower(), context.keys):
-            return False
         unjudged: UnjudgedError | None = None
-        for test in (self._names_principal, self._names_resource, self._holds):
+        tests = (self._names_action, self._names_principal, self._names_resource, self._holds)
+        for test in tests:
             try:
                 if not test(context):
                     return False
@@ -118,6 +117,13 @@ class Statement:
         if self.principals is None or self.principals.negated or context.principal is None:
             return Reach.CALLER
         return self.principals.reach(context.principal)
+
+    def _names_action(self, context: Context) -> bool:
+        if self.actions.is_everything:
+            return not self.actions.negated
+        if context.action is None:
+            raise UnjudgedError(str(self.actions))
+        return self.actions.holds(context.action.lower(), context.keys)
 
     def _names_principal(self, context: Context) -> bool:
         return self.principals is None or self.principals.include(context.principal)

@@ -22,6 +22,7 @@ from mfakit.testing.demands import Place, demands_of, iam
 from mfakit.testing.demands.s3 import bucket_of
 from mfakit.testing.errors import RELAX, not_supported
 from mfakit.testing.hosts import partition
+from mfakit.testing.object_deletion import deleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,9 +97,10 @@ class Judge:
         Raises:
             AWSError: it cannot be judged.
         """
+        count = len(deleted(request))
         verdicts = enumerate(self._verdicts(request, call, caller, claim))
         return {
-            place: denial(call, caller, demand, verdict)
+            place % count: denial(call, caller, demand, verdict)
             for place, (demand, verdict) in verdicts
             if not verdict.allowed
         }
@@ -159,7 +161,7 @@ class Judge:
     def _policies(
         self,
         caller: Credentials,
-        action: str,
+        action: str | None,
         resource: str | None,
         trust: tuple[Statement, ...] = (),
     ) -> Policies:
@@ -220,7 +222,7 @@ def service_control(policies: Sequence[Mapping[str, Any] | str]) -> tuple[Statem
 
 def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -> str:
     """Return what a refusal says, as AWS words it."""
-    who = f"User: {caller.arn} is not authorized to perform: {demand.action}"
+    who = f"User: {caller.arn} is not authorized to perform: {demand.action or '*'}"
     resource = demand.resource or "*"
     if call.service == "s3":
         # S3 alone puts it in quotes, and says nothing of it where the call is about no bucket.
