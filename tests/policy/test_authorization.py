@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from mfakit.policy import Context, Kind, Policies, Principal, Statement, authorize, parse
+from mfakit.policy import (
+    Context,
+    Kind,
+    Policies,
+    Principal,
+    Statement,
+    UnjudgedError,
+    authorize,
+    parse,
+)
 
 USER = "arn:aws:iam::123456789012:user/bob"
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -137,6 +146,45 @@ def test_a_boundary_leaves_a_not_principal_no_effect() -> None:
         context = Context(CONTEXT.action, CONTEXT.resource, principal=caller)
         verdict = authorize(Policies(identity=says("Allow"), resource=denial), context)
         assert verdict.allowed is not has_boundary
+
+
+def unclear(effect: str, principal: str = "") -> tuple[Statement, ...]:
+    """Return a statement that cannot be judged."""
+    item: dict[str, Any] = {"Effect": effect, "Action": "*", "Resource": "*"}
+    item["Condition"] = {"StringEquals": {"s3:prefix": "x"}}
+    if not principal:
+        return parse({"Statement": item}, "p")
+    return parse({"Statement": item | {"Principal": {"AWS": principal}}}, "p", Kind.RESOURCE)
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        Policies(identity=says("Allow") + unclear("Allow")),
+        Policies(identity=says("Allow"), resource=unclear("Allow", "*")),
+        Policies(identity=unclear("Allow"), resource=says("Allow", USER)),
+        Policies(says("Allow"), says("Allow", ACCOUNT) + unclear("Allow", "*")),
+    ],
+)
+def test_what_is_allowed_anyway_needs_no_judgement_of_the_rest(policies: Policies) -> None:
+    """An Allow that cannot be judged does not matter where others suffice."""
+    assert authorize(policies, CONTEXT).allowed
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        Policies(identity=says("Allow") + unclear("Deny")),
+        Policies(identity=unclear("Allow")),
+        Policies(resource=says("Allow", ACCOUNT) + unclear("Allow", "*")),
+        Policies(says("Allow"), unclear("Allow", "*"), boundary=()),
+        Policies(identity=says("Allow"), service_control=unclear("Allow")),
+    ],
+)
+def test_what_might_decide_has_to_be_judged(policies: Policies) -> None:
+    """Where a statement that cannot be judged might decide, the call is neither let in nor not."""
+    with pytest.raises(UnjudgedError):
+        authorize(policies, CONTEXT)
 
 
 @pytest.mark.parametrize("allow", ["Allow", None])

@@ -9,6 +9,7 @@ import pytest
 
 from mfakit.testing.actions import Call
 from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.errors import AWSError
 from mfakit.testing.wire import Request
 
 PLACE = Place("aws", "eu-west-1", "123456789012")
@@ -24,7 +25,7 @@ def demands(
     given: dict[str, str] | None = None,
     body: bytes = b"",
     headers: tuple[tuple[str, str], ...] = (),
-) -> list[tuple[str, str | None]]:
+) -> list[tuple[str | None, str | None]]:
     def find_arn(kind: str, name: str) -> str:
         return f"{IAM}:{kind}/team/{name or 'me'}"
 
@@ -232,6 +233,49 @@ def test_passing_a_role() -> None:
         ("lambda:CreateFunction", f"{FUNCTION}:f"),
         ("iam:PassRole", f"{IAM}:role/r"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "qualifier", "code"),
+    [
+        ("arn:aws:lambda:us-east-1:123456789012:function:f", "", "ResourceNotFoundException"),
+        ("arn:aws:lambda:eu-west-1:999999999999:function:f", "", "ResourceNotFoundException"),
+        ("999999999999:function:f", "", "ResourceNotFoundException"),
+        (f"{FUNCTION}:f:function:g", "", "ValidationException"),
+        ("f:function:g", "", "ValidationException"),
+        ("f:1", "2", "InvalidParameterValueException"),
+    ],
+)
+def test_a_function_that_is_not_here(name: str, qualifier: str, code: str) -> None:
+    """moto takes the last part of a name in the region of the call, so others are refused."""
+    given = {"FunctionName": name, "Qualifier": qualifier}
+    with pytest.raises(AWSError) as caught:
+        demands("lambda", "GetFunction", given)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("CreateFunction", {"FunctionName": "f", "Code": {"S3Bucket": "pail", "S3Key": "k"}}),
+        ("PublishLayerVersion", {"Content": {"S3Bucket": "pail", "S3Key": "k"}}),
+        ("UpdateFunctionCode", {"S3Bucket": "pail", "S3Key": "k"}),
+    ],
+)
+def test_code_in_s3(operation: str, body: dict[str, Any]) -> None:
+    """Who gives a function code from S3 has to be allowed to read it."""
+    given = {"FunctionName": "f", "LayerName": "l"}
+    found = demands("lambda", operation, given, json.dumps(body).encode())
+    assert found[1:] == [("s3:GetObject", f"{BUCKET}/k")]
+
+
+def test_tables_in_s3() -> None:
+    """To export a table is to write into a bucket, to import one to read from it."""
+    body = json.dumps({"TableArn": f"{TABLE}/t", "S3Bucket": "pail", "S3Prefix": "p"}).encode()
+    found = demands("dynamodb", "ExportTableToPointInTime", body=body)
+    assert found[1:] == [("s3:PutObject", f"{BUCKET}/p/AWSDynamoDB/")]
+    body = json.dumps({"S3BucketSource": {"S3Bucket": "pail", "S3KeyPrefix": "p"}}).encode()
+    assert demands("dynamodb", "ImportTable", body=body)[1:] == [("s3:GetObject", f"{BUCKET}/p")]
 
 
 def test_other_services() -> None:

@@ -21,7 +21,7 @@ DENY_READING = ALLOW_ALL | {"Effect": "Deny", "Action": "s3:GetObject"}
 ALL_BUT_READING = {"Effect": "Allow", "NotAction": "s3:GetObject", "Resource": "*"}
 ORGANIZATION = "with an explicit deny in a service control policy"
 BOUNDED = {
-    "PermissionsBoundaryType": "Policy",
+    "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
     "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/bound",
 }
 

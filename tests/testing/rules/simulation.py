@@ -118,6 +118,21 @@ def assumes(**asked: Any) -> Callable[[Scene], list[str]]:
     return play
 
 
+def foreign_role(own: dict[str, Any]) -> Callable[[Scene], list[str]]:
+    """Simulate that a stranger with that policy assumes a role that trusts the stranger."""
+
+    def play(scene: Scene) -> list[str]:
+        answer = scene.iam.simulate_custom_policy(
+            PolicyInputList=[document(own)],
+            ActionNames=["sts:AssumeRole"],
+            ResourceArns=[scene.role(trust=[trusting(STRANGER)])],
+            CallerArn=STRANGER,
+        )
+        return outcomes(answer)
+
+    return play
+
+
 def of_group(scene: Scene) -> list[list[str]]:
     """Simulate by a group's policy, and by what one in the group has by it."""
     scene.iam.create_group(GroupName="team")
@@ -266,6 +281,24 @@ RULES = [
     ),
     Rule("a trust policy with MFA, and none", assumes(), ["implicitDeny"]),
     Rule("a trust policy with MFA", assumes(ContextEntries=GIVEN_MFA), ["allowed"]),
+    Rule(
+        "a trust policy that is given, and names another",
+        assumes(ResourcePolicy=document(trusting(STRANGER))),
+        ["implicitDeny"],
+    ),
+    Rule(
+        "a trust policy that is given, and names the caller",
+        assumes(ResourcePolicy=document(trusting(ALICE))),
+        ["allowed"],
+    ),
+    *(
+        Rule(
+            f"a role that trusts another account, which {'' if allowed else 'does not '}allow it",
+            foreign_role(own),
+            ["allowed" if allowed else "implicitDeny"],
+        )
+        for own, allowed in ((ALLOW_ALL, True), (S3, False))
+    ),
     Rule("what a group has", of_group, [["allowed", "implicitDeny"], ["allowed", "implicitDeny"]]),
     Rule("what a role has", of_role, ["allowed"]),
     Rule("as the calls themselves", as_calls, True),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mfakit.policy.evaluation import Decision, evaluate
+from mfakit.policy.evaluation import Decision, weigh
 from mfakit.policy.principals import Reach
 
 if TYPE_CHECKING:
@@ -81,12 +81,15 @@ def authorize(policies: Policies, context: Context) -> Verdict:
         BOUNDARY: policies.boundary,
         SESSION: policies.session,
     }
-    decisions = {n: evaluate(s, context) for n, s in kinds.items() if s is not None}
+    decisions = {n: weigh(s, context) for n, s in kinds.items() if s is not None}
     for name, decision in decisions.items():
         if decision.explicit_deny:
             return Verdict(False, _denied(name, decision), tuple(decisions.items()))
     missing = _missing(policies, context, decisions)
-    reason = f"because no {missing} allows the {context.action} action" if missing else ""
+    unjudged = next((d.unjudged for d in decisions.values() if d.unjudged is not None), None)
+    if missing and unjudged is not None:
+        raise unjudged
+    reason = f"because no {missing} allows the {context.action or '*'} action" if missing else ""
     return Verdict(not missing, reason, tuple(decisions.items()))
 
 

@@ -13,7 +13,7 @@ from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
 from mfakit.policy.principals import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mfakit.policy.conditions import Condition
     from mfakit.policy.keys import Keys
@@ -26,14 +26,14 @@ class Context:
     """One call, as policies see it.
 
     Attributes:
-        action: ``s3:GetObject``.
+        action: ``s3:GetObject``; None if it cannot be told.
         resource: the ARN of what is called upon; ``*`` if the call is about nothing in
             particular; None if it cannot be told.
         keys: the condition keys that are present, their names in lower case.
         principal: who calls; identity policies do without.
     """
 
-    action: str
+    action: str | None
     resource: str | None = None
     keys: Keys = field(default_factory=dict)
     principal: Principal | None = None
@@ -100,10 +100,9 @@ class Statement:
         Raises:
             UnjudgedError: it may, but holds what cannot be judged.
         """
-        if not self.actions.holds(context.action.lower(), context.keys):
-            return False
         unjudged: UnjudgedError | None = None
-        for test in (self._names_principal, self._names_resource, self._holds):
+        tests = (self._names_action, self._names_principal, self._names_resource, self._holds)
+        for test in tests:
             try:
                 if not test(context):
                     return False
@@ -118,6 +117,13 @@ class Statement:
         if self.principals is None or self.principals.negated or context.principal is None:
             return Reach.CALLER
         return self.principals.reach(context.principal)
+
+    def _names_action(self, context: Context) -> bool:
+        if self.actions.is_everything:
+            return not self.actions.negated
+        if context.action is None:
+            raise UnjudgedError(str(self.actions))
+        return self.actions.holds(context.action.lower(), context.keys)
 
     def _names_principal(self, context: Context) -> bool:
         return self.principals is None or self.principals.include(context.principal)
@@ -152,11 +158,13 @@ class Decision:
         allowed: whether one allows it, and none denies it.
         statement: the one that decided, if one did.
         reach: how directly the statement that allowed it names who calls.
+        unjudged: what cannot be judged, and might allow it, or allow it more directly; see `weigh`.
     """
 
     allowed: bool
     statement: Statement | None = None
     reach: Reach = Reach.NOBODY
+    unjudged: UnjudgedError | None = None
 
     @property
     def delegated(self) -> bool:
@@ -179,23 +187,42 @@ def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
     Raises:
         UnjudgedError: the statement that would decide holds what cannot be judged.
     """
+    decision = weigh(statements, context)
+    if decision.unjudged is not None:
+        raise decision.unjudged
+    return decision
+
+
+def weigh(statements: Iterable[Statement], context: Context) -> Decision:
+    """Judge a call as `evaluate` does, for whom other policies are to be judged beside.
+
+    Returns:
+        The decision, with what cannot be judged and might allow the call, or allow it more
+        directly.
+
+    Raises:
+        UnjudgedError: a statement that cannot be judged might deny the call.
+    """
     found = tuple(statements)
-    denying = max(_applying(found, "Deny", context), key=lambda each: each[0], default=None)
+    denying, unjudged = _strongest(found, "Deny", context)
     if denying is not None:
         return Decision(allowed=False, statement=denying[1])
-    allowing = max(_applying(found, "Allow", context), key=lambda each: each[0], default=None)
+    if unjudged is not None:
+        raise unjudged
+    allowing, unjudged = _strongest(found, "Allow", context)
     if allowing is None:
-        return Decision(allowed=False)
-    return Decision(allowed=True, statement=allowing[1], reach=allowing[0])
+        return Decision(allowed=False, unjudged=unjudged)
+    return Decision(True, allowing[1], allowing[0], unjudged)
 
 
-def _applying(
+def _strongest(
     statements: Iterable[Statement], effect: str, context: Context
-) -> Iterator[tuple[Reach, Statement]]:
-    """Yield the statements of that effect that apply, each with how it names who calls.
+) -> tuple[tuple[Reach, Statement] | None, UnjudgedError | None]:
+    """Return the statement of that effect that names who calls most directly, if one applies.
 
-    None is yielded after one that nothing else can surpass.
+    With it comes what cannot be judged among those that might name him more directly still.
     """
+    strongest: tuple[Reach, Statement] | None = None
     unjudged: UnjudgedError | None = None
     for statement in statements:
         try:
@@ -205,8 +232,8 @@ def _applying(
         except UnjudgedError as error:
             unjudged = error
             continue
-        yield reach, statement
         if effect == "Deny" or reach is Reach.CALLER:
-            return
-    if unjudged is not None:
-        raise unjudged
+            return (reach, statement), None
+        if strongest is None or reach > strongest[0]:
+            strongest = reach, statement
+    return strongest, unjudged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mfakit.testing.directory import BOUNDARY_ARN
+from mfakit.testing.directory import shown_boundary
 from mfakit.testing.errors import AWSError, no_such_entity
 
 if TYPE_CHECKING:
@@ -52,11 +52,9 @@ class Boundaries:
         arn = given.get("PermissionsBoundary")
         if arn is None:
             return response
-        shown = (
-            "<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType>"
-            f"<{BOUNDARY_ARN}>{arn}</{BOUNDARY_ARN}></PermissionsBoundary></User>"
-        )
-        return replace(response, body=response.body.replace(b"</User>", shown.encode()))
+        shown = "".join(f"<{name}>{text}</{name}>" for name, text in shown_boundary(arn).items())
+        element = f"<PermissionsBoundary>{shown}</PermissionsBoundary></User>"
+        return replace(response, body=response.body.replace(b"</User>", element.encode()))
 
     def _put(self, _caller: Credentials, given: Parameters) -> dict[str, Any] | None:
         user = self._directory.user(given["UserName"])

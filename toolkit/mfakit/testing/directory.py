@@ -279,7 +279,7 @@ class Directory:
 
 def shown_boundary(arn: str) -> dict[str, str]:
     """Return a permissions boundary as IAM's answers hold it."""
-    return {"PermissionsBoundaryType": "Policy", BOUNDARY_ARN: arn}
+    return {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", BOUNDARY_ARN: arn}
 
 
 def _document(value: Any) -> Any:

@@ -11,8 +11,7 @@ from mfakit.testing.credential_report import CredentialReport
 from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.get_user import GetUser
 from mfakit.testing.mfa_calls import MFACalls
-from mfakit.testing.paging import check_marker
-from mfakit.testing.validation import validate_iam
+from mfakit.testing.validation import check_marker, validate_iam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +105,9 @@ class IAM:
     def amend(self, operation: str, given: Parameters, response: Response) -> Response:
         """Return moto's answer with what moto does not know."""
         if response.status >= 300:
-            return response
+            # moto's status of this refusal was another one before version 5.1.
+            exceeded = b"<Code>LimitExceeded</Code>" in response.body
+            return replace(response, status=409) if exceeded else response
         if operation == "GetAccountSummary":
             return replace(response, body=self._summary(response.body))
         if operation == "CreateUser":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mfakit.policy import (
     Context,
@@ -22,9 +22,10 @@ from mfakit.testing.demands import Place, demands_of, iam
 from mfakit.testing.demands.s3 import bucket_of
 from mfakit.testing.errors import RELAX, not_supported
 from mfakit.testing.hosts import partition
+from mfakit.testing.object_deletion import deleted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mfakit.policy import Statement, Verdict
     from mfakit.policy.keys import Keys
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
 ALWAYS_ALLOWED = ("sts:GetSessionToken", "sts:GetCallerIdentity")
 # What the root user may do to a bucket whatever its policy says, so as not to be locked out.
 ROOT_ALWAYS_ALLOWED = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+
+
+FULL_AWS_ACCESS = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+}
 
 
 class Judge:
@@ -90,9 +97,10 @@ class Judge:
         Raises:
             AWSError: it cannot be judged.
         """
+        count = len(deleted(request))
         verdicts = enumerate(self._verdicts(request, call, caller, claim))
         return {
-            place: denial(call, caller, demand, verdict)
+            place % count: denial(call, caller, demand, verdict)
             for place, (demand, verdict) in verdicts
             if not verdict.allowed
         }
@@ -153,7 +161,7 @@ class Judge:
     def _policies(
         self,
         caller: Credentials,
-        action: str,
+        action: str | None,
         resource: str | None,
         trust: tuple[Statement, ...] = (),
     ) -> Policies:
@@ -192,9 +200,29 @@ class Judge:
         return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
 
 
+def service_control(policies: Sequence[Mapping[str, Any] | str]) -> tuple[Statement, ...]:
+    """Return what the policies say that are attached to an account.
+
+    Policies that only deny would leave nothing allowed. As AWS attaches ``FullAWSAccess`` to all
+    that is in an organization, it is taken to be among them then ("AWS Organizations User Guide",
+    SCP evaluation).
+
+    Raises:
+        MalformedPolicyError: one is no policy.
+    """
+    found = tuple(
+        statement
+        for number, policy in enumerate(policies, 1)
+        for statement in parse(policy, f"SCP {number}")
+    )
+    if any(statement.effect == "Allow" for statement in found):
+        return found
+    return parse(FULL_AWS_ACCESS, "FullAWSAccess") + found
+
+
 def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -> str:
     """Return what a refusal says, as AWS words it."""
-    who = f"User: {caller.arn} is not authorized to perform: {demand.action}"
+    who = f"User: {caller.arn} is not authorized to perform: {demand.action or '*'}"
     resource = demand.resource or "*"
     if call.service == "s3":
         # S3 alone puts it in quotes, and says nothing of it where the call is about no bucket.

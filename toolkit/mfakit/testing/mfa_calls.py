@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.keys import Session
-from mfakit.testing.paging import page
-from mfakit.testing.validation import given_tags
+from mfakit.testing.validation import given_tags, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

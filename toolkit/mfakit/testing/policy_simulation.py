@@ -25,8 +25,8 @@ from mfakit.policy.document import kind_of
 from mfakit.testing.condition_keys import PRINCIPAL_TYPES, dates, principal_tags
 from mfakit.testing.errors import AWSError, no_such_entity, not_supported
 from mfakit.testing.keys import Identity
-from mfakit.testing.paging import page
 from mfakit.testing.roles import ROLE_ARN
+from mfakit.testing.validation import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -147,9 +147,8 @@ class PolicySimulation:
 
     def _result(self, case: _Case, action: str, resource: str) -> dict[str, Any]:
         policies = case.policies
-        has_trust = case.principal is not None and not case.given_resource_policy
-        if has_trust and action.lower() == "sts:assumerole":
-            policies = self._with_trust(policies, resource)
+        if case.principal is not None and action.lower() == "sts:assumerole":
+            policies = self._with_trust(policies, resource, given=case.given_resource_policy)
         everything = [
             statement
             for statements in (
@@ -174,13 +173,22 @@ class PolicySimulation:
             raise not_supported(f"the simulator cannot judge {error}") from None
         return _shown(verdict, action, resource, missing)
 
-    def _with_trust(self, policies: Policies, resource: str) -> Policies:
+    def _with_trust(self, policies: Policies, resource: str, *, given: bool) -> Policies:
+        """Return the policies with the trust policy of a role, unless one was given, which decides.
+
+        Raises:
+            AWSError: the account has no such role.
+        """
         named = re.fullmatch(ROLE_ARN, resource, re.ASCII)
-        if named is None or f":{self._account_id}:" not in resource:
-            return policies
-        document = self._directory.get_role(named[1])["AssumeRolePolicyDocument"]
-        trust = parse(document, f"of role {named[1]}", Kind.TRUST)
-        return replace(policies, resource=trust, resource_decides=True)
+        if given or named is None or f":{self._account_id}:" not in resource:
+            return replace(policies, resource_decides=given)
+        role = self._directory.get_role(named[1])
+        if role["Arn"] != resource:
+            raise no_such_entity(f"The role with name {named[1]} cannot be found.")
+        trust = parse(role["AssumeRolePolicyDocument"], f"of role {named[1]}", Kind.TRUST)
+        return replace(
+            policies, resource=trust, resource_decides=True, resource_account=self._account_id
+        )
 
     def _keys(self, given: Parameters, caller: Identity | None) -> Keys:
         keys: Keys = dict(dates(self._clock.timestamp()))

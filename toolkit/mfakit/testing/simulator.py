@@ -19,13 +19,13 @@ from mfakit.testing.faults import Faulty
 from mfakit.testing.gate import Gate
 from mfakit.testing.hosts import partition
 from mfakit.testing.iam import IAM
+from mfakit.testing.judge import service_control
 from mfakit.testing.keys import KeyStore, new_root_key
 from mfakit.testing.moto_binding import MotoBinding
 from mfakit.testing.moto_iam import MotoIAM
 from mfakit.testing.policy_simulation import PolicySimulation
 from mfakit.testing.roles import Roles
 from mfakit.testing.server import Server
-from mfakit.testing.service_control import service_control
 from mfakit.testing.session_policies import SessionPolicies
 from mfakit.testing.sts import STS
 from mfakit.testing.users import Device, User, as_simulator_error

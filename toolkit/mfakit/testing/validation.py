@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Parameters = Mapping[str, str]
 
+USUAL_PAGE = 100
 INT32 = range(-(2**31), 2**31)
 DUPLICATE_TAGS = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 # What IAM says of values that break these patterns of its model; from public threads, but for the
@@ -139,6 +140,42 @@ def given_tags(parameters: Parameters) -> dict[str, str]:
     """Return the tags among the parameters of a call of IAM, which are valid."""
     values = dict(tag_pairs(parameters, "Value"))
     return {key: values.get(number, "") for number, key in tag_pairs(parameters, "Key")}
+
+
+def page(name: str, items: list[dict[str, Any]], given: Parameters) -> dict[str, Any]:
+    """Return the page of a list that a call asks for, by a marker that an earlier page gave.
+
+    Args:
+        name: what the answer calls the list.
+        items: the whole list.
+        given: the parameters of the call, which are valid.
+
+    Raises:
+        AWSError: no page of this list has given that marker.
+    """
+    check_marker(given)
+    start = int(given.get("Marker", "0"))
+    if start > len(items):
+        raise _invalid_marker()
+    end = start + int(given.get("MaxItems", USUAL_PAGE))
+    found: dict[str, Any] = {name: items[start:end], "IsTruncated": end < len(items)}
+    if found["IsTruncated"]:
+        found["Marker"] = end
+    return found
+
+
+def check_marker(given: Parameters) -> None:
+    """Refuse a marker that no list of the simulator or of moto gives.
+
+    Raises:
+        AWSError: it is none.
+    """
+    if not re.fullmatch(r"\d{1,9}", given.get("Marker", "0"), re.ASCII):
+        raise _invalid_marker()
+
+
+def _invalid_marker() -> AWSError:
+    return AWSError(400, "ValidationError", "Invalid Marker.")
 
 
 def complain(complaints: Iterable[str]) -> None:

@@ -1,13 +1,14 @@
 """What a call has to be allowed: which actions, on which resources.
 
-Where the resource cannot be told, only a policy whose Resource is ``*`` can be judged.
+Where the resource cannot be told, only a policy whose Resource is ``*`` can be judged; where the
+action cannot be told, only one whose Action is ``*``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.demands import dynamodb, functions, iam, s3, sts
+from mfakit.testing.demands import dynamodb, functions, iam, on_behalf, s3, sts
 from mfakit.testing.demands.model import Demand, Place
 
 if TYPE_CHECKING:
@@ -42,4 +43,4 @@ def demands_of(
             return dynamodb.demands(call, request, place)
         case "lambda":
             return functions.demands(call, request, place)
-    return (Demand(call.action, None),)
+    return (Demand(call.action, None), *on_behalf.demands(call, request))

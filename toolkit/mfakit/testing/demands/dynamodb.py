@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mfakit.testing.demands import s3
 from mfakit.testing.demands.model import NOTHING, Demand, json_body
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     if call.operation in PARTIQL:
         word = re.match(r"\s*(\w*)", str(body.get("Statement", "")))
         return (Demand(f"dynamodb:PartiQL{word[1].capitalize() if word else ''}", None),)
-    return (Demand(call.action, _resource(call, body, place)),)
+    return (Demand(call.action, _resource(call, body, place)), *_upon_buckets(call, body, place))
 
 
 def _resource(call: Call, body: Mapping[str, Any], place: Place) -> str | None:
@@ -58,6 +59,19 @@ def _resource(call: Call, body: Mapping[str, Any], place: Place) -> str | None:
     if call.operation in ABOUT_ALL_TABLES:
         return _table("*", place)
     return NOTHING if call.operation in ABOUT_NOTHING else None
+
+
+def _upon_buckets(call: Call, body: Mapping[str, Any], place: Place) -> tuple[Demand, ...]:
+    """Return what it takes to write a table into a bucket, or to read it from there."""
+    if call.operation == "ExportTableToPointInTime":
+        bucket, prefix = body.get("S3Bucket", ""), body.get("S3Prefix") or ""
+        return (s3.writing(place, str(bucket), f"{prefix}/AWSDynamoDB/".lstrip("/")),)
+    if call.operation == "ImportTable":
+        source = body.get("S3BucketSource")
+        given = source if isinstance(source, dict) else {}
+        key = given.get("S3KeyPrefix") or "*"
+        return (s3.reading(place, str(given.get("S3Bucket", "")), str(key)),)
+    return ()
 
 
 def _tables(body: Mapping[str, Any]) -> list[str]:

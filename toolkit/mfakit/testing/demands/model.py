@@ -21,11 +21,11 @@ class Demand:
     """An action on a resource.
 
     Attributes:
-        action: what policies call it.
+        action: what policies call it; None if it cannot be told.
         resource: an ARN; ``*`` if it is about nothing in particular; None if it cannot be told.
     """
 
-    action: str
+    action: str | None
     resource: str | None
 
 

@@ -9,6 +9,8 @@ from mfakit.testing.object_deletion import deleted
 from mfakit.testing.rebuilding import copy_source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mfakit.testing.actions import Call
     from mfakit.testing.demands.model import Place
     from mfakit.testing.wire import Request
@@ -24,33 +26,61 @@ OF_VERSIONS = {
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
     "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
 }
-# What writing an object asks for in addition, by the header that asks for it.
+# What making an object or a bucket asks for in addition, by the beginning of the header that asks
+# for it ("Service Authorization Reference", and S3's API reference of CreateBucket and PutObject).
 BY_HEADER = {
-    "x-amz-acl": "s3:PutObjectAcl",
-    "x-amz-tagging": "s3:PutObjectTagging",
-    "x-amz-object-lock-mode": "s3:PutObjectRetention",
-    "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
+    "s3:PutObject": {
+        "x-amz-acl": ("s3:PutObjectAcl",),
+        "x-amz-grant-": ("s3:PutObjectAcl",),
+        "x-amz-tagging": ("s3:PutObjectTagging",),
+        "x-amz-object-lock-mode": ("s3:PutObjectRetention",),
+        "x-amz-object-lock-retain-until-date": ("s3:PutObjectRetention",),
+        "x-amz-object-lock-legal-hold": ("s3:PutObjectLegalHold",),
+    },
+    "s3:CreateBucket": {
+        "x-amz-acl": ("s3:PutBucketAcl",),
+        "x-amz-grant-": ("s3:PutBucketAcl",),
+        "x-amz-bucket-object-lock-enabled": (
+            "s3:PutBucketObjectLockConfiguration",
+            "s3:PutBucketVersioning",
+        ),
+        "x-amz-object-ownership": ("s3:PutBucketOwnershipControls",),
+    },
 }
+WITHOUT_HEADERS = ("UploadPart", "UploadPartCopy")
+# With it, a retention that protects an object from others does not stand in the way.
+BYPASS = "x-amz-bypass-governance-retention"
+BYPASSING = "s3:BypassGovernanceRetention"
 
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return what S3 asks for."""
+    """Return what S3 asks for; of a deletion, first one demand for each object, in their order."""
     bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
     if call.operation == "DeleteObjects":
-        names = ((o.get("Key", ""), o.get("VersionId", "")) for o in deleted(request))
-        return tuple(_demand(call.action, place, bucket, *each) for each in names)
+        names = [(o.get("Key", ""), o.get("VersionId", "")) for o in deleted(request)]
+        found = [_demand(call.action, place, bucket, *each) for each in names]
+        if request.header(BYPASS):
+            found += [_demand(BYPASSING, place, bucket, key) for key, _ in names]
+        return tuple(found)
     version = call.parameters.get("versionId", "")
     found = [_demand(call.action, place, bucket, key, version)]
-    if call.action == "s3:PutObject" and call.operation not in ("UploadPart", "UploadPartCopy"):
-        found += [
-            Demand(action, found[0].resource)
-            for header, action in BY_HEADER.items()
-            if request.header(header)
-        ]
+    found += [Demand(action, found[0].resource) for action in _in_addition(call, request)]
     source = request.header("x-amz-copy-source")
     if source:
-        found.append(_source(source, place))
+        found.append(reading(place, *copy_source(source)))
     return tuple(found)
+
+
+def _in_addition(call: Call, request: Request) -> Iterator[str]:
+    if call.operation in WITHOUT_HEADERS:
+        return
+    if request.header(BYPASS):
+        yield BYPASSING
+    if call.operation == "GetObjectAttributes":
+        yield "s3:GetObjectVersion" if call.parameters.get("versionId") else "s3:GetObject"
+    for beginning, actions in BY_HEADER.get(call.action, {}).items():
+        if any(name.lower().startswith(beginning) for name, _ in request.headers):
+            yield from actions
 
 
 def bucket_of(resource: str | None) -> str:
@@ -68,5 +98,11 @@ def _demand(action: str, place: Place, bucket: str, key: str = "", version: str 
     return Demand(action, f"arn:{place.partition}:s3:::{name}")
 
 
-def _source(header: str, place: Place) -> Demand:
-    return _demand("s3:GetObject", place, *copy_source(header))
+def writing(place: Place, bucket: str, key: str) -> Demand:
+    """Return what it takes to write an object."""
+    return _demand("s3:PutObject", place, bucket, key)
+
+
+def reading(place: Place, bucket: str, key: str, version: str = "") -> Demand:
+    """Return what it takes to read an object: the source of a copy, the code of a function."""
+    return _demand("s3:GetObject", place, bucket, key, version)

@@ -1,0 +1,188 @@
+"""Whatever a call does besides what its name says has to be allowed too."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from tests.testing.conftest import refused_with
+
+if TYPE_CHECKING:
+    from mfakit.testing import AWSSimulator
+
+UNTIL = "2999-01-01T00:00:00Z"
+EVERYONE = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+TEMPLATE = {
+    "Resources": {"Evil": {"Type": "AWS::IAM::User", "Properties": {"UserName": "evil"}}},
+}
+
+
+def allow(*actions: str, resource: str = "*") -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def deny(*actions: str, resource: str = "*") -> dict[str, Any]:
+    return {**allow(*actions, resource=resource), "Effect": "Deny"}
+
+
+def session(aws: AWSSimulator, *statements: dict[str, Any]) -> boto3.Session:
+    name = f"user-{len(aws.calls)}"
+    return aws.create_user(name, {"Version": "2012-10-17", "Statement": statements}).session()
+
+
+def is_done(call: Any, **parameters: Any) -> bool:
+    try:
+        call(**parameters)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"), error
+        return False
+    return True
+
+
+@pytest.fixture
+def s3(aws: AWSSimulator) -> Any:
+    """The root user's S3, with a bucket and an object in it."""
+    client: Any = aws.root.session().client("s3")
+    client.create_bucket(Bucket="bucket")
+    client.put_object(Bucket="bucket", Key="key", Body=b"a,b\n1,2\n")
+    return client
+
+
+@pytest.mark.parametrize("denied", [(), (deny("iam:*"),)])
+def test_a_stack_is_made_only_by_whoever_may_do_everything(
+    aws: AWSSimulator, denied: tuple[dict[str, Any], ...]
+) -> None:
+    """A stack makes what its template says with the permissions of who asks for it."""
+    template = json.dumps(TEMPLATE)
+    allowed = allow("*") if denied else allow("cloudformation:*")
+    client: Any = session(aws, allowed, *denied).client("cloudformation")
+    made = {"StackName": "stack", "TemplateBody": template}
+    assert refused_with(client.create_stack, **made)[:2] == (501, "NotSupportedBySimulator")
+    change = {**made, "ChangeSetName": "change", "ChangeSetType": "CREATE"}
+    assert refused_with(client.create_change_set, **change)[0] == 501
+    assert client.describe_stacks()["Stacks"] == []
+    users = aws.root.session().client("iam").list_users()["Users"]
+    assert "evil" not in [user["UserName"] for user in users]
+    assert is_done(session(aws, allow("*")).client("cloudformation").create_stack, **made)
+
+
+def test_a_template_in_s3_is_read_only_by_whoever_may_do_everything(
+    aws: AWSSimulator, s3: Any
+) -> None:
+    """Its URL alone does not tell which object it is."""
+    s3.put_object(Bucket="bucket", Key="t", Body=json.dumps(TEMPLATE).encode())
+    client: Any = session(aws, allow("cloudformation:*")).client("cloudformation")
+    url = "https://bucket.s3.amazonaws.com/t"
+    assert refused_with(client.get_template_summary, TemplateURL=url)[0] == 501
+
+
+def test_tags_by_the_tagging_service(aws: AWSSimulator, s3: Any) -> None:
+    """To tag something by way of the tagging service takes the permission to tag that."""
+    client: Any = session(aws, allow("tag:*")).client("resourcegroupstaggingapi")
+    given = {"ResourceARNList": ["arn:aws:s3:::bucket"], "Tags": {"a": "b"}}
+    assert refused_with(client.tag_resources, **given)[0] == 501
+    assert client.get_resources()["ResourceTagMappingList"] == []
+
+
+def test_a_secret_by_way_of_a_parameter(aws: AWSSimulator) -> None:
+    """Systems Manager gives a secret only to whoever may read it."""
+    root: Any = aws.root.session()
+    root.client("secretsmanager").create_secret(Name="s", SecretString="hidden")
+    name = "/aws/reference/secretsmanager/s"
+    for with_secrets in (False, True):
+        actions = ("ssm:*", "secretsmanager:GetSecretValue") if with_secrets else ("ssm:*",)
+        client: Any = session(aws, allow(*actions)).client("ssm")
+        assert is_done(client.get_parameter, Name=name, WithDecryption=True) is with_secrets
+        assert is_done(client.get_parameters, Names=[name], WithDecryption=True) is with_secrets
+
+
+def test_a_query_of_an_object_reads_it(aws: AWSSimulator, s3: Any) -> None:
+    """SelectObjectContent and GetObjectAttributes ask for s3:GetObject."""
+    client: Any = session(aws, allow("s3:*"), deny("s3:GetObject")).client("s3")
+    assert not is_done(
+        client.select_object_content,
+        Bucket="bucket",
+        Key="key",
+        ExpressionType="SQL",
+        Expression="select * from s3object",
+        InputSerialization={"CSV": {}},
+        OutputSerialization={"JSON": {}},
+    )
+    assert not is_done(
+        client.get_object_attributes, Bucket="bucket", Key="key", ObjectAttributes=["ETag"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "action"),
+    [
+        ({"ACL": "public-read"}, "s3:PutObjectAcl"),
+        ({"GrantRead": EVERYONE}, "s3:PutObjectAcl"),
+        ({"Tagging": "a=b"}, "s3:PutObjectTagging"),
+    ],
+)
+def test_what_is_set_with_an_object(
+    aws: AWSSimulator, s3: Any, given: dict[str, str], action: str
+) -> None:
+    """What could be set by a call of its own takes the permission for that."""
+    put = {"Bucket": "bucket", "Key": "new", **given}
+    assert not is_done(session(aws, allow("s3:PutObject")).client("s3").put_object, **put)
+    assert is_done(session(aws, allow("s3:PutObject", action)).client("s3").put_object, **put)
+
+
+@pytest.mark.parametrize(
+    ("given", "actions"),
+    [
+        ({"ACL": "public-read"}, ["s3:PutBucketAcl"]),
+        ({"GrantRead": EVERYONE}, ["s3:PutBucketAcl"]),
+        ({"ObjectOwnership": "ObjectWriter"}, ["s3:PutBucketOwnershipControls"]),
+        (
+            {"ObjectLockEnabledForBucket": True},
+            ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"],
+        ),
+    ],
+)
+def test_what_is_set_with_a_bucket(
+    aws: AWSSimulator, given: dict[str, Any], actions: list[str]
+) -> None:
+    """What could be set by a call of its own takes the permission for that."""
+    made = {"Bucket": "made", **given}
+    assert not is_done(session(aws, allow("s3:CreateBucket")).client("s3").create_bucket, **made)
+    may = session(aws, allow("s3:CreateBucket", *actions)).client("s3")
+    assert is_done(may.create_bucket, **made)
+
+
+def test_a_retention_is_not_passed_by(aws: AWSSimulator, s3: Any) -> None:
+    """Only s3:BypassGovernanceRetention lets a locked version be deleted, alone or with others."""
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    locked = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": UNTIL}
+    version = s3.put_object(Bucket="locked", Key="key", **locked)["VersionId"]
+    deleting = allow("s3:DeleteObject", "s3:DeleteObjectVersion")
+    client: Any = session(aws, deleting).client("s3")
+    one = {"Bucket": "locked", "Key": "key", "VersionId": version}
+    assert not is_done(client.delete_object, **one, BypassGovernanceRetention=True)
+    several = {"Objects": [{"Key": "key", "VersionId": version}]}
+    together = {"Bucket": "locked", "Delete": several, "BypassGovernanceRetention": True}
+    assert client.delete_objects(**together)["Errors"][0]["Code"] == "AccessDenied"
+    s3.head_object(**one)
+    may: Any = session(aws, deleting, allow("s3:BypassGovernanceRetention")).client("s3")
+    assert [each["Key"] for each in may.delete_objects(**together)["Deleted"]] == ["key"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [
+        ("get_bucket_accelerate_configuration", "s3:GetAccelerateConfiguration"),
+        ("list_bucket_inventory_configurations", "s3:GetInventoryConfiguration"),
+        ("delete_bucket_ownership_controls", "s3:PutBucketOwnershipControls"),
+    ],
+)
+def test_actions_that_are_called_otherwise(
+    aws: AWSSimulator, s3: Any, operation: str, action: str
+) -> None:
+    """A policy calls some operations of S3 by another name than their own."""
+    client: Any = session(aws, allow("s3:*"), deny(action)).client("s3")
+    assert not is_done(getattr(client, operation), Bucket="bucket")
