@@ -9,6 +9,8 @@ from mfakit.testing.object_deletion import deleted
 from mfakit.testing.rebuilding import copy_source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.testing.actions import Call
     from mfakit.testing.demands.model import Place
     from mfakit.testing.wire import Request
@@ -28,9 +30,20 @@ OF_VERSIONS = {
 BY_HEADER = {
     "x-amz-acl": "s3:PutObjectAcl",
     "x-amz-tagging": "s3:PutObjectTagging",
+    "x-amz-grant-": "s3:PutObjectAcl",
     "x-amz-object-lock-mode": "s3:PutObjectRetention",
+    "x-amz-object-lock-retain-until-date": "s3:PutObjectRetention",
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
+# What making a bucket asks for in addition ("API Reference", CreateBucket).
+OF_NEW_BUCKETS = {
+    "x-amz-acl": "s3:PutBucketAcl",
+    "x-amz-grant-": "s3:PutBucketAcl",
+    "x-amz-object-ownership": "s3:PutBucketOwnershipControls",
+    "x-amz-bucket-object-lock-enabled": "s3:PutBucketObjectLockConfiguration",
+}
+BYPASS = {"x-amz-bypass-governance-retention": "s3:BypassGovernanceRetention"}
+ASKING_FOR_NOTHING = ("private", "false")
 
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
@@ -42,15 +55,27 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     version = call.parameters.get("versionId", "")
     found = [_demand(call.action, place, bucket, key, version)]
     if call.action == "s3:PutObject" and call.operation not in ("UploadPart", "UploadPartCopy"):
-        found += [
-            Demand(action, found[0].resource)
-            for header, action in BY_HEADER.items()
-            if request.header(header)
-        ]
+        found += _asked_by_headers(request, BY_HEADER, found[0].resource)
+    if call.operation == "CreateBucket":
+        found += _asked_by_headers(request, OF_NEW_BUCKETS, found[0].resource)
+    found += _asked_by_headers(request, BYPASS, found[0].resource)
     source = request.header("x-amz-copy-source")
     if source:
         found.append(_source(source, place))
     return tuple(found)
+
+
+def _asked_by_headers(
+    request: Request, actions: Mapping[str, str], resource: str | None
+) -> list[Demand]:
+    asked = {
+        action
+        for name, value in request.headers
+        for header, action in actions.items()
+        if (name.startswith(header) if header.endswith("-") else name == header)
+        and value.lower() not in (ASKING_FOR_NOTHING if actions is not BY_HEADER else ("",))
+    }
+    return [Demand(action, resource) for action in sorted(asked)]
 
 
 def bucket_of(resource: str | None) -> str:
