@@ -220,6 +220,28 @@ def test_headers_in_a_presigned_url(aws: AWSSimulator, url: str, s3: Any) -> Non
     assert tags == [{"Key": "a", "Value": "b"}]
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (
+            "/bucket/new",
+            {"x-amz-grant-read": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'},
+        ),
+        ("/bucket/new", {"x-amz-object-lock-retain-until-date": "2030-01-01T00:00:00Z"}),
+        ("/new-bucket", {"x-amz-acl": "public-read"}),
+        ("/new-bucket", {"x-amz-object-ownership": "ObjectWriter"}),
+        ("/new-bucket", {"x-amz-bucket-object-lock-enabled": "true"}),
+    ],
+)
+def test_what_headers_ask_for_is_judged(
+    aws: AWSSimulator, url: str, s3: Any, path: str, headers: dict[str, str]
+) -> None:
+    """Who may write an object or make a bucket may not open it to everyone by a header."""
+    user = aws.create_user("mine", policy=allow("s3:PutObject", "s3:CreateBucket"))
+    assert call(url, user, "PUT", path, "s3", headers)[0] == 403
+    assert call(url, user, "PUT", path, "s3")[0] == 200
+
+
 def test_the_name_in_the_path_is_the_one_that_counts(aws: AWSSimulator, url: str) -> None:
     """A name in the body of a REST call, where the service has none, changes nothing."""
     lists: Any = aws.root.session().client("sesv2")

@@ -310,6 +310,8 @@ class Gate:
         if not self._enforces(caller):
             return self._forward(request)
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
+            if request.header("x-amz-bypass-governance-retention"):
+                raise not_supported("DeleteObjects past a retention cannot be judged")
             with self.lock:
                 refused = self._judge.refused_objects(request, call, caller, claim)
             return delete_objects(request, refused, self._forward)

@@ -35,7 +35,7 @@ def is_loopback(host: str) -> bool:
 
 def is_aws(host: str) -> bool:
     """Tell whether a host is one of AWS's."""
-    return f".{_name(host)}".endswith(AWS_SUFFIXES)
+    return f".{_name(host).removesuffix('.')}".endswith(AWS_SUFFIXES)
 
 
 def is_metadata_service(host: str) -> bool:
@@ -87,6 +87,6 @@ def _resolver() -> Any:
 @lru_cache
 def _name(host: str) -> str:
     try:
-        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""

@@ -51,6 +51,8 @@ WITHOUT_HEADERS = ("UploadPart", "UploadPartCopy")
 # With it, a retention that protects an object from others does not stand in the way.
 BYPASS = "x-amz-bypass-governance-retention"
 BYPASSING = "s3:BypassGovernanceRetention"
+# Values of headers that ask for what a bucket has, or a deletion does, without them.
+ASKING_FOR_NOTHING = ("private", "false")
 
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
@@ -59,7 +61,7 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     if call.operation == "DeleteObjects":
         names = [(o.get("Key", ""), o.get("VersionId", "")) for o in deleted(request)]
         found = [_demand(call.action, place, bucket, *each) for each in names]
-        if request.header(BYPASS):
+        if _bypasses(request):
             found += [_demand(BYPASSING, place, bucket, key) for key, _ in names]
         return tuple(found)
     version = call.parameters.get("versionId", "")
@@ -74,13 +76,18 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
 def _in_addition(call: Call, request: Request) -> Iterator[str]:
     if call.operation in WITHOUT_HEADERS:
         return
-    if request.header(BYPASS):
+    if _bypasses(request):
         yield BYPASSING
     if call.operation == "GetObjectAttributes":
         yield "s3:GetObjectVersion" if call.parameters.get("versionId") else "s3:GetObject"
     for beginning, actions in BY_HEADER.get(call.action, {}).items():
-        if any(name.lower().startswith(beginning) for name, _ in request.headers):
+        asked = (v for name, v in request.headers if name.lower().startswith(beginning))
+        if any(call.action != "s3:CreateBucket" or v not in ASKING_FOR_NOTHING for v in asked):
             yield from actions
+
+
+def _bypasses(request: Request) -> bool:
+    return request.header(BYPASS).lower() not in ("", "false")
 
 
 def bucket_of(resource: str | None) -> str:
