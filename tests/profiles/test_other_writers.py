@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 import threading
 import time
 import warnings
 from datetime import UTC, datetime
 
 import pytest
+from tests.profiles.test_bad_files import WRITE
 from tests.writers import write_with_many
 
 from mfakit import SessionCredentials, read_session, write_session
@@ -257,3 +260,23 @@ def test_many_writers_lose_nothing(home) -> None:
     assert text.startswith(LONG_TERM)
     assert len(written) == 40
     assert all(header in text for header in written)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_without_swaps_and_links_the_last_look_is_right_before_the_rename(home) -> None:
+    """What another program writes while the system says that it has neither is kept."""
+    home.write_credentials(LONG_TERM)
+    write_session("other", SESSION, environ=home.environ)  # keeps the copy
+    old(home.credentials)
+    inject = ["renameat2:error=ENOSYS", "link,linkat:error=EPERM:delay_enter=1000000"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2,link,linkat"]
+    words = [word for what in inject for word in ("-e", f"inject={what}")]
+    ours = subprocess.Popen([*strace, *words, sys.executable, "-c", WRITE], env=home.environ)
+    while not any(name.count("-") == 3 for name in os.listdir(home.credentials.parent)):
+        time.sleep(0.01)
+    time.sleep(0.3)
+    with home.credentials.open("a") as file:
+        file.write("\n[theirs]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n")
+    assert ours.wait() == 0
+    assert "AKIA2" in home.credentials.read_text()
+    assert "ASIA1" in home.credentials.read_text()

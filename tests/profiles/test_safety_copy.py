@@ -73,6 +73,18 @@ def test_the_folder_is_private_even_if_somebody_made_it(home) -> None:
     assert stat.S_IMODE(copy_of(home).stat().st_mode) == 0o600
 
 
+def test_a_file_where_our_folder_should_be_is_an_error_and_stays(home) -> None:
+    """As somebody's script of that name does, with its mode."""
+    home.write_credentials(KEYS)
+    script = copy_of(home).parent
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    with pytest.raises(FileError, match=f"cannot write {script}: Not a directory"):
+        keep(home)
+    assert stat.S_IMODE(script.stat().st_mode) == 0o755
+    assert home.credentials.read_text() == KEYS
+
+
 def test_a_copy_in_the_earlier_place_is_moved_at_the_next_write(home) -> None:
     """With a note, once."""
     real = linked(home)

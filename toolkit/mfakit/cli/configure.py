@@ -58,7 +58,7 @@ def run(options: Namespace) -> int:
         REGION: options.region,
         CREDENTIAL_PROCESS: process_line(profile) if options.credential_process else None,
     }
-    write_settings(profile, settings, files)
+    write_settings(profile, settings, files, note)
     note(f"wrote profile {profile} to {files.config_path}; log in with: mfakit login -p {profile}")
     return 0
 
@@ -67,7 +67,7 @@ def _join_roles(options: Namespace) -> int:
     """Let roles be assumed with the session, which then needs no code of their own."""
     files = AWSFiles(os.environ)
     profile = session_profile(options.profile, os.environ, files)
-    join_roles(options.role_profile, profile, files)
+    join_roles(options.role_profile, profile, files, note)
     names = ", ".join(options.role_profile)
     note(f"wrote {names} to {files.config_path}: one login to {profile} serves each role")
     return 0

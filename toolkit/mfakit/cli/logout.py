@@ -20,7 +20,7 @@ def run(options: Namespace) -> int:
     """Run the command."""
     profile = session_profile(options.profile, os.environ, AWSFiles(os.environ))
     end = read_session(profile).expiration
-    remove_session(profile)
+    remove_session(profile, note=note)
     note(f"removed the session of profile {profile}")
     if end is None or end > datetime.now(UTC):
         until = f"until {format_timestamp(end)}" if end else "until it expires"

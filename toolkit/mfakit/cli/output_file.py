@@ -26,10 +26,10 @@ def write_report(path: str, text: str) -> None:
         UsageError: it is something other than a file.
         MFAKitError: it cannot be written. It is then as it was.
     """
-    real = os.path.realpath(path)
-    if os.path.exists(real) and not os.path.isfile(real):
-        raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
     try:
+        real = os.path.realpath(path)
+        if os.path.exists(real) and not os.path.isfile(real):
+            raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
         with temporary_beside(real) as temporary:
             os.chmod(temporary.path, _ALL_MAY_READ)
             with open(temporary.path, "wb") as file:

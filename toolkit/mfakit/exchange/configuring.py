@@ -10,6 +10,8 @@ from mfakit.profiles.settings import edit_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mfakit.profiles.aws_files import AWSFiles
 
 CREDENTIAL_PROCESS = "credential_process"
@@ -39,13 +41,19 @@ def process_line(profile: str) -> str:
     return f"mfakit credential-process --profile {profile}"
 
 
-def write_settings(profile: str, settings: dict[str, str | None], files: AWSFiles) -> None:
+def write_settings(
+    profile: str,
+    settings: dict[str, str | None],
+    files: AWSFiles,
+    note: Callable[[str], object],
+) -> None:
     """Set keys in the config section of a session profile; None leaves a key as it is.
 
     Args:
         profile: the session profile.
         settings: by their names in the config file.
         files: the AWS files.
+        note: is told what a person should know, such as permissions that were taken away.
 
     Raises:
         UsageError: no session can last so long, or a value cannot stand in the file.
@@ -54,10 +62,12 @@ def write_settings(profile: str, settings: dict[str, str | None], files: AWSFile
     """
     if duration := settings.get(DURATION):
         read_session_duration(duration)
-    edit_settings({profile: {key: value for key, value in settings.items() if value}}, files)
+    edit_settings({profile: {key: value for key, value in settings.items() if value}}, files, note)
 
 
-def join_roles(roles: list[str], profile: str, files: AWSFiles) -> None:
+def join_roles(
+    roles: list[str], profile: str, files: AWSFiles, note: Callable[[str], object]
+) -> None:
     """Let the roles of these profiles be assumed with a session, by every AWS tool.
 
     A role whose ``source_profile`` is an MFA session needs no code of its own.
@@ -66,6 +76,7 @@ def join_roles(roles: list[str], profile: str, files: AWSFiles) -> None:
         roles: profiles with a ``role_arn``.
         profile: the session profile.
         files: the AWS files.
+        note: is told what a person should know.
 
     Raises:
         ProfileError: one of them has no role.
@@ -78,4 +89,4 @@ def join_roles(roles: list[str], profile: str, files: AWSFiles) -> None:
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role)}",
             )
     joined = {"source_profile": profile, SERIAL_NUMBER: None, "credential_source": None}
-    edit_settings(dict.fromkeys(roles, joined), files)
+    edit_settings(dict.fromkeys(roles, joined), files, note)

@@ -174,8 +174,8 @@ def _prepared(path: str) -> Iterator[str]:
     """Resolve links, and make the folder; what fails in the block is a `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
 
-    real = os.path.realpath(path)
     try:
+        real = os.path.realpath(path)  # fails if a link changes meanwhile
         _refuse_special(path, real)
         refuse_other_owners(real)
         make_private_folder(os.path.dirname(real))

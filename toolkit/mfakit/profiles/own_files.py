@@ -47,7 +47,7 @@ def make_own_folder(path: str) -> None:
 
 
 def _hide_from_git(folder: str) -> None:
-    """Write what makes git see nothing in a folder; again, if a process was killed before that."""
+    """Write what makes git see nothing in a folder, unless that is there and not empty."""
     path = os.path.join(folder, ".gitignore")
     if os.path.isfile(path) and os.path.getsize(path):
         return

@@ -15,7 +15,13 @@ from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.replacing import filled_beside, flush_folder
 from mfakit.profiles.swapping import load, put_new, swap
-from mfakit.profiles.temporary import Temporary, leftovers, swap_name, texts_of
+from mfakit.profiles.temporary import (
+    Temporary,
+    leftovers,
+    remove_leftovers,
+    swap_name,
+    texts_of,
+)
 from mfakit.profiles.watching import (
     QUIET_SECONDS,
     Snapshot,
@@ -59,7 +65,7 @@ def put(
             if before.version is None:
                 put_new(temporary.path, real)
                 flush_folder(real)
-            elif not _replaced(temporary.path, path, real, before, ours, note):
+            elif not _replaced(temporary, path, real, before, ours, note):
                 return None
         except (FileNotFoundError, FileExistsError):
             return None
@@ -77,7 +83,11 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
         real: the file that this leads to. Its lock is held.
         note: is told what was found.
     """
-    for left in leftovers(real):
+    found = leftovers(real)
+    if os.path.islink(path):  # perhaps only since then
+        remove_leftovers(path)
+        found += leftovers(path)
+    for left in found:
         texts = texts_of(left)
         if texts is not None:
             try:
@@ -87,7 +97,7 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
 
 
 def _replaced(
-    new: str,
+    temporary: Temporary,
     path: str,
     real: str,
     before: Snapshot,
@@ -95,20 +105,22 @@ def _replaced(
     note: Callable[[str], object],
 ) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
+    new = temporary.path
     spare, spare_back = _swap_name(real, before, ours), _swap_name(real, ours, ours)
     load()
     # From here to the end of a swap back, others may come between: so all is prepared by now.
     if version_of(real) != before.version:
         return False
-    swap(new, real, spare)
     try:
+        swap(new, real, spare, lambda: is_untouched(real, before))
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(new, before):
             flush_folder(real)
             if _came_out(new, before):
                 return True
-    except BaseException:
-        _swap_back(new, path, real, ours, spare_back)
+    except BaseException:  # Ctrl-C too, right after the swap
+        if os.path.lexists(new) and not temporary.is_at(new):
+            _swap_back(new, path, real, ours, spare_back)
         raise
     came_out = _opened(new)
     _swap_back(new, path, real, ours, spare_back)

@@ -74,12 +74,23 @@ def filled_beside(
 
 
 def make_private_folder(folder: str) -> None:
-    """Make a folder that is missing, with all above it, each for its owner alone."""
-    if folder and not os.path.isdir(folder):
-        make_private_folder(os.path.dirname(folder))
-        with suppress(FileExistsError):
+    """Make a folder that is missing, with all above it, each for its owner alone.
+
+    Raises:
+        OSError: it cannot be made, or a file is where it should be.
+    """
+    if not os.path.isdir(folder or os.curdir):
+        above = os.path.dirname(folder)
+        if above != folder:  # else it is a drive that is not there
+            make_private_folder(above)
+        try:
             os.mkdir(folder, 0o700)
             os.chmod(folder, 0o700)  # whatever the umask, or inherited bits
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise NotADirectoryError(
+                    errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder
+                ) from None
 
 
 def refuse_other_owners(path: str) -> None:

@@ -7,6 +7,7 @@ import os
 from mfakit.profiles.own_files import make_own_folder, own_place
 from mfakit.profiles.replacing import filled_beside, flush_folder
 from mfakit.profiles.swapping import put_new
+from mfakit.profiles.temporary import remove_leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,14 +41,18 @@ class SafetyCopy:
             self._write(content)
 
     def move_here(self, note: Callable[[str], object]) -> None:
-        """Move a copy that an earlier version made to where it belongs; it may be another disk."""
+        """Move a copy that an earlier version made to where it belongs; it may be another disk.
+
+        What killed processes have left of one goes.
+        """
+        remove_leftovers(self.place)
         if not os.path.isfile(self._earlier_place) or os.path.islink(self._earlier_place):
             return
         try:
             self._move()
         except OSError as error:
             note(
-                f"the copy {self._earlier_place} has keys, and stays there beside"
+                f"the copy {self._earlier_place} has keys, and could not be moved to"
                 f" {self.place}: {error.strerror or error}"
             )
         else:

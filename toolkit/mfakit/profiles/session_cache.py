@@ -63,12 +63,15 @@ def write_cached(credentials_path: str, profile: str, values: dict[str, str | No
 
 
 def remove_cached(credentials_path: str, profile: str, kind: str = "sessions") -> None:
-    """Remove what is kept for a profile, if anything is.
+    """Remove what is kept for a profile, if anything is, and what killed processes have left of it.
 
     Raises:
         FileError: it cannot be removed.
     """
+    from mfakit.profiles.temporary import remove_leftovers
+
     path = own_file(credentials_path, kind, profile)
+    remove_leftovers(path)
     try:
         os.unlink(path)
     except FileNotFoundError:

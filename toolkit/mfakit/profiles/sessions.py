@@ -175,10 +175,20 @@ def keep_session(
     _edit(files, put, note)
 
 
-def remove_session(profile: str, *, environ: Mapping[str, str] | None = None) -> None:
+def remove_session(
+    profile: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    note: Callable[[str], object] = lambda _: None,
+) -> None:
     """Remove the session of a profile, and what is recorded of it.
 
     A section of the credentials file that is left empty goes with its session.
+
+    Args:
+        profile: the session profile.
+        environ: says where the files are; the process's own environment by default.
+        note: is told what a person should know, as by ``write_session``.
 
     Raises:
         SessionNotFoundError: the profile holds no session.
@@ -201,7 +211,7 @@ def remove_session(profile: str, *, environ: Mapping[str, str] | None = None) ->
     if place == SESSION_CACHE:
         remove_cached(files.credentials_path, profile)
     else:
-        _edit(files, cut)
+        _edit(files, cut, note)
     remove_cached(files.credentials_path, profile, "records")
 
 
@@ -237,9 +247,7 @@ def check_room(files: AWSFiles) -> None:
     check_writable(files.credentials_path, lambda text: _holds_keys(text, files))
 
 
-def _edit(
-    files: AWSFiles, change: Callable[[str], str], note: Callable[[str], object] = lambda _: None
-) -> None:
+def _edit(files: AWSFiles, change: Callable[[str], str], note: Callable[[str], object]) -> None:
     from mfakit.profiles.files import edit_text
 
     edit_text(

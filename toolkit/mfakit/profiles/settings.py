@@ -12,7 +12,7 @@ from mfakit.profiles.sessions import check_profile_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Settings = Mapping[str, str | None]
 
@@ -35,13 +35,17 @@ def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> 
 
 
 def write_settings(
-    profiles: Mapping[str, Settings], *, environ: Mapping[str, str] | None = None
+    profiles: Mapping[str, Settings],
+    *,
+    environ: Mapping[str, str] | None = None,
+    note: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Set keys in sections of the AWS config file, all of them or none; all else stays as it is.
 
     Args:
         profiles: for each profile its settings, by their names in the file; None removes one.
         environ: says where the file is; the process's own environment by default.
+        note: is told what a person should know, such as permissions that were taken away.
 
     Raises:
         UsageError: a name or a value cannot stand in the file, or is an access key, whose place
@@ -50,10 +54,12 @@ def write_settings(
             signing in; or a session's profile assumes a role, which hides the session.
         FileError: the file cannot be written. It is then as it was.
     """
-    edit_settings(profiles, AWSFiles(os.environ if environ is None else environ))
+    edit_settings(profiles, AWSFiles(os.environ if environ is None else environ), note)
 
 
-def edit_settings(profiles: Mapping[str, Settings], files: AWSFiles) -> None:
+def edit_settings(
+    profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
+) -> None:
     """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
     from mfakit.profiles.files import edit_text
 
@@ -66,7 +72,7 @@ def edit_settings(profiles: Mapping[str, Settings], files: AWSFiles) -> None:
             document.update(files.config_header(profile), dict(settings))
         return document.text
 
-    edit_text(files.config_path, put)
+    edit_text(files.config_path, put, note=note)
 
 
 def _check(profile: str, settings: Settings, files: AWSFiles) -> None:

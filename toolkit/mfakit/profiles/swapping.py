@@ -34,21 +34,25 @@ _RENAME_TRIES = 20 if os.name == "nt" else 1
 _RENAME_PAUSE_SECONDS = 0.05
 
 
-def swap(first: str, second: str, spare: str) -> None:
+def swap(
+    first: str, second: str, spare: str, is_still_there: Callable[[], bool] = lambda: True
+) -> None:
     """Let two files of a folder change names.
 
     Where the system cannot do that in one step, the second file gets the spare name too, the first
     takes its place, and the spare name becomes the first: whoever puts a new file in the second's
-    place between the first two of these steps loses it. On a file system without hard links
-    nothing has the first name afterwards.
+    place between the first two of these steps loses it. On a file system without hard links a
+    rename has to do: nothing has the first name afterwards, and who changes the second file between
+    the last look at it and the rename loses what was changed.
 
     Args:
         first: a file that nobody else knows of.
         second: the file whose place it takes.
         spare: a name that is free, for the time being.
+        is_still_there: takes that last look; says whether the second file is the one that is meant.
 
     Raises:
-        FileNotFoundError: there is no second file any more.
+        FileNotFoundError: there is no second file any more, or it is another.
         OSError: it could not be done. Both files are where they were.
     """
     try:
@@ -56,7 +60,7 @@ def swap(first: str, second: str, spare: str) -> None:
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
-        _swap_by_links(first, second, spare)
+        _swap_by_links(first, second, spare, is_still_there)
 
 
 def put_new(new: str, path: str) -> None:
@@ -105,12 +109,14 @@ def rename(
             return
 
 
-def _swap_by_links(first: str, second: str, spare: str) -> None:
+def _swap_by_links(first: str, second: str, spare: str, is_still_there: Callable[[], bool]) -> None:
     try:
         os.link(second, spare)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        if not is_still_there():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), second) from None
         rename(first, second)
         return
     try:

@@ -6,7 +6,7 @@ import signal
 import time
 from contextlib import ExitStack, contextmanager
 
-from mfakit.cli.output import write
+from mfakit.cli.output import note, write
 from mfakit.errors import MFAKitError
 from mfakit.extras import require_extra
 
@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
     with AWSSimulator() as aws, _served(aws, options.port) as url:
         users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
         if options.seed_file:
-            remember(options.seed_file, users)
+            remember(options.seed_file, users, note)
         said = {
             "endpoint_url": url,
             "control_token": aws.control_token,

@@ -13,7 +13,7 @@ from mfakit.profiles.files import edit_text
 from mfakit.profiles.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 USER_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _OTHERS = 0o077
@@ -43,8 +43,13 @@ def known_users(path: str) -> dict[str, Known]:
     }
 
 
-def remember(path: str, users: Iterable[Mapping[str, str]]) -> None:
+def remember(path: str, users: Iterable[Mapping[str, str]], note: Callable[[str], object]) -> None:
     """Keep these users in a seed file, beside those that it has.
+
+    Args:
+        path: the file.
+        users: what is to be kept of them.
+        note: is told what a person should know.
 
     Raises:
         FileError: it cannot be written, or others can read it.
@@ -56,7 +61,7 @@ def remember(path: str, users: Iterable[Mapping[str, str]]) -> None:
         kept |= {user["name"]: {name: user[name] for name in _KEPT} for user in users}
         return json.dumps({"users": list(kept.values())}, indent=2) + "\n"
 
-    edit_text(path, with_users)
+    edit_text(path, with_users, note=note)
 
 
 def _check_private(path: str) -> None:

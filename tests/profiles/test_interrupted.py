@@ -1,0 +1,110 @@
+"""What a process that was interrupted or killed has left: brought back, removed, or named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.interleaving import OLD, SWAP, Place, Run, rename_another
+
+from mfakit import SessionCredentials, write_session, write_settings
+from mfakit.profiles.own_files import digest
+from mfakit.profiles.temporary import swap_name
+
+SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
+OTHER = "[other]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n"
+
+
+def left_in_a_swap(file: Path, text: str) -> Path:
+    """Leave a file that another program had renamed in, as a mfakit does that is killed then."""
+    left = Path(swap_name(str(file), digest(b"before"), digest(b"after")))
+    left.write_text(text)
+    left.chmod(0o600)
+    return left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this way to stop a process")
+@pytest.mark.parametrize("further", range(4))
+def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, further) -> None:
+    """Ctrl-C comes while the files are swapped, or a few calls later."""
+    place = Place(tmp_path, linked=False, missing=False)
+    write_session("warm", SESSION, environ=place.environ)
+    place = Place(tmp_path, linked=False, missing=False)
+    (place.folder / "mfakit").mkdir(mode=0o700)
+    (place.folder / "mfakit" / "credentials.before").write_text(OLD)
+    run = Run(place)
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine]:
+            break
+    rename_another(place)
+    text = place.text()
+    for _ in range(further):
+        run.traced.step()
+    os.kill(run.traced._pid, signal.SIGINT)
+    _, said = run.end()
+    assert said == "KeyboardInterrupt()"
+    assert place.text() == text
+    assert not [name for name in os.listdir(place.folder) if ".mfakit-" in name]
+
+
+def test_logout_names_what_a_killed_process_has_left(home) -> None:
+    """It is put where nothing removes it, and only who is told will find it."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    left_in_a_swap(home.credentials, OTHER)
+    done = home.mfakit("logout")
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == OTHER
+    assert f"{kept} is what another program wrote" in done.stderr
+
+
+def test_settings_name_what_a_killed_process_has_left(home) -> None:
+    """In the config file it happens as well."""
+    home.write_config("[default]\n")
+    left_in_a_swap(home.config, "[profile other]\n")
+    notes: list[str] = []
+    write_settings({"mfa": {"region": "eu-west-1"}}, environ=home.environ, note=notes.append)
+    (kept,) = (home.config.parent / "mfakit").glob("config.kept-*")
+    assert f"{kept} is what another program wrote" in notes[0]
+
+
+def test_what_a_killed_process_has_left_of_the_copy_goes(home) -> None:
+    """It has the long-term keys; also where there is a copy, and none is made any more."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    left = home.credentials.parent / "mfakit" / ".credentials.before.mfakit-0123456789abcdef"
+    left.write_text(KEYS)
+    write_session("other", SESSION, environ=home.environ)
+    assert not left.exists()
+
+
+def test_what_was_left_beside_a_file_goes_after_it_was_moved_behind_a_link(home) -> None:
+    """Among one's dotfiles, say; what another program wrote is kept."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    plain = home.credentials.with_name(".credentials.mfakit-0123456789abcdef")
+    plain.write_text(KEYS)
+    swapped = left_in_a_swap(home.credentials, OTHER)
+    moved = home.folder / "moved"
+    home.credentials.rename(moved)
+    home.credentials.symlink_to(moved)
+    write_session("other", SESSION, environ=home.environ)
+    assert not plain.exists()
+    assert not swapped.exists()
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == OTHER
+
+
+def test_logout_removes_what_a_killed_process_has_left_of_a_cached_session(home) -> None:
+    """Nobody may write a session of that profile again, and so remove it."""
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    write_session("mfa", SESSION, environ=home.environ)
+    (entry,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()
+    entry.with_name(f".{entry.name}.mfakit-0123456789abcdef").write_text(entry.read_text())
+    assert home.mfakit("logout").returncode == 0
+    assert list(entry.parent.iterdir()) == []
