@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
 import sys
 
 import pytest
@@ -145,3 +146,30 @@ def test_a_file_system_without_locks(home, answer: str) -> None:
         assert done.returncode == 1
         two_lines(done.stderr, "has no locks")
         assert home.credentials.read_text() == KEYS
+
+
+SWAP = """
+from mfakit.profiles.swapping import swap
+print(swap("new", "file", "spare"))
+"""
+
+
+@needs_strace
+def test_without_swaps_one_step_changes_the_file(home) -> None:
+    """There is no second one, whose failure would put the old file over what was written since."""
+    (home.folder / "file").write_text("old")
+    (home.folder / "new").write_text("new")
+    inject = ["renameat2:error=EINVAL", "rename:error=EIO:when=2+"]
+    words = [word for what in inject for word in ("-e", f"inject={what}")]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2,rename", *words]
+    done = subprocess.run(
+        [*strace, sys.executable, "-c", SWAP],
+        cwd=home.folder,
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "spare\n"), done.stderr
+    assert (home.folder / "file").read_text() == "new"
+    assert (home.folder / "spare").read_text() == "old"

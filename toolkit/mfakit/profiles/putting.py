@@ -102,7 +102,7 @@ def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours
     """Swap the new file and the old one; back if the old one is not what was read."""
     try:
         spare = _swap_name(real, before, ours)
-        swap(temporary.path, real, spare, lambda: is_untouched(real, before))
+        temporary.path = swap(temporary.path, real, spare, lambda: is_untouched(real, before))
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(temporary, before):
             flush_folder(real)
@@ -110,9 +110,9 @@ def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours
                 return True
     except BaseException:  # Ctrl-C too, right after the swap
         if os.path.lexists(temporary.path) and not temporary.is_at(temporary.path):
-            _swap_back(temporary.path, path, real, ours)
+            temporary.path = _swap_back(temporary.path, path, real, ours)
         raise
-    _swap_back(temporary.path, path, real, ours)
+    temporary.path = _swap_back(temporary.path, path, real, ours)
     return False
 
 
@@ -127,18 +127,18 @@ def _came_out(temporary: Temporary, before: Snapshot) -> bool:
         return True  # no swap and no hard links on this file system: there is nothing to look at
 
 
-def _swap_back(left: str, path: str, real: str, ours: Snapshot) -> None:
-    """Give the file that came out its name back.
+def _swap_back(left: str, path: str, real: str, ours: Snapshot) -> str:
+    """Give the file that came out its name back; return the name that ours has then.
 
     Raises:
         FileError: somebody has put another in the place of ours by now. The newest stays, and the
             other is kept elsewhere.
     """
     with suppress(OSError):
-        swap(left, real, _swap_name(real, ours, ours))
+        left = swap(left, real, _swap_name(real, ours, ours))
         if is_untouched(left, ours):
-            return
-        swap(left, real, _swap_name(real, ours, ours))
+            return left
+        left = swap(left, real, _swap_name(real, ours, ours))
     kept = _keep_aside(left, path)
     raise FileError(
         f"another program changed {path} while mfakit wrote it; what was there is in {kept}",
@@ -165,8 +165,7 @@ def _settle(
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
     elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
-        _swap_back(left, path, real, ours)
-        os.unlink(left)
+        os.unlink(_swap_back(left, path, real, ours))
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
         kept = _keep_aside(left, path)
