@@ -100,9 +100,14 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
 
 def _replaced(temporary: Temporary, path: str, real: str, before: Snapshot, ours: Snapshot) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
+
+    def is_still_there() -> bool:
+        # who has renamed another in while this one was read is seen by the second look alone
+        return is_untouched(real, before) and version_of(real) == before.version
+
     try:
         spare = _swap_name(real, before, ours)
-        temporary.path = swap(temporary.path, real, spare, lambda: is_untouched(real, before))
+        temporary.path = swap(temporary.path, real, spare, is_still_there)
         # twice, since somebody may be just about to open it by the name that it had
         if _came_out(temporary, before):
             flush_folder(real)
