@@ -173,3 +173,15 @@ def test_without_swaps_one_step_changes_the_file(home) -> None:
     assert (done.returncode, done.stdout) == (0, "spare\n"), done.stderr
     assert (home.folder / "file").read_text() == "new"
     assert (home.folder / "spare").read_text() == "old"
+
+
+@needs_strace
+def test_a_link_that_becomes_a_file_while_it_is_followed_is_no_traceback(home) -> None:
+    """Its place is not a link any more when it is asked where it leads."""
+    (home.folder / "file").write_text(KEYS)
+    home.credentials.symlink_to(home.folder / "file")
+    inject = ["-e", "trace=readlink", "-e", "inject=readlink:error=EINVAL"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(home.credentials), *inject]
+    done = home.run(*strace, sys.executable, "-c", WRITE)
+    assert "Traceback" not in done.stderr
+    assert (home.folder / "file").read_text().startswith(KEYS)
