@@ -13,8 +13,9 @@ from mfakit.exchange.endpoint import is_of_aws
 from mfakit.exchange.plan import Plan
 from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
 from mfakit.expiry.rule import VALID, judge
+from mfakit.profiles.files import check_writable
 from mfakit.profiles.record import SessionRecord, keep_record, read_record
-from mfakit.profiles.sessions import check_room, held_session, keep_session
+from mfakit.profiles.sessions import held_session, keep_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _renew(plan: Plan) -> Login:
     if plan.needs_code and plan.serial_number is None:
         _find_device(plan)
     sts = plan.sts()
-    check_room(plan.files)
+    check_writable(plan.files.credentials_path)
     session = spend_code(plan, sts) if plan.needs_code else sts.assume_role(plan.role)
     keep_session(plan.profile, session, plan.files, plan.request.note)
     _tell_if_shortened(plan, session)

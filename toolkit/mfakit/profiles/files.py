@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from mfakit.errors import FileError
 from mfakit.profiles.lock import check_lockable, locked
-from mfakit.profiles.reading import decode, file_error, read_text
+from mfakit.profiles.reading import decode, file_error
 from mfakit.profiles.watching import read_quiet, version_of
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ def edit_text(
             if backup is not None:
                 copy.move_here(note)
                 if backup(old):
-                    copy.keep(before.content)
+                    copy.keep(before.content, note)
             ours = put(path, real, before, new.encode("utf-8"), note)
             if ours is not None and _leads_to(path, ours):
                 return
@@ -116,19 +116,17 @@ def about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> It
         yield real
 
 
-def check_writable(path: str, backup: Callable[[str], bool] | None = None) -> None:
+def check_writable(path: str) -> None:
     """Make sure that ``edit_text`` could replace this file, by doing all that leads up to it.
 
     The lock is not waited for: it is held for milliseconds only.
 
     Args:
         path: the file.
-        backup: as for ``edit_text``.
 
     Raises:
         FileError: it could not.
     """
-    from mfakit.profiles.own_files import make_own_folder
     from mfakit.profiles.replacing import refuse_mounted
     from mfakit.profiles.safety_copy import SafetyCopy
     from mfakit.profiles.temporary import temporary_beside
@@ -142,8 +140,6 @@ def check_writable(path: str, backup: Callable[[str], bool] | None = None) -> No
         # others empty it for a moment when they write: only one that stays empty is refused
         if not os.path.getsize(real) and not read_quiet(real).content:
             _refuse_emptied(path, copy, had_text=False)
-        if backup is not None and not copy.places() and backup(read_text(real)):
-            make_own_folder(copy.place)
 
 
 def _leads_to(path: str, ours: tuple[int, ...]) -> bool:

@@ -31,14 +31,15 @@ class SafetyCopy:
         """Return where there is a copy."""
         return [place for place in (self.place, self._earlier_place) if os.path.isfile(place)]
 
-    def keep(self, content: bytes) -> None:
-        """Make the copy, if there is none.
-
-        Raises:
-            OSError: it cannot be made.
-        """
-        if not self.places():
+    def keep(self, content: bytes, note: Callable[[str], object]) -> None:
+        """Make the copy, if there is none. One that cannot be made is only noted."""
+        if self.places():
+            return
+        try:
             self._write(content)
+        except OSError as error:
+            reason = error.strerror or error
+            note(f"no copy of {self._path} could be kept as {self.place}: {reason}")
 
     def move_here(self, note: Callable[[str], object]) -> None:
         """Move a copy that an earlier version made to where it belongs; it may be another disk.

@@ -245,17 +245,6 @@ def check_target(profile: str, files: AWSFiles) -> None:
         )
 
 
-def check_room(files: AWSFiles) -> None:
-    """Make sure that a session can be written to the credentials file.
-
-    Raises:
-        FileError: it could not be.
-    """
-    from mfakit.profiles.files import check_writable
-
-    check_writable(files.credentials_path, lambda text: _holds_keys(text, files))
-
-
 def _edit(files: AWSFiles, change: Callable[[str], str], note: Callable[[str], object]) -> None:
     from mfakit.profiles.files import edit_text
 
