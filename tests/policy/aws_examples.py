@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mfakit.policy.callers import (
-    AWS_SERVICE,
-    CODE_GIVEN,
-    LONG_TERM_KEY,
-    ROLE_SESSION,
-    WITH_MFA,
-    WITH_OLD_MFA,
-    WITHOUT_MFA,
-)
-from mfakit.policy.review import ALLOWED, DENIED, NOT_ALLOWED
-
 PRESENT, AGE = "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"
+LONG_TERM_KEY, WITHOUT_MFA = "long-term key", "session without MFA"
+WITH_MFA, WITH_OLD_MFA = "session with MFA", "session with old MFA"
+CODE_GIVEN, ROLE_SESSION = "code with AssumeRole", "role session"
+AWS_SERVICE = "AWS service"
+ALLOWED, DENIED, NOT_ALLOWED = "allowed", "denied", "not allowed"
 
 
 class Example(NamedTuple):
@@ -199,11 +193,11 @@ EXAMPLES = [
         True,
     ),
     Example(
-        "self-management: one's user without MFA",
+        "self-management: one's user without MFA, which is exempt",
         SELF_MANAGEMENT,
         "iam:GetUser",
         of_users(ALLOWED, ALLOWED, ALLOWED, ALLOWED),
-        False,
+        True,
         ALICE,
     ),
     Example(
@@ -270,3 +264,94 @@ EXAMPLES = [
         False,
     ),
 ]
+
+_GET_READY = [
+    "iam:CreateVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetUser",
+    "iam:GetMFADevice",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetSessionToken",
+]
+_OWN_KEYS = ["iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys"]
+
+
+def _unless_mfa(sid: str, not_actions: list[str]) -> dict[str, Any]:
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "NotAction": not_actions,
+        "Resource": "*",
+        "Condition": {"BoolIfExists": {PRESENT: "false"}},
+    }
+
+
+# "Allows MFA-authenticated IAM users to manage their own credentials", of 2026 and of 2018.
+MANAGE_OWN = [
+    statement("Allow", ["iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices"]),
+    statement("Allow", ["iam:ChangePassword", "iam:GetUser"], OWN_USER),
+    statement("Allow", [*_OWN_KEYS, "iam:UpdateAccessKey"], OWN_USER),
+    statement("Allow", ["iam:CreateVirtualMFADevice"], "arn:aws:iam::*:mfa/*"),
+    statement(
+        "Allow",
+        [
+            "iam:DeactivateMFADevice",
+            "iam:EnableMFADevice",
+            "iam:GetMFADevice",
+            "iam:ListMFADevices",
+            "iam:ResyncMFADevice",
+        ],
+        OWN_USER,
+    ),
+    _unless_mfa("DenyAllExceptListedIfNoMFA", _GET_READY),
+]
+MANAGE_OWN_2018 = [
+    statement("Allow", ["iam:ListAccountAliases", "iam:ListUsers", "iam:GetAccountSummary"]),
+    statement("Allow", ["iam:ChangePassword", *_OWN_KEYS, "iam:UploadSSHPublicKey"], OWN_USER),
+    statement("Allow", ["iam:ListMFADevices"], ["arn:aws:iam::*:mfa/*", OWN_USER]),
+    statement(
+        "Allow",
+        [
+            "iam:CreateVirtualMFADevice",
+            "iam:DeleteVirtualMFADevice",
+            "iam:EnableMFADevice",
+            "iam:ResyncMFADevice",
+        ],
+        ["arn:aws:iam::*:mfa/${aws:username}", OWN_USER],
+    ),
+    statement(
+        "Allow",
+        ["iam:DeactivateMFADevice"],
+        ["arn:aws:iam::*:mfa/${aws:username}", OWN_USER],
+        Bool={PRESENT: "true"},
+    ),
+    _unless_mfa(
+        "BlockMostAccessUnlessSignedInWithMFA",
+        [
+            "iam:CreateVirtualMFADevice",
+            "iam:DeleteVirtualMFADevice",
+            "iam:ListVirtualMFADevices",
+            "iam:EnableMFADevice",
+            "iam:ResyncMFADevice",
+            "iam:ListAccountAliases",
+            "iam:ListUsers",
+            "iam:ListSSHPublicKeys",
+            "iam:ListAccessKeys",
+            "iam:ListServiceSpecificCredentials",
+            "iam:ListMFADevices",
+            "iam:GetAccountSummary",
+            "sts:GetSessionToken",
+        ],
+    ),
+]
+# What the one of 2018 lets through: small things, but with a long-term key.
+HOLES_2018 = {
+    "iam:GetAccountSummary",
+    "iam:ListAccessKeys",
+    "iam:ListAccountAliases",
+    "iam:ListSSHPublicKeys",
+    "iam:ListServiceSpecificCredentials",
+    "iam:ListUsers",
+}

@@ -138,7 +138,7 @@ def resources_of(statement: dict[str, Any], keys: Keys) -> int:
 
 
 def names(statement: dict[str, Any], who: Who) -> bool:
-    """Whether a statement's principals include a caller; grants to a user go to his sessions too."""
+    """Whether principals include a caller; what is granted to a user is to his sessions, too."""
     if "Principal" not in statement:
         return True
     value = statement["Principal"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.policy.brute_force import AGE, PRESENT, lets_somebody_in
@@ -12,7 +13,10 @@ from mfakit.policy.claims import Scope
 from mfakit.policy.document import kind_of, parse
 from mfakit.policy.review import review
 
-PLAIN = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW, MANY = (
+    settings(deadline=None, max_examples=count, suppress_health_check=[HealthCheck.too_slow])
+    for count in (50, 2000)
+)
 ACTIONS = [
     "*",
     "*:*",
@@ -151,27 +155,42 @@ def compare(statements: list[dict[str, Any]], *, exactly: bool) -> None:
         assert holds is not lets_somebody_in(tried, exempt=("s:zz",)), name
 
 
-@PLAIN
+@FEW
 @given(policies())
 def test_check_finds_what_brute_force_finds_and_nothing_else(statements: Any) -> None:
     compare(statements, exactly=True)
 
 
-@PLAIN
+@FEW
 @given(policies(questions=True, foreign=True))
 def test_check_misses_nothing_with_question_marks_and_foreign_conditions(statements: Any) -> None:
     compare(statements, exactly=False)
 
 
-@PLAIN
+@FEW
 @given(policies(kind="trust"))
 def test_check_finds_what_a_trust_policy_lets_in(statements: Any) -> None:
     compare(statements, exactly=True)
 
 
-@PLAIN
+@FEW
 @given(policies(kind="resource"))
 def test_check_finds_what_the_policy_of_a_resource_lets_in(statements: Any) -> None:
     holds = claimed(statements, "alone")
     if holds is not None:
         assert holds is not lets_somebody_in(statements, exempt=("s:zz",))
+
+
+@pytest.mark.long
+@MANY
+@given(policies())
+def test_of_many_policies_check_is_never_wrong(statements: Any) -> None:
+    compare(statements, exactly=True)
+
+
+@pytest.mark.long
+@MANY
+@given(policies(questions=True, foreign=True))
+def test_of_many_policies_check_never_misses_what_gets_in(statements: Any) -> None:
+    """With question marks and conditions that differ from call to call."""
+    compare(statements, exactly=False)

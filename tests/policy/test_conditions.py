@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -136,11 +137,29 @@ def test_sets(wanted: list[str], present: list[str]) -> None:
 
 @given(st.sampled_from(NEGATED), st.sampled_from(sorted(SAME.values())), st.booleans())
 def test_a_negated_operator_is_the_opposite(operator: str, value: str, present: bool) -> None:
-    """For one value, present or not, a negated operator says the contrary of the plain one."""
+    """For one value that it can compare, present or not, it says the contrary of the plain one."""
     plain = operator.replace("not", "", 1)
     wanted = sample(plain)
-    given_values = (value,) if present else ()
+    compared = {"ip": "ip", "arn": "arn"}.get(re.match("ip|arn|", plain)[0])
+    given_values = (SAME.get(compared, value),) if present else ()
     assert holds(operator, wanted, *given_values) is not holds(plain, wanted, *given_values)
+
+
+@pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress", "ArnLike", "ArnNotLike"])
+@pytest.mark.parametrize("quantifier", ["", "ForAnyValue:"])
+def test_what_is_no_address_or_no_arn_meets_neither_operator(
+    operator: str, quantifier: str
+) -> None:
+    """As AWS was seen to have it."""
+    wanted = SAME["ip"] if "Ip" in operator else SAME["arn"]
+    assert not holds(quantifier + operator, wanted, "vpce-1")
+
+
+@pytest.mark.parametrize(("value", "truth"), [("true", True), ("yes", False), ("1", False)])
+def test_a_flag_is_false_unless_it_is_true(value: str, truth: bool) -> None:
+    """As AWS was seen to have it."""
+    assert holds("Bool", "true", value) is truth
+    assert holds("Bool", "false", value) is not truth
 
 
 def test_variables_in_values() -> None:

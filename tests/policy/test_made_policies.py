@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tests.policy.account import (
     ACCOUNT,
     ALICE,
+    ALLOW_ALL,
     FRESH,
     FRESH_ALONE,
     HOUR,
@@ -18,7 +19,10 @@ from tests.policy.account import (
     MFA_ALONE,
     WITHOUT,
     Account,
+    document,
+    given,
     succeeds,
+    text,
 )
 from tests.policy.reading import READERS
 
@@ -56,8 +60,20 @@ def test_require_mfa_leaves_the_way_to_a_device_open(account: Account) -> None:
         assert not succeeds(alice.list_mfa_devices, UserName="admin")
         assert not succeeds(alice.create_virtual_mfa_device, VirtualMFADeviceName="admin")
         serial_number = made["VirtualMFADevice"]["SerialNumber"]
-        assert not succeeds(alice.delete_virtual_mfa_device, SerialNumber=serial_number)
+        assert succeeds(alice.delete_virtual_mfa_device, SerialNumber=serial_number)
         assert not succeeds(alice.list_users)
+
+
+def test_require_mfa_lets_no_key_remove_a_device_that_is_not_ones_own(account: Account) -> None:
+    """A half-made one of one's own can be made anew; AWS keeps one that is in use."""
+    theirs = account.iam.create_virtual_mfa_device(VirtualMFADeviceName="bob")
+    for policy in in_each_format(require_mfa()):
+        account.give_alice(policy)
+        alice = account.alice.client("iam")
+        serial_number = theirs["VirtualMFADevice"]["SerialNumber"]
+        assert not succeeds(alice.delete_virtual_mfa_device, SerialNumber=serial_number)
+        with pytest.raises(ClientError, match="DeleteConflict"):
+            alice.delete_virtual_mfa_device(SerialNumber=account.device.serial_number)
 
 
 @pytest.mark.parametrize("limit", [None, HOUR])
@@ -153,6 +169,10 @@ def test_a_bucket_asks_users_for_mfa(
         assert account.readers() == found
         assert account.alice.assume(account.role).reads()
         assert account.admin.reads() is bool(users)
+        federated = account.alice.client("sts").get_federation_token(
+            Name="anybody", Policy=text(document(ALLOW_ALL))
+        )
+        assert not given(federated).reads()
 
 
 def test_a_denial_for_everyone_locks_roles_out(account: Account) -> None:

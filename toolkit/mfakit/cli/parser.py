@@ -53,6 +53,7 @@ class Parser(argparse.ArgumentParser):
         self._example = example
 
     def format_help(self) -> str:
+        """Return the help, with the example at its top."""
         return f"example: {self._example}\n\n{super().format_help()}"
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
@@ -62,6 +63,7 @@ class Parser(argparse.ArgumentParser):
         return self.parse_intermixed_args(arguments)
 
     def error(self, message: str) -> NoReturn:
+        """Raise a complaint of argparse as an error like all others."""
         # a URL may hold a password, and what cron's programs complain of is mailed
         shown = re.sub(r"[\w.+-]+://\S+", "(a URL)", message)
         raise UsageError(shown, self._hint(message))
@@ -82,6 +84,7 @@ class Parser(argparse.ArgumentParser):
         return [word for words in known for word in words if isinstance(word, str)]
 
     def print_help(self, file: object = None) -> None:
+        """Show the help."""
         show(self.format_help())
 
 

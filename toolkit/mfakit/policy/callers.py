@@ -60,9 +60,13 @@ _SETTLED = frozenset(
     {*MFA_KEYS, *IDENTITY_KEYS, *SENT_BY_SERVICES_ALONE, _TYPE, _VIA_SERVICE, _IS_SERVICE}
 )
 _DIRECT = {_VIA_SERVICE: "false", _IS_SERVICE: "false"}
-# Operators that fit these keys' values; what comes of others is not documented.
-_FITTING = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
-_FITTING_TYPE = re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE)
+# Operators that fit the values of keys; what comes of others is not documented.
+_FITTING = {
+    AGE: re.compile(r"(for(any|all)values?:)?(numeric|null)", re.IGNORECASE),
+    _TYPE: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
+    _ACCOUNT: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
+}
+_FITTING_FLAGS = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
 _A_USER = re.compile(r"arn:[\w-]+:iam::[^:]*:user/.+", re.DOTALL)
 _A_FEDERATED_USER = re.compile(r"arn:[\w-]+:sts::[^:]*:federated-user/.+", re.DOTALL)
 _A_ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.+", re.DOTALL)
@@ -128,14 +132,14 @@ class Caller:
         """Tell whether all their calls meet a condition, or none does so."""
         key = condition.key.lower()
         plain = condition.operator.isascii() and condition.key.isascii()
-        if not (plain and condition.is_known and condition.wanted) or key not in _SETTLED:
+        if not (plain and condition.wanted and condition.is_readable) or key not in _SETTLED:
             return None
         if self.identity is not None and key in IDENTITY_KEYS and not _asks_presence(condition):
             return self._meets_about_identity(condition, key)
         return self._meets_by_value(condition, key)
 
     def _meets_by_value(self, condition: Condition, key: str) -> bool | None:
-        fitting = _FITTING_TYPE if key in (_TYPE, _ACCOUNT) else _FITTING
+        fitting = _FITTING.get(key, _FITTING_FLAGS)
         if key in self.keys and not fitting.match(condition.operator):
             return None
         if condition.variables and any("${" in text for text in condition.wanted):

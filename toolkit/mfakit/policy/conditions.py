@@ -76,6 +76,16 @@ class Condition:
         return self._base != "null" and self._negated
 
     @property
+    def is_readable(self) -> bool:
+        """Whether it is judged, and all its values are of the kind that its operator compares."""
+        if self._base == "null":
+            return all(text.lower() in ("true", "false") for text in self.wanted)
+        try:
+            return self.is_known and len(self._tests) > 0
+        except UnjudgedError:
+            return False
+
+    @property
     def comparison(self) -> str:
         """The operator in lower case, without negation, quantifier and IfExists."""
         return self._base.replace("not", "", 1)

@@ -59,6 +59,7 @@ def parse(
     # A policy without a version is one of the first version of the language.
     version = content.get("Version", VERSIONS[0])
     _expect(version in VERSIONS, name, f"its Version {version!r} is none of {', '.join(VERSIONS)}")
+    _expect(isinstance(content.get("Id", ""), str), name, "its Id is not a text")
     statements = content.get("Statement")
     items = [statements] if isinstance(statements, Mapping) else statements
     _expect(isinstance(items, list) and bool(items), name, _without_statement(content))

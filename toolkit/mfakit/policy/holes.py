@@ -101,7 +101,7 @@ class Variables:
         """Return a region as a policy spells it."""
         names = {c: name for (name, _), c in self._characters.items()}
         plain = {ANYTHING: "*", SEGMENT: "*", CHARACTER: "?", SEGMENT_CHARACTER: "?"}
-        spelled = (plain.get(c) or (f"${{{names[c]}}}" if c in names else c) for c in region)
+        spelled = (plain.get(c) or names.get(c, c) for c in region)
         return "".join(spelled)
 
 

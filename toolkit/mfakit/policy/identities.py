@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mfakit.policy import patterns
@@ -116,9 +117,7 @@ class Identity:
             return False
         if asked.any_case:
             return own.lower() == asked.region.lower() if is_single(own) else None
-        if contains(asked.region, own):
-            return True
-        return None if _met(own, asked.region) else False
+        return _is_within(own, asked.region)
 
     def split(self, asked: Question) -> list[Identity]:
         """Tell those of them who are what is asked for from the others."""
@@ -164,6 +163,14 @@ class Identity:
 
 def _ending(name: str) -> str:
     return joined(ANYTHING, name)
+
+
+@lru_cache(maxsize=1 << 17)
+def _is_within(own: str, region: str) -> bool | None:
+    """Tell whether a region is within another one (True), or has nothing of it (False)."""
+    if contains(region, own):
+        return True
+    return None if _met(own, region) else False
 
 
 def _met(one: str, other: str) -> tuple[str, ...]:

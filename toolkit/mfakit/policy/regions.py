@@ -157,7 +157,7 @@ def literal_prefix(region: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def contains(outer: str, inner: str) -> bool:
     """Whether all members of a region are in another one, by its most general member."""
-    if outer == inner or outer == ANYTHING:
+    if outer in (inner, ANYTHING):
         return True
     if not inner.startswith(literal_prefix(outer)):
         return False

@@ -49,6 +49,7 @@ data "aws_iam_policy_document" "require_mfa" {
     effect = "Deny"
     not_actions = [
       "iam:CreateVirtualMFADevice",
+      "iam:DeleteVirtualMFADevice",
       "iam:EnableMFADevice",
       "iam:GetMFADevice",
       "iam:GetUser",
@@ -72,6 +73,7 @@ data "aws_iam_policy_document" "require_mfa" {
     sid    = "DenyForOthersWithoutMFA"
     effect = "Deny"
     actions = [
+      "iam:DeleteVirtualMFADevice",
       "iam:EnableMFADevice",
       "iam:GetMFADevice",
       "iam:GetUser",
@@ -81,6 +83,8 @@ data "aws_iam_policy_document" "require_mfa" {
     not_resources = [
       "arn:{{ cookiecutter.partition }}:iam::*:user/$${aws:username}",
       "arn:{{ cookiecutter.partition }}:iam::*:user/*/$${aws:username}",
+      "arn:{{ cookiecutter.partition }}:iam::*:mfa/$${aws:username}",
+      "arn:{{ cookiecutter.partition }}:iam::*:mfa/$${aws:username}-*",
     ]
 
     condition {
@@ -93,42 +97,10 @@ data "aws_iam_policy_document" "require_mfa" {
   # Whoever gave the code too long ago. No IfExists here: who has no age is denied above, or
   # gives a code with AssumeRole itself, which is always fresh.
   statement {
-    sid    = "DenyAllElseWithOldMFA"
-    effect = "Deny"
-    not_actions = [
-      "iam:CreateVirtualMFADevice",
-      "iam:EnableMFADevice",
-      "iam:GetMFADevice",
-      "iam:GetUser",
-      "iam:ListMFADevices",
-      "iam:ListVirtualMFADevices",
-      "iam:ResyncMFADevice",
-      "sts:GetSessionToken",
-    ]
-    resources = ["*"]
-
-    condition {
-      test     = "NumericGreaterThanEquals"
-      variable = "aws:MultiFactorAuthAge"
-      values   = ["{{ cookiecutter.__max_age_seconds }}"]
-    }
-  }
-
-  # And here, too, the rest is for oneself alone.
-  statement {
-    sid    = "DenyForOthersWithOldMFA"
-    effect = "Deny"
-    actions = [
-      "iam:EnableMFADevice",
-      "iam:GetMFADevice",
-      "iam:GetUser",
-      "iam:ListMFADevices",
-      "iam:ResyncMFADevice",
-    ]
-    not_resources = [
-      "arn:{{ cookiecutter.partition }}:iam::*:user/$${aws:username}",
-      "arn:{{ cookiecutter.partition }}:iam::*:user/*/$${aws:username}",
-    ]
+    sid         = "DenyAllElseWithOldMFA"
+    effect      = "Deny"
+    not_actions = ["sts:GetSessionToken"]
+    resources   = ["*"]
 
     condition {
       test     = "NumericGreaterThanEquals"

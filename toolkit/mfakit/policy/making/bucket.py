@@ -52,10 +52,11 @@ def bucket(
         else "Neither roles nor AWS services, which never carry MFA: without their exemption they"
         " would all be locked out."
     )
-    without = _deny("DenyWithoutMFA", what, {"BoolIfExists": {MFA_PRESENT: "false"}}, spared)
+    by_key: Condition = {"BoolIfExists": {MFA_PRESENT: "false"}}
+    without = _deny("DenyWithoutMFA", what, by_key, spared)
     statements = [(f"{why} IfExists, since long-term keys have no such condition key.", without)]
     if max_age is not None:
-        old = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: check_age(max_age)}}
+        old: Condition = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: check_age(max_age)}}
         statements.append(
             ("Nor with a code from too long ago.", _deny("DenyWithOldMFA", what, old, spared))
         )

@@ -44,33 +44,16 @@ def require_mfa(
         UsageError: a value makes no sense, or AWS would not take so long a policy.
     """
     check_partition(partition)
-    exempt = sorted({*WITHOUT_MFA, *check_exempt(list(exempt_actions))})
-    by_user = {VIA_SERVICE: "false"} if allow_service_calls else {}
-    service_calls = (
-        " Not what a service calls for a user, such as Lambda code from S3, which carries no MFA."
-        if allow_service_calls
-        else ""
-    )
-    denials = _denials(
-        "WithoutMFA",
-        {"BoolIfExists": {MFA_PRESENT: "false"} | by_user},
-        "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
-        f" plain Bool would let it through.{service_calls}",
-        "The rest is for oneself alone, whatever other policies allow: with an administrator's"
-        " key, anybody could be given a device.",
-        exempt,
-        partition,
-    )
+    exempt = sorted(check_exempt(list(exempt_actions)))
+    denials = _without_mfa(exempt, partition, allow_service_calls=allow_service_calls)
     if max_age is not None:
-        denials += _denials(
-            "WithOldMFA",
-            {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}},
-            "Whoever gave the code too long ago. No IfExists here: who has no age is denied"
-            " above, or gives a code with AssumeRole itself, which is always fresh.",
-            "And here, too, the rest is for oneself alone.",
-            exempt,
-            partition,
+        old = {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}}
+        all_else = {"NotAction": ["sts:GetSessionToken", *exempt], "Resource": "*"}
+        why = (
+            "Whoever gave the code too long ago. No IfExists here: who has no age is denied above,"
+            " or gives a code with AssumeRole itself, which is always fresh."
         )
+        denials.append((why, _deny("DenyAllElseWithOldMFA", all_else, old)))
     return Draft(
         name="require mfa",
         kind=Kind.IDENTITY,
@@ -126,23 +109,30 @@ def _self_management(partition: str) -> list[tuple[str, Statement]]:
     ]
 
 
-def _denials(
-    name: str,
-    condition: dict[str, dict[str, str]],
-    why: str,
-    why_others: str,
-    exempt: list[str],
-    partition: str,
+def _without_mfa(
+    exempt: list[str], partition: str, *, allow_service_calls: bool
 ) -> list[tuple[str, Statement]]:
-    """Deny all but what is exempt, and of that what is done to other users."""
-    all_else = {"NotAction": exempt, "Resource": "*"}
+    """Deny all but what is exempt, and of that what is done to other users and their devices."""
+    condition = {"BoolIfExists": {MFA_PRESENT: "false"}}
+    why = (
+        "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
+        " plain Bool would let it through."
+    )
+    if allow_service_calls:
+        condition["BoolIfExists"][VIA_SERVICE] = "false"
+        why += " What a service calls for a user carries no MFA, and is not denied."
+    why_others = (
+        "The rest is for oneself alone, whatever other policies allow: with an administrator's"
+        " key, anybody could be given a device."
+    )
+    all_else = {"NotAction": sorted({*WITHOUT_MFA, *exempt}), "Resource": "*"}
     to_others = {
         "Action": [*_UPON_DEVICES, *_UPON_USERS],
         "NotResource": [*_oneself(partition), *_own_devices(partition)],
     }
     return [
-        (why, _deny(f"DenyAllElse{name}", all_else, condition)),
-        (why_others, _deny(f"DenyForOthers{name}", to_others, condition)),
+        (why, _deny("DenyAllElseWithoutMFA", all_else, condition)),
+        (why_others, _deny("DenyForOthersWithoutMFA", to_others, condition)),
     ]
 
 
