@@ -38,6 +38,7 @@ _CLASSES = {
 }
 _MOST_WILDCARDS = 40  # of two regions that are intersected
 _MOST_PARTS = 300  # of an intersection
+_STEPS_TO_COMPARE = 50  # a part with others: to compile its expression takes as long
 
 
 class TooMuchWorkError(Exception):
@@ -221,6 +222,8 @@ def intersection(first: str, second: str, work: Work) -> tuple[str, ...]:
     if len(_SPECIAL.findall(first)) + len(_SPECIAL.findall(second)) > _MOST_WILDCARDS:
         raise TooMuchWorkError
     parts = _Meeting(work).of(first, second)
+    if len(parts) > 1:
+        work.spend(_STEPS_TO_COMPARE * len(parts))
     return tuple(sorted(p for p in parts if not any(p != o and contains(o, p) for o in parts)))
 
 
