@@ -44,7 +44,8 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
         ({"Statement": without(Actions="*")}, "Actions"),
         ({"Statement": without(Condition="x")}, "Condition is not an object"),
         ({"Statement": without(Condition={"Bool": "x"})}, "Condition Bool is not an object"),
-        ({"Statement": without(Action="GetObject")}, "GetObject names no service"),
+        ({"Statement": without(Action="GetObject")}, "GetObject is not a service and a name"),
+        ({"Statement": without(Action="s3:*:*")}, "not a service and a name"),
         ({"Statement": without(Sid={"a": 1})}, "Sid"),
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
@@ -72,6 +73,7 @@ def test_what_is_no_policy(document: Any, complaint: str) -> None:
         (Kind.TRUST, without("Resource", Principal="x"), "not an object"),
         (Kind.TRUST, without("Resource", Principal={}), "not an object"),
         (Kind.TRUST, without("Resource", Principal={"IAM": "x"}), "IAM is not known"),
+        (Kind.TRUST, without("Resource", Principal={"AWS": []}), "names nobody"),
         (
             Kind.TRUST,
             without("Resource", Principal={"AWS": "arn:aws:iam::123456789012:user/*"}),

@@ -520,6 +520,44 @@ def test_many_statements_take_little_longer_than_few() -> None:
     assert times[1] <= 8 * times[0]
 
 
+def everything_but(element: str, *patterns: str) -> dict[str, Any]:
+    """Return a Deny without MFA of all but some actions or resources."""
+    denied = {key: "*" for key in ("Action", "Resource") if key != element}
+    return {"Effect": "Deny", **denied, f"Not{element}": list(patterns), "Condition": NO_MFA}
+
+
+KNOTS = {
+    "actions": [everything_but("Action", f"s3:*{n}*", f"s{n}:*") for n in range(100)],
+    "resources": [everything_but("Resource", f"arn:aws:s3:::*{n}*") for n in range(100)],
+    "names": [
+        statement("Deny", "*", **NO_MFA, StringLike={"aws:username": f"*{n}*"}) for n in range(100)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", KNOTS)
+def test_patterns_that_meet_in_many_ways_do_not_take_long(name: str) -> None:
+    """Forty times as long as plain ones at most: what takes longer cannot be shown."""
+    plain = [
+        statement(effect, f"s3:Get{n}*", f"arn:aws:s3:::b{n}/*", **NO_MFA)
+        for n in range(200)
+        for effect in ("Allow", "Deny")
+    ]
+    times = []
+    for statements in (plain, [ALLOW_ALL, *KNOTS[name]]):
+        begin = process_time()
+        reviewed(statements, whole=True)
+        times.append(process_time() - begin)
+    assert times[1] <= 40 * times[0]
+
+
+def test_more_variables_than_can_be_told_apart_are_refused() -> None:
+    """Many times as many as fit into a policy that IAM takes."""
+    several = [f"arn:aws:s3:::${{aws:PrincipalTag/t{n}}}" for n in range(3000)]
+    with pytest.raises(MalformedPolicyError, match="policy variables"):
+        reviewed([statement("Allow", "s3:*", several)])
+
+
 @pytest.mark.parametrize("place", ["Version", "Id", "Sid", "Effect", "Action", "Resource",
                                    "Principal", "Condition"])  # fmt: skip
 @pytest.mark.parametrize("depth", [100, 1000, 100_000])

@@ -181,7 +181,9 @@ class _Reader:
         named = []
         for kind, names in kinds.items():
             self._expect(kind in PRINCIPAL_KINDS, f"{key} {kind} is not known")
-            named += [(kind, name) for name in self._texts(names, f"{key} {kind}")]
+            texts = self._texts(names, f"{key} {kind}")
+            self._expect(bool(texts), f"{key} {kind} names nobody")
+            named += [(kind, name) for name in texts]
         for kind, name in named:
             whole = "*" not in name or name == "*"
             self._expect(whole, f"{key} {kind} {name}: an asterisk stands there by itself only")
@@ -208,8 +210,8 @@ class _Reader:
         return texts
 
     def _action(self, text: str) -> patterns.Pattern:
-        whole = text == "*" or ":" in text
-        self._expect(whole, f"Action {text} names no service, as s3:GetObject does")
+        whole = text == "*" or text.count(":") == 1
+        self._expect(whole, f"Action {text} is not a service and a name, as s3:GetObject is")
         self._expect(text.isascii(), f"Action {text} has letters that no action has")
         return replace(patterns.glob(text.lower()), text=text)
 

@@ -17,6 +17,7 @@ from mfakit.policy.regions import (
     intersection,
     is_single,
     joined,
+    may_meet,
     region_of,
 )
 
@@ -31,8 +32,9 @@ IDENTITY_KEYS = (USERNAME, ARN, ACCOUNT_ID)
 _A_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _AN_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _AN_ARN = re.compile(r"[^*?]+", re.DOTALL)
+_ANY_USER = f"arn:{SEGMENT}:iam::{SEGMENT}:user/"
 _MOST_IDENTITIES = 256
-_STEPS = 5000
+_STEPS = 200_000
 
 _READERS: dict[str, Callable[..., Pattern]] = {
     "stringequals": patterns.exact,
@@ -119,37 +121,42 @@ class Identity:
             return own.lower() == asked.region.lower() if is_single(own) else None
         return _is_within(own, asked.region)
 
-    def split(self, asked: Question) -> list[Identity]:
-        """Tell those of them who are what is asked for from the others."""
+    def split(self, asked: Question, work: Work) -> list[Identity]:
+        """Tell those of them who are what is asked for from the others.
+
+        Raises:
+            TooMuchWorkError: it takes too long.
+        """
+        work.spend(1 + len(self.answers))
         if self.answer(asked) is not None:
             return [self]
-        found = [i for i in self._narrowed(asked) if i._is_consistent]
+        found = [i for i in self._narrowed(asked, work) if i._is_consistent]
         return [*found, Identity(self.arn, self.name, {**self.answers, asked: False})]
 
-    def _narrowed(self, asked: Question) -> Iterable[Identity]:
+    def _narrowed(self, asked: Question, work: Work) -> Iterable[Identity]:
         answers = {**self.answers, asked: True}
         if asked.any_case:
             return [Identity(self.arn, self.name, answers)]
         if asked.key == USERNAME and self.name is not None:
             return [
                 Identity(arn, name, answers)
-                for name in _met(self.name, asked.region)
-                for arn in _met(self.arn, f"arn:{SEGMENT}:iam::{SEGMENT}:user/{_ending(name)}")
+                for name in intersection(self.name, asked.region, work)
+                for arn in intersection(self.arn, f"{_ANY_USER}{joined(ANYTHING, name)}", work)
             ]
         region = asked.region
         if asked.key == ACCOUNT_ID:
             region = ":".join([*self.arn.split(":")[:4], region, self.arn.split(":", 5)[5]])
         return [
             Identity(arn, name, answers)
-            for arn in _met(self.arn, region)
-            for name in self._names_of(arn)
+            for arn in intersection(self.arn, region, work)
+            for name in self._names_of(arn, work)
         ]
 
-    def _names_of(self, arn: str) -> Iterable[str | None]:
+    def _names_of(self, arn: str, work: Work) -> Iterable[str | None]:
         last = arn.rpartition("/")[2]
         if self.name is None or not is_single(last):
             return [self.name]
-        return _met(self.name, last)
+        return intersection(self.name, last, work)
 
     @property
     def _is_consistent(self) -> bool:
@@ -161,26 +168,15 @@ class Identity:
         return all(self._told(asked) in (None, known) for asked, known in self.answers.items())
 
 
-def _ending(name: str) -> str:
-    return joined(ANYTHING, name)
-
-
 @lru_cache(maxsize=1 << 17)
 def _is_within(own: str, region: str) -> bool | None:
-    """Tell whether a region is within another one (True), or has nothing of it (False)."""
+    """Tell whether a region is within another one (True), or surely has nothing of it (False)."""
     if contains(region, own):
         return True
-    return None if _met(own, region) else False
+    return False if is_single(own) or not may_meet(own, region) else None
 
 
-def _met(one: str, other: str) -> tuple[str, ...]:
-    try:
-        return intersection(one, other, Work(_STEPS))
-    except TooMuchWorkError:
-        return (one,)
-
-
-USERS = Identity(f"arn:{SEGMENT}:iam::{SEGMENT}:user/{ANYTHING}", ANYTHING)
+USERS = Identity(f"{_ANY_USER}{ANYTHING}", ANYTHING)
 ROLES = Identity(f"arn:{SEGMENT}:iam::{SEGMENT}:role/{ANYTHING}", None)
 FEDERATED_USERS = Identity(f"arn:{SEGMENT}:sts::{SEGMENT}:federated-user/{ANYTHING}", None)
 
@@ -203,10 +199,14 @@ def identities(everyone: Identity, questions: Iterable[Question]) -> list[Identi
         everyone: all users, or all sessions of GetFederationToken.
         questions: what is asked.
     """
-    found = [everyone]
+    found, work = [everyone], Work(_STEPS)
     ordered = sorted(dict.fromkeys(questions), key=lambda q: not is_single(q.region))
     for asked in ordered:
-        if len(found) >= _MOST_IDENTITIES:
+        try:
+            told_apart = [part for identity in found for part in identity.split(asked, work)]
+        except TooMuchWorkError:
             break
-        found = [part for identity in found for part in identity.split(asked)]
+        if len(told_apart) > _MOST_IDENTITIES:
+            break
+        found = told_apart
     return [identity for identity in found if identity._is_consistent]

@@ -38,6 +38,8 @@ _CLASSES = {
 }
 _MOST_WILDCARDS = 40  # of two regions that are intersected
 _MOST_PARTS = 300  # of an intersection
+_MOST_STEPS = 30_000  # of an intersection
+_STEPS_TO_COMPARE = 50  # a part with others: to compile its expression takes as long
 
 
 class TooMuchWorkError(Exception):
@@ -220,8 +222,25 @@ def intersection(first: str, second: str, work: Work) -> tuple[str, ...]:
         return ()
     if len(_SPECIAL.findall(first)) + len(_SPECIAL.findall(second)) > _MOST_WILDCARDS:
         raise TooMuchWorkError
-    parts = _Meeting(work).of(first, second)
-    return tuple(sorted(p for p in parts if not any(p != o and contains(o, p) for o in parts)))
+    parts, steps = _common_parts(first, second)
+    work.spend(steps)
+    if parts is None:
+        raise TooMuchWorkError
+    return parts
+
+
+@lru_cache(maxsize=1 << 15)
+def _common_parts(first: str, second: str) -> tuple[tuple[str, ...] | None, int]:
+    """Return what two regions have in common, and the steps that it took; None if too many."""
+    work = Work(_MOST_STEPS)
+    try:
+        parts = _Meeting(work).of(first, second)
+        if len(parts) > 1:
+            work.spend(_STEPS_TO_COMPARE * len(parts))
+    except TooMuchWorkError:
+        return None, _MOST_STEPS
+    found = sorted(p for p in parts if not any(p != o and contains(o, p) for o in parts))
+    return tuple(found), _MOST_STEPS - work.left
 
 
 class _Meeting:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 KEPT_OUT, GETS_IN, NOT_SHOWN = "kept out", "gets in", "cannot be shown to be kept out"
 SOME, NONE = "allowed some of it", "allowed nothing of it"
 COUNTED = (LONG_TERM_KEY, WITHOUT_MFA, FEDERATION, ANONYMOUS)
-_STEPS = 3_000_000
+_STEPS = 1_000_000
+_STEPS_OF_OTHERS = 200_000
 _MOST_EXPLAINED = 100  # holes whose mending is looked for in all statements
 _Alike = tuple[int, tuple[str, ...], bool, str]
 
@@ -131,9 +132,10 @@ def _others(
 ) -> dict[str, str]:
     """Tell what those are allowed who do not count, by policies that are judged alone if any."""
     found: dict[str, str] = {}
+    work = Work(_STEPS_OF_OTHERS)
     for caller in others(statements, kind):
         if found.get(caller.kind) != SOME:
-            some = judged[0].allows_some(caller, reader, Work(_STEPS))
+            some = judged[0].allows_some(caller, reader, work)
             found[caller.kind] = SOME if some else NONE
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mfakit.policy.errors import MalformedPolicyError
 from mfakit.policy.identities import IDENTITY_KEYS
 from mfakit.policy.patterns import RESERVED
 from mfakit.policy.regions import (
@@ -12,6 +13,7 @@ from mfakit.policy.regions import (
     CHARACTER,
     SEGMENT,
     SEGMENT_CHARACTER,
+    TooMuchWorkError,
     Work,
     contains,
     intersection,
@@ -65,10 +67,19 @@ class Variables:
             name: of the variable.
             place: what of its value the character stands for, if some of that is known.
             colons: whether the value may hold colons.
+
+        Raises:
+            MalformedPolicyError: there are more variables than can be told apart.
         """
         found = (name, place)
         if found not in self._characters:
-            self._characters[found] = variable(len(self._characters), colons=colons)
+            try:
+                self._characters[found] = variable(len(self._characters), colons=colons)
+            except TooMuchWorkError:
+                raise MalformedPolicyError(
+                    f"the policies hold more than {len(self._characters):,} policy variables",
+                    "IAM takes no policy as large as that: judge fewer at a time",
+                ) from None
         return self._characters[found]
 
     def shown(self, region: str) -> str:
