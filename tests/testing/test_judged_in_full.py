@@ -186,3 +186,24 @@ def test_actions_that_are_called_otherwise(
     """A policy calls some operations of S3 by another name than their own."""
     client: Any = session(aws, allow("s3:*"), deny(action)).client("s3")
     assert not is_done(getattr(client, operation), Bucket="bucket")
+
+
+def test_own_calls_of_a_session_whose_key_is_gone(aws: AWSSimulator) -> None:
+    """A session goes on without the key it came from, and so do the calls about its own user."""
+    alice = aws.create_user("alice")
+    device = alice.enable_virtual_mfa()
+    sts: Any = alice.session().client("sts")
+    codes = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
+    given = sts.get_session_token(**codes)["Credentials"]
+    root: Any = aws.root.session().client("iam")
+    root.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
+    key = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    iam: Any = boto3.Session(*key, region_name="us-east-1").client("iam")
+    assert iam.list_access_keys()["AccessKeyMetadata"] == []
+    assert iam.create_access_key()["AccessKey"]["UserName"] == "alice"
+
+
+def test_own_calls_of_who_is_no_user(aws: AWSSimulator) -> None:
+    """The root user and roles have to name a user."""
+    root: Any = aws.root.session().client("iam")
+    assert refused_with(root.create_access_key)[0] == 501

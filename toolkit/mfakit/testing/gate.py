@@ -26,6 +26,7 @@ from mfakit.testing.errors import (
     unknown_host,
 )
 from mfakit.testing.hosts import is_aws, is_region
+from mfakit.testing.iam import with_own_name
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
 from mfakit.testing.object_deletion import NOT_WELL_FORMED, check_mfa_delete, delete_objects
@@ -289,6 +290,9 @@ class Gate:
         )
 
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
+        if call.service == "iam":
+            call = with_own_name(call, caller)
+            request = rebuilt(call, request, claim.region)
         owner = self._keys.find(self._owner_id) if is_nobody(caller) else caller
         key_id = self._keys.long_term_id(owner or caller)
         outgoing = _signed_by_owner(request, claim, key_id)
@@ -303,14 +307,13 @@ class Gate:
     def _pass_on_to_others(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> Response:
-        if not self._enforces(caller):
-            return self._forward(request)
-        if (call.service, call.operation) == ("s3", "DeleteObjects"):
+        if (call.service, call.operation) == ("s3", "DeleteObjects") and self._enforces(caller):
             with self.lock:
                 refused = self._judge.refused_objects(request, call, caller, claim)
             return delete_objects(request, refused, self._forward)
-        through = partial(self._buckets.pass_on, call) if call.service == "s3" else self._forward
-        response = through(request)
+        response = (
+            self._buckets.pass_on(call, request) if call.service == "s3" else self._forward(request)
+        )
         with self.lock:
             self._buckets.learn(call)
             if call.service == "cloudformation":
