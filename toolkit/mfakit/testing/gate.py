@@ -25,7 +25,7 @@ from mfakit.testing.errors import (
     not_supported,
     unknown_host,
 )
-from mfakit.testing.hosts import is_aws, is_region
+from mfakit.testing.hosts import is_aws, is_region, partition
 from mfakit.testing.iam import with_own_name
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
@@ -185,6 +185,10 @@ class Gate:
     def _open(self, seen: _Seen) -> None:
         """Read who signed a request and what for, and refuse what needs no look at its body."""
         request = seen.request
+        try:
+            _ = request.query
+        except ValueError as error:
+            raise refusals.malformed(seen.call, str(error)) from None
         seen.call = _unread(request, _guessed_service(request))
         claim = seen.claim = signature.read_claim(request)
         if claim is None:
@@ -200,6 +204,9 @@ class Gate:
         _check_scope(request, call)
         if not is_region(claim.region):
             raise refusals.wrong_region(call, claim.region, self._region)
+        # An account is in one partition, and no other one knows its keys.
+        if partition(claim.region) != partition(self._region):
+            raise refusals.unknown_key(call)
         unsigned = signature.unsigned_headers(claim, request)
         if unsigned:
             raise refusals.not_signed(call, unsigned)
