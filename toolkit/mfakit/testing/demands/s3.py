@@ -28,7 +28,7 @@ OF_VERSIONS = {
 }
 # What making an object or a bucket asks for in addition, by the beginning of the header that asks
 # for it ("Service Authorization Reference", and S3's API reference of CreateBucket and PutObject).
-BY_HEADER = {
+BY_HEADER: dict[str, dict[str, tuple[str, ...]]] = {
     "s3:PutObject": {
         "x-amz-acl": ("s3:PutObjectAcl",),
         "x-amz-grant-": ("s3:PutObjectAcl",),
