@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from tests.testing.conftest import refused_with
 from tests.testing.statements import ACCOUNT, BOB, NO_MFA, allow, deny, document, text
 
 from mfakit.testing import AWSSimulator
@@ -221,3 +225,27 @@ class TestObjects:
             f"User: {BOB} is not authorized to perform: s3:ListAllMyBuckets because no"
             " identity-based policy allows the s3:ListAllMyBuckets action"
         )
+
+
+def test_without_enforcement_nobody_keeps_what_a_policy_opened() -> None:
+    """Anonymous calls are judged by the present policy even where no other call is judged."""
+    with AWSSimulator(enforce_policies=False) as aws:
+        s3: Any = aws.root.session().client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="key", Body=b"content")
+        opened = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+        opened["Resource"] = "arn:aws:s3:::bucket/*"
+        policy = {"Version": "2012-10-17", "Statement": opened}
+        s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps(policy))
+        nobody: Any = boto3.client("s3", config=Config(signature_version=UNSIGNED))
+        assert nobody.get_object(Bucket="bucket", Key="key")["Body"].read() == b"content"
+        s3.delete_bucket_policy(Bucket="bucket")
+        assert refused_with(nobody.get_object, Bucket="bucket", Key="key")[1] == "AccessDenied"
+
+
+def test_an_upload_that_is_not_there(aws: AWSSimulator) -> None:
+    """S3 answers so, where moto raises an exception."""
+    s3: Any = aws.root.session().client("s3")
+    s3.create_bucket(Bucket="bucket")
+    part = {"Bucket": "bucket", "Key": "key", "PartNumber": 1, "UploadId": "none", "Body": b""}
+    assert refused_with(s3.upload_part, **part)[:2] == (404, "NoSuchUpload")

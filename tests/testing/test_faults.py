@@ -306,6 +306,7 @@ def test_faults_from_many_threads(aws: AWSSimulator, alice: User) -> None:
         ({"operation": "*", "status": 200}, "status"),
         ({"operation": "*", "status": "400"}, "status"),
         ({"operation": "*", "message": 1}, "message"),
+        ({"operation": "*", "message": "\ud800"}, "message"),
         ({"operation": "*", "kind": "delay", "seconds": -1}, "seconds"),
         ({"operation": "*", "kind": "delay", "seconds": 1e9}, "seconds"),
         ({"operation": "*", "kind": "delay", "seconds": 10**400}, "seconds"),

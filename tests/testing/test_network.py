@@ -77,9 +77,9 @@ def through_a_tunnel(proxy: str) -> None:
     connection.request("DELETE", "/k")
 
 
-def to_a_proxy(proxy: str) -> None:
+def to_a_proxy(proxy: str, target: str = f"http://{AWS}/k", method: str = "DELETE") -> None:
     connection = http.client.HTTPConnection(proxy.removeprefix("http://"))
-    connection.request("DELETE", f"http://{AWS}/k")
+    connection.request(method, target)
 
 
 def by_a_stream(_: str) -> None:
@@ -93,6 +93,11 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "http.client, direct": lambda _: http.client.HTTPSConnection(AWS).request("DELETE", "/k"),
     "http.client, through a tunnel": through_a_tunnel,
     "http.client, to a proxy": to_a_proxy,
+    "http.client, in capitals": lambda proxy: to_a_proxy(proxy, f"HTTP://{AWS}/k"),
+    "http.client, CONNECT": lambda proxy: to_a_proxy(proxy, f"{AWS}:443", "CONNECT"),
+    "urllib, in capitals": lambda _: urllib.request.urlopen(f"HTTP://{AWS.upper()}/k"),
+    "urllib, escaped": lambda _: urllib.request.urlopen(f"http://{AWS.replace('a', '%61')}/k"),
+    "the sign-in of China": lambda _: urllib.request.urlopen("http://signin.amazonaws.cn/"),
     "urllib": lambda _: urllib.request.urlopen(f"https://{AWS}/k"),
     "urllib, no TLS": lambda _: urllib.request.urlopen(f"http://{AWS}/k"),
     "urllib3": lambda proxy: urllib3.ProxyManager(proxy).request("DELETE", f"https://{AWS}/k"),
@@ -122,7 +127,8 @@ def test_boto3_and_requests_are_answered(proxy: Any) -> None:
         s3: Any = boto3.client("s3")
         with pytest.raises(s3.exceptions.ClientError, match="InvalidAccessKeyId"):
             s3.delete_object(Bucket="prod-bucket", Key="k")
-        assert requests.delete(f"https://{AWS}/k", timeout=5).status_code == 403
+        for host in (AWS, f"{AWS}."):
+            assert requests.delete(f"https://{host}/k", timeout=5).status_code == 403
     assert proxy[1] == []
 
 

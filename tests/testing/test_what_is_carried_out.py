@@ -114,6 +114,41 @@ CONFUSING = {
 }
 
 
+CBOR = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "headers", "body"),
+    [
+        ("iam", "/", {"X-Amz-Target": ".CreateAccessKey", **JSON}, b'{"UserName":"alice"}'),
+        ("iam", "/service/IAM/operation/CreateAccessKey", CBOR, b"\xa1hUserNameealice"),
+        ("dynamodb", "/service/DynamoDB/operation/ListTables", CBOR, b"\xa0"),
+    ],
+)
+def test_protocols_that_a_service_does_not_speak(
+    url: str, alice: User, service: str, path: str, headers: dict[str, str], body: bytes
+) -> None:
+    """A call in such a protocol is none: its parameters would not be judged."""
+    status, answer = call(url, alice, "POST", path, service, headers, body)
+    assert (status, b"UnknownOperationException" in answer) == (400, True)
+
+
+def test_too_many_parameters_are_answered(url: str, alice: User) -> None:
+    """A URL that is not read any further is refused in words, signed or not."""
+    path = "/bucket?" + "a=1&" * 12_000
+    assert send(url, "GET", path, {})[0] == 400
+    assert call(url, alice, "GET", path, "s3")[0] == 400
+
+
+@pytest.mark.parametrize("name", ["NaN", "-Infinity"])
+def test_numbers_that_are_no_json(url: str, alice: User, name: str) -> None:
+    """Python reads them; AWS does not."""
+    target = {"X-Amz-Target": "DynamoDB_20120810.ListTables", **JSON}
+    body = b'{"Limit": %s}' % name.encode()
+    status, answer = call(url, alice, "POST", "/", "dynamodb", target, body)
+    assert (status, json.loads(answer)["__type"]) == (400, "SerializationException")
+
+
 @pytest.mark.parametrize("request_", CONFUSING.values(), ids=CONFUSING)
 def test_requests_that_can_be_read_in_two_ways(
     aws: AWSSimulator, url: str, bob: User, s3: Any, request_: Any

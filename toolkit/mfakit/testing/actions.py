@@ -96,6 +96,7 @@ _KNOWN_OF_S3 = """
     RestoreObject SelectObjectContent UploadPart UploadPartCopy
 """
 S3_OPERATIONS = frozenset(_KNOWN_OF_S3.split())
+RPC = "smithy-rpc-v2-cbor"
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
 
 
@@ -145,7 +146,7 @@ def protocol_of(request: Request, service: str) -> str:
     if request.header("x-amz-target"):
         return "json"
     if RPC_PATH.fullmatch(request.parts.path):
-        return "smithy-rpc-v2-cbor"
+        return RPC
     if request.is_form or "Action" in request.query:
         return "ec2" if service == "ec2" else "query"
     return next((m.protocol for m in models_of(service) if m.routes), "query")
@@ -170,7 +171,7 @@ def identify(request: Request, service: str) -> Call:
     if target:
         return _identify_json(service, target)
     if rpc:
-        return _identify_named(service, rpc[1], "smithy-rpc-v2-cbor", {})
+        return _identify_named(service, rpc[1], RPC, {})
     if named:
         protocol = "ec2" if service == "ec2" else "query"
         given = request.parameters
@@ -180,7 +181,7 @@ def identify(request: Request, service: str) -> Call:
 
 def _identify_json(service: str, target: str) -> Call:
     prefix, _, operation = target.rpartition(".")
-    models = (m for m in models_of(service) if m.target_prefix == prefix)
+    models = (m for m in models_of(service) if m.target_prefix and m.target_prefix == prefix)
     model = next((m for m in models if m.has(operation)), None)
     if model is None:
         raise refusals.no_such_operation(Call(service, operation, "json"))
@@ -190,7 +191,8 @@ def _identify_json(service: str, target: str) -> Call:
 def _identify_named(
     service: str, operation: str, protocol: str, parameters: Mapping[str, str]
 ) -> Call:
-    model = next((m for m in models_of(service) if not m.routes and m.has(operation)), None)
+    models = (m for m in models_of(service) if m.has_rpc or protocol != RPC)
+    model = next((m for m in models if not m.routes and m.has(operation)), None)
     call = Call(service, operation, protocol, parameters, model=model)
     if model is None:
         raise refusals.no_such_operation(call)

@@ -23,6 +23,12 @@ CHANGES = ("PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucke
 ENVELOPE = "mfakit:"
 
 
+NO_UPLOAD = (
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been"
+    " aborted or completed."
+)
+
+
 class BucketPolicies:
     """The policies, by bucket.
 
@@ -61,7 +67,13 @@ class BucketPolicies:
         """
         if call.operation == "PutBucketPolicy":
             request = request.with_body(_enveloped(request.body, call.parameters["Bucket"]))
-        response = self._forward(request)
+        upload = call.parameters.get("uploadId")
+        try:
+            response = self._forward(request)
+        except KeyError as error:
+            if upload is None or error.args != (upload,):
+                raise
+            raise AWSError(404, "NoSuchUpload", NO_UPLOAD) from None
         if call.operation == "GetBucketPolicy" and response.status < 300:
             body = _opened(response.body)
             response = replace(response, body=body)

@@ -78,7 +78,7 @@ class Failure(Fault):
             self.status is None or (_is_whole(self.status) and 400 <= self.status <= 599),
             "status has to be from 400 to 599",
         )
-        _check(self.message is None or isinstance(self.message, str), "message has to be a text")
+        _check(self.message is None or _is_text(self.message), "message has to be a text")
 
     def answer(self, call: Call, carry_out: CarryOut) -> Response:
         """Answer with the error."""
@@ -269,6 +269,11 @@ class Faulty:
     def faults_left(self) -> list[Fault]:
         """The faults that no call has met yet; `Fault.times` says how many calls are to."""
         return self._faults.left()
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether it can be sent: half of a surrogate pair cannot."""
+    return isinstance(value, str) and value.isprintable()
 
 
 def _is_whole(value: object) -> bool:

@@ -25,7 +25,8 @@ from mfakit.testing.errors import (
     not_supported,
     unknown_host,
 )
-from mfakit.testing.hosts import is_aws, is_region
+from mfakit.testing.hosts import is_aws, is_region, partition
+from mfakit.testing.iam import with_own_name
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
 from mfakit.testing.object_deletion import NOT_WELL_FORMED, check_mfa_delete, delete_objects
@@ -185,6 +186,10 @@ class Gate:
         """Read who signed a request and what for, and refuse what needs no look at its body."""
         request = seen.request
         try:
+            _ = request.query
+        except ValueError as error:
+            raise refusals.malformed(seen.call, str(error)) from None
+        try:
             claim = seen.claim = signature.read_claim(request)
         except AWSError:
             seen.call = _unread(request, _guessed_service(request))
@@ -203,6 +208,9 @@ class Gate:
         _check_scope(request, call)
         if not is_region(claim.region):
             raise refusals.wrong_region(call, claim.region, self._region)
+        # An account is in one partition, and no other one knows its keys.
+        if partition(claim.region) != partition(self._region):
+            raise refusals.unknown_key(call)
         unsigned = signature.unsigned_headers(claim, request)
         if unsigned:
             raise refusals.not_signed(call, unsigned)
@@ -293,6 +301,9 @@ class Gate:
         )
 
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
+        if call.service == "iam":
+            call = with_own_name(call, caller)
+            request = rebuilt(call, request, claim.region)
         owner = self._keys.find(self._owner_id) if is_nobody(caller) else caller
         key_id = self._keys.long_term_id(owner or caller)
         outgoing = _signed_by_owner(request, claim, key_id)
@@ -307,16 +318,13 @@ class Gate:
     def _pass_on_to_others(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> Response:
-        if not self._enforces(caller):
-            return self._forward(request)
-        if (call.service, call.operation) == ("s3", "DeleteObjects"):
-            if request.header("x-amz-bypass-governance-retention"):
-                raise not_supported("DeleteObjects past a retention cannot be judged")
+        if (call.service, call.operation) == ("s3", "DeleteObjects") and self._enforces(caller):
             with self.lock:
                 refused = self._judge.refused_objects(request, call, caller, claim)
             return delete_objects(request, refused, self._forward)
-        through = partial(self._buckets.pass_on, call) if call.service == "s3" else self._forward
-        response = through(request)
+        response = (
+            self._buckets.pass_on(call, request) if call.service == "s3" else self._forward(request)
+        )
         with self.lock:
             self._buckets.learn(call)
             if call.service == "cloudformation":

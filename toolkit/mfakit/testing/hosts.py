@@ -15,6 +15,13 @@ AWS_SUFFIXES = (
     ".on.aws",
     ".api.amazonwebservices.com.cn",
     ".signin.aws.amazon.com",
+    # The sign-in of other partitions, and the partitions that are cut off from the others.
+    ".signin.amazonaws.cn",
+    ".signin.amazonaws-us-gov.com",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".csp.hci.ic.gov",
+    ".cloud.adc-e.uk",
 )
 METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
 

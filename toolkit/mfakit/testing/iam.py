@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.boundaries import Boundaries
 from mfakit.testing.credential_report import CredentialReport
-from mfakit.testing.errors import AWSError, access_denied
+from mfakit.testing.demands.iam import OWN_USER
+from mfakit.testing.errors import AWSError, access_denied, not_supported
 from mfakit.testing.get_user import GetUser
-from mfakit.testing.mfa_calls import MFACalls
-from mfakit.testing.validation import check_marker, validate_iam
+from mfakit.testing.mfa_calls import NO_USER, MFACalls
+from mfakit.testing.validation import check_marker, members, validate_iam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from mfakit.testing.actions import Call
     from mfakit.testing.clock import Clock
     from mfakit.testing.devices import Devices
     from mfakit.testing.directory import Directory
@@ -166,6 +168,24 @@ class IAM:
             entry = rb"(<key>%s</key>\s*<value>)\d+" % name.encode()
             body = re.sub(entry, rb"\g<1>%d" % value, body)
         return body
+
+
+def with_own_name(call: Call, caller: Credentials) -> Call:
+    """Return a call that names the user that it is about: the caller, if it named none.
+
+    moto looks for the caller by a long-term key, which whoever has a session may no longer have.
+
+    Raises:
+        AWSError: the caller is no user.
+    """
+    may_name = call.operation in OWN_USER and "UserName" in members("iam", call.operation)
+    if not may_name or "UserName" in call.parameters:
+        return call
+    if caller.owner.is_root:
+        raise not_supported(f"{call.operation} without UserName is not there for the root user")
+    if caller.owner.kind != "user":
+        raise AWSError(400, "ValidationError", NO_USER)
+    return replace(call, parameters={**call.parameters, "UserName": caller.owner.name})
 
 
 def _check_policy_is_own(arn: str) -> None:

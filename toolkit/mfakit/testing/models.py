@@ -94,12 +94,14 @@ class Model:
     Attributes:
         endpoint_prefix: what its hosts begin with.
         protocol: the one that botocore lists first.
+        has_rpc: whether operations may be named in the path, with a body in CBOR.
         target_prefix: what stands before the operation in ``X-Amz-Target``; empty if it has none.
     """
 
     endpoint_prefix: str
     protocol: str
     target_prefix: str
+    has_rpc: bool
     _content: Mapping[str, Any] = field(repr=False)
 
     def has(self, operation: str) -> bool:
@@ -208,6 +210,7 @@ def _model(name: str) -> Model:
         metadata["endpointPrefix"],
         metadata["protocol"],
         metadata.get("targetPrefix", ""),
+        "smithy-rpc-v2-cbor" in metadata.get("protocols", (metadata["protocol"],)),
         content,
     )
 

@@ -33,7 +33,9 @@ RENAMED_HOSTS = {
 }
 TAKEN_FOR_S3 = ("s3-outposts.", "s3files.")
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-AWS_URL = re.compile(rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})(:\d+)?([/?#]|$)")
+AWS_URL = re.compile(
+    rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})\.?(:\d+)?([/?#]|$)"
+)
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 
 

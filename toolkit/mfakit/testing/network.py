@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mfakit.testing.errors import SimulatorError
 from mfakit.testing.hosts import is_aws
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Patch = Callable[[ModuleType, ExitStack], None]
 
 ENDPOINT = "AWS_ENDPOINT_URL"
+SCHEME = re.compile("https?://", re.IGNORECASE)
 # Nothing listens there. A client in another process shows it in its complaint.
 NOWHERE = "http://127.0.0.1:9/give-this-process-the-URL-of-aws_server-as-AWS_ENDPOINT_URL"
 
@@ -70,6 +72,8 @@ def _close_http(stack: ExitStack) -> None:
     def check_request(self: Any, method: str, url: str, *_: Any, **__: Any) -> None:
         _check(getattr(self, "_tunnel_host", None))
         _check(self.host)
+        if method.upper() == "CONNECT":
+            _check_url(f"http://{url}")
         _check_url(url)
 
     _wrap(stack, http.client.HTTPConnection, "putrequest", check_request)
@@ -155,7 +159,7 @@ _CLIENTS: dict[str, Patch] = {
 
 
 def _check(host: Any) -> None:
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    name = host.decode("ascii", "replace") if isinstance(host, (bytes, bytearray)) else host
     if isinstance(name, str) and is_aws(name):
         raise not_from_here(name)
 
@@ -166,8 +170,9 @@ def _check_address(address: Any) -> None:
 
 
 def _check_url(url: str) -> None:
-    if url.startswith(("http://", "https://")):
-        _check(urlsplit(url).hostname)
+    """Look at the host of a whole URL, which clients send to a proxy in any spelling."""
+    if SCHEME.match(url):
+        _check(unquote(urlsplit(url).hostname or ""))
 
 
 def _wrap(stack: ExitStack, owner: Any, name: str, check: Callable[..., None]) -> None:

@@ -248,7 +248,7 @@ def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
         return b""
     try:
         text = body.decode()
-        content = json.loads(text, object_pairs_hook=_without_doubles)
+        content = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise refusals.malformed(call, "The body is no JSON that can be read.") from None
     if not isinstance(content, dict):
@@ -257,6 +257,11 @@ def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
         text = json.dumps({name: value for name, value in content.items() if name in known})
     # Both signs can stand in strings alone, where JSON lets them be written so.
     return text.replace("&", "\\u0026").replace("=", "\\u003d").encode()
+
+
+def _no_constant(name: str) -> Any:
+    """Refuse NaN and Infinity, which are no JSON though Python reads them."""
+    raise ValueError(name)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -27,10 +27,15 @@ IN_TRANSACTIONS = {
 ABOUT_NOTHING = ("DescribeEndpoints", "DescribeLimits")
 ABOUT_ALL_TABLES = ("ListBackups", "ListTables", "ListStreams")
 NAMED_WHOLE = ("ResourceArn", "BackupArn", "StreamArn", "TableArn", "ExportArn", "ImportArn")
-# What such statements are called in policies depends on their first word.
-PARTIQL = ("ExecuteStatement",)
-# These need more than one permission, or name what they are about inside of a token.
-UNTOLD = ("BatchExecuteStatement", "ExecuteTransaction", "GetRecords")
+# Where statements in PartiQL are; what they are called in policies depends on their first word.
+PARTIQL = {
+    "ExecuteStatement": None,
+    "BatchExecuteStatement": "Statements",
+    "ExecuteTransaction": "TransactStatements",
+}
+FIRST_WORD = re.compile(r"\s*(select|insert|update|delete)\b", re.IGNORECASE)
+# This one names what it is about inside of a token.
+UNTOLD = ("GetRecords",)
 
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
@@ -42,8 +47,10 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     if call.operation in ("TransactGetItems", "TransactWriteItems"):
         return tuple(_in_transaction(body, place)) or untold
     if call.operation in PARTIQL:
-        word = re.match(r"\s*(\w*)", str(body.get("Statement", "")))
-        return (Demand(f"dynamodb:PartiQL{word[1].capitalize() if word else ''}", None),)
+        inside = PARTIQL[call.operation]
+        statements = body.get(inside) if inside else [body]
+        given = statements if isinstance(statements, list) else [None]
+        return tuple(map(_partiql, given)) or untold
     return (Demand(call.action, _resource(call, body, place)), *_upon_buckets(call, body, place))
 
 
@@ -77,6 +84,12 @@ def _upon_buckets(call: Call, body: Mapping[str, Any], place: Place) -> tuple[De
 def _tables(body: Mapping[str, Any]) -> list[str]:
     items = body.get("RequestItems")
     return list(items) if isinstance(items, dict) else []
+
+
+def _partiql(item: Any) -> Demand:
+    """Return what a statement asks for; one that cannot be told may do anything."""
+    word = FIRST_WORD.match(str(item.get("Statement", ""))) if isinstance(item, dict) else None
+    return Demand(f"dynamodb:PartiQL{word[1].capitalize()}" if word else None, None)
 
 
 def _in_transaction(body: Mapping[str, Any], place: Place) -> Iterator[Demand]:

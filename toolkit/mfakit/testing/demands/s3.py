@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.demands.model import Demand
+from mfakit.testing.demands.model import NOTHING, Demand
 from mfakit.testing.object_deletion import deleted
 from mfakit.testing.rebuilding import copy_source
 
@@ -28,7 +28,7 @@ OF_VERSIONS = {
 }
 # What making an object or a bucket asks for in addition, by the beginning of the header that asks
 # for it ("Service Authorization Reference", and S3's API reference of CreateBucket and PutObject).
-BY_HEADER = {
+BY_HEADER: dict[str, dict[str, tuple[str, ...]]] = {
     "s3:PutObject": {
         "x-amz-acl": ("s3:PutObjectAcl",),
         "x-amz-grant-": ("s3:PutObjectAcl",),
@@ -50,6 +50,12 @@ BY_HEADER = {
 WITHOUT_HEADERS = ("UploadPart", "UploadPartCopy")
 # With it, a retention that protects an object from others does not stand in the way.
 BYPASS = "x-amz-bypass-governance-retention"
+# Of S3's other API, whose operations are called like those upon buckets.
+OF_ACCOUNT = {
+    "GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
+    "DeletePublicAccessBlock": "s3:PutAccountPublicAccessBlock",
+}
 BYPASSING = "s3:BypassGovernanceRetention"
 # Values of headers that ask for what a bucket has, or a deletion does, without them.
 ASKING_FOR_NOTHING = ("private", "false")
@@ -57,6 +63,8 @@ ASKING_FOR_NOTHING = ("private", "false")
 
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what S3 asks for; of a deletion, first one demand for each object, in their order."""
+    if call.model is not None and call.model.endpoint_prefix != "s3":
+        return (_of_control(call),)
     bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
     if call.operation == "DeleteObjects":
         names = [(o.get("Key", ""), o.get("VersionId", "")) for o in deleted(request)]
@@ -71,6 +79,14 @@ def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     if source:
         found.append(reading(place, *copy_source(source)))
     return tuple(found)
+
+
+def _of_control(call: Call) -> Demand:
+    """Return what S3's other API asks for, which is about the account, or about what it names."""
+    if call.operation in OF_ACCOUNT:
+        return Demand(OF_ACCOUNT[call.operation], NOTHING)
+    named = call.parameters.get("ResourceArn") or call.parameters.get("resourceArn")
+    return Demand(f"s3:{call.operation}", named)
 
 
 def _in_addition(call: Call, request: Request) -> Iterator[str]:
