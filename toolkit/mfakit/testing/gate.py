@@ -185,15 +185,7 @@ class Gate:
     def _open(self, seen: _Seen) -> None:
         """Read who signed a request and what for, and refuse what needs no look at its body."""
         request = seen.request
-        try:
-            _ = request.query
-        except ValueError as error:
-            raise refusals.malformed(seen.call, str(error)) from None
-        try:
-            claim = seen.claim = signature.read_claim(request)
-        except AWSError:
-            seen.call = _unread(request, _guessed_service(request))
-            raise
+        claim = seen.claim = _read_claim(seen)
         if claim is None:
             seen.call = _unread(request, _guessed_service(request))
             _check_unsigned(request, seen.call)
@@ -382,6 +374,19 @@ def _largest_body(request: Request, call: Call, claim: Claim | None) -> int | No
     return LARGEST_BODY
 
 
+def _read_claim(seen: _Seen) -> Claim | None:
+    """Return who claims to have signed a request; None if nobody does."""
+    try:
+        _ = seen.request.query
+    except ValueError as error:
+        raise refusals.malformed(seen.call, str(error)) from None
+    try:
+        return signature.read_claim(seen.request)
+    except AWSError:
+        seen.call = _unread(seen.request, _guessed_service(seen.request))
+        raise
+
+
 def _check_unsigned(request: Request, call: Call) -> None:
     if call.service != "s3" and not request.is_form:
         raise refusals.unsigned(call)
@@ -392,7 +397,7 @@ def _without_signature(request: Request, call: Call) -> AWSError:
     with suppress(ValueError):
         action = request.parameters.get("Action")
         if action in WITH_PROVIDER:
-            return not_supported(f"the simulator has no identity providers, and so no sts:{action}")
+            return not_supported(refusals.NO_FEDERATION)
     return refusals.unsigned(call)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mfakit.testing.errors import AWSError, not_supported
+from mfakit.testing.errors import AWSError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +40,6 @@ COMMON = {
     ),
     "AccessDenied": (403, "Access Denied"),
 }
-# AWS takes these without a signature.
-FEDERATING = ("sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity")
 NO_FEDERATION = (
     "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
     " assume the role with AssumeRole"
@@ -115,8 +113,6 @@ def wrong_body(call: Call) -> AWSError:
 
 def unsigned(call: Call) -> AWSError:
     """Return the refusal of a request without credentials."""
-    if call.action in FEDERATING:
-        return not_supported(NO_FEDERATION)
     if call.service == "s3":
         return AWSError(403, "AccessDenied", "Access Denied")
     code = "MissingAuthenticationToken"
