@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
 import sys
 
 import pytest
@@ -183,3 +184,42 @@ def test_a_path_that_ends_in_a_slash_is_an_error(home) -> None:
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE=place)
     assert done.returncode == 1
     two_lines(done.stderr, f"{place} is a folder")
+
+
+SWAP = """
+from mfakit.profiles.swapping import swap
+print(swap("new", "file", "spare"))
+"""
+
+
+@needs_strace
+def test_without_swaps_one_step_changes_the_file(home) -> None:
+    """There is no second one, whose failure would put the old file over what was written since."""
+    (home.folder / "file").write_text("old")
+    (home.folder / "new").write_text("new")
+    inject = ["renameat2:error=EINVAL", "rename:error=EIO:when=2+"]
+    words = [word for what in inject for word in ("-e", f"inject={what}")]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2,rename", *words]
+    done = subprocess.run(
+        [*strace, sys.executable, "-c", SWAP],
+        cwd=home.folder,
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "spare\n"), done.stderr
+    assert (home.folder / "file").read_text() == "new"
+    assert (home.folder / "spare").read_text() == "old"
+
+
+@needs_strace
+def test_a_link_that_becomes_a_file_while_it_is_followed_is_no_traceback(home) -> None:
+    """Its place is not a link any more when it is asked where it leads."""
+    (home.folder / "file").write_text(KEYS)
+    home.credentials.symlink_to(home.folder / "file")
+    inject = ["-e", "trace=readlink", "-e", "inject=readlink:error=EINVAL"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(home.credentials), *inject]
+    done = home.run(*strace, sys.executable, "-c", WRITE)
+    assert "Traceback" not in done.stderr
+    assert (home.folder / "file").read_text().startswith(KEYS)

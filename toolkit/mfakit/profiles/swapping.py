@@ -4,7 +4,7 @@ A rename destroys whatever stands under the new name at that moment. A swap dest
 stood there has the other name afterwards. Linux has `renameat2(RENAME_EXCHANGE)`, macOS
 `renamex_np(RENAME_SWAP)`; Python has neither, so they are called through ctypes, which is loaded
 only when a file is written. Some file systems (FUSE, NFS), a filter of system calls and a mount on
-the file itself refuse it; there hard links and a rename do nearly the same, in three steps.
+the file itself refuse it; there a hard link and a rename do nearly the same, in two steps.
 """
 
 from __future__ import annotations
@@ -36,20 +36,22 @@ _RENAME_PAUSE_SECONDS = 0.05
 
 def swap(
     first: str, second: str, spare: str, is_still_there: Callable[[], bool] = lambda: True
-) -> None:
-    """Let two files of a folder change names.
+) -> str:
+    """Let a file take the place of another of its folder, which keeps a name.
 
-    Where the system cannot do that in one step, the second file gets the spare name too, the first
-    takes its place, and the spare name becomes the first: whoever puts a new file in the second's
-    place between the first two of these steps loses it. On a file system without hard links a
-    rename has to do: nothing has the first name afterwards, and who changes the second file between
-    the last look at it and the rename loses what was changed.
+    Where the system cannot let them change names in one step, the second file gets the spare name
+    too, and then the first takes its place: whoever puts a new file there between these steps loses
+    it. On a file system without hard links a rename has to do: the second file has no name then,
+    and who changes it between the last look at it and the rename loses what was changed.
 
     Args:
         first: a file that nobody else knows of.
         second: the file whose place it takes.
         spare: a name that is free, for the time being.
         is_still_there: takes that last look; says whether the second file is the one that is meant.
+
+    Returns:
+        The name that the second file has now, if it has one: the first, or the spare.
 
     Raises:
         FileNotFoundError: there is no second file any more, or it is another.
@@ -60,7 +62,8 @@ def swap(
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
-        _swap_by_links(first, second, spare, is_still_there)
+        return _swap_by_links(first, second, spare, is_still_there)
+    return first
 
 
 def put_new(new: str, path: str) -> None:
@@ -109,7 +112,7 @@ def rename(
             return
 
 
-def _swap_by_links(first: str, second: str, spare: str, is_still_there: Callable[[], bool]) -> None:
+def _swap_by_links(first: str, second: str, spare: str, is_still_there: Callable[[], bool]) -> str:
     try:
         os.link(second, spare)
     except OSError as error:
@@ -118,17 +121,14 @@ def _swap_by_links(first: str, second: str, spare: str, is_still_there: Callable
         if not is_still_there():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), second) from None
         rename(first, second)
-        return
+        return first
     try:
         rename(first, second)
     except OSError:
-        os.unlink(spare)
+        with suppress(OSError):
+            os.unlink(spare)
         raise
-    try:
-        os.rename(spare, first)
-    except OSError:
-        rename(spare, second)
-        raise
+    return spare
 
 
 def _put_new_by_link(new: str, path: str) -> None:
