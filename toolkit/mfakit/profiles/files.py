@@ -66,12 +66,12 @@ def edit_text(
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)
             new = change(old)
-            if new == old:
-                return
             if backup is not None:
                 copy.move_here(note)
-                if backup(old):
-                    copy.keep(before.content, note)
+            if new == old:
+                return
+            if backup is not None and backup(old):
+                copy.keep(before.content, note)
             ours = put(path, real, before, new.encode("utf-8"), note)
             if ours is not None and _leads_to(path, ours):
                 return

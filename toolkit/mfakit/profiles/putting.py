@@ -105,13 +105,13 @@ def _replaced(
     note: Callable[[str], object],
 ) -> bool:
     """Swap the new file and the old one; back if the old one is not what was read."""
-    spare, spare_back = _swap_name(real, before, ours), _swap_name(real, ours, ours)
-    load()
 
     def is_still_there() -> bool:
         # who has renamed another in while this one was read is seen by the second look alone
         return is_untouched(real, before) and version_of(real) == before.version
 
+    spare, text = _swap_name(real, before, ours), digest(ours.content)
+    load()
     # From here to the end of a swap back, others may come between: so all is prepared by now.
     if version_of(real) != before.version:
         return False
@@ -124,10 +124,10 @@ def _replaced(
                 return True
     except BaseException:  # Ctrl-C too, right after the swap
         if os.path.lexists(temporary.path) and not temporary.is_at(temporary.path):
-            temporary.path = _swap_back(temporary.path, path, real, ours, spare_back)
+            temporary.path = _swap_back(temporary.path, path, real, ours, text)
         raise
     came_out = _opened(temporary.path)
-    temporary.path = _swap_back(temporary.path, path, real, ours, spare_back)
+    temporary.path = _swap_back(temporary.path, path, real, ours, text)
     if came_out is not None:
         _keep_copy(came_out, path, before, note)
     return False
@@ -144,18 +144,25 @@ def _came_out(new: str, before: Snapshot) -> bool:
         return True  # no swap and no hard links on this file system: there is nothing to look at
 
 
-def _swap_back(left: str, path: str, real: str, ours: Snapshot, spare: str) -> str:
+def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
     """Give the file that came out its name back; return the name that ours has then.
+
+    Args:
+        left: where the file is.
+        path: the file as it was named.
+        real: the file that this leads to.
+        ours: what is in its place.
+        text: the digest of that.
 
     Raises:
         FileError: somebody has put another in the place of ours by now. The newest stays, and the
             other is kept elsewhere.
     """
     with suppress(OSError):
-        left = swap(left, real, spare)
+        left = swap(left, real, swap_name(real, text, text))
         if is_untouched(left, ours):
             return left
-        left = swap(left, real, _swap_name(real, ours, ours))
+        left = swap(left, real, swap_name(real, text, text))
     kept = _keep_aside(left, path)
     raise FileError(
         f"another program changed {path} while mfakit wrote it; what was there is in {kept}",
@@ -215,7 +222,7 @@ def _settle(
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
     elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
-        os.unlink(_swap_back(left, path, real, ours, _swap_name(real, ours, ours)))
+        os.unlink(_swap_back(left, path, real, ours, texts[1]))
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
         kept = _keep_aside(left, path)
