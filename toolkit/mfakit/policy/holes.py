@@ -84,6 +84,8 @@ class Search:
             begin = work.left
             for part in rule.parts():
                 yield from self._holes_of(rule, part, asked, work)
+                if work.left < 0:  # one hole says that the statement cannot be shown to be closed
+                    break
             self._work.left -= begin - work.left
 
     def _holes_of(self, rule: Rule, part: Part, asked: list[Part], work: Work) -> Iterator[Hole]:
