@@ -16,7 +16,9 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
-PARALLEL = ("-n", "auto", "--dist", "worksteal")
+# Twice as many workers as processors: half of the time they wait for the programs that they start.
+WORKERS = 2 * (os.cpu_count() or 1)
+PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
 BUILT_ON_OTHERS = [
     "tests/testing",  # moto
@@ -77,7 +79,7 @@ def test(session: nox.Session) -> None:
 def proofs(session: nox.Session) -> None:
     """The long proofs: writes killed at every system call, and many writers at once."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
-    # one more than there are processors, since some do no more than wait for cron
+    # fewer at once than of the others: many of these start dozens of processes
     parallel = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
     everywhere = ("-m", "long", "-o", "norecursedirs=templates dist site .*")
     run_pytest(session, *parallel, *(session.posargs or everywhere))
