@@ -101,20 +101,23 @@ def _rule(reader: Reader, caller: Caller, effect: str, action: object, resource:
 def _of_devices(
     scope: Scope, judged: list[Claim], keys: list[Caller], reader: Reader
 ) -> Iterator[str]:
-    """Tell which calls that are exempt reach other users' devices."""
+    """Yield which calls that are exempt reach other users' devices, as far as a bound allows."""
     found: dict[str, None] = {}
+    work = Work(_STEPS)
     for claim in judged:
         for caller in keys:
             own = _rule(reader, caller, "Deny", list(_UPON_DEVICES), _OWN_DEVICES)
             allows, denies = claim.rules(caller, reader)
-            search = Search(allows, [*denies, own], (), Work(_STEPS))
+            search = Search(allows, [*denies, own], (), work)
             for action in _UPON_DEVICES:
+                if action in found or work.left <= 0:
+                    continue
                 asked = [
                     met
                     for part in scope.parts()
                     for met in part.met(Part(action_region(action), part.resource), Work(_STEPS))
                 ]
-                if any(True for _ in search.holes(asked)):
+                if any(hole.shown for hole in search.holes(asked)):
                     found[action] = None
     if found:
         yield (
