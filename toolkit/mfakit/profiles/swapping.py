@@ -44,8 +44,9 @@ def swap(
 
     Where the system cannot swap names in one step, the second file gets the spare name too, and
     then the first is renamed over it: a program that renames a new file into place between these
-    steps loses it. On a file system without hard links there is only the rename: the second file then has
-    no name, and what other programs did to it between ``is_still_there`` and the rename is lost.
+    steps loses it. On a file system without hard links there is only the rename: the second file
+    then has no name, and what other programs did to it between ``is_still_there`` and the rename
+    is lost.
 
     Args:
         first: a file that nobody else knows of.

@@ -50,8 +50,8 @@ def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Ite
 
     Args:
         patches: further changes of modules, by name, made as soon as the module is imported.
-        endpoint_url: returns the URL that child processes are told to call in place of AWS; an empty
-            one, where no server runs, stands for an address where nobody listens.
+        endpoint_url: returns the URL that child processes are told to call in place of AWS; an
+            empty one, where no server runs, stands for an address where nobody listens.
     """
     with ExitStack() as stack:
         _close_sockets(stack)
