@@ -39,7 +39,7 @@ def groups(*names: str) -> list[str]:
 
 
 def oldest() -> str:
-    """Every requirement at the lowest version that the project says it can do with."""
+    """Return every requirement at the lowest version that the project allows, one a line."""
     project = PROJECT["project"]
     extras = project["optional-dependencies"].values()
     lowest = map(Requirement, sum(extras, project["dependencies"]))
@@ -47,7 +47,7 @@ def oldest() -> str:
 
 
 def present(version: str) -> bool:
-    """A name on the PATH is not enough: version managers put shims there that may not run."""
+    """Whether that Python runs: a version manager puts shims on the PATH that may not."""
     command = [f"python{version}", "-c", "pass"]
     return shutil.which(command[0]) is not None and not subprocess.call(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -55,7 +55,7 @@ def present(version: str) -> bool:
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
-    """Hundreds of processes load the same modules: compiled once, whatever the machine says."""
+    """Run pytest, with compiled modules kept: hundreds of processes load the same ones."""
     session.run("pytest", *arguments, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
@@ -77,7 +77,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def proofs(session: nox.Session) -> None:
-    """The long proofs: writes killed at every system call, and many writers at once."""
+    """What takes long: kills at every system call, many processes at once, tests marked `long`."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
     # fewer at once than of the others: many of these start dozens of processes
     parallel = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
@@ -109,7 +109,7 @@ def pictures(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the direction of the imports."""
+    """Style, the direction of the imports, and the workflows."""
     session.install("-e.", *groups("lint"))
     session.run("ruff", "format", "--check")
     session.run("ruff", "check")
@@ -161,14 +161,14 @@ def dist(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What things cost, beside what they may; with `-- --check`, fail if it is too much."""
+    """What things cost, beside their budgets; with `-- --check`, fail if one is exceeded."""
     session.install("-e.[testing]")
     session.run("python", "-m", "bench", *session.posargs)
 
 
 @nox.session
 def writers(session: nox.Session) -> None:
-    """What each tool does to a credentials file, beside what the documentation says of it."""
+    """Fail unless other tools do to a credentials file what the documentation says."""
     if not shutil.which("strace"):
         session.skip("strace is not installed")
     session.install("-e.[testing]", *groups("writers"))
@@ -179,7 +179,7 @@ def writers(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def checks(session: nox.Session) -> None:
-    """What `.ci/run` adds to the tests and one venv can serve, one after the other."""
+    """Those checks of `.ci/run` that can share one venv, one after the other."""
     lint(session)
     typing(session)
     session.install(*groups("pictures"))

@@ -20,7 +20,7 @@ def turn_on(write: Callable[[str], object]) -> None:
 
 
 def is_on() -> bool:
-    """Whether events are reported; asked before text is made that costs time."""
+    """Whether events are reported; ask before computing a text that takes time."""
     return _write is not None
 
 
@@ -30,7 +30,7 @@ def event(template: str, *values: object) -> None:
     Args:
         template: what happened, in the form of ``str.format``. No value in it may be a secret;
             the id of a key goes through ``key_id``.
-        values: what stands in its braces.
+        values: what is put into its braces.
     """
     if _write is not None:
         _write(template.format(*values))

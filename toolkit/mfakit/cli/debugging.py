@@ -1,6 +1,7 @@
 """The lines of ``--debug``: time stamps, the environment, and what the interpreter itself does.
 
-An audit hook reports files, programs and connections, so that none can be forgotten.
+Files, programs and connections are reported by an audit hook of the interpreter, so that the code
+that opens or starts them need not do it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Variables whose values help, and are no secret. Of all others only the names are shown.
+# Variables whose values help and are no secret. Of other AWS and mfakit variables only the names
+# are shown.
 _SHOWN_VARIABLES = (
     "AWS_CONFIG_FILE",
     "AWS_DEFAULT_PROFILE",
@@ -65,14 +67,14 @@ def _audit(name: str, arguments: tuple[object, ...]) -> None:
         except Exception:  # an error in a hook would become one of the program
             text = name
         global _last_audited  # noqa: PLW0603
-        if text and text != _last_audited:  # who waits for a file opens it again and again
+        if text and text != _last_audited:  # a process that waits for a file opens it repeatedly
             debug.event("{}", text)
         _last_audited = text or _last_audited
 
 
 def _opened(path: object, _: object, flags: int) -> str:
     if not isinstance(path, (str, bytes, os.PathLike)) or flags & getattr(os, "O_DIRECTORY", 0):
-        return ""  # a file that is open already, or a folder
+        return ""  # a descriptor of an open file, or a folder
     named = os.fsdecode(path)
     if named.startswith(_pythons_own()) or _is_code(named):
         return ""
@@ -81,7 +83,7 @@ def _opened(path: object, _: object, flags: int) -> str:
 
 
 def _pythons_own() -> tuple[str, ...]:
-    """Return the folders whose files say nothing: the interpreter's, and what the system shows."""
+    """Return folders whose files are not worth reporting: the interpreter's and the system's."""
     own = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
     shown = (f"{folder}{os.sep}" for folder in (*own, "/proc", "/sys", "/usr/share"))
     return (*shown, os.devnull)

@@ -102,7 +102,7 @@ def find_source(
     profile = default_source_profile(files) if meant is None else meant
     region = files.setting("region", session, profile)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    debug.event("region: {}", region or "as the device's partition has it")
+    debug.event("region: {}", region or "none is set; one of the device's partition will be used")
     if meant is None and _holds_long_term(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
@@ -112,7 +112,7 @@ def find_source(
     if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         values = _ask_process(process, profile)
     if not is_long_term(values) and not (may_be_session and is_session(values)):
-        debug.event("source: the profile {!r} holds no key that will do", profile)
+        debug.event("source: the profile {!r} holds no long-term key", profile)
         raise _no_credentials(profile, files)
     if debug.is_on():
         place = files.place(profile, "aws_access_key_id") or "its credential_process"

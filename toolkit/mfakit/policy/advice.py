@@ -46,7 +46,7 @@ class Mender:
         self._kind = kind
 
     def mend(self, hole: Hole, caller: Caller) -> str:
-        """Tell what would close a hole, which a caller gets in by."""
+        """Tell what would close a hole through which a caller gets in."""
         if not hole.shown:
             return self.in_short(hole)
         return (
@@ -91,7 +91,7 @@ class Mender:
 
 
 def _missing(statement: Statement, caller: Caller) -> str:
-    """Tell why a Deny is not sure to apply to a caller, and what to write instead."""
+    """Tell what to write in a Deny so that it is sure to apply to a caller; empty if it is."""
     open_ones = [c for c in statement.conditions if caller.meets(c) is not True]
     for condition in open_ones:
         better = _better(condition, "Deny")
@@ -102,18 +102,21 @@ def _missing(statement: Statement, caller: Caller) -> str:
         if condition.key.lower() in MFA_KEYS:
             return f"write BoolIfExists aws:MultiFactorAuthPresent false in place of {asked}"
         if caller.meets(condition) is None:
-            return f"leave out {asked}: it is not met in every call, so that it spares some"
-        return f"leave out {asked}, which spares a {caller.kind}"
+            return f"leave out {asked}: calls that do not meet it are not denied"
+        return f"leave out {asked}: the {caller.kind} does not meet it, and is not denied"
     principals = statement.principals
     if principals is not None and principals.negated:
-        return "write Principal in place of NotPrincipal, which spares those whom it names"
+        return "write Principal in place of NotPrincipal: those whom it names are not denied"
     if principals is not None:
-        return f"name a {caller.kind} too: * as Principal, and who is meant as ArnLike"
+        return (
+            f"write * as Principal, so that it denies the {caller.kind} too; to deny only some,"
+            " add the condition ArnLike aws:PrincipalArn"
+        )
     return "write each condition key once" if statement.conditions else ""
 
 
 def _better(condition: Condition, effect: str) -> str:
-    """Tell what to write in place of a condition that takes an absent key for MFA, if it does."""
+    """Tell what to write in place of a condition that is met by a key's absence, as if by MFA."""
     if condition.key.lower() not in MFA_KEYS or not condition.is_known:
         return ""
     name = condition.operator
@@ -122,17 +125,21 @@ def _better(condition: Condition, effect: str) -> str:
         better = "BoolIfExists with false" if effect == "Deny" else "Bool with true"
         return f"write {better}: Null does not tell whether MFA was used"
     if effect == "Deny" and not lenient and not condition.is_negated and ":" not in name:
-        return f"write {name}IfExists, or a long-term key passes, which has no such condition key"
+        return f"write {name}IfExists, or a long-term key passes: {_absent(condition)}"
     if effect == "Allow" and lenient:
         plain = name[: -len("IfExists")]
-        return f"write {plain}, or a long-term key passes, which has no such condition key"
+        return f"write {plain}, or a long-term key passes: {_absent(condition)}"
     return ""
 
 
+def _absent(condition: Condition) -> str:
+    return f"its calls have no {condition.key}"
+
+
 def _widened(rule: Rule, hole: Hole, name: str) -> str:
-    """Tell how a Deny that asks for MFA can take more calls."""
+    """Tell how a Deny that asks for MFA can be made to apply to more calls."""
     if any(contains(a, hole.part.action) for a in rule.spared_actions or ()):
         return f"take it out of the NotAction of {name}, or exempt it with --exempt-action"
     if any(contains(r, hole.part.resource) for r in rule.spared_resources or ()):
         return f"take it out of the NotResource of {name}"
-    return f"let the Deny of {name} name it too, or ask with --action for what that names alone"
+    return f"let the Deny of {name} name it too, or ask with --action only about what it names"

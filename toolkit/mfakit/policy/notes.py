@@ -70,8 +70,8 @@ def notes(
         yield from _of_login(statements, keys, reader)
         if any(map(asks_mfa, statements)):
             yield (
-                "a role's session never carries MFA, so that this asks in vain in a policy of a"
-                " role: its trust policy is the place (`mfakit policy role-trust`)"
+                "a role's session never carries MFA, so do not ask for it in a policy of a role:"
+                " its trust policy is the place (`mfakit policy role-trust`)"
             )
     if scope.kind is not Kind.TRUST and _names(statements, scope):
         yield (

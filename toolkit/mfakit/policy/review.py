@@ -42,7 +42,7 @@ class Finding:
     """Calls that callers without MFA are allowed, or are not shown to be denied.
 
     Attributes:
-        claim: which claim falls by it: ``alone`` or ``guard``.
+        claim: which claim it disproves: ``alone`` or ``guard``.
         statement: what allows them; None if other policies do, which are guarded.
         callers: who is allowed them.
         actions: patterns of the actions.
@@ -67,8 +67,8 @@ class Review:
     Attributes:
         kind: what they belong to.
         claims: which claims were judged.
-        findings: where they fall.
-        outcomes: what comes of each kind of credentials; the last two do not count.
+        findings: what disproves them; empty if they hold.
+        outcomes: what each kind of credentials is allowed; only those in ``COUNTED`` count.
         notes: what else there is to say.
     """
 
@@ -85,7 +85,7 @@ class Review:
 
     @property
     def fallen(self) -> tuple[str, ...]:
-        """The claims that fall."""
+        """The claims that do not hold."""
         return tuple(name for name in self.claims if any(f.claim == name for f in self.findings))
 
 
@@ -130,7 +130,7 @@ def _outcome(kind: str, findings: list[Finding]) -> str:
 def _others(
     statements: tuple[Statement, ...], kind: Kind, judged: list[Claim], reader: Reader
 ) -> dict[str, str]:
-    """Tell what those are allowed who do not count, by policies that are judged alone if any."""
+    """Tell what credentials that do not count are allowed, by the first of the claims."""
     found: dict[str, str] = {}
     work = Work(_STEPS_OF_OTHERS)
     for caller in others(statements, kind):
@@ -141,7 +141,7 @@ def _others(
 
 
 def _about(judged: list[Claim], found: list[Caller]) -> Iterator[str]:
-    """Tell whom a policy keeps out that does not mean to keep out everybody."""
+    """Tell whom the Denies are about, if not about every user."""
     users = [caller for caller in found if caller.kind == LONG_TERM_KEY and caller.identity]
     for claim in judged:
         meant = [caller.identity for caller in users if claim.includes(caller)]
@@ -186,7 +186,7 @@ class _Holes:
     def findings(
         self, statements: tuple[Statement, ...], spelling: _Spelling, kind: Kind
     ) -> list[Finding]:
-        """Return the holes, those together that are mended alike."""
+        """Return the holes; those that the same advice mends are one finding."""
         together: dict[_Alike, list[Hole]] = {}
         mender = Mender(statements, self._reader, kind)
         for number, (hole, lets_in) in enumerate(self._callers.items()):

@@ -1,8 +1,9 @@
 """Putting an edited file in the place of the one that was read, if that is still there.
 
-The new file and the old one are swapped, and then the old one is looked at. If it is another than
-was read, or somebody is writing into it, they are swapped back at once. So nothing that anybody
-wrote is ever without a name, and a process that is killed on the way leaves it beside the file.
+The new file and the old one are swapped, and then the old one is looked at. If it is not what was
+read, or somebody is writing into it, they are swapped back at once. So what another program
+wrote always has a name, also after a kill: the next process finds it beside the file then. Where
+files cannot be swapped, ``swapping`` says what can be lost.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def put(
         FileError: another program's text had to be put elsewhere; the message says where.
         OSError: it could not be done. The old file stands.
     """
-    # ours is not a file that is still being written: it need not look like one
+    # older than the quiet time, so that nobody waits as if it were still being written
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
         temporary.rename(_swap_name(real, before, ours))
@@ -107,7 +108,7 @@ def _replaced(
     """Swap the new file and the old one; back if the old one is not what was read."""
 
     def is_still_there() -> bool:
-        # who has renamed another in while this one was read is seen by the second look alone
+        # the version again: another file may have been renamed in while this one was read
         return is_untouched(real, before) and version_of(real) == before.version
 
     spare, text = _swap_name(real, before, ours), digest(ours.content)
@@ -117,12 +118,12 @@ def _replaced(
         return False
     try:
         temporary.path = swap(temporary.path, real, spare, is_still_there)
-        # twice, since somebody may be just about to open it by the name that it had
+        # twice: somebody may have looked up its old name just before the swap, and open it after
         if _came_out(temporary.path, before):
             flush_folder(real)
             if _came_out(temporary.path, before):
                 return True
-    except BaseException:  # Ctrl-C too, right after the swap
+    except BaseException:  # also Ctrl-C, which may come right after the swap
         if os.path.lexists(temporary.path) and not temporary.is_at(temporary.path):
             temporary.path = _swap_back(temporary.path, path, real, ours, text)
         raise
@@ -138,6 +139,7 @@ def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
 
 
 def _came_out(new: str, before: Snapshot) -> bool:
+    """Whether the file that came out of a swap is the one that was read."""
     try:
         return is_untouched(new, before)
     except FileNotFoundError:
@@ -155,8 +157,8 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
         text: the digest of that.
 
     Raises:
-        FileError: somebody has put another in the place of ours by now. The newest stays, and the
-            other is kept elsewhere.
+        FileError: somebody has replaced our file meanwhile. The newest file stays in place, and the
+            one that came out is kept elsewhere; the message says where.
     """
     with suppress(OSError):
         left = swap(left, real, swap_name(real, text, text))
@@ -183,8 +185,8 @@ def _opened(path: str) -> int | None:
 def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str], object]) -> None:
     """Keep a copy of a file that was out of its place for a moment, if it has a new text.
 
-    It is in its place again. But who read ours in that moment, and writes back what it read, does
-    so without that text.
+    It is in its place again. But a program that read our file in that moment, and writes back what
+    it read, overwrites that text.
     """
     try:
         with open(descriptor, "rb") as file:

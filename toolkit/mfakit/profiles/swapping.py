@@ -4,7 +4,8 @@ A rename destroys whatever stands under the new name at that moment. A swap dest
 stood there has the other name afterwards. Linux has `renameat2(RENAME_EXCHANGE)`, macOS
 `renamex_np(RENAME_SWAP)`; Python has neither, so they are called through ctypes, which is loaded
 only when a file is written. Some file systems (FUSE, NFS), a filter of system calls and a mount on
-the file itself refuse it; there a hard link and a rename do nearly the same, in two steps.
+the file itself refuse it; there a hard link and a rename do nearly the same, in two steps, and
+where there are no hard links, a rename alone.
 """
 
 from __future__ import annotations
@@ -41,16 +42,18 @@ def swap(
 ) -> str:
     """Let a file take the place of another of its folder, which keeps a name.
 
-    Where the system cannot let them change names in one step, the second file gets the spare name
-    too, and then the first takes its place: whoever puts a new file there between these steps loses
-    it. On a file system without hard links a rename has to do: the second file has no name then,
-    and who changes it between the last look at it and the rename loses what was changed.
+    Where the system cannot swap names in one step, the second file gets the spare name too, and
+    then the first is renamed over it: a program that renames a new file into place between these
+    steps loses it. On a file system without hard links there is only the rename: the second file
+    then has no name, and what other programs did to it between ``is_still_there`` and the rename
+    is lost.
 
     Args:
         first: a file that nobody else knows of.
         second: the file whose place it takes.
         spare: a name that is free, for the time being.
-        is_still_there: takes that last look; says whether the second file is the one that is meant.
+        is_still_there: says whether the second file is still the one that is meant; called only
+            where there are no hard links, just before the rename.
 
     Returns:
         The name that the second file has now, if it has one: the first, or the spare.
@@ -93,7 +96,7 @@ def rename(
     replace: Callable[[str, str], object] = os.replace,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Rename; on Windows again and again, while another program holds the file open.
+    """Rename; on Windows try repeatedly while another program holds the file open.
 
     Args:
         old: the name that goes.
@@ -165,9 +168,9 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
 
 @cache
 def load() -> Callable[[bytes, bytes, int], int] | None:
-    """Load what renames with a flag, and returns the system's error number; None if nothing does.
+    """Return a function that renames with a flag and returns the error number, 0 if it worked.
 
-    It takes milliseconds, once.
+    None where the system has no such call. The first load takes milliseconds.
     """
     try:
         import ctypes

@@ -1,7 +1,8 @@
 """Keeps what is meant for AWS in this process from the network, whatever sends it.
 
-boto3 and requests are answered elsewhere; here every other client is refused before it connects.
-What cannot be seen from Python, such as a library in C that connects by itself, is not stopped.
+Calls of boto3, aiobotocore and requests are answered elsewhere; here other clients are refused
+before they connect. A library in C that connects by itself cannot be seen from Python, and is not
+stopped.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 SCHEME = re.compile("https?://", re.IGNORECASE)
-# Nothing listens there. A client in another process shows it in its complaint.
+# Nothing listens there. A client in another process shows this URL in its error.
 NOWHERE = "http://127.0.0.1:9/give-this-process-the-URL-of-aws_server-as-AWS_ENDPOINT_URL"
 
 
 def not_from_here(host: str) -> SimulatorError:
-    """Return what a client gets that would call AWS by a transport of its own."""
+    """Return the error for a client that would call AWS by a transport of its own."""
     return SimulatorError(
         f"{host} was not called: in this process only boto3, aiobotocore and requests are answered;"
         " other clients have to be given the URL of the fixture aws_server as their endpoint",
@@ -45,12 +46,12 @@ def not_from_here(host: str) -> SimulatorError:
 
 @contextmanager
 def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Iterator[None]:
-    """Refuse calls to AWS as long as it lasts.
+    """Refuse calls to AWS until the context ends.
 
     Args:
-        patches: what else is changed in a module, as soon as that is imported.
-        endpoint_url: gives what processes that are started are told to call in place of AWS; of
-            what it returns, nothing stands for nowhere.
+        patches: further changes of modules, by name, made as soon as the module is imported.
+        endpoint_url: returns the URL that child processes are told to call in place of AWS; an
+            empty one, where no server runs, stands for an address where nobody listens.
     """
     with ExitStack() as stack:
         _close_sockets(stack)
@@ -91,7 +92,7 @@ def _tell_processes(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
 
     def started(self: Any, *args: Any, **options: Any) -> None:
         environ = options.get("env")
-        if len(args) < 11:  # env is the eleventh, and nobody counts so far
+        if len(args) < 11:  # env is the eleventh parameter, and nobody passes that by position
             options["env"] = _told(os.environ if environ is None else environ, endpoint_url())
         original(self, *args, **options)
 
@@ -102,7 +103,7 @@ def _told(environ: Mapping[Any, Any], url: str) -> dict[Any, Any]:
     told = dict(environ)
     if ENDPOINT not in told and os.fsencode(ENDPOINT) not in told:
         told[ENDPOINT] = url or NOWHERE
-        # Neither of both is for a proxy.
+        # Both addresses are on this machine: no proxy may be asked for them.
         for name in ("NO_PROXY", "no_proxy"):
             if any(other.lower().endswith("_proxy") for other in map(os.fsdecode, told)):
                 told[name] = ",".join(filter(None, (told.get(name), "127.0.0.1")))
@@ -176,9 +177,9 @@ def _check_url(url: str) -> None:
 
 
 def _wrap(stack: ExitStack, owner: Any, name: str, check: Callable[..., None]) -> None:
-    """Have something checked before a function is called with the same arguments.
+    """Call `check` before each call of a function, with the same arguments.
 
-    The arguments of `check` are called as those of the function: they may come by name.
+    The parameters of `check` have the names of the function's, since callers may pass them by name.
     """
     original = getattr(owner, name)
 

@@ -1,7 +1,8 @@
 """The request that moto gets: written anew from what was judged, and from nothing else.
 
-moto reads a request in its own way: an Action in a body that is no form, a header with underscores,
-the part of a path before a semicolon. Of what came, nothing is passed on that could be read so.
+moto reads some requests differently from AWS: it finds an Action in a body that is no form, takes a
+header with underscores, and reads a path only up to a semicolon. So nothing of the original request
+is passed on that it could take for another call than the one that was judged.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mfakit.testing.models import Operation
     from mfakit.testing.signature import Claim
 
-# What AWS honours though it is not signed, and no policy reads.
+# Beginnings of headers that AWS heeds although they are not signed, and that no policy reads.
 UNSIGNED = (
     "content-",
     "cache-control",
@@ -34,7 +35,7 @@ UNSIGNED = (
     "origin",
     "user-agent",
 )
-# What is about the connection, or about who calls, which is settled by now.
+# Headers about the connection, and about the caller, who is known by now.
 SETTLED = frozenset(
     {
         "authorization",
@@ -98,11 +99,11 @@ def _passes(name: str, claim: Claim | None) -> bool:
 
 
 def rebuilt(call: Call, request: Request, region: str) -> Request:
-    """Write the request that calls what was read from another one.
+    """Write a new request for the call that was read from another one.
 
     Args:
         call: what it calls.
-        request: it, cleaned.
+        request: that other one, cleaned.
         region: the one that it is signed for.
 
     Raises:
@@ -141,7 +142,7 @@ def _rest(call: Call, shape: Operation, request: Request, region: str) -> Reques
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if shape.body is not None and not shape.body:
         body = b""
-        # moto reads the protocol from it, whatever the service speaks.
+        # moto takes the protocol from this header, whatever protocol the service has.
         if call.service != "s3":
             headers.pop("content-type", "")
     elif call.protocol == "rest-json" and shape.body is not None:
@@ -176,7 +177,7 @@ def _request(
 
 
 def _host(call: Call, request: Request, region: str) -> str:
-    """Return where the SDKs send the call; the prefixes that moto can do without are left out."""
+    """Return the host that the SDKs send the call to, without prefixes that moto does not need."""
     prefix = call.model.endpoint_prefix if call.model is not None else call.service
     before = call.shape.host_prefix if call.shape is not None else ""
     if call.shape is None or "{" not in before:
@@ -240,9 +241,9 @@ def _unpacked(call: Call, request: Request) -> bytes:
 
 
 def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
-    """Return JSON that says the same in a way in which nobody can read a form.
+    """Return the same JSON, spelled so that nobody can take it for a form.
 
-    Of what the object holds, that which is not `known` is left out; None: all of it is.
+    Members of the object that are not in `known` are left out; None keeps all of them.
     """
     if not body.strip():
         return b""
@@ -255,7 +256,7 @@ def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
         raise refusals.malformed(call, "Start of structure or map found where not expected.")
     if known is not None and not known >= content.keys():
         text = json.dumps({name: value for name, value in content.items() if name in known})
-    # Both signs can stand in strings alone, where JSON lets them be written so.
+    # In JSON both signs occur only within strings, where they may be escaped.
     return text.replace("&", "\\u0026").replace("=", "\\u003d").encode()
 
 

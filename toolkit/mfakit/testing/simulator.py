@@ -61,10 +61,11 @@ class AWSSimulator(Faulty):
     """An AWS account in this process, on moto. Use it as a context manager.
 
     While it is active, every client of boto3 or aiobotocore in the process talks to it, whenever
-    it was made, and so does requests. Nothing that other clients send to AWS leaves the process:
-    they are refused, unless they call `serve`, in words that say so. Processes that are started
-    meanwhile are given the URL of `serve` as ``AWS_ENDPOINT_URL``, or one where nobody listens,
-    unless they have one. Calls to other hosts are let through.
+    it was made, and so does requests. Other Python clients that call AWS are refused before they
+    connect, with an error that says to give them the URL of `serve`; libraries in C that connect by
+    themselves cannot be stopped. Processes that are started by `subprocess` meanwhile get the URL
+    of `serve` as ``AWS_ENDPOINT_URL``, or one where nobody listens, unless they have one. Calls to
+    other hosts are let through.
 
     Args:
         account_id: twelve digits.
