@@ -58,6 +58,7 @@ def test_a_stack_is_made_only_by_whoever_may_do_everything(
     aws: AWSSimulator, denied: tuple[dict[str, Any], ...]
 ) -> None:
     """A stack makes what its template says with the permissions of who asks for it."""
+    pytest.importorskip("openapi_spec_validator")
     template = json.dumps(TEMPLATE)
     allowed = allow("*") if denied else allow("cloudformation:*")
     client: Any = session(aws, allowed, *denied).client("cloudformation")
@@ -83,6 +84,7 @@ def test_a_template_in_s3_is_read_only_by_whoever_may_do_everything(
 
 def test_tags_by_the_tagging_service(aws: AWSSimulator, s3: Any) -> None:
     """To tag something by way of the tagging service takes the permission to tag that."""
+    pytest.importorskip("pyparsing")
     client: Any = session(aws, allow("tag:*")).client("resourcegroupstaggingapi")
     given = {"ResourceARNList": ["arn:aws:s3:::bucket"], "Tags": {"a": "b"}}
     assert refused_with(client.tag_resources, **given)[0] == 501

@@ -364,6 +364,8 @@ def test_what_moto_fails_in_is_told_on_stderr(
     """Status 500 comes with a line that says which call it was, and why."""
     status, answer = call(url, alice, "GET", "/bucket/key?partNumber=x", "s3")
     told = capfd.readouterr().err
+    if status == 200:
+        pytest.skip("this moto does not fail in it")
     assert (status, b"<Error><Code>InternalFailure</Code>" in answer) == (500, True)
     assert told.startswith("mfakit: moto failed in s3:GetObject at ")
     assert "ValueError" in told

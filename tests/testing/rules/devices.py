@@ -204,7 +204,11 @@ RULES = [
     ),
     Rule("deactivate another's", for_bob("deactivate_mfa_device"), NOT_THEIRS),
     Rule("resync another's", for_bob("resync_mfa_device", codes=True), NOT_THEIRS),
-    Rule("deactivate an unknown one", about("deactivate_mfa_device", SerialNumber=GONE), UNKNOWN),
+    Rule(
+        "deactivate an unknown one",
+        about("deactivate_mfa_device", UserName="alice", SerialNumber=GONE),
+        UNKNOWN,
+    ),
     Rule("delete an unknown one", about("delete_virtual_mfa_device", SerialNumber=GONE), UNKNOWN),
     Rule(
         "delete while assigned",

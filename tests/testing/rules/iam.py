@@ -412,7 +412,14 @@ RULES = [
     Rule(
         "a key's status Foo",
         lambda s: s.iam.update_access_key(AccessKeyId=s.alice.access_key_id, Status="Foo"),
-        unquoted(("status", "Member must satisfy enum value set: [Active, Inactive, Expired]")),
+        (  # the models of older releases of botocore have one value less
+            400,
+            "ValidationError",
+            re.compile(
+                "1 validation error detected: Value at 'status' failed to satisfy constraint: Member"
+                r" must satisfy enum value set: \[Active, Inactive(, Expired)?\]"
+            ),
+        ),
     ),
     Rule("a key after a bad status", bad_status, f"arn:aws:iam::{ACCOUNT}:user/alice"),
     *(
