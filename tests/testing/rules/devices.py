@@ -206,7 +206,9 @@ RULES = [
     Rule("resync another's", for_bob("resync_mfa_device", codes=True), NOT_THEIRS),
     Rule(
         "deactivate an unknown one",
-        about("deactivate_mfa_device", UserName="alice", SerialNumber=GONE),
+        lambda s: s.iam.deactivate_mfa_device(
+            UserName=s.alice.arn.rpartition("/")[2], SerialNumber=GONE
+        ),
         UNKNOWN,
     ),
     Rule("delete an unknown one", about("delete_virtual_mfa_device", SerialNumber=GONE), UNKNOWN),

@@ -416,8 +416,8 @@ RULES = [
             400,
             "ValidationError",
             re.compile(
-                "1 validation error detected: Value at 'status' failed to satisfy constraint: Member"
-                r" must satisfy enum value set: \[Active, Inactive(, Expired)?\]"
+                "1 validation error detected: Value at 'status' failed to satisfy constraint:"
+                r" Member must satisfy enum value set: \[Active, Inactive(, Expired)?\]"
             ),
         ),
     ),

@@ -173,7 +173,7 @@ def test_use_lets_a_shell_act_as_a_role(
     engineer.logs_in()
     capsys.readouterr()
     assert engineer.types("use", ROLE.name, "--shell", "sh") == 0
-    assert f"export AWS_PROFILE='{ROLE.profile}';" in capsys.readouterr().out.splitlines()
+    assert f"export AWS_PROFILE='{ROLE.profile}';" in capsys.readouterr().out
     assert engineer.types("use", "nobody", "--shell", "sh") == 1
     said = capsys.readouterr()
     assert said.out == "false\n"
