@@ -105,6 +105,8 @@ def test_ctrl_c_ends_pinentry_too(home, due, at_terminal) -> None:
     assert termios.tcgetattr(terminal._slave) == before
     terminal = at_terminal()
     terminal.read_until("Not this time")
+    terminal.type("\x03")  # or pinentry would go on without a terminal, and take all of a processor
+    assert terminal.wait(10) == 3
 
 
 class Screen:
