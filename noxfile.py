@@ -79,10 +79,9 @@ def test(session: nox.Session) -> None:
 def proofs(session: nox.Session) -> None:
     """What takes long: kills at every system call, many processes at once, tests marked `long`."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
-    # fewer at once than of the others: many of these start dozens of processes
-    parallel = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
-    everywhere = ("-m", "long", "-o", "norecursedirs=templates dist site .*")
-    run_pytest(session, *parallel, *(session.posargs or everywhere))
+    run_pytest(session, "tests/proofs", *session.posargs)
+    if not session.posargs:
+        run_pytest(session, *PARALLEL, "-m", "long")
 
 
 @nox.session
