@@ -69,7 +69,7 @@ class Home:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,  # a guard against what hangs
         )
 
     def mfakit(

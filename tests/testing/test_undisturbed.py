@@ -112,6 +112,7 @@ IAM: list[Step] = [
     ("create_account_alias", {"AccountAlias": "alias"}),
     ("list_account_aliases", {}),
     ("create_instance_profile", {"InstanceProfileName": "i"}),
+    ("remove_user_from_group", {"GroupName": "team", "UserName": "bob"}),
     ("update_user", {"UserName": "bob", "NewUserName": "rob"}),
     ("get_user", {"UserName": "rob"}),
     ("delete_role", {"RoleName": "r"}),
