@@ -514,9 +514,12 @@ def test_many_statements_take_little_longer_than_few() -> None:
                 statement("Deny", "*", f"arn:aws:s3:::b{number}/*", **NO_MFA),
             )
         ]
-        begin = process_time()
-        assert reviewed(statements, whole=True).requires_mfa
-        times.append(process_time() - begin)
+        taken = []
+        for _ in range(3):  # the least of them: what is cached or collected meanwhile is not meant
+            begin = process_time()
+            assert reviewed(statements, whole=True).requires_mfa
+            taken.append(process_time() - begin)
+        times.append(min(taken))
     assert times[1] <= 8 * times[0]
 
 
