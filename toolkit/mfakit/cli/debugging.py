@@ -30,6 +30,15 @@ _SHOWN_VARIABLES = (
 )
 _PREFIXES = ("AWS_", "MFAKIT_")
 
+# Folders whose files say nothing: the interpreter's own, and what the system shows of itself.
+_PYTHONS_OWN = (
+    *(
+        f"{folder}{os.sep}"
+        for folder in (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
+    ),
+    *("/proc/", "/sys/", "/usr/share/", os.devnull),
+)
+
 _last_audited = ""
 
 
@@ -76,17 +85,10 @@ def _opened(path: object, _: object, flags: int) -> str:
     if not isinstance(path, (str, bytes, os.PathLike)) or flags & getattr(os, "O_DIRECTORY", 0):
         return ""  # a descriptor of an open file, or a folder
     named = os.fsdecode(path)
-    if named.startswith(_pythons_own()) or _is_code(named):
+    if named.startswith(_PYTHONS_OWN) or _is_code(named):
         return ""
     purpose = "write" if flags & (os.O_WRONLY | os.O_RDWR) else "read"
     return f"open {named} to {purpose}"
-
-
-def _pythons_own() -> tuple[str, ...]:
-    """Return folders whose files are not worth reporting: the interpreter's and the system's."""
-    own = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
-    shown = (f"{folder}{os.sep}" for folder in (*own, "/proc", "/sys", "/usr/share"))
-    return (*shown, os.devnull)
 
 
 def _is_code(path: str) -> bool:

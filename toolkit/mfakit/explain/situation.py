@@ -52,7 +52,7 @@ def place_of(link: Link, situation: Situation) -> str:
         "" if they stand nowhere on this machine.
     """
     for key in _SETTINGS.get(link.provider, ()):
-        if found := setting_place(situation, situation.profile, key):
+        if found := situation.files.place(situation.profile, key):
             return found
     names = [name for name in _VARIABLES.get(link.provider, ()) if situation.environ.get(name)]
     return " ".join(names)
@@ -61,11 +61,6 @@ def place_of(link: Link, situation: Situation) -> str:
 def is_metadata(link: Link, situation: Situation) -> bool:
     """Whether it is the metadata service that every machine at AWS has, and no other one."""
     return link.provider in ("iam-role", "remoteProvider") and not place_of(link, situation)
-
-
-def setting_place(situation: Situation, profile: str, key: str) -> str:
-    """Name the line that a profile's setting stands in; "" if it has none."""
-    return situation.files.place(profile, key)
 
 
 SDKS = ("boto3", "cli", "js")

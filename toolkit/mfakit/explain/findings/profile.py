@@ -16,7 +16,7 @@ from mfakit.explain.findings.finding import (
     without_lines,
     without_settings,
 )
-from mfakit.explain.situation import is_metadata, likely_account, setting_place
+from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp
@@ -88,7 +88,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
     source, target = situation.profile, _session_profile(situation.profile)
     yield Finding(
         "mfa-serial-ignored",
-        f"mfa_serial ({setting_place(situation, source, 'mfa_serial')}) stands beside long-term"
+        f"mfa_serial ({situation.files.place(source, 'mfa_serial')}) stands beside long-term"
         " credentials",
         "no SDK reads it there: calls are made without MFA",
         f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
@@ -129,7 +129,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
     if values.get(KEYS[0], "").startswith("AKIA"):
         yield Finding(
             "stale-token",
-            f"{found[0]} ({setting_place(situation, profile, found[0])}) stands beside a"
+            f"{found[0]} ({situation.files.place(profile, found[0])}) stands beside a"
             " long-term key",
             "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
             without_settings(situation, *found),
@@ -139,7 +139,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
         return
     yield Finding(
         "stale-token",
-        f"aws_security_token ({setting_place(situation, situation.profile, 'aws_security_token')})"
+        f"aws_security_token ({situation.files.place(situation.profile, 'aws_security_token')})"
         " and aws_session_token say different things",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
         f"mfakit login --force --profile {quoted(situation.profile)}",
@@ -156,7 +156,7 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "keys-partial",
             f"the profile {situation.profile!r} has {there[0]}"
-            f" ({setting_place(situation, situation.profile, there[0])}), but no {missing}",
+            f" ({situation.files.place(situation.profile, there[0])}), but no {missing}",
             "boto3 and the AWS CLI fail",
             f"aws configure --profile {quoted(situation.profile)}",
         )
@@ -169,7 +169,7 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
     if empty is not None and _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"{empty} of profile {profile!r} ({setting_place(situation, profile, empty)}) is empty",
+            f"{empty} of profile {profile!r} ({situation.files.place(profile, empty)}) is empty",
             "it is used all the same, and AWS refuses it",
             f"aws configure --profile {quoted(profile)}",
         )
@@ -184,7 +184,7 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
     if _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"the key of profile {profile!r} ({setting_place(situation, profile, KEYS[0])}) is of"
+            f"the key of profile {profile!r} ({situation.files.place(profile, KEYS[0])}) is of"
             " a session, and there is no aws_session_token",
             "AWS refuses it (InvalidClientTokenId)",
             f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
@@ -199,7 +199,7 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "keys-placeholder",
             f"{pasted} of profile {situation.profile!r}"
-            f" ({setting_place(situation, situation.profile, pasted)}) looks like an example's",
+            f" ({situation.files.place(situation.profile, pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
             f"aws configure --profile {quoted(situation.profile)}",
         )
@@ -244,7 +244,7 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
     yield Finding(
         "serial-of-another-account",
-        f"mfa_serial ({setting_place(situation, situation.profile, 'mfa_serial')}) is of account"
+        f"mfa_serial ({situation.files.place(situation.profile, 'mfa_serial')}) is of account"
         f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
         "AWS refuses every code of it",
         set_setting(situation, "mfa_serial", right),
@@ -320,8 +320,8 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
         fix = without_settings(situation, *ways)
     yield Finding(
         "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
-        f"the profile {profile!r} has keys ({setting_place(situation, profile, KEYS[0])}) and"
-        f" {ways[0]} ({setting_place(situation, profile, ways[0])})",
+        f"the profile {profile!r} has keys ({situation.files.place(profile, KEYS[0])}) and"
+        f" {ways[0]} ({situation.files.place(profile, ways[0])})",
         f"the keys are not used; {ways[0]} comes first",
         fix,
     )
@@ -345,7 +345,7 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "role-asks-own-code",
             f"the role of profile {situation.profile!r} wants a code"
-            f" ({setting_place(situation, situation.profile, 'mfa_serial')}), although"
+            f" ({situation.files.place(situation.profile, 'mfa_serial')}), although"
             f" {live[0]!r} is an MFA session",
             "each program asks for a code of its own, and each code serves once",
             f"mfakit configure --profile {quoted(live[0])}"
@@ -366,7 +366,7 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "role-too-long",
             f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
-            f" ({setting_place(situation, situation.profile, 'duration_seconds')}), but is assumed"
+            f" ({situation.files.place(situation.profile, 'duration_seconds')}), but is assumed"
             f" with {source}",
             "AWS refuses it: a role assumed with a session lasts one hour at most",
             set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
