@@ -63,9 +63,6 @@ def is_metadata(link: Link, situation: Situation) -> bool:
     return link.provider in ("iam-role", "remoteProvider") and not place_of(link, situation)
 
 
-SDKS = ("boto3", "cli", "js")
-
-
 class Situation:
     """What an SDK finds in an environment, with all that findings are made from.
 
