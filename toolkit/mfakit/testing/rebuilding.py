@@ -76,9 +76,17 @@ def cleaned(request: Request, claim: Claim | None) -> Request:
         name = spelled.lower()
         if _passes(name, claim):
             headers[name] = f"{headers[name]},{value}" if name in headers else value
-    if not request.parts.query:
-        pairs = (("host", request.host), *headers.items())
-        return Request(request.method, request.url, pairs, request.content)
+    url = _hoist(request, headers) if request.parts.query else request.url
+    pairs = (("host", request.host), *headers.items())
+    return Request(request.method, url, pairs, request.content)
+
+
+def _hoist(request: Request, headers: dict[str, str]) -> str:
+    """Add the parameters of a presigned URL that stand for headers to these; return what is left.
+
+    Raises:
+        ValueError: a header is there in different ways, or the URL has too many parameters.
+    """
     kept = []
     for name, value in request.query_pairs():
         lower = name.lower()
@@ -87,9 +95,7 @@ def cleaned(request: Request, claim: Claim | None) -> Request:
         elif lower not in OF_SIGNATURE and headers.setdefault(lower, value) != value:
             raise ValueError(f"The header {lower} was given more than once.")
     query = urlencode(kept, quote_via=quote)
-    url = request.parts._replace(query=query, fragment="").geturl()
-    pairs = (("host", request.host), *headers.items())
-    return Request(request.method, url, pairs, request.content)
+    return request.parts._replace(query=query, fragment="").geturl()
 
 
 def _passes(name: str, claim: Claim | None) -> bool:
