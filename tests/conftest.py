@@ -18,6 +18,10 @@ settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
 
 
+# Names the venv that nox runs the tests in; in a home it would be that of every project.
+NOX_ALONE = "UV_PROJECT_ENVIRONMENT"
+
+
 class Home:
     """An empty home, and the environment that leads there. Nothing of the real one shows."""
 
@@ -29,7 +33,8 @@ class Home:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "MFAKIT_")) and not name.lower().endswith("_proxy")
+            if not name.startswith(("AWS_", "MFAKIT_", NOX_ALONE))
+            and not name.lower().endswith("_proxy")
         }
         self.environ = kept | {
             "HOME": str(folder),
