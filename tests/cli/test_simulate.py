@@ -262,6 +262,27 @@ def test_what_is_no_seed_file_is_refused(home, text: str) -> None:
     assert path.read_text() == text
 
 
+def test_the_region_decides_the_partition(home, simulate) -> None:
+    said = said_by(simulate("--json", "--region", "us-gov-west-1"))
+    user = said["users"][0]
+    assert said["region"] == "us-gov-west-1"
+    assert user["arn"] == "arn:aws-us-gov:iam::123456789012:user/alice"
+    sts = boto3.client(
+        "sts",
+        endpoint_url=said["endpoint_url"],
+        region_name=said["region"],
+        aws_access_key_id=user["access_key_id"],
+        aws_secret_access_key=user["secret_access_key"],
+    )
+    assert sts.get_caller_identity()["Arn"] == user["arn"]
+
+
+@pytest.mark.parametrize("region", ["", "nowhere", "us-east-1 ", "us-new-7"])
+def test_a_region_that_aws_does_not_have_is_wrong_usage(home, region: str) -> None:
+    done = home.mfakit("simulate", "--region", region)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "é", "x" * 65, "a\n"])
 def test_names_that_iam_does_not_allow(home, name: str) -> None:
     """Are wrong usage, in two lines."""

@@ -481,6 +481,13 @@ _TABLE = (
                 " alice)",
             ),
             Option(
+                "--region",
+                metavar="NAME",
+                default="us-east-1",
+                help="the account's region, such as us-gov-west-1 or cn-north-1 for an account of"
+                " GovCloud or China; by default us-east-1",
+            ),
+            Option(
                 "--seed-file",
                 metavar="FILE",
                 help="keep the users, their keys and their devices in this file, and have the same"

@@ -3,7 +3,7 @@
 setup_suite() {
     unset "${!AWS_@}" "${!MFAKIT_@}" ZDOTDIR XDG_CONFIG_HOME
     SUITE=$BATS_SUITE_TMPDIR
-    mfakit simulate --json >"$SUITE/simulator.json" 3>&- &
+    mfakit simulate --json --region '{{ cookiecutter.region }}' >"$SUITE/simulator.json" 3>&- &
     SIMULATOR=$!
     local tries=0
     until [ -s "$SUITE/simulator.json" ]; do

@@ -116,6 +116,8 @@ echo told"
 @test "exec runs a command as it is, with the session, logged in first if need be" {
     for shell in "${SHELLS[@]}"; do
         rm -r "$HOME" && cp -Rp "$SUITE/home" "$HOME"
+        in_shell "$shell" '{{ cookiecutter.slug }}-configure'
+        [ "$status" -eq 0 ]
         in_shell "$shell" "{{ cookiecutter.slug }}-exec sh -c 'echo \"<\$1>\$AWS_ACCESS_KEY_ID\"; exit 7' sh 'a  \"b'"
         [ "$status" -eq 7 ]
         [[ $output = *'<a  "b>ASIA'* ]]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from mfakit.cli.input import read_input
 from mfakit.cli.output import note, write
-from mfakit.errors import MFAKitError
+from mfakit.errors import MFAKitError, UsageError
 from mfakit.extras import require_extra
 
 TYPE_CHECKING = False
@@ -34,9 +34,12 @@ def run(options: Namespace) -> int:
     scps = [_read_scp(path) for path in options.scp] if options.scp else None
     # takes long to load, so the files are found to be good first
     from mfakit.testing import AWSSimulator
+    from mfakit.testing.hosts import is_region
 
+    if not is_region(options.region):
+        raise UsageError(f"AWS has no region {options.region!r}", "name one such as us-gov-west-1")
     names = list(dict.fromkeys(options.user or known or ["alice"]))
-    with AWSSimulator(scps=scps) as aws, _served(aws, options.port) as url:
+    with AWSSimulator(region=options.region, scps=scps) as aws, _served(aws, options.port) as url:
         users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
         if options.seed_file:
             remember(options.seed_file, users, note)
