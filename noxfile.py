@@ -79,16 +79,17 @@ def test(session: nox.Session) -> None:
 def proofs(session: nox.Session) -> None:
     """What takes long: kills at every system call, many processes at once, tests marked `long`."""
     session.install("-e.[testing,notify]", *groups("test", "writers"))
-    run_pytest(session, "tests/proofs", *session.posargs)
-    if not session.posargs:
-        run_pytest(session, *PARALLEL, "-m", "long")
+    # One worker runs all the tests of a group, which share something that there is once.
+    side_by_side = ("-n", str(WORKERS), "--dist", "loadgroup")
+    folders = ("-o", "norecursedirs=templates dist site .*")
+    run_pytest(session, *side_by_side, *folders, "-m", "long", *session.posargs)
 
 
 @nox.session
 def templates(session: nox.Session) -> None:
     """What is made of the templates: each is baked, checked, installed and tested as it stands."""
     session.install("-e.[testing,notify]", *groups("templates"))
-    run_pytest(session, "-n", "2", "--dist", "worksteal", "tests/templates", *session.posargs)
+    run_pytest(session, *PARALLEL, "tests/templates", *session.posargs)
 
 
 @nox.session
