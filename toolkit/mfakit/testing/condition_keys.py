@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mfakit.policy.keys import PRINCIPAL_TAG
+from mfakit.policy.patterns import PRINCIPAL_TAG
 from mfakit.testing.keys import Session
 
 if TYPE_CHECKING:

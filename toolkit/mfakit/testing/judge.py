@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mfakit.policy import Statement, Verdict
-    from mfakit.policy.keys import Keys
+    from mfakit.policy.patterns import Keys
     from mfakit.testing.actions import Call
     from mfakit.testing.bucket_policies import BucketPolicies
     from mfakit.testing.clock import Clock

@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from mfakit.policy.making.require_mfa import require_mfa
+from mfakit.policy.making import require_mfa
 from mfakit.testing.calls import CallLog
 from mfakit.testing.clock import Clock
 from mfakit.testing.controls import Controls
