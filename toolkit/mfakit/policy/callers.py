@@ -59,12 +59,10 @@ SETTLED = frozenset(
     {*MFA_KEYS, *IDENTITY_KEYS, *SENT_BY_SERVICES_ALONE, _TYPE, _VIA_SERVICE, _IS_SERVICE}
 )
 # Operators that suit a key's values; the result of any other is not documented.
-_SUITABLE = {
-    AGE: re.compile(r"(for(any|all)values?:)?(numeric|null)", re.IGNORECASE),
-    _TYPE: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
-    ACCOUNT_ID: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
-}
-_SUITABLE_FOR_FLAGS = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
+_FOR_TEXTS = re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE)
+_FOR_NUMBERS = re.compile(r"(for(any|all)values?:)?(null|numeric)", re.IGNORECASE)
+_FOR_FLAGS = re.compile(r"(for(any|all)values?:)?(null|string|bool)", re.IGNORECASE)
+_SUITABLE = {AGE: _FOR_NUMBERS, _TYPE: _FOR_TEXTS, ACCOUNT_ID: _FOR_TEXTS}
 _A_USER = re.compile(r"arn:[\w-]+:iam::[^:]*:user/.+", re.DOTALL)
 _A_FEDERATED_USER = re.compile(r"arn:[\w-]+:sts::[^:]*:federated-user/.+", re.DOTALL)
 _A_ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.+", re.DOTALL)
@@ -124,9 +122,8 @@ class Caller:
         return self._meets_by_value(condition, key)
 
     def _meets_by_value(self, condition: Condition, key: str) -> bool | None:
-        if key in self.keys and not _SUITABLE.get(key, _SUITABLE_FOR_FLAGS).match(
-            condition.operator
-        ):
+        suitable = _SUITABLE.get(key, _FOR_FLAGS)
+        if key in self.keys and not suitable.match(condition.operator):
             return None
         if condition.variables and any("${" in text for text in condition.wanted):
             return None
@@ -188,15 +185,8 @@ def _any(answers: Iterable[bool | None]) -> bool | None:
     return True if True in found else None if None in found else False
 
 
-def callers(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
-    """Return all callers, told apart by what statements ask about them.
-
-    Args:
-        statements: the statements.
-        kind: what they belong to. Policies of resources also apply to anonymous callers, roles
-            and services.
-    """
-    statements = tuple(statements)
+def callers(statements: tuple[Statement, ...], kind: Kind) -> list[Caller]:
+    """Return all callers of a kind of policies, told apart by what statements ask about them."""
     asked = list(dict.fromkeys(_questions(statements)))
     users, federated = identities(USERS, asked), identities(FEDERATED_USERS, asked)
     found = [_user(LONG_TERM_KEY, user) for user in users]
@@ -232,17 +222,11 @@ def _user(kind: str, identity: Identity, more: dict[str, str] | None = None) -> 
 
 @dataclass(frozen=True)
 class Question:
-    """Whether the name, the ARN or the account of a user is in a region.
-
-    Attributes:
-        key: the condition key with that value, in lower case.
-        region: the region.
-        any_case: whether upper and lower case do not matter.
-    """
+    """Whether the value of one of the `IDENTITY_KEYS` is in a region."""
 
     key: str
     region: str
-    any_case: bool = False
+    any_case: bool = False  # whether upper and lower case do not matter
 
 
 def made_by(user: str) -> Question:
@@ -298,7 +282,7 @@ class Identity:
     Attributes:
         arn: the region of their ARNs.
         name: the region of their names; None if they have no aws:username.
-        answers: what else is known of them.
+        answers: what is known of them besides.
     """
 
     arn: str
@@ -337,11 +321,7 @@ class Identity:
         return _is_within(own, asked.region)
 
     def split(self, asked: Question, work: Work) -> list[Identity]:
-        """Split them by their answer to a question.
-
-        Raises:
-            TooMuchWorkError: it takes too long.
-        """
+        """Split them by their answer to a question."""
         work.spend(1 + len(self.answers))
         if self.answer(asked) is not None:
             return [self]
@@ -397,14 +377,12 @@ FEDERATED_USERS = Identity(f"arn:{SEGMENT}:sts::{SEGMENT}:federated-user/{ANYTHI
 
 
 def identities(everyone: Identity, questions: Iterable[Question]) -> list[Identity]:
-    """Split identities by the questions that a policy asks.
+    """Split everyone by the questions that a policy asks.
 
-    Together, the returned identities are everyone. If there would be too many of them, the
-    remaining questions stay unanswered.
+    If there would be too many identities, the remaining questions stay unanswered.
     """
     found, work = [everyone], Work(_STEPS)
-    ordered = sorted(dict.fromkeys(questions), key=lambda q: not is_single(q.region))
-    for asked in ordered:
+    for asked in sorted(questions, key=lambda q: not is_single(q.region)):
         try:
             split = [part for identity in found for part in identity.split(asked, work)]
         except TooMuchWorkError:

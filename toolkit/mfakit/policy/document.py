@@ -15,16 +15,8 @@ from mfakit.policy.evaluation import Statement
 
 VERSIONS = ("2008-10-17", patterns.VERSION_WITH_VARIABLES)
 POLICY_ELEMENTS = {"Version", "Id", "Statement"}
-STATEMENT_ELEMENTS = {
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
+STATEMENT_ELEMENTS = {"Sid", "Effect", "Condition"} | {
+    f"{negation}{name}" for name in ("Principal", "Action", "Resource") for negation in ("", "Not")
 }
 _HINT = "correct it by the policy grammar in the IAM User Guide; IAM would refuse it too"
 PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
@@ -186,10 +178,10 @@ class _Reader:
             self._expect(kind in PRINCIPAL_KINDS, f"{key} {kind} is unknown")
             texts = self._texts(names, f"{key} {kind}")
             self._expect(bool(texts), f"{key} {kind} names nobody")
-            named += [(kind, name) for name in texts]
-        for kind, name in named:
-            whole = "*" not in name or name == "*"
-            self._expect(whole, f"{key} {kind} {name}: no wildcard is allowed within a name")
+            for name in texts:
+                whole = "*" not in name or name == "*"
+                self._expect(whole, f"{key} {kind} {name}: no wildcard is allowed within a name")
+                named.append((kind, name))
         return Principals(tuple(named), negated=key != "Principal")
 
     def _conditions(self, block: Any) -> list[Condition]:

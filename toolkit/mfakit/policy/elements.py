@@ -45,11 +45,7 @@ class Element:
         return any(pattern.text == "*" for pattern in self.patterns)
 
     def holds(self, text: str, keys: Keys) -> bool:
-        """Whether the statement applies to an action or a resource.
-
-        Raises:
-            UnjudgedError: a variable cannot be judged.
-        """
+        """Whether the statement applies to an action or a resource; or raise UnjudgedError."""
         return any(self._matches(p, text, keys) for p in self.patterns) is not self.negated
 
     def _matches(self, pattern: Pattern, text: str, keys: Keys) -> bool:
@@ -122,22 +118,13 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True)
 class Principals:
-    """A Principal or NotPrincipal element.
+    """A Principal element, or a NotPrincipal, which is negated."""
 
-    Attributes:
-        named: pairs of kind and name; a lone ``*`` is of the kind ``AWS``.
-        negated: whether it is a NotPrincipal.
-    """
-
-    named: tuple[tuple[str, str], ...]
+    named: tuple[tuple[str, str], ...]  # kind and name; a lone * is of the kind AWS
     negated: bool = False
 
     def include(self, caller: Principal | None) -> bool:
-        """Whether the statement applies to the caller.
-
-        Raises:
-            UnjudgedError: this cannot be determined.
-        """
+        """Whether the statement applies to the caller; raise UnjudgedError if it is not known."""
         if caller is None:
             raise UnjudgedError("Principal, without a known caller,")
         if self.negated:
@@ -145,11 +132,7 @@ class Principals:
         return self.reach(caller) is not Reach.NOBODY
 
     def reach(self, caller: Principal) -> Reach:
-        """Return how directly a Principal element names the caller.
-
-        Raises:
-            UnjudgedError: this cannot be determined.
-        """
+        """Return how directly a Principal element names the caller; or raise UnjudgedError."""
         reaches = [self._reach_of(kind, name, caller) for kind, name in self.named]
         return max(reaches, default=Reach.NOBODY)
 
@@ -167,12 +150,9 @@ class Principals:
             return name == "*" or (bool(name) and name in ids)
         if kind == "CanonicalUser" and caller.account_id and not caller.canonical_user:
             raise UnjudgedError("Principal CanonicalUser")
-        held = {
-            "Service": caller.service,
-            "Federated": caller.federated,
-            "CanonicalUser": caller.canonical_user,
-        }[kind]
-        return bool(held) and name in (held, "*")
+        held = {"Service": caller.service, "Federated": caller.federated}
+        own = held.get(kind, caller.canonical_user)
+        return bool(own) and name in (own, "*")
 
     def _exempts(self, caller: Principal) -> bool:
         """Whether a NotPrincipal exempts the caller: it must list each name of the caller.
@@ -217,26 +197,15 @@ class _NotComparableError(Exception):
 
 @dataclass(frozen=True)
 class Condition:
-    """One operator with one key and the values that the policy gives for it.
-
-    Attributes:
-        operator: as spelled: ``ForAnyValue:StringLikeIfExists``.
-        key: as spelled.
-        wanted: the policy's values.
-        variables: whether the values may have policy variables.
-    """
+    """One operator with one key, both as spelled, and the values that the policy gives for it."""
 
     operator: str
     key: str
     wanted: tuple[str, ...]
-    variables: bool = True
+    variables: bool = True  # whether the values may have policy variables
 
     def holds(self, keys: Keys) -> bool:
-        """Whether the condition is met.
-
-        Raises:
-            UnjudgedError: operator, key or a value is not known.
-        """
+        """Whether the condition is met; raise UnjudgedError if that is not known."""
         if not self.is_known:
             raise UnjudgedError(f"Condition operator {self.operator}")
         if not is_known(self.key.lower(), keys):

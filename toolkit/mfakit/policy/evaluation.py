@@ -66,11 +66,7 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def applies(self, context: Context) -> bool:
-        """Whether the statement applies to a call.
-
-        Raises:
-            UnjudgedError: it may, but holds a construct that cannot be judged.
-        """
+        """Whether the statement applies to a call; raise UnjudgedError if that is not known."""
         unjudged: UnjudgedError | None = None
         tests = (self._names_action, self._names_principal, self._names_resource, self._holds)
         for test in tests:

@@ -195,9 +195,8 @@ class Reader:
             if (principals := statement.principals) is not None:
                 yes, maybe = _answered(self.by_identity, lambda c: c.is_named(principals))
                 whole = self.everyone
-                answers.append(
-                    (whole & ~maybe, whole & ~yes) if principals.negated else (yes, maybe)
-                )
+                spared = whole & ~maybe, whole & ~yes
+                answers.append(spared if principals.negated else (yes, maybe))
             for yes, maybe in answers:
                 certain, possible = certain & yes, possible & maybe
             self._met[id(statement)] = certain, possible
@@ -213,22 +212,16 @@ class Reader:
         return _answered(groups, lambda caller: caller.meets(condition))
 
     def rules(self, statement: Statement) -> list[RuleFor]:
-        """Return a statement's rules, whether it applies to the callers or not.
-
-        A Deny with NotResource has none for callers for whom a variable in it has no value: the
-        result is not documented.
-        """
+        """Return a statement's rules, whether it applies to the callers or not."""
         if id(statement) not in self._rules:
             self._read_so_far.append(statement)
             variables = _variables(statement)
             groups = self._by_values(variables)
             spares = statement.resources is not None and statement.resources.negated
-            if statement.effect == "Deny" and spares:
-                groups = [
-                    (c, bits) for c, bits in groups if all(_has_value(v, c) for v in variables)
-                ]
             found: dict[tuple[str | None, ...], RuleFor] = {}
             for caller, bits in groups:
+                if statement.effect == "Deny" and spares and not _has_all(variables, caller):
+                    continue  # the result is not documented
                 key = tuple(self._value(v, caller) for v in variables)
                 rule, others = found.get(key) or (self._read(statement, caller), 0)
                 found[key] = rule, others | bits
@@ -288,34 +281,25 @@ def _variables(statement: Statement) -> list[Variable]:
     return [variable for pattern in patterns for variable in pattern.variables]
 
 
-def _has_value(of: Variable, caller: Caller) -> bool:
-    return of.default is not None or (of.key in SETTLED and caller.value(of.key) is not None)
+def _has_all(variables: list[Variable], caller: Caller) -> bool:
+    """Whether all variables certainly have a value."""
+    return all(
+        v.default is not None or (v.key in SETTLED and caller.value(v.key) is not None)
+        for v in variables
+    )
 
 
 class Hole(NamedTuple):
-    """Calls that are allowed, or cannot be shown to be denied.
-
-    Attributes:
-        statement: the statement that allows them.
-        part: the calls.
-        callers: the callers who are allowed them, as bits.
-        shown: whether it is shown that they are allowed.
-    """
+    """Calls that a statement allows to callers, or that cannot be shown to be denied."""
 
     statement: Statement
     part: Part
     callers: int
-    shown: bool = True
+    shown: bool = True  # that they are allowed
 
 
 class Search:
-    """Searches for what statements allow.
-
-    Args:
-        denies: what statements certainly deny.
-        exempt: regions of actions that do not count.
-        work: the bound for all that is searched.
-    """
+    """Searches for what no Deny denies, except for exempt actions, within a bound of work."""
 
     def __init__(self, denies: Iterable[RuleFor], exempt: Iterable[str], work: Work) -> None:
         self._work = work
@@ -467,16 +451,9 @@ def _numbers(bits: int) -> Iterator[int]:
 
 
 class _Partly(NamedTuple):
-    """A part that Denies with exceptions deny to callers, except for what they spare.
-
-    Attributes:
-        part: the part.
-        callers: the callers, as bits.
-        denies: the numbers of the Denies, as bits.
-        used: the Denies whose exceptions led to the part, as bits.
-    """
+    """A part that Denies with exceptions deny to callers, except for what they spare."""
 
     part: Part
     callers: int
-    denies: int
-    used: int
+    denies: int  # as bits, by their numbers
+    used: int  # the Denies whose exceptions led to the part, likewise

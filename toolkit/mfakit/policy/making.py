@@ -107,58 +107,44 @@ def require_mfa(
     Raises:
         UsageError: a value is invalid, or the policy is longer than AWS takes.
     """
-    check_partition(partition)
+    _check_partition(partition)
     exempt = sorted(check_exempt(list(exempt_actions)))
     denials = _without_mfa(exempt, partition, allow_service_calls=allow_service_calls)
     if max_age is not None:
-        old: Condition = {"NumericGreaterThanEquals": {MFA_AGE: check_age(max_age)}}
+        old: Condition = {"NumericGreaterThanEquals": {MFA_AGE: _check_age(max_age)}}
         all_else = {"NotAction": ["sts:GetSessionToken", *exempt], "Resource": "*"}
         why = (
-            "Whoever gave the code too long ago. No IfExists here: who has no age is denied above,"
-            " or gives a code with AssumeRole itself, which is always fresh."
+            "Deny all else if the code is too old. No IfExists here: calls without an age are"
+            " denied above, or carry a code with AssumeRole itself, which is always fresh."
         )
         denials.append((why, _deny("DenyAllElseWithOldMFA", all_else, old)))
     return Draft(
         name="require mfa",
         kind=Kind.IDENTITY,
         summary=(
-            "Users may do nothing without MFA but set their own device up and get a session.",
-            "It grants nothing else: what users may do with MFA is for their other policies to"
-            " say.",
-            "Attach it to a group of all users. Not to roles: their sessions never carry MFA.",
+            "Without MFA, users may only set up their own device and get a session.",
+            "It grants nothing else: their other policies decide what users may do with MFA.",
+            "Attach it to a group of all users, not to roles: their sessions never carry MFA.",
         ),
         statements=(*_self_management(partition), *denials),
     )
 
 
 def _self_management(partition: str) -> list[tuple[str, Statement]]:
+    devices = ["iam:CreateVirtualMFADevice", "iam:DeleteVirtualMFADevice"]
+    upon_users = ["iam:DeactivateMFADevice", *_UPON_USERS]
     return [
         (
-            "This one knows no resources.",
-            {
-                "Sid": "AllowListingDevices",
-                "Effect": "Allow",
-                "Action": "iam:ListVirtualMFADevices",
-                "Resource": "*",
-            },
+            "This action supports no resource-level permissions.",
+            _allow("AllowListingDevices", "iam:ListVirtualMFADevices", "*"),
         ),
         (
-            "A device is named for its user: alice, alice-phone.",
-            {
-                "Sid": "AllowOwnVirtualDevices",
-                "Effect": "Allow",
-                "Action": ["iam:CreateVirtualMFADevice", "iam:DeleteVirtualMFADevice"],
-                "Resource": _own_devices(partition),
-            },
+            "Devices are named after their user: alice, alice-phone.",
+            _allow("AllowOwnVirtualDevices", devices, _own_devices(partition)),
         ),
         (
             "The user's own devices. AWS lets who has one add or remove another only with MFA.",
-            {
-                "Sid": "AllowOwnDevices",
-                "Effect": "Allow",
-                "Action": ["iam:DeactivateMFADevice", *_UPON_USERS],
-                "Resource": _oneself(partition),
-            },
+            _allow("AllowOwnDevices", upon_users, _oneself(partition)),
         ),
     ]
 
@@ -169,15 +155,15 @@ def _without_mfa(
     """Deny all but the exempt actions, and those too on other users and their devices."""
     condition: Condition = {"BoolIfExists": {MFA_PRESENT: "false"}}
     why = (
-        "Whoever comes without MFA. IfExists, since a long-term key has no such condition key:"
-        " plain Bool would let it through."
+        "Deny all else without MFA. IfExists, since long-term keys do not have this condition key:"
+        " plain Bool would let them pass."
     )
     if allow_service_calls:
         condition["BoolIfExists"][VIA_SERVICE] = "false"
-        why += " What a service calls for a user carries no MFA, and is not denied."
+        why += " Calls that a service makes for a user carry no MFA, and are not denied."
     why_others = (
-        "The rest is for oneself alone, whatever other policies allow: with an administrator's"
-        " key, anybody could be given a device."
+        "The rest is allowed only on oneself, whatever other policies allow: otherwise the key of an"
+        " administrator could give anybody a device."
     )
     all_else = {"NotAction": sorted({*WITHOUT_MFA, *exempt}), "Resource": "*"}
     to_others = {
@@ -198,6 +184,10 @@ def _oneself(partition: str) -> list[str]:
 def _own_devices(partition: str) -> list[str]:
     device = f"arn:{partition}:iam::*:mfa/${{aws:username}}"
     return [device, f"{device}-*"]
+
+
+def _allow(sid: str, action: str | list[str], resource: str | list[str]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def _deny(sid: str, what: Statement, condition: Condition) -> Statement:
@@ -223,33 +213,26 @@ def max_age(seconds: int, actions: tuple[str, ...], resources: tuple[str, ...] =
     for resource in resources:
         if resource != "*" and not (resource.startswith("arn:") and resource.isprintable()):
             raise UsageError(f"{resource!r} is no ARN", "leave it out to mean all resources")
-    age = check_age(seconds)
+    age = _check_age(seconds)
     what = {"Action": check_actions(list(actions)), "Resource": list(resources)}
+    fresh: Condition = {"NumericLessThan": {MFA_AGE: age}}
+    old: Condition = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: age}}
     return Draft(
         name="mfa max age",
         kind=Kind.IDENTITY,
         summary=(
-            f"These actions are granted for {age} seconds from the code on, and denied to everyone"
-            " else.",
-            "Attach it to users, or a group of them. Not to roles: their sessions never carry MFA.",
+            f"These actions are granted for {age} seconds after the code was given, and denied to"
+            " everyone else.",
+            "Attach it to users or a group of them, not to roles: their sessions never carry MFA.",
         ),
         statements=(
             (
-                "A key that is not there is less than nothing: long-term keys get nothing here.",
-                {
-                    "Sid": "AllowWithFreshMFA",
-                    "Effect": "Allow",
-                    **what,
-                    "Condition": {"NumericLessThan": {MFA_AGE: age}},
-                },
+                "An absent key is never less: long-term keys get nothing here.",
+                {"Sid": "AllowWithFreshMFA", "Effect": "Allow", **what, "Condition": fresh},
             ),
             (
-                "Nor by another policy. Without IfExists this would let long-term keys through.",
-                _deny(
-                    "DenyWithoutFreshMFA",
-                    what,
-                    {"NumericGreaterThanEqualsIfExists": {MFA_AGE: age}},
-                ),
+                "Nor from other policies. Without IfExists this would let long-term keys pass.",
+                _deny("DenyWithoutFreshMFA", what, old),
             ),
         ),
     )
@@ -268,39 +251,35 @@ def role_trust(
     Raises:
         UsageError: a value is invalid, or the policy is longer than AWS takes.
     """
-    check_partition(partition)
+    _check_partition(partition)
     if not principals:
         raise UsageError(
             "no principal given to assume the role",
             "name users or accounts, such as --principal arn:aws:iam::123456789012:user/alice",
         )
-    trusted = [check_principal(text, partition, accounts=True) for text in principals]
+    trusted = [_check_principal(text, partition, accounts=True) for text in principals]
     condition = {"Bool": {MFA_PRESENT: "true"}}
-    comment = "In an Allow it is plain Bool: BoolIfExists would let long-term keys in."
+    comment = "In an Allow, use plain Bool: BoolIfExists would let long-term keys in."
     if max_age is not None:
-        condition["NumericLessThanIfExists"] = {MFA_AGE: check_age(max_age)}
-        comment += " A code that comes with AssumeRole itself has no age, and is always fresh."
+        condition["NumericLessThanIfExists"] = {MFA_AGE: _check_age(max_age)}
+        comment += " A code given with AssumeRole itself has no age, and is always fresh."
+    statement = {
+        "Sid": "AllowWithMFA",
+        "Effect": "Allow",
+        "Principal": {"AWS": trusted},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
     return Draft(
         name="mfa role",
         kind=Kind.TRUST,
         summary=(
-            "The role is assumed with MFA alone: from a session made with a code, or with a code.",
-            "From a session it lasts one hour at most, whatever MaxSessionDuration says: that is",
-            "role chaining. With a code in AssumeRole itself it lasts as long as that says.",
-            "What it may do is for its own policies. They can't ask for MFA: no role has it.",
+            "The role can be assumed only with MFA: from a session with MFA, or with a code.",
+            "From a session it lasts at most one hour, whatever its MaxSessionDuration: that is",
+            "role chaining. With a code in AssumeRole itself it may last for MaxSessionDuration.",
+            "Its own policies decide what it may do. They cannot ask for MFA: no role carries it.",
         ),
-        statements=(
-            (
-                comment,
-                {
-                    "Sid": "AllowWithMFA",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": trusted},
-                    "Action": "sts:AssumeRole",
-                    "Condition": condition,
-                },
-            ),
-        ),
+        statements=((comment, statement),),
     )
 
 
@@ -328,7 +307,7 @@ def bucket(
         raise UsageError(
             f"not the name of a bucket: {name!r}", "give the name alone: --bucket my-bucket"
         )
-    check_partition(partition)
+    _check_partition(partition)
     exempt = check_exempt(list(exempt_actions), "s3")
     what = {
         "Principal": {"AWS": "*"},
@@ -337,28 +316,28 @@ def bucket(
     }
     spared = _named(users, partition) if users else _spared(partition)
     why = (
-        "Only these users, and the sessions of GetFederationToken of their accounts, since such a"
-        " session does not show whose it is: for everyone it would lock out every role and AWS"
+        "Only these users, and the GetFederationToken sessions of their accounts, since such a"
+        " session does not show whose it is: a Deny for everyone would lock out every role and AWS"
         " service."
         if users
-        else "Neither roles nor AWS services, which never carry MFA: without their exemption they"
-        " would all be locked out."
+        else "Not roles and AWS services, which never carry MFA: without this exemption they would"
+        " all be locked out."
     )
     by_key: Condition = {"BoolIfExists": {MFA_PRESENT: "false"}}
     without = _deny("DenyWithoutMFA", what, _both(by_key, spared))
-    statements = [(f"{why} IfExists, since long-term keys have no such condition key.", without)]
+    statements = [(f"{why} IfExists, since long-term keys lack this condition key.", without)]
     if max_age is not None:
-        old: Condition = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: check_age(max_age)}}
+        old: Condition = {"NumericGreaterThanEqualsIfExists": {MFA_AGE: _check_age(max_age)}}
         denial = _deny("DenyWithOldMFA", what, _both(old, spared))
-        statements.append(("Nor with a code from too long ago.", denial))
+        statements.append(("Nor with a code that is too old.", denial))
     return Draft(
         name="mfa bucket",
         kind=Kind.RESOURCE,
         summary=(
-            f"Users get at the bucket {name} with MFA alone.",
-            "It grants nothing: what they may do there is for their own policies to say.",
-            "A bucket has one policy: put these statements into the one it has.",
-            "Mind that its changes need MFA from then on, too; the root user can always remove it.",
+            f"Users reach the bucket {name} only with MFA.",
+            "It grants nothing: their own policies decide what they may do there.",
+            "A bucket has only one policy: add these statements to the one that it has.",
+            "From then on, to change it takes MFA, too; the root user can always remove it.",
         ),
         statements=tuple(statements),
         bucket=name,
@@ -367,7 +346,7 @@ def bucket(
 
 def _named(users: tuple[str, ...], partition: str) -> Condition:
     """Return the condition that holds for the users and for their GetFederationToken sessions."""
-    named = [check_principal(text, partition, accounts=False) for text in users]
+    named = [_check_principal(text, partition, accounts=False) for text in users]
     accounts = dict.fromkeys(arn.split(":")[4] for arn in named)
     sessions = [f"arn:{partition}:sts::{account}:federated-user/*" for account in accounts]
     return {"ArnEquals": {"aws:PrincipalArn": [*named, *sessions]}}
@@ -387,11 +366,7 @@ def _both(one: Condition, other: Condition) -> Condition:
 
 
 def check_actions(actions: list[str]) -> list[str]:
-    """Return actions unchanged.
-
-    Raises:
-        UsageError: one is not an action.
-    """
+    """Return actions unchanged; raise UsageError if one is not an action."""
     for action in actions:
         if not _ACTION.fullmatch(action):
             raise UsageError(f"{action!r} is no action", "write it as s3:GetObject or ec2:*")
@@ -401,12 +376,8 @@ def check_actions(actions: list[str]) -> list[str]:
 def check_exempt(actions: list[str], service: str = "") -> list[str]:
     """Return actions that need no MFA unchanged.
 
-    Args:
-        actions: the actions.
-        service: the service that they must belong to, such as ``s3``; empty for any.
-
     Raises:
-        UsageError: one is not an action, or not that service's, or all are exempt.
+        UsageError: one is not an action, or not one of the service, or all are exempt.
     """
     for action in check_actions(actions):
         if action == "*":
@@ -416,30 +387,20 @@ def check_exempt(actions: list[str], service: str = "") -> list[str]:
     return actions
 
 
-def check_age(seconds: int) -> str:
-    """Return the age of a code as policies write it.
-
-    Raises:
-        UsageError: no session can be that old, or nobody could use one that young.
-    """
+def _check_age(seconds: int) -> str:
+    """Return the age of a code as policies write it; raise UsageError if no code can be so old."""
     if not _SHORTEST_AGE <= seconds <= _LONGEST_AGE:
         raise UsageError("a code may be 1m to 36h old in a policy", "say how old: --max-age 12h")
     return str(seconds)
 
 
-def check_partition(partition: str) -> None:
-    """Raise UsageError if a partition is none."""
+def _check_partition(partition: str) -> None:
     if not _PARTITION.fullmatch(partition):
         raise UsageError(f"{partition!r} is no partition", "one of aws, aws-cn, aws-us-gov")
 
 
-def check_principal(text: str, partition: str, *, accounts: bool) -> str:
+def _check_principal(text: str, partition: str, *, accounts: bool) -> str:
     """Return the ARN of a principal that can carry MFA: a user, or an account as its users.
-
-    Args:
-        text: an ARN, or the number of an account.
-        partition: the partition that the principal must be of.
-        accounts: whether an account is allowed.
 
     Raises:
         UsageError: it is neither, or is a role, whose sessions never carry MFA.

@@ -14,40 +14,18 @@ from mfakit.errors import MFAKitError
 Keys = Mapping[str, str | tuple[str, ...]]
 
 # Keys that only requests sent by an AWS service itself carry.
-SENT_BY_SERVICES_ALONE = frozenset(
-    {
-        "aws:principalservicename",
-        "aws:principalservicenameslist",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceorgid",
-    }
-)
+SENT_BY_SERVICES_ALONE = frozenset([
+    "aws:principalservicename", "aws:principalservicenameslist",
+    "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid",
+])  # fmt: skip
 # The simulator must fill in each key of this set for every call that carries it.
-KNOWN_KEYS = SENT_BY_SERVICES_ALONE | frozenset(
-    {
-        "aws:currenttime",
-        "aws:epochtime",
-        "aws:multifactorauthage",
-        "aws:multifactorauthpresent",
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:principalisawsservice",
-        "aws:principaltype",
-        "aws:requestedregion",
-        "aws:securetransport",
-        "aws:sourceidentity",
-        "aws:sourceip",
-        "aws:tokenissuetime",
-        "aws:useragent",
-        "aws:userid",
-        "aws:username",
-        "aws:viaawsservice",
-        "sts:externalid",
-        "sts:rolesessionname",
-        "sts:sourceidentity",
-    }
-)
+KNOWN_KEYS = SENT_BY_SERVICES_ALONE | frozenset([
+    "aws:currenttime", "aws:epochtime", "aws:multifactorauthage", "aws:multifactorauthpresent",
+    "aws:principalaccount", "aws:principalarn", "aws:principalisawsservice", "aws:principaltype",
+    "aws:requestedregion", "aws:securetransport", "aws:sourceidentity", "aws:sourceip",
+    "aws:tokenissuetime", "aws:useragent", "aws:userid", "aws:username", "aws:viaawsservice",
+    "sts:externalid", "sts:rolesessionname", "sts:sourceidentity",
+])  # fmt: skip
 # The rest of such a key's name is the name of a tag of the caller, in lower case too.
 PRINCIPAL_TAG = "aws:principaltag/"
 _A_TAG = re.compile(re.escape(PRINCIPAL_TAG) + r"[\w\s.:/=+@-]+")
@@ -80,12 +58,7 @@ class UnresolvedVariableError(UnjudgedError):
 
 
 def is_known(name: str, given: Container[str] = ()) -> bool:
-    """Whether a condition key can be judged.
-
-    Args:
-        name: the key's name in lower case.
-        given: the keys of a call, which are known for that call even if they have no value.
-    """
+    """Whether a condition key, in lower case, can be judged for a call to which keys are given."""
     return name in KNOWN_KEYS or name in given or _A_TAG.fullmatch(name) is not None
 
 
@@ -111,12 +84,7 @@ class Variable:
     default: str | None
 
     def value(self, keys: Keys) -> str:
-        """Return the variable's value in a call.
-
-        Raises:
-            UnjudgedError: the key is not known, or has several values.
-            UnresolvedVariableError: the call has no such key, and there is no default.
-        """
+        """Return the variable's value in a call; raise UnjudgedError if it is not known."""
         if not is_known(self.key, keys):
             raise UnjudgedError(f"policy variable {self.spelling}")
         found = values_of(keys, self.key)

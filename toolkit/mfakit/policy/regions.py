@@ -53,23 +53,14 @@ class TooMuchWorkError(Exception):
 
 
 class Work:
-    """A bound on the steps that a decision may take, of about a microsecond each.
-
-    Args:
-        steps: the most steps.
-        within: another bound that these steps count for, too.
-    """
+    """A bound on the steps that a decision may take, which may count for another bound, too."""
 
     def __init__(self, steps: int, within: Work | None = None) -> None:
         self.left = steps
         self._within = within
 
     def spend(self, steps: int = 1) -> None:
-        """Count steps.
-
-        Raises:
-            TooMuchWorkError: there were too many.
-        """
+        """Count steps; raise TooMuchWorkError if there are too many."""
         self.left -= steps
         if self.left < 0:
             raise TooMuchWorkError
@@ -152,10 +143,7 @@ def region_of(
 
 
 def _spelled(
-    segments: list[Parts],
-    value_of: Callable[[Variable], str | None],
-    star: str,
-    character: str,
+    segments: list[Parts], value_of: Callable[[Variable], str | None], star: str, character: str
 ) -> str | None:
     texts = []
     for parts in segments:
@@ -303,18 +291,15 @@ def _common_parts(first: str, second: str) -> tuple[tuple[str, ...] | None, int]
     except TooMuchWorkError:
         return None, _MOST_STEPS
     bare = {part: _STAR.sub("", part) for part in parts}
-    found = (
-        part
-        for part in parts
-        # A region with as many characters contains another only if they are the same, but for "?".
-        if not any(
-            other != part
-            and (len(text) < len(bare[part]) or text == bare[part] or CHARACTER in text)
-            and contains(other, part)
-            for other, text in bare.items()
-        )
-    )
+    found = {part for part in parts if not any(_contains_other(o, part, bare) for o in parts)}
     return tuple(sorted(found)), _MOST_STEPS - work.left
+
+
+def _contains_other(outer: str, inner: str, bare: dict[str, str]) -> bool:
+    """Whether a region contains another one, compared first by what they are without stars."""
+    one, other = bare[outer], bare[inner]
+    fits = one == other or len(one) < len(other) or CHARACTER in one or SEGMENT_CHARACTER in one
+    return fits and outer != inner and contains(outer, inner)
 
 
 class _Meeting:
@@ -345,7 +330,8 @@ class _Meeting:
         if all(flexible):
             return self._two_stars(first, second)
         if any(flexible):
-            return self._star(first, second) if flexible[0] else self._star(second, first)
+            starred, text = (first, second) if flexible[0] else (second, first)
+            return self._taking(_star_of(starred[0]), starred[1:], text, least=0)
         single = _narrower(one, other)
         return [single + rest for rest in self.of(first[1:], second[1:])] if single else []
 
@@ -377,9 +363,6 @@ class _Meeting:
         rests |= self.of(joined(one, first[1:]), second[1:])
         return {joined(both, rest) for rest in rests}
 
-    def _star(self, starred: str, other: str) -> Iterable[str]:
-        return self._taking(_star_of(starred[0]), starred[1:], other, least=0)
-
     def _taking(self, star: str, behind: str, other: str, least: int) -> Iterable[str]:
         """Return what a star, with a rest behind it, has in common with another region.
 
@@ -389,15 +372,12 @@ class _Meeting:
         if not text:
             return self._taking_special(star, behind, other)
         most = len(text) if star == ANYTHING else len(text.partition(":")[0])
+        is_text = behind != "" and ord(behind[0]) < RESERVED
         found: set[str] = set()
         for taken in range(least, most + 1):
             if taken == len(text):
                 rests = self.of(joined(star, behind), other[taken:])
-            elif (
-                behind
-                and behind[0] not in (text[taken], CHARACTER, SEGMENT_CHARACTER)
-                and (not is_variable(behind[0]))
-            ):
+            elif is_text and behind[0] != text[taken]:
                 continue
             else:
                 rests = self.of(behind, other[taken:])
@@ -431,13 +411,13 @@ def _narrower_star(one: str, other: str) -> str:
 
 
 class Index:
-    """Looks up which of many regions contain a region, without a comparison with each of them.
+    """Looks up which of many regions contain a region, without comparing it with each of them.
 
     A region can only contain another if each of its literal pieces is in a literal piece of the
-    other. So each region is filed under the piece that the fewest of them have.
+    other. So each region is filed under that of its pieces that the fewest of them have.
 
     Args:
-        entries: regions, each with bits of the caller's choice.
+        entries: regions, and bits for each.
     """
 
     def __init__(self, entries: Iterable[tuple[str, int]]) -> None:
@@ -454,11 +434,7 @@ class Index:
         self._known: dict[str, int] = {}
 
     def containing(self, inner: str, work: Work) -> int:
-        """Return the bits of all regions that contain a region.
-
-        Raises:
-            TooMuchWorkError: it takes too long.
-        """
+        """Return the bits of all regions that contain a region."""
         work.spend()
         if inner not in self._known:
             candidates = [region for p in self._pieces_in(inner) for region in self._by_piece[p]]
