@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mfakit.policy import Context, Decision, Kind, Principal, UnjudgedError, evaluate, parse
+from mfakit.policy.elements import Reach
 
 ACCOUNT = "123456789012"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -55,7 +56,7 @@ def test_who_is_named(principal: Any, callers: list[str]) -> None:
     """A caller is known by his ARN, his role's, his unique id; a service by its name."""
     decided = {name: decide(caller, Principal=principal) for name, caller in CALLERS.items()}
     assert {name for name, decision in decided.items() if decision.allowed} == set(callers)
-    assert not any(decision.delegated for decision in decided.values())
+    assert not any(decision.reach is Reach.ACCOUNT for decision in decided.values())
 
 
 @pytest.mark.parametrize("name", [ACCOUNT, ROOT])
@@ -65,7 +66,7 @@ def test_an_account_stands_for_all_who_belong_to_it(name: str) -> None:
     members = {"user", "root", "role", "federated", "canonical"}
     assert {who for who, decision in decided.items() if decision.allowed} == members
     # The account's ARN is the root user's own, too.
-    direct = {who for who in members if not decided[who].delegated}
+    direct = {who for who in members if decided[who].reach is not Reach.ACCOUNT}
     assert direct == ({"root"} if name == ROOT else set())
 
 
@@ -78,7 +79,7 @@ def test_an_account_that_is_denied_is_denied_whole() -> None:
 
 def test_a_grant_to_the_caller_goes_before_one_to_the_account() -> None:
     """Where a policy names both, nothing is left to the account's policies."""
-    assert not decide(CALLERS["user"], Principal={"AWS": [ROOT, BOB]}).delegated
+    assert decide(CALLERS["user"], Principal={"AWS": [ROOT, BOB]}).reach is Reach.CALLER
 
 
 @pytest.mark.parametrize(
