@@ -214,7 +214,7 @@ def _rules(reader: Reader, effect: str, action: Any, resource: Any, callers: int
 def _of_devices(
     scope: Scope, claims: Iterable[tuple[list[RuleFor], list[RuleFor]]], keys: int, reader: Reader
 ) -> Iterator[str]:
-    """Say which exempt calls reach other users' devices, as far as a bound allows."""
+    """Yield a note on exempt calls that reach other users' devices, as far as a bound allows."""
     found: dict[str, None] = {}
     work = Work(_STEPS)
     own = _rules(reader, "Deny", list(_UPON_DEVICES), _OWN_DEVICES, keys)
@@ -237,7 +237,7 @@ def _of_devices(
 
 
 def _of_login(statements: tuple[Statement, ...], keys: int, reader: Reader) -> Iterator[str]:
-    """Say what a long-term key is denied that a login needs."""
+    """Yield notes on what a long-term key is denied that a login needs."""
     denies = reader.denying(s for s in statements if s.effect == "Deny")
     for action, kind, consequence in _LOGIN:
         needed = _rules(reader, "Allow", action, f"arn:*:iam::*:{kind}/${{aws:username}}", keys)
@@ -248,7 +248,7 @@ def _of_login(statements: tuple[Statement, ...], keys: int, reader: Reader) -> I
 
 
 def _of_principals(statements: tuple[Statement, ...], scope: Scope) -> Iterator[str]:
-    """Name principals that do not count, and accounts."""
+    """Yield notes on principals that do not count, and on accounts."""
     labels = _labels(statements)
     for statement in statements:
         if statement.effect != "Allow" or statement.principals is None:

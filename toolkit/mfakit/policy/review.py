@@ -130,7 +130,7 @@ def _outcomes_of_others(reader: Reader, claim: _Claim, others: int) -> dict[str,
 
 
 def _about(judged: list[_Claim], reader: Reader) -> Iterator[str]:
-    """Say whom the Denies are about, if not about every user."""
+    """Yield a note on whom the Denies are about, if not about every user."""
     users = reader.of_kind(LONG_TERM_KEY)
     for claim in judged:
         if claim.audience & users != users:
