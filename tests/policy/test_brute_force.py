@@ -86,6 +86,7 @@ CONDITIONS = st.one_of(
     asked(OPERATORS_OF_MFA, PRESENT, ["true", "false"]),
     asked(OPERATORS_OF_AGE, AGE, ["60", "3600"]),
     asked(OF_NAMES, "aws:username", ["x", "y", "x*", "*y", "*"]),
+    asked(["Null"], "aws:username", ["true", "false"]),
     asked([*OF_NAMES, "ArnLike", "ArnNotLike", "ArnEquals"], "aws:PrincipalArn",
           [USER, "arn:aws:iam::*:user/x*", "arn:aws:sts::*:federated-user/*", "*",
            "arn:aws:sts::111111111111:federated-user/x"]),

@@ -7,23 +7,14 @@ from cProfile import Profile
 from typing import Any
 
 import pytest
-from tests.policy.aws_examples import PRESENT, statement
-from tests.policy.test_review import reviewed
-
-NO_MFA = {"BoolIfExists": {PRESENT: "false"}}
-ALLOW_ALL = statement("Allow", "*")
+from tests.policy.aws_examples import statement
+from tests.policy.test_review import ALLOW_ALL, NO_MFA, everything_but, reviewed
 
 
 def guarded(action: str, resource: str, wider: str = "", **condition: Any) -> list[dict[str, Any]]:
     """Return an Allow, and a Deny of the same without MFA."""
     denied = statement("Deny", "*", wider or resource, **NO_MFA, **condition)
     return [statement("Allow", action, resource, **condition), denied]
-
-
-def everything_but(element: str, *patterns: str) -> dict[str, Any]:
-    """Return a Deny without MFA of all but some actions or resources."""
-    denied = {key: "*" for key in ("Action", "Resource") if key != element}
-    return {"Effect": "Deny", **denied, f"Not{element}": list(patterns), "Condition": NO_MFA}
 
 
 PAIRS = {

@@ -67,6 +67,12 @@ KEYS: dict[str, dict[str, str]] = {
 }
 
 
+def everything_but(element: str, *patterns: str) -> dict[str, Any]:
+    """Return a Deny without MFA of all but some actions or resources."""
+    denied = {key: "*" for key in ("Action", "Resource") if key != element}
+    return {"Effect": "Deny", **denied, f"Not{element}": list(patterns), "Condition": NO_MFA}
+
+
 def reviewed(statements: Any, *actions: str, exempt: tuple[str, ...] = (), **asked: Any) -> Review:
     document = {"Version": "2012-10-17", "Statement": statements}
     kind = kind_of(document, "p")
@@ -166,6 +172,8 @@ def test_check_accepts_the_policies_that_mfakit_makes(
     assert found.outcomes[WITH_MFA] == SOME
 
 
+# Without it, GetFederationToken sessions, which have no name, get in where names are spared.
+NAMELESS = statement("Deny", "*", **NO_MFA, Null={"aws:username": "true"})
 BUCKETS = [["arn:aws:s3:::a", "arn:aws:s3:::a/*"], ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]]
 ESCAPES = {
     "a Deny with NotResource": [
@@ -238,6 +246,17 @@ ESCAPES = {
     "ForAnyValue and IfExists, of which nothing is documented": [
         ALLOW_ALL, statement("Deny", "*", **{"ForAnyValue:BoolIfExists": {PRESENT: "false"}}),
     ],
+    "a user whose name is that of the folder": [
+        statement("Allow", "s3:*", "arn:aws:s3:::b/*"),
+        everything_but("Resource", "arn:aws:s3:::${aws:username}/*"),
+        NAMELESS,
+    ],
+    "a user whose name is that of a folder which is left over": [
+        ALLOW_ALL,
+        everything_but("Resource", "arn:aws:s3:::b/*"),
+        everything_but("Resource", "arn:aws:s3:::${aws:username}/*"),
+        NAMELESS,
+    ],
     "an ARN that is too short": [
         statement("Allow", "s3:*", "arn:aws:s3:::a/*"),
         statement("Deny", "s3:*", "arn:aws:s3", **NO_MFA),
@@ -251,7 +270,7 @@ ESCAPES = {
 
 @pytest.mark.parametrize("name", ESCAPES)
 def test_check_finds_the_hole_through_which_a_long_term_key_gets_in(name: str) -> None:
-    found = reviewed(ESCAPES[name])
+    found = reviewed(ESCAPES[name], whole="whose name" in name)
     assert not found.requires_mfa
     assert all(finding.mend and finding.callers and finding.actions for finding in found.findings)
 

@@ -97,19 +97,14 @@ class Reach(IntEnum):
 
     The order is that of the IAM User Guide ("How AWS enforcement code logic evaluates requests",
     on resource-based policies within one account).
-
-    Attributes:
-        NOBODY: it does not name the caller.
-        ACCOUNT: it names the caller's account, which must allow the call as well.
-        ISSUER: it names the role of a role session, or the user who made a federated user.
-            Boundary and session policy still limit such a grant.
-        CALLER: it names the user, the session itself, or everyone. Only an explicit deny limits
-            such a grant.
     """
 
     NOBODY = 0
-    ACCOUNT = 1
+    ACCOUNT = 1  # the caller's account, which must allow the call as well
+    # The role of a role session, or the user who made a federated user. Boundary and session
+    # policy still limit such a grant.
     ISSUER = 2
+    # The user, the session itself, or everyone. Only an explicit deny limits such a grant.
     CALLER = 3
 
 

@@ -120,20 +120,12 @@ def _all_pass(tests: Iterable[Callable[[T], bool]], what: T) -> bool:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the statements of one policy decide about a call.
+    """What the statements of one policy decide about a call."""
 
-    Attributes:
-        allowed: whether a statement allows it and none denies it.
-        statement: the statement that decided, if one did.
-        reach: how directly the statement that allowed the call names the caller.
-        unjudged: a construct that cannot be judged, and might allow the call, or allow it more
-            directly; see `weigh`.
-    """
-
-    allowed: bool
-    statement: Statement | None = None
-    reach: Reach = Reach.NOBODY
-    unjudged: UnjudgedError | None = None
+    allowed: bool  # by a statement, and denied by none
+    statement: Statement | None = None  # that decided
+    reach: Reach = Reach.NOBODY  # how directly the statement that allowed it names the caller
+    unjudged: UnjudgedError | None = None  # what might allow it, or more directly; see `weigh`
 
     @property
     def explicit_deny(self) -> bool:
@@ -229,16 +221,11 @@ class Policies:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a call is allowed.
-
-    Attributes:
-        reason: why it is not, in the words that end AWS's refusal.
-        decisions: what each kind of policy decided by itself; only the kinds that are present.
-    """
+    """Whether a call is allowed."""
 
     allowed: bool
-    reason: str = ""
-    decisions: tuple[tuple[str, Decision], ...] = ()
+    reason: str = ""  # why it is not, in the words that end AWS's refusal
+    decisions: tuple[tuple[str, Decision], ...] = ()  # of each kind of policy that is present
 
     @property
     def explicit_deny(self) -> bool:

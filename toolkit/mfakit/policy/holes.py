@@ -52,6 +52,10 @@ class Part(NamedTuple):
     action: str
     resource: str
 
+    def contains(self, other: Part) -> bool:
+        """Whether it has all calls of another part."""
+        return contains(self.action, other.action) and contains(self.resource, other.resource)
+
     def met(self, other: Part, work: Work) -> list[Part]:
         """Return what it has in common with another part."""
         actions = intersection(self.action, other.action, work)
@@ -351,21 +355,29 @@ class Search:
                     return
 
     def _open_parts(self, start: _Partly, allow: Rule, work: Work) -> dict[Part, int]:
-        """Return the parts of a part that no Deny applies to, each with the callers."""
-        left, seen, found = [start], dict[Part, int](), dict[Part, int]()
+        """Return the parts of a part that no Deny applies to, each with the callers.
+
+        A part is searched once, as long as each is smaller than the one that it is left over of.
+        Else, which variables may cause, it is searched again unless the same Denies led to it:
+        two parts that are left over of each other would count as searched, and neither is.
+        """
+        left, found = [(start, True)], dict[Part, int]()
+        seen: dict[tuple[Part, int], int] = {}
         while left:
-            part, callers, denies, used = left.pop()
+            (part, callers, denies, used), smaller = left.pop()
             for rest, number in self._by_what_they_leave(part, callers, denies, work):
                 denied = callers & self._denies[number][1]
                 callers &= ~denied
                 for each in rest if denied else ():
-                    new = denied & ~seen.get(each, 0)
-                    seen[each] = seen.get(each, 0) | new
+                    still = smaller and each != part and part.contains(each)
+                    key = each, -1 if still else used | 1 << number
+                    new = denied & ~seen.get(key, 0)
+                    seen[key] = seen.get(key, 0) | new
                     open_to, partly = self._look(each, allow, new, used | 1 << number, work)
                     if open_to:
                         found[each] = found.get(each, 0) | open_to
                     if partly.callers:
-                        left.append(partly)
+                        left.append((partly, still))
         return found
 
     def _look(
