@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 PRESENT, AGE = "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"
 LETTERS = "xyz"  # the last one is in no policy
 WORDS = ["".join(letters) for length in range(1, 5) for letters in product(LETTERS, repeat=length)]
+PARTITIONS = ("aws", "q")  # the last one is in no policy
 SERVICES, ACCOUNTS = ("s", "t", "z"), ("111111111111", "222222222222", "999999999999")
 ACTIONS = [f"{service}:{word}" for service in SERVICES for word in WORDS]
 NAMES = ["x", "y", "xy", "xx", "z", "xz", "zy"]
@@ -41,10 +42,10 @@ class Who(NamedTuple):
 
 
 def users() -> Iterator[Who]:
-    for account, name, path in product(ACCOUNTS, NAMES, ("", "x/")):
-        if path and name != "z":
+    for partition, account, name, path in product(PARTITIONS, ACCOUNTS, NAMES, ("", "x/")):
+        if (path or partition != "aws") and name != "z":
             continue
-        arn = f"arn:aws:iam::{account}:user/{path}{name}"
+        arn = f"arn:{partition}:iam::{account}:user/{path}{name}"
         keys = {
             "aws:username": name,
             "aws:principalarn": arn,
@@ -54,8 +55,10 @@ def users() -> Iterator[Who]:
         }
         yield Who("long-term key", arn, account, keys)
         yield Who("session", arn, account, {**keys, PRESENT.lower(): "false"})
-    for account, name in product(ACCOUNTS, NAMES):
-        arn = f"arn:aws:sts::{account}:federated-user/{name}"
+    for partition, account, name in product(PARTITIONS, ACCOUNTS, NAMES):
+        if partition != "aws" and name != "z":
+            continue
+        arn = f"arn:{partition}:sts::{account}:federated-user/{name}"
         keys = {
             "aws:principalarn": arn,
             "aws:principalaccount": account,
@@ -147,9 +150,10 @@ def names(statement: dict[str, Any], who: Who) -> bool:
         account = re.fullmatch(r"(?:arn:aws:iam::)?(\d{12})(?::root)?", text)
         if text in ("*", who.arn) or (account and account[1] == who.account):
             return True
-        grants = who.kind == "federated" and statement["Effect"] == "Allow"
-        if grants and text.startswith(f"arn:aws:iam::{who.account}:user/"):
-            return True
+        if who.kind == "federated" and statement["Effect"] == "Allow":
+            maker = who.arn.replace(":sts:", ":iam:").replace("federated-user", "user")
+            if text.startswith(maker.rpartition("/")[0] + "/"):
+                return True
     return False
 
 
