@@ -6,9 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from mfakit.cli.output import note
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import read_session, remove_session
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -18,10 +16,9 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ, AWSFiles(os.environ))
-    end = read_session(profile).expiration
-    remove_session(profile, note=note)
-    note(f"removed the session of profile {profile}")
+    profile = session_profile(options.profile, os.environ)
+    end = profile.remove(note).expiration
+    note(f"removed the session of profile {profile.name}")
     if end is None or end > datetime.now(UTC):
         until = f"until {format_timestamp(end)}" if end else "until it expires"
         note(f"AWS honours it {until} all the same, wherever else it was copied to")

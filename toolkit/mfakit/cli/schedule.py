@@ -14,7 +14,7 @@ from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.schedule.job import make_job
 from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
 from mfakit.expiry.status import check_session
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import session_profile
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
 def _see_session(profile: str) -> None:
     """Note that there is no session yet: the name may be mistyped, and the log is far away."""
     try:
-        check_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+        check_session(session_profile(profile, os.environ), datetime.now(UTC))
     except MFAKitError as error:
         complain(error)
 
@@ -170,7 +170,7 @@ def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
     """Return the functions that try each way to reach the person; the last may ask for a code."""
     checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
     if options.prompt:
-        from mfakit.cli.renewing_due import make_dialog
+        from mfakit.cli.renewing import make_dialog
 
         checks.append(make_dialog("", options).check_without_terminal)
     return checks

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import FileError
-from mfakit.profiles.paths import expand_path
+from mfakit.profiles.aws_files import expand_path
 from mfakit.timestamps import parse_timestamp
 
 TYPE_CHECKING = False

@@ -1,10 +1,12 @@
-"""The credentials and the config file together, as one place to look things up."""
+"""The credentials and the config file: where they are, and what they say of a profile."""
 
 from __future__ import annotations
 
+import os
+
 from mfakit import debug
+from mfakit.errors import FileError
 from mfakit.profiles.document import Document
-from mfakit.profiles.paths import config_path, credentials_path
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS
 
@@ -23,11 +25,13 @@ class AWSFiles:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
         self.credentials_path = credentials_path(environ)
         self.config_path = config_path(environ)
         # to load functools for its cached_property would take longer than to read them
         self._documents: dict[str, Document] = {}
         self._headers: dict[str, list[str]] | None = None
+        self._sections: dict[tuple[str, str], Values] = {}
 
     @property
     def credentials_file(self) -> Document:
@@ -58,14 +62,20 @@ class AWSFiles:
 
     def credentials(self, profile: str) -> Values:
         """Give the profile's section of the credentials file."""
-        return self.credentials_file.section(profile)
+        return self._section(self.credentials_file, profile)
 
     def config(self, profile: str) -> Values:
         """Give the profile's section of the config file, where most names need ``profile``."""
         values: Values = {}
         for header in self._config_headers.get(profile, ()):
-            values |= self.config_file.section(header)
+            values |= self._section(self.config_file, header)
         return values
+
+    def _section(self, document: Document, header: str) -> Values:
+        place = document.path, header
+        if place not in self._sections:
+            self._sections[place] = document.section(header)
+        return self._sections[place]
 
     def config_header(self, profile: str) -> str:
         """Give the header of a profile's section in the config file, as it is or would be."""
@@ -146,3 +156,25 @@ def profile_of(header: str) -> str | None:
     else:
         words = [word for word in name.split(" ") if word]
     return words[0] if len(words) == 1 else None
+
+
+def credentials_path(environ: Mapping[str, str]) -> str:
+    """Locate the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
+    return expand_path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+
+
+def config_path(environ: Mapping[str, str]) -> str:
+    """Locate the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
+    return expand_path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+
+
+def expand_path(path: str, environ: Mapping[str, str]) -> str:
+    """Expand variables, then the home, in botocore's order."""
+    path = os.path.expandvars(path)
+    home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+    if home and path.startswith(("~/", "~\\")):
+        return os.path.normpath(home + path[1:])
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise FileError(f"there is no home to look for {path} in", "set HOME, and try again")
+    return expanded

@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
+from mfakit.profiles.editing import edit_text
 from mfakit.profiles.reading import read_text
 
 if TYPE_CHECKING:

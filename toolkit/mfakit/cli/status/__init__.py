@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from mfakit.cli.output import escape, show
 from mfakit.durations import format_duration
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import session_profile
+from mfakit.state import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def look(
     if profile is not None:
         # what is wrong with a profile that shows no session is told by a look at it alone
         return [status for status in found if status.profile == profile] or [
-            check_session(profile, files, now, warn)
+            check_session(Profile(profile, files), now, warn)
         ]
     if not found:
         raise SessionNotFoundError(
@@ -102,9 +103,8 @@ def show_short(
     Returns:
         The exit code.
     """
-    files = AWSFiles(environ)
     try:
-        status = check_session(session_profile(profile, environ, files), files, now, warn)
+        status = check_session(session_profile(profile, environ), now, warn)
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # a complaint would stand at every prompt
     show(as_short(status) + "\n")

@@ -6,7 +6,7 @@ Control characters are escaped.
 from __future__ import annotations
 
 from mfakit.cli.output import escape
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def account(record: SessionRecord | None) -> str:
 
 def stand_in(record: SessionRecord | None) -> str:
     """Name what made a session if it was not AWS but, say, a simulator; else nothing."""
-    from mfakit.exchange.endpoint import is_of_aws
+    from mfakit.exchange.source import is_of_aws
 
     url = record.endpoint_url if record else None
     return "" if url is None or is_of_aws(url) else escape(url)

@@ -13,7 +13,7 @@ from mfakit.cli.status.sentences import (
     say_end,
     stand_in,
 )
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

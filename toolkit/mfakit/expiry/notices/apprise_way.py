@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.notices.way import Way
-from mfakit.expiry.rule import EXPIRED
 from mfakit.extras import require_extra
+from mfakit.state import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

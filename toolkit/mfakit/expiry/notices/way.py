@@ -7,8 +7,8 @@ import sys
 
 from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN
-from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False

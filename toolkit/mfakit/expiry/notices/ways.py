@@ -15,7 +15,7 @@ from mfakit.expiry.notices.apprise_way import (
     tag_way,
 )
 from mfakit.expiry.notices.way import News, Way, run_program
-from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.state import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

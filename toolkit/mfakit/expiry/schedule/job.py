@@ -9,7 +9,7 @@ import unicodedata
 
 from mfakit.durations import format_duration, parse_duration
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.profiles.paths import config_path, credentials_path
+from mfakit.profiles.aws_files import config_path, credentials_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
