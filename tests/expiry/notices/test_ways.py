@@ -80,6 +80,8 @@ def test_news_of_a_roles_session_name_all_that_the_role_asks_for() -> None:
     """Else AWS would refuse what was pasted."""
     record = SessionRecord(
         END,
+        "mfa",
+        "ASIA1",
         role_arn="arn:aws:iam::123456789012:role/admin",
         role_options='{"ExternalId": "e-1", "Tags": [{"Key": "team", "Value": "light blue"}]}',
     )

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import pytest
 
-from mfakit.durations import format_duration
 from mfakit.errors import UsageError
 from mfakit.expiry.schedule.job import (
     INTERVALS,
@@ -18,6 +17,7 @@ from mfakit.expiry.schedule.job import (
     cron_fields,
     parse_interval,
 )
+from mfakit.moments import format_duration
 
 
 @pytest.mark.parametrize(

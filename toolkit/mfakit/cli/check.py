@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FileError, MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.status import check_session
+from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import datetime
 
     from mfakit.expiry.notices.way import Way
     from mfakit.expiry.status import SessionStatus
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def run(options: Namespace) -> int:
     """Run the command: look, renew and tell if asked to, and report."""
     refuse_contradictions(options)
-    now = datetime.now(UTC)
+    now = utc_now()
     try:
         statuses = _look(options, now)
     except MFAKitError as error:
@@ -36,7 +37,7 @@ def run(options: Namespace) -> int:
         from mfakit.cli.renewing import renew_due
 
         if renew_due(options, statuses):
-            now = datetime.now(UTC)
+            now = utc_now()
             statuses = _look(options, now)
     if options.notify or options.on_expiring is not None:
         _notify(options, statuses)

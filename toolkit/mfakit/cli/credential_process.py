@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ProfileError
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
 from mfakit.state import VALID, process_warn_seconds
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def _session(profile: Profile) -> SessionCredentials:
     if held is not None:
         if held.session.expiration is not None:
             warn = process_warn_seconds(held.session.expiration, held.made_at)
-        if held.state(datetime.now(UTC), warn) == VALID:
+        if held.state(utc_now(), warn) == VALID:
             return held.session
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest

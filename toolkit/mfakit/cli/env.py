@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.asking import detect_shell
@@ -17,6 +16,7 @@ from mfakit.environment.render import (
 )
 from mfakit.environment.shells import SHELLS
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
@@ -80,14 +80,14 @@ def _named_shell(arguments: list[str]) -> str | None:
 
 def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     if profile is not None:
-        return profile.live(datetime.now(UTC))
+        return profile.live(utc_now())
     from mfakit.cli.input import read_input
     from mfakit.session_json import session_from_json
 
     if options.profile is not None:
         raise UsageError("--profile has no meaning beside --from-json", "leave one of them out")
     session = session_from_json(read_input(options.from_json))
-    if session.expiration is not None and session.expiration <= datetime.now(UTC):
+    if session.expiration is not None and session.expiration <= utc_now():
         raise SessionExpiredError("this session has expired", "get another")
     return session
 

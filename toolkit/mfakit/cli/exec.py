@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import complain, note
 from mfakit.environment.running import run_command
 from mfakit.errors import CommandError, UsageError
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
     profile = session_profile(options.profile, os.environ)
     held = profile.held()
-    if held is None or held.state(datetime.now(UTC), options.min_remaining).is_due:
+    if held is None or held.state(utc_now(), options.min_remaining).is_due:
         session = _renewed(profile, options.min_remaining)
     else:
         session = held.session

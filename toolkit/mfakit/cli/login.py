@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 
 from mfakit.cli.input import read_input
 from mfakit.cli.output import note, write
-from mfakit.durations import format_duration
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +90,7 @@ def _refuse_beside_from_json(options: Namespace) -> None:
 def _as_text(result: Login) -> str:
     if result.expiration is None:
         return f"the session is kept in profile {result.profile}"
-    left = format_duration((result.expiration - datetime.now(UTC)).total_seconds())
+    left = format_duration((result.expiration - utc_now()).total_seconds())
     when = f"ends in {left} ({format_timestamp(result.expiration)})"
     if result.reused:
         return f"the session of profile {result.profile} is not due, and kept: {when}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ def run(options: Namespace) -> int:
     profile = session_profile(options.profile, os.environ)
     end = profile.remove(note).expiration
     note(f"removed the session of profile {profile.name}")
-    if end is None or end > datetime.now(UTC):
+    if end is None or end > utc_now():
         until = f"until {format_timestamp(end)}" if end else "until it expires"
         note(f"AWS honours it {until} all the same, wherever else it was copied to")
     return 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
+from mfakit.moments import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from datetime import UTC, datetime
 
 from mfakit.cli.output import complain, note
 from mfakit.desktop_session import desktop_environment
-from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, NobodyToAskError
 from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
@@ -16,6 +14,7 @@ from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import Unattended
 from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
 from mfakit.state import EXPIRED
@@ -63,7 +62,7 @@ def renew(
 
 def _live_session(profile: Profile) -> SessionCredentials | None:
     try:
-        return profile.live(datetime.now(UTC))
+        return profile.live(utc_now())
     except MFAKitError:
         return None
 

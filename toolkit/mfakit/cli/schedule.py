@@ -9,13 +9,12 @@ from functools import partial
 from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, show, write
-from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.schedule.job import make_job
 from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
 from mfakit.expiry.status import check_session
+from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
 def _see_session(profile: str) -> None:
     """Note that there is no session yet: the name may be mistyped, and the log is far away."""
     try:
-        check_session(session_profile(profile, os.environ), datetime.now(UTC))
+        check_session(session_profile(profile, os.environ), utc_now())
     except MFAKitError as error:
         complain(error)
 

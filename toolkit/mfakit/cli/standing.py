@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
 
 from mfakit.errors import MFAKitError, SessionNotFoundError
 from mfakit.expiry.report import as_text
 from mfakit.expiry.status import check_session
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import default_source_profile, session_profile
 from mfakit.state import VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mfakit.profiles.profile import Profile
 
@@ -25,7 +26,7 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
         environ: the environment.
         now: the time to judge by; the present by default.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = utc_now() if now is None else now
     try:
         profile = session_profile(None, environ)
         status = check_session(profile, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mfakit.environment.formats import FORMATS
 from mfakit.environment.shells import SHELLS, Shell
 from mfakit.errors import UsageError
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

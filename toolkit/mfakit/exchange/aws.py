@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from mfakit import debug
-from mfakit.durations import format_duration
 from mfakit.errors import (
     CodeLostError,
     CodeRefusedError,
@@ -14,6 +12,7 @@ from mfakit.errors import (
     MFAKitError,
     NotSentError,
 )
+from mfakit.moments import format_duration, utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _clock(answer: dict[str, Any]) -> str:
 
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     try:
-        ahead = (datetime.now(UTC) - parsedate_to_datetime(headers["date"])).total_seconds()
+        ahead = (utc_now() - parsedate_to_datetime(headers["date"])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return ""
     if abs(ahead) < _CLOCK_SECONDS:

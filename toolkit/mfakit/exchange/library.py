@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.errors import UsageError
 from mfakit.exchange.code import check_code
@@ -20,12 +19,12 @@ from mfakit.exchange.recipe import (
 )
 from mfakit.exchange.source import find_source
 from mfakit.exchange.sts import STS
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
 from mfakit.session_json import session_from_json
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def store_session(
     session = session_from_json(text)
     kept_in.keep(session, note)
     record = SessionRecord(
-        made_at=datetime.now(UTC), profile=kept_in.name, access_key_id=session.access_key_id
+        made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
     )
     keep_record(kept_in.files.credentials_path, record, note)
     return Login(kept_in.name, session)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
 
 from mfakit import debug
-from mfakit.durations import format_duration
 from mfakit.errors import ProfileError
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
@@ -13,6 +12,7 @@ from mfakit.exchange.recipe import make_recipe
 from mfakit.exchange.source import is_of_aws
 from mfakit.exchange.terminal import Terminal
 from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
+from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import session_profile
 from mfakit.state import VALID
@@ -21,6 +21,8 @@ from mfakit.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from mfakit.exchange.code import Codes
     from mfakit.exchange.recipe import LoginRequest, Recipe
@@ -79,16 +81,23 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
         return _reused(held, recipe)
     if held and not request.force:
         _refuse_to_replace_aws(held, recipe)
-    if request.token_code is not None:
-        return _renew(profile, recipe, codes, request)
-    patience = PATIENCE_SECONDS if request.patience is None else request.patience
-    with turn_to_ask(profile.files.credentials_path, profile.name, request.note, patience):
-        profile = profile.read_again()
-        renewed = profile.held()
+    with _turn(profile, request):
+        renewed = None
+        if request.token_code is None:
+            profile = profile.read_again()
+            renewed = profile.held()
         is_new = renewed and (held is None or renewed.key_id != held.key_id)
         if renewed and is_new and _will_do(renewed, recipe, request):
             return _reused(renewed, recipe)
         return _renew(profile, recipe, codes, request)
+
+
+def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[None]:
+    """Wait until no other process asks for this session; not at all if the code was given."""
+    if request.token_code is not None:
+        return nullcontext()
+    patience = PATIENCE_SECONDS if request.patience is None else request.patience
+    return turn_to_ask(profile.files.credentials_path, profile.name, request.note, patience)
 
 
 def _made_before(held: Held | None) -> SessionRecord | None:
@@ -130,7 +139,7 @@ def _will_do(held: Held, recipe: Recipe, request: LoginRequest) -> bool:
     if not is_asked_for or not recipe.agrees_with(record):
         debug.event("the session is not reused: it was made differently")
         return False
-    state = held.state(datetime.now(UTC), request.min_remaining)
+    state = held.state(utc_now(), request.min_remaining)
     if state != VALID:
         debug.event("the session is not reused: it is {}", state)
     return state == VALID
@@ -196,7 +205,7 @@ def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
 def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: LoginRequest) -> None:
     if session.expiration is None or recipe.duration is None:
         return
-    given = session.expiration - datetime.now(UTC)
+    given = session.expiration - utc_now()
     if given < recipe.duration - _SHORTENED:
         given_text = format_duration(given.total_seconds() + 1)
         asked = format_duration(recipe.duration.total_seconds())
@@ -210,7 +219,7 @@ def _record(
 ) -> SessionRecord:
     role_arn = recipe.role.arn if recipe.role else None
     return SessionRecord(
-        made_at=datetime.now(UTC),
+        made_at=utc_now(),
         profile=profile.name,
         access_key_id=session.access_key_id,
         source_profile=recipe.source.profile,
@@ -226,7 +235,7 @@ def _record(
 
 def _refuse_to_replace_aws(held: Held, recipe: Recipe) -> None:
     """Keep a simulator's session from taking the place of a real one by accident."""
-    if is_of_aws(recipe.endpoint_url) or held.has_ended(datetime.now(UTC)):
+    if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
         return
     if held.record is None or is_of_aws(held.record.endpoint_url):
         raise ProfileError(

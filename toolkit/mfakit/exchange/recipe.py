@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from mfakit import debug
-from mfakit.durations import parse_duration
 from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
+from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.record import as_role_options
 from mfakit.value import Value
 

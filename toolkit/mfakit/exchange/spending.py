@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from mfakit import debug
 from mfakit.errors import (
@@ -20,10 +19,13 @@ from mfakit.errors import (
     NotSentError,
 )
 from mfakit.exchange.device import account_of
+from mfakit.moments import utc_now
 from mfakit.profiles.own_files import OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mfakit.exchange.code import Codes
     from mfakit.exchange.recipe import Recipe
     from mfakit.exchange.sts import STS
@@ -59,7 +61,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
     for number in range(1, _TRIES + 1):
         code = codes.get(serial_number)
         _check_account(recipe, sts)
-        now = datetime.now(UTC)
+        now = utc_now()
         known = attempts.was_sent(code, now)
         debug.event("try {}: a code{}", number, ", which was sent before" if known else "")
         attempts.remember(code, now)
@@ -97,7 +99,7 @@ def _send(recipe: Recipe, sts: STS, code: str) -> SessionCredentials:
 def _explained(
     error: CodeRefusedError | CodeLostError, known: bool, attempts: Attempts
 ) -> MFAKitError:
-    left = attempts.tries_left(datetime.now(UTC))
+    left = attempts.tries_left(utc_now())
     tries = f"at most {left} tries are left before AWS makes you wait three minutes"
     if isinstance(error, CodeLostError):
         return CodeLostError(f"{error.message}; the code counts as used", error.hint)

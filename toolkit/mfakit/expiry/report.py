@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mfakit.durations import format_duration
+from mfakit.moments import format_duration, format_timestamp
 from mfakit.state import EXPIRED, UNKNOWN
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

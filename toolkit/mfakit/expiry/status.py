@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.errors import FileError, InvalidSessionError, UsageError
+from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.record import read_record
 from mfakit.profiles.section import has_keys, is_session, session_of
@@ -16,7 +16,7 @@ from mfakit.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from mfakit.profiles.profile import Profile
     from mfakit.profiles.record import SessionRecord
@@ -129,7 +129,7 @@ def check_sessions(
         raise UsageError("the time to judge by has no time zone", "give one: datetime.now(UTC)")
     environ = os.environ if environ is None else environ
     seconds = None if warn is None else warn.total_seconds()
-    return check_all(AWSFiles(environ), environ, now or datetime.now(UTC), seconds)
+    return check_all(AWSFiles(environ), environ, now or utc_now(), seconds)
 
 
 def check_all(

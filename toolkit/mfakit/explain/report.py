@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from mfakit.durations import format_duration
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import find
 from mfakit.explain.findings.finding import shortened
 from mfakit.explain.situation import is_metadata, place_of
 from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, findings, verdict
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,13 +12,11 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
+from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import read_record, record_file
 from mfakit.profiles.section import has_keys, is_long_term, is_protected, is_session, session_of
 from mfakit.profiles.stores import CredentialsFile, SessionCache, is_own_process, refuse_protected
 from mfakit.session import SESSION_KEY_PREFIX
-from mfakit.state import judge
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +54,8 @@ class Held:
     def record(self) -> SessionRecord | None:
         """How the session was made, read when it is first asked for; None if that is not known."""
         if not self._record:
+            from mfakit.profiles.record import read_record
+
             path = self.profile.files.credentials_path
             self._record.append(read_record(path, self.profile.name, self.key_id))
         return self._record[0]
@@ -67,6 +67,8 @@ class Held:
 
     def state(self, now: datetime, warn: float | None = None) -> State:
         """Judge the session, with ``warn`` seconds in place of the rule if that is given."""
+        from mfakit.state import judge
+
         return judge(self.session.expiration, now, self.made_at, warn)
 
     def has_ended(self, now: datetime) -> bool:
@@ -203,6 +205,8 @@ class Profile:
             SessionNotFoundError: there is none.
             FileError: the file cannot be written. It is then as it was.
         """
+        from mfakit.profiles.record import record_file
+
         held = self.find()
         is_cached = held.place == SessionCache.kind
         self._store(SessionCache if is_cached else CredentialsFile).remove(note)

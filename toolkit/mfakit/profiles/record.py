@@ -8,8 +8,8 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 from mfakit.errors import FileError
+from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
-from mfakit.timestamps import format_timestamp, parse_timestamp
 from mfakit.value import Value
 
 TYPE_CHECKING = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
-from mfakit.timestamps import (
+from mfakit.moments import (
     AS_EARLIER,
     AS_LOCAL,
     AS_UTC,
     format_timestamp,
     parse_timestamp,
 )
+from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.durations import format_duration
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
 from mfakit.expiry.status import check_all, check_session
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import session_profile
@@ -19,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
 
@@ -28,7 +28,7 @@ def run(options: Namespace) -> int:
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        return show_short(options.profile, options.warn, os.environ, datetime.now(UTC))
+        return show_short(options.profile, options.warn, os.environ, utc_now())
     plain = options.plain or not _can_draw()
     if options.watch:
         from mfakit.cli.status.watch import watch_lines, watch_table
@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
 def _show(profile: str | None, warn: float | None, plain: bool) -> None:
     from mfakit.cli.output import show
 
-    now = datetime.now(UTC)
+    now = utc_now()
     statuses = look(profile, os.environ, now, warn)
     if plain:
         from mfakit.cli.status.sentences import as_lines

@@ -6,11 +6,11 @@ import os
 import signal
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
 from mfakit.cli.status import look
 from mfakit.errors import MFAKitError
+from mfakit.moments import utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
 
     from mfakit.cli.status.table import draw
 
-    now = datetime.now(UTC)
+    now = utc_now()
     shown: RenderableType
     try:
         statuses = look(profile, os.environ, now, warn)
@@ -106,7 +106,7 @@ def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...],
     """Return the sentences to print, each under the facts whose change makes it news."""
     from mfakit.cli.status.sentences import as_line
 
-    now = datetime.now(UTC)
+    now = utc_now()
     try:
         statuses = look(profile, os.environ, now, warn)
     except MFAKitError as error:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 
 from mfakit.errors import BusyError, FileError, MFAKitError
 from mfakit.expiry.notices.way import news_of, news_of_trouble
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.editing import about_to_write
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
 from mfakit.state import UNKNOWN
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Told:
 
     def add(self, mark: str) -> None:
         """Add a mark to the session: any text without a line break or an equals sign."""
-        kept = {**self._session, **self._marks(), mark: format_timestamp(datetime.now(UTC))}
+        kept = {**self._session, **self._marks(), mark: format_timestamp(utc_now())}
         try:
             self._file.replace(as_pairs(kept))
         except FileError as error:

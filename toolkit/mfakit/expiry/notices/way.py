@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 
-from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError
+from mfakit.moments import format_duration, format_timestamp
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
 from mfakit.state import EXPIRED, EXPIRING, UNKNOWN
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

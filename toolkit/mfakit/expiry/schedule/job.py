@@ -7,8 +7,8 @@ import os
 import sys
 import unicodedata
 
-from mfakit.durations import format_duration, parse_duration
 from mfakit.errors import MFAKitError, UsageError
+from mfakit.moments import format_duration, parse_duration
 from mfakit.profiles.aws_files import config_path, credentials_path
 
 TYPE_CHECKING = False
