@@ -31,7 +31,8 @@ class AWSFiles:
         # to load functools for its cached_property would take longer than to read them
         self._documents: dict[str, Document] = {}
         self._headers: dict[str, list[str]] | None = None
-        self._sections: dict[tuple[str, str], Values] = {}
+        self._credentials: dict[str, Values] = {}
+        self._configs: dict[str, Values] = {}
 
     @property
     def credentials_file(self) -> Document:
@@ -50,9 +51,8 @@ class AWSFiles:
             debug.event("{}: {} characters", path, len(text))
         return self._documents[path]
 
-    @property
     def _config_headers(self) -> dict[str, list[str]]:
-        """Tell which headers of the config file speak of which profile."""
+        """Return for each profile the headers of the config file that speak of it."""
         if self._headers is None:
             self._headers = {}
             for header in self.config_file.names():
@@ -60,26 +60,36 @@ class AWSFiles:
                     self._headers.setdefault(profile, []).append(header)
         return self._headers
 
+    def _headers_of(self, profile: str) -> list[str]:
+        """Return the headers of one profile; of many that takes less than to look at each."""
+        if self._headers is not None:
+            return self._headers.get(profile, [])
+        document = self.config_file
+        may_be_quoted = any(sign in document.text for sign in "\"'\\")
+        return [
+            header
+            for header in document.names()
+            if (may_be_quoted or profile in header) and profile_of(header) == profile
+        ]
+
     def credentials(self, profile: str) -> Values:
         """Give the profile's section of the credentials file."""
-        return self._section(self.credentials_file, profile)
+        if profile not in self._credentials:
+            self._credentials[profile] = self.credentials_file.section(profile)
+        return self._credentials[profile]
 
     def config(self, profile: str) -> Values:
         """Give the profile's section of the config file, where most names need ``profile``."""
-        values: Values = {}
-        for header in self._config_headers.get(profile, ()):
-            values |= self._section(self.config_file, header)
-        return values
-
-    def _section(self, document: Document, header: str) -> Values:
-        place = document.path, header
-        if place not in self._sections:
-            self._sections[place] = document.section(header)
-        return self._sections[place]
+        if profile not in self._configs:
+            values: Values = {}
+            for header in self._headers_of(profile):
+                values |= self.config_file.section(header)
+            self._configs[profile] = values
+        return self._configs[profile]
 
     def config_header(self, profile: str) -> str:
         """Give the header of a profile's section in the config file, as it is or would be."""
-        if found := self._config_headers.get(profile):
+        if found := self._headers_of(profile):
             return found[-1]
         if profile == "default":
             return profile
@@ -96,7 +106,7 @@ class AWSFiles:
 
     def profiles(self) -> list[str]:
         """Name the profiles of both files, each once; the credentials file's come first."""
-        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers]))
+        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers()]))
 
     def like(self, profile: str) -> str | None:
         """Name the profile that was meant, if one is spelled nearly so."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOLDER = "mfakit"
+_MUCH_BYTES = 256 * 1024  # from which on OpenSSL is the faster one, its loading included
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -154,7 +155,9 @@ def digest(content: bytes) -> str:
 
 
 def _sha256(content: bytes) -> Any:
-    """Hash; by the module below hashlib if it is there, since hashlib loads OpenSSL for 2 ms."""
+    """Hash a little by the module below hashlib, if it is there: to load OpenSSL takes 2 ms."""
+    if len(content) > _MUCH_BYTES:
+        return __import__("hashlib").sha256(content)
     # a module that is not there would be looked for in every folder again at each call
     name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
     try:

@@ -46,6 +46,21 @@ def is_session(values: Values) -> bool:
     )
 
 
+def looks_like_session(text: str) -> bool:
+    """Whether the text of a plain section, as mfakit and most tools write it, is a session's.
+
+    A section that is none never looks so; a session may be written in another way.
+    """
+    _, sign, token = text.partition("\naws_session_token = ")
+    return (
+        sign != ""
+        and token[:1] not in ("", "\n")
+        and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
+        and text.lower().count("aws_access_key_id") == 1
+        and text.lower().count("aws_session_token") == 1
+    )
+
+
 def is_protected(values: Values) -> bool:
     """Tell whether a section holds keys, even a part of them, that are no session."""
     return any(values.get(key) for key in KEYS) and not is_session(values)

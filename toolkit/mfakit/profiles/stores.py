@@ -12,7 +12,13 @@ from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
-from mfakit.profiles.section import SESSION_KEYS, is_protected, is_session, section_of
+from mfakit.profiles.section import (
+    SESSION_KEYS,
+    is_protected,
+    is_session,
+    looks_like_session,
+    section_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,4 +184,10 @@ def refuse_protected(profile: str, values: Values) -> None:
 
 
 def _holds_keys(text: str, path: str) -> bool:
-    return any(is_protected(values) for _, values in Document(text, path).sections())
+    """Whether a section is protected; to see that most are sessions, they are not parsed."""
+    return any(
+        is_protected(values)
+        for part in Document(text, path).parts()
+        if not looks_like_session(part)
+        for _, values in Document(part, path).sections()
+    )
