@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sphinx.util.docutils import SphinxDirective
 
-from mfakit.explain.report import _WORDS as WORDS
+from mfakit.explain import _WORDS as WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

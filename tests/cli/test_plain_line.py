@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.options import read_plain_line
 from mfakit.cli.parser import make_parser
-from mfakit.cli.plain_line import read_plain_line
 
 pytestmark = pytest.mark.pythons
 

@@ -55,7 +55,7 @@ def test_on_a_terminal_it_is_a_table_in_colour(home, on_screen) -> None:
     """Of 80 columns, each session with its state in words."""
     keep(home, "mfa", 192)
     keep(home, "admin", 12)
-    screen = shown(on_screen(), "ends in 12 min")
+    screen = shown(on_screen(), "ends in 12m")
     assert COLOUR.search(screen)
     lines = re.sub(r"\x1b\[[\d;]*m", "", screen).splitlines()
     assert max(map(len, lines)) <= 80
@@ -68,7 +68,7 @@ def test_on_a_terminal_it_is_a_table_in_colour(home, on_screen) -> None:
 def test_no_color_is_heeded(home, on_screen) -> None:
     """The table stays."""
     keep(home, "mfa", 192)
-    screen = shown(on_screen(NO_COLOR="1"), "ends in 3 h 12 min")
+    screen = shown(on_screen(NO_COLOR="1"), "ends in 3h12m")
     assert "━" in screen or "┄" in screen
     assert not COLOUR.search(screen)
 
@@ -153,9 +153,9 @@ def test_watch_keeps_it_in_view(home, on_screen) -> None:
     """The files are read again and again, whatever becomes of them."""
     keep(home, "mfa", 192)
     process = on_screen("--watch")
-    process.read_until("ends in 3 h 12 min")
+    process.read_until("ends in 3h12m")
     keep(home, "mfa", 300)
-    process.read_until("ends in 5 h")
+    process.read_until("ends in 5h")
     home.write_credentials("junk\n")
     process.read_until("Try: ")
     home.credentials.unlink()

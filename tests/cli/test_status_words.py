@@ -13,8 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mfakit.cli.status import as_short
-from mfakit.cli.status.sentences import as_lines, say_duration, say_end, say_moment
-from mfakit.cli.status.table import as_table
+from mfakit.cli.status.views import as_lines, as_table, say_duration, say_end, say_moment
 from mfakit.expiry.status import SessionStatus, status_of
 from mfakit.profiles.record import SessionRecord
 
@@ -51,26 +50,26 @@ SESSIONS = [
 
 TABLE = """\
 mfa               user alice             ━━━━━━━━────────────────────  valid
-credentials file  account 123456789012   ends in 3 h 12 min, today 16:12
+credentials file  account 123456789012   ends in 3h12m, today 16:12
 
 admin             role admin             ━━━━━━──────────────────────  due
-session cache     account 123456789012   ends in 12 min, today 13:12
+session cache     account 123456789012   ends in 12m, today 13:12
 
 work-mfa          device alice           ────────────────────────────  expired
-credentials file  account 123456789012   ended 1 h 30 min ago, today 11:30
+credentials file  account 123456789012   ended 1h30m ago, today 11:30
 
 samlish                                  ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄  valid
-credentials file                         ends in 21 h 10 min, tomorrow 10:10
+credentials file                         ends in 21h10m, tomorrow 10:10
 
 old                                      ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄  unknown
 environment                              its end is not recorded
 
 local             device GAHT12345678    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  valid
-credentials file  http://127.0.0.1:4566  ends in 12 h, tomorrow 01:00
+credentials file  http://127.0.0.1:4566  ends in 12h, tomorrow 01:00
 
 Of other tools, which renew them themselves:
 
-sandbox                                  ends in 40 min, today 13:40
+sandbox                                  ends in 40m, today 13:40
 role cache of the AWS CLI
 
 """
@@ -163,9 +162,9 @@ def test_on_a_narrow_terminal_columns_become_lines() -> None:
     """So that words stay whole."""
     assert drawn([SESSIONS[0], SESSIONS[-1]], width=40) == (
         "mfa\ncredentials file\nuser alice\naccount 123456789012\n"
-        f"{'━' * 8}{'─' * 20}  valid\nends in 3 h 12 min, today 16:12\n\n"
+        f"{'━' * 8}{'─' * 20}  valid\nends in 3h12m, today 16:12\n\n"
         "Of other tools, which renew them\nthemselves:\n\n"
-        "sandbox\nrole cache of the AWS CLI\nends in 40 min, today 13:40\n\n"
+        "sandbox\nrole cache of the AWS CLI\nends in 40m, today 13:40\n\n"
     )
 
 
@@ -206,13 +205,13 @@ def test_the_short_form_escapes_what_a_prompt_would_obey() -> None:
 @pytest.mark.parametrize(
     ("seconds", "short", "full"),
     [
-        (0, "0 s", "0 seconds"),
-        (1, "1 s", "1 second"),
-        (59, "59 s", "59 seconds"),
-        (119, "1 min", "1 minute"),
-        (3600, "1 h", "1 hour"),
-        (-3660, "1 h 1 min", "1 hour 1 minute"),
-        (129600, "1 d 12 h", "1 day 12 hours"),
+        (0, "0s", "0 seconds"),
+        (1, "1s", "1 second"),
+        (59, "59s", "59 seconds"),
+        (119, "1m", "1 minute"),
+        (3600, "1h", "1 hour"),
+        (-3660, "1h1m", "1 hour 1 minute"),
+        (129600, "1d12h", "1 day 12 hours"),
     ],
 )
 def test_durations_are_said_in_two_units(seconds: int, short: str, full: str) -> None:
@@ -240,4 +239,4 @@ def test_clocks_that_go_forward_do_not_shorten_what_is_left() -> None:
     """The time on the wall jumps, the session does not."""
     now = datetime(2026, 3, 28, 22, tzinfo=UTC)
     status = status_of("mfa", "environment", now + timedelta(hours=4), now)
-    assert say_end(status, now, ZoneInfo("Europe/Berlin")) == "ends in 4 h, tomorrow 04:00"
+    assert say_end(status, now, ZoneInfo("Europe/Berlin")) == "ends in 4h, tomorrow 04:00"

@@ -52,7 +52,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[st
     assert package == {
         name.removeprefix("toolkit/") for name in known if name.startswith("toolkit/")
     }
-    assert {"mfakit/py.typed", "mfakit/expiry/schedule/check.sh"} <= package
+    assert {"mfakit/py.typed", "mfakit/schedule/check.sh"} <= package
 
 
 def test_the_source_distribution_holds_the_project_and_nothing_else(

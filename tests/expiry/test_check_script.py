@@ -21,7 +21,7 @@ from mfakit.expiry.report import EXIT_CODES, as_text, worst
 from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
 
-SCRIPT = str(package_files("mfakit.expiry.schedule") / "check.sh")
+SCRIPT = str(package_files("mfakit.schedule") / "check.sh")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"], ["ksh93"], ["mksh"]]
 AWKS = ["mawk", "gawk", "original-awk", "busybox"]
 ZONES = [

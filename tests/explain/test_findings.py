@@ -12,8 +12,7 @@ import pytest
 from tests.explain.drawn import ROLE, SERIAL, Case
 
 from mfakit.errors import COMMAND_NOT_FOUND
-from mfakit.explain.findings import find
-from mfakit.explain.report import Explanation
+from mfakit.explain import Explanation, find
 from mfakit.explain.situation import Situation
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
-from tests.expiry.schedule.conftest import CRONTAB, RECORDER
 from tests.roles import make_role
+from tests.schedule.conftest import CRONTAB, RECORDER
 from tests.templates.catalogue import ROOT, TEMPLATES, Template
 
 Bake = Callable[..., Path]

@@ -111,7 +111,7 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     """Look at a session that is kept nowhere, but stands in the answer of STS."""
-    from mfakit.cli.input import read_input
+    from mfakit.cli.output import read_input
     from mfakit.expiry.status import status_of
     from mfakit.session_json import session_from_json
 
@@ -134,6 +134,6 @@ def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) ->
     if options.output is None:
         (write_utf8 if options.format == "openmetrics" else show)(text)
         return
-    from mfakit.cli.output_file import write_report
+    from mfakit.cli.output import write_report
 
     write_report(options.output, text)

@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from mfakit.cli.output import complain, note
-from mfakit.environment.running import run_command
+from mfakit.environment.render import run_command
 from mfakit.errors import CommandError, SessionNotFoundError, UsageError
 from mfakit.expiry.status import check_session
 from mfakit.profiles.aws_files import AWSFiles

@@ -6,11 +6,10 @@ import os
 import re
 from datetime import UTC, datetime
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, show, write
+from mfakit.cli.output import escape, read_input, show, write
 from mfakit.environment.asking import likely_shell
 from mfakit.errors import UsageError
-from mfakit.explain.report import Explanation
+from mfakit.explain import Explanation
 from mfakit.explain.situation import Situation
 from mfakit.explain.verdict import ask
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import note, write
+from mfakit.cli.output import note, read_input, write
 from mfakit.durations import format_duration
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login

@@ -7,8 +7,8 @@ import sys
 
 from mfakit import debug
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
-from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
 TYPE_CHECKING = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import complain, note
-from mfakit.desktop_session import desktop_environment
 from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError
 from mfakit.exchange.dialogs.dialog import Dialog
@@ -14,11 +13,12 @@ from mfakit.exchange.login import login
 from mfakit.exchange.plan import LoginRequest
 from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
 from mfakit.exchange.unattended import Unattended
-from mfakit.expiry.notices.tell import Told
-from mfakit.expiry.notices.way import news_of, without_secrets
 from mfakit.expiry.rule import EXPIRED, EXPIRING
+from mfakit.notices.news import news_of
+from mfakit.notices.tell import Told
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.programs import desktop_environment, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.expiry.schedule.job import make_job
-from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
 from mfakit.expiry.status import check_session
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.schedule import all_schedulers, choose_scheduler
+from mfakit.schedule.scheduler import make_job
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mfakit.cli.options import Option
-    from mfakit.expiry.notices.way import Way
-    from mfakit.expiry.schedule.job import Job
-    from mfakit.expiry.schedule.scheduler import Scheduler
+    from mfakit.notices.ways import Way
+    from mfakit.schedule.scheduler import Job, Scheduler
 
 _EVERY_SECONDS = 300
 
@@ -60,7 +59,7 @@ def _refuse_others(options: Namespace, meant: str) -> None:
 def _script() -> str:
     from importlib.resources import files
 
-    return files("mfakit.expiry.schedule").joinpath("check.sh").read_text("utf-8")
+    return files("mfakit.schedule").joinpath("check.sh").read_text("utf-8")
 
 
 def _install(options: Namespace) -> None:
@@ -154,7 +153,7 @@ def _ways(options: Namespace) -> list[Way]:
     Raises:
         UsageError: one of them cannot be had where nobody types and nothing is exported.
     """
-    from mfakit.expiry.notices.ways import CommandWay, parse_way
+    from mfakit.notices.ways import CommandWay, parse_way
 
     asked = options.notify or []
     if "-" in asked or "env" in asked:

@@ -15,7 +15,7 @@ from itertools import takewhile
 from mfakit.cli.main import main
 from mfakit.cli.output import complain, write
 from mfakit.errors import FAILED, MFAKitError
-from mfakit.expiry.schedule.job import is_log, log_path
+from mfakit.schedule.scheduler import is_log, log_path
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False

@@ -6,8 +6,8 @@ import os
 
 from mfakit.cli.output import complain
 from mfakit.errors import FileError
-from mfakit.expiry.notices.tell import forget_gone, forget_trouble, tell, tell_trouble
-from mfakit.expiry.notices.ways import CommandWay, parse_way
+from mfakit.notices.tell import forget_gone, forget_trouble, tell, tell_trouble
+from mfakit.notices.ways import CommandWay, parse_way
 from mfakit.profiles.aws_files import AWSFiles
 
 TYPE_CHECKING = False
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.errors import MFAKitError
-    from mfakit.expiry.notices.way import Way
     from mfakit.expiry.status import SessionStatus
+    from mfakit.notices.ways import Way
 
 
 def tell_people(options: Namespace, statuses: list[SessionStatus]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import SHELLS
 from mfakit.errors import UsageError
 
 _KINDS = {

@@ -1,17 +1,21 @@
-"""A session as environment variables, and the way back."""
+"""A session as environment variables: for a shell, for a file, for a command that is run."""
 
 from __future__ import annotations
 
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS, Shell
-from mfakit.errors import UsageError
+import os
+
+from mfakit import debug
+from mfakit.environment.formats import FORMATS, SHELLS, Shell
+from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import NoReturn
 
     from mfakit.session import SessionCredentials
+
 
 # These would override the session, or name another than the one that is set.
 CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -169,3 +173,81 @@ def _dialect(shell: str) -> Shell:
         raise UsageError(
             f"{shell!r} is no shell that has such statements", f"one of {', '.join(SHELLS)}"
         ) from None
+
+
+def run_command(
+    command: list[str],
+    credentials: SessionCredentials,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Run a command with a session in its environment, and nothing that contradicts it.
+
+    On POSIX systems the command takes the place of this process, so that signals, the terminal
+    and the exit code are its own, and this function does not return.
+
+    Args:
+        command: the program and its arguments; no shell is involved.
+        credentials: the session.
+        region: sets the region too, if given.
+        profile: the session profile, for mfakit's own use.
+        environ: the environment otherwise; the process's own by default.
+
+    Returns:
+        The exit code of the command, on Windows, where no process can become another.
+
+    Raises:
+        CommandNotFoundError: there is no such program; its exit code is 127, as shells have it.
+        CommandError: it cannot be run; its exit code is 126.
+    """
+    variables = session_variables(credentials, region, profile)
+    environment = session_environment(os.environ if environ is None else environ, variables)
+    program = command[0]
+    if not program:
+        raise _not_found(program)
+    debug.event("run {} with the session {}", program, debug.key_id(credentials.access_key_id))
+    try:
+        if os.name == "posix":
+            _replace(command, environment)
+        return _attend(command, environment)
+    except FileNotFoundError:
+        if os.path.isfile(program):
+            raise CommandError(
+                f"cannot run {program}", "see the program that its first line names"
+            ) from None
+        raise _not_found(program) from None
+    except OSError as error:
+        raise CommandError(
+            f"cannot run {program}: {error.strerror}", "see its mode, ls -l, and its first line, #!"
+        ) from None
+
+
+def _not_found(program: str) -> CommandNotFoundError:
+    return CommandNotFoundError(f"there is no program {program!r}", "see its name, and PATH")
+
+
+def _replace(command: list[str], environ: dict[str, str]) -> NoReturn:
+    """Become the command."""
+    import signal
+
+    for ignored_by_python in ("SIGPIPE", "SIGXFSZ"):  # and that would be inherited
+        if hasattr(signal, ignored_by_python):
+            signal.signal(getattr(signal, ignored_by_python), signal.SIG_DFL)
+    os.execvpe(command[0], command, environ)  # noqa: S606
+
+
+def _attend(command: list[str], environ: dict[str, str]) -> int:
+    """Stay until the command has ended.
+
+    Ctrl-C reaches both, and what it means is up to the command. Names without an ending are
+    looked up as the prompt does, so that `npm` finds `npm.cmd`.
+    """
+    import shutil
+    import signal
+    import subprocess
+
+    program = shutil.which(command[0]) or command[0]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return subprocess.run([program, *command[1:]], check=False, env=environ).returncode

@@ -91,9 +91,17 @@ def _label(text: str) -> str:
 
 
 def _when(status: SessionStatus) -> str:
-    if status.expiration is None or status.seconds_left is None:
+    if status.expiration is None:
         return "when it ends is not recorded"
-    moment = format_timestamp(status.expiration)
-    duration = format_duration(status.seconds_left)
-    when = f"ended {duration} ago" if status.state == EXPIRED else f"ends in {duration}"
-    return f"{when} ({moment})"
+    return f"{ends_in(status)} ({format_timestamp(status.expiration)})"
+
+
+def ends_in(status: SessionStatus, duration: Callable[[float], str] = format_duration) -> str:
+    """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known.
+
+    Args:
+        status: the session.
+        duration: writes a number of seconds.
+    """
+    left = duration(status.seconds_left or 0)
+    return f"ended {left} ago" if status.state == EXPIRED else f"ends in {left}"

@@ -9,8 +9,8 @@ import sys
 from datetime import UTC, datetime
 
 from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
-from mfakit.explain.findings.finding import Finding, edit, quoted
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.section import KEYS, is_long_term, is_session
 from mfakit.profiles.session_cache import is_own_process

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mfakit.environment.shells import unset_line
+from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, edit, quoted, shortened
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.timestamps import format_timestamp, parse_timestamp

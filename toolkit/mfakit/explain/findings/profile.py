@@ -7,7 +7,7 @@ import re
 import stat
 
 from mfakit.explain.chain import ABSENT, FAILED, USED
-from mfakit.explain.findings.finding import (
+from mfakit.explain.findings import (
     Finding,
     login,
     quoted,

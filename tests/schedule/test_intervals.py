@@ -1,0 +1,69 @@
+"""How often a check can run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+
+from mfakit.durations import format_duration
+from mfakit.errors import UsageError
+from mfakit.schedule.crontab import cron_fields
+from mfakit.schedule.scheduler import INTERVALS, parse_interval
+from mfakit.schedule.systemd import calendar_event
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("1m", "* * * * *"),
+        ("60", "* * * * *"),
+        ("5m", "*/5 * * * *"),
+        ("30m", "*/30 * * * *"),
+        ("1h", "0 * * * *"),
+        ("60m", "0 * * * *"),
+        ("8h", "0 */8 * * *"),
+        ("1d", "0 0 * * *"),
+        ("24h", "0 0 * * *"),
+    ],
+)
+def test_what_divides_an_hour_or_a_day_is_five_fields(text: str, fields: str) -> None:
+    """Minutes of an hour, hours of a day, or a day."""
+    assert cron_fields(parse_interval(text)) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("7m", "6m"), ("90s", "1m"), ("5h", "4h"), ("45m", "30m"), ("0", "1m"), ("36h", "1d")],
+)
+def test_what_cron_cannot_express_is_refused(text: str, nearest: str) -> None:
+    """With the nearest that it can."""
+    with pytest.raises(UsageError) as caught:
+        parse_interval(text)
+    assert f"--every {nearest}" in caught.value.hint
+
+
+def test_each_interval_is_written_in_a_way_of_its_own() -> None:
+    """So that it can be told from what is installed."""
+    assert len({cron_fields(seconds) for seconds in INTERVALS}) == len(INTERVALS)
+    assert len({calendar_event(seconds) for seconds in INTERVALS}) == len(INTERVALS)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("seconds", INTERVALS, ids=format_duration)
+def test_systemd_reads_each_as_what_it_is(seconds: int) -> None:
+    """The next times at which it would start something lie that far apart."""
+    event = calendar_event(seconds)
+    command = ["systemd-analyze", "calendar", "--iterations=3", event]
+    environ = {"TZ": "UTC", "LC_ALL": "C"}
+    said = subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout
+    times = [
+        datetime.fromisoformat(found)
+        for found in re.findall(r"(?:elapse|Iter\. #\d|#\d): \w+ (\S+ \S+) UTC", said)
+    ]
+    assert len(times) == 3
+    assert {(b - a).total_seconds() for a, b in pairwise(times)} == {seconds}
