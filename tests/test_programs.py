@@ -57,8 +57,8 @@ def session(tmp_path: Path) -> Iterator[Session]:
         yield Session(tmp_path, sockets)
 
 
-def test_all_that_leads_to_the_session_is_found(session: Session) -> None:
-    """From nothing but the user's number, as cron has it."""
+def test_the_variables_of_the_desktop_session_are_found(session: Session) -> None:
+    """Like cron, the test gives nothing but the user's number."""
     bus = session.listen(session.runtime / "bus")
     session.listen(session.runtime / "wayland-1")
     session.listen(session.x11 / "X0")
@@ -73,16 +73,16 @@ def test_all_that_leads_to_the_session_is_found(session: Session) -> None:
     }
 
 
-def test_what_is_set_stays(session: Session) -> None:
-    """A forwarded display, say; only what is missing is given."""
+def test_variables_that_are_set_stay(session: Session) -> None:
+    """The display may be a forwarded one."""
     session.listen(session.runtime / "bus")
     session.listen(session.x11 / "X0")
     found = session.find(DISPLAY="far:10", DBUS_SESSION_BUS_ADDRESS="unix:path=/mine")
     assert found == {"XDG_RUNTIME_DIR": str(session.runtime)}
 
 
-def test_the_runtime_folder_that_is_set_is_looked_into(session: Session, tmp_path: Path) -> None:
-    """And the address in it is escaped as D-Bus wants it."""
+def test_the_runtime_folder_that_is_set_is_searched(session: Session, tmp_path: Path) -> None:
+    """The address in it is escaped by D-Bus's rules."""
     own = tmp_path / "own, mine"
     own.mkdir()
     session.listen(own / "bus")
@@ -90,16 +90,15 @@ def test_the_runtime_folder_that_is_set_is_looked_into(session: Session, tmp_pat
     assert found == {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/own%2C%20mine/bus"}
 
 
-def test_only_what_belongs_to_the_user_counts(session: Session) -> None:
-    """Another's screen is not ours, whoever's folder its socket is in."""
+def test_only_sockets_of_the_user_count(session: Session) -> None:
+    """This holds whoever owns the folder."""
     session.listen(session.runtime / "bus")
     session.listen(session.x11 / "X0")
     (session.runtime_folders / str(UID + 1)).symlink_to(session.runtime)
     assert session.find(UID + 1) == {}
 
 
-def test_only_sockets_count(session: Session) -> None:
-    """Neither their locks, nor what else has such a name."""
+def test_locks_and_other_files_are_no_displays(session: Session) -> None:
     (session.runtime / "bus").touch()
     (session.runtime / "wayland-0.lock").touch()
     (session.x11 / "X0").touch()
@@ -110,8 +109,12 @@ def test_only_sockets_count(session: Session) -> None:
 @pytest.mark.parametrize(
     "place", ["gdm/Xauthority", ".mutter-Xwaylandauth.XY", "xauth_Z", "../../home/.Xauthority"]
 )
-def test_the_key_of_the_screen_is_found_where_desktops_put_it(session: Session, place: str) -> None:
-    """GNOME's, Xwayland's, SDDM's, and the classical one; each only for a screen that is there."""
+def test_the_key_of_the_screen_is_found_where_each_desktop_puts_it(
+    session: Session, place: str
+) -> None:
+    """These are GNOME, Xwayland, SDDM and the classical place, and a key counts only for an
+    existing screen.
+    """
     key = session.runtime / place
     key.parent.mkdir(exist_ok=True)
     key.touch()
@@ -119,7 +122,6 @@ def test_the_key_of_the_screen_is_found_where_desktops_put_it(session: Session, 
     assert os.path.samefile(session.find(DISPLAY=":1")["XAUTHORITY"], key)
 
 
-def test_no_session_is_no_error(tmp_path: Path) -> None:
-    """On a server there is none."""
+def test_without_a_desktop_session_there_are_no_variables(tmp_path: Path) -> None:
     gone = str(tmp_path / "none")
     assert desktop_environment({}, runtime_folders=gone, x11_folder=gone) == {}

@@ -24,6 +24,6 @@ class ProviderChain(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive; called by Sphinx."""
+    """Register the directive; called by Sphinx."""
     app.add_directive("provider-chain", ProviderChain)
     return {"parallel_read_safe": True}

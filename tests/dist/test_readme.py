@@ -100,8 +100,8 @@ def newcomer(
     ],
     ids=["pipx", "uv", "pip"],
 )
-def test_the_readme_alone_leads_to_a_session(newcomer: Newcomer, page: str, install: str) -> None:
-    """Pasted as they stand, its lines show the main job, install, and log in."""
+def test_the_lines_of_the_readme_lead_to_a_session(newcomer: Newcomer, page: str, install: str) -> None:
+    """Pasted unchanged, they show the main job, install, and log in."""
     text = (ROOT / page).read_text(encoding="utf-8")
     assert f"`{install}`" in text or f"\n{install}\n" in text
     demo, *_ = (step.text for step in steps(page) if step.kind == "sh")

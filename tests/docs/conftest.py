@@ -118,7 +118,7 @@ class Reader:
 
 
 def _place(region: str) -> dict[str, Any]:
-    """Say where a bucket is to be; S3 takes that for all regions but one."""
+    """Return the location of a bucket; S3 takes that for all regions but one."""
     here = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     return {} if region == "us-east-1" else here
 

@@ -118,7 +118,7 @@ class Shell:
         return done
 
     def _shown(self) -> list[str]:
-        """Give what was shown since the command was typed, as the page would have it."""
+        """Return the output since the command was typed, as the page would show it."""
         text = self._terminal.screen.replace("\r", "").partition("\n")[2].removesuffix(_READY)
         text = _COLOUR.sub("", text).replace(str(self._home.folder), "/home/alice")
         return text.rstrip().split("\n") if text.strip() else []

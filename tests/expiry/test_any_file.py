@@ -111,8 +111,10 @@ def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:
         st.just("ASIA1") | TIMES | NAMES | st.text(),
     ),
 )  # fmt: skip
-def test_no_content_makes_check_crash(contents, entry, variables) -> None:
-    """It lists what it finds, or says which file makes no sense; every report can be written."""
+def test_check_never_crashes_whatever_the_files_hold(contents, entry, variables) -> None:
+    """It lists what it finds, or names the file that makes no sense, and every report can be
+    written.
+    """
     with TemporaryDirectory() as folder:
         home = Path(folder)
         for name, content in contents.items():
@@ -158,8 +160,10 @@ def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
     name=st.sampled_from(sorted(SPELLINGS)),
     left=st.integers(-400 * 86400, 400 * 86400) | st.integers(-1810, 1810),
 )
-def test_nothing_that_ended_or_is_due_is_valid(zone, name: str, left: int) -> None:
-    """In any spelling, at any time of the year; what lasts is valid, but for an hour in autumn."""
+def test_check_never_calls_an_ended_or_due_session_valid(zone, name: str, left: int) -> None:
+    """This holds for any spelling at any time of the year; only in the repeated hour of autumn may
+    a valid session be called due.
+    """
     end = NOW + timedelta(seconds=left)
     with TemporaryDirectory() as folder:
         environ = {"HOME": folder, **SPELLINGS[name][2](Path(folder), end)}

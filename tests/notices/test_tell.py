@@ -76,30 +76,28 @@ def told_files(person: Person) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix != ".lock"]
 
 
-def test_told_once_when_due_and_once_when_ended(person) -> None:
-    """However often it is checked."""
+def test_a_session_is_notified_once_when_due_and_once_when_ended(person) -> None:
     for left in (DUE, DUE, DUE / 2, ENDED, ENDED):
         person.check(session(left))
     assert person.heard == ["mfa expiring", "mfa expired"]
 
 
-def test_what_ended_unseen_is_told_once(person) -> None:
-    """While the machine slept, say: it ended, and that it was due is no news any more."""
+def test_a_session_that_ended_between_checks_is_notified_only_as_ended(person) -> None:
+    """The machine may have slept when it was due."""
     person.check(session(ENDED))
     person.check(session(ENDED))
     assert person.heard == ["mfa expired"]
 
 
-def test_a_new_session_is_told_of_anew(person) -> None:
-    """The marks count only for the session that they name."""
+def test_a_new_session_in_the_same_profile_is_notified_anew(person) -> None:
+    """The marks name the session that they count for."""
     person.check(session(DUE))
     person.check(session(DUE, key="ASIA2"))
     assert person.heard == ["mfa expiring", "mfa expiring"]
     assert len(told_files(person)) == 1
 
 
-def test_each_session_is_told_of_by_itself(person) -> None:
-    """One more that comes due is news."""
+def test_a_session_that_comes_due_later_is_notified_separately(person) -> None:
     person.check(session(DUE))
     person.check(session(DUE), session(DUE, "other", "ASIA2"))
     assert person.heard == ["mfa expiring", "other expiring"]
@@ -115,20 +113,21 @@ def test_each_session_is_told_of_by_itself(person) -> None:
     ],
     ids=["it lasts", "nobody knows", "another tool's", "forgotten"],
 )
-def test_no_news_is_not_told(person, status: SessionStatus) -> None:
-    """Of a session that lasts, may last, is looked after, or was not missed for a week."""
+def test_no_notification_for_sessions_that_last_or_do_not_count(
+    person, status: SessionStatus
+) -> None:
+    """The same goes for an unknown end, and for one more than a week ago."""
     person.check(status)
     assert person.heard == []
 
 
-def test_the_same_session_in_two_places_is_one(person) -> None:
-    """Its profile's, and the environment's that came from there."""
+def test_a_session_in_a_profile_and_the_environment_is_notified_once(person) -> None:
     person.check(session(DUE), session(DUE, source="environment"))
     assert person.heard == ["mfa expiring"]
 
 
-def test_what_could_not_be_told_is_told_later(person) -> None:
-    """By the next check that can, and then no more."""
+def test_a_notification_that_failed_is_sent_by_the_next_check(person) -> None:
+    """It is sent once then."""
     person.be_away(True)
     person.check(session(DUE))
     assert person.heard == []
@@ -140,8 +139,7 @@ def test_what_could_not_be_told_is_told_later(person) -> None:
     assert len(person.complaints) == 1
 
 
-def test_each_way_tells_by_itself(home, person) -> None:
-    """One that fails does not make another repeat itself, nor keep it from telling."""
+def test_a_way_that_fails_stops_no_other_and_repeats_none(home, person) -> None:
     friend = Person(home, "friend")
     person.be_away(True)
     for _ in range(2):
@@ -153,8 +151,7 @@ def test_each_way_tells_by_itself(home, person) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"\xff\0", b"=\n=\n", b"access_key_id=ASIA1\n", b""])
-def test_a_broken_state_file_does_no_harm(person, damage: bytes) -> None:
-    """It counts as saying nothing, and is whole again after that."""
+def test_a_broken_file_of_marks_is_replaced_and_notifies_again(person, damage: bytes) -> None:
     person.check(session(DUE))
     told_files(person)[0].write_bytes(damage)
     for _ in range(2):
@@ -164,8 +161,7 @@ def test_a_broken_state_file_does_no_harm(person, damage: bytes) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="it needs a folder that nothing can be put into")
-def test_where_nothing_can_be_kept_people_are_told(person) -> None:
-    """At each check then, which is better than never; and it is said why."""
+def test_where_no_mark_can_be_kept_each_check_notifies_and_says_why(person) -> None:
     folder = Path(person.files.credentials_path).parent / "mfakit"
     folder.write_text("in the way")
     for _ in range(2):
@@ -174,8 +170,8 @@ def test_where_nothing_can_be_kept_people_are_told(person) -> None:
     assert "cannot write" in person.complaints[0]
 
 
-def test_what_is_kept_of_sessions_that_are_gone_goes(person) -> None:
-    """Some days later: what this shell does not see may be in another's environment."""
+def test_marks_of_gone_sessions_are_removed_after_some_days(person) -> None:
+    """A session that this shell does not see may be in another's environment."""
     person.check(session(DUE), session(DUE, "other", "ASIA2"))
     there = [session(DUE)]
     forget_gone(person.files.credentials_path, there)
@@ -189,8 +185,7 @@ def test_what_is_kept_of_sessions_that_are_gone_goes(person) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
-def test_what_was_told_is_kept_for_oneself_and_without_secrets(person) -> None:
-    """In a file that is its owner's alone, by a hash of what the command is."""
+def test_marks_are_private_and_hold_a_hash_in_place_of_the_command(person) -> None:
     person.check(session(DUE))
     (path,) = told_files(person)
     assert path.stat().st_mode & 0o777 == 0o600

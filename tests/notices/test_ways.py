@@ -63,8 +63,8 @@ def programs(tmp_path: Path) -> Programs:
     return Programs(tmp_path / "programs")
 
 
-def test_news_say_the_state_the_end_and_what_renews() -> None:
-    """In words, and as variables for a program."""
+def test_news_name_the_state_the_end_and_the_command_that_renews() -> None:
+    """They do so in words, and as variables for a program."""
     due = news("my mfa")
     assert due.title == "AWS session my mfa ends in 12m"
     assert due.text.startswith("It is expiring: it ends at ")
@@ -77,8 +77,8 @@ def test_news_say_the_state_the_end_and_what_renews() -> None:
     assert news(left=timedelta(minutes=-3)).title == "AWS session mfa ended 3m ago"
 
 
-def test_news_of_a_roles_session_name_all_that_the_role_asks_for() -> None:
-    """Else AWS would refuse what was pasted."""
+def test_news_of_a_roles_session_name_every_option_of_the_role() -> None:
+    """AWS would refuse the pasted command without them."""
     record = SessionRecord(
         END,
         role_arn="arn:aws:iam::123456789012:role/admin",
@@ -91,8 +91,8 @@ def test_news_of_a_roles_session_name_all_that_the_role_asks_for() -> None:
     )
 
 
-def test_notify_send_gets_the_text_as_it_is(programs) -> None:
-    """Markup in a profile's name is no markup; what has ended stays on the screen."""
+def test_notify_send_shows_markup_in_a_name_as_text(programs) -> None:
+    """The notification of a session that has ended stays on the screen."""
     programs.add("notify-send")
     (show,) = DesktopWay("linux").receivers(programs.environ)
     show(news(ODD, timedelta(minutes=-1)))
@@ -106,8 +106,10 @@ def test_notify_send_gets_the_text_as_it_is(programs) -> None:
 @pytest.mark.parametrize(
     ("platform", "program"), [("darwin", "osascript"), ("win32", "powershell.exe")]
 )
-def test_no_text_stands_in_a_script(programs, platform: str, program: str) -> None:
-    """AppleScript gets it as arguments, PowerShell in the environment: no quote ends anything."""
+def test_no_text_is_put_into_a_script(programs, platform: str, program: str) -> None:
+    """AppleScript gets it as arguments, and PowerShell in the environment, so no quote ends a
+    string.
+    """
     programs.add(program)
     (show,) = DesktopWay(platform).receivers(programs.environ)
     told = news(ODD)
@@ -120,8 +122,7 @@ def test_no_text_stands_in_a_script(programs, platform: str, program: str) -> No
         assert arguments[-2:] == [told.title, told.text]
 
 
-def test_a_desktop_way_that_cannot_work_says_so(programs, tmp_path: Path) -> None:
-    """There is no program, no session bus, or nobody at the bus."""
+def test_notify_desktop_names_a_missing_program_or_session_bus(programs, tmp_path: Path) -> None:
     way = parse_way("desktop")
     with pytest.raises(MFAKitError, match="no program 'notify-send'") as failure:
         DesktopWay("linux").check({"PATH": str(tmp_path)})
@@ -135,8 +136,7 @@ def test_a_desktop_way_that_cannot_work_says_so(programs, tmp_path: Path) -> Non
             way.check(programs.environ)
 
 
-def test_a_program_that_hangs_is_given_up(programs) -> None:
-    """After a while, so that the others are told."""
+def test_a_program_that_hangs_is_ended_after_its_time(programs) -> None:
     programs.add("notify-send", "import time; time.sleep(60)")
     (show,) = DesktopWay("linux", patience=0.2).receivers(programs.environ)
     with pytest.raises(MFAKitError, match=r"took more than 0\.2 s"):
@@ -146,8 +146,10 @@ def test_a_program_that_hangs_is_given_up(programs) -> None:
         run(news())
 
 
-def test_programs_get_no_secret() -> None:
-    """Neither AWS credentials, nor other AWS tools' passwords, nor URLs; but all the rest."""
+def test_programs_get_the_environment_without_secrets() -> None:
+    """AWS credentials, other AWS tools' passwords and apprise URLs are left out; all the rest
+    stays.
+    """
     secret = [
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
         "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -161,8 +163,8 @@ def test_programs_get_no_secret() -> None:
     assert list(without_secrets(dict.fromkeys(secret + plain, "x"))) == plain
 
 
-def test_the_command_speaks_to_standard_error(home) -> None:
-    """Standard output is the report's; it runs without a shell, and knows what it is about."""
+def test_the_on_expiring_command_prints_to_standard_error(home) -> None:
+    """It runs without a shell, and its variables name the session."""
     keep_due(home)
     command = 'sh -c \'echo "$0 $MFAKIT_PROFILE $MFAKIT_STATE $AWS_SESSION_TOKEN"\' "a;b $HOME"'
     done = home.mfakit("check", "--on-expiring", command, AWS_SESSION_TOKEN="sssh")
@@ -172,8 +174,8 @@ def test_the_command_speaks_to_standard_error(home) -> None:
     assert done.returncode == 1
 
 
-def test_a_command_that_cannot_be_run_says_so(home) -> None:
-    """One that makes no sense is wrong usage; one that is missing is noted."""
+def test_an_on_expiring_command_that_cannot_run_is_an_error(home) -> None:
+    """A malformed one is wrong usage, and a missing one is noted."""
     with pytest.raises(UsageError, match="cannot be read"):
         CommandWay("echo 'a")
     with pytest.raises(UsageError, match="empty"):
@@ -194,14 +196,13 @@ def test_a_command_that_cannot_be_run_says_so(home) -> None:
     ],
 )
 def test_a_url_as_an_argument_is_refused_and_not_repeated(url: str) -> None:
-    """Arguments can be seen by others, and so can what cron mails."""
+    """Other users can see arguments, and cron mails error messages."""
     with pytest.raises(UsageError) as failure:
         parse_way(url)
     assert "T0KEN" not in f"{failure.value.message} {failure.value.hint}"
 
 
 def test_wrong_usage_does_not_repeat_a_url(home) -> None:
-    """Whatever the option in front of it."""
     for line in (["--notify", "json://T0KEN"], ["--notfy=json://T0KEN"], ["json://T0KEN"]):
         done = home.mfakit("check", *line)
         assert done.returncode == 3
@@ -223,8 +224,8 @@ def write_apprise_config(home, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_apprise_tells_those_with_a_tag(home, listener) -> None:
-    """Of its own config file, once; what is told names the session, and how it is renewed."""
+def test_apprise_notifies_a_tag_of_its_config_file_once(home, listener) -> None:
+    """The message names the session and the command that renews it."""
     keep_due(home)
     write_apprise_config(
         home,
@@ -239,8 +240,8 @@ def test_apprise_tells_those_with_a_tag(home, listener) -> None:
     assert message["type"] == "warning"
 
 
-def test_a_file_that_has_to_be_mended_is_told_of_once(home, listener) -> None:
-    """Until it was mended: who relies on being told would wait in vain."""
+def test_an_unreadable_file_is_notified_once_until_it_is_mended(home, listener) -> None:
+    """Somebody who relies on notifications would wait in vain otherwise."""
     told = {"MFAKIT_NOTIFY": listener.url}
     for content in "junk\n", "junk\n", "[mfa]\n", "junk\n":
         home.write_credentials(content)
@@ -253,8 +254,9 @@ def test_a_file_that_has_to_be_mended_is_told_of_once(home, listener) -> None:
     assert "mend that line" in listener.messages[0]["message"]
 
 
-def test_urls_come_from_the_environment_or_standard_input(home, listener) -> None:
-    """Each of them is told, once."""
+def test_apprise_urls_from_the_environment_or_standard_input_are_notified_once(
+    home, listener
+) -> None:
     keep_due(home, minutes=-5)
     two = f"{listener.url}/a {listener.url}/b"
     for _ in range(2):
@@ -265,8 +267,8 @@ def test_urls_come_from_the_environment_or_standard_input(home, listener) -> Non
     assert [message["type"] for message in listener.messages] == ["failure"] * 3
 
 
-def test_of_two_urls_the_one_that_works_is_told_once(home, listener) -> None:
-    """While the other is tried at each check; no complaint shows a URL."""
+def test_of_two_urls_the_one_that_works_is_notified_once(home, listener) -> None:
+    """The other is tried at each check, and no complaint shows a URL."""
     keep_due(home)
     urls = f"json://127.0.0.1:1/hush-hush {listener.url}"
     for _ in range(2):
@@ -279,8 +281,7 @@ def test_of_two_urls_the_one_that_works_is_told_once(home, listener) -> None:
     assert len(listener.messages) == 1
 
 
-def test_what_is_no_url_keeps_no_other_from_being_told(home, listener) -> None:
-    """It is said at each check, and not shown."""
+def test_a_malformed_url_stops_no_other_and_is_not_shown(home, listener) -> None:
     keep_due(home)
     for _ in range(2):
         done = home.mfakit("check", "--notify", "env", MFAKIT_NOTIFY=f"hush-hush {listener.url}")
@@ -289,8 +290,7 @@ def test_what_is_no_url_keeps_no_other_from_being_told(home, listener) -> None:
     assert len(listener.messages) == 1
 
 
-def test_what_apprise_cannot_tell_is_told_later(home, listener) -> None:
-    """When the service takes it again."""
+def test_a_message_that_apprise_could_not_send_is_sent_later(home, listener) -> None:
     keep_due(home)
     for status in (500, 200, 200):
         listener.status = status
@@ -298,8 +298,8 @@ def test_what_apprise_cannot_tell_is_told_later(home, listener) -> None:
     assert len(listener.messages) == 2
 
 
-def test_an_apprise_way_that_cannot_work_says_so(home, listener) -> None:
-    """A tag that nobody has, a URL that is none, secrets that others can read; never a secret."""
+def test_apprise_errors_name_the_cause_and_no_secret(home, listener) -> None:
+    """The causes are an unknown tag, a malformed URL, and a file that others can read."""
     keep_due(home)
 
     def complaint(target: str, **environ: str) -> str:
@@ -319,8 +319,7 @@ def test_an_apprise_way_that_cannot_work_says_so(home, listener) -> None:
     assert listener.messages == []
 
 
-def test_without_apprise_the_line_that_installs_it_is_said(home) -> None:
-    """And the check goes on."""
+def test_without_apprise_the_hint_installs_it_and_the_check_goes_on(home) -> None:
     keep_due(home)
     program = (
         "import importlib.util as util, sys; find = util.find_spec\n"

@@ -100,8 +100,10 @@ def check(cron: dict[str, str], profile: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_job_of_cron_reaches_the_desktop(home, bus: str, cron: dict[str, str]) -> None:
-    """Once, with the session's name, when it ends, and what renews it."""
+def test_a_cron_job_shows_one_notification_on_the_desktop(
+    home, bus: str, cron: dict[str, str]
+) -> None:
+    """It has the session's name, its end, and the command that renews it."""
     pytest.importorskip("jeepney")
     import json
 
@@ -128,8 +130,10 @@ def test_a_job_of_cron_reaches_the_desktop(home, bus: str, cron: dict[str, str])
     assert text.endswith("To renew it: mfakit login --profile 'a&lt;b&gt;c'")
 
 
-def test_a_bus_without_a_desktop_is_said(home, bus: str, cron: dict[str, str]) -> None:
-    """As a server has it; the session is told of when there is a desktop."""
+def test_a_bus_without_a_desktop_is_an_error_and_the_notification_is_sent_later(
+    home, bus: str, cron: dict[str, str]
+) -> None:
+    """Servers have such a bus."""
     keep_due(home, "mfa")
     for _ in range(2):
         done = check(cron, "mfa")

@@ -22,15 +22,15 @@ AGO = {rule.VALID: timedelta(), rule.EXPIRING: timedelta(hours=11.9), rule.EXPIR
 
 @pytest.mark.parametrize("language", WORDS)
 def test_every_state_is_in_the_picture(language: str) -> None:
-    """But the one in which nobody knows when the session ends."""
+    """Only the state with an unknown end is not in it."""
     states = {state for state in EXIT_CODES if state != rule.UNKNOWN} | {NONE}
     assert {move.before for move in MOVES} == states
     assert states <= WORDS[language].keys()
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.before}, {move.command}")
-def test_a_command_moves_a_session_as_the_picture_says(aws, home, alice, move: Move) -> None:
-    """From the state before to the one after; only where both are one, nothing is written."""
+def test_each_command_moves_a_session_as_the_picture_shows(aws, home, alice, move: Move) -> None:
+    """Nothing is written where the state stays the same."""
     if move.before != NONE:
         _log_in_before(aws, home, alice, AGO[move.before])
     before = home.credentials.read_text()

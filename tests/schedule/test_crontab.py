@@ -45,8 +45,8 @@ FOREIGN = st.builds(
 @example(HEADER + b"5 4 * * * x\n")
 @example(_BEGIN + b"\n")
 @example(_BEGIN + b"\n" + _END)
-def test_what_is_not_ours_stays_byte_for_byte(foreign: bytes) -> None:
-    """After install, after a second one, and after remove; whatever the lines are."""
+def test_foreign_lines_of_the_crontab_stay_byte_for_byte(foreign: bytes) -> None:
+    """They do so after install, after a second install, and after remove."""
     assume(not _BLOCK.search(foreign))  # that is ours, whoever wrote it
     line = job_line(JOB)
     installed = with_line(foreign, line)
@@ -57,8 +57,8 @@ def test_what_is_not_ours_stays_byte_for_byte(foreign: bytes) -> None:
 
 
 @given(FOREIGN, FOREIGN)
-def test_what_was_added_below_our_block_stays_too(above: bytes, below: bytes) -> None:
-    """A new job takes the place of the old one, and no two lines become one."""
+def test_lines_added_below_our_block_stay(above: bytes, below: bytes) -> None:
+    """A new job replaces the old one, and no two lines become one."""
     assume(not _BLOCK.search(above + b"\n" + below))
     between = with_line(above, job_line(JOB))
     changed = with_line(between + below, job_line(LATER))
@@ -81,8 +81,10 @@ def test_what_was_added_below_our_block_stays_too(above: bytes, below: bytes) ->
         b"# one\n# two\n# three\n# four\n",
     ],
 )
-def test_the_crontab_program_gets_all_of_it_back(home, crontab, foreign, vixie) -> None:
-    """With the header that it writes itself, and without; an empty crontab is none again."""
+def test_the_crontab_program_gets_every_foreign_byte_back(home, crontab, foreign, vixie) -> None:
+    """This holds with and without the header that it writes itself, and an empty crontab is
+    removed.
+    """
     cron = Cron(home.environ | {"VIXIE": vixie})
     if vixie and foreign is not None:
         cron._write(foreign)
@@ -100,15 +102,15 @@ def test_the_crontab_program_gets_all_of_it_back(home, crontab, foreign, vixie) 
 
 
 def lines_below_header(crontab, vixie: str) -> bytes | None:
-    """Give what the program keeps, less the header that it has put there."""
+    """Return what the program keeps, without the header that it has added."""
     if not crontab.exists():
         return b"" if vixie else None
     lines = crontab.read_bytes().split(b"\n")
     return b"\n".join(lines[3:] if vixie else lines)
 
 
-def test_a_crontab_that_is_denied_is_an_error(home, crontab) -> None:
-    """In the program's own words; to look for a crontab and find none is not."""
+def test_a_denied_crontab_is_an_error_in_the_programs_words(home, crontab) -> None:
+    """Finding no crontab is no error."""
     with pytest.raises(MFAKitError, match="not allowed to use this program"):
         Cron(home.environ | {"DENIED": "1"}).install(JOB)
     assert Cron(home.environ).installed() is None
@@ -126,8 +128,7 @@ WORD = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), ma
 
 @given(st.lists(WORD | st.text("%\\'\" $", max_size=6), max_size=5))
 @example(["100%", "\\%", "\\\\%", "%%", "'%'"])
-def test_cron_hands_the_shell_the_words_that_were_meant(words: list[str]) -> None:
-    """Percent signs, backslashes and quotes in them too."""
+def test_cron_passes_percent_signs_backslashes_and_quotes_to_the_shell(words: list[str]) -> None:
     line = job_line(Job(words, 60)).decode()
     assert shlex.split(as_cron_reads(line.split(" ", 5)[5])) == words
 

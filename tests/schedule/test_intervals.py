@@ -31,8 +31,9 @@ from mfakit.schedule.systemd import calendar_event
         ("24h", "0 0 * * *"),
     ],
 )
-def test_what_divides_an_hour_or_a_day_is_five_fields(text: str, fields: str) -> None:
-    """Minutes of an hour, hours of a day, or a day."""
+def test_an_interval_that_divides_an_hour_or_a_day_becomes_cron_fields(
+    text: str, fields: str
+) -> None:
     assert cron_fields(parse_interval(text)) == fields
 
 
@@ -40,23 +41,24 @@ def test_what_divides_an_hour_or_a_day_is_five_fields(text: str, fields: str) ->
     ("text", "nearest"),
     [("7m", "6m"), ("90s", "1m"), ("5h", "4h"), ("45m", "30m"), ("0", "1m"), ("36h", "1d")],
 )
-def test_what_cron_cannot_express_is_refused(text: str, nearest: str) -> None:
-    """With the nearest that it can."""
+def test_an_interval_that_cron_cannot_express_is_refused_with_the_nearest(
+    text: str, nearest: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         parse_interval(text)
     assert f"--every {nearest}" in caught.value.hint
 
 
-def test_each_interval_is_written_in_a_way_of_its_own() -> None:
-    """So that it can be told from what is installed."""
+def test_no_two_intervals_are_written_alike() -> None:
+    """The interval is read back from what is installed."""
     assert len({cron_fields(seconds) for seconds in INTERVALS}) == len(INTERVALS)
     assert len({calendar_event(seconds) for seconds in INTERVALS}) == len(INTERVALS)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 @pytest.mark.parametrize("seconds", INTERVALS, ids=format_duration)
-def test_systemd_reads_each_as_what_it_is(seconds: int) -> None:
-    """The next times at which it would start something lie that far apart."""
+def test_systemd_reads_each_interval_as_it_was_meant(seconds: int) -> None:
+    """The next times at which it would start something are that far apart."""
     event = calendar_event(seconds)
     command = ["systemd-analyze", "calendar", "--iterations=3", event]
     environ = {"TZ": "UTC", "LC_ALL": "C"}

@@ -13,8 +13,10 @@ from mfakit.schedule.scheduler import RUNNER, carried_environment, log_path, mak
 PYTHON = [sys.executable, "-P", "-m", RUNNER]
 
 
-def test_it_carries_what_a_scheduler_lacks_and_no_secret(tmp_path, monkeypatch) -> None:
-    """Files by their whole path, and of the search path the folders that exist."""
+def test_a_job_carries_the_environment_that_a_scheduler_lacks_and_no_secret(
+    tmp_path, monkeypatch
+) -> None:
+    """Files are named by their whole path, and PATH keeps the folders that exist."""
     monkeypatch.chdir(tmp_path)
     environ = {
         "PATH": "/usr/bin:/nowhere:.:/usr/bin:/bin",
@@ -39,15 +41,15 @@ def test_it_carries_what_a_scheduler_lacks_and_no_secret(tmp_path, monkeypatch) 
 
 
 def test_an_endpoint_with_a_password_is_refused() -> None:
-    """It would stand in a file, and in the process list."""
+    """It would be in a file, and in the process list."""
     with pytest.raises(MFAKitError, match="must not stand") as caught:
         carried_environment({"AWS_ENDPOINT_URL": "https://me:hunter2@example.com/x"})
     assert "hunter2" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "\x1b[2J", "\udcff", "a\u2028b"])
-def test_what_would_end_a_line_is_refused(word: str) -> None:
-    """In a crontab the rest would be a line of its own."""
+def test_control_characters_in_a_job_are_refused(word: str) -> None:
+    """The rest of a crontab line would become a line of its own."""
     with pytest.raises(UsageError) as caught:
         make_job(["check", f"--on-expiring={word}"], 300, {})
     assert word not in caught.value.message
@@ -63,8 +65,8 @@ def test_what_would_end_a_line_is_refused(word: str) -> None:
         ({"LOCALAPPDATA": "/l"}, "win32", "/l/mfakit/check.log"),
     ],
 )
-def test_the_log_is_where_the_system_keeps_such_files(environ, platform, path) -> None:
-    """By the XDG Base Directory rules, and the habits of macOS and Windows."""
+def test_the_log_is_where_each_system_keeps_logs(environ, platform, path) -> None:
+    """The places follow the XDG Base Directory rules, and the habits of macOS and Windows."""
     assert log_path(environ, platform) == path
 
 
@@ -74,7 +76,7 @@ def run_job(home, log, *words: str):
 
 
 def test_a_job_for_other_machines_holds_nothing_of_this_one(home) -> None:
-    """Its log is where the system of the user that it runs for keeps such files."""
+    """Its log is where the system of its user keeps such files."""
     with pytest.raises(UsageError, match="not the whole path"):
         make_job(["check"], 300, home.environ, "python3")
     job = make_job(["check", "--all"], 300, home.environ, sys.executable)
@@ -85,8 +87,8 @@ def test_a_job_for_other_machines_holds_nothing_of_this_one(home) -> None:
     assert "mfakit check --all\n" in (log / "mfakit" / "check.log").read_text()
 
 
-def test_its_output_goes_to_a_log_for_its_owner_alone(home) -> None:
-    """Whatever came of the check, and from wherever it is started; the job itself succeeded."""
+def test_the_output_of_a_job_goes_to_a_private_log(home) -> None:
+    """The job itself succeeds, whatever the check has found."""
     home.write_credentials(
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s3cret\n"
         "aws_session_token = t0ken\nexpiration = 2020-01-01T00:00:00Z\n"
@@ -103,15 +105,14 @@ def test_its_output_goes_to_a_log_for_its_owner_alone(home) -> None:
     assert "s3cret" not in log.read_text()
 
 
-def test_errors_and_what_programs_print_go_there_too(home) -> None:
+def test_errors_and_the_output_of_programs_go_to_the_log(home) -> None:
     """Cron would mail them every five minutes."""
     log = home.folder / "check.log"
     assert run_job(home, log, "check", "--frobnicate").stderr == ""
     assert "unrecognized arguments: --frobnicate" in log.read_text()
 
 
-def test_the_log_does_not_grow_for_ever(home) -> None:
-    """When it is full it becomes the old one, and what was old goes."""
+def test_a_full_log_replaces_the_old_one(home) -> None:
     log = home.folder / "check.log"
     log.with_suffix(".log.old").write_text("older")
     log.write_bytes(b"x" * 300_000)
@@ -131,8 +132,8 @@ def told(home):
     return home.folder / "told"
 
 
-def test_without_a_log_the_scheduler_hears_of_it(home, told) -> None:
-    """It mails it, or keeps it in a journal; and people are told of sessions all the same."""
+def test_without_a_log_the_job_fails_but_still_notifies(home, told) -> None:
+    """The scheduler mails the error, or keeps it in a journal."""
     (home.folder / "file").write_text("")
     log = home.folder / "file" / "check.log"
     done = run_job(home, log, "check", "--on-expiring", f"touch {told}")
@@ -142,8 +143,8 @@ def test_without_a_log_the_scheduler_hears_of_it(home, told) -> None:
     assert told.exists()
 
 
-def test_a_full_disk_keeps_nobody_from_being_told(home, told) -> None:
-    """Where not a byte of the log can be written."""
+def test_a_full_disk_stops_no_notification(home, told) -> None:
+    """Not a byte of the log can be written."""
     log = home.folder / "check.log"
     job = [*PYTHON, str(log), f"HOME={home.folder}", "check", f"--on-expiring=touch {told}"]
     home.run("sh", "-c", 'ulimit -f 0 && exec env -i "$@"', "sh", *job)

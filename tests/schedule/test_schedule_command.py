@@ -13,8 +13,8 @@ TOLD = ["--on-expiring", "true"]
 FOREIGN = b"MAILTO=\xff\r\n5 4 * * * backup 100\\%\n"
 
 
-def test_install_show_remove(home, crontab) -> None:
-    """Installed twice is installed once; removed is as it was."""
+def test_install_show_and_remove_work_with_each_scheduler(home, crontab) -> None:
+    """Installing twice is the same as once, and remove restores what was there."""
     crontab.write_bytes(FOREIGN)
     for every in ("10m", "5m"):
         done = home.mfakit("schedule", "install", "--using=cron", "--every", every, *TOLD)
@@ -34,8 +34,7 @@ def test_install_show_remove(home, crontab) -> None:
     assert "nothing is installed" in home.mfakit("schedule", "show").stderr
 
 
-def test_what_is_shown_tells_when_it_last_ran_and_when_it_cannot(home, crontab) -> None:
-    """A virtual environment that is gone, say."""
+def test_show_names_the_last_run_and_a_python_that_is_gone(home, crontab) -> None:
     home.mfakit("schedule", "install", "--using=cron", *TOLD)
     log = home.folder / ".local/state/mfakit/check.log"
     log.parent.mkdir(parents=True)
@@ -45,16 +44,16 @@ def test_what_is_shown_tells_when_it_last_ran_and_when_it_cannot(home, crontab) 
     assert "/gone/bin/python is gone" in home.mfakit("schedule", "show").stdout
 
 
-def test_a_profile_without_a_session_is_named(home, crontab) -> None:
-    """It is installed for the session to come, but the name may be mistyped."""
+def test_install_warns_of_a_profile_without_a_session(home, crontab) -> None:
+    """The check is installed for a session to come, but the name may be mistyped."""
     done = home.mfakit("schedule", "install", "--using=cron", "-p", "typo", *TOLD)
     assert done.returncode == 0
     assert "there is no profile 'typo' in " in done.stderr
     assert crontab.exists()
 
 
-def test_one_scheduler_at_a_time(home, crontab, provide) -> None:
-    """Or there would be two checks; which one was taken is said."""
+def test_installing_with_another_scheduler_removes_the_first_job(home, crontab, provide) -> None:
+    """There would be two checks otherwise, and the output names the chosen one."""
     home.mfakit("schedule", "install", "--using=cron", *TOLD)
     provide("systemctl", RECORDER)
     done = home.mfakit("schedule", "install", *TOLD)
@@ -64,8 +63,10 @@ def test_one_scheduler_at_a_time(home, crontab, provide) -> None:
     assert home.mfakit("schedule", "show").stdout.startswith("systemd: every 5m\n")
 
 
-def test_a_scheduler_that_is_denied_does_not_stand_before_another(home, crontab, provide) -> None:
-    """Where none but root may have a crontab, systemd serves; that cron was not asked is said."""
+def test_a_denied_scheduler_does_not_block_another(home, crontab, provide) -> None:
+    """Where only root may have a crontab, systemd is used, and the output says that cron could not
+    be asked.
+    """
     provide("systemctl", RECORDER)
     denied = {"DENIED": "1"}
     for line in (["install", *TOLD], ["show"], ["remove"]):
@@ -78,8 +79,8 @@ def test_a_scheduler_that_is_denied_does_not_stand_before_another(home, crontab,
     assert "not allowed to use this program" in done.stderr
 
 
-def test_the_check_gets_the_options_that_it_would_have(home, crontab) -> None:
-    """As its own command line would read them; and all sessions, if no profile is named."""
+def test_the_job_runs_check_with_the_given_options(home, crontab) -> None:
+    """They read as on its own command line, and without a profile all sessions are checked."""
     options = ["--warn", "1h", "--on-expiring", "echo 50% 'a b'", "--include-caches"]
     done = home.mfakit("schedule", "install", "--using=cron", "--dry-run", *options)
     line = done.stdout.splitlines()[1].replace("\\%", "%")
@@ -96,8 +97,9 @@ def test_the_check_gets_the_options_that_it_would_have(home, crontab) -> None:
     assert "check --profile=-odd" in done.stdout
 
 
-def test_a_dry_run_prints_what_would_be_written(home, crontab, provide) -> None:
-    """And writes nothing, and tells nobody."""
+def test_a_dry_run_prints_the_files_writes_nothing_and_notifies_nobody(
+    home, crontab, provide
+) -> None:
     provide("systemctl", RECORDER)
     provide("notify-send", '#!/bin/sh\necho shown >> "$HOME/notifications"\n')
     desktop = home.mfakit("schedule", "install", "--using=cron", "--dry-run", "--notify=desktop")
@@ -115,8 +117,8 @@ def test_a_dry_run_prints_what_would_be_written(home, crontab, provide) -> None:
 
 
 @pytest.mark.parametrize("using", ["cron", "systemd", "launchd", "schtasks"])
-def test_what_is_printed_for_other_machines_names_nobody(home, using: str) -> None:
-    """Whatever is set here; and nothing is installed, which could not run."""
+def test_a_dry_run_for_other_machines_names_nothing_of_this_one(home, using: str) -> None:
+    """Nothing can be installed that way, since it could not run."""
     elsewhere = ["--python", "/opt/mfakit/bin/python", "--using", using, "--notify=team"]
     mine = {"USERNAME": "me", "AWS_CONFIG_FILE": "/mine", "XDG_STATE_HOME": "/mine"}
     done = home.mfakit("schedule", "install", "--dry-run", *elsewhere, **mine)
@@ -129,8 +131,8 @@ def test_what_is_printed_for_other_machines_names_nobody(home, using: str) -> No
     assert "add --dry-run" in done.stderr
 
 
-def test_when_nobody_can_be_told_it_says_so_and_installs_nothing(home, crontab) -> None:
-    """Not in a log that nobody reads. With one way that works, it is only said."""
+def test_install_fails_when_no_way_to_notify_works(home, crontab) -> None:
+    """With one way that works, the failure of another is only noted."""
     bad = ["--on-expiring", "/no/such/program"]
     done = home.mfakit("schedule", "install", "--using=cron", *bad)
     assert done.returncode == 1
@@ -147,10 +149,10 @@ def test_when_nobody_can_be_told_it_says_so_and_installs_nothing(home, crontab) 
 
 
 @pytest.mark.parametrize(("flavor", "code"), [("curses", 1), ("gtk2:curses", 1), ("gtk2", 0)])
-def test_a_prompt_that_nobody_could_see_is_not_installed(
+def test_install_refuses_a_prompt_that_nobody_could_see(
     home, crontab, provide, flavor: str, code: int
 ) -> None:
-    """A scheduler gives pinentry no terminal; it says by itself whether it would need one."""
+    """A scheduler gives pinentry no terminal; pinentry itself says whether it would need one."""
     greeting = "echo OK; read -r line; echo D $FLAVOR; echo OK; read -r line; echo OK"
     provide("pinentry", f"#!/bin/sh\n{greeting}\n")
     install = ["schedule", "install", "--using=cron", "--prompt"]
@@ -160,8 +162,8 @@ def test_a_prompt_that_nobody_could_see_is_not_installed(
 
 
 @pytest.mark.parametrize("target", ["env", "-", "slack://tokenA/tokenB/tokenC"])
-def test_a_notify_target_with_a_secret_has_no_place_there(home, crontab, target: str) -> None:
-    """A tag of apprise's config file has."""
+def test_install_refuses_notify_targets_that_hold_secrets(home, crontab, target: str) -> None:
+    """A tag of apprise's config file is allowed."""
     done = home.mfakit("schedule", "install", "--using=cron", f"--notify={target}", *TOLD)
     assert done.returncode == 64
     assert "tag" in done.stderr
@@ -185,29 +187,26 @@ def test_a_notify_target_with_a_secret_has_no_place_there(home, crontab, target:
     ],
 )
 def test_options_that_would_do_nothing_are_refused(home, line: str, message: str) -> None:
-    """As wrong usage; what the check would refuse in its log, too."""
+    """The same goes for options that the check would refuse in its log."""
     done = home.mfakit("schedule", *line.split())
     assert done.returncode == 64
     assert message in done.stderr
 
 
-def test_a_scheduler_of_other_systems_is_not_here(home) -> None:
-    """What it would get can be printed all the same."""
+def test_a_missing_scheduler_is_refused_but_can_be_printed(home) -> None:
     other = "launchd" if sys.platform != "darwin" else "schtasks"
     done = home.mfakit("schedule", "install", f"--using={other}", *TOLD)
     assert (done.returncode, f"{other} does not run here" in done.stderr) == (1, True)
     assert home.mfakit("schedule", "install", f"--using={other}", "--dry-run").returncode == 0
 
 
-def test_a_machine_without_a_scheduler(home) -> None:
-    """Is told what to do."""
+def test_install_without_a_scheduler_says_what_to_do(home) -> None:
     done = home.mfakit("schedule", "install", *TOLD, PATH="/nowhere")
     assert done.returncode == 1
     assert "there is no scheduler here" in done.stderr
 
 
-def test_the_script_is_printed_as_it_is(home) -> None:
-    """For hosts that have neither mfakit nor Python."""
+def test_print_script_prints_the_script_for_hosts_without_python(home) -> None:
     script = files("mfakit.schedule").joinpath("check.sh").read_text("utf-8")
     assert script.startswith("#!/bin/sh\n")
     assert home.mfakit("schedule", "--print-script").stdout == script

@@ -35,7 +35,7 @@ def skip_without(template: Template) -> None:
 
 @pytest.mark.usefixtures("engineer")
 def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Template) -> None:
-    """From installing it to its tests; at a simulated AWS, by a user with a device."""
+    """A user with a device runs them at a simulated AWS, from the installation to the tests."""
     skip_without(template)
     project = bake(template)
     commands = commands_of((project / "README.md").read_text())
@@ -55,7 +55,7 @@ def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Tem
 
 
 @pytest.mark.parametrize(("template", "variant"), VARIANTS)
-def test_its_own_tests_pass(
+def test_the_tests_of_each_generated_project_pass(
     bake: Bake,
     place: Any,
     wheel: Path,
@@ -63,7 +63,7 @@ def test_its_own_tests_pass(
     template: Template,
     variant: dict[str, str],
 ) -> None:
-    """With other answers, and mfakit from elsewhere."""
+    """They pass with other answers, too, and with mfakit from another source."""
     skip_without(template)
     answers = {key: value.format(wheel=wheel, clone=clone) for key, value in variant.items()}
     project = bake(template, **answers)

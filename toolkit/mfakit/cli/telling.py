@@ -1,4 +1,4 @@
-"""Telling people of what `mfakit check` has found."""
+"""Notifying people of what `mfakit check` has found."""
 
 from __future__ import annotations
 
