@@ -112,7 +112,7 @@ def test_wrong_usage_is_two_lines_and_exit_code_64(
         ("env --shell fsh", "fish; or see mfakit env --help"),
         ("schedule instal", "install; or see mfakit schedule --help"),
         ("policy requir-mfa", "require-mfa; or see mfakit policy --help"),
-        ("login --duration -1h", "give it a value, behind ="),
+        ("login --duration -1h", "give it a value, after ="),
         ("login --frobnicate", "see mfakit login --help"),
     ],
 )

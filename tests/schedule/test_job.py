@@ -42,7 +42,7 @@ def test_a_job_carries_the_environment_that_a_scheduler_lacks_and_no_secret(
 
 def test_an_endpoint_with_a_password_is_refused() -> None:
     """It would be in a file, and in the process list."""
-    with pytest.raises(MFAKitError, match="must not stand") as caught:
+    with pytest.raises(MFAKitError, match="must not be") as caught:
         carried_environment({"AWS_ENDPOINT_URL": "https://me:hunter2@example.com/x"})
     assert "hunter2" not in caught.value.message + caught.value.hint
 

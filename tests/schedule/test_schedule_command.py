@@ -141,7 +141,7 @@ def test_install_fails_when_no_way_to_notify_works(home, crontab) -> None:
     assert len(done.stderr.splitlines()) == 2
     assert not crontab.exists()
     done = home.mfakit("schedule", "install", "--using=cron", "--notify=nosuchtag", *bad)
-    assert "nothing is installed, since there would be no way" in done.stderr
+    assert "nothing is installed, since no way to notify you works" in done.stderr
     assert not crontab.exists()
     done = home.mfakit("schedule", "install", "--using=cron", "--notify=nosuchtag", *TOLD)
     assert done.returncode == 0
@@ -174,7 +174,7 @@ def test_install_refuses_notify_targets_that_hold_secrets(home, crontab, target:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("", "what is to be done is not said"),
+        ("", "no action given"),
         ("show --every 5m", "--every has no meaning with show"),
         ("remove --notify desktop", "--notify has no meaning with remove"),
         ("install --print-script", "action has no meaning with --print-script"),

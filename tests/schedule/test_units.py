@@ -106,7 +106,7 @@ def test_a_foreign_file_of_our_name_is_left_alone(home, provide, kind, path: str
     theirs = home.folder / path
     theirs.parent.mkdir(parents=True)
     theirs.write_text(MADE_BY_HAND)
-    with pytest.raises(MFAKitError, match="not of mfakit's making"):
+    with pytest.raises(MFAKitError, match="was not written by mfakit"):
         kind(home.environ).install(JOB)
     assert kind(home.environ).installed() is None
     assert kind(home.environ).remove() == []

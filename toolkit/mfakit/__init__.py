@@ -1,6 +1,6 @@
 """mfakit turns a six-digit MFA code into a working AWS session.
 
-Nothing heavy is loaded until it is used: each name is imported when it is first asked for.
+Nothing heavy is loaded until it is used: each name is imported when it is first used.
 """
 
 from __future__ import annotations

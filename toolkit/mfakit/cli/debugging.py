@@ -30,7 +30,7 @@ _SHOWN_VARIABLES = (
 )
 _PREFIXES = ("AWS_", "MFAKIT_")
 
-# Folders whose files say nothing: the interpreter's own, and what the system shows of itself.
+# Folders of files that are not reported: the interpreter's own, and the system's.
 _PYTHONS_OWN = (
     *(
         f"{folder}{os.sep}"
@@ -104,7 +104,7 @@ def _removed(path: object, *_: object) -> str:
 
 
 def _started(program: object, *_: object) -> str:
-    """Name a program; its arguments might hold a secret."""
+    """Return a program's name without its arguments, which might hold a secret."""
     return f"start the program {os.fsdecode(program)}"  # type: ignore[arg-type]
 
 

@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
 
 
 def _environment(env_file: str | None) -> Mapping[str, str]:
-    """Read another environment; where the files are is said by our own, if not by that."""
+    """Return the environment in a file, with our own home if it has none."""
     if env_file is None:
         return os.environ
     text = read_input(env_file)
@@ -46,16 +46,16 @@ def _environment(env_file: str | None) -> Mapping[str, str]:
 
 
 def _records(text: str) -> dict[str, str]:
-    """Read what `env -0` prints, and Linux's /proc/PID/environ: values may have any lines."""
+    """Read the output of `env -0`, or Linux's /proc/PID/environ; values may have several lines."""
     pairs = (record.partition("=") for record in text.split("\0"))
     return {name: value for name, _, value in pairs if name}
 
 
 def _lines(text: str, name: str) -> dict[str, str]:
-    """Read what `env` prints, a shell's `export` lines, or a .env file.
+    """Read the output of `env`, a shell's `export` lines, or a .env file.
 
     Raises:
-        UsageError: a line speaks of AWS, and cannot be read.
+        UsageError: a line with AWS in it cannot be read.
     """
     from io import StringIO
 

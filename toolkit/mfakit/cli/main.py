@@ -1,4 +1,4 @@
-"""From the command line to the command: only what the chosen command needs is loaded."""
+"""From the command line to the command. Only the modules of the chosen command are loaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command. Whatever goes wrong becomes two lines and an exit code, never a traceback.
+    """Run a command. Every error becomes two lines and an exit code, never a traceback.
 
     Args:
         arguments: the command line, without the program's name.
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _general(arguments) if command is None else _run_command(command, arguments[1:])
     except BaseException as error:
-        code = _tell(error)
+        code = _report(error)
         if command is None:
             return code
         from contextlib import suppress
@@ -68,7 +68,7 @@ def _run_command(command: Command, arguments: list[str]) -> int:
 
 
 def _debug() -> None:
-    """Begin to show what happens, if that has not begun."""
+    """Turn --debug on, if it is not on."""
     if not debug.is_on():
         from mfakit.cli.debugging import start_debugging
 
@@ -76,7 +76,7 @@ def _debug() -> None:
 
 
 def _general(arguments: list[str]) -> int:
-    """Do what needs no command."""
+    """Handle a command line without a known command."""
     if not arguments:
         from mfakit.cli.standing import standing
 
@@ -95,7 +95,7 @@ def _general(arguments: list[str]) -> int:
 
 
 def _nearest(name: str) -> str:
-    """Suggest the command that was meant, or all."""
+    """Return a hint with the nearest command, or all of them."""
     from difflib import get_close_matches
 
     if name.startswith("-"):
@@ -104,8 +104,8 @@ def _nearest(name: str) -> str:
     return f"mfakit {near[0]}" if near else f"one of {', '.join(COMMANDS)}"
 
 
-def _tell(error: BaseException) -> int:
-    """Report what went wrong, as far as that can be seen, and return the exit code."""
+def _report(error: BaseException) -> int:
+    """Print an error, if there is something to print, and return the exit code."""
     if isinstance(error, MFAKitError):
         complain(error)
         return error.exit_code
@@ -119,7 +119,7 @@ def _tell(error: BaseException) -> int:
 
 
 def _unexpected(error: BaseException) -> MFAKitError:
-    """Name an error of our own by its kind and place; its message might hold a secret."""
+    """Return an error for a bug of ours, by its kind and place; its message might hold a secret."""
     import traceback
 
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -141,7 +141,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "mfakit COMMAND --help says more.",
+            "mfakit COMMAND --help shows its options.",
             "",
         ]
     )

@@ -29,10 +29,10 @@ class Shell:
         assign: makes the statement that sets a variable; raises ValueError if it cannot.
         unset: the statement that unsets ``{name}``.
         failure: a statement that fails, so that evaluating the output of a failed command fails.
-        usage: how the output is meant to be used, with ``{command}`` for what made it.
+        usage: the line that evaluates the output of ``{command}``.
         guard: makes a last statement for variables and the statements that set them, which fails
-            if the shell has not set what was meant; "" if there is none.
-        end: what ends a statement on a line with others.
+            if the shell has not set the right values; "" if there is none.
+        end: the text that separates a statement from the next.
     """
 
     __slots__ = ("assign", "end", "failure", "guard", "unset", "usage")
@@ -62,9 +62,8 @@ def _sh(name: str, value: str) -> str:
 def _sh_guard(variables: Mapping[str, str], text: str) -> str:
     """Write a statement that fails if the shell has changed the text before it evaluates it.
 
-    Without quotes it cuts the text at each character that is in the variable IFS, and puts a space
-    in its place; and takes what looks like a pattern or braces for that. Then the variables hold
-    something else, and had better not be set.
+    Without quotes it replaces each character that is in the variable IFS by a space, and expands
+    patterns and braces. The variables would have wrong values then, and are unset.
     """
     signs = {sign for sign in text if sign.isascii() and not sign.isalnum()}
     cases = "|".join(f"'{sign}'" for sign in sorted(signs - set(f" \n'{_PATTERNS}")))
@@ -80,7 +79,7 @@ def _sh_guard(variables: Mapping[str, str], text: str) -> str:
 
 
 def _single_spaces(quoted: str) -> str:
-    """Put the end and the begin of single quotes between two spaces."""
+    """Put the end and the beginning of single quotes between two spaces."""
     while "  " in quoted:
         quoted = quoted.replace("  ", " '' ")
     return quoted
@@ -135,7 +134,7 @@ def _cmd(name: str, value: str) -> str:
     return f'set "{name}={value}"'
 
 
-# A universal variable is fish's own file's: to erase it would do so in every shell, for good.
+# A universal variable is in a file of fish: erasing it would erase it in every shell, for good.
 _FISH_UNSET = (
     "set -eg {name}; set -qU {name}; and echo 'mfakit: {name} is a universal variable, and goes on;"
     " to end that: set -eU {name}' >&2; or true"
@@ -152,7 +151,7 @@ SHELLS = {
         _nu,
         "hide-env --ignore-errors {name}",
         'error make {msg: "mfakit gave no session"}',
-        # There is no eval; these statements are for a file that is there when nu starts.
+        # There is no eval; these statements are for a file that exists when nu starts.
         "{command} --shell json | from json | load-env;"
         " hide-env -i AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SECURITY_TOKEN",
     ),
@@ -182,7 +181,7 @@ def unset_line(shell: str, names: Iterable[str]) -> str:
     """Return a line that unsets variables, as a person would write it.
 
     Args:
-        shell: its kind; for what is neither fish nor PowerShell it is a line of sh.
+        shell: its kind; all but fish and PowerShell get a line of sh.
         names: of the variables.
     """
     if shell == "powershell":
@@ -202,14 +201,14 @@ def _dotenv(variables: Variables) -> str:
 
 
 def _docker(variables: Variables) -> str:
-    # All behind the sign is the value, quotes too.
+    # Everything after the sign is the value, even quotes.
     return "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
 def json_object(values: Mapping[str, str | int]) -> str:
     """Write a JSON object of printable texts and numbers, a line each.
 
-    The library's json would take longer to load than the session takes to be found.
+    Loading Python's json would take longer than finding the session.
     """
     members = ",\n".join(f"  {_json_text(name)}: {_json_value(values[name])}" for name in values)
     return f"{{\n{members}\n}}\n"

@@ -43,11 +43,11 @@ _RULES = (*ENVIRONMENT_RULES, *PROFILE_RULES)
 
 
 class Explanation:
-    """What would be used in a situation, and what is wrong with it.
+    """The credentials that would be used in a situation, and what is wrong with them.
 
     Args:
         situation: the situation.
-        online: what AWS says of itself and the credentials, if it was asked.
+        online: AWS's answer, if it was asked.
     """
 
     def __init__(self, situation: Situation, online: Answer | None = None) -> None:
@@ -55,7 +55,7 @@ class Explanation:
         self.verdict = verdict(situation)
         self.findings = [*(findings(online, situation) if online else ()), *find(situation)]
         if online is not None and online.account is not None:
-            # a metadata service had some
+            # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]
         self.online = online
 
@@ -115,7 +115,7 @@ class Explanation:
 
 
 def find(situation: Situation) -> list[Finding]:
-    """Find what is wrong, what matters most first."""
+    """Return what is wrong; findings that matter come first."""
     found = [finding for rule in _RULES for finding in rule(situation)]
     if not any(finding.matters for finding in found):
         found += search_fails(situation)
@@ -123,7 +123,7 @@ def find(situation: Situation) -> list[Finding]:
 
 
 def search_fails(situation: Situation) -> Iterator[Finding]:
-    """The search ends with an error, and what it comes from is for a person to see."""
+    """The search ends with an error that no other finding explains."""
     winner, error = situation.chain.winner, situation.chain.error
     if error is None and winner is not None and winner.state == FAILED:
         error = winner.error

@@ -1,4 +1,4 @@
-"""The job as a launchd agent of the user, on macOS."""
+"""The job as a launchd agent of the user, on macOS. Experimental: not tried there."""
 
 from __future__ import annotations
 

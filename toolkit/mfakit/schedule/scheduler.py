@@ -63,7 +63,7 @@ class Scheduler:
         """Install a job, in the place of one that is there.
 
         Returns:
-            What a person should know of it.
+            Notes for the person who installs it.
 
         Raises:
             MFAKitError: it could not be done; the message has the scheduler's own words.
@@ -136,7 +136,7 @@ def make_job(
 
 
 def _of_here(environ: Mapping[str, str]) -> list[str]:
-    """Return the words of a job that are specific to this machine and user: log and environment."""
+    """Return the words of a job that only this machine and user have: log and environment."""
     carried = carried_environment(environ).items()
     return [log_path(environ), *(f"{name}={value}" for name, value in carried)]
 
@@ -164,7 +164,7 @@ def is_log(word: str) -> bool:
 
 
 def log_path(environ: Mapping[str, str], platform: str = sys.platform) -> str:
-    """Locate the file that the output of the checks goes to, where the system keeps such files."""
+    """Return the path of the log of the checks, where the system keeps logs."""
     home = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
     if platform == "win32":
         state = environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
@@ -186,7 +186,7 @@ def _whole(python: str) -> str:
 
 
 def _python(executable: str) -> str:
-    """Name the interpreter; on Windows the one that opens no window each time, if it is there.
+    """Return the path of the interpreter; on Windows of the one that opens no window, if there.
 
     Raises:
         MFAKitError: it is not known.
@@ -199,7 +199,7 @@ def _python(executable: str) -> str:
 
 
 def _search_path(path: str) -> str:
-    """Keep the folders of a search path that exist, once each: cron takes no long lines."""
+    """Return a search path with only existing folders, once each: cron limits the line."""
     folders = dict.fromkeys(path.split(os.pathsep))
     return os.pathsep.join(f for f in folders if os.path.isabs(f) and os.path.isdir(f))
 
@@ -207,17 +207,17 @@ def _search_path(path: str) -> str:
 def _without_password(name: str, url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise MFAKitError(
-            f"{name} holds a user name or password, which must not stand in a scheduler's files",
+            f"{name} holds a user name or password, which must not be in a scheduler's files",
             "set it without them for this command",
         )
     return url
 
 
 def _refuse_control_characters(word: str) -> None:
-    """Refuse what would end a line, and what is no text (file names may be any bytes)."""
+    """Refuse characters that would end a line, and bytes of file names that are no text."""
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in word):
         raise UsageError(
-            f"a scheduler cannot be given the control characters in {word!r}",
+            f"a scheduler cannot take the control characters in {word!r}",
             "name another file, or leave them out",
         )
 
@@ -225,8 +225,8 @@ def _refuse_control_characters(word: str) -> None:
 def parse_interval(text: str) -> int:
     """Read how often the check is to run.
 
-    cron and systemd count anew with each hour and each day. What does not divide those would come
-    at odd moments (``*/7`` runs at :56 and at :00); so it is refused for every scheduler alike.
+    cron and systemd begin to count with each hour and each day. An interval that divides neither
+    would be uneven (``*/7`` runs at :56 and at :00), and is refused for every scheduler.
 
     Args:
         text: a duration, such as ``5m``.
@@ -299,10 +299,10 @@ def refuse_foreign(path: str, mark: str) -> None:
     """Refuse to write a file that is not ours.
 
     Raises:
-        FileError: there is one that somebody else wrote.
+        FileError: there is a file that mfakit did not write.
     """
     if os.path.lexists(path) and read_own(path, mark) is None:
-        raise FileError(f"{path} is there, and not of mfakit's making", "move it out of the way")
+        raise FileError(f"{path} was not written by mfakit", "move it out of the way")
 
 
 def write_own(path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The job as a task of Windows' Task Scheduler, which is given as XML."""
+"""The job as a task of Windows' Task Scheduler, in XML. Experimental: not tried there."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mfakit.programs import Answer
 
 _LONGEST_PROGRAM = 260  # pathType of the task schema (MS-TSCH 2.5.1.4)
-_HINT = "see the Task Scheduler's own window for what it has against the task"
+_HINT = "see the Task Scheduler's own window for the reason"
 _UNITS = (86400, 3600, 60, 1)
-# In the order of MS-TSCH 2.5. Without a duration the repetition has no end; it counts from a
-# moment that is past, so that the same job is always the same task.
+# In the order of MS-TSCH 2.5. Without a duration the repetition has no end; it begins at a fixed
+# time in the past, so that the same job is always the same task.
 _TASK = """\
 <?xml version="1.0"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
@@ -70,7 +70,7 @@ class TaskScheduler(Scheduler):
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         self._user = environ.get("USERNAME", "")
-        # the names of tasks are shared by all users of the machine
+        # all users of the machine share the names of tasks
         self._task = f"mfakit-check-{self._user}" if self._user else "mfakit-check"
 
     def is_here(self) -> bool:
@@ -143,20 +143,20 @@ def _refuse(program: str, arguments: list[str]) -> None:
     for word in (program, *arguments):
         if "%" in word:
             raise UsageError(
-                f"the Task Scheduler would put a variable in the place of the % of {word!r}",
+                f"the Task Scheduler would read the % of {word!r} as a variable",
                 "name another file, or leave it out",
             )
 
 
 def _join(arguments: list[str]) -> str:
-    """Write arguments as Windows' programs split them; ``$`` stands for much (MS-TSCH 2.5.9.1)."""
+    """Join arguments as Windows' programs split them; ``$`` is doubled (MS-TSCH 2.5.9.1)."""
     from subprocess import list2cmdline
 
     return list2cmdline(arguments).replace("$", "$$")
 
 
 def _split(arguments: str) -> list[str]:
-    """Split what we wrote, to be shown: a path has no quote in it."""
+    """Split arguments that `_join` wrote, to show them; a path has no quote in it."""
     words = shlex.split(arguments.replace("$$", "$"), posix=False)
     return [word.strip('"') for word in words]
 
@@ -168,7 +168,7 @@ def _decode(output: bytes) -> str:
 
 
 def _seconds(interval: str) -> int | None:
-    """Read an XML duration, in whichever units the Task Scheduler has put it."""
+    """Read an XML duration in any units."""
     found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", interval)
     if found is None:
         return None

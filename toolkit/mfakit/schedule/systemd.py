@@ -35,7 +35,7 @@ _HINT = "see systemctl --user status; or take --using cron"
 
 
 class Systemd(Scheduler):
-    """The systemd user manager of the user that this is run by."""
+    """The systemd user manager of the user who runs mfakit."""
 
     name = "systemd"
 
@@ -67,7 +67,7 @@ class Systemd(Scheduler):
         try:
             self._demand("daemon-reload")
             self._demand("enable", _TIMER)
-            self._demand("restart", _TIMER)  # one that runs would keep its old interval
+            self._demand("restart", _TIMER)  # a running timer would keep its old interval
         except MFAKitError:
             self.remove()
             raise
@@ -148,11 +148,7 @@ WantedBy=timers.target
         return ["it runs while you are logged in; to keep it beyond that: loginctl enable-linger"]
 
     def _call(self, *words: str) -> str:
-        """Ask the manager for something.
-
-        Returns:
-            What it complained of; "" if it did it.
-        """
+        """Send a command to the manager; return its complaint, "" if there is none."""
         with suppress(MFAKitError):
             answer = call("systemctl", "--user", *words, environ=self._environ)
             return answer.complaint or "failed" if answer.code else ""
@@ -170,7 +166,7 @@ def calendar_event(seconds: int) -> str:
 
 
 def _quote(word: str) -> str:
-    """Quote a word of ``ExecStart``, where ``%`` stands for much (systemd.unit(5))."""
+    """Quote a word of ``ExecStart``, where ``%`` begins a specifier (systemd.unit(5))."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"'
 

@@ -64,7 +64,7 @@ def _look(profile: str | None, warn: float | None, now: datetime) -> list[Sessio
     files = AWSFiles(os.environ)
     found = check_all(files, os.environ, now, warn)
     if profile is not None:
-        # a look at that profile alone raises the error that says why it has no session
+        # check_session raises the error that says why the profile has no session
         return [status for status in found if status.profile == profile] or [
             check_session(profile, files, now, warn)
         ]
@@ -85,7 +85,7 @@ def _show_short(profile: str | None, warn: float | None) -> int:
         profile = session_profile(profile, os.environ, files)
         status = check_session(profile, files, datetime.now(UTC), warn)
     except (SessionNotFoundError, ProfileError):
-        return NOT_FOUND  # a complaint would stand at every prompt
+        return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")
     return 0
 

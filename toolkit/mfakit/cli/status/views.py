@@ -47,7 +47,7 @@ _STATES = {
     EXPIRED: ("expired", "red"),
     UNKNOWN: ("unknown", ""),
 }
-_PENS = ("━", "─", "┄")  # what is left, what is gone, and where it is not known how long it was
+_PENS = ("━", "─", "┄")  # time left, time gone, length not known
 _ASCII_PENS = ("=", "-", ".")
 _OTHERS = "Of other tools, which renew them themselves:"
 
@@ -105,7 +105,7 @@ def as_table(
     width: int = 80,
     ascii_only: bool = False,
 ) -> Group:
-    """Draw the sessions, two lines for each (more where it is narrow); then, dim, other tools'.
+    """Draw the sessions, two lines for each (more on a narrow terminal), then, dim, other tools'.
 
     Args:
         statuses: the sessions.
@@ -136,7 +136,7 @@ def as_table(
 
 
 def _widths(statuses: list[SessionStatus], room: int) -> tuple[int, int]:
-    """Share out the room for names and for owners; what is longer goes on in the next line."""
+    """Return the widths for names and owners; longer text is folded."""
     from rich.cells import cell_len
 
     lines = [line for status in statuses for line in _whose(status).plain.split("\n")]
@@ -146,7 +146,7 @@ def _widths(statuses: list[SessionStatus], room: int) -> tuple[int, int]:
 
 
 def _grid(width: int, *columns: int) -> Table:
-    """Make a table of columns so wide, or of a single one where there is no room for them."""
+    """Make a table of columns of these widths, or of a single one if they do not fit."""
     from rich.table import Table
 
     grid = Table.grid()
@@ -160,7 +160,7 @@ def _grid(width: int, *columns: int) -> Table:
 
 
 def _add(grid: Table, *cells: Text, style: str = "") -> None:
-    """Add a row of cells with gaps between them; a single column has them one below another."""
+    """Add a row of cells with gaps between them; in a single column, one below the other."""
     if len(grid.columns) == 1:
         for cell in filter(None, cells):
             grid.add_row(cell, style=style)
@@ -188,13 +188,13 @@ def _whose(status: SessionStatus) -> Text:
 def _time(
     status: SessionStatus, now: datetime, zone: tzinfo | None, pens: tuple[str, str, str]
 ) -> Text:
-    """Draw the bar and write the state beside it, and below them when the session ends."""
+    """Draw the bar with the state beside it, and the end of the session below."""
     from rich.text import Text
 
     state, colour = _STATES[status.state]
     left, gone, unknown = pens
     part = _part_left(status)
-    full = 0 if part is None else -int(-part * _BAR // 1)  # rounded up: what is not over shows
+    full = 0 if part is None else -int(-part * _BAR // 1)  # rounded up, so that some is left
     return Text.assemble(
         (left * full, colour),
         ((unknown if part is None else gone) * (_BAR - full), f"dim {colour}"),
@@ -205,7 +205,7 @@ def _time(
 
 
 def _part_left(status: SessionStatus) -> float | None:
-    """Return how much of a session's life is left, 0 to 1; None if its length is not known."""
+    """Return the part of a session's life that is left, 0 to 1; None if it is not known."""
     if status.state == EXPIRED:
         return 0
     if status.record is None or status.expiration is None or status.seconds_left is None:

@@ -1,4 +1,4 @@
-"""Sessions kept in view: the files are read again and again, until Ctrl-C."""
+"""`mfakit status --watch`: the files are read every second, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def watch_lines(look: Look) -> int:
 
 @contextmanager
 def _until_ended() -> Iterator[None]:
-    """End on Ctrl-C, and leave the terminal as it was on a kill too."""
+    """End on Ctrl-C, and restore the terminal on SIGTERM, too."""
     signal.signal(signal.SIGTERM, _end)
     with suppress(KeyboardInterrupt):
         yield

@@ -18,11 +18,11 @@ class Finding:
     """Something that is wrong.
 
     Args:
-        code: names the rule, such as ``variables-shadow-profile``.
-        message: what is the case.
-        leads_to: what comes of it.
+        code: the name of the rule, such as ``variables-shadow-profile``.
+        message: what is wrong.
+        leads_to: its consequence.
         fix: the command that mends it.
-        matters: whether AWS would be called with other credentials than meant, or refuse.
+        matters: whether AWS would refuse, or be called with other credentials than intended.
     """
 
     __slots__ = ("code", "fix", "leads_to", "matters", "message")
@@ -38,7 +38,7 @@ class Finding:
 
 
 def quoted(text: str) -> str:
-    """Quote a word for a shell; what does not show is spelled in the way of bash and zsh."""
+    """Quote a word for a shell; unprintable characters are escaped as in bash and zsh."""
     import shlex
 
     if text.isprintable():
@@ -55,7 +55,7 @@ def _spelled(character: str) -> str:
 
 
 def shortened(access_key_id: str | None) -> str:
-    """Show a key's id by its ends; the whole of it says more than others need to know."""
+    """Shorten a key's id to its ends: the whole id identifies the account."""
     if access_key_id is None:
         return "unknown"
     return (
