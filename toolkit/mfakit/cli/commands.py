@@ -54,11 +54,7 @@ _ON_EXPIRING = Option(
 
 
 def _checking(*targets: str) -> tuple[Option, ...]:
-    """Return the options of `check` that `schedule install` takes too, and passes on.
-
-    Args:
-        targets: ways to notify that only one of them has.
-    """
+    """Return the options of `check` that `schedule install` takes, too, and passes on."""
     desktop = "desktop (experimental on macOS and Windows)"
     return (
         Option(

@@ -43,11 +43,7 @@ _last_audited = ""
 
 
 def start_debugging(environ: Mapping[str, str]) -> None:
-    """Write each event to standard error from now on; the first lines are what a bug report needs.
-
-    Args:
-        environ: the environment, whose AWS and mfakit variables are reported.
-    """
+    """Write each event to standard error from now on, first what a bug report needs."""
     from importlib.metadata import version
 
     began = time.monotonic()

@@ -123,11 +123,7 @@ def _runs_out_here(stage: Stage) -> None:
 
 
 class SimulatorProcess:
-    """`mfakit simulate` with one user who needs MFA for nearly everything.
-
-    Args:
-        folder: where the process works; nothing of it stays there.
-    """
+    """`mfakit simulate` with one user who needs MFA for nearly everything."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -209,12 +205,7 @@ class Result:
 
 
 class Stage:
-    """Runs commands in the temporary home, and shows them as a terminal would.
-
-    Args:
-        home: the temporary home; the simulator's user is its default profile.
-        simulator: what the commands talk to.
-    """
+    """Runs commands in the temporary home, and shows them as a terminal would."""
 
     def __init__(self, home: str, simulator: SimulatorProcess) -> None:
         self.simulator = simulator

@@ -26,14 +26,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command. Every error becomes two lines and an exit code, never a traceback.
-
-    Args:
-        arguments: the command line, without the program's name.
-
-    Returns:
-        The exit code.
-    """
+    """Run a command and return its exit code. An error becomes two lines, never a traceback."""
     if arguments[:1] == ["--debug"] or os.environ.get("MFAKIT_DEBUG", "0") not in ("", "0"):
         _debug()
         arguments = arguments[arguments[:1] == ["--debug"] :]

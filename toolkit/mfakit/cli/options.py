@@ -176,11 +176,7 @@ class Options:
 
 
 def read_plain_line(command: Command, arguments: list[str]) -> Options | None:
-    """Read a command's arguments by the table.
-
-    Returns:
-        The options; None if the line is not plain, which does not mean that it is wrong.
-    """
+    """Return a command's options; None if the line is not plain, even though it may be right."""
     if any(o.is_positional and o.settings.get("nargs") != "..." for o in command.options):
         return None  # which word it is depends on the words around it
     options = (*command.options, *GENERAL_OPTIONS)

@@ -201,11 +201,7 @@ def _check(checks: list[Callable[[], object]]) -> None:
 def _ask_each(
     schedulers: list[Scheduler], ask: Callable[[Scheduler], bool]
 ) -> tuple[bool, list[MFAKitError]]:
-    """Ask schedulers one after the other; the error of one does not stop the others.
-
-    Returns:
-        Whether any of them answered with yes, and the errors.
-    """
+    """Ask all schedulers; return whether any answered with yes, and the errors of the others."""
     answers, errors = [], []
     for scheduler in schedulers:
         try:

@@ -153,10 +153,6 @@ def _lines_to_paste(said: dict[str, Any], folder: str) -> str:
 
     The files are in a folder of their own, so that nothing that is done with the lines, a login
     included, touches the person's own.
-
-    Args:
-        said: what the simulator reports, as in its JSON.
-        folder: an empty folder that only the person can read.
     """
     intro = f"The AWS simulator serves on {said['endpoint_url']} until it is interrupted (Ctrl-C)."
     lines = [intro, "Paste the lines of one of its users into another shell. They lead to"]

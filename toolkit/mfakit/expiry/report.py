@@ -27,12 +27,7 @@ def worst(statuses: Iterable[SessionStatus]) -> str:
 
 
 def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
-    """Return a line for each session that says how it stands.
-
-    Args:
-        statuses: the sessions.
-        escape: makes visible what must not reach a terminal.
-    """
+    """Return a line for each session that says how it stands, with names escaped."""
     if len(statuses) == 1:
         status = statuses[0]
         return f"{escape(status.profile)}: {status.state}, {_when(status)}\n"
@@ -97,11 +92,6 @@ def _when(status: SessionStatus) -> str:
 
 
 def ends_in(status: SessionStatus, duration: Callable[[float], str] = format_duration) -> str:
-    """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known.
-
-    Args:
-        status: the session.
-        duration: writes a number of seconds.
-    """
+    """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known."""
     left = duration(status.seconds_left or 0)
     return f"ended {left} ago" if status.state == EXPIRED else f"ends in {left}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
+
 from mfakit.durations import format_duration
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, quoted, shortened
@@ -75,7 +77,7 @@ class Explanation:
             "error": _error(chain.error),
             "sources": [_link_as_json(link, situation) for link in chain.links],
             "credentials": _verdict_as_json(self.verdict),
-            "findings": [_finding_as_json(finding) for finding in self.findings],
+            "findings": [asdict(finding) for finding in self.findings],
         }
         if self.online is not None:
             report["online"] = _answer_as_json(self.online)
@@ -240,14 +242,4 @@ def _answer_as_json(answer: Answer) -> dict[str, Any]:
         "arn": answer.arn,
         "error": _error(answer.error),
         "clock_seconds": answer.clock_seconds,
-    }
-
-
-def _finding_as_json(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "message": finding.message,
-        "leads_to": finding.leads_to,
-        "fix": finding.fix,
-        "matters": finding.matters,
     }

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
 
@@ -35,10 +36,11 @@ _ACTING = {
 }
 
 
+@dataclass
 class Link:
     """A place where an SDK looks for credentials.
 
-    Args:
+    Attributes:
         provider: its name, as botocore has it in ``credentials.method``.
         state: ``used``, ``shadowed``, ``not there`` or ``failed``.
         access_key_id: the id of its key, if that can be read.
@@ -48,43 +50,28 @@ class Link:
         source: of a role, the link with the credentials that assume it.
     """
 
-    __slots__ = ("access_key_id", "asks", "error", "has_token", "provider", "source", "state")
-
-    def __init__(
-        self,
-        provider: str,
-        state: str,
-        *,
-        access_key_id: str | None = None,
-        has_token: bool = False,
-        asks: bool = False,
-        error: tuple[str, str] | None = None,
-        source: Link | None = None,
-    ) -> None:
-        self.provider = provider
-        self.state = state
-        self.access_key_id = access_key_id
-        self.has_token = has_token
-        self.asks = asks
-        self.error = error
-        self.source = source
+    provider: str
+    state: str
+    access_key_id: str | None = None
+    has_token: bool = False
+    asks: bool = False
+    error: tuple[str, str] | None = None
+    source: Link | None = None
 
 
+@dataclass
 class Chain:
     """The result of a walk through the chain.
 
-    Args:
+    Attributes:
         profile: the profile that botocore resolved.
         links: the places in their order; empty if there is an ``error``.
         error: the name of botocore's error, and its message.
     """
 
-    def __init__(
-        self, profile: str, links: list[Link], error: tuple[str, str] | None = None
-    ) -> None:
-        self.profile = profile
-        self.links = links
-        self.error = error
+    profile: str
+    links: list[Link]
+    error: tuple[str, str] | None = None
 
     @property
     def winner(self) -> Link | None:
@@ -126,7 +113,7 @@ def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "bot
             providers = inert_providers(session, gave, signs_in=sdk == "cli")
         except BotoCoreError as error:
             return Chain("default" if name is None else name, [], _described(error))
-        return Chain(name, _judged(_look(provider, gave) for provider in providers))
+        return Chain(name, judged(_look(provider, gave) for provider in providers))
 
 
 def _look(provider: Any, gave: list[tuple[str, Any]]) -> Link:
@@ -173,16 +160,14 @@ def _has_token(method: str, credentials: Any) -> bool:
     return isinstance(credentials, RefreshableCredentials) or bool(credentials.token)
 
 
-def _judged(links: Iterator[Link]) -> list[Link]:
-    """Mark the first link that has credentials or fails as used, and those behind as shadowed."""
-    judged: list[Link] = []
-    decided = False
+def judged(links: Iterable[Link]) -> list[Link]:
+    """Return links of which all are shadowed after the first that has credentials or fails."""
+    found: list[Link] = []
     for link in links:
-        if decided and link.state in (USED, FAILED):
+        if link.state in (USED, FAILED) and any(k.state in (USED, FAILED) for k in found):
             link.state = SHADOWED
-        decided = decided or link.state in (USED, FAILED)
-        judged.append(link)
-    return judged
+        found.append(link)
+    return found
 
 
 def _described(error: Exception) -> tuple[str, str]:

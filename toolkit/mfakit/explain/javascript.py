@@ -7,7 +7,7 @@ A profile that ``AWS_PROFILE`` names beats the access key's variables, ``AWS_DEF
 
 from __future__ import annotations
 
-from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link
+from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link, judged
 from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
@@ -49,12 +49,7 @@ def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFile
         _from_token_file(environ),
         _remote(environ),
     ]
-    decided = False
-    for link in links:
-        if decided and link.state in (USED, FAILED):
-            link.state = SHADOWED
-        decided = decided or link.state in (USED, FAILED)
-    return Chain(profile, links)
+    return Chain(profile, judged(links))
 
 
 def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:

@@ -6,6 +6,7 @@ Only ``--online`` asks AWS: whose the credentials are, and the time.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
 from mfakit.explain.chain import FAILED, as_seen_by, in_environment
@@ -41,10 +42,11 @@ _OF_ROLES = {
 }
 
 
+@dataclass
 class Verdict:
     """The credentials that would be used.
 
-    Args:
+    Attributes:
         kind: ``long-term credentials``, ``MFA session``, ``role session``, ``session`` (made in
             an unknown way), or ``unknown`` (a program would return them).
         access_key_id: the id of their key, if it can be read.
@@ -52,18 +54,10 @@ class Verdict:
         has_mfa: whether they carry MFA; None if that is not known.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        access_key_id: str | None = None,
-        expiration: datetime | None = None,
-        *,
-        has_mfa: bool | None = None,
-    ) -> None:
-        self.kind = kind
-        self.access_key_id = access_key_id
-        self.expiration = expiration
-        self.has_mfa = has_mfa
+    kind: str
+    access_key_id: str | None = None
+    expiration: datetime | None = None
+    has_mfa: bool | None = None
 
 
 def verdict(situation: Situation) -> Verdict | None:
@@ -118,10 +112,11 @@ NOT_ASKED = "NotAsked"
 _SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
 
 
+@dataclass
 class Answer:
     """AWS's answer to whose the credentials are.
 
-    Args:
+    Attributes:
         account: the account; None if AWS refused the credentials.
         arn: the user or the role.
         error: the name and the message of the error, if there was one.
@@ -129,19 +124,11 @@ class Answer:
         clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
     """
 
-    def __init__(
-        self,
-        account: str | None = None,
-        arn: str | None = None,
-        error: tuple[str, str] | None = None,
-        clock_seconds: float | None = None,
-        endpoint: str | None = None,
-    ) -> None:
-        self.account = account
-        self.arn = arn
-        self.error = error
-        self.clock_seconds = clock_seconds
-        self.endpoint = endpoint
+    account: str | None = None
+    arn: str | None = None
+    error: tuple[str, str] | None = None
+    clock_seconds: float | None = None
+    endpoint: str | None = None
 
 
 def ask(situation: Situation) -> Answer:

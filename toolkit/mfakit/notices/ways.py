@@ -101,10 +101,6 @@ class Way:
 class CommandWay(Way):
     """A command that is run with ``MFAKIT_PROFILE``, ``MFAKIT_STATE`` and ``MFAKIT_EXPIRATION``.
 
-    Args:
-        command: the program and its arguments, quoted as in a shell; none is used.
-        patience: seconds that it may take.
-
     Raises:
         UsageError: its quotes do not match, or it is empty.
     """
@@ -162,11 +158,9 @@ _HELLO = News("mfakit", "You are notified here before an AWS session ends.", EXP
 
 
 class DesktopWay(Way):
-    """A notification on the desktop of the user that this runs as.
+    """A notification on the desktop of the user who runs mfakit.
 
-    Args:
-        platform: the system, as ``sys.platform`` names it.
-        patience: seconds that the program which shows it may take.
+    Those of macOS and Windows are experimental: not tried there.
     """
 
     def __init__(self, platform: str = sys.platform, patience: float = _DESKTOP_SECONDS) -> None:

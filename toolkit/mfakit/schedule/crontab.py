@@ -6,7 +6,6 @@ import re
 import shlex
 
 from mfakit.errors import MFAKitError
-from mfakit.programs import find_program
 from mfakit.schedule.scheduler import (
     DAY,
     HOUR,
@@ -46,15 +45,12 @@ class Cron(Scheduler):
     """The crontab of the user who runs mfakit."""
 
     name = "cron"
+    program = "crontab"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         # Without this Debian's crontab leaves out three lines at the top that start with #, even
         # those of a person who wrote the file by other means.
         super().__init__({**environ, "CRONTAB_NOHEADER": "N"})
-
-    def is_here(self) -> bool:
-        """See `Scheduler`."""
-        return find_program("crontab", self._environ) is not None
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""

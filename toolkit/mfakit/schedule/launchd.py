@@ -6,7 +6,6 @@ import os
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError
-from mfakit.programs import find_program
 from mfakit.schedule.scheduler import (
     Job,
     Scheduler,
@@ -30,15 +29,12 @@ class Launchd(Scheduler):
     """The launchd domain of the logged-in user."""
 
     name = "launchd"
+    program = "launchctl"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         home = environ.get("HOME") or os.path.expanduser("~")
         self._path = os.path.join(home, "Library", "LaunchAgents", f"{_LABEL}.plist")
-
-    def is_here(self) -> bool:
-        """See `Scheduler`."""
-        return find_program("launchctl", self._environ) is not None
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""

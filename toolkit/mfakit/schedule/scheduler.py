@@ -36,20 +36,17 @@ _ENCODING = "utf-8"
 
 
 class Scheduler:
-    """A program that runs commands from time to time, for the user who runs mfakit.
-
-    Args:
-        environ: where its program and its files are looked for.
-    """
+    """A program that runs commands from time to time, for the user who runs mfakit."""
 
     name: str
+    program: str
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def is_here(self) -> bool:
         """Whether this scheduler can be used on this machine."""
-        raise NotImplementedError
+        return find_program(self.program, self._environ) is not None
 
     def files(self, job: Job) -> str:
         """Return the text that would be written for a job.
@@ -60,10 +57,7 @@ class Scheduler:
         raise NotImplementedError
 
     def install(self, job: Job) -> list[str]:
-        """Install a job, in the place of one that is there.
-
-        Returns:
-            Notes for the person who installs it.
+        """Install a job, or replace it; return notes for the person.
 
         Raises:
             MFAKitError: it could not be done; the message has the scheduler's own words.
@@ -79,10 +73,7 @@ class Scheduler:
         raise NotImplementedError
 
     def remove(self) -> list[str]:
-        """Remove our job, and nothing else.
-
-        Returns:
-            What was removed.
+        """Remove our job, and nothing else; return the names of what was removed.
 
         Raises:
             MFAKitError: it could not be done.

@@ -8,7 +8,6 @@ import re
 import shlex
 
 from mfakit.errors import UsageError
-from mfakit.programs import find_program
 from mfakit.schedule.scheduler import Job, Scheduler, call, demand
 
 TYPE_CHECKING = False
@@ -66,16 +65,13 @@ class TaskScheduler(Scheduler):
     """The Task Scheduler, and the one task in it that is ours."""
 
     name = "schtasks"
+    program = "schtasks"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
         self._user = environ.get("USERNAME", "")
         # all users of the machine share the names of tasks
         self._task = f"mfakit-check-{self._user}" if self._user else "mfakit-check"
-
-    def is_here(self) -> bool:
-        """See `Scheduler`."""
-        return find_program("schtasks", self._environ) is not None
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""

@@ -38,6 +38,7 @@ class Systemd(Scheduler):
     """The systemd user manager of the user who runs mfakit."""
 
     name = "systemd"
+    program = "systemctl"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
@@ -49,9 +50,7 @@ class Systemd(Scheduler):
 
     def is_here(self) -> bool:
         """See `Scheduler`."""
-        if find_program("systemctl", self._environ) is None:
-            return False
-        return self._call("show", "--property=Version") == ""
+        return super().is_here() and self._call("show", "--property=Version") == ""
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""
@@ -92,7 +91,7 @@ class Systemd(Scheduler):
         """See `Scheduler`."""
         if not self._leftovers():
             return []
-        manager = find_program("systemctl", self._environ)
+        manager = find_program(self.program, self._environ)
         if manager:
             self._call("disable", "--now", _TIMER)
         # disable does this too, where the manager answers

@@ -55,13 +55,7 @@ _OTHERS = "Of other tools, which renew them themselves:"
 def as_lines(
     statuses: list[SessionStatus], now: datetime, zone: tzinfo | None = None
 ) -> Iterator[str]:
-    """Yield a line for each session; those of other tools come last.
-
-    Args:
-        statuses: the sessions.
-        now: the time that they were looked at.
-        zone: the time zone to show times in; by default that of this machine.
-    """
+    """Yield a line for each session; those of other tools come last."""
     if not any(status.counts for status in statuses):
         yield NO_SESSION
     for status in sorted(statuses, key=lambda status: not status.counts):
@@ -105,15 +99,7 @@ def as_table(
     width: int = 80,
     ascii_only: bool = False,
 ) -> Group:
-    """Draw the sessions, two lines for each (more on a narrow terminal), then, dim, other tools'.
-
-    Args:
-        statuses: the sessions.
-        now: the time that they were looked at.
-        zone: the time zone to show times in; by default that of this machine.
-        width: how many columns there are.
-        ascii_only: draw bars of what every encoding has.
-    """
+    """Draw the sessions, two lines for each (more on a narrow terminal), other tools' last."""
     from rich.console import Group
     from rich.text import Text
 
@@ -246,11 +232,7 @@ def stand_in(record: SessionRecord | None) -> str:
 def say_duration(seconds: float, *, in_full: bool = False) -> str:
     """Return a duration in its two largest units, rounded down: ``3h12m``.
 
-    There are no seconds in it unless it is shorter than a minute.
-
-    Args:
-        seconds: the duration; its sign does not count.
-        in_full: return ``3 hours 12 minutes``.
+    With ``in_full`` it is ``3 hours 12 minutes``. It has seconds only if it is below a minute.
     """
     left = int(abs(seconds))
     left -= left % _MINUTE if left >= _MINUTE else 0
@@ -267,14 +249,7 @@ def say_duration(seconds: float, *, in_full: bool = False) -> str:
 def say_moment(
     moment: datetime, now: datetime, zone: tzinfo | None = None, *, in_full: bool = False
 ) -> str:
-    """Return a time by the local clock and calendar: ``tomorrow 09:10``.
-
-    Args:
-        moment: the time.
-        now: the present.
-        zone: the time zone; by default that of this machine.
-        in_full: return ``tomorrow at 09:10``.
-    """
+    """Return a time by the local clock and calendar: ``tomorrow 09:10``, in full with an "at"."""
     try:
         there, here = moment.astimezone(zone), now.astimezone(zone)
     except (OverflowError, ValueError, OSError):  # at the edges of the calendar

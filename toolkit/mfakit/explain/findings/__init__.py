@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 from mfakit.profiles.section import KEYS
 from mfakit.profiles.selection import default_source_profile, named_source_profile
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
+@dataclass
 class Finding:
     """Something that is wrong.
 
-    Args:
+    Attributes:
         code: the name of the rule, such as ``variables-shadow-profile``.
         message: what is wrong.
         leads_to: its consequence.
@@ -25,16 +27,11 @@ class Finding:
         matters: whether AWS would refuse, or be called with other credentials than intended.
     """
 
-    __slots__ = ("code", "fix", "leads_to", "matters", "message")
-
-    def __init__(
-        self, code: str, message: str, leads_to: str, fix: str, *, matters: bool = True
-    ) -> None:
-        self.code = code
-        self.message = message
-        self.leads_to = leads_to
-        self.fix = fix
-        self.matters = matters
+    code: str
+    message: str
+    leads_to: str
+    fix: str
+    matters: bool = True
 
 
 def quoted(text: str) -> str:
