@@ -11,7 +11,7 @@ import pytest
 
 
 def at_work_in(folder: Path) -> list[str]:
-    """Name the processes that are at home there, or were until it was taken away."""
+    """Return the processes whose working directory is there, even if it was removed."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -20,7 +20,7 @@ UID = os.getuid() if hasattr(os, "getuid") else 0
 
 
 class Session:
-    """The places where a desktop session leaves what leads to it."""
+    """The places of a desktop session's sockets and keys."""
 
     def __init__(self, folder: Path, sockets: ExitStack) -> None:
         self.runtime_folders = folder / "run"
@@ -32,7 +32,7 @@ class Session:
         self._sockets = sockets
 
     def listen(self, path: Path) -> str:
-        """Make a socket; the name of one must be short, so it is made from within its folder."""
+        """Make a socket, from within its folder, since the path of a socket must be short."""
         listening = self._sockets.enter_context(socket.socket(socket.AF_UNIX))
         before = Path.cwd()
         os.chdir(path.parent)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pythons
 
 
 def debug_lines(stderr: str) -> list[str]:
-    """Return what was told, without the times."""
+    """Return the lines of --debug without the times."""
     found = (re.fullmatch(r"mfakit: debug +\d+\.\d ms  (.*)", line) for line in stderr.splitlines())
     return [line[1] for line in found if line]
 

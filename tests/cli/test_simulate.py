@@ -112,7 +112,7 @@ def test_a_signal_ends_the_simulator_with_exit_code_0(simulate, number: int) -> 
 
 
 def paragraphs(process) -> list[str]:
-    """Read what a person is told, as far as the lines of one user."""
+    """Read the output for a person, up to the lines of one user."""
     text = ""
     while "curl" not in text:
         text += process.stdout.readline()
@@ -307,7 +307,7 @@ def scp(path: Path, **statement: str) -> str:
 
 
 def refusal_of_buckets(said: dict) -> str:
-    """Return how the first user is refused the list of buckets; empty if not at all."""
+    """Return the refusal of the first user's list of buckets; "" if it is allowed."""
     user = said["users"][0]
     s3 = boto3.client(
         "s3",

@@ -45,7 +45,7 @@ def on_screen(home):
 
 
 def shown(process: TerminalProcess, until: str) -> str:
-    """What it wrote, up to a text and the end of the process."""
+    """Wait for a text and the end of the process, and return the screen."""
     process.read_until(until)
     assert process.wait() == 0
     return process.screen

@@ -29,7 +29,7 @@ LOCAL = {"endpoint_url": "http://127.0.0.1:4566", "serial_number": "GAHT12345678
 def session(
     profile: str, left: float | None, life: float | None = None, source="credentials-file", **known
 ) -> SessionStatus:
-    """A session that ends in so many minutes, of a life of so many."""
+    """Return a session with so many minutes left, of a life of so many."""
     end = None if left is None else NOW + timedelta(minutes=left)
     record = None
     if end is not None and life is not None:
@@ -92,7 +92,7 @@ CLI, by another tool that renews it itself.
 
 
 def drawn(statuses: list[SessionStatus], width: int = 80, **options) -> str:
-    """The table as text alone, without the blanks that fill its lines up."""
+    """Return the table as plain text, without trailing blanks."""
     console = Console(file=io.StringIO(), width=width, color_system=None, markup=True)
     console.print(as_table(statuses, NOW, ZONE, width=width, **options))
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())

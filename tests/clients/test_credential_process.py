@@ -30,7 +30,7 @@ def codes(home, alice, device) -> None:
 
 
 def identity(client) -> str:
-    """Ask who one is, with nothing but the profile's name to go by."""
+    """Call GetCallerIdentity with nothing but the profile's name."""
     command = client.command("sts", "GetCallerIdentity", "{}")
     return client.answer(client.home.run(*command, AWS_PROFILE="mfa"))["Arn"]
 

@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(simulator: tuple[str, User], tmp_path: Path) -> Run:
-    """Run a program in an environment that has nothing but alice's keys."""
+    """Run a program in an environment with alice's keys alone."""
 
     def run(program: str, *arguments: str) -> str:
         beside = Path(sys.executable).with_name(program)
@@ -74,7 +74,7 @@ def run(simulator: tuple[str, User], tmp_path: Path) -> Run:
 
 @pytest.fixture
 def s3(simulator: tuple[str, User]) -> Any:
-    """The bucket, looked at by boto3."""
+    """A boto3 client for the bucket."""
     config = Config(signature_version="s3v4")
     client: Any = simulator[1].session().client("s3", endpoint_url=simulator[0], config=config)
     return client

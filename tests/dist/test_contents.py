@@ -18,7 +18,7 @@ from tests.dist.conftest import ROOT, run
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    """Name the files of the project, as git knows them."""
+    """Return the files of the project that git knows."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git repository")
     said = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -27,7 +27,7 @@ def known() -> set[str]:
 
 @pytest.fixture(scope="module")
 def metadata(wheel: Path) -> Message:
-    """Read what the wheel says of itself."""
+    """Read the metadata of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
         return email.message_from_bytes(archive.read(name))
@@ -77,7 +77,7 @@ def test_the_version_is_the_newest_in_the_changelog(metadata: Message) -> None:
 
 
 class Page(HTMLParser):
-    """The headings of a page, and what it leads to or shows."""
+    """The headings, the links and the pictures of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ _OF_THE_NETWORK = ("PIP_", "UV_", "SSL_CERT_")
 
 
 class Newcomer(Reader):
-    """One who has Python, the AWS CLI, an access key, and besides only what is named.
+    """A newcomer who has Python, the AWS CLI, an access key, and only the named programs besides.
 
     Args:
         folder: an empty folder.
@@ -37,7 +37,7 @@ class Newcomer(Reader):
         super().__init__(folder)
 
     def move(self) -> None:
-        """Go to a machine where nothing has been done yet."""
+        """Change to a machine where nothing has been done yet."""
         super().move()
         home = self._home.folder
         for program in self._programs:
@@ -54,7 +54,7 @@ class Newcomer(Reader):
         }
 
     def unpack(self, sdist: Path) -> None:
-        """Have the project's files, and go to where they are."""
+        """Unpack the project's files, and change to their folder."""
         with tarfile.open(sdist) as archive:
             archive.extractall(self._home.folder, filter="data")
         self.paste(f"cd {sdist.name.removesuffix('.tar.gz')}\n")

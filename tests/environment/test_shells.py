@@ -41,7 +41,7 @@ SESSION = SessionCredentials("ASIA1", "secret", "token", END)
 
 
 def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
-    """Let the shell evaluate the script, and say what its children see."""
+    """Evaluate a script in a shell, and return the environment of its children."""
     _, command = REAL[program]
     if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed")

@@ -55,7 +55,7 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.lists(STRINGS)
 
 
 def parts(**keys: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    """An object of JSON that has some of these keys, and now and then something odd for one."""
+    """Draw a JSON object that has some of these keys, and sometimes an odd value for one."""
     return st.fixed_dictionaries({}, optional={key: v | v | PLAIN for key, v in keys.items()})
 
 
@@ -144,7 +144,7 @@ def lay(path: Path, content: bytes) -> None:
 
 
 def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
-    """See that a session is judged as it is where it alone is asked for."""
+    """Check that a session is judged as by a check of its profile alone."""
     for status in statuses:
         if status.source in ("credentials-file", "session-cache"):
             try:

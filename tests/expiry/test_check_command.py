@@ -27,7 +27,7 @@ def ending_in(seconds: float) -> str:
 
 
 def keep(home, **ends: str) -> None:
-    """Write a session for each profile that is named, with its end; none if that is empty."""
+    """Write a session with its end for each profile; without an end if it is empty."""
     text = "".join(
         f"[{name}]\n{KEYS}" + (f"expiration = {end}\n" if end else "") for name, end in ends.items()
     )

@@ -94,7 +94,7 @@ FILE += f"[ due ]  # again\nexpiration = {at(minutes=10)}\n[due]\nregion = us-ea
 
 
 class Host:
-    """A host where nothing is installed: a shell, an awk and a date, and a credentials file."""
+    """A host with a shell, an awk, a date and a credentials file, and nothing else."""
 
     def __init__(self, home, shell: list[str], awk: str, folder: Path) -> None:
         self.home = home
@@ -110,7 +110,7 @@ class Host:
         return self.home.run(*self.shell, SCRIPT, *arguments, **environ)
 
     def stub(self, name: str, text: str) -> None:
-        """Put a program of one's own in the place of another."""
+        """Replace a program by a script."""
         path = self.programs / name
         path.unlink(missing_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -118,18 +118,18 @@ class Host:
 
 
 def put(path: Path, text: str) -> None:
-    """Write a file that seems to have been there for long, or mfakit waits a moment before it."""
+    """Write a file with an old modification time: mfakit waits before it reads a fresh one."""
     path.write_bytes(text.encode())
     os.utime(path, (0, 0))
 
 
 def shown(text: str) -> str:
-    """Show a name as the script does: all but ASCII by its bytes."""
+    """Return a name as the script shows it: all but ASCII as escaped bytes."""
     return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02x}" for b in text.encode())
 
 
 def moments(start: float) -> list[datetime]:
-    """Every second since then: one of them is the script's."""
+    """Return every second since then: the script judged by one of them."""
     seconds = range(int(start), int(time.time()) + 1)
     return [datetime.fromtimestamp(second, UTC) for second in seconds]
 

@@ -30,7 +30,7 @@ def session(
 
 
 class Person:
-    """Somebody who is told by a command, which writes down what it is given."""
+    """A person who is notified by a command, which records its variables."""
 
     def __init__(self, home, name: str = "heard") -> None:
         self.home = home

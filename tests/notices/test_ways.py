@@ -36,7 +36,7 @@ def keep_due(home, minutes: float = 12, profile: str = "mfa") -> None:
 
 
 class Programs:
-    """A folder of programs that write down their arguments and what they find in environment."""
+    """A folder of programs that record their arguments and their environment."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -105,7 +105,7 @@ class Write:
         )
 
     def harmed(self, call: str, harm: str) -> subprocess.CompletedProcess[str]:
-        """Run with harm done to one call.
+        """Run the write, and kill or fail it at one call.
 
         A filter in the kernel makes this much faster, but lets signals go astray.
         """
@@ -142,7 +142,7 @@ NEW = (
 
 
 def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
-    """Name each system call of the write, and which of its name it is in the whole run."""
+    """Return each system call of the write, with its number among those of its name."""
     folder.mkdir()
     write = Write(folder)
     log = folder / "log"

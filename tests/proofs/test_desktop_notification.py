@@ -51,7 +51,7 @@ CRON = {"LOGNAME": "somebody", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Path]:
-    """The user's runtime folder, where systemd makes it; or, where that cannot be, another."""
+    """The user's runtime folder, where systemd makes it, or else another."""
     folder = Path("/run/user") / str(os.getuid())
     if folder.exists() or not os.access(folder.parent.parent, os.W_OK):
         yield tmp_path
@@ -68,7 +68,7 @@ def runtime(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def cron(home, runtime: Path) -> dict[str, str]:
-    """The environment of a cron job; the runtime folder needs to be told only if it is odd."""
+    """The environment of a cron job, with the runtime folder only if it is an unusual one."""
     told = {} if runtime.parent == Path("/run/user") else {"XDG_RUNTIME_DIR": str(runtime)}
     return {**CRON, "HOME": str(home.folder), **told}
 

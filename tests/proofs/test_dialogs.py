@@ -26,7 +26,7 @@ needs_zenity = pytest.mark.skipif(
 
 @pytest.fixture
 def due(aws, home, alice):
-    """A user whose session has just ended, and who has no dialog so far."""
+    """A user whose session has just ended, without any dialog program."""
     aws.clock.advance(seconds=-LIFE_SECONDS)
     assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
     aws.clock.advance(seconds=LIFE_SECONDS)
@@ -109,7 +109,7 @@ def test_ctrl_c_ends_pinentry_and_counts_as_no_answer(home, due, at_terminal) ->
 
 
 class Screen:
-    """An X server, and the hands in front of it."""
+    """An X server, with keyboard and mouse."""
 
     def __init__(self, environ: dict[str, str]) -> None:
         self._environ = environ
@@ -145,7 +145,7 @@ class Screen:
 
 @pytest.fixture
 def screen(home, due) -> Iterator[Screen]:
-    """A screen of its own. The only dialog there is zenity's."""
+    """A new X server, where zenity is the only dialog program."""
     (due.programs / "zenity").symlink_to(shutil.which("zenity"))
     reading, writing = os.pipe()
     # Without -noreset it starts anew, and lets nobody in, whenever its last client leaves: xdotool.

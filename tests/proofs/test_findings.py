@@ -29,7 +29,7 @@ class Trial:
         home.environ["AWS_MAX_ATTEMPTS"] = "1"
 
     def session(self, profile: str = "mfa", **more: str) -> None:
-        """Log in; what else is to stand in the profile is put there."""
+        """Log in, and add lines to the profile."""
         done = self.home.mfakit("login", "-p", profile, "--token-code", self.alice.device.code())
         assert done.returncode == 0, done.stderr
         self.add(profile, **more)
@@ -50,7 +50,7 @@ class Trial:
         return self.home.run("sh", "-c", "\n".join(lines), stdin=stdin, **variables)
 
     def finding(self, code: str, *options: str, **variables: str) -> dict[str, str]:
-        """Explain; give what is found under that code."""
+        """Run explain, and return the finding with that code."""
         done = self.home.mfakit("explain", "--json", *options, **variables)
         found = {finding["code"]: finding for finding in json.loads(done.stdout)["findings"]}
         assert code in found, done.stdout
@@ -60,7 +60,7 @@ class Trial:
     def mended(
         self, code: str, call: str, *options: str, stdin: str | None = None, **variables: str
     ):
-        """Run what is suggested, and in the same shell the call; the finding is gone."""
+        """Run the suggested fix and then the call in one shell; the finding must be gone."""
         fix = self.finding(code, *options, **variables)["fix"]
         words = " ".join(options)
         done = self.in_shell(
@@ -80,7 +80,7 @@ def trial(home, alice, monkeypatch):
 
 @pytest.fixture
 def role(aws, alice):
-    """A role that wants MFA of who assumes it."""
+    """A role whose trust policy requires MFA."""
     allow = {
         "Effect": "Allow",
         "Principal": {"AWS": alice.arn},

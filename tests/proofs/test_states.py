@@ -44,7 +44,7 @@ def test_each_command_moves_a_session_as_the_picture_shows(aws, home, alice, mov
 
 
 def _log_in_before(aws, home, alice, ago: timedelta) -> None:
-    """Have logged in so long ago: AWS says so, and so does the record of the session."""
+    """Log in, and date the login back, at AWS and in the record of the session."""
     aws.clock.advance(seconds=-ago.total_seconds())
     done = home.mfakit("login", "--token-code", alice.device.code())
     aws.clock.advance(seconds=ago.total_seconds())

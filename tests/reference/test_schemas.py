@@ -45,7 +45,7 @@ POLICY = json.dumps(
 
 
 def conforms(name: str, text: str) -> dict[str, object]:
-    """Hold a text to a schema; no value of it is shown, since some are secret."""
+    """Check a text by a schema without showing its values, since some are secret."""
     schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     said = json.loads(text)
     wrong = [error.json_path for error in Draft202012Validator(schema).iter_errors(said)]
@@ -118,7 +118,7 @@ def test_json_of_policy_check_matches_its_schema(home) -> None:
 
 @contextmanager
 def simulator(home):
-    """Start the command; give its line, and a way to make its control calls."""
+    """Start the command; return its first line, and a function for its control calls."""
     command = [sys.executable, "-m", "mfakit", "simulate", "--json"]
     with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()

@@ -54,7 +54,7 @@ def programs(home) -> Path:
 
 @pytest.fixture
 def provide(programs):
-    """Put a program there."""
+    """Write a program into that folder."""
 
     def put(name: str, script: str) -> None:
         path = programs / name

@@ -134,7 +134,7 @@ def test_cron_passes_percent_signs_backslashes_and_quotes_to_the_shell(words: li
 
 
 def as_cron_reads(command: str) -> str:
-    """Do to a command what Vixie's cron does (do_command.c) before it gives it to the shell."""
+    """Return a command as Vixie's cron (do_command.c) passes it to the shell."""
     read: list[str] = []
     escaped = False
     for character in command:

@@ -124,7 +124,7 @@ def test_a_full_log_replaces_the_old_one(home) -> None:
 
 @pytest.fixture
 def told(home):
-    """A file that there is as soon as somebody was told of the session, which has just ended."""
+    """The file that a notification creates; the session has just ended."""
     home.write_credentials(
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
         f"expiration = {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n"

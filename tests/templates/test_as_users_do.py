@@ -14,7 +14,7 @@ from tests.templates.conftest import files_in
 
 
 class User:
-    """Somebody who types commands, at first in an empty folder."""
+    """A user who types commands, at first in an empty folder."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
         self.folder = folder

@@ -31,7 +31,7 @@ REGIONS = {
 
 
 def check(project: Path) -> None:
-    """Whatever is in the project can be read as what it is, and no template is left in it."""
+    """Check that every file of the project is well-formed, and has no template syntax in it."""
     for name, path in files_in(project).items():
         text = path.read_text()
         assert not LEFT_OVER.search(name + text), name

@@ -75,7 +75,7 @@ def test_grafanas_library_reads_and_writes_the_dashboard_unchanged(bake: Bake) -
 
 
 def lost(before: Any, after: Any, where: str = "") -> list[str]:
-    """Name what is no longer as it was; what was added is not told."""
+    """Return the paths of values that have changed or are missing; added ones do not count."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = [(key, value, after.get(key, ...)) for key, value in before.items()]
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

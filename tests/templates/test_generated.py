@@ -21,7 +21,7 @@ VARIANTS = [
 
 
 def commands_of(readme: str) -> list[str]:
-    """Collect what a README gives to type: its blocks for a shell, then what is in its tables."""
+    """Collect the commands of a README: its blocks for a shell, then those in its tables."""
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     rows = [line for line in readme.splitlines() if line.startswith("| ")]
     return blocks + [command for row in rows for command in re.findall(r"`([^`]+ [^`]+)`", row)]

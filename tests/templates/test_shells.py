@@ -87,7 +87,7 @@ def test_each_shell_defines_the_functions(
 
 
 def functions_of(script: Path) -> set[str]:
-    """Parse a script for PowerShell, and name its functions."""
+    """Parse a script for PowerShell, and return the names of its functions."""
     root = Parser(Language(tree_sitter_powershell.language())).parse(script.read_bytes()).root_node
     assert not root.has_error
     found, nodes = set(), [root]
