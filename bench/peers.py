@@ -53,7 +53,7 @@ def installed(venv: Path, requirements: list[str]) -> bool:
 
 
 def works(command: list[str], environ: Mapping[str, str]) -> bool:
-    """Tell whether a tool prints the session; the first run may write its own files."""
+    """Whether a tool prints the session; the first run may write its own files."""
     for _ in range(2):
         done = subprocess.run(command, check=False, env=environ, capture_output=True, text=True)
     if done.returncode or "ASIA1" not in done.stdout:

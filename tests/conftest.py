@@ -27,7 +27,7 @@ NOX_ALONE = "UV_PROJECT_ENVIRONMENT"
 
 
 class Home:
-    """An empty home, and the environment that leads there. Nothing of the real one shows."""
+    """An empty home, and the environment that leads there, without the real one's variables."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

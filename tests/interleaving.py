@@ -272,7 +272,7 @@ class Run:
             yield call
 
     def end(self) -> tuple[int, str]:
-        """Let it go on; return its exit code, and what it said."""
+        """Continue the process; return its exit code and output."""
         status = self.traced.let_go()
         with open(self._said) as file:
             said = file.read()
@@ -281,7 +281,7 @@ class Run:
 
 
 def write_session(place: Place, said: int) -> int:
-    """Write; say what a person would read. The exit code is 9 for an error of our own."""
+    """Write the session, and print what a person would read. The exit code is 9 for a bug."""
     notes: list[str] = []
     code = 0
     try:
@@ -297,7 +297,7 @@ def write_session(place: Place, said: int) -> int:
 
 
 def calm_stops(place: Place) -> tuple[list[int], int, list[int]]:
-    """Let ours alone; return its stops, how often it looks at the path, and the swap's stops."""
+    """Run ours alone; return its stops, how often it looks at the path, and the swap's stops."""
     machine = os.uname().machine
     run = Run(place)
     stops, swaps = [], []
@@ -317,7 +317,7 @@ def go_to(run: Run, stop: int) -> None:
 
 
 def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
-    """Let the foreign writer work, for as long as the kernel lets it while ours is stopped."""
+    """Run the foreign writer, as far as the kernel allows it while ours is stopped."""
     other = threading.Thread(target=act, args=(run.place,))
     other.start()
     other.join(BLOCKED_SECONDS)
@@ -325,7 +325,7 @@ def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
 
 
 def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
-    """Let both write; return our exit code and what we said."""
+    """Run both writers; return our exit code and output."""
     if kind.from_swap:
         go_to(run, swap)
         beside(kind.act, run).join()
@@ -340,7 +340,7 @@ def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
 
 
 def both(act: Callable[[Place], Iterator[None] | None], run: Run) -> tuple[int, str]:
-    """Let the foreign writer work, or begin; then ours to its end, then the foreign one."""
+    """Run the foreign writer, or a part of it, then ours to its end, then the rest."""
     rest: list[Iterator[None]] = []
 
     def begin(place: Place) -> None:
@@ -363,7 +363,7 @@ def end_of_another(place: Place) -> tuple[int, str]:
 
 
 def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool) -> str:
-    """Return what is lost, or said wrongly; "" if nothing is.
+    """Return what is lost, or reported wrongly; "" if nothing is.
 
     Args:
         place: where all happened.

@@ -36,7 +36,7 @@ class _Info(ctypes.Structure):
 
 
 class Call:
-    """A system call that a process is about to make, or has just made.
+    """A system call at its beginning or its end.
 
     Args:
         number: the kernel's number of it.
@@ -66,7 +66,7 @@ class Traced:
         _ptrace(_SETOPTIONS, pid, _TRACESYSGOOD)
 
     def step(self) -> Call | None:
-        """Let it go on to the next beginning or end of a system call; None if it has ended."""
+        """Continue to the next beginning or end of a system call; None if the process has ended."""
         passed_on = 0
         while True:
             _ptrace(_SYSCALL, self._pid, passed_on)
@@ -80,7 +80,7 @@ class Traced:
             passed_on = 0 if stopped_by == signal.SIGSTOP else stopped_by
 
     def text_at(self, address: int) -> str:
-        """Read a text from its memory, such as a path that a call is given; "" if none is there."""
+        """Read a text from its memory, such as the path of a call; "" if there is none."""
         try:
             with open(f"/proc/{self._pid}/mem", "rb", buffering=0) as memory:
                 memory.seek(address)
@@ -89,14 +89,14 @@ class Traced:
             return ""
 
     def let_go(self) -> int:
-        """Let it run to its end; return the status that it ended with."""
+        """Run the process to its end; return its exit status."""
         if self.status is None:
             _ptrace(_DETACH, self._pid)
             _, self.status = os.waitpid(self._pid, 0)
         return self.status
 
     def kill(self) -> None:
-        """End it where it is, as a loss of power would."""
+        """Kill the process where it is, as a loss of power would."""
         if self.status is None:
             os.kill(self._pid, signal.SIGKILL)
             while not (os.WIFSIGNALED(status := os.waitpid(self._pid, 0)[1])):

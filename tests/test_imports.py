@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit import SessionCredentials, write_session
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import FORMATS, SHELLS
 
 pytestmark = pytest.mark.pythons
 

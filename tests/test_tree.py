@@ -16,7 +16,7 @@ REGISTRIES = (
 
 
 def test_no_file_names_this_machine_or_a_registry() -> None:
-    """What works in one checkout works in all: no home, no folder of its author's, no mirror."""
+    """A file that names a home, a folder of its author or a mirror works in one checkout only."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], check=False, cwd=ROOT, capture_output=True, text=True
     )

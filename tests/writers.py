@@ -16,7 +16,7 @@ for number in range(int(sys.argv[2])):
 
 
 def write_with_many(environ: dict[str, str], writers: int, sessions: int) -> dict[str, float]:
-    """Start many processes, each with sessions of its own to keep in the one file.
+    """Start many processes that each write sessions of their own to one file.
 
     Returns:
         The header of each session, and when it had been written, on the system's monotonic clock.

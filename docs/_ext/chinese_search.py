@@ -47,6 +47,6 @@ var splitQuery = (query) =>
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the above, in place of its English; called by Sphinx."""
+    """Register the language above in place of Sphinx's English; called by Sphinx."""
     app.add_search_language(SearchEnglishAndChinese)
     return {"parallel_read_safe": True}

@@ -70,7 +70,7 @@ def _fenced(directive: str, argument: str, content: list[str] | None = None) -> 
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives; called by Sphinx."""
+    """Register the directives; called by Sphinx."""
     app.add_directive("command-list", CommandList)
     app.add_directive("commands", Commands)
     app.add_directive("general-options", GeneralOptions)

@@ -32,5 +32,5 @@ def synopsis(command: Command) -> str:
 
 
 def help_of(option: Option) -> str:
-    """Say what an option does, as its help says it."""
+    """Return the help text of an option."""
     return str(option.settings["help"]).replace("%%", "%")

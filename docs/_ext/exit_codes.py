@@ -61,7 +61,7 @@ class ExitCodesOfCheck(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives; called by Sphinx."""
+    """Register the directives; called by Sphinx."""
     app.add_directive("exit-codes", ExitCodes)
     app.add_directive("exit-codes-of-check", ExitCodesOfCheck)
     return {"parallel_read_safe": True}

@@ -59,6 +59,6 @@ def _type(member: Schema) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive; called by Sphinx."""
+    """Register the directive; called by Sphinx."""
     app.add_directive("json-schema", JSONSchema)
     return {"parallel_read_safe": True}

@@ -84,7 +84,7 @@ def _first_line(path: Path) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the role and the directives; called by Sphinx."""
+    """Register the role and the directives; called by Sphinx."""
     app.add_role("source", Source())
     app.add_directive("module-tree", ModuleTree)
     app.add_directive("layers", Layers)

@@ -99,7 +99,7 @@ class Machine:
 
 
 def clock_of(moment: str) -> str:
-    """Give the time of day, as a prompt shows it."""
+    """Return the time of day as a prompt shows it."""
     return f"{datetime.fromisoformat(moment):%H:%M}"
 
 

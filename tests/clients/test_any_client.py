@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 
-def test_a_code_becomes_a_session(
+def test_every_client_gets_a_session_for_a_code(
     client: Any, keys: dict[str, str], device: Device, alice: User
 ) -> None:
     """Its credentials are the user's."""
@@ -21,16 +21,19 @@ def test_a_code_becomes_a_session(
     assert client.call(session, "sts", "GetCallerIdentity")["Arn"] == alice.arn
 
 
-def test_a_session_serves_s3(client: Any, keys: dict[str, str], device: Device) -> None:
-    """A bucket that is made with it is listed with it."""
+def test_a_session_makes_and_lists_a_bucket(
+    client: Any, keys: dict[str, str], device: Device
+) -> None:
     session = client.login(keys, device, device.code())
     client.call(session, "s3", "CreateBucket", Bucket="made-with-mfa")
     buckets = client.call(session, "s3", "ListBuckets")["Buckets"]
     assert [bucket["Name"] for bucket in buckets] == ["made-with-mfa"]
 
 
-def test_a_wrong_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is refused in AWS's words, the space at their end included."""
+def test_a_wrong_code_is_refused_in_awss_words(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
+    """Even the space at their end is AWS's."""
     wrong = f"{(int(device.code()) + 1) % 10**6:06}"
     assert refusal(client.login, keys, device, wrong) == (
         "AccessDenied",
@@ -38,22 +41,26 @@ def test_a_wrong_code(client: Any, keys: dict[str, str], device: Device, refusal
     )
 
 
-def test_a_used_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is refused as a wrong one is."""
+def test_a_used_code_is_refused_like_a_wrong_one(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
     code = device.code()
     client.login(keys, device, code)
     refused, message = refusal(client.login, keys, device, code)
     assert (refused, "invalid MFA one time pass code" in message) == ("AccessDenied", True)
 
 
-def test_a_wrong_secret(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It makes a signature that does not match."""
+def test_a_wrong_secret_is_a_signature_that_does_not_match(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
     keys["SecretAccessKey"] = keys["SecretAccessKey"][::-1]
     assert refusal(client.login, keys, device, device.code())[0] == "SignatureDoesNotMatch"
 
 
-def test_an_unknown_key(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is invalid, and that is all that is said of it."""
+def test_an_unknown_key_is_invalid(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
+    """The answer says no more about it."""
     keys["AccessKeyId"] = "AKIAIOSFODNN7EXAMPLE"
     assert refusal(client.login, keys, device, device.code()) == (
         "InvalidClientTokenId",
@@ -61,10 +68,9 @@ def test_an_unknown_key(client: Any, keys: dict[str, str], device: Device, refus
     )
 
 
-def test_a_session_that_has_ended(
+def test_an_ended_session_is_refused_in_each_services_words(
     aws: AWSSimulator, client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """Each service refuses it in its own words."""
     session = client.login(keys, device, device.code())
     aws.clock.advance(hours=13)
     assert refusal(client.call, session, "s3", "ListBuckets") == (
@@ -77,7 +83,7 @@ def test_a_session_that_has_ended(
     )
 
 
-def test_a_session_gets_no_session(
+def test_a_session_cannot_get_a_session(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
     """GetSessionToken is for long-term credentials alone."""

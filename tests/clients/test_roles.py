@@ -72,8 +72,10 @@ def aws_s3_ls(home: Any, aws_cli: Path, keys: dict[str, str], device: Device, ro
     return run
 
 
-def test_a_code_at_the_prompt(aws: AWSSimulator, device: Device, aws_s3_ls: Run) -> None:
-    """It opens the role; the CLI keeps the session, and asks no more until it ends."""
+def test_a_code_at_the_prompt_of_the_aws_cli_opens_the_role(
+    aws: AWSSimulator, device: Device, aws_s3_ls: Run
+) -> None:
+    """The CLI keeps the session, and does not ask again until it ends."""
     aws.root.session().client("s3").create_bucket(Bucket="seen-by-the-role")
     first = aws_s3_ls(device.code())
     assert (first.returncode, "seen-by-the-role" in first.stdout) == (0, True), first.stdout
@@ -82,28 +84,28 @@ def test_a_code_at_the_prompt(aws: AWSSimulator, device: Device, aws_s3_ls: Run)
     assert (again.returncode, "seen-by-the-role" in again.stdout) == (0, True), again.stdout
 
 
-def test_a_wrong_code_at_the_prompt(device: Device, aws_s3_ls: Run) -> None:
-    """The role stays shut, in AWS's words."""
+def test_a_wrong_code_at_the_prompt_is_refused_in_awss_words(
+    device: Device, aws_s3_ls: Run
+) -> None:
     done = aws_s3_ls(f"{(int(device.code()) + 1) % 10**6:06}")
     assert done.returncode != 0
     refusal = "(AccessDenied) when calling the AssumeRole operation: MultiFactorAuthentication"
     assert f"{refusal} failed with invalid MFA one time pass code." in " ".join(done.stdout.split())
 
 
-def test_a_used_code_at_the_prompt(
+def test_a_code_that_made_a_session_does_not_open_a_role(
     client: Any, keys: dict[str, str], device: Device, aws_s3_ls: Run
 ) -> None:
-    """What has served for a session does not serve for a role."""
     code = device.code()
     client.login(keys, device, code)
     done = aws_s3_ls(code)
     assert (done.returncode != 0, "AccessDenied" in done.stdout) == (True, True)
 
 
-def test_the_role_without_a_code(
+def test_the_role_is_closed_without_a_code(
     client: Any, keys: dict[str, str], role: str, refusal: Any
 ) -> None:
-    """Its trust policy keeps out who brings none."""
+    """Its trust policy requires one."""
     code, message = refusal(
         client.call, keys, "sts", "AssumeRole", RoleArn=role, RoleSessionName="session"
     )
@@ -111,8 +113,9 @@ def test_the_role_without_a_code(
     assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in message
 
 
-def test_the_role_with_a_code(client: Any, keys: dict[str, str], device: Device, role: str) -> None:
-    """Each client gets a session of the role for one."""
+def test_every_client_opens_the_role_with_a_code(
+    client: Any, keys: dict[str, str], device: Device, role: str
+) -> None:
     answer = client.call(
         keys,
         "sts",

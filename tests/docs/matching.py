@@ -65,7 +65,7 @@ def match_line(expected: str, actual: str) -> Names | None:
 
 
 def begins(expected: str, actual: str) -> str | None:
-    """Give what a line goes on with after these words, as where a person answers a question."""
+    """Return the rest of a line after these words, such as a person's answer to a question."""
     for end in range(len(expected), -1, -1):
         if match_line(expected[:end], actual) is not None:
             return expected[end:].strip()

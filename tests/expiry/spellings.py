@@ -44,7 +44,7 @@ def naive_local(end: datetime) -> str:
 
 
 def place(path: Path, text: str) -> None:
-    """Write a file that has been there for long: a fresh one is read when it has been quiet."""
+    """Write a file with an old modification time: mfakit waits before it reads a fresh one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (0, 0))

@@ -56,7 +56,7 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.lists(STRINGS)
 
 
 def parts(**keys: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    """An object of JSON that has some of these keys, and now and then something odd for one."""
+    """Draw a JSON object that has some of these keys, and sometimes an odd value for one."""
     return st.fixed_dictionaries({}, optional={key: v | v | PLAIN for key, v in keys.items()})
 
 
@@ -112,8 +112,10 @@ def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:
         st.just("ASIA1") | TIMES | NAMES | st.text(),
     ),
 )  # fmt: skip
-def test_no_content_makes_check_crash(contents, entry, variables) -> None:
-    """It lists what it finds, or says which file makes no sense; every report can be written."""
+def test_check_never_crashes_whatever_the_files_hold(contents, entry, variables) -> None:
+    """It lists what it finds, or names the file that makes no sense, and every report can be
+    written.
+    """
     with TemporaryDirectory() as folder:
         home = Path(folder)
         for name, content in contents.items():
@@ -143,7 +145,7 @@ def lay(path: Path, content: bytes) -> None:
 
 
 def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
-    """See that a session is judged as it is where it alone is asked for."""
+    """Check that a session is judged as by a check of its profile alone."""
     for status in statuses:
         if status.source in ("credentials-file", "session-cache"):
             try:
@@ -159,8 +161,10 @@ def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
     name=st.sampled_from(sorted(SPELLINGS)),
     left=st.integers(-400 * 86400, 400 * 86400) | st.integers(-1810, 1810),
 )
-def test_nothing_that_ended_or_is_due_is_valid(zone, name: str, left: int) -> None:
-    """In any spelling, at any time of the year; what lasts is valid, but for an hour in autumn."""
+def test_check_never_calls_an_ended_or_due_session_valid(zone, name: str, left: int) -> None:
+    """This holds for any spelling at any time of the year; only in the repeated hour of autumn may
+    a valid session be called due.
+    """
     end = NOW + timedelta(seconds=left)
     with TemporaryDirectory() as folder:
         environ = {"HOME": folder, **SPELLINGS[name][2](Path(folder), end)}

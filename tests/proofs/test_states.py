@@ -22,7 +22,7 @@ AGO = {VALID: timedelta(), EXPIRING: timedelta(hours=11.9), EXPIRED: timedelta(1
 
 @pytest.mark.parametrize("language", WORDS)
 def test_every_state_is_in_the_picture(language: str) -> None:
-    """But the one in which nobody knows when the session ends."""
+    """Only the state with an unknown end is not in it."""
     states = {state for state in STATES if state != UNKNOWN} | {NONE}
     assert {move.before for move in MOVES} == states
     assert states <= WORDS[language].keys()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
 
-    from mfakit.expiry.notices.way import Way
     from mfakit.expiry.status import SessionStatus
+    from mfakit.notices.ways import Way
 
 
 def run(options: Namespace) -> int:
@@ -108,7 +108,7 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     """Look at a session that is kept nowhere, but stands in the answer of STS."""
-    from mfakit.cli.input import read_input
+    from mfakit.cli.output import read_input
     from mfakit.expiry.status import status_of
     from mfakit.session_json import session_from_json
 
@@ -120,8 +120,8 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
 
 def _notify(options: Namespace, statuses: list[SessionStatus]) -> None:
     """Send notifications by the ways that were asked for; a failure is only noted."""
-    from mfakit.expiry.notices.tell import forget_gone, forget_trouble, tell
-    from mfakit.expiry.notices.ways import CommandWay
+    from mfakit.notices.tell import forget_gone, forget_trouble, tell
+    from mfakit.notices.ways import CommandWay
 
     ways = _ways(options)
     if options.on_expiring is not None:
@@ -139,7 +139,7 @@ def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
 
     ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
     """
-    from mfakit.expiry.notices.tell import forget_trouble, tell_trouble
+    from mfakit.notices.tell import forget_trouble, tell_trouble
 
     if options.from_json is not None:
         return
@@ -151,7 +151,7 @@ def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
 
 
 def _ways(options: Namespace) -> list[Way]:
-    from mfakit.expiry.notices.ways import parse_way
+    from mfakit.notices.ways import parse_way
 
     return [parse_way(text) for text in dict.fromkeys(options.notify or ())]
 
@@ -169,6 +169,6 @@ def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) ->
     if options.output is None:
         (write_utf8 if options.format == "openmetrics" else show)(text)
         return
-    from mfakit.cli.output_file import write_report
+    from mfakit.cli.output import write_report
 
     write_report(options.output, text)

@@ -12,8 +12,7 @@ from mfakit.cli.options import (
     port,
     user_name,
 )
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import FORMATS, SHELLS
 
 _PROFILE = Option(
     "-p",
@@ -55,11 +54,8 @@ _ON_EXPIRING = Option(
 
 
 def _checking(*targets: str) -> tuple[Option, ...]:
-    """Return the options of `check` that `schedule install` takes too, and passes on.
-
-    Args:
-        targets: ways to tell that only one of them has.
-    """
+    """Return the options of `check` that `schedule install` takes, too, and passes on."""
+    desktop = "desktop (experimental on macOS and Windows)"
     return (
         Option(
             "--include-caches",
@@ -84,9 +80,9 @@ def _checking(*targets: str) -> tuple[Option, ...]:
             metavar="TARGET",
             action="append",
             type=notify_target,
-            help="tell when a session is due and when it has ended, once each: "
-            + ", or ".join(("desktop", "a tag of apprise's own config file", *targets))
-            + "; several times",
+            help="notify when a session is due and when it has ended, once each: "
+            + ", or ".join((desktop, "a tag of apprise's own config file", *targets))
+            + " (several times)",
         ),
         _ON_EXPIRING,
         Option(
@@ -99,7 +95,8 @@ def _checking(*targets: str) -> tuple[Option, ...]:
             "--prompt",
             action="store_true",
             help="renew what is still due by asking for the code in a dialog: pinentry, else the"
-            " platform's own; who says no is not asked again for that session",
+            " platform's own, which is experimental on macOS and Windows; after a no the same"
+            " session is not asked for again",
         ),
         Option(
             "--prompt-timeout",
@@ -323,7 +320,8 @@ _TABLE = (
                 "--using",
                 choices=("cron", "systemd", "launchd", "schtasks"),
                 help="the scheduler; by default the first that is here of launchd, schtasks,"
-                " systemd (its user manager) and cron",
+                " systemd (its user manager) and cron; launchd and schtasks are experimental, not"
+                " tried on macOS and Windows",
             ),
             Option(
                 "--dry-run",

@@ -7,14 +7,13 @@ import sys
 
 from mfakit.cli.output import note, write
 from mfakit.environment.asking import detect_shell
-from mfakit.environment.formats import FORMATS, github_environment, github_masks
+from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks
 from mfakit.environment.render import (
     render_environment,
     render_failure,
     render_unset,
     session_variables,
 )
-from mfakit.environment.shells import SHELLS
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile
@@ -81,7 +80,7 @@ def _named_shell(arguments: list[str]) -> str | None:
 def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     if profile is not None:
         return profile.live(utc_now())
-    from mfakit.cli.input import read_input
+    from mfakit.cli.output import read_input
     from mfakit.session_json import session_from_json
 
     if options.profile is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import complain, note
-from mfakit.environment.running import run_command
+from mfakit.environment.render import run_command
 from mfakit.errors import CommandError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile

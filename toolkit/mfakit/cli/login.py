@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import note, write
+from mfakit.cli.output import note, read_input, write
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role

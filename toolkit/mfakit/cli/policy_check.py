@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, note, show
+from mfakit.cli.output import escape, note, read_input, show
 from mfakit.errors import FAILED, UsageError
 from mfakit.policy.claims import ALONE, EXEMPT, GUARD, Scope
 from mfakit.policy.document import Kind, kind_of, parse

@@ -6,7 +6,6 @@ import os
 import shlex
 
 from mfakit.cli.output import complain, note
-from mfakit.desktop_session import desktop_environment
 from mfakit.errors import MFAKitError, NobodyToAskError
 from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
@@ -17,6 +16,7 @@ from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
 
 TYPE_CHECKING = False
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.exchange.code import Asker
-    from mfakit.expiry.notices.tell import Told
     from mfakit.expiry.status import SessionStatus
+    from mfakit.notices.tell import Told
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
@@ -92,8 +92,6 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
 
 def make_dialog(occasion: str, options: Namespace) -> Dialog:
     """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one."""
-    from mfakit.expiry.notices.way import without_secrets
-
     environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
     return Dialog(occasion, options.prompt_timeout or _PROMPT_SECONDS, environ)
 
@@ -142,7 +140,7 @@ def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionS
 
     While another check is asking, this one goes on without.
     """
-    from mfakit.expiry.notices.tell import Told
+    from mfakit.notices.tell import Told
 
     path = AWSFiles(os.environ).credentials_path
     asked = [(status, Told(path, status, complain)) for status in statuses]
@@ -168,7 +166,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     Raises:
         NotAnsweredError: nobody is there.
     """
-    from mfakit.expiry.notices.way import news_of
+    from mfakit.notices.news import news_of
 
     news = news_of(status)
     if news is None or told.has(_DECLINED):

@@ -23,12 +23,7 @@ def worst(statuses: Iterable[SessionStatus]) -> State:
 
 
 def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
-    """Return a line for each session that says how it stands.
-
-    Args:
-        statuses: the sessions.
-        escape: makes visible what must not reach a terminal.
-    """
+    """Return a line for each session that says how it stands, with names escaped."""
     if len(statuses) == 1:
         status = statuses[0]
         return f"{escape(status.profile)}: {status.state}, {_when(status)}\n"
@@ -87,9 +82,12 @@ def _label(text: str) -> str:
 
 
 def _when(status: SessionStatus) -> str:
-    if status.expiration is None or status.seconds_left is None:
+    if status.expiration is None:
         return "when it ends is not recorded"
-    moment = format_timestamp(status.expiration)
-    duration = format_duration(status.seconds_left)
-    when = f"ended {duration} ago" if status.state == EXPIRED else f"ends in {duration}"
-    return f"{when} ({moment})"
+    return f"{ends_in(status)} ({format_timestamp(status.expiration)})"
+
+
+def ends_in(status: SessionStatus, duration: Callable[[float], str] = format_duration) -> str:
+    """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known."""
+    left = duration(status.seconds_left or 0)
+    return f"ended {left} ago" if status.state == EXPIRED else f"ends in {left}"

@@ -1,13 +1,13 @@
 """The chain of the AWS SDK for JavaScript v3, which differs from botocore's.
 
-A profile that is named by ``AWS_PROFILE`` beats the access key's variables, ``AWS_DEFAULT_PROFILE``
-and ``aws_security_token`` mean nothing, and of a profile the keys beat all but ``role_arn``.
+A profile that ``AWS_PROFILE`` names beats the access key's variables, ``AWS_DEFAULT_PROFILE`` and
+``aws_security_token`` are ignored, and within a profile the keys beat all but ``role_arn``.
 (From the source of its packages ``credential-provider-node`` and ``credential-provider-ini``.)
 """
 
 from __future__ import annotations
 
-from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link
+from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link, judged
 from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
@@ -25,11 +25,11 @@ _CREDENTIAL_SOURCES = ("EcsContainer", "Ec2InstanceMetadata", "Environment")
 
 
 class _SkippedError(Exception):
-    """A profile gives nothing; why, if that is worth to be told."""
+    """A profile has no credentials; the message, if any, says why."""
 
 
 class _NoMFAError(Exception):
-    """A role wants a code: the search ends there."""
+    """A role requires a code, which ends the search."""
 
 
 def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFiles) -> Chain:
@@ -49,12 +49,7 @@ def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFile
         _from_token_file(environ),
         _remote(environ),
     ]
-    decided = False
-    for link in links:
-        if decided and link.state in (USED, FAILED):
-            link.state = SHADOWED
-        decided = decided or link.state in (USED, FAILED)
-    return Chain(profile, links)
+    return Chain(profile, judged(links))
 
 
 def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:
@@ -69,7 +64,7 @@ def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:
 
 
 def _from_ini(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> Link:
-    """Look at a profile, as ``fromIni`` does; the search goes on after all failures but one."""
+    """Look at a profile as ``fromIni`` does; the search continues after all failures but one."""
     try:
         return _resolved(profile, files, environ, ())
     except _NoMFAError as error:
@@ -82,10 +77,10 @@ def _from_ini(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> Link
 def _resolved(
     profile: str, files: AWSFiles, environ: Mapping[str, str], visited: tuple[str, ...]
 ) -> Link:
-    """Resolve a profile: roles first, then keys, then what has to be asked.
+    """Resolve a profile: roles first, then keys, then providers that ask.
 
     Raises:
-        _NoMFAError, _SkippedError: it gives nothing.
+        _NoMFAError, _SkippedError: it has no credentials.
     """
     values = files.merged(profile)
     has_keys = all(key in values for key in KEYS)
@@ -137,7 +132,7 @@ def _check_credential_source(name: str, environ: Mapping[str, str]) -> None:
 
 
 def _from_process(profile: str, files: AWSFiles) -> Link:
-    """Look for a program, which ``fromIni`` has run already unless a role there failed."""
+    """Look for a credential_process, which ``fromIni`` has run already unless a role failed."""
     there = "credential_process" in files.merged(profile)
     return Link("fromProcess", USED if there else ABSENT, asks=there)
 

@@ -7,7 +7,7 @@ import re
 import stat
 
 from mfakit.explain.chain import ABSENT, FAILED, USED
-from mfakit.explain.findings.finding import (
+from mfakit.explain.findings import (
     Finding,
     login,
     quoted,
@@ -56,7 +56,7 @@ def _mode(path: str) -> int:
 
 
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
-    """An editor put a mark before the first line, which the AWS CLI and boto3 cannot read."""
+    """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
     files = situation.files
     for document in (files.credentials_file, files.config_file):
         if situation.sdk != "js" and document.text.startswith("\ufeff"):
@@ -72,7 +72,7 @@ def byte_order_mark(situation: Situation) -> Iterator[Finding]:
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
-# What guides and generators put where a key is to go. Shorter words stand in real secrets too.
+# Placeholders of guides and generators. Shorter words occur in real secrets.
 _PLACEHOLDER = re.compile(
     r"example|your(?:[-_ ]|access|secret|aws|key)|changeme|placeholder|xxxxx|as-in-|<|\.\.\."
     r"|secret-access",
@@ -97,7 +97,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
 
 
 def session_expired(situation: Situation) -> Iterator[Finding]:
-    """The session in the profile, or that a role is made from, has ended; no SDK looks at that."""
+    """The session of the profile, or of a role's source, has ended, which no SDK checks."""
     status = _used_session(situation)
     if status is None or status.state != "expired" or status.expiration is None:
         return
@@ -140,7 +140,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
     yield Finding(
         "stale-token",
         f"aws_security_token ({situation.files.place(situation.profile, 'aws_security_token')})"
-        " and aws_session_token say different things",
+        " and aws_session_token differ",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
         f"mfakit login --force --profile {quoted(situation.profile)}",
     )
@@ -163,7 +163,7 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
 
 
 def keys_empty(situation: Situation) -> Iterator[Finding]:
-    """A key stands there with nothing behind it, and counts all the same."""
+    """A key is set to nothing, and is used all the same."""
     values, profile = situation.values, situation.profile
     empty = next((key for key in KEYS if values.get(key) == ""), None)
     if empty is not None and _keys_are_used(situation):
@@ -176,7 +176,7 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
 
 
 def token_missing(situation: Situation) -> Iterator[Finding]:
-    """The key is a session's, and its token is not there."""
+    """The key is a session's, and its token is missing."""
     values, profile = _key_section(situation), situation.profile
     key_id = values.get(KEYS[0], "")
     if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
@@ -206,7 +206,7 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
 
 
 def keys_in_both_files(situation: Situation) -> Iterator[Finding]:
-    """The profile has keys in both files, and not the same."""
+    """The profile has different keys in the two files."""
     profile, files = situation.profile, situation.files
     first, second = files.credentials(profile), files.config(profile)
     if not all(values.get(KEYS[0]) for values in (first, second)):
@@ -246,19 +246,19 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
         "serial-of-another-account",
         f"mfa_serial ({situation.files.place(situation.profile, 'mfa_serial')}) is of account"
         f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
-        "AWS refuses every code of it",
+        "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
     )
 
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
-    """There are none at all."""
+    """The profile has no credentials at all."""
     chain = situation.chain
     if chain.error is None and all(
         link.state == ABSENT or is_metadata(link, situation) for link in chain.links
     ):
         if situation.role_source is not None:
-            return  # what that lacks is said of it
+            return  # `role_without_source` reports that
         yield Finding(
             "no-credentials",
             f"there are no credentials for profile {situation.profile!r}",
@@ -347,7 +347,7 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
             f"the role of profile {situation.profile!r} wants a code"
             f" ({situation.files.place(situation.profile, 'mfa_serial')}), although"
             f" {live[0]!r} is an MFA session",
-            "each program asks for a code of its own, and each code serves once",
+            "each program asks for a code of its own, and each code works once",
             f"mfakit configure --profile {quoted(live[0])}"
             f" --role-profile {quoted(situation.profile)}",
         )
@@ -360,7 +360,7 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
     if "role_arn" not in values or not asked.isdecimal():
         return
     source = _session_behind(situation)
-    # a longer number, which int would not even read, is a larger one
+    # int refuses numbers of very many digits; a longer number is a larger one
     too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
     if too_long and source:
         yield Finding(
@@ -374,7 +374,7 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
 
 
 def _session_behind(situation: Situation) -> str:
-    """Name the session that the role of the profile is assumed with; "" if there is none."""
+    """Return the name of the session that assumes the role of the profile; "" if there is none."""
     files, values = situation.files, situation.values
     source = values.get("source_profile")
     if source is None:
@@ -386,7 +386,7 @@ def _session_behind(situation: Situation) -> str:
 
 
 def role_without_source(situation: Situation) -> Iterator[Finding]:
-    """The profile that a role is assumed from has nothing to assume it with."""
+    """The source profile of a role has no credentials."""
     source = situation.role_source
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
         return
