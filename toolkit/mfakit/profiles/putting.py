@@ -147,7 +147,7 @@ def _came_out(new: str, before: Snapshot) -> bool:
 
 
 def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
-    """Give the file that came out its name back; return the name that ours has then.
+    """Return the file that came out its name back; return the name that ours has then.
 
     Args:
         left: where the file is.

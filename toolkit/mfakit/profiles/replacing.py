@@ -127,7 +127,7 @@ def refuse_mounted(path: str) -> None:
 
 
 def _take_over_metadata(path: str, descriptor: int) -> list[str]:
-    """Give the new file the old one's owner, group, the group's bits and extended attributes.
+    """Return the new file the old one's owner, group, the group's bits and extended attributes.
 
     Others never read secrets; nor does the group, where it cannot be kept, or where others had
     bits too: those of both come from an umask then, and nobody chose them. (An access list is a

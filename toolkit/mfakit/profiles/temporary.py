@@ -72,7 +72,7 @@ class Temporary:
             os.close(descriptor)
 
     def rename(self, path: str) -> None:
-        """Give it another name, which nobody has."""
+        """Return it another name, which nobody has."""
         os.rename(self.path, path)
         self.path = path
 
