@@ -27,6 +27,7 @@ from mfakit.testing.errors import (
 )
 from mfakit.testing.hosts import is_aws, is_region, partition
 from mfakit.testing.iam import with_own_name
+from mfakit.testing.incomplete import refusal_of_form
 from mfakit.testing.judge import Judge
 from mfakit.testing.keys import LongTermKey, Session
 from mfakit.testing.object_deletion import NOT_WELL_FORMED, check_mfa_delete, delete_objects
@@ -240,6 +241,14 @@ class Gate:
             return self._answer(request, call, caller, claim)
         except AWSError as error:
             return error_response(error, call.protocol, call.service)
+        except (SimulatorError, NotImplementedError):
+            raise
+        except Exception:
+            # moto looks for parameters without asking whether they are there.
+            refusal = refusal_of_form(call, request)
+            if refusal is None:
+                raise
+            return error_response(refusal, call.protocol, call.service)
 
     def _answer(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
         _check_kind(caller, call)

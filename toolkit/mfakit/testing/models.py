@@ -108,6 +108,35 @@ class Model:
         """Tell whether it has an operation of exactly that name."""
         return operation in self._content["operations"]
 
+    @property
+    def shapes(self) -> Mapping[str, Any]:
+        """The shapes of parameters and results, by name."""
+        found: Mapping[str, Any] = self._content["shapes"]
+        return found
+
+    def input_of(self, operation: str) -> str:
+        """Return the name of the shape that an operation takes; empty if it takes nothing."""
+        return str(self._content["operations"][operation].get("input", {}).get("shape", ""))
+
+    def parts(self, shape: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+        """Yield the parts of a value in JSON: how a refusal names it, its shape, and itself.
+
+        A value of another type than the shape's has none.
+        """
+        about = self.shapes.get(shape, {})
+        match about.get("type"), value:
+            case "structure", dict():
+                for name, member in about["members"].items():
+                    inner = value.get(member.get("locationName", name))
+                    if inner is not None:
+                        yield name, member["shape"], inner
+            case "list", list():
+                for number, inner in enumerate(value, 1):
+                    yield f"{number}.member", about["member"]["shape"], inner
+            case "map", dict():
+                for name, inner in value.items():
+                    yield f"{name}.member", about["value"]["shape"], inner
+
     @cached_property
     def routes(self) -> dict[str, list[Operation]]:
         """Its operations by HTTP method, the most specific first. Only REST services have any."""
