@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BOUNDARY_ARN = "PermissionsBoundaryArn"
 ROOT_POLICY = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+# Calls that give names, of what IAM does not allow to differ in case alone.
+NAMING = re.compile("(Create|Update)(User|Group|Role)")
 READ_ONLY = re.compile(r"Get|List|Simulate|Generate")
 
 
@@ -46,6 +48,8 @@ class Directory:
         self._region = region
         self._users: dict[str, Identity] = {}
         self._arns: dict[tuple[str, str], str] = {}
+        self._roles: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._spellings: dict[tuple[str, str], str] = {}
         self._statements: dict[str, tuple[policy.Statement, ...]] = {}
         self._boundaries: dict[str, tuple[policy.Statement, ...] | None] = {}
         self._user_boundaries: dict[str, str] = {}
@@ -107,6 +111,26 @@ class Directory:
         except AWSError:
             return f"arn:{partition(self._region)}:iam::{self._account_id}:{kind}/{name}"
         return str(answer[title]["Arn"])
+
+    def find_roles(self, kind: str, name: str) -> tuple[str, ...]:
+        """Return the ARNs of the ``role``, or of the roles in the ``instance-profile``, of a name.
+
+        There are none if there is none of that name.
+        """
+        if (kind, name) not in self._roles:
+            self._roles[kind, name] = tuple(self._find_roles(kind, name))
+        return self._roles[kind, name]
+
+    def _find_roles(self, kind: str, name: str) -> Iterable[str]:
+        try:
+            if kind == "role":
+                found = [self.call("GetRole", RoleName=name)["Role"]]
+            else:
+                answer = self.call("GetInstanceProfile", InstanceProfileName=name)
+                found = answer["InstanceProfile"]["Roles"]
+        except AWSError:
+            return ()
+        return (role["Arn"] for role in found)
 
     def managed(self, arn: str) -> tuple[policy.Statement, ...]:
         """Return what a managed policy says.
@@ -193,6 +217,7 @@ class Directory:
     def forget(self) -> None:
         """Ask anew for whatever a policy may say by now."""
         self._arns.clear()
+        self._roles.clear()
         self._statements.clear()
         self._boundaries.clear()
         self._tags.clear()
@@ -203,9 +228,33 @@ class Directory:
         if READ_ONLY.match(operation):
             return
         self.forget()
+        self._note_name(operation, parameters)
         change = getattr(self, f"_after_{operation}", None)
         if change is not None:
             change(parameters, answer)
+
+    def check_name(self, operation: str, parameters: Mapping[str, str]) -> None:
+        """Refuse to make or rename something with a name that is taken in another case.
+
+        moto tells them apart; IAM does not (API reference: "Names are not distinguished by case").
+
+        Raises:
+            AWSError: the name is taken.
+        """
+        kind, name, old = _new_name(operation, parameters)
+        known = self._spellings.get((kind, name.lower()), name)
+        if known in (name, old):
+            return
+        try:
+            self.call(f"Get{kind}", **{f"{kind}Name": known})
+        except AWSError:  # it was deleted or renamed
+            return
+        raise AWSError(409, "EntityAlreadyExists", f"{kind} with name {name} already exists.")
+
+    def _note_name(self, operation: str, parameters: Mapping[str, str]) -> None:
+        kind, name, _ = _new_name(operation, parameters)
+        if kind:
+            self._spellings[kind, name.lower()] = name
 
     def _after_CreateUser(  # noqa: N802 - named after the call
         self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
@@ -275,6 +324,17 @@ class Directory:
         form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
         headers = (("Host", host), ("Content-Type", "application/x-www-form-urlencoded"))
         return Request("POST", f"https://{host}/", headers, form.encode())
+
+
+def _new_name(operation: str, parameters: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return the kind of what a call makes or renames, its name, and the name that it had."""
+    found = NAMING.fullmatch(operation)
+    kind = found[2] if found else ""
+    name = parameters.get(f"{kind}Name", "")
+    if found and found[1] == "Create":
+        return kind, name, ""
+    new = parameters.get(f"New{kind}Name")
+    return (kind, new, name) if found and new is not None else ("", "", "")
 
 
 def shown_boundary(arn: str) -> dict[str, str]:

@@ -92,6 +92,7 @@ class IAM:
         validate_iam(operation, given)
         check_marker(given)
         self._boundaries.check(given)
+        self._directory.check_name(operation, given)
         if operation == "UpdateUser":
             self._check_name_is_free(given)
         if operation == "DeleteUser":

@@ -156,6 +156,7 @@ class AWSSimulator(Faulty):
         document = json.dumps(ALLOW_ALL_POLICY if policy is None else policy)
         put = {"UserName": name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
         with self._gate.lock, as_simulator_error():
+            self._directory.check_name("CreateUser", {"UserName": name})
             self._directory.call("CreateUser", UserName=name)
             self._directory.call("PutUserPolicy", **put)
             answer = self._directory.call("CreateAccessKey", UserName=name)
