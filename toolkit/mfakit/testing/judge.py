@@ -19,6 +19,7 @@ from mfakit.testing import refusals
 from mfakit.testing.anonymous import is_nobody
 from mfakit.testing.condition_keys import condition_keys
 from mfakit.testing.demands import Place, demands_of, iam
+from mfakit.testing.demands.passing import PASSING
 from mfakit.testing.demands.s3 import bucket_of
 from mfakit.testing.errors import RELAX, not_supported
 from mfakit.testing.hosts import partition
@@ -120,8 +121,10 @@ class Judge:
             return self._directory.arn_of(kind, name or own_name) if name or own_name else None
 
         with _judging():
-            for demand in demands_of(call, request, place, find_arn):
-                context = Context(demand.action, demand.resource, keys, self._principal(caller))
+            found = demands_of(call, request, place, find_arn, self._directory.find_roles)
+            for demand in found:
+                given = {**keys, **demand.condition_keys}
+                context = Context(demand.action, demand.resource, given, self._principal(caller))
                 policies = self._policies(caller, demand.action, demand.resource)
                 yield demand, authorize(policies, context)
 
@@ -224,10 +227,10 @@ def denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) ->
     """Return what a refusal says, as AWS words it."""
     who = f"User: {caller.arn} is not authorized to perform: {demand.action or '*'}"
     resource = demand.resource or "*"
-    if call.service == "s3":
+    if call.service == "s3" and demand.action != PASSING:
         # S3 alone puts it in quotes, and says nothing of it where the call is about no bucket.
         what = f' on resource: "{resource}"' if bucket_of(resource) else ""
-    elif call.service == "iam":
+    elif call.service == "iam" and demand.action != PASSING:
         what = f" on resource: {iam.in_refusals(call, resource)}"
     else:
         what = f" on resource: {resource}"

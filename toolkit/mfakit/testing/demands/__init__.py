@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mfakit.testing.demands import dynamodb, functions, iam, on_behalf, s3, sts
 from mfakit.testing.demands.model import Demand, Place
+from mfakit.testing.demands.passing import passed_roles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,11 @@ __all__ = ["Demand", "Place", "demands_of"]
 
 
 def demands_of(
-    call: Call, request: Request, place: Place, find_arn: Callable[[str, str], str | None]
+    call: Call,
+    request: Request,
+    place: Place,
+    find_arn: Callable[[str, str], str | None],
+    find_roles: Callable[[str, str], tuple[str, ...]],
 ) -> tuple[Demand, ...]:
     """Return what a caller has to be allowed for a call; each of it.
 
@@ -29,9 +34,18 @@ def demands_of(
         call: the call.
         request: as it came: some calls name their resources in the body.
         place: where.
-        find_arn: gives the ARN of the ``user``, ``group`` or ``role`` of a name, or of the
+        find_arn: returns the ARN of the ``user``, ``group`` or ``role`` of a name, or of the
             caller's own user for an empty name; they may have paths.
+        find_roles: returns the ARNs of the ``role``, or of the roles in the ``instance-profile``,
+            of a name; none if there is none of that name.
     """
+    own = _of_the_call_itself(call, request, place, find_arn)
+    return (*own, *passed_roles(call, request, place, find_roles))
+
+
+def _of_the_call_itself(
+    call: Call, request: Request, place: Place, find_arn: Callable[[str, str], str | None]
+) -> tuple[Demand, ...]:
     match call.service:
         case "s3":
             return s3.demands(call, request, place)

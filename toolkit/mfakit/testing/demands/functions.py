@@ -25,7 +25,6 @@ ABOUT_NOTHING = (
     "ListLayers",
     "ListLayerVersions",
 )
-PASSING_A_ROLE = ("CreateFunction", "UpdateFunctionConfiguration")
 # Where a call tells of code that is to be read from S3; None: in the body itself.
 CODE_IN = {"CreateFunction": "Code", "UpdateFunctionCode": None, "PublishLayerVersion": "Content"}
 NO_NAME = "Member must satisfy the pattern of a function's name, its ARN or a part of that"
@@ -43,17 +42,13 @@ FUNCTION = re.compile(
 def demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     """Return what Lambda asks for.
 
-    To give a function a role, one has to be allowed to pass it; to give it code from S3, to read
-    that.
+    To give a function code from S3, one has to be allowed to read that.
 
     Raises:
         AWSError: a function's name is none, or of one that cannot be reached from here.
     """
     body = json_body(call, request)
     found = [Demand(call.action, _resource(call, body, place))]
-    passed = body.get("Role") if call.operation in PASSING_A_ROLE else None
-    if isinstance(passed, str):
-        found.append(Demand("iam:PassRole", passed))
     inside = CODE_IN.get(call.operation)
     code = body.get(inside) if inside else body
     if call.operation in CODE_IN and isinstance(code, dict) and code.get("S3Bucket"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfakit.testing.demands.model import NOTHING, Demand
+from mfakit.testing.demands.passing import PASSING
 from mfakit.testing.validation import known_parameters
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def demands(
     """Return what IAM asks for.
 
     To rename or move a user or a group, one has to be allowed to do it to what it is and to what
-    it becomes (API reference of IAM, UpdateUser and UpdateGroup).
+    it becomes (API reference of IAM, UpdateUser and UpdateGroup). To put a role into an instance
+    profile is to pass it to EC2 (AddRoleToInstanceProfile).
     """
     given = known_parameters(call.operation, call.parameters)
     found = [Demand(call.action, _resource(call.operation, given, place, find_arn))]
@@ -104,6 +106,9 @@ def demands(
         path = given.get("NewPath", f"/{old.rpartition('/')[0]}/".replace("//", "/"))
         named = given.get(new_name, given.get(name, ""))
         found.append(Demand(call.action, place.global_arn("iam", f"{kind}{path}{named}")))
+    if call.operation == "AddRoleToInstanceProfile":
+        role = find_arn("role", given.get("RoleName", ""))
+        found.append(Demand(PASSING, role, place.principal("ec2")))
     return tuple(found)
 
 

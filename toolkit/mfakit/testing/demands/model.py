@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mfakit.testing.validation import members
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.testing.actions import Call
     from mfakit.testing.wire import Request
 
@@ -23,10 +25,18 @@ class Demand:
     Attributes:
         action: what policies call it; None if it cannot be told.
         resource: an ARN; ``*`` if it is about nothing in particular; None if it cannot be told.
+        passed_to: of ``iam:PassRole``, the service that gets the role, ``lambda.amazonaws.com``;
+            None if it cannot be told; empty for any other action.
     """
 
     action: str | None
     resource: str | None
+    passed_to: str | None = ""
+
+    @property
+    def condition_keys(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The condition keys of this demand alone; no value: the key is known to be absent."""
+        return {} if self.passed_to is None else {"iam:passedtoservice": self.passed_to or ()}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,10 @@ class Place:
     def global_arn(self, service: str, resource: str) -> str:
         """Return the ARN of something of the account's that is in no region."""
         return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
+
+    def principal(self, service: str) -> str | None:
+        """Return what policies call a service; None in China, where some end in ``.cn``."""
+        return None if self.partition == "aws-cn" else f"{service}.amazonaws.com"
 
 
 def json_body(call: Call, request: Request) -> dict[str, Any]:
