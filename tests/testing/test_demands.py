@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mfakit.testing.actions import Call
-from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.actions import Place
+from mfakit.testing.demands import demands_of
 from mfakit.testing.errors import AWSError
-from mfakit.testing.models import models_of
+from mfakit.testing.models import Call, models_of
 from mfakit.testing.wire import Request
 
 PLACE = Place("aws", "eu-west-1", "123456789012")

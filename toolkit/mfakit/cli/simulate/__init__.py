@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     scps = [_read_scp(path) for path in options.scp] if options.scp else None
     # takes long to load, so the files are found to be good first
     from mfakit.testing import AWSSimulator
-    from mfakit.testing.hosts import is_region
+    from mfakit.testing.models import is_region
 
     if not is_region(options.region):
         raise UsageError(f"AWS has no region {options.region!r}", "name one such as us-gov-west-1")

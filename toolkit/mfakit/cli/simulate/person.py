@@ -95,7 +95,7 @@ def _qr_code(account_id: str, user: dict[str, str]) -> list[str]:
 
     import segno
 
-    from mfakit.testing.mfa_calls import provisioning_uri
+    from mfakit.testing.iam_calls import provisioning_uri
 
     drawn = io.StringIO()
     uri = provisioning_uri(quote(user["name"], safe="@"), account_id, user["mfa_seed"])
