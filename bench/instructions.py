@@ -19,7 +19,7 @@ from bench.start import home_with_session, install
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BUDGET = 2.0
+BUDGET = 1.62
 COMMANDS = (
     ["env", "--shell", "sh"],
     ["check"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from mfakit.testing import AWSSimulator
 settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
 
+
+# A shell that runs the tests in its background has them ignore Ctrl-C, and so what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Names the venv that nox runs the tests in; in a home it would be that of every project.
 NOX_ALONE = "UV_PROJECT_ENVIRONMENT"

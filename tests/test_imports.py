@@ -14,7 +14,7 @@ from mfakit.environment.formats import FORMATS, SHELLS
 pytestmark = pytest.mark.pythons
 
 # All that may be loaded besides mfakit and what Python loads at every start, and the C behind it.
-ALLOWED = {"datetime", "errno", "math", "mfakit", "operator"}
+ALLOWED = {"datetime", "errno", "gc", "math", "mfakit", "operator"}
 # `exec` gives the command all signals as they were.
 SIGNAL = {"collections", "enum", "functools", "itertools", "keyword", "reprlib", "signal", "types"}
 SCRIPT = f"""

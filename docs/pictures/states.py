@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from mfakit.expiry.report import EXIT_CODES
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, State
 
 NONE = "none"
 
@@ -108,7 +107,7 @@ def _box(state: str, words: tuple[str, ...], place: tuple[int, int, int, int]) -
     x, y, width, height = place
     middle, at = x + width / 2, y + height / 2
     colour = _COLOURS[state]
-    code = EXIT_CODES[UNKNOWN if state == NONE else state]
+    code = UNKNOWN.exit_code if state == NONE else State(state).exit_code
     return [
         f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="8" fill="{colour}"'
         f' fill-opacity="0.1" stroke="{colour}" stroke-width="1.5"/>',

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mfakit import read_session
-from mfakit.profiles.files import about_to_write
+from mfakit.profiles.editing import about_to_write
 
 pytestmark = pytest.mark.pythons
 

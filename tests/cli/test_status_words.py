@@ -33,7 +33,7 @@ def session(
     end = None if left is None else NOW + timedelta(minutes=left)
     record = None
     if end is not None and life is not None:
-        record = SessionRecord(end - timedelta(minutes=life), **known)
+        record = SessionRecord(end - timedelta(minutes=life), "mfa", "ASIA1", **known)
     counts = not source.endswith("-cache") or source == "session-cache"
     return status_of(profile, source, end, NOW, None, "ASIA1", record, counts=counts)
 

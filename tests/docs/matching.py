@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mfakit.durations import parse_duration
+from mfakit.moments import parse_duration
 
 _TOLERANCE_SECONDS = 150  # a terminal's own time, and that of a simulator whose codes were used up
 _KINDS = {

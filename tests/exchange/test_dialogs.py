@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mfakit.errors import ExchangeError
-from mfakit.exchange.dialogs.dialog import Dialog
-from mfakit.exchange.dialogs.showing import DeclinedError, NotAnsweredError
+from mfakit.exchange.dialog import Dialog
+from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 

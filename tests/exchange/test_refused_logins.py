@@ -65,10 +65,10 @@ def test_without_a_terminal_there_is_no_question(home, alice) -> None:
     assert "--token-code" in done.stderr
 
 
-def test_a_code_and_a_command_for_it_are_one_too_many(home, alice) -> None:
+def test_a_code_and_a_token_command_exclude_each_other(home, alice) -> None:
     """One of them would be ignored."""
     done = log_in(home, alice, "--token-command", "echo 123456")
-    refused(home, done, "one too many", 64)
+    refused(home, done, "exclude each other", 64)
 
 
 def test_no_credentials(home) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mfakit import read_session
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 

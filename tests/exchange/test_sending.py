@@ -9,9 +9,9 @@ import pytest
 from tests.exchange.conftest import Person, operations
 
 from mfakit import MFAKitError, read_session
-from mfakit.exchange.attempts import Attempts
 from mfakit.exchange.login import login
-from mfakit.exchange.plan import LoginRequest
+from mfakit.exchange.recipe import LoginRequest
+from mfakit.exchange.spending import Attempts
 
 
 def log_in(home, alice, *arguments: str, **environ: str):

@@ -112,7 +112,7 @@ def test_it_is_patient_only_as_long_as_it_is_told(home, alice) -> None:
     script = (
         "import os, sys, time\n"
         "from mfakit.exchange.login import login\n"
-        "from mfakit.exchange.plan import LoginRequest\n"
+        "from mfakit.exchange.recipe import LoginRequest\n"
         "from mfakit.exchange.terminal import Terminal\n"
         "moments = iter([0, 0, 3600])\n"
         "def clock():\n"

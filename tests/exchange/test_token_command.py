@@ -6,7 +6,7 @@ import pytest
 from tests.exchange.conftest import Person
 
 from mfakit.exchange.login import login
-from mfakit.exchange.plan import LoginRequest
+from mfakit.exchange.recipe import LoginRequest
 
 pytestmark = pytest.mark.pythons
 

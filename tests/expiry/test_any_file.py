@@ -18,10 +18,11 @@ from tests.zones import local_time
 from mfakit import MFAKitError
 from mfakit.cli.output import escape
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
-from mfakit.expiry.rule import UNKNOWN, VALID
 from mfakit.expiry.status import SessionStatus, check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import as_pairs, own_file
+from mfakit.profiles.own_files import OwnFile, as_pairs
+from mfakit.profiles.profile import Profile
+from mfakit.state import UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=30)
@@ -123,7 +124,7 @@ def test_check_never_crashes_whatever_the_files_hold(contents, entry, variables)
         files = AWSFiles(environ)
         if entry is not None:
             lay(home / ".aws/config", OWN_PROCESS.encode())
-            lay(Path(own_file(files.credentials_path, "sessions", "mfa")), entry)
+            lay(Path(OwnFile.of(files.credentials_path, "sessions", "mfa").path), entry)
         try:
             statuses = check_all(files, environ, NOW, include_caches=True)
         except MFAKitError:
@@ -148,7 +149,7 @@ def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
     for status in statuses:
         if status.source in ("credentials-file", "session-cache"):
             try:
-                alone = check_session(status.profile, files, NOW)
+                alone = check_session(Profile(status.profile, files), NOW)
             except MFAKitError:
                 assert status.state == UNKNOWN
             else:

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from tests.expiry.spellings import KEYS, SPELLINGS, TOKEN, VARIABLES, place, zulu
 
 from mfakit.cli.output import escape
-from mfakit.expiry.report import EXIT_CODES, as_openmetrics, as_text, worst
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.expiry.report import as_openmetrics, as_text, worst
 from mfakit.expiry.status import SessionStatus, status_of
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 METRIC = "mfakit_session_expiration_timestamp_seconds"
@@ -58,7 +58,7 @@ def test_the_exit_code_of_check_all_is_that_of_the_worst_session(
     """A state that is known to be bad is worse than an unknown one, as for monitoring plugins."""
     statuses = [stands(str(number), state) for number, state in enumerate(states)]
     ignored = stands("role", EXPIRED, "cli-cache", counts=False)
-    assert EXIT_CODES[worst([*statuses, ignored])] == code
+    assert worst([*statuses, ignored]).exit_code == code
 
 
 def test_check_all_prints_an_aligned_line_for_each_session(home) -> None:

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfakit.errors import FileError, SessionNotFoundError
-from mfakit.expiry.report import EXIT_CODES, as_text, worst
+from mfakit.expiry.report import as_text, worst
 from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 
 SCRIPT = str(package_files("mfakit.schedule") / "check.sh")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"], ["ksh93"], ["mksh"]]
@@ -140,15 +141,15 @@ def verdict_of_all(environ: dict[str, str], now: datetime) -> tuple[int, str]:
     except FileError as error:
         return 3, error.message
     none = f"there is no session in {AWSFiles(environ).credentials_path}"
-    return EXIT_CODES[worst(statuses)], as_text(statuses, shown) if statuses else none
+    return worst(statuses).exit_code, as_text(statuses, shown) if statuses else none
 
 
 def verdict_of(profile: str, environ: dict[str, str], now: datetime) -> tuple[int, str]:
     try:
-        status = check_session(profile, AWSFiles(environ), now, 1800)
+        status = check_session(Profile(profile, AWSFiles(environ)), now, 1800)
     except (SessionNotFoundError, FileError) as error:
         return error.exit_code, error.message
-    return EXIT_CODES[status.state], as_text([status], shown)
+    return status.state.exit_code, as_text([status], shown)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:

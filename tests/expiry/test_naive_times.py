@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.expiry.spellings import NAIVE, naive_local
 from tests.zones import local_time
 
+from mfakit.moments import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
 from mfakit.profiles.section import session_of
-from mfakit.timestamps import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
 
 pytestmark = pytest.mark.pythons
 

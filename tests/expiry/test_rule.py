@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, write_session
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import SessionRecord, write_record
+from mfakit.profiles.record import SessionRecord, keep_record
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 
 pytestmark = pytest.mark.pythons
 
@@ -117,6 +117,6 @@ def test_a_record_is_not_used_for_a_session_that_another_tool_wrote(home) -> Non
     end = keep(home, minutes(20))
     files = AWSFiles(home.environ)
     for key, code in [("ASIA1", 0), ("ASIAOTHER", 1)]:
-        record = SessionRecord(end - minutes(30), profile="mfa", access_key_id=key)
-        write_record(files.credentials_path, record)
+        record = SessionRecord(end - minutes(30), "mfa", key)
+        keep_record(files.credentials_path, record, pytest.fail)
         assert home.mfakit("check").returncode == code

@@ -16,6 +16,7 @@ from mfakit.notices.news import News, news_of
 from mfakit.notices.ways import CommandWay, DesktopWay, parse_way
 from mfakit.profiles.record import SessionRecord
 from mfakit.programs import without_secrets
+from mfakit.state import EXPIRED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 END = datetime(2126, 11, 22, 12, tzinfo=UTC)
@@ -81,10 +82,12 @@ def test_news_of_a_roles_session_name_every_option_of_the_role() -> None:
     """AWS would refuse the pasted command without them."""
     record = SessionRecord(
         END,
+        "mfa",
+        "ASIA1",
         role_arn="arn:aws:iam::123456789012:role/admin",
         role_options='{"ExternalId": "e-1", "Tags": [{"Key": "team", "Value": "light blue"}]}',
     )
-    told = news_of(SessionStatus("admin", "credentials-file", "expired", END, -60, record=record))
+    told = news_of(SessionStatus("admin", "credentials-file", EXPIRED, END, -60, record=record))
     assert told.text.endswith(
         "mfakit login --profile admin --role-arn arn:aws:iam::123456789012:role/admin"
         " --external-id e-1 --tag 'team=light blue'"

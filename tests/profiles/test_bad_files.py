@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.lock import locked
+from mfakit.profiles.editing import edit_text, locked
 
 pytestmark = pytest.mark.pythons
 

@@ -10,8 +10,7 @@ import time
 import pytest
 
 from mfakit.errors import BusyError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.lock import locked
+from mfakit.profiles.editing import edit_text, locked
 
 
 def test_a_crowd_is_waited_for_as_long_as_it_gets_on(tmp_path) -> None:
@@ -77,7 +76,8 @@ def test_a_lock_file_that_is_removed_meanwhile_is_made_anew(tmp_path) -> None:
         (tmp_path / "file.lock").unlink()
     other.join()
     script = (
-        "import sys; from mfakit.profiles.lock import locked\nwith locked(sys.argv[1], 0.2): pass"
+        "import sys; from mfakit.profiles.editing import locked\n"
+        "with locked(sys.argv[1], 0.2): pass"
     )
     with locked(path, 5):
         done = subprocess.run(

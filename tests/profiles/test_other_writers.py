@@ -18,8 +18,8 @@ from tests.writers import write_with_many
 from mfakit import SessionCredentials, read_session, write_session
 from mfakit.errors import FileError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.files import check_writable, edit_text
-from mfakit.profiles.sessions import check_target, keep_session
+from mfakit.profiles.editing import check_writable, edit_text
+from mfakit.profiles.profile import Profile
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -132,15 +132,15 @@ def test_a_file_that_was_emptied_since_is_refused(home) -> None:
 def test_a_file_that_was_emptied_while_a_person_typed_is_refused(home) -> None:
     """It had text when the login began, though no copy of it was kept yet."""
     home.write_credentials(LONG_TERM)
-    files = AWSFiles(home.environ)
-    check_target("mfa", files)
+    profile = Profile("mfa", AWSFiles(home.environ))
+    profile.check_may_hold()
     home.write_credentials("")
     old(home.credentials)
     with pytest.raises(FileError, match="is empty, but was not"):
-        keep_session("mfa", SESSION, files)
+        profile.keep(SESSION, print)
     assert home.credentials.read_text() == ""
     home.credentials.unlink()
-    keep_session("mfa", SESSION, files)
+    profile.keep(SESSION, print)
     assert read_session("mfa", environ=home.environ) == SESSION
 
 

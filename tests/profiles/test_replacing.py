@@ -11,7 +11,7 @@ import sys
 import pytest
 from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 
-from mfakit.profiles.files import replace_text
+from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.swapping import rename
 from mfakit.profiles.temporary import temporary_beside
 
@@ -67,7 +67,7 @@ def test_only_what_killed_processes_left_is_removed(tmp_path) -> None:
     for name in (".file.mfakit-1-deaddead", ".file.mfakit-0123456789abcdef"):
         (tmp_path / name).write_text("secret")
     with temporary_beside(path) as at_work:
-        replace_text(path, "text")
+        OwnFile(path).replace("text")
         assert sorted(temporaries(tmp_path)) == sorted([os.path.basename(at_work.path), kept.name])
     assert temporaries(tmp_path) == [kept.name]
 

@@ -6,6 +6,7 @@ import pytest
 
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
@@ -91,7 +92,7 @@ def files(home) -> AWSFiles:
 )
 def test_the_session_profile(files, flag, environ, profile) -> None:
     """The flag, else `MFAKIT_PROFILE`, else what `AWS_PROFILE` leads to, else `mfa`."""
-    assert session_profile(flag, environ, files) == profile
+    assert session_profile(flag, files.environ | environ).name == profile
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_the_session_profile(files, flag, environ, profile) -> None:
 def test_profiles_that_others_own_are_refused(files, name, message) -> None:
     """With a hint, before any code is asked for."""
     with pytest.raises(ProfileError, match=message) as caught:
-        session_profile(None, {"AWS_PROFILE": name}, files)
+        session_profile(None, files.environ | {"AWS_PROFILE": name})
     assert caught.value.hint
 
 
@@ -127,12 +128,13 @@ def test_profiles_that_others_own_are_refused(files, name, message) -> None:
 )
 def test_the_source_profile(files, flag, session, source) -> None:
     """The flag, else the setting, else `X` for `X-mfa`, else aws-mfa's spelling."""
-    assert named_source_profile(flag, session, files) == source
+    found = named_source_profile(flag, Profile(session, files))
+    assert (found and found.name) == source
 
 
 def test_default_is_the_source_where_none_is_meant(home) -> None:
     """Or as aws-mfa spells it, if only that holds long-term credentials."""
     home.write_credentials(f"[default]\n{SESSION}[default-long-term]\n{KEYS}")
-    assert default_source_profile(AWSFiles(home.environ)) == "default-long-term"
+    assert default_source_profile(AWSFiles(home.environ)).name == "default-long-term"
     home.write_credentials("")
-    assert default_source_profile(AWSFiles(home.environ)) == "default"
+    assert default_source_profile(AWSFiles(home.environ)).name == "default"

@@ -18,8 +18,8 @@ from tests.profiles.test_bad_files import WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
-from mfakit.profiles.record import SessionRecord, read_record, write_record
-from mfakit.profiles.session_cache import is_own_process
+from mfakit.profiles.record import SessionRecord, keep_record, read_record
+from mfakit.profiles.stores import is_own_process
 
 pytestmark = pytest.mark.pythons
 
@@ -195,7 +195,7 @@ def test_own_files_are_read_at_once(home) -> None:
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     path = str(home.credentials)
-    write_record(path, SessionRecord(datetime.now(UTC), profile="mfa", access_key_id="ASIA1"))
+    keep_record(path, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"), pytest.fail)
     began = time.monotonic()
     for _ in range(10):
         assert read_record(path, "mfa", "ASIA1") is not None

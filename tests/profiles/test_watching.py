@@ -14,10 +14,8 @@ import pytest
 from tests.stopping import Traced
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.mounts import is_mount_point, is_remote
-from mfakit.profiles.reading import read_text
-from mfakit.profiles.watching import has_writer_now
+from mfakit.profiles.editing import edit_text
+from mfakit.profiles.reading import has_writer_now, is_mount_point, is_remote, read_text
 
 pytestmark = pytest.mark.pythons
 

@@ -10,27 +10,27 @@ import pytest
 from docs.pictures.states import MOVES, NONE, WORDS, Move
 
 from mfakit.errors import SessionNotFoundError
-from mfakit.expiry import rule
-from mfakit.expiry.report import EXIT_CODES
 from mfakit.expiry.status import check_session
+from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.timestamps import format_timestamp
+from mfakit.profiles.profile import Profile
+from mfakit.state import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
 
 # How long ago a session of twelve hours was made.
-AGO = {rule.VALID: timedelta(), rule.EXPIRING: timedelta(hours=11.9), rule.EXPIRED: timedelta(1)}
+AGO = {VALID: timedelta(), EXPIRING: timedelta(hours=11.9), EXPIRED: timedelta(1)}
 
 
 @pytest.mark.parametrize("language", WORDS)
 def test_every_state_is_in_the_picture(language: str) -> None:
     """Only the state with an unknown end is not in it."""
-    states = {state for state in EXIT_CODES if state != rule.UNKNOWN} | {NONE}
+    states = {state for state in STATES if state != UNKNOWN} | {NONE}
     assert {move.before for move in MOVES} == states
     assert states <= WORDS[language].keys()
 
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.before}, {move.command}")
-def test_each_command_moves_a_session_as_the_picture_shows(aws, home, alice, move: Move) -> None:
-    """Nothing is written where the state stays the same."""
+def test_a_command_moves_a_session_as_the_picture_says(aws, home, alice, move: Move) -> None:
+    """From the state before to the one after; only where both are one, nothing is written."""
     if move.before != NONE:
         _log_in_before(aws, home, alice, AGO[move.before])
     before = home.credentials.read_text()
@@ -44,7 +44,7 @@ def test_each_command_moves_a_session_as_the_picture_shows(aws, home, alice, mov
 
 
 def _log_in_before(aws, home, alice, ago: timedelta) -> None:
-    """Log in, and date the login back, at AWS and in the record of the session."""
+    """Have logged in so long ago: AWS says so, and so does the record of the session."""
     aws.clock.advance(seconds=-ago.total_seconds())
     done = home.mfakit("login", "--token-code", alice.device.code())
     aws.clock.advance(seconds=ago.total_seconds())
@@ -56,6 +56,6 @@ def _log_in_before(aws, home, alice, ago: timedelta) -> None:
 
 def _state(home) -> str:
     try:
-        return check_session("mfa", AWSFiles(home.environ), datetime.now(UTC)).state
+        return check_session(Profile("mfa", AWSFiles(home.environ)), datetime.now(UTC)).state
     except SessionNotFoundError:
         return NONE

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from mfakit.durations import format_duration
 from mfakit.errors import UsageError
+from mfakit.moments import format_duration
 from mfakit.schedule.crontab import cron_fields
 from mfakit.schedule.scheduler import INTERVALS, parse_interval
 from mfakit.schedule.systemd import calendar_event

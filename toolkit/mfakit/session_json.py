@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mfakit.errors import InvalidSessionError
+from mfakit.moments import parse_timestamp
 from mfakit.session import SessionCredentials
-from mfakit.timestamps import parse_timestamp
 
 _PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 _FROM_AWS = "give the output of: aws sts get-session-token"

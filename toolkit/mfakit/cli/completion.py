@@ -9,8 +9,8 @@ from mfakit.cli.output import write
 from mfakit.cli.parser import add_options
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.section import is_long_term, is_protected
-from mfakit.profiles.selection import refuse_foreign
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.section import is_protected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,22 +78,22 @@ def _profiles(kind: str, files: AWSFiles) -> list[str]:
     return [
         name
         for name in files.profiles()
-        if name and set(name) <= _PLAIN and _is_of(kind, name, files)
+        if name and set(name) <= _PLAIN and _is_of(kind, Profile(name, files))
     ]
 
 
-def _is_of(kind: str, profile: str, files: AWSFiles) -> bool:
+def _is_of(kind: str, profile: Profile) -> bool:
     if kind == LONG_TERM:
-        return is_long_term(files.keys(profile))
-    return kind == ALL or _may_hold_a_session(profile, files)
+        return profile.is_long_term
+    return kind == ALL or _may_hold_a_session(profile)
 
 
-def _may_hold_a_session(profile: str, files: AWSFiles) -> bool:
+def _may_hold_a_session(profile: Profile) -> bool:
     try:
-        refuse_foreign(profile, files, "--profile")
+        profile.refuse_foreign("--profile")
     except ProfileError:
         return False
-    return not is_protected(files.keys(profile))
+    return not is_protected(profile.keys)
 
 
 def _parser() -> ArgumentParser:

@@ -6,6 +6,7 @@ import os
 
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError
+from mfakit.exchange.code import check_command
 from mfakit.exchange.configuring import (
     CREDENTIAL_PROCESS,
     DURATION,
@@ -20,10 +21,7 @@ from mfakit.exchange.configuring import (
 from mfakit.exchange.device import check_serial_number, find_devices, only_device
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
-from mfakit.exchange.token_command import check_command
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import check_target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +37,17 @@ def run(options: Namespace) -> int:
     if options.token_command is not None:
         check_command(options.token_command)
     terminal = Terminal()
-    files = AWSFiles(os.environ)
-    profile = options.profile or _ask(
-        terminal, "Profile for the session", session_profile(None, os.environ, files)
-    )
-    check_target(profile, files)
-    source = find_source(options.source_profile, profile, files, os.environ)
+    name = options.profile
+    if not name:
+        usual = session_profile(None, os.environ).name
+        name = _ask(terminal, "Profile for the session", usual)
+    profile = session_profile(name, os.environ)
+    profile.check_may_hold()
+    source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
         named = _ask(terminal, "Profile with your long-term keys", source.profile)
-        source = find_source(named, profile, files, os.environ)
-    source.region = options.region or source.region
+        source = find_source(named, profile)
+    source = source.replace(region=options.region or source.region)
     serial = options.serial_number or _choose_device(terminal, source)
     settings = {
         SOURCE_PROFILE: source.profile,
@@ -56,20 +55,20 @@ def run(options: Namespace) -> int:
         DURATION: options.duration or _ask(terminal, "How long sessions last", _DEFAULT_DURATION),
         TOKEN_COMMAND: options.token_command,
         REGION: options.region,
-        CREDENTIAL_PROCESS: process_line(profile) if options.credential_process else None,
+        CREDENTIAL_PROCESS: process_line(name) if options.credential_process else None,
     }
-    write_settings(profile, settings, files, note)
-    note(f"wrote profile {profile} to {files.config_path}; log in with: mfakit login -p {profile}")
+    write_settings(profile, settings, note)
+    path = profile.files.config_path
+    note(f"wrote profile {name} to {path}; log in with: mfakit login -p {name}")
     return 0
 
 
 def _join_roles(options: Namespace) -> int:
     """Configure roles to be assumed with the session, so that they need no codes of their own."""
-    files = AWSFiles(os.environ)
-    profile = session_profile(options.profile, os.environ, files)
-    join_roles(options.role_profile, profile, files, note)
-    names = ", ".join(options.role_profile)
-    note(f"wrote {names} to {files.config_path}: one login to {profile} serves each role")
+    profile = session_profile(options.profile, os.environ)
+    join_roles(options.role_profile, profile, note)
+    names, path = ", ".join(options.role_profile), profile.files.config_path
+    note(f"wrote {names} to {path}: one login to {profile.name} serves each role")
     return 0
 
 

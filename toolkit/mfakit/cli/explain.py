@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, read_input, show, write
 from mfakit.environment.asking import likely_shell
@@ -12,6 +11,7 @@ from mfakit.errors import UsageError
 from mfakit.explain import Explanation
 from mfakit.explain.situation import Situation
 from mfakit.explain.verdict import ask
+from mfakit.moments import utc_now
 
 # how bash and zsh print what they export
 _DECLARED = re.compile(r"^(?:declare|typeset) -\w*x\w* ", re.M)
@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     """Run the command."""
     environ = _environment(options.env_file)
     shell = "sh" if options.json or options.env_file is not None else likely_shell()
-    situation = Situation(environ, options.profile, options.sdk, datetime.now(UTC), shell)
+    situation = Situation(environ, options.profile, options.sdk, utc_now(), shell)
     explanation = Explanation(situation, ask(situation) if options.online else None)
     if options.json:
         write(explanation.as_json() + "\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
 
 from mfakit import debug
 from mfakit.cli.commands import COMMANDS
@@ -13,16 +13,9 @@ from mfakit.errors import FAILED, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from mfakit.cli.options import Command
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-
-
-def run() -> NoReturn:
-    """Run the command that the process was started with, and exit with its code."""
-    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +49,11 @@ def _run_command(command: Command, arguments: list[str]) -> int:
     if getattr(options, "debug", False):
         _debug()
     debug.event("command {}", command.name)
-    code: int = command.load().run(options)
+    module = command.load()
+    if not gc.isenabled():  # see `run`
+        gc.freeze()
+        gc.enable()
+    code: int = module.run(options)
     return code
 
 

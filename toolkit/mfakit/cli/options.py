@@ -7,8 +7,8 @@ with options in full and each with its value, as prompts and SDKs write, are rea
 
 from __future__ import annotations
 
-from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
+from mfakit.moments import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,13 +9,12 @@ from functools import partial
 from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, show, write
-from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.status import check_session
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.moments import format_duration, format_timestamp, utc_now
+from mfakit.profiles.selection import session_profile
 from mfakit.schedule import all_schedulers, choose_scheduler
 from mfakit.schedule.scheduler import make_job
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
 def _check_session_exists(profile: str) -> None:
     """Note that there is no session yet: the name may be mistyped, and few people read the log."""
     try:
-        check_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+        check_session(session_profile(profile, os.environ), utc_now())
     except MFAKitError as error:
         complain(error)
 
@@ -169,7 +168,7 @@ def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
     """Return the functions that try each way to reach the person; the last may ask for a code."""
     checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
     if options.prompt:
-        from mfakit.cli.renewing_due import make_dialog
+        from mfakit.cli.renewing import make_dialog
 
         checks.append(make_dialog("", options).check_without_terminal)
     return checks

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import takewhile
 
 from mfakit.cli.main import main
 from mfakit.cli.output import complain, write
 from mfakit.errors import FAILED, MFAKitError
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.schedule.scheduler import is_log, log_path
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def run(arguments: list[str]) -> int:
         complain(MFAKitError(f"cannot write {log}: {reason}", "see the modes of its folders"))
         code = FAILED
     with suppress(MFAKitError, BrokenPipeError):  # the disk may be full
-        write(f"{' '.join((format_timestamp(datetime.now(UTC)), 'mfakit', *command))}\n")
+        write(f"{' '.join((format_timestamp(utc_now()), 'mfakit', *command))}\n")
     main(command)
     return code
 

@@ -23,7 +23,7 @@ from mfakit.environment.asking import likely_shell
 from mfakit.environment.formats import SHELLS, unset_line
 from mfakit.errors import FileError, MFAKitError, UsageError
 from mfakit.extras import require_extra
-from mfakit.profiles.files import edit_text
+from mfakit.profiles.editing import edit_text
 from mfakit.profiles.reading import read_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 from mfakit import debug
 from mfakit.environment.formats import FORMATS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.exchange.get_session_token import read_session_duration
+from mfakit.exchange.recipe import read_session_duration
 from mfakit.profiles.settings import edit_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.profile import Profile
 
 CREDENTIAL_PROCESS = "credential_process"
 DURATION = "mfakit_duration"
@@ -42,17 +42,13 @@ def process_line(profile: str) -> str:
 
 
 def write_settings(
-    profile: str,
-    settings: dict[str, str | None],
-    files: AWSFiles,
-    note: Callable[[str], object],
+    profile: Profile, settings: dict[str, str | None], note: Callable[[str], object]
 ) -> None:
     """Set keys in the config section of a session profile; None leaves a key as it is.
 
     Args:
         profile: the session profile.
         settings: by their names in the config file.
-        files: the AWS files.
         note: is told what a person should know, such as permissions that were taken away.
 
     Raises:
@@ -62,12 +58,11 @@ def write_settings(
     """
     if duration := settings.get(DURATION):
         read_session_duration(duration)
-    edit_settings({profile: {key: value for key, value in settings.items() if value}}, files, note)
+    given = {key: value for key, value in settings.items() if value}
+    edit_settings({profile.name: given}, profile.files, note)
 
 
-def join_roles(
-    roles: list[str], profile: str, files: AWSFiles, note: Callable[[str], object]
-) -> None:
+def join_roles(roles: list[str], profile: Profile, note: Callable[[str], object]) -> None:
     """Make every AWS tool assume the roles of these profiles with a session.
 
     A role whose ``source_profile`` is an MFA session needs no code of its own.
@@ -75,18 +70,18 @@ def join_roles(
     Args:
         roles: profiles with a ``role_arn``.
         profile: the session profile.
-        files: the AWS files.
         note: is told what a person should know.
 
     Raises:
         ProfileError: one of them has no role.
         FileError: the config file cannot be written. It is then as it was.
     """
+    files = profile.files
     for role in roles:
         if "role_arn" not in files.config(role):
             raise ProfileError(
                 f"the profile {role!r} has no role in {files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role)}",
             )
-    joined = {"source_profile": profile, SERIAL_NUMBER: None, "credential_source": None}
+    joined = {"source_profile": profile.name, SERIAL_NUMBER: None, "credential_source": None}
     edit_settings(dict.fromkeys(roles, joined), files, note)

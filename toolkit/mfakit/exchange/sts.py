@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from mfakit.exchange.client import make_client
-from mfakit.exchange.refusals import asking_aws
+from mfakit.exchange.aws import asking_aws, make_client
 from mfakit.session import SessionCredentials
 
 TYPE_CHECKING = False
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any
 
+    from mfakit.exchange.recipe import Role
     from mfakit.exchange.source import Source
 
 _IDENTITY_SECONDS = 3.0
@@ -63,30 +63,25 @@ class STS:
         """Whose the session is: the role's, or else whose the source's keys are, if AWS told."""
         return self._role_arn or self._known_identity().get("Arn")
 
-    def get_session_token(self, token_code: str, duration: timedelta) -> SessionCredentials:
-        """Get a session for a code. Raises as `asking_aws` does."""
-        with asking_aws(self._source, self._serial_number):
-            answer = self._ready().get_session_token(
-                SerialNumber=self._serial_number,
-                TokenCode=token_code,
-                DurationSeconds=int(duration.total_seconds()),
-            )
-            return _session(answer)
-
-    def assume_role(
-        self, role: dict[str, Any], token_code: str | None = None
+    def get_session(
+        self, role: Role | None, duration: timedelta | None, token_code: str | None = None
     ) -> SessionCredentials:
-        """Get a session of a role. Raises as `asking_aws` does.
+        """Get a session of the user's own, or of a role. Raises as `asking_aws` does.
 
         Args:
-            role: ``RoleArn``, ``RoleSessionName`` and what else AssumeRole takes of it.
-            token_code: the code, if the role's trust policy wants one.
+            role: the role; None for the user's own session.
+            duration: how long it is to last; None leaves it to AWS, for a role.
+            token_code: the code; a role's session needs none if its source is an MFA session.
         """
+        code = {"SerialNumber": self._serial_number, "TokenCode": token_code} if token_code else {}
         with asking_aws(self._source, self._serial_number if token_code else None):
-            if token_code is not None:
-                role = role | {"SerialNumber": self._serial_number, "TokenCode": token_code}
-            answer = self._ready().assume_role(**role)
-            self._role_arn = answer.get("AssumedRoleUser", {}).get("Arn")
+            if role is not None:
+                answer = self._ready().assume_role(**role.parameters(duration), **code)
+                self._role_arn = answer.get("AssumedRoleUser", {}).get("Arn")
+            else:
+                assert duration is not None
+                seconds = int(duration.total_seconds())
+                answer = self._ready().get_session_token(DurationSeconds=seconds, **code)
             return _session(answer)
 
     def _prepare(self, loaded: threading.Event, identified: threading.Event) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import FileError
-from mfakit.profiles.paths import expand_path
-from mfakit.timestamps import parse_timestamp
+from mfakit.moments import parse_timestamp
+from mfakit.profiles.aws_files import expand_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mfakit.durations import format_duration
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp
+from mfakit.state import EXPIRED, UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,18 +11,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.state import State
 
-# The convention of monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown.
-EXIT_CODES = {VALID: 0, EXPIRING: 1, EXPIRED: 2, UNKNOWN: 3}
-# Their order too (max_state_alt): what is known to be bad is worse than what is not known.
-_RANK = (VALID, UNKNOWN, EXPIRING, EXPIRED)
 _METRIC = "mfakit_session_expiration_timestamp_seconds"
 
 
-def worst(statuses: Iterable[SessionStatus]) -> str:
+def worst(statuses: Iterable[SessionStatus]) -> State:
     """Return the worst state of the sessions that count; ``unknown`` if none does."""
     states = (status.state for status in statuses if status.counts)
-    return max(states, key=_RANK.index, default=UNKNOWN)
+    return max(states, key=lambda state: state.rank, default=UNKNOWN)
 
 
 def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:

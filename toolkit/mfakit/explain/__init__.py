@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
-from mfakit.durations import format_duration
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, quoted, shortened
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
 from mfakit.explain.situation import is_metadata, place_of
 from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, findings, verdict
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.session_cache import is_own_process
+from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from mfakit.expiry.report import ends_in
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN
-from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp
+from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.state import EXPIRED, UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class News:
 
 def news_of(status: SessionStatus) -> News | None:
     """Return the news of a session; None if it lasts, ended long ago, or its end is not known."""
-    if status.state not in (EXPIRING, EXPIRED):
+    if not status.state.is_due:
         return None
     assert status.expiration is not None
     assert status.seconds_left is not None

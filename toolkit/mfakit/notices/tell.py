@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 
 from mfakit.errors import BusyError, FileError, MFAKitError
-from mfakit.expiry.rule import UNKNOWN
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.notices.news import news_of, news_of_trouble
-from mfakit.profiles.files import about_to_write, replace_text
-from mfakit.profiles.own_files import as_pairs, own_file, pairs_of
-from mfakit.timestamps import format_timestamp
+from mfakit.profiles.editing import about_to_write
+from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.state import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ class Told:
         complain: Callable[[FileError], object],
     ) -> None:
         self._complain = complain
-        self._path = _path(credentials_path, status)
+        self._file = _file(credentials_path, status)
         self._session = {
             "access_key_id": status.access_key_id or "",
             "expiration": format_timestamp(status.expiration) if status.expiration else "",
@@ -177,9 +176,9 @@ class Told:
 
     def add(self, mark: str) -> None:
         """Add a mark to the session: any text without a line break or an equals sign."""
-        kept = {**self._session, **self._marks(), mark: format_timestamp(datetime.now(UTC))}
+        kept = {**self._session, **self._marks(), mark: format_timestamp(utc_now())}
         try:
-            replace_text(self._path, as_pairs(kept))
+            self._file.replace(as_pairs(kept))
         except FileError as error:
             self._complain(error)
 
@@ -191,14 +190,13 @@ class Told:
             BusyError: another process did not finish in time.
             FileError: the lock cannot be made.
         """
-        with about_to_write(self._path, _PATIENCE_SECONDS):
+        with about_to_write(self._file.path, _PATIENCE_SECONDS):
             yield
 
     def _marks(self) -> dict[str, str]:
-        try:  # no lock is needed: the file is always replaced whole
-            with open(self._path, encoding="utf-8") as file:
-                kept = pairs_of(file.read())
-        except (OSError, UnicodeDecodeError):
+        try:
+            kept = pairs_of(self._file.read())
+        except OSError:
             return {}
         session = {key: kept.pop(key, None) for key in self._session}
         return kept if session == self._session else {}
@@ -206,8 +204,8 @@ class Told:
 
 def forget_gone(credentials_path: str, statuses: Iterable[SessionStatus]) -> None:
     """Remove the marks of sessions that are not among these, which are all that there are."""
-    there = {os.path.basename(_path(credentials_path, status)) for status in statuses}
-    folder = os.path.dirname(own_file(credentials_path, "told", ""))
+    there = {os.path.basename(_file(credentials_path, status).path) for status in statuses}
+    folder = os.path.dirname(OwnFile.of(credentials_path, "told", "").path)
     with suppress(OSError):
         for entry in os.scandir(folder):
             age = time.time() - entry.stat().st_mtime
@@ -225,8 +223,8 @@ def trouble(message: str) -> SessionStatus:
 def forget_trouble(credentials_path: str) -> None:
     """Remove the mark of "files unreadable": now they can be read."""
     with suppress(OSError):
-        os.unlink(_path(credentials_path, trouble("")))
+        os.unlink(_file(credentials_path, trouble("")).path)
 
 
-def _path(credentials_path: str, status: SessionStatus) -> str:
-    return own_file(credentials_path, "told", f"{status.source} {status.profile}")
+def _file(credentials_path: str, status: SessionStatus) -> OwnFile:
+    return OwnFile.of(credentials_path, "told", f"{status.source} {status.profile}")

@@ -12,7 +12,6 @@ import sys
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.extras import require_extra
 from mfakit.notices.news import News
 from mfakit.programs import (
@@ -22,6 +21,7 @@ from mfakit.programs import (
     split_command,
     without_secrets,
 )
+from mfakit.state import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

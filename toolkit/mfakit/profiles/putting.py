@@ -14,6 +14,15 @@ from contextlib import suppress
 
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
+from mfakit.profiles.reading import (
+    QUIET_SECONDS,
+    Snapshot,
+    has_writer_now,
+    is_untouched,
+    read_now,
+    version,
+    version_of,
+)
 from mfakit.profiles.replacing import filled_beside, flush_folder
 from mfakit.profiles.swapping import load, put_new, swap
 from mfakit.profiles.temporary import (
@@ -22,15 +31,6 @@ from mfakit.profiles.temporary import (
     remove_leftovers,
     swap_name,
     texts_of,
-)
-from mfakit.profiles.watching import (
-    QUIET_SECONDS,
-    Snapshot,
-    has_writer_now,
-    is_untouched,
-    read_now,
-    version,
-    version_of,
 )
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
-from mfakit.profiles.mounts import is_mount_point
+from mfakit.profiles.reading import is_mount_point
 from mfakit.profiles.swapping import rename
 from mfakit.profiles.temporary import Temporary, temporary_beside
 

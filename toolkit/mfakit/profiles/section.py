@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
-from mfakit.timestamps import (
+from mfakit.moments import (
     AS_EARLIER,
     AS_LOCAL,
     AS_UTC,
     format_timestamp,
     parse_timestamp,
 )
+from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,21 @@ def is_session(values: Values) -> bool:
     """Tell whether a section is a session: it has a token, and an id that STS gave."""
     return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
         SESSION_KEY_PREFIX
+    )
+
+
+def looks_like_session(text: str) -> bool:
+    """Whether the text of a plain section, as mfakit and most tools write it, is a session's.
+
+    A section that is none never looks so; a session may be written in another way.
+    """
+    _, sign, token = text.partition("\naws_session_token = ")
+    return (
+        sign != ""
+        and token[:1] not in ("", "\n")
+        and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
+        and text.lower().count("aws_access_key_id") == 1
+        and text.lower().count("aws_session_token") == 1
     )
 
 

@@ -7,8 +7,8 @@ import os
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
+from mfakit.profiles.profile import check_profile_name
 from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
-from mfakit.profiles.sessions import check_profile_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def edit_settings(
     profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
 ) -> None:
     """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
-    from mfakit.profiles.files import edit_text
+    from mfakit.profiles.editing import edit_text
 
     for profile, settings in profiles.items():
         _check(profile, settings, files)

@@ -7,9 +7,9 @@ import os
 import sys
 import unicodedata
 
-from mfakit.durations import format_duration, parse_duration
 from mfakit.errors import FileError, MFAKitError, UsageError
-from mfakit.profiles.paths import config_path, credentials_path
+from mfakit.moments import format_duration, parse_duration
+from mfakit.profiles.aws_files import config_path, credentials_path
 from mfakit.programs import find_program, run_program
 
 TYPE_CHECKING = False

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.durations import format_duration
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.expiry.status import check_all, check_session
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import session_profile
+from mfakit.state import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
 
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
         return watch(lambda now: _look(options.profile, options.warn, now))
     from mfakit.cli.status.views import as_lines, draw, make_console
 
-    now = datetime.now(UTC)
+    now = utc_now()
     statuses = _look(options.profile, options.warn, now)
     if plain:
         show("".join(f"{line}\n" for line in as_lines(statuses, now)))
@@ -66,7 +67,7 @@ def _look(profile: str | None, warn: float | None, now: datetime) -> list[Sessio
     if profile is not None:
         # check_session raises the error that says why the profile has no session
         return [status for status in found if status.profile == profile] or [
-            check_session(profile, files, now, warn)
+            check_session(Profile(profile, files), now, warn)
         ]
     if not found:
         raise SessionNotFoundError(
@@ -80,10 +81,8 @@ _MINUTE = 60
 
 def _show_short(profile: str | None, warn: float | None) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
-    files = AWSFiles(os.environ)
     try:
-        profile = session_profile(profile, os.environ, files)
-        status = check_session(profile, files, datetime.now(UTC), warn)
+        status = check_session(session_profile(profile, os.environ), utc_now(), warn)
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")

@@ -9,9 +9,9 @@ import sys
 from functools import partial
 
 from mfakit.cli.output import escape
-from mfakit.durations import format_duration
 from mfakit.expiry.report import ends_in
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.moments import format_duration
+from mfakit.state import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,19 +34,7 @@ _PLACES = {
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _MINUTE = 60
 _DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
-_STATE_PHRASES = {
-    VALID: "valid, it",
-    EXPIRING: "due for renewal, it",
-    EXPIRED: "expired, it",
-    UNKNOWN: "unknown whether valid,",
-}
 _NAME, _WHOSE, _TIME, _BAR, _GAP = 16, 20, 38, 28, 2  # columns: they fit into 80
-_STATES = {
-    VALID: ("valid", "green"),
-    EXPIRING: ("due", "yellow"),
-    EXPIRED: ("expired", "red"),
-    UNKNOWN: ("unknown", ""),
-}
 _PENS = ("━", "─", "┄")  # time left, time gone, length not known
 _ASCII_PENS = ("=", "-", ".")
 _OTHERS = "Of other tools, which renew them themselves:"
@@ -72,9 +60,7 @@ def as_line(status: SessionStatus, now: datetime, zone: tzinfo | None = None) ->
     whose = " in ".join(filter(None, [identity(record), account(record)]))
     made_by = stand_in(record)
     facts = filter(None, [whose and f"of {whose}", made_by and f"made by {made_by}", where])
-    return (
-        f"{escape(status.profile)}: {_STATE_PHRASES[status.state]} {end}. It is {', '.join(facts)}."
-    )
+    return f"{escape(status.profile)}: {status.state.sentence} {end}. It is {', '.join(facts)}."
 
 
 def make_console() -> Console:
@@ -177,7 +163,7 @@ def _time(
     """Draw the bar with the state beside it, and the end of the session below."""
     from rich.text import Text
 
-    state, colour = _STATES[status.state]
+    state, colour = status.state.word, status.state.colour
     left, gone, unknown = pens
     part = _part_left(status)
     full = 0 if part is None else -int(-part * _BAR // 1)  # rounded up, so that some is left
@@ -223,7 +209,7 @@ def account(record: SessionRecord | None) -> str:
 
 def stand_in(record: SessionRecord | None) -> str:
     """Return the endpoint that made a session, such as a simulator; "" if AWS made it."""
-    from mfakit.exchange.endpoint import is_of_aws
+    from mfakit.exchange.source import is_of_aws
 
     url = record.endpoint_url if record else None
     return "" if url is None or is_of_aws(url) else escape(url)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
 from mfakit.cli.status.views import as_line, draw, make_console, place
 from mfakit.errors import MFAKitError
+from mfakit.moments import utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from typing import Any
 
     from rich.console import Console, RenderableType
@@ -77,7 +78,7 @@ def _picture(console: Console, look: Look) -> RenderableType:
     from rich.segment import SegmentLines
     from rich.text import Text
 
-    now = datetime.now(UTC)
+    now = utc_now()
     shown: RenderableType
     try:
         statuses = look(now)
@@ -95,7 +96,7 @@ def _picture(console: Console, look: Look) -> RenderableType:
 
 def _sentences(look: Look) -> dict[tuple[Any, ...], str]:
     """Return the sentences to print, each under the facts whose change makes it news."""
-    now = datetime.now(UTC)
+    now = utc_now()
     try:
         statuses = look(now)
     except MFAKitError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
@@ -63,12 +64,12 @@ def shortened(access_key_id: str | None) -> str:
 def login(situation: Situation, profile: str) -> str:
     """Return the command that puts a session into a profile, and before it what it is made from."""
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
-    source = named_source_profile(None, profile, files) or default_source_profile(files)
-    values = files.merged(source)
+    source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
+    values = source.merged
     if values.get(KEYS[0]) or values.get("credential_process") or KEY_VARIABLE in situation.environ:
         return command
-    typed = f"aws configure --profile {quoted(source)}"
-    return typed if source == profile else f"{typed} && {command}"
+    typed = f"aws configure --profile {quoted(source.name)}"
+    return typed if source.name == profile else f"{typed} && {command}"
 
 
 def edit(path: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
 from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
-from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

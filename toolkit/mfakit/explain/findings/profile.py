@@ -17,9 +17,9 @@ from mfakit.explain.findings import (
     without_settings,
 )
 from mfakit.explain.situation import is_metadata, likely_account
+from mfakit.moments import format_timestamp
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.session import SESSION_KEY_PREFIX
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

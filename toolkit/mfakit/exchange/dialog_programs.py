@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from subprocess import Popen
 
+
 TITLE = "mfakit"
 DECLINE = "Not this time"
 LOG_IN = "Log in"
@@ -183,3 +184,146 @@ def _end(process: Popen[bytes]) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(_ENDING_SECONDS)
             return
+
+
+# It exits with 1 for no, and also where there is no display; so no is given a code of its own.
+_ZENITY_CODES = {"ZENITY_CANCEL": str(NO), "ZENITY_ESC": str(NO)}
+
+
+def find_zenity(environ: Mapping[str, str]) -> str | None:
+    """Find it, if there is a desktop to show something on."""
+    if not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
+        return None
+    return find_program("zenity", environ)
+
+
+def ask_zenity(program: str, question: Question) -> str:
+    """Ask; give what was typed.
+
+    Raises:
+        DeclinedError: the person said no.
+        NotAnsweredError: nobody answered.
+        NotShownError: it did not show the question.
+    """
+    command = [
+        program,
+        "--entry",
+        f"--title={TITLE}",
+        f"--text={_escaped(question.whole_text)}",
+        f"--ok-label={LOG_IN}",
+        f"--cancel-label={DECLINE}",
+        f"--timeout={question.whole_seconds}",
+    ]
+    code, output = show(command, question, environ=_ZENITY_CODES)
+    return answer_by_code("zenity", code, output, question)
+
+
+def _escaped(text: str) -> str:
+    """Keep it from reading escapes, and from taking an underscore for a key to jump by."""
+    return text.replace("\\", "\\\\").replace("_", "__")
+
+
+# What is shown comes as arguments, so that nothing in it is taken for a part of the script.
+_OSASCRIPT_SCRIPT = f"""\
+on run {{question, seconds}}
+    tell me to activate
+    try
+        set answer to display dialog question default answer "" with title "{TITLE}" \
+buttons {{"{DECLINE}", "{LOG_IN}"}} default button 2 cancel button 1 \
+giving up after (seconds as integer)
+    on error number -128
+        return "no"
+    end try
+    if gave up of answer then return "nobody"
+    return "typed " & text returned of answer
+end run"""
+
+
+def find_osascript(environ: Mapping[str, str]) -> str | None:
+    """Find it; it is a part of macOS."""
+    return find_program("osascript", environ)
+
+
+def ask_osascript(program: str, question: Question) -> str:
+    """Ask; give what was typed.
+
+    Raises:
+        DeclinedError: the person said no.
+        NotAnsweredError: nobody answered.
+        NotShownError: nobody is logged in on the desktop.
+    """
+    command = [program, "-e", _OSASCRIPT_SCRIPT, question.whole_text, str(question.whole_seconds)]
+    code, output = show(command, question)
+    kind, _, typed = output.strip().partition(" ")
+    if kind == "no":
+        raise declined()
+    if kind == "nobody":
+        raise not_answered(question)
+    if code or kind != "typed":
+        raise not_shown("osascript", f"it failed ({code})")
+    return typed
+
+
+# What is shown comes by the environment, so that nothing in it is taken for a part of the script;
+# and there is no double quote in the script, since those get lost on the way to PowerShell.
+_POWERSHELL_SCRIPT = f"""\
+$ErrorActionPreference = 'Stop'
+Add-Type -AssemblyName System.Windows.Forms
+Add-Type -AssemblyName System.Drawing
+$form = New-Object System.Windows.Forms.Form -Property @{{
+    Text = '{TITLE}'; TopMost = $true; StartPosition = 'CenterScreen'; AutoSize = $true
+    AutoSizeMode = 'GrowAndShrink'; FormBorderStyle = 'FixedDialog'; MaximizeBox = $false
+    MinimizeBox = $false; Padding = '12, 12, 12, 12'
+}}
+$rows = New-Object System.Windows.Forms.FlowLayoutPanel -Property @{{
+    AutoSize = $true; FlowDirection = 'TopDown'
+}}
+$label = New-Object System.Windows.Forms.Label -Property @{{
+    Text = $Env:MFAKIT_DIALOG_TEXT; AutoSize = $true; UseMnemonic = $false
+    MaximumSize = New-Object System.Drawing.Size 480, 0
+}}
+$box = New-Object System.Windows.Forms.TextBox -Property @{{ Width = 200 }}
+$buttons = New-Object System.Windows.Forms.FlowLayoutPanel -Property @{{ AutoSize = $true }}
+$ok = New-Object System.Windows.Forms.Button -Property @{{
+    Text = '{LOG_IN}'; AutoSize = $true; DialogResult = 'OK'
+}}
+$no = New-Object System.Windows.Forms.Button -Property @{{
+    Text = '{DECLINE}'; AutoSize = $true; DialogResult = 'Cancel'
+}}
+$buttons.Controls.AddRange(@($ok, $no))
+$rows.Controls.AddRange(@($label, $box, $buttons))
+$form.Controls.Add($rows)
+$form.AcceptButton = $ok
+$form.CancelButton = $no
+$timer = New-Object System.Windows.Forms.Timer -Property @{{
+    Interval = 1000 * $Env:MFAKIT_DIALOG_SECONDS
+}}
+$timer.Add_Tick({{ $form.DialogResult = 'Abort' }})
+$timer.Start()
+$form.Add_Shown({{ $form.Activate(); $box.Focus() }})
+$result = $form.ShowDialog()
+if ($result -eq 'Cancel') {{ exit {NO} }}
+if ($result -ne 'OK') {{ exit {TIMED_OUT} }}
+[Console]::Out.Write($box.Text)"""
+
+
+def find_powershell(environ: Mapping[str, str]) -> str | None:
+    """Find it; it is a part of Windows."""
+    return find_program("powershell", environ)
+
+
+def ask_powershell(program: str, question: Question) -> str:
+    """Ask; give what was typed.
+
+    Raises:
+        DeclinedError: the person said no.
+        NotAnsweredError: nobody answered.
+        NotShownError: it did not show the question.
+    """
+    texts = {
+        "MFAKIT_DIALOG_TEXT": question.whole_text,
+        "MFAKIT_DIALOG_SECONDS": str(question.whole_seconds),
+    }
+    command = [program, "-NoProfile", "-STA", "-Command", _POWERSHELL_SCRIPT]
+    code, output = show(command, question, environ=texts)
+    return answer_by_code("powershell", code, output, question)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from mfakit.exchange.dialogs.showing import (
+from mfakit.exchange.dialog_programs import (
     DECLINE,
     LOG_IN,
     TITLE,
@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
+
 
 # The lower half of an error's number, as libgpg-error has them; the upper half tells who raised it.
 _TIMED_OUT = 62

@@ -6,17 +6,32 @@ import time
 from functools import cached_property
 
 from mfakit.errors import ExchangeError, UsageError
+from mfakit.exchange import pinentry
 from mfakit.exchange.code import check_code
-from mfakit.exchange.dialogs import osascript, pinentry, powershell, zenity
-from mfakit.exchange.dialogs.showing import NotShownError, Question
+from mfakit.exchange.dialog_programs import (
+    NotShownError,
+    Question,
+    ask_osascript,
+    ask_powershell,
+    ask_zenity,
+    find_osascript,
+    find_powershell,
+    find_zenity,
+)
 from mfakit.exchange.terminal import TRIES, chosen, numbered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
 # The one that people choose for such questions, then the platform's own.
-_KINDS = (pinentry, osascript, powershell, zenity)
+_KINDS = (
+    (pinentry.find, pinentry.ask),
+    (find_osascript, ask_osascript),
+    (find_powershell, ask_powershell),
+    (find_zenity, ask_zenity),
+)
 
 
 class Dialog:
@@ -100,7 +115,7 @@ class Dialog:
 
     @cached_property
     def _programs(self) -> list[tuple[Callable[[str, Question], str], str]]:
-        found = [(kind.ask, kind.find(self._environ)) for kind in _KINDS]
+        found = [(ask, find(self._environ)) for find, ask in _KINDS]
         return [(ask, program) for ask, program in found if program is not None]
 
     def _ask(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one rule that says when a session is due for renewal."""
+"""How a session stands: the one rule that says when it is due, and the one table of its states."""
 
 from __future__ import annotations
 
@@ -6,14 +6,62 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
-VALID = "valid"
-EXPIRING = "expiring"
-EXPIRED = "expired"
-UNKNOWN = "unknown"
-
 _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
 _PROCESS_WARN_SECONDS = 16 * 60
+
+# For each the exit code of `check`; the word, the colour and the sentence that people are shown.
+# Codes and order are those of the monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown;
+# and what is known to be bad is worse than what is not known (`max_state_alt`).
+_STATES = {
+    "valid": (0, "valid", "green", "valid, it"),
+    "unknown": (3, "unknown", "", "unknown whether valid,"),
+    "expiring": (1, "due", "yellow", "due for renewal, it"),
+    "expired": (2, "expired", "red", "expired, it"),
+}
+
+
+class State(str):
+    """The state of a session. It is its name, which is what JSON and metrics show.
+
+    Attributes:
+        exit_code: what `check` exits with.
+        word: what a table calls it.
+        colour: what the table shows it in; empty for the usual one.
+        sentence: what a sentence about it begins with.
+        rank: its place among the states; that of several sessions together is the last one's.
+    """
+
+    __slots__ = ("colour", "exit_code", "rank", "sentence", "word")
+
+    exit_code: int
+    word: str
+    colour: str
+    sentence: str
+    rank: int
+
+    def __new__(cls, name: str) -> State:
+        """Return the state of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        self = super().__new__(cls, name)
+        self.exit_code, self.word, self.colour, self.sentence = _STATES[name]
+        self.rank = list(_STATES).index(name)
+        return self
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a session in this state should be renewed."""
+        return self in (EXPIRING, EXPIRED)
+
+
+VALID = State("valid")
+EXPIRING = State("expiring")
+EXPIRED = State("expired")
+UNKNOWN = State("unknown")
+STATES = (VALID, EXPIRING, EXPIRED, UNKNOWN)
 
 
 def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
@@ -52,7 +100,7 @@ def judge(
     now: datetime,
     made_at: datetime | None = None,
     warn: float | None = None,
-) -> str:
+) -> State:
     """Judge a session by its expiration.
 
     Args:
