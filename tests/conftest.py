@@ -1,4 +1,4 @@
-"""What the tests share: a home of their own, the real command, the simulator on loopback."""
+"""Fixtures of all tests: a home of their own, the real command, the simulator on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service on loopback that people are told through: it takes JSON, and keeps what it got."""
+"""A notification service on loopback, which keeps the JSON that it receives."""
 
 from __future__ import annotations
 

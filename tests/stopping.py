@@ -1,4 +1,4 @@
-"""A process that is stopped at a system call of its choice, while somebody else does something.
+"""A process that is stopped at any of its system calls, while another one works.
 
 Linux's `ptrace`, through ctypes: strace can delay a call, but not until something else is done.
 The process is a child that waits for a byte on a pipe; its calls are counted from there.

@@ -1,4 +1,4 @@
-"""What the fast commands load: hardly more than the interpreter itself."""
+"""The fast commands load hardly more than the interpreter itself."""
 
 from __future__ import annotations
 

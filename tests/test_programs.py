@@ -1,4 +1,4 @@
-"""Finding the desktop session from outside of it, with real sockets in folders of the test's."""
+"""The desktop session is found from outside of it; sockets and folders are real."""
 
 from __future__ import annotations
 

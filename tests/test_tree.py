@@ -1,4 +1,4 @@
-"""What no file of the project names."""
+"""Names that no file of the project may hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local time as another place has it, for tests of what reads or writes it."""
+"""Local time of another place, for tests of code that reads or writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``--debug`` tells, and what it never tells."""
+"""What ``--debug`` reports, and what it never shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mfakit explain` of another environment than one's own, and in different shells."""
+"""`mfakit explain` with `--env-file`, and in different shells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command lines that are read without argparse mean what they mean to argparse."""
+"""Command lines are read without argparse as argparse would read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `status` shows of a session, at a time that is passed in."""
+"""The table, the sentences and the short form of `status`, at a time that is passed in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help, and what wrong usage gets."""
+"""Help, wrong usage and broken output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""boto3, the AWS CLI and the SDK for JavaScript see of the simulator what they see of AWS."""
+"""To boto3, the AWS CLI and the SDK for JavaScript the simulator behaves like AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What explain says of the SDK for JavaScript is what that SDK itself finds."""
+"""The winner of explain for the SDK for JavaScript is the one that SDK takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs in the how-to do what it says of them, as they stand there."""
+"""The programs in the how-to work unchanged."""
 
 from __future__ import annotations
 

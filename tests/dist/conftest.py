@@ -1,4 +1,4 @@
-"""What is to be released, as `nox -s dist` has just built it, and what it is installed into."""
+"""The files to release, built by `nox -s dist`, and the environments to install them into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel, installed: what it does alone, and what with an extra."""
+"""The installed wheel, without and with its extras."""
 
 from __future__ import annotations
 

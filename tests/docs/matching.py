@@ -1,4 +1,4 @@
-"""Comparing what a page shows with what a terminal showed, though times and keys are others.
+"""Compare the text of a page with that of a terminal, whose times and keys differ.
 
 ``...`` alone on a line stands for any lines, and within a line for anything.
 """

@@ -1,4 +1,4 @@
-"""The Chinese pages say what the English ones say now."""
+"""The Chinese pages follow the current English ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--shell auto`: the shell that asked, whatever stands between it and mfakit."""
+"""`--shell auto` finds the shell, whatever runs between it and mfakit."""
 
 from __future__ import annotations
 

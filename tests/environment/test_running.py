@@ -1,4 +1,4 @@
-"""A session handed to one command, and a role's profile to a shell, by programs of others."""
+"""The library's `run_command` and `render_profile`, with real programs and shells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every place and spelling that the end of a session is found in, and what writes it so there.
+"""Every place and spelling of the end of a session, and the tool that writes it so.
 
 The form of each is that of the tool named: of aws-mfa 0.0.12 and awsume 4.5.4 as their sources have
 it, of botocore 1.44 and the AWS CLI as their caches show.

@@ -1,4 +1,4 @@
-"""Whatever the files hold: `check` never crashes, and never calls valid what is not."""
+"""For any content of the files `check` never crashes, and never calls an ended session valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check for hosts without Python says what `mfakit check` says, in any shell, by any awk."""
+"""The script for hosts without Python agrees with `mfakit check`, in any shell, with any awk."""
 
 from __future__ import annotations
 

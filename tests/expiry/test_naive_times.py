@@ -1,4 +1,4 @@
-"""Times without a zone: as the tool meant them that wrote them, or else as the earlier."""
+"""Times without a zone are read as their tool meant them, or else as the earlier one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a session is due, and how `check` says so."""
+"""When a session is due, and how `check` reports it."""
 
 from __future__ import annotations
 

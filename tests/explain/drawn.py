@@ -1,4 +1,4 @@
-"""Homes and environments as people have them, drawn: profiles, roles, processes, stale keys."""
+"""Strategies for homes and environments: profiles, roles, processes, stale keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What explain calls the winner is what botocore itself takes."""
+"""The winner that explain names is the one that botocore itself takes."""
 
 from __future__ import annotations
 

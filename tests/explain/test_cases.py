@@ -1,4 +1,4 @@
-"""A hundred homes, each with what boto3 takes in it: written down, and asked of botocore too."""
+"""A hundred homes, each with its expected winner, which botocore is asked for, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What explain finds in homes of every kind, and that what it suggests can be typed."""
+"""The findings of explain in homes of every kind, and that its suggestions can be typed."""
 
 from __future__ import annotations
 

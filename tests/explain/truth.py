@@ -1,4 +1,4 @@
-"""What botocore itself makes of an environment: the credentials it takes, or its error."""
+"""The credentials that botocore itself takes in an environment, or its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told what, and when again."""
+"""Who is notified of what, and when again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each way tells: the programs and services are real ones, or stand in for a platform's own."""
+"""Each way to notify people, with real programs and services, or stand-ins for a platform's own."""
 
 from __future__ import annotations
 

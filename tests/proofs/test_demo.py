@@ -1,4 +1,4 @@
-"""`mfakit demo` once more, on a machine that is less well furnished."""
+"""`mfakit demo` on a machine without the AWS CLI."""
 
 from __future__ import annotations
 

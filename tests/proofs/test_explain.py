@@ -1,4 +1,4 @@
-"""What explain calls the winner is what botocore itself takes, in a thousand homes."""
+"""The winner that explain names is the one that botocore takes, in a thousand homes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each finding does its harm to real clients, and the command that it suggests ends that."""
+"""Each finding harms real clients, and the suggested command ends the harm."""
 
 from __future__ import annotations
 

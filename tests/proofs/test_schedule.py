@@ -1,4 +1,4 @@
-"""Real cron and a real systemd run what `mfakit schedule install` gave them.
+"""A real cron and a real systemd run the job of `mfakit schedule install`.
 
 Both need root, and have a mount namespace of their own, so that nothing of the machine is changed.
 """

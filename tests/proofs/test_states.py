@@ -1,4 +1,4 @@
-"""The picture of a session's states is true: each move is made, and each state is looked at."""
+"""The picture of a session's states is right: each move and each state is tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hundred checks at once on one home: each session is told of once, and nothing is lost."""
+"""A hundred checks at once on one home send each notification once, and lose nothing."""
 
 from __future__ import annotations
 

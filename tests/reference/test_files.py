@@ -1,4 +1,4 @@
-"""The page of files, settings and variables names all that there are."""
+"""The page of files, settings and variables is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of the reference describe what the program really says."""
+"""The JSON Schemas of the reference describe the program's real output."""
 
 from __future__ import annotations
 

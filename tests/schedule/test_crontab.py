@@ -1,4 +1,4 @@
-"""Our block of a crontab, and all that is not ours in it."""
+"""Our block of a crontab, and the foreign lines around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that a scheduler is given, and what becomes of its output."""
+"""The command of a scheduled job, and the log of its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What systemd, launchd and the Task Scheduler are given, each judged by its own rules."""
+"""The files for systemd, launchd and the Task Scheduler, each checked by its own rules."""
 
 from __future__ import annotations
 

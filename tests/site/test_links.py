@@ -1,4 +1,4 @@
-"""Every link of the built site, and of the README, leads somewhere; no page needs the network."""
+"""Every link of the built site and of the README leads somewhere, and no page needs the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The templates, and what is known of each: for a new one, add a folder and an entry."""
+"""The templates and the facts about each: for a new one, add a folder and an entry."""
 
 from __future__ import annotations
 

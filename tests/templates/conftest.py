@@ -1,4 +1,4 @@
-"""What the tests of the templates share: projects made of them, as cookiecutter makes them."""
+"""Fixtures for the templates: projects that cookiecutter makes of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which answers are taken, and what is said of those that are not."""
+"""The answers that are accepted, and the messages for those that are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of the templates, for every answer that can be chosen and many that are typed."""
+"""The generated projects, for every choice and many typed answers."""
 
 from __future__ import annotations
 

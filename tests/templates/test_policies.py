@@ -1,4 +1,4 @@
-"""The policies of the template, beside what mfakit prints; and whether its tests would notice."""
+"""The template's policies are what mfakit prints, and its tests notice weaker ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions of the shell wrapper, as each shell takes them, whatever the team is called."""
+"""The functions of the shell wrapper, in each shell, for any name of a team."""
 
 from __future__ import annotations
 

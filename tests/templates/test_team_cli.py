@@ -1,4 +1,4 @@
-"""The team's own command, for teams that are not as the template's questions suppose."""
+"""The team's own command, for teams beyond the template's questions."""
 
 from __future__ import annotations
 
