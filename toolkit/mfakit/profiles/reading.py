@@ -264,7 +264,7 @@ def decode(content: bytes, path: str) -> str:
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
     """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.temporary import MARK
+    from mfakit.profiles.replacing import MARK
 
     if isinstance(error, FileError):
         return error
