@@ -14,12 +14,12 @@ from mfakit.exchange.dialog_programs import (
     TITLE,
     Question,
     declined,
-    find_program,
     not_answered,
     not_shown,
     show,
 )
 from mfakit.exchange.terminal import foreground_terminal
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
