@@ -21,7 +21,7 @@ PACKAGE = ROOT / "toolkit" / "mfakit"
 
 
 class Source(SphinxRole):
-    """``{source}`exchange/sts.py```: a module or package; one that is not there is an error."""
+    """``{source}`exchange/aws.py```: a module or package; one that is not there is an error."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
         path = PACKAGE / self.text

@@ -13,7 +13,7 @@ from tests.interleaving import OLD, SWAP, Place, Run, rename_another
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
-from mfakit.profiles.temporary import swap_name
+from mfakit.profiles.replacing import swap_name
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"

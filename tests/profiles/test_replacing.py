@@ -12,8 +12,8 @@ import pytest
 from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 
 from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.replacing import temporary_beside
 from mfakit.profiles.swapping import rename
-from mfakit.profiles.temporary import temporary_beside
 
 pytestmark = pytest.mark.pythons
 

@@ -20,7 +20,7 @@ import pytest
 
 import mfakit
 from mfakit import write_session
-from mfakit.session_json import session_from_json
+from mfakit.session import session_from_json
 
 USER = "mfakit-cron-test"
 SYSTEMD = Path("/lib/systemd/systemd")

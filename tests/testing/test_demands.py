@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mfakit.testing.actions import Call
-from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.actions import Place
+from mfakit.testing.demands import demands_of
 from mfakit.testing.errors import AWSError
+from mfakit.testing.models import Call, models_of
 from mfakit.testing.wire import Request
 
 PLACE = Place("aws", "eu-west-1", "123456789012")
@@ -17,6 +18,12 @@ IAM = "arn:aws:iam::123456789012"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function"
 BUCKET = "arn:aws:s3:::pail"
+ROLE = "worker"
+ROLE_ARN = f"{IAM}:role/r"
+PROFILE_ARN = f"{IAM}:instance-profile/team/{ROLE}"
+FIREHOSE = {"ExtendedS3DestinationConfiguration": {"RoleARN": ROLE_ARN, "BucketARN": BUCKET}}
+# What stands in a variable of that name is not a role of the function.
+ENVIRONMENT = {"FunctionName": "f", "Environment": {"Variables": {"Role": ROLE_ARN}}}
 
 
 def demands(
@@ -29,9 +36,16 @@ def demands(
     def find_arn(kind: str, name: str) -> str:
         return f"{IAM}:{kind}/team/{name or 'me'}"
 
-    call = Call(service, operation, "query", given or {})
+    def find_roles(kind: str, name: str) -> tuple[str, ...]:
+        """There is one role, and one instance profile, which holds it."""
+        return (f"{IAM}:role/team/{ROLE}",) if name == ROLE else ()
+
+    model = next(model for model in models_of(service) if model.has(operation))
+    protocol = "query" if service in ("iam", "sts") else model.protocol
+    call = Call(service, operation, protocol, given or {}, model=model)
     request = Request("POST", "https://aws.test/", headers, body)
-    return [(d.action, d.resource) for d in demands_of(call, request, PLACE, find_arn)]
+    found = demands_of(call, request, PLACE, find_arn, find_roles)
+    return [(d.action, d.resource) for d in found]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +66,7 @@ def demands(
         ("DeleteVirtualMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:mfa/d"),
         ("DeactivateMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:user/team/me"),
         ("GetAccountSummary", {}, "*"),
-        ("AddRoleToInstanceProfile", {"InstanceProfileName": "i", "RoleName": "r"}, None),
+        ("DeleteInstanceProfile", {"InstanceProfileName": "i"}, None),
         ("GetAccessKeyLastUsed", {"AccessKeyId": "AKIA"}, None),
     ],
 )
@@ -226,12 +240,49 @@ def test_lambda(
     assert found == [(action, resource)]
 
 
-def test_passing_a_role() -> None:
-    """Who makes a function has to be allowed to pass it its role."""
-    body = json.dumps({"FunctionName": "f", "Role": f"{IAM}:role/r"}).encode()
-    assert demands("lambda", "CreateFunction", body=body) == [
-        ("lambda:CreateFunction", f"{FUNCTION}:f"),
-        ("iam:PassRole", f"{IAM}:role/r"),
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "body", "passed"),
+    [
+        ("lambda", "CreateFunction", {}, {"FunctionName": "f", "Role": ROLE_ARN}, ["r"]),
+        ("firehose", "CreateDeliveryStream", {}, FIREHOSE, ["r"]),
+        ("states", "CreateStateMachine", {}, {"roleArn": ROLE_ARN}, ["r"]),
+        (
+            *("ecs", "RegisterTaskDefinition", {}),
+            {"taskRoleArn": ROLE, "executionRoleArn": ROLE_ARN},
+            ["team/worker", "r"],
+        ),
+        ("glue", "CreateJob", {}, {"Name": "j", "Role": ROLE, "Command": {}}, ["team/worker"]),
+        ("events", "PutTargets", {}, {"Targets": [{"Id": "1", "RoleArn": ROLE_ARN}]}, ["r"]),
+        ("scheduler", "CreateSchedule", {"Name": "s"}, {"Target": {"RoleArn": ROLE_ARN}}, ["r"]),
+        ("cognito-identity", "SetIdentityPoolRoles", {}, {"Roles": {"a": ROLE_ARN}}, ["r"]),
+        ("apigateway", "PutIntegration", {"restApiId": "a"}, {"credentials": ROLE_ARN}, ["r"]),
+        ("elasticmapreduce", "RunJobFlow", {}, {"JobFlowRole": ROLE}, ["team/worker"]),
+        ("redshift", "CreateCluster", {"IamRoles.IamRoleArn.1": ROLE_ARN}, {}, ["r"]),
+        ("ec2", "RunInstances", {"IamInstanceProfile.Name": ROLE}, {}, ["team/worker"]),
+        ("ec2", "RunInstances", {"IamInstanceProfile.Arn": PROFILE_ARN}, {}, ["team/worker"]),
+        ("cloudformation", "DescribeStacks", {"RoleARN": ROLE_ARN}, {}, []),
+        ("sns", "SetTopicAttributes", {"AttributeValue": ROLE_ARN}, {}, ["r"]),
+        ("iam", "AddRoleToInstanceProfile", {"RoleName": ROLE}, {}, ["team/worker"]),
+        ("glue", "CreateJob", {}, {"Role": "nobody"}, []),
+        ("lambda", "CreateFunction", {}, ENVIRONMENT, []),
+        ("redshift", "ModifyClusterIamRoles", {"RemoveIamRoles.IamRoleArn.1": ROLE_ARN}, {}, []),
+        ("sts", "AssumeRole", {"RoleArn": ROLE_ARN}, {}, []),
+    ],
+)
+def test_handing_a_role_to_a_service_asks_for_pass_role(
+    service: str, operation: str, given: dict[str, str], body: dict[str, Any], passed: list[str]
+) -> None:
+    found = demands(service, operation, given, json.dumps(body).encode())
+    expected = [("iam:PassRole", f"{IAM}:role/{name}") for name in passed]
+    assert [each for each in found if each[0] == "iam:PassRole"] == expected
+
+
+def test_a_replication_of_a_bucket_asks_for_pass_role() -> None:
+    body = f"<ReplicationConfiguration><Role>{ROLE_ARN}</Role></ReplicationConfiguration>".encode()
+    found = demands("s3", "PutBucketReplication", {"Bucket": "pail"}, body)
+    assert found == [
+        ("s3:PutReplicationConfiguration", BUCKET),
+        ("iam:PassRole", ROLE_ARN),
     ]
 
 

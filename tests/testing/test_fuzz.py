@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.testing.sending import call, send
 
 from mfakit.testing import AWSSimulator
-from mfakit.testing.signature import ALGORITHM
+from mfakit.testing.authentication import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

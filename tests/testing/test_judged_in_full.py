@@ -103,6 +103,92 @@ def test_a_secret_by_way_of_a_parameter(aws: AWSSimulator) -> None:
         assert is_done(client.get_parameters, Names=[name], WithDecryption=True) is with_secrets
 
 
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "firehose.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+
+
+@pytest.fixture
+def role(aws: AWSSimulator) -> str:
+    """The ARN of a role, which is in an instance profile of the same name."""
+    iam: Any = aws.root.session().client("iam")
+    made = iam.create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_instance_profile(InstanceProfileName="role")
+    iam.add_role_to_instance_profile(InstanceProfileName="role", RoleName="role")
+    return str(made["Role"]["Arn"])
+
+
+def test_a_delivery_stream_gets_only_a_role_that_its_maker_may_pass(
+    aws: AWSSimulator, s3: Any, role: str
+) -> None:
+    """A stream writes with its role, so its maker could otherwise do whatever the role may."""
+    target = {"RoleARN": role, "BucketARN": "arn:aws:s3:::bucket"}
+    made = {"DeliveryStreamName": "stream", "ExtendedS3DestinationConfiguration": target}
+    client: Any = session(aws, allow("firehose:*")).client("firehose")
+    status, code, text = refused_with(client.create_delivery_stream, **made)
+    assert (status, code) == (400, "AccessDeniedException")
+    assert f"is not authorized to perform: iam:PassRole on resource: {role} because" in text
+    may = session(aws, allow("firehose:*"), allow("iam:PassRole", resource=role))
+    assert is_done(may.client("firehose").create_delivery_stream, **made)
+
+
+def test_an_instance_gets_only_a_profile_whose_role_may_be_passed(
+    aws: AWSSimulator, role: str
+) -> None:
+    ec2: Any = aws.root.session().client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "IamInstanceProfile": {"Name": "role"}}
+    client: Any = session(aws, allow("ec2:*")).client("ec2")
+    status, code, text = refused_with(client.run_instances, **run)
+    assert (status, code) == (403, "UnauthorizedOperation")
+    assert "iam:PassRole" in text
+    may: Any = session(aws, allow("ec2:*"), allow("iam:PassRole", resource=role)).client("ec2")
+    assert is_done(may.run_instances, **run)
+
+
+def test_a_role_gets_into_an_instance_profile_only_if_it_may_be_passed(
+    aws: AWSSimulator, role: str
+) -> None:
+    aws.root.session().client("iam").create_instance_profile(InstanceProfileName="other")
+    given = {"InstanceProfileName": "other", "RoleName": "role"}
+    adding = allow("iam:AddRoleToInstanceProfile")
+    client: Any = session(aws, adding).client("iam")
+    text = refused_with(client.add_role_to_instance_profile, **given)[2]
+    assert f"is not authorized to perform: iam:PassRole on resource: {role} because" in text
+    may: Any = session(aws, adding, allow("iam:PassRole")).client("iam")
+    assert is_done(may.add_role_to_instance_profile, **given)
+
+
+@pytest.mark.parametrize(
+    ("principal", "done"), [("states.amazonaws.com", True), ("lambda.amazonaws.com", False)]
+)
+def test_a_role_is_passed_to_the_service_that_a_policy_names(
+    aws: AWSSimulator, role: str, principal: str, done: bool
+) -> None:
+    to_one = {"StringEquals": {"iam:PassedToService": principal}}
+    passing = {**allow("iam:PassRole", resource=role), "Condition": to_one}
+    client: Any = session(aws, allow("states:*"), passing).client("stepfunctions")
+    definition = json.dumps({"StartAt": "s", "States": {"s": {"Type": "Succeed"}}})
+    made = {"name": "machine", "definition": definition, "roleArn": role}
+    assert is_done(client.create_state_machine, **made) is done
+
+
+def test_a_condition_on_the_service_is_not_guessed(aws: AWSSimulator, role: str) -> None:
+    """Where it cannot be told which service gets a role, the call is refused in words."""
+    to_one = {"StringEquals": {"iam:PassedToService": "logs.us-east-1.amazonaws.com"}}
+    passing = {**allow("iam:PassRole", resource=role), "Condition": to_one}
+    client: Any = session(aws, allow("logs:*"), passing).client("logs")
+    given = {"destinationName": "d", "targetArn": "arn:aws:kinesis:us-east-1:1:s", "roleArn": role}
+    status, code, text = refused_with(client.put_destination, **given)
+    assert (status, code) == (501, "NotSupportedBySimulator")
+    assert "iam:PassedToService" in text
+
+
 def test_a_query_of_an_object_reads_it(aws: AWSSimulator, s3: Any) -> None:
     """SelectObjectContent and GetObjectAttributes ask for s3:GetObject."""
     client: Any = session(aws, allow("s3:*"), deny("s3:GetObject")).client("s3")

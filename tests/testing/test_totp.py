@@ -5,8 +5,7 @@ from __future__ import annotations
 import pyotp
 import pytest
 
-from mfakit.testing.devices import new_seed
-from mfakit.testing.totp import Budget, Token
+from mfakit.testing.devices import Budget, Token, new_seed
 
 NOW = 1_800_000_000.0
 STEP = int(NOW // 30)

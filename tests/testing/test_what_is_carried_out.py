@@ -372,6 +372,50 @@ def test_what_moto_fails_in_is_told_on_stderr(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("service", "path", "headers", "body", "text"),
+    [
+        (
+            *("dynamodb", "/", {"X-Amz-Target": "DynamoDB_20120810.PutItem", **JSON}),
+            {"TableName": "t"},
+            "1 validation error detected: Value null at 'item' failed to satisfy constraint:"
+            " Member must not be null",
+        ),
+        (
+            *("dynamodb", "/", {"X-Amz-Target": "DynamoDB_20120810.DescribeTable", **JSON}),
+            {"TableName": {}},
+            "Start of structure or map found where not expected.",
+        ),
+        (
+            *("lambda", "/2015-03-31/functions", JSON),
+            {"FunctionName": "f"},
+            "2 validation errors detected: Value null at 'role' failed to satisfy constraint:"
+            " Member must not be null; Value null at 'code' failed to satisfy constraint: Member"
+            " must not be null",
+        ),
+    ],
+)
+def test_what_a_call_lacks_is_named(
+    url: str, alice: User, service: str, path: str, headers: Any, body: Any, text: str
+) -> None:
+    """Where moto would fail in a call, it is refused by what the service's model requires."""
+    status, answer = call(url, alice, "POST", path, service, headers, json.dumps(body).encode())
+    assert (status, json.loads(answer)["message"]) == (400, text)
+
+
+def test_a_query_that_lacks_a_parameter(url: str, alice: User) -> None:
+    body = b"Action=CreateTopic&Version=2010-03-31"
+    status, answer = call(url, alice, "POST", "/", "sns", FORM, body)
+    assert (status, b"<Code>ValidationError</Code>" in answer) == (400, True)
+    assert b"Value null at 'name'" in answer
+
+
+def test_an_encoding_that_xml_does_not_have(url: str, alice: User, s3: Any) -> None:
+    body = b'<?xml version="1.0" encoding="nope"?><x/>'
+    status, answer = call(url, alice, "PUT", "/bucket?acl", "s3", {}, body)
+    assert (status, b"<Code>MalformedXML</Code>" in answer) == (400, True)
+
+
 def test_xml_that_is_none(url: str, alice: User, s3: Any) -> None:
     """S3 says so, whichever call it was."""
     for path in ("/bucket?lifecycle", "/bucket?acl", "/bucket?versioning", "/new-bucket"):

@@ -45,6 +45,17 @@ def calls(operation: str, **asked: Any) -> Callable[[Scene], Any]:
     return play
 
 
+def rename_in_capitals(scene: Scene) -> str:
+    scene.iam.update_user(UserName=scene.alice.name, NewUserName=scene.alice.name.upper())
+    return str(scene.iam.get_user(UserName="ALICE")["User"]["UserName"])
+
+
+def create_after_deletion(scene: Scene) -> str:
+    scene.iam.create_user(UserName="bob")
+    scene.iam.delete_user(UserName="bob")
+    return str(scene.iam.create_user(UserName="BOB")["User"]["UserName"])
+
+
 def paged(operation: str, name: str, **asked: Any) -> Callable[[Scene], list[int]]:
     """Tell how long the pages of a list of three are that is asked for two at a time."""
 
@@ -520,6 +531,18 @@ RULES = [
         lambda s: s.iam.update_user(UserName=s.alice.name, NewUserName=s.bob.name),
         (409, "EntityAlreadyExists", "User with name bob already exists."),
     ),
+    Rule(
+        "create a user whose name another one has in other letters",
+        lambda s: s.iam.create_user(UserName=s.alice.name.upper()),
+        (409, "EntityAlreadyExists", "User with name ALICE already exists."),
+    ),
+    Rule(
+        "rename a user to another's name in other letters",
+        lambda s: s.iam.update_user(UserName=s.alice.name, NewUserName=s.bob.name.upper()),
+        (409, "EntityAlreadyExists", "User with name BOB already exists."),
+    ),
+    Rule("rename a user to its own name in other letters", rename_in_capitals, "ALICE"),
+    Rule("create a user whose name was free again", create_after_deletion, "BOB"),
     Rule("delete a user with nothing", delete_user_with(), []),
     Rule(
         "delete a group with a user", delete_group_with("user"), conflict("remove users from group")

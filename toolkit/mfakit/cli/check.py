@@ -110,7 +110,7 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     """Look at a session that is kept nowhere, but stands in the answer of STS."""
     from mfakit.cli.output import read_input
     from mfakit.expiry.status import status_of
-    from mfakit.session_json import session_from_json
+    from mfakit.session import session_from_json
 
     session = session_from_json(read_input(options.from_json))
     name = "standard input" if options.from_json == "-" else options.from_json

@@ -81,7 +81,7 @@ def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     if profile is not None:
         return profile.live(utc_now())
     from mfakit.cli.output import read_input
-    from mfakit.session_json import session_from_json
+    from mfakit.session import session_from_json
 
     if options.profile is not None:
         raise UsageError("--profile has no meaning beside --from-json", "leave one of them out")

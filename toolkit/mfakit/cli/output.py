@@ -106,8 +106,8 @@ def write_report(path: str, text: str) -> None:
         UsageError: it is something other than a file.
         MFAKitError: it cannot be written. It is then as it was.
     """
+    from mfakit.profiles.replacing import temporary_beside
     from mfakit.profiles.swapping import rename
-    from mfakit.profiles.temporary import temporary_beside
 
     try:
         real = os.path.realpath(path)

@@ -59,7 +59,7 @@ def run(options: Namespace) -> int:
     scps = [_read_scp(path) for path in options.scp] if options.scp else None
     # loaded after the files have been checked, since it takes long
     from mfakit.testing import AWSSimulator
-    from mfakit.testing.hosts import is_region
+    from mfakit.testing.models import is_region
 
     if not is_region(options.region):
         raise UsageError(f"AWS has no region {options.region!r}", "name one such as us-gov-west-1")
@@ -207,7 +207,7 @@ def _qr_code(account_id: str, user: dict[str, str]) -> list[str]:
 
     import segno
 
-    from mfakit.testing.mfa_calls import provisioning_uri
+    from mfakit.testing.iam_calls import provisioning_uri
 
     drawn = io.StringIO()
     uri = provisioning_uri(quote(user["name"], safe="@"), account_id, user["mfa_seed"])

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from functools import cached_property
 
 from mfakit.errors import ExchangeError, UsageError
-from mfakit.exchange import pinentry
 from mfakit.exchange.code import check_code
 from mfakit.exchange.dialog_programs import (
+    DECLINE,
+    LOG_IN,
+    TITLE,
     NotShownError,
     Question,
     ask_osascript,
     ask_powershell,
     ask_zenity,
+    declined,
     find_osascript,
     find_powershell,
+    find_program,
     find_zenity,
+    not_answered,
+    not_shown,
+    show,
 )
-from mfakit.exchange.terminal import TRIES, chosen, numbered
+from mfakit.exchange.terminal import TRIES, chosen, foreground_terminal, numbered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-# The one that people choose for such questions, then the platform's own.
-_KINDS = (
-    (pinentry.find, pinentry.ask),
-    (find_osascript, ask_osascript),
-    (find_powershell, ask_powershell),
-    (find_zenity, ask_zenity),
-)
+    from typing import NoReturn
 
 
 class Dialog:
@@ -73,7 +74,7 @@ class Dialog:
         """
         self.check()
         if all(
-            ask is pinentry.ask and pinentry.needs_terminal(program, self._environ)
+            ask is _ask_pinentry and _needs_terminal(program, self._environ)
             for ask, program in self._programs
         ):
             raise ExchangeError(
@@ -115,7 +116,14 @@ class Dialog:
 
     @cached_property
     def _programs(self) -> list[tuple[Callable[[str, Question], str], str]]:
-        found = [(ask, find(self._environ)) for find, ask in _KINDS]
+        # The one that people choose for such questions, then the platform's own.
+        kinds = (
+            (_find_pinentry, _ask_pinentry),
+            (find_osascript, ask_osascript),
+            (find_powershell, ask_powershell),
+            (find_zenity, ask_zenity),
+        )
+        found = [(ask, find(self._environ)) for find, ask in kinds]
         return [(ask, program) for ask, program in found if program is not None]
 
     def _ask(self, text: str) -> str:
@@ -130,3 +138,104 @@ class Dialog:
             except NotShownError as error:
                 failures.append(error.message)
         raise ExchangeError("; ".join(failures), "log in: mfakit login")
+
+
+# The lower half of an error's number, as libgpg-error has them; the upper half tells who raised it.
+_TIMED_OUT = 62
+_NO = {99, 114, 198}  # cancelled, not confirmed, fully cancelled
+_CODE_BITS = 0xFFFF
+_FLAVOR_SECONDS = 10
+
+
+def _find_pinentry(environ: Mapping[str, str]) -> str | None:
+    """Find the pinentry that gpg-agent is told to use, else the one on the PATH."""
+    home = environ.get("GNUPGHOME") or os.path.join(os.path.expanduser("~"), ".gnupg")
+    program = "pinentry"
+    with suppress(OSError, UnicodeDecodeError), open(os.path.join(home, "gpg-agent.conf")) as file:
+        for line in file:
+            match line.split(None, 1):
+                case ["pinentry-program", named]:
+                    program = named.strip()
+    return find_program(program, environ)
+
+
+def _needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
+    """Whether this pinentry would draw on a terminal here, as its ``GETINFO flavor`` says.
+
+    One with windows names in it what it falls back to without a desktop: ``gtk2:curses``.
+
+    Raises:
+        NotShownError, NotAnsweredError: it cannot be run.
+    """
+    question = Question("", "", _FLAVOR_SECONDS, environ, lambda: None)
+    _, output = show([program], question, commands="GETINFO flavor\nBYE\n")
+    flavor = next((line[2:] for line in output.splitlines() if line.startswith("D ")), "")
+    return flavor.endswith(("curses", "tty"))
+
+
+def _ask_pinentry(program: str, question: Question) -> str:
+    """Ask; give what was typed.
+
+    Raises:
+        DeclinedError: the person said no.
+        NotAnsweredError: nobody answered.
+        NotShownError: there is neither a desktop nor a terminal for it.
+    """
+    commands = [*_options(question.environ), *_texts(question), "GETPIN"]
+    lines = "".join(f"{command}\n" for command in (*commands, "BYE"))
+    _, output = show([program], question, commands=lines)
+    return _answer(output, len(commands), question)
+
+
+def _options(environ: Mapping[str, str]) -> list[str]:
+    """Return the options of its window, which must not grab the keyboard from other windows."""
+    options = ["OPTION no-grab"]
+    if terminal := foreground_terminal():
+        options += [f"OPTION ttyname={terminal}", f"OPTION ttytype={environ.get('TERM', 'dumb')}"]
+    return options
+
+
+def _texts(question: Question) -> list[str]:
+    texts = {
+        "SETTITLE": TITLE,
+        "SETDESC": question.text,
+        "SETPROMPT": "Code:",
+        "SETERROR": question.reason,
+        "SETOK": LOG_IN,
+        "SETCANCEL": DECLINE,
+        "SETTIMEOUT": str(question.whole_seconds),
+    }
+    return [f"{command} {_escaped(text)}" for command, text in texts.items() if text]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _answer(output: str, number: int, question: Question) -> str:
+    """Read the answer to the last of a number of commands.
+
+    Each answer ends with a line OK or ERR, the greeting too; what was typed is the line D before.
+    """
+    from urllib.parse import unquote
+
+    typed, answered = "", -1
+    for line in output.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "D":
+            typed = unquote(rest)
+        elif word in ("OK", "ERR"):
+            answered += 1
+            if answered == number:
+                return typed if word == "OK" else _refused(rest, question)
+    raise not_shown("pinentry", "it ended without an answer")
+
+
+def _refused(error: str, question: Question) -> NoReturn:
+    number, _, text = error.partition(" ")
+    code = int(number) & _CODE_BITS if number.isdecimal() else 0
+    if code in _NO:
+        raise declined()
+    if code == _TIMED_OUT:
+        raise not_answered(question)
+    raise not_shown("pinentry", text or "an unknown error")

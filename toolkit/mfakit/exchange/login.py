@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Codes
     from mfakit.exchange.recipe import LoginRequest, Recipe
-    from mfakit.exchange.sts import STS
+    from mfakit.exchange.spending import STS
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
@@ -166,8 +166,7 @@ def _reused(held: Held, recipe: Recipe) -> Login:
 
 def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: LoginRequest) -> Login:
     """Get a session, by a code unless the source already is an MFA session, and keep it."""
-    from mfakit.exchange.spending import spend_code
-    from mfakit.exchange.sts import STS
+    from mfakit.exchange.spending import STS, spend_code
     from mfakit.profiles.editing import check_writable
 
     if codes and recipe.serial_number is None:

@@ -176,7 +176,8 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
         serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
-    url = endpoint_url(source.profile, profile.files)
+    signs = None if source.profile is None else profile.other(source.profile)
+    url = endpoint_url(signs, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url)
     debug.event("device: {}", serial_number or "not named; IAM will be asked")
     debug.event("endpoint: {}", url or "AWS's own")

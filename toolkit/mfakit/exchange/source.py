@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 from mfakit.profiles.stores import is_own_process
@@ -14,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.profile import Profile
 
 _PROCESS_TIMEOUT_SECONDS = 60
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -177,7 +176,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
         meant = files.like(name)
-        if meant and Profile(meant, files).is_long_term:
+        if meant and profile.other(meant).is_long_term:
             hint = f"is it the profile {meant!r}? --source-profile {shlex.quote(meant)}"
             return ProfileError(problem, hint)
     elif values.get("aws_access_key_id") or values.get("aws_secret_access_key"):
@@ -191,20 +190,22 @@ def _no_credentials(profile: Profile) -> ProfileError:
     )
 
 
-def endpoint_url(profile: str | None, files: AWSFiles) -> str | None:
+def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:
     """Return the endpoint that STS calls go to, never with a password in it.
+
+    Args:
+        profile: the profile whose keys sign; None for keys of the environment.
+        environ: the environment.
 
     Returns:
         What the variables or the profile name, as boto3 reads them; None is AWS's own.
     """
-    environ = files.environ
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
     url = (
         environ.get("AWS_ENDPOINT_URL_STS")
         or environ.get("AWS_ENDPOINT_URL")
-        or _endpoint_of_services(profile, files)
-        or files.setting("endpoint_url", profile)
+        or (_configured_endpoint(profile) if profile else None)
     )
     if not url or "@" not in url:
         return url
@@ -225,9 +226,12 @@ def is_of_aws(url: str | None) -> bool:
     return host.endswith(_AWS_DOMAINS)
 
 
-def _endpoint_of_services(profile: str | None, files: AWSFiles) -> str | None:
-    """Look STS up in the `services` section that a profile names: lines nested below `sts`."""
-    services = files.setting("services", profile)
-    nested = files.config_file.section(f"services {services}").get("sts", "") if services else ""
-    settings = dict(line.partition("=")[::2] for line in nested.splitlines())
-    return {key.strip(): url.strip() for key, url in settings.items()}.get("endpoint_url")
+def _configured_endpoint(profile: Profile) -> str | None:
+    """Return a profile's endpoint of STS: the one in its `services` section, below `sts`, first."""
+    if services := profile.setting("services"):
+        section = profile.files.config_file.section(f"services {services}")
+        pairs = (line.partition("=")[::2] for line in section.get("sts", "").splitlines())
+        settings = {key.strip(): value.strip() for key, value in pairs}
+        if url := settings.get("endpoint_url"):
+            return url
+    return profile.setting("endpoint_url")

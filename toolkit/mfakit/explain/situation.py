@@ -93,7 +93,7 @@ class Situation:
     def chain(self) -> Chain:
         """The places where the SDK looks."""
         if self.sdk == "js":
-            return walk_javascript(self.environ, self.flag, self.files)
+            return walk_javascript(self.flag, self.files)
         return walk(self.environ, self.flag, self.sdk)
 
     @property

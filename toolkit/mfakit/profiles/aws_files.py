@@ -21,10 +21,11 @@ class AWSFiles:
     """What the two files say, each read once and only when it is asked for.
 
     Args:
-        environ: the environment that says where the files are.
+        environ: the environment that says where the files are; the process's own by default.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
         self.environ = environ
         self.credentials_path = credentials_path(environ)
         self.config_path = config_path(environ)
@@ -73,13 +74,13 @@ class AWSFiles:
         ]
 
     def credentials(self, profile: str) -> Values:
-        """Give the profile's section of the credentials file."""
+        """Return the profile's section of the credentials file."""
         if profile not in self._credentials:
             self._credentials[profile] = self.credentials_file.section(profile)
         return self._credentials[profile]
 
     def config(self, profile: str) -> Values:
-        """Give the profile's section of the config file, where most names need ``profile``."""
+        """Return the profile's section of the config file, where most names need ``profile``."""
         if profile not in self._configs:
             values: Values = {}
             for header in self._headers_of(profile):
@@ -88,7 +89,7 @@ class AWSFiles:
         return self._configs[profile]
 
     def config_header(self, profile: str) -> str:
-        """Give the header of a profile's section in the config file, as it is or would be."""
+        """Return the header of a profile's section in the config file, as it is or would be."""
         if found := self._headers_of(profile):
             return found[-1]
         if profile == "default":
@@ -96,11 +97,11 @@ class AWSFiles:
         return f'profile "{profile}"' if " " in profile else f"profile {profile}"
 
     def merged(self, profile: str) -> Values:
-        """Give what both files say of a profile; the credentials file beats the config file."""
+        """Return what both files say of a profile; the credentials file beats the config file."""
         return {**self.config(profile), **self.credentials(profile)}
 
     def keys(self, profile: str) -> Values:
-        """Give the profile's section that holds its keys: the credentials file's beats config's."""
+        """Return the section that holds the profile's keys; the credentials file beats config."""
         values = self.credentials(profile)
         return values if any(values.get(key) for key in KEYS) else self.config(profile)
 
@@ -116,7 +117,7 @@ class AWSFiles:
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
     def exists(self, profile: str) -> bool:
-        """Tell whether either file knows the profile."""
+        """Whether either file knows the profile."""
         return bool(self.credentials(profile) or self.config(profile)) or (
             self.credentials_file.has_section(profile)
         )

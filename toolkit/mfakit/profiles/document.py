@@ -53,20 +53,20 @@ class _Part:
         self.sections = scan(self._lines)
 
     def named(self, name: str) -> list[Section]:
-        """Give the sections of that name."""
+        """Return the sections of that name."""
         return [section for section in self.sections if section.name == name]
 
     def line(self, number: int) -> str:
-        """Give a line with its ending."""
+        """Return a line with its ending."""
         return self._lines[number]
 
     def indent_below(self, section: Section) -> str:
-        """Give what the header that follows a section is indented by."""
+        """Return what the header that follows a section is indented by."""
         start = next((other.start for other in self.sections if other.start > section.start), None)
         return "" if start is None else indent_of(self._lines[start])
 
     def edited(self, edits: list[_Edit]) -> str:
-        """Give the text with lines put in place of others; the edits do not overlap."""
+        """Return the text with lines put in place of others; the edits do not overlap."""
         lines: list[str] = []
         done = 0
         for edit in sorted(edits, key=lambda edit: edit.start):
@@ -117,7 +117,7 @@ class Document:
         return self._mark + self._body
 
     def section(self, name: str) -> dict[str, str]:
-        """Give the keys of a section, lower-cased; empty if there is none of that name.
+        """Return the keys of a section, lower-cased; empty if there is none of that name.
 
         Of a section or a key that comes twice, the later one counts, key by key.
         """
@@ -129,7 +129,7 @@ class Document:
         }
 
     def has_section(self, name: str) -> bool:
-        """Tell whether there is a section of that name, even an empty one."""
+        """Whether there is a section of that name, even an empty one."""
         return bool(self._outline.spans(name))
 
     def names(self) -> list[str]:
@@ -137,7 +137,7 @@ class Document:
         return list(dict.fromkeys(self._outline.names))
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give each section's name and keys, in the order of the file."""
+        """Yield each section's name and keys, in the order of the file."""
         for section in _Part(self._body).sections:
             yield section.name, {entry.key: entry.value for entry in section.entries}
 
@@ -146,7 +146,7 @@ class Document:
         return self._outline.parts()
 
     def line_of(self, name: str, key: str) -> int | None:
-        """Tell in which line of the file a key of a section stands, counted from 1."""
+        """Return in which line of the file a key of a section stands, counted from 1."""
         found = [
             entry.start + 1
             for section in _Part(self._body).named(name)

@@ -17,9 +17,8 @@ from mfakit import debug
 from mfakit.errors import BusyError, FileError
 from mfakit.profiles.own_files import make_own_folder, own_place
 from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
-from mfakit.profiles.replacing import filled_beside, flush_folder
+from mfakit.profiles.replacing import filled_beside, flush_folder, remove_leftovers
 from mfakit.profiles.swapping import put_new
-from mfakit.profiles.temporary import remove_leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,8 +113,7 @@ def check_writable(path: str) -> None:
     Raises:
         FileError: it could not.
     """
-    from mfakit.profiles.replacing import refuse_mounted
-    from mfakit.profiles.temporary import temporary_beside
+    from mfakit.profiles.replacing import refuse_mounted, temporary_beside
 
     with _prepared(path) as real, temporary_beside(real):
         refuse_mounted(real)

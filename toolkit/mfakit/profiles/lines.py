@@ -143,7 +143,7 @@ def _plain_headers(text: str) -> list[str] | None:
 
 
 def _stands_alone(line: str) -> bool:
-    """Tell whether a line makes sense without those above it, and cannot belong to one of them.
+    """Whether a line makes sense without those above it, and cannot belong to one of them.
 
     It is no header.
     """
@@ -156,7 +156,7 @@ def _stands_alone(line: str) -> bool:
 
 
 def _header(line: str) -> str | None:
-    """Give the name in a header that is not indented; None if the line is none."""
+    """Return the name in a header that is not indented; None if the line is none."""
     if line[0] != "[":
         return None
     end = line.rfind("]")
@@ -219,7 +219,7 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
 
 
 def indent_of(line: str) -> str:
-    """Give the spaces that a line begins with."""
+    """Return the spaces that a line begins with."""
     return line[: len(line) - len(line.lstrip())]
 
 

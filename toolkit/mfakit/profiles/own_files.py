@@ -88,7 +88,7 @@ class OwnFile:
         Raises:
             FileError: it cannot be removed.
         """
-        from mfakit.profiles.temporary import remove_leftovers
+        from mfakit.profiles.replacing import remove_leftovers
 
         remove_leftovers(self.path)
         try:

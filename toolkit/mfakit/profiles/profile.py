@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mfakit import debug
 from mfakit.errors import (
     InvalidSessionError,
@@ -122,6 +120,10 @@ class Profile:
     def setting(self, key: str) -> str | None:
         """Return a setting of the config section; None if there is none."""
         return self.files.setting(key, self.name)
+
+    def other(self, name: str) -> Profile:
+        """Return another profile of the same files."""
+        return Profile(name, self.files)
 
     def read_again(self) -> Profile:
         """Return the profile as the files are now: another process may have changed them."""
@@ -371,4 +373,4 @@ def remove_session(
 
 
 def _profile(name: str, environ: Mapping[str, str] | None) -> Profile:
-    return Profile(name, AWSFiles(os.environ if environ is None else environ))
+    return Profile(name, AWSFiles(environ))

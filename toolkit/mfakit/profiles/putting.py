@@ -23,15 +23,16 @@ from mfakit.profiles.reading import (
     version,
     version_of,
 )
-from mfakit.profiles.replacing import filled_beside, flush_folder
-from mfakit.profiles.swapping import load, put_new, swap
-from mfakit.profiles.temporary import (
+from mfakit.profiles.replacing import (
     Temporary,
+    filled_beside,
+    flush_folder,
     leftovers,
     remove_leftovers,
     swap_name,
     texts_of,
 )
+from mfakit.profiles.swapping import load, put_new, swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _came_out(new: str, before: Snapshot) -> bool:
 
 
 def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
-    """Give the file that came out its name back; return the name that ours has then.
+    """Return the file that came out its name back; return the name that ours has then.
 
     Args:
         left: where the file is.

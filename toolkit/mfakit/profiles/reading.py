@@ -79,7 +79,7 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
 
 
 def _is_past(changed_at: float) -> bool:
-    """Tell whether a change is over; one to come is a clock that is off, which tells nothing."""
+    """Whether a change is over; one to come is a clock that is off, which tells nothing."""
     return not 0 <= time.time() - changed_at < QUIET_SECONDS
 
 
@@ -126,7 +126,7 @@ def _open(path: str, flags: int) -> int:
 
 
 def has_writer_now(descriptor: int) -> bool:
-    """Tell whether a program has a file open for writing, where the system tells: on Linux.
+    """Whether a program has a file open for writing, where the system tells: on Linux.
 
     A read lease is granted only if nobody has. It is given back at once. Who opens the file for
     writing in between waits that long, and makes the kernel send this process a signal; it is
@@ -164,7 +164,7 @@ def version(found: os.stat_result) -> tuple[int, ...]:
 
 
 def version_of(path: str) -> tuple[int, ...] | None:
-    """Give the version of the file that is there now; None if there is none."""
+    """Return the version of the file that is there now; None if there is none."""
     try:
         return version(os.stat(path))
     except FileNotFoundError:
@@ -199,7 +199,7 @@ _ESCAPES = {"\\": r"\134", " ": r"\040", "\t": r"\011", "\n": r"\012"}
 
 
 def is_mount_point(path: str, mounts: str | None = None) -> bool:
-    """Tell whether something is mounted on a path itself.
+    """Whether something is mounted on a path itself.
 
     Args:
         path: absolute, and no link.
@@ -211,7 +211,7 @@ def is_mount_point(path: str, mounts: str | None = None) -> bool:
 
 
 def is_remote(device: int, mounts: str | None = None) -> bool:
-    """Tell whether a device, as ``stat`` numbers it, is a file system of another machine.
+    """Whether a device, as ``stat`` numbers it, is a file system of another machine.
 
     Args:
         device: ``st_dev`` of a file.
@@ -264,7 +264,7 @@ def decode(content: bytes, path: str) -> str:
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
     """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.temporary import MARK
+    from mfakit.profiles.replacing import MARK
 
     if isinstance(error, FileError):
         return error

@@ -55,9 +55,9 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
     """
     if flag is not None:
         debug.event("source profile: {!r}, as asked for", flag)
-        return Profile(flag, session.files)
+        return session.other(flag)
     if configured := session.setting("mfakit_source_profile"):
-        return Profile(configured, session.files)
+        return session.other(configured)
     candidates = [session.name + _LONG_TERM]
     if session.name.endswith("-mfa"):
         candidates.insert(0, session.name.removesuffix("-mfa"))
@@ -90,7 +90,7 @@ def _led_to(profile: Profile) -> str:
                 f"mend source_profile in {profile.files.config_path}",
             )
         seen.append(source)
-        profile = Profile(source, profile.files)
+        profile = profile.other(source)
     if is_protected(profile.keys):
         return _session_for(profile.name)
     profile.refuse_foreign("AWS_PROFILE")

@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from mfakit.testing import refusals
+from mfakit.testing import errors
 from mfakit.testing.errors import AWSError, not_supported
-from mfakit.testing.models import models_of
+from mfakit.testing.models import Call, members, models_of
 from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mfakit.testing.models import Model, Operation
+    from mfakit.testing.models import Operation
     from mfakit.testing.wire import Request
 
-# Where a policy's prefix is not the name that requests are signed for.
-PREFIXES = {
-    "monitoring": "cloudwatch",
-    "email": "ses",
-    "tagging": "tag",
-    "iotdata": "iot",
-}
-# Where IAM's name for an operation is not the operation's own.
-ACTIONS = {
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListObjects": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "s3:ListParts": "s3:ListMultipartUploadParts",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:UploadPartCopy": "s3:PutObject",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:SelectObjectContent": "s3:GetObject",
-    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
-    "s3:PutBucketAccelerateConfiguration": "s3:PutAccelerateConfiguration",
-    "s3:GetBucketInventoryConfiguration": "s3:GetInventoryConfiguration",
-    "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
-    "s3:PutBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
-    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
-    "s3:GetBucketCors": "s3:GetBucketCORS",
-    "s3:PutBucketCors": "s3:PutBucketCORS",
-    "s3:DeleteBucketCors": "s3:PutBucketCORS",
-    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
-    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
-    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
-    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
-    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
-    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
-    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
-    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
-    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "lambda:Invoke": "lambda:InvokeFunction",
-}
+
+PASSING = "iam:PassRole"
+
+# The resource of a call that is about nothing in particular.
+NOTHING = "*"
 
 
 # Operations of S3 that moto carries out. It would take any other one for its nearest relative:
@@ -100,47 +54,8 @@ RPC = "smithy-rpc-v2-cbor"
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Call:
-    """What a request calls.
-
-    Attributes:
-        service: the name that requests to the service are signed for.
-        operation: the operation; empty if it cannot be told.
-        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
-        parameters: those in the URL or the form; of REST calls, those in the path too.
-        several: of REST calls, the parameters in the URL that are lists.
-        model: the service as AWS describes it; None where the operation is not known.
-        shape: of REST calls, how AWS describes the operation.
-    """
-
-    service: str
-    operation: str
-    protocol: str
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
-    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    model: Model | None = field(default=None, repr=False)
-    shape: Operation | None = field(default=None, repr=False)
-
-    @property
-    def action(self) -> str:
-        """What policies call it: ``s3:GetObject``."""
-        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
-        return ACTIONS.get(name, name)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether it belongs to the services whose refusals end in ``Exception``."""
-        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
-
-    @property
-    def json_status(self) -> int:
-        """The status of those refusals."""
-        return 403 if self.protocol == "rest-json" else 400
-
-
 def protocol_of(request: Request, service: str) -> str:
-    """Return the protocol of a request, as far as it shows without the body: for refusals."""
+    """Return the protocol of a request, as far as it shows without the body: for errors."""
     if service == "s3":
         return "rest-xml"
     if request.header("x-amz-target"):
@@ -184,7 +99,7 @@ def _identify_json(service: str, target: str) -> Call:
     models = (m for m in models_of(service) if m.target_prefix and m.target_prefix == prefix)
     model = next((m for m in models if m.has(operation)), None)
     if model is None:
-        raise refusals.no_such_operation(Call(service, operation, "json"))
+        raise errors.no_such_operation(Call(service, operation, "json"))
     return Call(service, operation, "json", model=model)
 
 
@@ -195,7 +110,7 @@ def _identify_named(
     model = next((m for m in models if not m.routes and m.has(operation)), None)
     call = Call(service, operation, protocol, parameters, model=model)
     if model is None:
-        raise refusals.no_such_operation(call)
+        raise errors.no_such_operation(call)
     return call
 
 
@@ -224,7 +139,7 @@ def _identify_rest(request: Request, service: str) -> Call:
             return _read_rest(operation, request, service, path)
     call = Call(service, "", protocol)
     if service != "s3":
-        raise refusals.no_such_operation(call)
+        raise errors.no_such_operation(call)
     if request.header("content-type").startswith("multipart/form-data"):
         raise not_supported("the simulator does not verify the forms of presigned POST requests")
     raise AWSError(
@@ -266,7 +181,7 @@ def _read_rest(operation: Operation, request: Request, service: str, path: str) 
         }
         pairs = request.query_pairs(strict=True)
     except ValueError:
-        raise refusals.malformed(call, "Couldn't parse the specified URI.") from None
+        raise errors.malformed(call, "Couldn't parse the specified URI.") from None
     _check_bucket(labels.get("Bucket", "b"))
     single, several = _known_query(call, operation, pairs)
     return replace(call, parameters=single | labels, several=several)
@@ -289,7 +204,7 @@ def _known_query(
         elif not (name in operation.query or (operation.takes_any_query and name != "Action")):
             continue
         elif single.setdefault(name, value) != value:
-            raise refusals.malformed(call, f"The parameter {name} was given more than once.")
+            raise errors.malformed(call, f"The parameter {name} was given more than once.")
     return single, tuple(several)
 
 
@@ -314,4 +229,65 @@ def _s3_subresources() -> frozenset[str]:
 
 
 def _malformed(request: Request, service: str, why: str) -> AWSError:
-    return refusals.malformed(Call(service, "", protocol_of(request, service)), why)
+    return errors.malformed(Call(service, "", protocol_of(request, service)), why)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """An action on a resource.
+
+    Attributes:
+        action: what policies call it; None if it cannot be told.
+        resource: an ARN; ``*`` if it is about nothing in particular; None if it cannot be told.
+        passed_to: of ``iam:PassRole``, the service that gets the role, ``lambda.amazonaws.com``;
+            None if it cannot be told; empty for any other action.
+    """
+
+    action: str | None
+    resource: str | None
+    passed_to: str | None = ""
+
+    @property
+    def condition_keys(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The condition keys of this demand alone; no value: the key is known to be absent."""
+        return {} if self.passed_to is None else {"iam:passedtoservice": self.passed_to or ()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call happens.
+
+    Attributes:
+        partition: ``aws``, ``aws-cn``, ``aws-us-gov``.
+        region: the one that the call is signed for.
+        account_id: twelve digits.
+    """
+
+    partition: str
+    region: str
+    account_id: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something of the account's that is in no region."""
+        return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
+
+    def principal(self, service: str) -> str | None:
+        """Return what policies call a service; None in China, where some end in ``.cn``."""
+        return None if self.partition == "aws-cn" else f"{service}.amazonaws.com"
+
+
+def json_body(call: Call, request: Request) -> dict[str, Any]:
+    """Return the body's object, with what the operation takes; an empty one if there is none.
+
+    Anything else in it is not read by AWS, and must not make the call about something else.
+    """
+    try:
+        body = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return {}
+    known = members(call.service, call.operation)
+    return {n: v for n, v in body.items() if n in known} if isinstance(body, dict) else {}

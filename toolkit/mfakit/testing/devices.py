@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import pyotp
 
 from mfakit.testing.errors import AWSError, access_denied, no_such_entity
 from mfakit.testing.keys import ID_ALPHABET
-from mfakit.testing.propagation import Assignment, Propagation
-from mfakit.testing.totp import Budget, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from mfakit.testing.clock import Clock
     from mfakit.testing.keys import Identity
+
 
 SEED_LENGTH = 64
 DEVICES_OF_A_USER = 8
@@ -171,3 +174,249 @@ def _unable_to_validate() -> AWSError:
         "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA"
         " serial number is valid and associated with this user."
     )
+
+
+STEP = 30
+WINDOW = 2
+PAIR_BEHIND = 998
+PAIR_AHEAD = 1000
+BUDGET = 9
+BUDGET_PERIOD = 180
+HANDED_OUT_AT_LEAST = 5.0
+
+
+class Token:
+    """A device's seed, and which of its codes have served.
+
+    A counter is the number of the thirty-second step that a code belongs to. Time is seconds
+    since 1970. A code serves within two steps of the device's own time, once, in any order.
+
+    Attributes:
+        drift: how many steps the device's own time is ahead.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self._codes = pyotp.TOTP(seed)
+        self.drift = 0
+        self._used: set[int] = set()
+        self._handed_out: set[int] = set()
+        self._last_pair = -math.inf
+
+    def __repr__(self) -> str:
+        return f"Token(drift={self.drift})"
+
+    def code(self, counter: int) -> str:
+        """Return the code of a step."""
+        return self._codes.generate_otp(counter)
+
+    def verify(self, code: str, at: float, drift: int | None = None) -> bool:
+        """Tell whether the code serves now, and if so, use it up.
+
+        Args:
+            code: the code.
+            at: the time.
+            drift: by how many steps the verifier thinks the device is ahead, if it may be behind
+                what the last pair told.
+        """
+        for counter in self._valid(at, self.drift if drift is None else drift):
+            if counter not in self._used and self.code(counter) == code:
+                self._used.add(counter)
+                return True
+        return False
+
+    def accept_pair(self, first: str, second: str, at: float) -> bool:
+        """Tell whether two consecutive codes prove the seed, and if so, take over their time.
+
+        Both have to be newer than the pair accepted before. They still serve for a session.
+        """
+        middle = self._counter(at)
+        for counter in _nearest(middle, PAIR_BEHIND, PAIR_AHEAD):
+            newer = counter - 1 > self._last_pair
+            if newer and self.code(counter) == second and self.code(counter - 1) == first:
+                self._last_pair = counter
+                self.drift += counter - middle
+                return True
+        return False
+
+    def hand_out(self, at: float) -> tuple[str, float] | None:
+        """Return a code that serves now and was never handed out, and for how many seconds.
+
+        None: every code that serves now was handed out or used; the next step brings one.
+        """
+        for counter in sorted(self._valid(at, self.drift), key=self._preference(at)):
+            seconds = (counter - self.drift + WINDOW + 1) * STEP - at
+            taken = counter in self._used or counter in self._handed_out
+            if not taken and seconds >= HANDED_OUT_AT_LEAST:
+                self._handed_out.add(counter)
+                return self.code(counter), seconds
+        return None
+
+    def current_pair(self, at: float) -> tuple[str, str]:
+        """Return the codes of the step before and of this one."""
+        counter = self._counter(at)
+        return self.code(counter - 1), self.code(counter)
+
+    def _counter(self, at: float) -> int:
+        return int(at // STEP) + self.drift
+
+    def _valid(self, at: float, drift: int) -> range:
+        counter = int(at // STEP) + drift
+        return range(counter - WINDOW, counter + WINDOW + 1)
+
+    def _preference(self, at: float) -> _Preference:
+        return _Preference(self._counter(at))
+
+
+class _Preference:
+    """Orders the steps: this one, those to come, those gone by."""
+
+    def __init__(self, current: int) -> None:
+        self._current = current
+
+    def __call__(self, counter: int) -> tuple[bool, int]:
+        return counter < self._current, abs(counter - self._current)
+
+
+class Budget:
+    """Nine verifications for each device in each three minutes, counted from midnight UTC.
+
+    It is kept by ARN: deleting a device and creating it anew does not refill it.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[int, int]] = {}
+
+    def spend(self, serial_number: str, at: float) -> bool:
+        """Count one verification; False if none is left."""
+        period, count = self._count(serial_number, at)
+        if count >= BUDGET:
+            return False
+        self._spent[serial_number] = (period, count + 1)
+        return True
+
+    def seconds_until_refill(self, serial_number: str, at: float) -> float:
+        """Return how long to wait for a verification to be possible; 0 if one is now."""
+        period, count = self._count(serial_number, at)
+        return (period + 1) * BUDGET_PERIOD - at if count >= BUDGET else 0.0
+
+    def reset(self, serial_number: str | None = None) -> None:
+        """Forget what was spent on a device, or on all of them; AWS has nothing like it."""
+        if serial_number is None:
+            self._spent.clear()
+        else:
+            self._spent.pop(serial_number, None)
+
+    def _count(self, serial_number: str, at: float) -> tuple[int, int]:
+        period = int(at // BUDGET_PERIOD)
+        last, count = self._spent.get(serial_number, (period, 0))
+        return period, count if last == period else 0
+
+
+def seconds_to_next_step(at: float) -> float:
+    """Return how long it takes until another code begins to serve."""
+    return STEP - at % STEP
+
+
+def _nearest(middle: int, behind: int, ahead: int) -> list[int]:
+    return sorted(range(middle - behind, middle + ahead + 1), key=lambda c: abs(c - middle))
+
+
+# Three brackets recorded on one day: 7.07 to 7.76 s, 7.49 to 9.19 s, 5.77 to 7.55 s.
+AWS_SECONDS = 7.0
+SECONDS = {"instant": 0.0, "aws": AWS_SECONDS}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """That a device is a user's, and how many steps its time is off."""
+
+    owner: Identity
+    token: Token
+    drift: int
+
+
+class Propagation:
+    """Keeps what STS knows behind what IAM knows, as recorded exchanges with AWS show it.
+
+    Args:
+        kind: ``instant``, or ``aws``: seven seconds of the simulator's time.
+
+    Raises:
+        ValueError: it is neither.
+    """
+
+    def __init__(self, kind: str) -> None:
+        if kind not in SECONDS:
+            raise ValueError(f"propagation is one of {', '.join(SECONDS)}, not {kind!r}")
+        self._seconds = SECONDS[kind]
+        self._known: dict[str, Assignment | None] = {}
+        self._coming: list[tuple[float, str, Assignment | None]] = []
+
+    def announce(self, serial_number: str, assignment: Assignment | None, at: float) -> None:
+        """Let STS know of a device that is a user's from now on, or nobody's."""
+        self._coming.append((at + self._seconds, serial_number, assignment))
+        self._arrive(at)
+
+    def assignment(self, serial_number: str, at: float) -> Assignment | None:
+        """Return whose device it is, as far as STS knows; None: nobody's."""
+        self._arrive(at)
+        return self._known.get(serial_number)
+
+    def _arrive(self, at: float) -> None:
+        # A clock that was moved back leaves none further off than when it was announced.
+        latest = at + self._seconds
+        self._coming = [(min(due, latest), serial, known) for due, serial, known in self._coming]
+        # In the order in which they were made, so that none overtakes another.
+        while self._coming and self._coming[0][0] <= at:
+            _, serial_number, assignment = self._coming.pop(0)
+            self._known[serial_number] = assignment
+
+
+class Clock:
+    """What time it is for the simulator.
+
+    Codes and expiry follow `timestamp`: real time plus an offset that tests move. Signatures and
+    the ``Date`` header follow `wire_timestamp`: real time plus a skew. Clients sign by their own
+    clock, so moving the offset never makes one of them late; only the skew does.
+
+    Args:
+        real_time: seconds since 1970; passed in so that a test can hold it still.
+    """
+
+    def __init__(self, real_time: Callable[[], float] = time.time) -> None:
+        self._real_time = real_time
+        self._offset = 0.0
+        self._skew = 0.0
+
+    def now(self) -> datetime:
+        """Return the simulator's time, in UTC."""
+        return datetime.fromtimestamp(self.timestamp(), UTC)
+
+    def timestamp(self) -> float:
+        """Return the simulator's time, in seconds since 1970."""
+        return self._real_time() + self._offset
+
+    def wire_timestamp(self) -> float:
+        """Return the time that signatures are judged by, in seconds since 1970."""
+        return self._real_time() + self._skew
+
+    def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Move codes and expiry into the future; negative values move them back.
+
+        Raises:
+            ValueError: that would leave the calendar.
+        """
+        try:
+            offset = self._offset + _seconds(hours, minutes, seconds)
+            datetime.fromtimestamp(self._real_time() + offset, UTC)
+        except (OverflowError, OSError, ValueError):
+            raise ValueError("the clock cannot be moved that far") from None
+        self._offset = offset
+
+    def skew(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Set how far AWS's clock is ahead of the clients' clocks; no argument: not at all."""
+        self._skew = _seconds(hours, minutes, seconds)
+
+
+def _seconds(hours: float, minutes: float, seconds: float) -> float:
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mfakit.errors import MFAKitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mfakit.testing.models import Call
+
 
 RELAX = "AWSSimulator(enforce_policies=False) switches policies off"
 
@@ -50,3 +58,180 @@ def unknown_host(host: str) -> SimulatorError:
         f"the simulator does not know the host {host}; nothing was sent",
         "only AWS's own hosts that moto knows are answered while the simulator is active",
     )
+
+
+INVALID = "The security token included in the request is invalid."
+EXPIRED = "The security token included in the request is expired"
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " AWS Secret Access Key and signing method. Consult the service documentation for details."
+)
+S3_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " key and signing method."
+)
+NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+# From each service's list of common errors: what is not about credentials.
+COMMON = {
+    "Throttling": (400, "Rate exceeded"),
+    "ThrottlingException": (400, "Rate exceeded"),
+    "RequestLimitExceeded": (503, "Request limit exceeded."),
+    "TooManyRequestsException": (429, "Too Many Requests"),
+    "SlowDown": (503, "Please reduce your request rate."),
+    "InternalFailure": (
+        500,
+        "The request processing has failed because of an unknown error, exception or failure.",
+    ),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
+    "ServiceUnavailable": (
+        503,
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    "AccessDenied": (403, "Access Denied"),
+}
+NO_FEDERATION = (
+    "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
+    " assume the role with AssumeRole"
+)
+TOO_SKEWED = "The difference between the request time and the current time is too large."
+
+
+def unknown_key(call: Call) -> AWSError:
+    """Return the refusal of a key that does not exist, is inactive, or lacks its token."""
+    if call.protocol == "ec2":
+        return AWSError(401, "AuthFailure", NOT_VALIDATED)
+    if call.service == "s3":
+        unknown = "The AWS Access Key Id you provided does not exist in our records."
+        return AWSError(403, "InvalidAccessKeyId", unknown)
+    if call.is_json:
+        return AWSError(call.json_status, "UnrecognizedClientException", INVALID)
+    return AWSError(403, "InvalidClientTokenId", INVALID)
+
+
+def wrong_token(call: Call) -> AWSError:
+    """Return the refusal of a session token that is not the one of its key."""
+    if call.service == "s3":
+        malformed = "The provided token is malformed or otherwise invalid."
+        return AWSError(400, "InvalidToken", malformed)
+    return unknown_key(call)
+
+
+def expired(call: Call) -> AWSError:
+    """Return the refusal of a session that has ended."""
+    if call.protocol == "ec2":
+        return AWSError(400, "RequestExpired", EXPIRED)
+    if call.service == "s3":
+        return AWSError(400, "ExpiredToken", "The provided token has expired.")
+    if call.is_json:
+        return AWSError(call.json_status, "ExpiredTokenException", EXPIRED)
+    return AWSError(403, "ExpiredToken", EXPIRED)
+
+
+def wrong_signature(call: Call, why: str = "") -> AWSError:
+    """Return the refusal of a signature; `why` says so in place of the usual text."""
+    if call.protocol == "ec2":
+        return AWSError(401, "AuthFailure", NOT_VALIDATED)
+    if call.service == "s3":
+        return AWSError(403, "SignatureDoesNotMatch", why or S3_MISMATCH)
+    if call.is_json:
+        return AWSError(call.json_status, "InvalidSignatureException", why or MISMATCH)
+    return AWSError(403, "SignatureDoesNotMatch", why or MISMATCH)
+
+
+def wrong_time(call: Call, why: str) -> AWSError:
+    """Return the refusal of a request that was signed too long ago, or in the future."""
+    if call.service == "s3":
+        return AWSError(403, "RequestTimeTooSkewed", TOO_SKEWED)
+    return wrong_signature(call, why)
+
+
+def link_expired(call: Call, why: str) -> AWSError:
+    """Return the refusal of a presigned link that has served its time."""
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", "Request has expired")
+    return wrong_signature(call, why)
+
+
+def wrong_body(call: Call) -> AWSError:
+    """Return the refusal of a body that is not the one that was hashed."""
+    if call.service == "s3":
+        mismatch = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        return AWSError(400, "XAmzContentSHA256Mismatch", mismatch)
+    return wrong_signature(call)
+
+
+def unsigned(call: Call) -> AWSError:
+    """Return the refusal of a request without credentials."""
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", "Access Denied")
+    code = "MissingAuthenticationToken"
+    if call.is_json:
+        code += "Exception"
+    return AWSError(403, code, "Request is missing Authentication Token")
+
+
+def malformed(call: Call, why: str) -> AWSError:
+    """Return the refusal of a request that cannot be read, or in more than one way."""
+    if call.service == "s3":
+        return AWSError(400, "InvalidArgument", why)
+    return AWSError(400, "SerializationException" if call.is_json else "MalformedInput", why)
+
+
+def no_such_operation(call: Call) -> AWSError:
+    """Return the refusal of an operation that the service does not have."""
+    if call.is_json:
+        return AWSError(400, "UnknownOperationException", "")
+    if call.protocol == "ec2":
+        why = f"The action {call.operation} is not valid for this web service."
+        return AWSError(400, "InvalidAction", why)
+    version = call.parameters.get("Version", "")
+    why = (
+        f"Could not find operation {call.operation} for version {version or 'NO_VERSION_SPECIFIED'}"
+    )
+    return AWSError(400, "InvalidAction", why)
+
+
+def too_large(call: Call) -> AWSError:
+    """Return the refusal of a body that is larger than AWS takes."""
+    if call.service == "s3":
+        return AWSError(413, "EntityTooLarge", "Your request was too large.")
+    code = "RequestEntityTooLarge" + ("Exception" if call.is_json else "")
+    return AWSError(413, code, "Request size exceeded the limit.")
+
+
+def wrong_region(call: Call, claimed: str, right: str) -> AWSError:
+    """Return the refusal of a signature for a region that AWS does not have."""
+    if call.service == "s3":
+        why = (
+            f"The authorization header is malformed; the region '{claimed}' is wrong;"
+            f" expecting '{right}'"
+        )
+        return AWSError(400, "AuthorizationHeaderMalformed", why, Region=right)
+    return wrong_signature(call, "Credential should be scoped to a valid region.")
+
+
+def not_signed(call: Call, names: Iterable[str]) -> AWSError:
+    """Return the refusal of headers that mean something to AWS and were not signed."""
+    why = "There were headers present in the request which were not signed"
+    if call.service == "s3":
+        return AWSError(403, "AccessDenied", why, HeadersNotSigned=", ".join(names))
+    return wrong_signature(call, f"{why}: {', '.join(names)}")
+
+
+def denied(call: Call, message: str) -> AWSError:
+    """Return the refusal of what no policy allows, or one denies."""
+    if call.protocol == "ec2":
+        return AWSError(403, "UnauthorizedOperation", message)
+    if call.is_json:
+        return AWSError(call.json_status, "AccessDeniedException", message)
+    return AWSError(403, "AccessDenied", message)
+
+
+def named(code: str, call: Call) -> AWSError:
+    """Return the error of that name, as the service words it that is called."""
+    for refuse in (expired, unknown_key, wrong_token, wrong_signature):
+        refusal = refuse(call)
+        if refusal.code == code:
+            return refusal
+    status, message = COMMON.get(code, (400, "The simulator was told to answer so."))
+    return AWSError(status, code, message)

@@ -9,12 +9,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mfakit.policy.keys import PRINCIPAL_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mfakit.policy import Statement
+    from mfakit.testing.wire import Request
 
+
+# The kind of a caller without credentials.
+ANONYMOUS = "anonymous"
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+PRINCIPAL_TYPES = {
+    "user": "User",
+    "root": "Account",
+    "role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+}
+# Every caller, in this process or over HTTP, is on this machine.
+SOURCE_IP = "127.0.0.1"
 
 
 @dataclass(eq=False)
@@ -34,6 +51,11 @@ class Identity:
     def is_root(self) -> bool:
         """Whether it is the account's root user, whom no policy binds."""
         return self.kind == "root"
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it stands for a caller without credentials."""
+        return self.kind == ANONYMOUS
 
 
 @dataclass
@@ -261,3 +283,68 @@ def _secret() -> str:
 
 def _token() -> str:
     return "IQoJb3JpZ2luX2Vj" + base64.b64encode(secrets.token_bytes(210)).decode()
+
+
+def condition_keys(
+    request: Request, caller: Credentials, region: str, at: float, tags: Mapping[str, str]
+) -> dict[str, str | tuple[str, ...]]:
+    """Return the condition keys of a call, their names in lower case.
+
+    Args:
+        request: the request.
+        caller: the credentials that signed it.
+        region: the region that it is signed for.
+        at: now, in seconds since 1970.
+        tags: the tags of the caller's user or role; those of a session override them.
+    """
+    owner = caller.owner
+    keys: dict[str, str | tuple[str, ...]] = {
+        **dates(at),
+        "aws:principalisawsservice": "false",
+        "aws:principaltype": PRINCIPAL_TYPES[owner.kind],
+        "aws:requestedregion": region,
+        "aws:securetransport": str(request.parts.scheme == "https").lower(),
+        "aws:sourceip": SOURCE_IP,
+        "aws:userid": caller.user_id,
+        "aws:viaawsservice": "false",
+    }
+    if owner.arn:
+        keys |= {"aws:principalaccount": owner.arn.split(":")[4], "aws:principalarn": owner.arn}
+    user_agent = request.header("user-agent")
+    if user_agent:
+        keys["aws:useragent"] = user_agent
+    if owner.kind == "user":
+        keys["aws:username"] = owner.name
+    if isinstance(caller, Session):
+        keys |= _session_keys(caller, at)
+        tags = {**tags, **caller.tags}
+    return keys | principal_tags(tags)
+
+
+def dates(at: float) -> dict[str, str]:
+    """Return the condition keys of the time, given in seconds since 1970."""
+    return {"aws:currenttime": _timestamp(at), "aws:epochtime": str(int(at))}
+
+
+def principal_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the condition keys of the caller's tags."""
+    return {PRINCIPAL_TAG + name.lower(): value for name, value in tags.items()}
+
+
+def _session_keys(session: Session, at: float) -> dict[str, str]:
+    """Return the condition keys that only sessions have."""
+    # A role's session is never one with MFA, even if a code was given to assume it. The key is
+    # there all the same, as the IAM User Guide says of temporary credentials in general.
+    keys = {
+        "aws:multifactorauthpresent": str(session.with_mfa).lower(),
+        "aws:tokenissuetime": _timestamp(session.issued),
+    }
+    if session.mfa_time is not None:
+        keys["aws:multifactorauthage"] = str(max(0, int(at - session.mfa_time)))
+    if session.source_identity:
+        keys["aws:sourceidentity"] = session.source_identity
+    return keys
+
+
+def _timestamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,7 +10,61 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
+
+
+# Where a policy's prefix is not the name that requests are signed for.
+PREFIXES = {
+    "monitoring": "cloudwatch",
+    "email": "ses",
+    "tagging": "tag",
+    "iotdata": "iot",
+}
+# Where IAM's name for an operation is not the operation's own.
+ACTIONS = {
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListParts": "s3:ListMultipartUploadParts",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:UploadPartCopy": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:SelectObjectContent": "s3:GetObject",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:PutBucketAccelerateConfiguration": "s3:PutAccelerateConfiguration",
+    "s3:GetBucketInventoryConfiguration": "s3:GetInventoryConfiguration",
+    "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
+    "s3:PutBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:PutBucketCors": "s3:PutBucketCORS",
+    "s3:DeleteBucketCors": "s3:PutBucketCORS",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "lambda:Invoke": "lambda:InvokeFunction",
+}
 
 # A model begins with its metadata; this much of the file holds what the index needs.
 HEAD = 8192
@@ -107,6 +161,35 @@ class Model:
     def has(self, operation: str) -> bool:
         """Tell whether it has an operation of exactly that name."""
         return operation in self._content["operations"]
+
+    @property
+    def shapes(self) -> Mapping[str, Any]:
+        """The shapes of parameters and results, by name."""
+        found: Mapping[str, Any] = self._content["shapes"]
+        return found
+
+    def input_of(self, operation: str) -> str:
+        """Return the name of the shape that an operation takes; empty if it takes nothing."""
+        return str(self._content["operations"][operation].get("input", {}).get("shape", ""))
+
+    def parts(self, shape: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+        """Yield the parts of a value in JSON: how a refusal names it, its shape, and itself.
+
+        A value of another type than the shape's has none.
+        """
+        about = self.shapes.get(shape, {})
+        match about.get("type"), value:
+            case "structure", dict():
+                for name, member in about["members"].items():
+                    inner = value.get(member.get("locationName", name))
+                    if inner is not None:
+                        yield name, member["shape"], inner
+            case "list", list():
+                for number, inner in enumerate(value, 1):
+                    yield f"{number}.member", about["member"]["shape"], inner
+            case "map", dict():
+                for name, inner in value.items():
+                    yield f"{name}.member", about["value"]["shape"], inner
 
     @cached_property
     def routes(self) -> dict[str, list[Operation]]:
@@ -266,3 +349,109 @@ def _body(
         return frozenset(m.get("locationName", k) for k, m in whole["members"].items())
     inside = (m.get("locationName", k) for k, m in members.items() if "location" not in m)
     return frozenset(inside)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a request calls.
+
+    Attributes:
+        service: the name that requests to the service are signed for.
+        operation: the operation; empty if it cannot be told.
+        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
+        parameters: those in the URL or the form; of REST calls, those in the path too.
+        several: of REST calls, the parameters in the URL that are lists.
+        model: the service as AWS describes it; None where the operation is not known.
+        shape: of REST calls, how AWS describes the operation.
+    """
+
+    service: str
+    operation: str
+    protocol: str
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    model: Model | None = field(default=None, repr=False)
+    shape: Operation | None = field(default=None, repr=False)
+
+    @property
+    def action(self) -> str:
+        """What policies call it: ``s3:GetObject``."""
+        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
+        return ACTIONS.get(name, name)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it belongs to the services whose refusals end in ``Exception``."""
+        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
+
+    @property
+    def json_status(self) -> int:
+        """The status of those errors."""
+        return 403 if self.protocol == "rest-json" else 400
+
+
+@cache
+def aws_host(service: str, region: str) -> str:
+    """Return where the SDKs send what is for that service and region.
+
+    Args:
+        service: what its hosts begin with, ``api.sagemaker``.
+        region: a region.
+    """
+    if service == "s3":
+        return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    endpoint: Any = _resolver().construct_endpoint(service, region) or {}
+    return str(endpoint.get("hostname") or f"{service}.{region}.amazonaws.com")
+
+
+def is_region(region: str) -> bool:
+    """Tell whether AWS has a region of that name."""
+    return region in _regions()
+
+
+@cache
+def _regions() -> frozenset[str]:
+    from botocore.loaders import Loader
+
+    partitions: Any = Loader().load_data("endpoints")
+    return frozenset(name for part in partitions["partitions"] for name in part["regions"])
+
+
+def partition(region: str) -> str:
+    """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
+    return str(_resolver().get_partition_for_region(region))
+
+
+@cache
+def _resolver() -> Any:
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
+
+    kind: Any = EndpointResolver
+    return kind(Loader().load_data("endpoints"))
+
+
+def members(service: str, operation: str) -> Container[str]:
+    """Return the names of the parameters that an operation has, as botocore models it."""
+    shape = input_shape(service, operation)
+    return shape.members if shape is not None else ()
+
+
+@cache
+def input_shape(service: str, operation: str) -> Any:
+    """Return what an operation takes, as botocore models it; None if that is not known."""
+    from botocore.model import OperationNotFoundError
+
+    try:
+        return service_model(service).operation_model(operation).input_shape
+    except OperationNotFoundError:
+        return None
+
+
+@cache
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)

@@ -8,19 +8,20 @@ stopped.
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 import re
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import is_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -245,3 +246,54 @@ class _Loader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
         self._change(module)
+
+
+AWS_SUFFIXES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".on.aws",
+    ".api.amazonwebservices.com.cn",
+    ".signin.aws.amazon.com",
+    # The sign-in of other partitions, and the partitions that are cut off from the others.
+    ".signin.amazonaws.cn",
+    ".signin.amazonaws-us-gov.com",
+    ".c2s.ic.gov",
+    ".sc2s.sgov.gov",
+    ".csp.hci.ic.gov",
+    ".cloud.adc-e.uk",
+)
+METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
+
+
+@lru_cache  # each request asks several times about the same few hosts
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, with a port or without, is this machine's own."""
+    name = _name(host)
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    # Pythons differ about whether an IPv4 address within an IPv6 one is loopback; it is not.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def is_aws(host: str) -> bool:
+    """Tell whether a host is one of AWS's."""
+    return f".{_name(host).removesuffix('.')}".endswith(AWS_SUFFIXES)
+
+
+def is_metadata_service(host: str) -> bool:
+    """Tell whether a host is where machines at AWS find credentials."""
+    return _name(host) in METADATA_HOSTS
+
+
+@lru_cache
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -22,10 +22,9 @@ from mfakit.policy import (
 )
 from mfakit.policy.authorization import BOUNDARY, SERVICE_CONTROL
 from mfakit.policy.document import kind_of
-from mfakit.testing.condition_keys import PRINCIPAL_TYPES, dates, principal_tags
+from mfakit.testing.directory import ROLE_ARN
 from mfakit.testing.errors import AWSError, no_such_entity, not_supported
-from mfakit.testing.keys import Identity
-from mfakit.testing.roles import ROLE_ARN
+from mfakit.testing.keys import PRINCIPAL_TYPES, Identity, dates, principal_tags
 from mfakit.testing.validation import page
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from mfakit.policy import Statement, Verdict
     from mfakit.policy.evaluation import Decision
-    from mfakit.testing.clock import Clock
+    from mfakit.testing.devices import Clock
     from mfakit.testing.directory import Directory
     from mfakit.testing.keys import Credentials
 

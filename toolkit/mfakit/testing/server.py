@@ -14,14 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, SimulatorError
-from mfakit.testing.hosts import is_loopback
-from mfakit.testing.spool import Spool
-from mfakit.testing.wire import Request, Response, error_response
+from mfakit.testing.network import is_loopback
+from mfakit.testing.wire import Request, Response, Spool, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mfakit.testing.clock import Clock
+    from mfakit.testing.devices import Clock
 
     Control = Callable[[Request], tuple[int, dict[str, Any]]]
 

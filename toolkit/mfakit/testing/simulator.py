@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import secrets
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from mfakit.policy.making.require_mfa import require_mfa
-from mfakit.testing.calls import CallLog
-from mfakit.testing.clock import Clock
-from mfakit.testing.controls import Controls
-from mfakit.testing.devices import Devices
+from mfakit.testing.authentication import Authentication
+from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
-from mfakit.testing.faults import Faulty
-from mfakit.testing.gate import Gate
-from mfakit.testing.hosts import partition
+from mfakit.testing.faults import CallLog, Faulty, read_fault
+from mfakit.testing.gate import Gate, Judge, service_control
 from mfakit.testing.iam import IAM
-from mfakit.testing.judge import service_control
+from mfakit.testing.iam_calls import OwnCalls
 from mfakit.testing.keys import KeyStore, new_root_key
-from mfakit.testing.moto_binding import MotoBinding
-from mfakit.testing.moto_iam import MotoIAM
+from mfakit.testing.models import partition
+from mfakit.testing.moto_binding import MotoBinding, MotoIAM
 from mfakit.testing.policy_simulation import PolicySimulation
-from mfakit.testing.roles import Roles
+from mfakit.testing.s3 import BucketPolicies
 from mfakit.testing.server import Server
-from mfakit.testing.session_policies import SessionPolicies
 from mfakit.testing.sts import STS
-from mfakit.testing.users import Device, User, as_simulator_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from mfakit.testing.calls import CallRecord
+    import boto3
+
+    from mfakit.testing.devices import VirtualDevice
+    from mfakit.testing.faults import CallRecord, FaultQueue
+    from mfakit.testing.keys import LongTermKey
+    from mfakit.testing.wire import Request
+
+    Answer = tuple[int, dict[str, Any]]
 
 POLICY_NAME = "simulated"
 ALLOW_ALL_POLICY: dict[str, Any] = {
@@ -156,6 +161,7 @@ class AWSSimulator(Faulty):
         document = json.dumps(ALLOW_ALL_POLICY if policy is None else policy)
         put = {"UserName": name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
         with self._gate.lock, as_simulator_error():
+            self._directory.check_name("CreateUser", {"UserName": name})
             self._directory.call("CreateUser", UserName=name)
             self._directory.call("PutUserPolicy", **put)
             answer = self._directory.call("CreateAccessKey", UserName=name)
@@ -196,33 +202,28 @@ class AWSSimulator(Faulty):
             server.stop()
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
-        return Gate(
-            self._moto_iam.forward,
-            keys=self._keys,
-            clock=self.clock,
-            directory=self._directory,
-            sts=self._new_sts(),
-            iam=self._new_iam(),
-            account_id=self.account_id,
-            region=self.region,
-            owner_id=self.root.access_key_id,
-            enforce_policies=enforce_policies,
-            service_control=self._service_control,
-            faults=self._faults,
-            calls=self._calls,
-        )
-
-    def _new_iam(self) -> IAM:
-        simulation = PolicySimulation(
-            self._directory, self.clock, self._service_control, self.account_id
-        )
         root = self.root._key.owner
-        return IAM(self._directory, self._devices, self.clock, root, simulation)
-
-    def _new_sts(self) -> STS:
-        roles = Roles(self._directory.get_role, self._keys)
-        limits = SessionPolicies(self._directory.managed)
-        return STS(self.account_id, self._keys, self._devices, self.clock, roles, limits)
+        forward, directory, keys = self._moto_iam.forward, self._directory, self._keys
+        limits, account = self._service_control, self.account_id
+        buckets = BucketPolicies(forward, self.region)
+        simulation = PolicySimulation(directory, self.clock, limits, account)
+        own_calls = OwnCalls(directory, self._devices, self.clock, root)
+        return Gate(
+            forward,
+            Authentication(keys, self.clock, self.region),
+            Judge(directory, buckets, self.clock, account, limits),
+            directory,
+            keys,
+            self.clock,
+            STS(account, keys, self._devices, self.clock, directory),
+            IAM(directory, self._devices, root),
+            {**own_calls.operations, **simulation.operations},
+            buckets,
+            self.root.access_key_id,
+            enforce_policies,
+            self._faults,
+            self._calls,
+        )
 
     def _device_of(self, user_name: str) -> Device:
         try:
@@ -233,3 +234,183 @@ class AWSSimulator(Faulty):
         if not devices:
             raise LookupError("there is no user of that name with a device")
         return Device(self, devices[0])
+
+
+# Keeps a rounded float from ending just before the moment that was waited for.
+MOMENT = 0.001
+
+
+class User:
+    """A user of the simulator, with an access key. ``repr`` shows no secret."""
+
+    def __init__(self, simulator: AWSSimulator, name: str, key: LongTermKey) -> None:
+        self.name = name
+        self._simulator = simulator
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"User(name={self.name!r}, access_key_id={self.access_key_id!r})"
+
+    @property
+    def arn(self) -> str:
+        """The user's ARN."""
+        return self._key.owner.arn
+
+    @property
+    def access_key_id(self) -> str:
+        """The id of the long-term key."""
+        return self._key.access_key_id
+
+    @property
+    def secret_access_key(self) -> str:
+        """The secret of the long-term key."""
+        return self._key.secret_access_key
+
+    def session(self, region_name: str | None = None) -> boto3.Session:
+        """Return a boto3 session with the user's long-term key."""
+        import boto3
+
+        return boto3.Session(
+            self.access_key_id,
+            self.secret_access_key,
+            region_name=region_name or self._simulator.region,
+        )
+
+    def enable_virtual_mfa(self, name: str | None = None, *, seed: str | None = None) -> Device:
+        """Give the user a virtual MFA device, ready for use.
+
+        Args:
+            name: the device's name; the user's own by default.
+            seed: what its codes are made of, in base32; else a new one.
+
+        Raises:
+            SimulatorError: IAM would refuse.
+            ValueError: the seed is not base32.
+        """
+        default = "root-account-mfa-device" if self._key.owner.is_root else self.name
+        simulator = self._simulator
+        with simulator._gate.lock, as_simulator_error():
+            device = simulator._devices.create(name or default, seed=seed)
+            pair = device.token.current_pair(simulator.clock.timestamp())
+            simulator._devices.enable(self._key.owner, device.serial_number, *pair)
+        return Device(simulator, device)
+
+
+class Device:
+    """A user's virtual MFA device, and what an authenticator app would show for it."""
+
+    def __init__(self, simulator: AWSSimulator, device: VirtualDevice) -> None:
+        self._simulator = simulator
+        self._device = device
+
+    def __repr__(self) -> str:
+        return f"Device(serial_number={self.serial_number!r})"
+
+    @property
+    def serial_number(self) -> str:
+        """The device's ARN."""
+        return self._device.serial_number
+
+    @property
+    def seed(self) -> str:
+        """The secret that the codes are made of, in base32."""
+        return self._device.seed
+
+    def code(self) -> str:
+        """Return a code that serves now and was never handed out before.
+
+        When there is none, or the device's verifications are spent, the clock is moved.
+        """
+        while True:
+            code, seconds = self.next_code()
+            if code is not None:
+                return code
+            self._simulator.clock.advance(seconds=seconds)
+
+    def reset_budget(self) -> None:
+        """Let the device have its nine verifications anew, for tests that are not about them."""
+        self._simulator._devices.budget.reset(self.serial_number)
+
+    def next_code(self) -> tuple[str | None, float]:
+        """Return a fresh code and for how many seconds it serves, without moving the clock.
+
+        When there is none: None, and how many seconds to wait for one.
+        """
+        with self._simulator._gate.lock:
+            at = self._simulator.clock.timestamp()
+            wait = self._simulator._devices.budget.seconds_until_refill(self.serial_number, at)
+            handed_out = None if wait else self._device.token.hand_out(at)
+            return handed_out or (None, (wait or seconds_to_next_step(at)) + MOMENT)
+
+
+@contextmanager
+def as_simulator_error() -> Iterator[None]:
+    """Tell a refusal of what the test itself asked for by an error that names it."""
+    try:
+        yield
+    except AWSError as error:
+        raise SimulatorError(f"the simulated AWS refused: {error.message}") from None
+
+
+USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The control calls of the server. Each returns the status and the JSON of its answer."""
+
+    device_of: Callable[[str], Device]
+    simulated: Clock
+    faults: FaultQueue
+
+    @property
+    def by_name(self) -> dict[str, Callable[[Request], Answer]]:
+        """The calls by what follows ``/_mfakit/`` in the path."""
+        return {"code": self.code, "clock": self.clock, "fault": self.fault}
+
+    def code(self, request: Request) -> Answer:
+        """Hand out a code: ``code?user=NAME``.
+
+        When none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
+
+        Raises:
+            ValueError: no user of IAM could be called that.
+            LookupError: there is no such user, or no device.
+        """
+        name = request.query.get("user", "")
+        if not USER_NAME.fullmatch(name):
+            raise ValueError("user has to be the name of an IAM user")
+        device = self.device_of(name)
+        code, seconds = device.next_code()
+        while code is None and request.query.get("advance") == "true":
+            self.simulated.advance(seconds=seconds)
+            code, seconds = device.next_code()
+        if code is None:
+            return 409, {"retry_after_seconds": math.ceil(seconds)}
+        return 200, {"code": code, "valid_for_seconds": int(seconds)}
+
+    def clock(self, request: Request) -> Answer:
+        """Move the clock: ``clock?advance=SECONDS``, negative ones too.
+
+        Raises:
+            ValueError: that is no number, or too far.
+        """
+        self.simulated.advance(seconds=float(request.query.get("advance", "0")))
+        return 200, {"now": self.simulated.now().isoformat()}
+
+    def fault(self, request: Request) -> Answer:
+        """Let calls fail: ``fault``, with a JSON object as the body.
+
+        Examples::
+
+            {"operation": "GetSessionToken", "code": "Throttling", "times": 2}
+            {"operation": "sts:*", "kind": "fail", "code": "X", "status": 500, "message": "text"}
+            {"operation": "*", "kind": "delay", "seconds": 2.5}
+            {"operation": "s3:GetObject", "kind": "drop", "after": true}
+            {"operation": "AssumeRole", "kind": "garble"}
+
+        Raises:
+            ValueError: it is no such object.
+        """
+        self.faults.add(read_fault(request.body))
+        return 200, {"faults_left": len(self.faults.left())}

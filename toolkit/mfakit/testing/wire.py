@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from mfakit.testing.errors import AWSError
-    from mfakit.testing.spool import Spool
+
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -255,3 +256,35 @@ def _scalar(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
+
+
+IN_MEMORY = 1 << 20
+
+
+class Spool:
+    """A body. Write it first, then read it; it is gone when nothing refers to it any longer."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is deleted with this object
+        self._hash = sha256()
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece."""
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.size += len(piece)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all pieces, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def read(self) -> bytes:
+        """Return the whole body."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def close(self) -> None:
+        """Forget the body, and free what it took."""
+        self._file.close()

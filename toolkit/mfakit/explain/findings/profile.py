@@ -33,7 +33,7 @@ def readable_by_others(situation: Situation) -> Iterator[Finding]:
     """Everybody on the machine can read the keys."""
     files = situation.files
     paths = [files.credentials_path]
-    if any(has_keys(files.config(profile)) for profile in files.profiles()):
+    if any(has_keys(values) for _, values in files.config_file.sections()):
         paths.append(files.config_path)
     for path in paths:
         mode = _mode(path)

@@ -1,10 +1,15 @@
-"""Signature Version 4, verified with botocore's own canonical form."""
+"""Who calls: Signature Version 4, verified with botocore's own canonical form, and what is refused.
+
+A request is judged in two steps. What its head tells is read before the body arrives, so that an
+unknown key is refused at once; the body is parsed only when the signature holds.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
@@ -12,14 +17,30 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials as SigningCredentials
 
-from mfakit.testing import chunks
-from mfakit.testing.chunks import Chain
-from mfakit.testing.errors import AWSError, not_supported
+from mfakit.testing import errors
+from mfakit.testing.actions import identify, protocol_of
+from mfakit.testing.errors import AWSError, not_supported, unknown_host
+from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
+from mfakit.testing.models import Call, is_region, partition
+from mfakit.testing.network import is_aws
+from mfakit.testing.rebuilding import (
+    SIGNED_CHUNKS,
+    UNSIGNED_CHUNKS,
+    Chain,
+    cleaned,
+    is_chunked,
+    rebuilt,
+    unchunked,
+)
+from mfakit.testing.wire import Response, error_response
 
 if TYPE_CHECKING:
+    from mfakit.testing.devices import Clock
+    from mfakit.testing.keys import Credentials, KeyStore
     from mfakit.testing.wire import Request
+
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TIMESTAMP = "%Y%m%dT%H%M%SZ"
@@ -34,6 +55,15 @@ TWO_WAYS = (
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
     " string parameter or the Authorization header should be specified"
 )
+
+
+AT_S3 = re.compile(r"(^|[.])s3[.-]")
+# In bytes: of a call, of one that brings code for Lambda, of one that nobody signed.
+LARGEST_BODY = 16 << 20
+LARGEST_CODE = 70 << 20
+LARGEST_UNSIGNED = 1 << 20
+UNBOUNDED = ("PutObject", "UploadPart")
+WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 
 
 @dataclass(frozen=True)
@@ -59,6 +89,191 @@ class Claim:
     def signed_at(self) -> int:
         """The timestamp, in seconds since 1970."""
         return int(datetime.fromisoformat(self.timestamp).timestamp())
+
+
+class Received:
+    """A request, and what is known of it so far.
+
+    Attributes:
+        claim: who signed it by its own words; None if it is not signed.
+        caller: the credentials with that key id, verified or not.
+        response: the answer; None as long as there is none.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.call = Call("", "", "query")
+        self.claim: Claim | None = None
+        self.caller: Credentials | None = None
+        self.response: Response | None = None
+
+    def refusal(self, error: AWSError) -> Response:
+        """Return a refusal in the protocol of the call."""
+        return error_response(error, self.call.protocol, self.call.service)
+
+    def named_call(self) -> Call:
+        """Return the call; if it was refused early, with the operation that its head names."""
+        if self.call.operation or self.request.is_form:
+            return self.call
+        try:
+            return identify(cleaned(self.request, _signed(self.claim)), self.call.service)
+        except (AWSError, ValueError):
+            return self.call
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """Finds out who calls.
+
+    Attributes:
+        region: the account's, whose partition is the only one that knows its keys.
+    """
+
+    keys: KeyStore
+    clock: Clock
+    region: str
+
+    def read_head(self, received: Received) -> None:
+        """Read who signed a request and for what, and refuse what can be refused without its body.
+
+        Raises:
+            AWSError: AWS would not look at the body.
+        """
+        request = received.request
+        claim = received.claim = _read_claim(received)
+        if claim is None:
+            received.call = _unread(request, _guessed_service(request))
+            if received.call.service != "s3" and not request.is_form:
+                raise errors.unsigned(received.call)
+            return
+        call = received.call = _unread(request, claim.service)
+        credentials = received.caller = self.keys.find(claim.access_key_id)
+        if credentials is None:
+            raise errors.unknown_key(call)
+        if not _has_its_token(credentials, claim):
+            raise errors.wrong_token(call)
+        self._check_time(call, claim)
+        _check_scope(request, call)
+        if not is_region(claim.region):
+            raise errors.wrong_region(call, claim.region, self.region)
+        # An account is in one partition, and no other one knows its keys.
+        if partition(claim.region) != partition(self.region):
+            raise errors.unknown_key(call)
+        unsigned = unsigned_headers(claim, request)
+        if unsigned:
+            raise errors.not_signed(call, unsigned)
+
+    def verify(self, received: Received) -> tuple[Credentials, Claim, Request]:
+        """Return the caller, the claim, and the request that is judged and passed to moto.
+
+        Raises:
+            AWSError: the signature is not valid, or the request cannot be read in just one way.
+        """
+        request, call = received.request, received.call
+        claim, caller = received.claim, received.caller
+        secret = ""
+        if claim is None or caller is None:
+            if call.service != "s3":
+                raise _without_signature(request, call)
+            claim, caller = nobody(self.region)
+        else:
+            secret = caller.secret_access_key
+            if not matches(claim, request, secret):
+                raise errors.wrong_signature(call)
+            if not body_fits(claim, request):
+                raise errors.wrong_body(call)
+            if isinstance(caller, Session) and self.clock.timestamp() >= caller.expires:
+                raise errors.expired(call)
+        try:
+            clean = cleaned(request, _signed(received.claim))
+        except ValueError as error:
+            raise errors.malformed(call, str(error)) from None
+        call = received.call = identify(clean, call.service)
+        if call.service == "s3" and is_chunked(request):
+            clean = unchunked(clean, request, chain_of(claim, secret) if secret else None)
+        return caller, claim, rebuilt(call, clean, claim.region)
+
+    def _check_time(self, call: Call, claim: Claim) -> None:
+        complaint = complaint_about_time(claim, self.clock.wire_timestamp())
+        if complaint:
+            refuse = errors.wrong_time if claim.valid_for is None else errors.link_expired
+            raise refuse(call, complaint)
+
+
+def largest_body(received: Received) -> int | None:
+    """Return how many bytes the body may have; None: any number."""
+    service = received.call.service
+    if received.claim is None and service != "s3":
+        return LARGEST_UNSIGNED
+    if service == "lambda":
+        return LARGEST_CODE
+    if service == "s3":
+        with suppress(AWSError):
+            if identify(received.request, "s3").operation in UNBOUNDED:
+                return None
+    return LARGEST_BODY
+
+
+def nobody(region: str) -> tuple[Claim, LongTermKey]:
+    """Return the stand-ins for signature and key of a request that has neither."""
+    claim = Claim("", "", region, "s3", frozenset(), "", "", "")
+    return claim, LongTermKey("", "", Identity(ANONYMOUS, "", "", ANONYMOUS))
+
+
+def _signed(claim: Claim | None) -> frozenset[str] | None:
+    return claim.signed_headers if claim is not None else None
+
+
+def _check_scope(request: Request, call: Call) -> None:
+    """Refuse what is signed for one service and sent to another."""
+    if not is_aws(request.host):
+        return
+    if call.service == "s3" and not AT_S3.search(request.host):
+        raise unknown_host(request.host)
+    for service in ("iam", "sts"):
+        there = request.host.startswith((f"{service}.", f"{service}-"))
+        if there != (call.service == service):
+            why = f"Credential should be scoped to correct service: '{service}'."
+            raise errors.wrong_signature(call, why)
+
+
+def _has_its_token(credentials: Credentials, claim: Claim) -> bool:
+    expected = "" if isinstance(credentials, LongTermKey) else credentials.session_token
+    return hmac.compare_digest(expected.encode(), claim.session_token.encode())
+
+
+def _read_claim(received: Received) -> Claim | None:
+    request = received.request
+    try:
+        _ = request.query
+    except ValueError as error:
+        raise errors.malformed(received.call, str(error)) from None
+    try:
+        return read_claim(request)
+    except AWSError:
+        received.call = _unread(request, _guessed_service(request))
+        raise
+
+
+def _without_signature(request: Request, call: Call) -> AWSError:
+    """Return the refusal of an unsigned form: AWS takes those of identity providers."""
+    with suppress(ValueError):
+        if request.parameters.get("Action") in WITH_PROVIDER:
+            return not_supported(errors.NO_FEDERATION)
+    return errors.unsigned(call)
+
+
+def _unread(request: Request, service: str) -> Call:
+    return Call(service, "", protocol_of(request, service))
+
+
+def _guessed_service(request: Request) -> str:
+    """Return the service of an unsigned request, as far as its refusal needs it."""
+    if is_aws(request.host) and not AT_S3.search(request.host):
+        return request.host.partition(".")[0]
+    if request.header("x-amz-target"):
+        return ""
+    return "sts" if request.is_form or "Action" in request.query else "s3"
 
 
 def read_claim(request: Request) -> Claim | None:
@@ -98,18 +313,18 @@ def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
     subject = _Subject(claim, request)
     signer = _signer(claim, secret_access_key)
     text = signer.string_to_sign(subject, signer.canonical_request(subject))
-    return hmac.compare_digest(_signed(claim, secret_access_key, text), claim.signature)
+    return hmac.compare_digest(_signature(claim, secret_access_key, text), claim.signature)
 
 
 def chain_of(claim: Claim, secret_access_key: str) -> Chain:
     """Return what checks the signatures of the chunks of a body."""
     scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
     return Chain(
-        partial(_signed, claim, secret_access_key), claim.timestamp, scope, claim.signature
+        partial(_signature, claim, secret_access_key), claim.timestamp, scope, claim.signature
     )
 
 
-def _signed(claim: Claim, secret_access_key: str, text: str) -> str:
+def _signature(claim: Claim, secret_access_key: str, text: str) -> str:
     key = _signing_key(secret_access_key, claim.date, claim.region, claim.service)
     return hmac.new(key, text.encode(), "sha256").hexdigest()
 
@@ -141,7 +356,7 @@ def body_fits(claim: Claim, request: Request) -> bool:
         return claimed == request.body_sha256
     if claimed == UNSIGNED_PAYLOAD:
         return claim.service in S3_LIKE or not _operation_in_body(request)
-    return claim.service == "s3" and claimed in (chunks.UNSIGNED, *chunks.SIGNED)
+    return claim.service == "s3" and claimed in (UNSIGNED_CHUNKS, *SIGNED_CHUNKS)
 
 
 def _claimed_hash(claim: Claim, request: Request) -> str:
@@ -176,7 +391,7 @@ def complaint_about_time(claim: Claim, now: float) -> str:
 def _signer(claim: Claim, secret_access_key: str) -> Any:
     """Return botocore's signer, made to sign exactly the headers that were signed."""
     kind: Any = S3SigV4Auth if claim.service in S3_LIKE else SigV4Auth
-    credentials = Credentials(claim.access_key_id, secret_access_key)
+    credentials = SigningCredentials(claim.access_key_id, secret_access_key)
     signer = kind(credentials, claim.service, claim.region)
     signer.headers_to_sign = lambda subject: subject.signed
     signer.payload = lambda subject: subject.payload
@@ -189,7 +404,7 @@ class _Subject:
     def __init__(self, claim: Claim, request: Request) -> None:
         self.method = request.method
         link = claim.valid_for is not None
-        self.url = _without_signature(request.url) if link else request.url
+        self.url = _unsigned_url(request.url) if link else request.url
         self.params: dict[str, str] = {}
         self.headers: dict[str, str] = {}
         self.signed = _SignedHeaders()
@@ -256,7 +471,7 @@ def _http_date(value: str) -> str:
         return ""
 
 
-def _without_signature(url: str) -> str:
+def _unsigned_url(url: str) -> str:
     parts = urlsplit(url)
     kept = [p for p in parts.query.split("&") if not p.startswith("X-Amz-Signature=")]
     return parts._replace(query="&".join(kept)).geturl()
