@@ -64,7 +64,7 @@ def is_kept(text: str, path: Path, *sections: str) -> bool:
 
 
 def over_a_session(tool: Tool, home: Home) -> Iterator[tuple[str, str]]:
-    """Let a tool renew the session of a file with comments, and other people's keys."""
+    """Renew the session of a file with comments, and other people's keys."""
     text = above(home) + OLD_SESSION + BELOW
     home.write(text, 0o644)
     log = home.folder / "strace"

@@ -127,7 +127,7 @@ def _keys_in_config(home: Home) -> None:
 
 
 def _aws_mfa_setup(home: Home) -> None:
-    """Let aws-mfa make the file by its setup."""
+    """Make the file by the setup of aws-mfa."""
     answers = f"y\n{TARGET}\n{home.user.access_key_id}\n{home.user.secret_access_key}\n"
     home.run(["aws-mfa", "--setup"], answers)
 

@@ -99,5 +99,5 @@ def _local(moment: datetime) -> str:
 
 
 def _visible(text: str) -> str:
-    """Take out what could steer a display: a profile's name may hold anything."""
+    """Replace unprintable characters: a profile's name may hold any, and control a display."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
