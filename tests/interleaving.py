@@ -91,7 +91,7 @@ def rename_a_third(place: Place) -> None:
 
 
 def renaming_a_third(place: Place) -> Iterator[None]:
-    """Read, and have one more file ready, to rename it in."""
+    """Read, and prepare one more file, to rename it in."""
     text = place.text() + THIRD
     yield
     rename_in(place.path.resolve(), text)
@@ -115,7 +115,7 @@ def remove(place: Place) -> None:
 
 
 def point_elsewhere(place: Place) -> None:
-    """Let the link lead to another file."""
+    """Point the link at another file."""
     write(place.other, OTHER + THEIRS)
     new = place.folder / "link.tmp"
     new.symlink_to(place.other)
@@ -123,7 +123,7 @@ def point_elsewhere(place: Place) -> None:
 
 
 def move_and_link(place: Place) -> None:
-    """Move the file among one's dotfiles, and let a link lead there."""
+    """Move the file to a folder of dotfiles, and link to it."""
     os.replace(place.path, place.other)
     place.path.symlink_to(place.other)
     with place.other.open("a") as file:
@@ -131,7 +131,7 @@ def move_and_link(place: Place) -> None:
 
 
 def appending(place: Place) -> Iterator[None]:
-    """Have the file open to append to it."""
+    """Open the file to append to it."""
     with open(place.path, "a") as file:
         yield
         file.write(THEIRS)
@@ -146,7 +146,7 @@ def emptying(place: Place) -> Iterator[None]:
 
 
 def halving(place: Place) -> Iterator[None]:
-    """Have a half of it written."""
+    """Write one half of the file."""
     text = place.text() + THEIRS
     with open(place.path, "w") as file:
         file.write(text[: len(text) // 2])
@@ -156,7 +156,7 @@ def halving(place: Place) -> Iterator[None]:
 
 
 def writing_in_place(place: Place) -> Iterator[None]:
-    """Have it open, and read, to write it anew from its start."""
+    """Open and read the file, to write it anew from its start."""
     with open(place.path, "r+") as file:
         text = file.read()
         yield
@@ -166,7 +166,7 @@ def writing_in_place(place: Place) -> Iterator[None]:
 
 
 def renaming(place: Place) -> Iterator[None]:
-    """Have a new file ready, to rename it in."""
+    """Prepare a new file, to rename it in."""
     new = place.folder / "theirs.tmp"
     write(new, place.text() + THEIRS)
     yield
