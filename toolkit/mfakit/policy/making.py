@@ -162,8 +162,8 @@ def _without_mfa(
         condition["BoolIfExists"][VIA_SERVICE] = "false"
         why += " Calls that a service makes for a user carry no MFA, and are not denied."
     why_others = (
-        "The rest is allowed only on oneself, whatever other policies allow: otherwise the key of an"
-        " administrator could give anybody a device."
+        "The rest is allowed only on oneself, whatever other policies allow: otherwise the key of"
+        " an administrator could give anybody a device."
     )
     all_else = {"NotAction": sorted({*WITHOUT_MFA, *exempt}), "Resource": "*"}
     to_others = {
