@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
-from mfakit.profiles.reading import is_mount_point
+from mfakit.profiles.reading import MARK, is_mount_point
 from mfakit.profiles.swapping import rename
 
 TYPE_CHECKING = False
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-MARK = ".mfakit-"
 _WINDOWS = os.name == "nt"
 _LEFT_OVER_SECONDS = 600
 # What follows the mark: random digits. The name of a file that is about to be swapped goes on with
