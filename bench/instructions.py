@@ -1,4 +1,4 @@
-"""How many instructions the commands take that run at every prompt, beside a bare interpreter.
+"""The instructions of the commands that run at every prompt, compared with a bare interpreter.
 
 valgrind counts them, so the figures are the same however busy the machine is. Each command runs as
 it is installed: by the console script of a wheel, in a venv of its own.

@@ -64,7 +64,7 @@ def is_kept(text: str, path: Path, *sections: str) -> bool:
 
 
 def over_a_session(tool: Tool, home: Home) -> Iterator[tuple[str, str]]:
-    """Let a tool renew the session of a file with comments, and other people's keys."""
+    """Renew the session of a file with comments, and other people's keys."""
     text = above(home) + OLD_SESSION + BELOW
     home.write(text, 0o644)
     log = home.folder / "strace"
@@ -121,18 +121,18 @@ SITUATIONS = (over_long_term_keys, over_a_session, through_a_link, in_a_new_file
 
 
 def yes_or_no(answer: bool) -> str:
-    """Word an answer; what is bad stands out."""
+    """Return "yes" or "no", of which the bad one is bold."""
     return "yes" if answer else "**no**"
 
 
 def mode(path: Path) -> str:
-    """Word the bits of a file; it is bad if others than owner and group have some."""
+    """Return the mode of a file, bold if others than owner and group have some bits."""
     bits = stat.S_IMODE(path.stat().st_mode)
     return f"{bits:04o}" if not bits & 0o007 else f"**{bits:04o}**"
 
 
 def headers(text: str) -> list[str]:
-    """Name the sections in their order."""
+    """Return the names of the sections in order."""
     return re.findall(r"^\[(.+)\]", text, re.MULTILINE)
 
 

@@ -18,13 +18,13 @@ _LENGTH = 16
 
 
 def pages() -> list[str]:
-    """Name the translated pages, from the repository's root."""
+    """Return the translated pages, from the repository's root."""
     found = [*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/zh-CN/**/*.md")]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
 def source(page: str) -> str:
-    """Name the English page.
+    """Return the English page.
 
     Raises:
         ValueError: the page does not name one.

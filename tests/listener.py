@@ -1,4 +1,4 @@
-"""A notification service on loopback, which keeps the JSON that it receives."""
+"""A notification service on loopback, which accepts JSON and keeps it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local time of another place, for tests of code that reads or writes it."""
+"""Local time as another place has it, for tests of what reads or writes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def local_time(zone: str) -> Iterator[str]:
-    """Set the local time zone of this process and those that it starts."""
+    """Set the local time zone of this process and of those that it starts."""
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", zone)

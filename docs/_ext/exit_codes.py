@@ -1,4 +1,4 @@
-"""Sphinx: exit codes, as the errors, the commands and `check` themselves have them."""
+"""Sphinx: exit codes, taken from the errors, the commands and `check`."""
 
 from __future__ import annotations
 

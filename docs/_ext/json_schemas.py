@@ -1,4 +1,4 @@
-"""Sphinx: the JSON Schemas of what the program says, as tables of their members."""
+"""Sphinx: the JSON Schemas of the program's output, as tables of their members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sphinx: a page says in which language it is, by its folder; fonts and readers go by that."""
+"""Sphinx: set the language of each page by its folder, for fonts and screen readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sphinx: where boto3 looks for credentials, asked of botocore itself."""
+"""Sphinx: the places where boto3 looks for credentials, as botocore lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sphinx: the tree of the sources, as it is: modules, layers, and a role that names one of them."""
+"""Sphinx: the tree of the sources: modules, layers, and a role that names one of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Layers(SphinxDirective):
 
 
 class Contracts(SphinxDirective):
-    """``{contracts}``: what else is checked of imports."""
+    """``{contracts}``: the other rules for imports."""
 
     def run(self) -> list[Node]:
         names = [contract["name"] for contract in _contracts() if "layers" not in contract]

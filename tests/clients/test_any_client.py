@@ -1,4 +1,4 @@
-"""To boto3, the AWS CLI and the SDK for JavaScript the simulator behaves like AWS."""
+"""boto3, the AWS CLI and the SDK for JavaScript see of the simulator what they see of AWS."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 
-def test_every_client_gets_a_session_for_a_code(
+def test_each_client_gets_a_session_of_the_user_for_a_code(
     client: Any, keys: dict[str, str], device: Device, alice: User
 ) -> None:
-    """Its credentials are the user's."""
     session = client.login(keys, device, device.code())
     assert session["AccessKeyId"].startswith("ASIA")
     assert client.call(session, "sts", "GetCallerIdentity")["Arn"] == alice.arn
 
 
-def test_a_session_makes_and_lists_a_bucket(
+def test_each_client_creates_and_lists_a_bucket_with_a_session(
     client: Any, keys: dict[str, str], device: Device
 ) -> None:
     session = client.login(keys, device, device.code())
@@ -30,10 +29,10 @@ def test_a_session_makes_and_lists_a_bucket(
     assert [bucket["Name"] for bucket in buckets] == ["made-with-mfa"]
 
 
-def test_a_wrong_code_is_refused_in_awss_words(
+def test_each_client_shows_awss_words_about_a_wrong_code(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """Even the space at their end is AWS's."""
+    """They end in a space."""
     wrong = f"{(int(device.code()) + 1) % 10**6:06}"
     assert refusal(client.login, keys, device, wrong) == (
         "AccessDenied",
@@ -41,7 +40,7 @@ def test_a_wrong_code_is_refused_in_awss_words(
     )
 
 
-def test_a_used_code_is_refused_like_a_wrong_one(
+def test_each_client_is_refused_a_used_code(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
     code = device.code()
@@ -50,17 +49,16 @@ def test_a_used_code_is_refused_like_a_wrong_one(
     assert (refused, "invalid MFA one time pass code" in message) == ("AccessDenied", True)
 
 
-def test_a_wrong_secret_is_a_signature_that_does_not_match(
+def test_each_client_shows_the_mismatch_of_a_wrong_secret(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
     keys["SecretAccessKey"] = keys["SecretAccessKey"][::-1]
     assert refusal(client.login, keys, device, device.code())[0] == "SignatureDoesNotMatch"
 
 
-def test_an_unknown_key_is_invalid(
+def test_each_client_shows_that_an_unknown_key_is_invalid(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """The answer says no more about it."""
     keys["AccessKeyId"] = "AKIAIOSFODNN7EXAMPLE"
     assert refusal(client.login, keys, device, device.code()) == (
         "InvalidClientTokenId",
@@ -68,9 +66,10 @@ def test_an_unknown_key_is_invalid(
     )
 
 
-def test_an_ended_session_is_refused_in_each_services_words(
+def test_each_client_is_refused_with_an_expired_session(
     aws: AWSSimulator, client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
+    """Each service has its own words."""
     session = client.login(keys, device, device.code())
     aws.clock.advance(hours=13)
     assert refusal(client.call, session, "s3", "ListBuckets") == (
@@ -83,10 +82,9 @@ def test_an_ended_session_is_refused_in_each_services_words(
     )
 
 
-def test_a_session_cannot_get_a_session(
+def test_each_client_is_refused_get_session_token_with_a_session(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """GetSessionToken is for long-term credentials alone."""
     session = client.login(keys, device, device.code())
     assert refusal(client.login, session, device, device.code()) == (
         "AccessDenied",

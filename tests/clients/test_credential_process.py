@@ -30,7 +30,7 @@ def codes(home, alice, device) -> None:
 
 
 def identity(client) -> str:
-    """Call GetCallerIdentity with nothing but the profile's name."""
+    """Ask who one is, with nothing but the profile's name to go by."""
     command = client.command("sts", "GetCallerIdentity", "{}")
     return client.answer(client.home.run(*command, AWS_PROFILE="mfa"))["Arn"]
 
@@ -48,8 +48,8 @@ def test_the_first_call_logs_in_and_the_next_do_not(client, aws, alice, codes) -
 
 
 @pytest.mark.long
-def test_an_ended_session_is_renewed(client, aws, alice, device, codes) -> None:
-    """AWS's clock was set back when it was made, so that it ended at once."""
+def test_an_expired_session_is_renewed(client, aws, alice, device, codes) -> None:
+    """It was issued while AWS's clock was set back, so that it ended at once."""
     back = 15 * 60 - 2
     aws.clock.advance(seconds=-back)
     client.home.token_command(device.code())
@@ -63,7 +63,7 @@ def test_an_ended_session_is_renewed(client, aws, alice, device, codes) -> None:
     assert exchanges(aws) > before
 
 
-def test_credential_process_prints_version_1_and_an_rfc_3339_expiration(
+def test_the_output_has_version_1_and_an_expiration_in_rfc_3339(
     home, endpoint, alice, device, codes
 ) -> None:
     done = home.mfakit("credential-process", "-p", "mfa")
@@ -75,7 +75,7 @@ def test_credential_process_prints_version_1_and_an_rfc_3339_expiration(
 
 
 def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, device) -> None:
-    """Without a terminal and a token command it fails at once instead of hanging."""
+    """Without a terminal and a token command it fails at once, rather than hang."""
     home.write_credentials(
         f"[default]\naws_access_key_id = {alice.access_key_id}\n"
         f"aws_secret_access_key = {alice.secret_access_key}\n"
@@ -88,7 +88,8 @@ def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, de
     assert "'' cannot be a profile's name" in done.stderr
 
 
-def test_a_credential_process_that_calls_itself_is_an_error(home, endpoint, tmp_path) -> None:
+def test_a_loop_is_detected(home, endpoint, tmp_path) -> None:
+    """The keys come from a program that asks mfakit for them."""
     program = tmp_path / "wrapper"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -m mfakit credential-process -p mfa\n")
     program.chmod(0o755)
@@ -104,7 +105,7 @@ def test_a_credential_process_that_calls_itself_is_an_error(home, endpoint, tmp_
     assert "from mfakit itself" in done.stderr
 
 
-def test_configure_writes_a_credential_process_that_any_shell_can_run(
+def test_configure_writes_a_credential_process_that_sdks_can_run(
     home, endpoint, alice, device
 ) -> None:
     """Some SDKs run it through a shell."""

@@ -1,4 +1,4 @@
-"""The winner of explain for the SDK for JavaScript is the one that SDK takes."""
+"""What explain says of the SDK for JavaScript is what that SDK itself finds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def found(answer: dict[str, str]) -> str:
     return "asked" if answer["key"] in ("ROLE", "PROCESS") else answer["key"]
 
 
-def test_in_any_home_the_winner_is_that_of_the_javascript_sdk(tmp_path, home, javascript) -> None:
-    """If the search fails there, it fails here."""
+def test_the_explained_winner_is_the_one_of_the_javascript_sdk(tmp_path, home, javascript) -> None:
+    """If the SDK's search fails, the explanation says so."""
     drawn: list[Case] = []
 
     # One process of Node.js answers for all of them: each would take half a second alone.

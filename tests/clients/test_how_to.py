@@ -1,4 +1,4 @@
-"""The programs in the how-to work unchanged."""
+"""The programs in the how-to do what it says of them, as they stand there."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ def program(home: Any, tmp_path: Path) -> Any:
     return save
 
 
-def test_the_pytest_example_of_the_how_to_passes(home: Any, program: Any, tmp_path: Path) -> None:
-    """The plugin's fixtures are all that it needs."""
+def test_the_pytest_example_works_with_the_plugins_fixtures_alone(
+    home: Any, program: Any, tmp_path: Path
+) -> None:
     test = program("python", tmp_path / "test_login.py")
     done = home.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
     assert (done.returncode, "5 passed" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the PATH")
-def test_the_shell_example_of_the_how_to_passes(home: Any, program: Any, tmp_path: Path) -> None:
-    """It checks three claims, and ends the simulator."""
+def test_the_shell_example_works_and_its_simulator_ends(
+    home: Any, program: Any, tmp_path: Path
+) -> None:
     done = home.run("sh", str(program("sh", tmp_path / "test-login.sh")))
     assert (done.returncode, done.stdout.count("ok: ")) == (0, 3), done.stderr
 
 
-def test_the_javascript_example_of_the_how_to_passes(
+def test_the_javascript_example_works_in_nodes_test_runner(
     home: Any, program: Any, javascript: Path
 ) -> None:
-    """Node's own test runner runs it."""
     test = program("js", javascript / "login.test.mjs")
     done = home.run("node", "--test", str(test))
     assert done.returncode == 0, done.stdout

@@ -14,8 +14,8 @@ TEXT = "déjà vu\n" * 1000
 
 
 @pytest.mark.parametrize("client", ["boto3", "JavaScript"], indirect=True)
-def test_every_client_gets_back_the_object_it_put(client: Any, keys: dict[str, str]) -> None:
-    """The key has spaces and signs."""
+def test_each_client_reads_an_object_that_it_wrote(client: Any, keys: dict[str, str]) -> None:
+    """The keys have spaces and signs as well."""
     key = "a folder/ä+b=c&d?.txt"
     client.call(keys, "s3", "CreateBucket", Bucket=BUCKET)
     client.call(keys, "s3", "PutObject", Bucket=BUCKET, Key=key, Body=TEXT)
@@ -23,10 +23,9 @@ def test_every_client_gets_back_the_object_it_put(client: Any, keys: dict[str, s
 
 
 @pytest.mark.long
-def test_the_aws_cli_copies_small_and_large_files(
+def test_the_aws_cli_copies_and_lists_small_and_large_files(
     home: Any, aws_cli: Path, keys: dict[str, str]
 ) -> None:
-    """The large one goes in parts, and `s3 ls` lists both."""
     home.write_credentials(
         f"[default]\naws_access_key_id = {keys['AccessKeyId']}\n"
         f"aws_secret_access_key = {keys['SecretAccessKey']}\n"

@@ -72,10 +72,9 @@ def aws_s3_ls(home: Any, aws_cli: Path, keys: dict[str, str], device: Device, ro
     return run
 
 
-def test_a_code_at_the_prompt_of_the_aws_cli_opens_the_role(
+def test_the_aws_cli_assumes_a_role_with_a_code_and_keeps_the_session(
     aws: AWSSimulator, device: Device, aws_s3_ls: Run
 ) -> None:
-    """The CLI keeps the session, and does not ask again until it ends."""
     aws.root.session().client("s3").create_bucket(Bucket="seen-by-the-role")
     first = aws_s3_ls(device.code())
     assert (first.returncode, "seen-by-the-role" in first.stdout) == (0, True), first.stdout
@@ -93,7 +92,7 @@ def test_a_wrong_code_at_the_prompt_is_refused_in_awss_words(
     assert f"{refusal} failed with invalid MFA one time pass code." in " ".join(done.stdout.split())
 
 
-def test_a_code_that_made_a_session_does_not_open_a_role(
+def test_a_code_used_for_a_session_is_refused_for_a_role(
     client: Any, keys: dict[str, str], device: Device, aws_s3_ls: Run
 ) -> None:
     code = device.code()
@@ -102,10 +101,9 @@ def test_a_code_that_made_a_session_does_not_open_a_role(
     assert (done.returncode != 0, "AccessDenied" in done.stdout) == (True, True)
 
 
-def test_the_role_is_closed_without_a_code(
+def test_the_trust_policy_refuses_a_call_without_a_code(
     client: Any, keys: dict[str, str], role: str, refusal: Any
 ) -> None:
-    """Its trust policy requires one."""
     code, message = refusal(
         client.call, keys, "sts", "AssumeRole", RoleArn=role, RoleSessionName="session"
     )
@@ -113,7 +111,7 @@ def test_the_role_is_closed_without_a_code(
     assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in message
 
 
-def test_every_client_opens_the_role_with_a_code(
+def test_each_client_assumes_a_role_with_a_code(
     client: Any, keys: dict[str, str], device: Device, role: str
 ) -> None:
     answer = client.call(

@@ -11,7 +11,8 @@ import pytest
 from tests.templates.catalogue import BY_NAME
 from tests.templates.conftest import Bake, files_in
 
-from mfakit.policy.making import render, require_mfa, role_trust
+from mfakit.policy.formats import render
+from mfakit.policy.making import require_mfa, role_trust
 
 MFA_POLICY = BY_NAME["mfa-policy"]
 ACCOUNT_ID = "000000000012"

@@ -57,7 +57,7 @@ def create_after_deletion(scene: Scene) -> str:
 
 
 def paged(operation: str, name: str, **asked: Any) -> Callable[[Scene], list[int]]:
-    """Tell how long the pages of a list of three are that is asked for two at a time."""
+    """Return the lengths of the pages of a list of three, with two per page."""
 
     def play(scene: Scene) -> list[int]:
         for number in range(3):
@@ -185,7 +185,7 @@ def dates_in_report(scene: Scene) -> set[bool]:
 
 
 def summary(*who: str) -> Callable[[Scene], dict[str, int]]:
-    """Tell what the account's summary says of devices, where those have one."""
+    """Return the account summary's figures on devices, if these users have one."""
 
     def play(scene: Scene) -> dict[str, int]:
         scene.new_device("spare")
@@ -248,7 +248,7 @@ def tags_of(kind: str, tags: list[dict[str, str]]) -> Callable[[Scene], Any]:
 
 
 def ids(scene: Scene) -> dict[str, bool]:
-    """Tell whether each unique id has AWS's form, wherever it shows."""
+    """Whether each unique id has AWS's form in every call."""
     own = scene.client(scene.alice, "iam").get_user()["User"]["UserId"]
     (listed,) = scene.iam.list_users()["Users"]
     who = scene.sts.get_caller_identity()["UserId"]
@@ -273,7 +273,7 @@ def ids(scene: Scene) -> dict[str, bool]:
 
 
 def dates(scene: Scene) -> set[tuple[str, int]]:
-    """Tell the year, and the microseconds, of what is made a hundred years from now."""
+    """Return year and microseconds of dates of what is created a hundred years from now."""
     scene.aws.clock.advance(hours=24 * 365 * 100)
     key = scene.iam.create_access_key(UserName=scene.alice.name)["AccessKey"]
     scene.role()

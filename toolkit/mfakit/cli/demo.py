@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-from mfakit.cli.output import write
+from mfakit.cli.output import write, write_private
 from mfakit.errors import MFAKitError
 from mfakit.extras import require_extra
 
@@ -217,7 +217,7 @@ class Stage:
             self._aws = [found]
             self.aws_note = f"The AWS CLI is {found}."
         self._shims(home)
-        _write_private(
+        write_private(
             os.path.join(home, ".aws", "credentials"),
             "[default]\n"
             f"aws_access_key_id = {simulator.access_key_id}\n"
@@ -294,7 +294,7 @@ class Stage:
         os.mkdir(folder, 0o700)
         for name, command in (("mfakit", self._mfakit), ("aws", self._aws)):
             path = os.path.join(folder, name)
-            _write_private(path, f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+            write_private(path, f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
             os.chmod(path, 0o700)
         self._environ["PATH"] = folder + os.pathsep + self._environ.get("PATH", os.defpath)
 
@@ -315,11 +315,6 @@ def _environment(home: str, simulator: SimulatorProcess) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
     }
-
-
-def _write_private(path: str, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 def stand_in_for_aws() -> int:

@@ -125,6 +125,12 @@ def write_report(path: str, text: str) -> None:
         ) from None
 
 
+def write_private(path: str, text: str) -> None:
+    """Write a new file that only its owner can read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
 def read_input(name: str) -> str:
     """Read a file, or standard input for ``-``.
 

@@ -74,7 +74,7 @@ def _install(options: Namespace) -> None:
     if not scheduler.is_here():
         raise MFAKitError(
             f"{scheduler.name} does not run here",
-            "leave --using out to take what does, or see what it would get: --dry-run",
+            "leave --using out for one that does, or print what it would get: --dry-run",
         )
     _check(_checks(ways, options))
     notes = scheduler.install(job)

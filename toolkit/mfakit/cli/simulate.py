@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from mfakit.cli.output import note, read_input, write
+from mfakit.cli.output import note, read_input, write, write_private
 from mfakit.environment.asking import likely_shell
 from mfakit.environment.formats import SHELLS, unset_line
 from mfakit.errors import FileError, MFAKitError, UsageError
@@ -170,20 +170,15 @@ def _lines_to_paste(said: dict[str, Any], folder: str) -> str:
 
 def _make_home(home: str, region: str, user: dict[str, str]) -> None:
     os.mkdir(home, 0o700)
-    _write_private(
+    write_private(
         os.path.join(home, "credentials"),
         f"[default]\naws_access_key_id = {user['access_key_id']}\n"
         f"aws_secret_access_key = {user['secret_access_key']}\n",
     )
-    _write_private(
+    write_private(
         os.path.join(home, "config"),
         f"[default]\nregion = {region}\nmfa_serial = {user['mfa_serial']}\n",
     )
-
-
-def _write_private(path: str, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 def _exports(said: dict[str, Any], home: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""boto3 clients for the exchange, and nothing else: the only place that loads boto3."""
+"""Clients of AWS for the exchange, and what AWS and the network answer, as errors.
+
+They are botocore's: boto3 would load the transfer of files to S3 too, which takes as long again.
+"""
 
 from __future__ import annotations
 
@@ -40,22 +43,18 @@ def make_client(
             a lost answer, and a code that arrived once is used up.
         serial_number: tells the partition, where no profile names a region.
     """
-    import boto3
-    import botocore.session
     from botocore.config import Config
+    from botocore.session import Session
 
     # no variable names the profile: AWS_PROFILE may be one that this login is still to make
-    settings = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-    settings.set_config_variable("profile", source.profile)
-    session = boto3.Session(
+    session = Session(session_vars={"profile": (None, None, None, None)})
+    session.set_config_variable("profile", source.profile)
+    client = session.create_client(
+        service,
+        region_name=source.region or _region_of(serial_number),
         aws_access_key_id=source.access_key_id,
         aws_secret_access_key=source.secret_access_key,
         aws_session_token=source.session_token or None,
-        botocore_session=settings,
-        region_name=source.region or _region_of(serial_number),
-    )
-    client = session.client(
-        service,
         config=Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,

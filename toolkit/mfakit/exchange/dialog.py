@@ -21,13 +21,13 @@ from mfakit.exchange.dialog_programs import (
     declined,
     find_osascript,
     find_powershell,
-    find_program,
     find_zenity,
     not_answered,
     not_shown,
     show,
 )
 from mfakit.exchange.terminal import TRIES, chosen, foreground_terminal, numbered
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import ExchangeError
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,13 +70,6 @@ class Question:
     def whole_seconds(self) -> int:
         """The time to wait, for programs that count whole seconds and take 0 for ever."""
         return max(1, round(self.seconds))
-
-
-def find_program(name: str, environ: Mapping[str, str]) -> str | None:
-    """Look a program up in the PATH that it would be run with."""
-    import shutil
-
-    return shutil.which(name, path=environ.get("PATH", os.defpath))
 
 
 def show(

@@ -10,6 +10,7 @@ import os
 from mfakit.errors import FileError
 from mfakit.moments import parse_timestamp
 from mfakit.profiles.aws_files import expand_path
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,32 +18,27 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    # its name, the id of its key and its end, each "" where that is not told
+    # its name, the id of its key and its end, each "" where it is not known
     Session = tuple[str, str, str]
 
 # Far more than any of them holds: a larger file was not written by an AWS tool.
 _LARGEST_BYTES = 1 << 20
 
 
-class CachedSession:
+class CachedSession(Value):
     """A session in a cache of another tool.
 
-    Args:
+    Attributes:
         name: the role's ARN, the SSO start URL, or else the file's name.
         source: the kind of cache: ``cli-cache``, ``sso-cache`` or ``login-cache``.
         access_key_id: the id of its key, if it has one.
         expiration: when it ends; None if that is not known.
     """
 
-    __slots__ = ("access_key_id", "expiration", "name", "source")
-
-    def __init__(
-        self, name: str, source: str, access_key_id: str | None, expiration: datetime | None
-    ) -> None:
-        self.name = name
-        self.source = source
-        self.access_key_id = access_key_id
-        self.expiration = expiration
+    name: str
+    source: str
+    access_key_id: str | None
+    expiration: datetime | None
 
 
 def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:

@@ -9,7 +9,7 @@ from mfakit.explain.findings import Finding, edit, quoted, shortened
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
 from mfakit.explain.situation import is_metadata, place_of
-from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, findings, verdict
+from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, online_findings, verdict
 from mfakit.moments import format_duration, format_timestamp
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
-    from mfakit.explain.verdict import Answer, Verdict
+    from mfakit.explain.verdict import Identity, Verdict
 
 _WORDS = {
     "env": "environment variables",
@@ -51,10 +51,12 @@ class Explanation:
         online: AWS's answer, if it was asked.
     """
 
-    def __init__(self, situation: Situation, online: Answer | None = None) -> None:
+    def __init__(self, situation: Situation, online: Identity | None = None) -> None:
         self.situation = situation
         self.verdict = verdict(situation)
-        self.findings = [*(findings(online, situation) if online else ()), *find(situation)]
+        self.findings = find(situation)
+        if online is not None:
+            self.findings = [*online_findings(online, situation), *self.findings]
         if online is not None and online.account is not None:
             # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]
@@ -235,7 +237,7 @@ def _verdict_as_json(found: Verdict | None) -> dict[str, Any] | None:
     }
 
 
-def _answer_as_json(answer: Answer) -> dict[str, Any]:
+def _answer_as_json(answer: Identity) -> dict[str, Any]:
     return {
         "account": answer.account,
         "arn": answer.arn,

@@ -102,7 +102,7 @@ def _role(profile: Profile, visited: tuple[str, ...]) -> Link:
     values = profile.merged
     source = values.get("source_profile")
     if source in visited:
-        raise _SkippedError(f"the source profiles go round in a circle, at {source}")
+        raise _SkippedError(f"the source profiles form a loop, at {source}")
     if source is None:
         _check_credential_source(values["credential_source"], profile.files.environ)
     if values.get("mfa_serial"):

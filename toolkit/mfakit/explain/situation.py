@@ -52,7 +52,7 @@ def place_of(link: Link, situation: Situation) -> str:
         "" if they are not on this machine.
     """
     for key in _SETTINGS.get(link.provider, ()):
-        if found := situation.files.place(situation.profile, key):
+        if found := situation.place(key):
             return found
     names = [name for name in _VARIABLES.get(link.provider, ()) if situation.environ.get(name)]
     return " ".join(names)
@@ -117,6 +117,10 @@ class Situation:
     def values(self) -> dict[str, str]:
         """The settings of that profile in both files."""
         return self.files.merged(self.profile)
+
+    def place(self, key: str) -> str:
+        """Return where a setting of that profile is: ``~/.aws/config, line 3``; "" if nowhere."""
+        return self.files.place(self.profile, key)
 
     @property
     def role_source(self) -> str | None:

@@ -113,7 +113,7 @@ _SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"
 
 
 @dataclass
-class Answer:
+class Identity:
     """AWS's answer to whose the credentials are.
 
     Attributes:
@@ -131,7 +131,7 @@ class Answer:
     endpoint: str | None = None
 
 
-def ask(situation: Situation) -> Answer:
+def ask(situation: Situation) -> Identity:
     """Ask AWS whose the credentials are, with the SDK's own search for them.
 
     A role that requires a code is not assumed: that would use the code up.
@@ -140,25 +140,25 @@ def ask(situation: Situation) -> Answer:
 
     winner = situation.chain.winner
     if winner is None or winner.state == FAILED:
-        return Answer(error=(NOT_ASKED, "there is nothing to ask with"))
+        return Identity(error=(NOT_ASKED, "there is nothing to ask with"))
     if winner.asks and situation.values.get("mfa_serial"):
-        return Answer(error=(NOT_ASKED, "it would take a code"))
+        return Identity(error=(NOT_ASKED, "it would take a code"))
     with in_environment(as_seen_by(situation.sdk, situation.environ)):
         try:
             answer = _client(situation).get_caller_identity()
         except exceptions.ClientError as error:
             told = error.response["Error"]
             refusal = str(told.get("Code", "")), str(told.get("Message", ""))
-            return Answer(error=refusal, clock_seconds=_clock(error.response))
+            return Identity(error=refusal, clock_seconds=_clock(error.response))
         except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
             endpoint = error.kwargs.get("endpoint_url") or f"https://sts.{_REGION}.amazonaws.com"
-            return Answer(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
+            return Identity(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
         except Exception as error:  # a credential_process may print anything
-            return Answer(error=(type(error).__name__, str(error)))
-    return Answer(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
+            return Identity(error=(type(error).__name__, str(error)))
+    return Identity(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
 
 
-def findings(answer: Answer, situation: Situation) -> list[Finding]:
+def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     """Return the findings that only AWS's answer shows."""
     found = []
     off = answer.clock_seconds

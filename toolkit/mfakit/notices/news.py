@@ -8,6 +8,7 @@ from mfakit.expiry.report import ends_in
 from mfakit.moments import format_timestamp
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
 from mfakit.state import EXPIRED, UNKNOWN
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,23 +28,20 @@ _OTHER_TOOLS = {
 _STALE_SECONDS = 7 * 24 * 3600
 
 
-class News:
-    """What a notification says.
+class News(Value):
+    """The content of a notification.
 
-    Args:
+    Attributes:
         title: what happened, in a few words.
         text: its state, when it ends, and what renews it.
         state: ``expiring`` or ``expired``, else ``unknown``.
         variables: the same for a program, as environment variables.
     """
 
-    __slots__ = ("state", "text", "title", "variables")
-
-    def __init__(self, title: str, text: str, state: str, variables: dict[str, str]) -> None:
-        self.title = title
-        self.text = text
-        self.state = state
-        self.variables = variables
+    title: str
+    text: str
+    state: str
+    variables: dict[str, str]
 
 
 def news_of(status: SessionStatus) -> News | None:
@@ -101,5 +99,5 @@ def _local(moment: datetime) -> str:
 
 
 def _visible(text: str) -> str:
-    """Take out what could steer a display: a profile's name may hold anything."""
+    """Replace unprintable characters: a profile's name may hold any, and control a display."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

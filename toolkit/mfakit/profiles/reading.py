@@ -10,6 +10,7 @@ import time
 
 from mfakit.errors import FileError
 
+MARK = ".mfakit-"
 QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
 _PAUSE_SECONDS = 0.01
@@ -264,8 +265,6 @@ def decode(content: bytes, path: str) -> str:
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
     """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.replacing import MARK
-
     if isinstance(error, FileError):
         return error
     elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"

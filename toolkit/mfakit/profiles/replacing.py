@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import time
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
-from mfakit.profiles.reading import is_mount_point
+from mfakit.profiles.reading import MARK, is_mount_point
 from mfakit.profiles.swapping import rename
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 
-MARK = ".mfakit-"
 _WINDOWS = os.name == "nt"
 _LEFT_OVER_SECONDS = 600
 # What follows the mark: random digits. The name of a file that is about to be swapped goes on with
 # the digests of the text that it is made from and of its own: after the swap it is somebody else's
 # file, and may be a new one. Earlier versions put the number of the process first.
-_ENDING = re.compile(r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}")
+_ENDING = r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}"
 
 
 class Temporary:
@@ -146,8 +145,15 @@ def leftovers(path: str) -> list[str]:
     return [
         os.path.join(folder, entry)
         for entry in entries
-        if entry.startswith(start) and _ENDING.fullmatch(entry, len(start))
+        if entry.startswith(start) and _ending(entry.removeprefix(start))
     ]
+
+
+def _ending(name: str) -> re.Match[str] | None:
+    """Match how the name of a temporary file ends. Few folders have one, and loading re costs."""
+    import re
+
+    return re.fullmatch(_ENDING, name)
 
 
 def remove_leftovers(path: str) -> None:
@@ -160,7 +166,7 @@ def remove_leftovers(path: str) -> None:
 
 def texts_of(path: str) -> tuple[str, str] | None:
     """Return the two digests in a temporary file's name; None for one that was never swapped."""
-    found = _ENDING.fullmatch(path.rpartition(MARK)[2])
+    found = _ending(path.rpartition(MARK)[2])
     return (found[1], found[2]) if found and found[1] else None
 
 

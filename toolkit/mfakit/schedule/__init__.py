@@ -34,5 +34,5 @@ def choose_scheduler(name: str | None, environ: Mapping[str, str]) -> Scheduler:
             return scheduler
     raise MFAKitError(
         "there is no scheduler here: neither launchd, Task Scheduler, systemd for users nor cron",
-        "install cron; or let something of yours run mfakit check --all --notify desktop",
+        "install cron, or let a program of yours run mfakit check --all --notify desktop",
     )

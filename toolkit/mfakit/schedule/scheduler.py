@@ -116,7 +116,7 @@ def make_job(
 
     Raises:
         UsageError: a part of it cannot stand in a crontab or unit file.
-        MFAKitError: an endpoint holds a password, or it is not known which Python this is.
+        MFAKitError: an endpoint holds a password, or Python does not name its own interpreter.
     """
     # -P: a module must not be found in the folder that the scheduler happens to start it in
     start = [_whole(python) if python else _python(sys.executable), "-P", "-m", RUNNER]
@@ -183,7 +183,9 @@ def _python(executable: str) -> str:
         MFAKitError: it is not known.
     """
     if not executable:
-        raise MFAKitError("it is not known which Python this is", "start mfakit by its full path")
+        raise MFAKitError(
+            "Python does not name its own interpreter", "start mfakit by its full path"
+        )
     path = os.path.abspath(executable)
     silent = os.path.join(os.path.dirname(path), "pythonw.exe")
     return silent if path.endswith("python.exe") and os.path.exists(silent) else path

@@ -26,7 +26,7 @@ _TASK = """\
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
     <Author>mfakit</Author>
-    <Description>Tell before AWS sessions end; mfakit schedule remove takes it out</Description>
+    <Description>Notify before AWS sessions end; to remove it: mfakit schedule remove</Description>
   </RegistrationInfo>
   <Triggers>
     <TimeTrigger>

@@ -116,7 +116,7 @@ class Systemd(Scheduler):
         spread = min(_LONGEST_SPREAD_SECONDS, job.every // 10)
         service = f"""{_MARK}
 [Unit]
-Description=Tell before AWS sessions end
+Description=Notify before AWS sessions end
 
 [Service]
 Type=oneshot
@@ -125,7 +125,7 @@ TimeoutStartSec=1h
 """
         timer = f"""{_MARK}
 [Unit]
-Description=Tell before AWS sessions end, from time to time
+Description=Notify before AWS sessions end, periodically
 
 [Timer]
 OnCalendar={calendar_event(job.every)}

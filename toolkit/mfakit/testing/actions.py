@@ -1,7 +1,8 @@
-"""Which operation a request calls, and what IAM calls that."""
+"""Which operation a request calls, with which parameters, and the terms of what that demands."""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ def protocol_of(request: Request, service: str) -> str:
 
 
 def identify(request: Request, service: str) -> Call:
-    """Tell what a request to that service calls, in the only way that it can be read.
+    """Return the call that a request is, in the only way in which it can be read.
 
     Raises:
         AWSError: it can be read in several ways, or AWS has no such operation.
@@ -115,7 +116,7 @@ def _identify_named(
 
 
 def bucket_in_host(host: str) -> str:
-    """Return the bucket that a virtual host names, as in ``bucket.s3.amazonaws.com``."""
+    """Return the bucket in a virtual host, as in ``bucket.s3.amazonaws.com``; else nothing."""
     name = host.rpartition(":")[0] or host
     found = re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name.lower())
     return (found[1] or found[3]) if found else ""
@@ -148,7 +149,7 @@ def _identify_rest(request: Request, service: str) -> Call:
 
 
 def _is_s3_control(request: Request) -> bool:
-    """Tell whether a request is for S3's other API, whose hosts and paths are its own."""
+    """Whether a request is for S3 Control, which has hosts and paths of its own."""
     host = request.host.lower()
     if not host.endswith(("localhost", "127.0.0.1")) and ".s3-control." in f".{host}":
         return True
@@ -195,7 +196,7 @@ def _check_bucket(name: str) -> None:
 def _known_query(
     call: Call, operation: Operation, pairs: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    """Return the parameters that the operation has; like AWS, take no notice of any other."""
+    """Return the parameters that the operation has; like AWS, ignore any other."""
     single: dict[str, str] = {}
     several = []
     for name, value in pairs:
@@ -209,7 +210,7 @@ def _known_query(
 
 
 def _check_s3(call: Call, operation: Operation, request: Request) -> None:
-    """Refuse what asks for two things at once, and what moto would take for something else."""
+    """Refuse a call of two operations at once, or of one that moto would mistake for another."""
     asked = {name for name in request.query if name in _s3_subresources()}
     meant = {name for name, _ in operation.literals}
     others = asked - meant
@@ -222,7 +223,7 @@ def _check_s3(call: Call, operation: Operation, request: Request) -> None:
 
 @cache
 def _s3_subresources() -> frozenset[str]:
-    """Return the parameters that choose between operations of S3 by just being there."""
+    """Return the parameters whose presence selects an operation of S3."""
     model = next(iter(models_of("s3")))
     operations = (o for several in model.routes.values() for o in several)
     return frozenset(name for o in operations for name, value in o.literals if not value)
@@ -234,13 +235,13 @@ def _malformed(request: Request, service: str, why: str) -> AWSError:
 
 @dataclass(frozen=True)
 class Demand:
-    """An action on a resource.
+    """A permission that a call needs: an action on a resource.
 
     Attributes:
-        action: what policies call it; None if it cannot be told.
-        resource: an ARN; ``*`` if it is about nothing in particular; None if it cannot be told.
+        action: its name in policies; None if it is not known.
+        resource: an ARN; ``*`` for no particular resource; None if it is not known.
         passed_to: of ``iam:PassRole``, the service that gets the role, ``lambda.amazonaws.com``;
-            None if it cannot be told; empty for any other action.
+            None if it is not known; empty for any other action.
     """
 
     action: str | None
@@ -249,19 +250,13 @@ class Demand:
 
     @property
     def condition_keys(self) -> Mapping[str, str | tuple[str, ...]]:
-        """The condition keys of this demand alone; no value: the key is known to be absent."""
+        """The condition keys of this demand; a key without a value is known to be absent."""
         return {} if self.passed_to is None else {"iam:passedtoservice": self.passed_to or ()}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call happens.
-
-    Attributes:
-        partition: ``aws``, ``aws-cn``, ``aws-us-gov``.
-        region: the one that the call is signed for.
-        account_id: twelve digits.
-    """
+    """The partition, region and account of a call."""
 
     partition: str
     region: str
@@ -272,22 +267,51 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
     def global_arn(self, service: str, resource: str) -> str:
-        """Return the ARN of something of the account's that is in no region."""
+        """Return the ARN of something in this account that is in no region."""
         return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
 
     def principal(self, service: str) -> str | None:
-        """Return what policies call a service; None in China, where some end in ``.cn``."""
+        """Return the principal of a service; None in China, where some end in ``.cn``."""
         return None if self.partition == "aws-cn" else f"{service}.amazonaws.com"
 
 
 def json_body(call: Call, request: Request) -> dict[str, Any]:
-    """Return the body's object, with what the operation takes; an empty one if there is none.
+    """Return the parameters in a JSON body; none if it is no JSON object.
 
-    Anything else in it is not read by AWS, and must not make the call about something else.
+    Members that the operation does not have are left out: AWS does not read them.
     """
+    body = _json_object(request.body)
+    known = members(call.service, call.operation)
+    return {n: v for n, v in body.items() if n in known}
+
+
+def document(call: Call, request: Request) -> dict[str, Any]:
+    """Return all parameters of a call with a body in JSON or CBOR, by their names on the wire."""
+    model = call.model
+    if model is None:
+        return {}
+    body = _cbor_object(request.body) if call.protocol == RPC else _json_object(request.body)
+    shape = model.shapes.get(model.input_of(call.operation), {})
+    payload = shape.get("payload")
+    if payload is not None:
+        body = {shape["members"][payload].get("locationName", payload): body}
+    return {**call.parameters, **body}
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(request.body)
+        content = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    known = members(call.service, call.operation)
-    return {n: v for n, v in body.items() if n in known} if isinstance(body, dict) else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _cbor_object(body: bytes) -> dict[str, Any]:
+    from botocore.parsers import RpcV2CBORParser
+
+    parser: Any = RpcV2CBORParser()
+    try:
+        content = parser.parse_data_item(io.BufferedReader(io.BytesIO(body)))
+    except Exception:
+        return {}
+    return content if isinstance(content, dict) else {}

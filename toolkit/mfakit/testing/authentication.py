@@ -1,7 +1,7 @@
-"""Who calls: Signature Version 4, verified with botocore's own canonical form, and what is refused.
+"""Authentication: Signature Version 4, verified with botocore's own canonical form.
 
-A request is judged in two steps. What its head tells is read before the body arrives, so that an
-unknown key is refused at once; the body is parsed only when the signature holds.
+The head of a request is read before its body arrives, so that an unknown key is refused at once.
+The body is parsed only if the signature is valid.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 
 @dataclass(frozen=True)
 class Claim:
-    """What a signed request says about who signed it, when, and what for.
+    """The claim of a signed request about its signer, date and scope.
 
     Attributes:
         timestamp: as written, ``20261122T180000Z``.
-        valid_for: for how many seconds a presigned link serves; None if it is no link.
+        valid_for: for how many seconds a presigned link is valid; None if it is no link.
     """
 
     access_key_id: str
@@ -95,9 +95,9 @@ class Received:
     """A request, and what is known of it so far.
 
     Attributes:
-        claim: who signed it by its own words; None if it is not signed.
-        caller: the credentials with that key id, verified or not.
-        response: the answer; None as long as there is none.
+        claim: None if it is not signed.
+        caller: the credentials with the claimed key id, verified or not.
+        response: None until it is answered.
     """
 
     def __init__(self, request: Request) -> None:
@@ -123,22 +123,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Authentication:
-    """Finds out who calls.
-
-    Attributes:
-        region: the account's, whose partition is the only one that knows its keys.
-    """
+    """Authenticates requests in the partition of the account's region."""
 
     keys: KeyStore
     clock: Clock
     region: str
 
     def read_head(self, received: Received) -> None:
-        """Read who signed a request and for what, and refuse what can be refused without its body.
-
-        Raises:
-            AWSError: AWS would not look at the body.
-        """
+        """Read the claim of a request, and refuse what can be refused without its body."""
         request = received.request
         claim = received.claim = _read_claim(received)
         if claim is None:
@@ -225,7 +217,7 @@ def _signed(claim: Claim | None) -> frozenset[str] | None:
 
 
 def _check_scope(request: Request, call: Call) -> None:
-    """Refuse what is signed for one service and sent to another."""
+    """Refuse a request that is signed for one service and sent to another."""
     if not is_aws(request.host):
         return
     if call.service == "s3" and not AT_S3.search(request.host):
@@ -277,10 +269,10 @@ def _guessed_service(request: Request) -> str:
 
 
 def read_claim(request: Request) -> Claim | None:
-    """Return what a request claims, in its header or its URL; None if it is not signed.
+    """Return the claim in a request's header or URL; None if it is not signed.
 
     Raises:
-        AWSError: it is signed, but not in a form that the simulator knows.
+        AWSError: it is signed in a form that the simulator does not know.
     """
     authorization = request.header("authorization")
     presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(request.query)
@@ -309,7 +301,7 @@ def _fields_of_link(request: Request) -> dict[str, str]:
 
 
 def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
-    """Tell whether that secret made the signature of this request."""
+    """Whether the signature of the request was made with that secret."""
     subject = _Subject(claim, request)
     signer = _signer(claim, secret_access_key)
     text = signer.string_to_sign(subject, signer.canonical_request(subject))
@@ -317,7 +309,7 @@ def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
 
 
 def chain_of(claim: Claim, secret_access_key: str) -> Chain:
-    """Return what checks the signatures of the chunks of a body."""
+    """Return the verifier of the signatures of a body's chunks."""
     scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
     return Chain(
         partial(_signature, claim, secret_access_key), claim.timestamp, scope, claim.signature
@@ -338,7 +330,7 @@ def _signing_key(secret_access_key: str, *scope: str) -> bytes:
 
 
 def unsigned_headers(claim: Claim, request: Request) -> list[str]:
-    """Return the headers that mean something to AWS and are not among the signed ones."""
+    """Return the unsigned headers that have a meaning at AWS."""
     names = dict.fromkeys(name.lower() for name, _ in request.headers)
     return [
         name
@@ -348,7 +340,7 @@ def unsigned_headers(claim: Claim, request: Request) -> list[str]:
 
 
 def body_fits(claim: Claim, request: Request) -> bool:
-    """Tell whether the body is the one whose hash was signed; in chunks, each is signed itself."""
+    """Whether the body has the hash that was signed; chunks have signatures of their own."""
     claimed = _claimed_hash(claim, request)
     if not claimed:
         return True
@@ -370,7 +362,7 @@ def _operation_in_body(request: Request) -> bool:
 
 
 def complaint_about_time(claim: Claim, now: float) -> str:
-    """Return AWS's text about a request signed too long ago or in the future; else nothing."""
+    """Return AWS's text about a request signed too long ago or in the future; else an empty one."""
     signed_at, present = claim.signed_at, int(now)
     age_allowed = TOLERANCE if claim.valid_for is None else claim.valid_for
     if present - signed_at > age_allowed:
@@ -389,7 +381,7 @@ def complaint_about_time(claim: Claim, now: float) -> str:
 
 
 def _signer(claim: Claim, secret_access_key: str) -> Any:
-    """Return botocore's signer, made to sign exactly the headers that were signed."""
+    """Return botocore's signer, changed to sign exactly the headers that were signed."""
     kind: Any = S3SigV4Auth if claim.service in S3_LIKE else SigV4Auth
     credentials = SigningCredentials(claim.access_key_id, secret_access_key)
     signer = kind(credentials, claim.service, claim.region)
@@ -399,7 +391,7 @@ def _signer(claim: Claim, secret_access_key: str) -> Any:
 
 
 class _Subject:
-    """A request in the shape that botocore's signer reads."""
+    """A request with the interface that botocore's signer reads."""
 
     def __init__(self, claim: Claim, request: Request) -> None:
         self.method = request.method
@@ -425,7 +417,7 @@ class _Subject:
 
 
 class _SignedHeaders(dict[str, list[str]]):
-    """The headers that were signed, read in the way botocore reads its own."""
+    """The signed headers, with the interface of botocore's own."""
 
     def get_all(self, name: str) -> list[str]:
         return self[name]

@@ -1,32 +1,28 @@
-"""What a call has to be allowed: which actions, on which resources.
+"""The demands of a call: the actions that it needs, on which resources.
 
-Where the resource cannot be told, only a policy whose Resource is ``*`` can be judged; where the
-action cannot be told, only one whose Action is ``*``.
+Where the resource is not known, only a policy whose Resource is ``*`` can be judged; where the
+action is not known, only one whose Action is ``*``.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import re
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
-from mfakit.testing.actions import NOTHING, PASSING, Demand, Place, json_body
+from mfakit.testing.actions import NOTHING, PASSING, Demand, Place, document, json_body
 from mfakit.testing.errors import AWSError
 from mfakit.testing.iam import iam_demands
 from mfakit.testing.models import members
 from mfakit.testing.s3 import reading, s3_demands, writing
+from mfakit.testing.wire import parsed_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mfakit.testing.models import Call, Model
     from mfakit.testing.wire import Request
-
-
-__all__ = ["Demand", "Place", "demands_of"]
 
 
 def demands_of(
@@ -36,19 +32,19 @@ def demands_of(
     find_arn: Callable[[str, str], str | None],
     find_roles: Callable[[str, str], tuple[str, ...]],
 ) -> tuple[Demand, ...]:
-    """Return what a caller has to be allowed for a call; each of it.
+    """Return the demands of a call, all of which have to be allowed.
 
     Args:
         call: the call.
-        request: as it came: some calls name their resources in the body.
-        place: where.
+        request: the request: some calls name their resources in the body.
+        place: partition, region and account.
         find_arn: returns the ARN of the ``user``, ``group`` or ``role`` of a name, or of the
-            caller's own user for an empty name; they may have paths.
+            caller's own user for an empty name.
         find_roles: returns the ARNs of the ``role``, or of the roles in the ``instance-profile``,
             of a name; none if there is none of that name.
     """
     own = _of_the_call_itself(call, request, place, find_arn)
-    return (*own, *passed_roles(call, request, place, find_roles))
+    return (*own, *_passed_roles(call, request, place, find_roles))
 
 
 def _of_the_call_itself(
@@ -60,18 +56,18 @@ def _of_the_call_itself(
         case "iam":
             return iam_demands(call, place, find_arn)
         case "sts":
-            return (Demand(call.action, of_sts(call, place)),)
+            return (Demand(call.action, _of_sts(call, place)),)
         case "dynamodb":
-            return of_dynamodb(call, request, place)
+            return _of_dynamodb(call, request, place)
         case "lambda":
-            return of_lambda(call, request, place)
-    return (Demand(call.action, None), *on_behalf(call, request))
+            return _of_lambda(call, request, place)
+    return (Demand(call.action, None), *_on_behalf(call, request))
 
 
 ROLE, PROFILE = "role", "instance-profile"
-# AssumeRole takes a role rather than passing it on; what IAM asks for is judged with IAM's calls.
+# AssumeRole does not pass a role on; the demands of IAM are in `iam`.
 NOT_PASSING = ("iam", "sts")
-# Operations that name a role in order to find or to remove something.
+# Operations that name a role to find or remove something.
 READING = re.compile(
     r"(Batch)?(Describe|Get|List|Search|Lookup|Query|Delete|Remove|Disassociate|Deregister|Detach)"
 )
@@ -81,7 +77,7 @@ SHAPE_OF_ROLE = re.compile(r"role_?arns?$", re.I)
 # Roles by other names: of flow logs, SMS of Cognito, integrations and authorizers of API Gateway.
 OTHER_NAMES = {"DeliverLogsPermissionArn", "SnsCallerArn", "credentials", "CredentialsArn"}
 OTHER_NAMES |= {"authorizerCredentials", "AuthorizerCredentialsArn"}
-# Members that hold anything, a role's ARN among it: attributes of topics, patches of REST APIs, and
+# Members that may hold a role among other things: attributes of topics, patches of REST APIs, and
 # parameters of automations.
 OF_ANYTHING = {
     "apigateway": ("value",),
@@ -91,7 +87,7 @@ OF_ANYTHING = {
 ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d*:role/.+")
 PROFILE_ARN = re.compile(r"arn:[\w-]+:iam::\d*:instance-profile/(?:.+/)?([\w+=,.@-]+)")
 NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
-# Services that AWS documents just one principal for, ``NAME.amazonaws.com``, whatever the call.
+# Services with a single documented principal, ``NAME.amazonaws.com``.
 _NAMES = """
     apigateway appsync cloudformation cloudtrail codebuild codedeploy codepipeline config dms
     elasticmapreduce events firehose glue iot kinesisanalytics lambda pipes redshift s3 sagemaker
@@ -101,17 +97,14 @@ WITH_ONE_PRINCIPAL = frozenset(_NAMES.split())
 OF_TASKS = ("RegisterTaskDefinition", "RunTask", "StartTask")
 
 
-def passed_roles(
+def _passed_roles(
     call: Call, request: Request, place: Place, find_roles: Callable[[str, str], tuple[str, ...]]
 ) -> Iterator[Demand]:
     """Yield ``iam:PassRole`` on each role that a call hands to a service.
 
-    Args:
-        call: the call.
-        request: as it came.
-        place: where.
-        find_roles: returns the ARNs of the ``role``, or of the roles in the ``instance-profile``,
-            of a name; none if there is none of that name.
+    Which parameters hold a role is read from botocore's models, so that no list of operations has
+    to be kept: a member whose name, or whose shape's name, says that it is a role or an instance
+    profile. Its value counts if it is the ARN of one, or the name of one that the account has.
     """
     model = call.model
     if model is None or call.service in NOT_PASSING or READING.match(call.operation):
@@ -131,7 +124,7 @@ def passed_roles(
 def _roles(
     call: Call, place: Place, kind: str, value: str, find_roles: Callable[[str, str], Iterable[str]]
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield the ARNs of the roles that a value stands for, and the service that gets each."""
+    """Yield the ARN of each role that a value names, and the service that gets it."""
     profile = PROFILE_ARN.fullmatch(value)
     if ROLE_ARN.fullmatch(value):
         yield value, _principal(call, place, kind)
@@ -142,7 +135,7 @@ def _roles(
 
 
 def _principal(call: Call, place: Place, kind: str) -> str | None:
-    """Return the service that gets a role; None where it cannot be told."""
+    """Return the service that gets a role; None if it is not known."""
     if kind == PROFILE:
         return place.principal("ec2")
     if call.service == "ecs" and call.operation in OF_TASKS:
@@ -151,7 +144,7 @@ def _principal(call: Call, place: Place, kind: str) -> str | None:
 
 
 def _kind(name: str, shape: str, service: str) -> str:
-    """Return what a member holds: a ``role``, an ``instance-profile``, or nothing of that kind."""
+    """Whether a member holds a ``role`` or an ``instance-profile``; empty if neither."""
     if NAMES_PROFILE.search(name):
         return PROFILE
     named = NAMES_ROLE.fullmatch(name) or SHAPE_OF_ROLE.search(shape) or name in OTHER_NAMES
@@ -160,10 +153,7 @@ def _kind(name: str, shape: str, service: str) -> str:
 
 @cache
 def _role_members(model: Model, operation: str) -> dict[str, str]:
-    """Return the members of an operation that hold roles, by each name that they have on the wire.
-
-    Members of members are among them.
-    """
+    """Return the kinds of all members of an operation that hold roles, by their wire names."""
     found: dict[str, str] = {}
     seen: set[str] = set()
     left = [model.input_of(operation)]
@@ -184,7 +174,8 @@ def _role_members(model: Model, operation: str) -> dict[str, str]:
 
 
 def _values(call: Call, request: Request, kinds: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the strings in a call that stand where roles are expected, and what each may be."""
+    """Yield the kind and the value of each string where a call may name a role."""
+    model = call.model
     if call.shape is None and call.protocol in ("query", "ec2"):
         pattern = _in_forms(tuple(kinds))
         for name, value in call.parameters.items():
@@ -192,56 +183,26 @@ def _values(call: Call, request: Request, kinds: Mapping[str, str]) -> Iterator[
                 yield kinds[named[1]], value
     elif call.protocol == "rest-xml":
         yield from _in_xml(request.body, kinds)
-    else:
-        yield from _in_document(call, request)
+    elif model is not None:
+        yield from _in_shape(model, model.input_of(call.operation), document(call, request), "")
 
 
 @cache
 def _in_forms(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what matches a parameter of one of these names, or of a part or an item of it."""
+    """Return a pattern of parameters with one of these names, and of parts and items of them."""
     return re.compile(rf"(?:^|\.)({'|'.join(map(re.escape, names))})(?:\.\w+){{0,2}}$")
 
 
 def _in_xml(body: bytes, kinds: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - the document comes from the test's own client
-    except (ET.ParseError, ValueError, LookupError):
-        return
-    for element in root.iter():
-        kind = kinds.get(element.tag.rpartition("}")[2])
-        if kind:
-            yield from ((kind, text.strip()) for text in element.itertext())
-
-
-def _in_document(call: Call, request: Request) -> Iterator[tuple[str, str]]:
-    """Yield what is in JSON or CBOR, and of REST calls, in path and query too."""
-    assert call.model is not None
-    name = call.model.input_of(call.operation)
-    try:
-        content = _cbor(request.body) if "cbor" in call.protocol else json.loads(request.body)
-    except (ValueError, RecursionError):
-        content = {}
-    shape = call.model.shapes.get(name, {})
-    if "payload" in shape:
-        content = {
-            shape["members"][shape["payload"]].get("locationName", shape["payload"]): content
-        }
-    if isinstance(content, dict):
-        yield from _in_shape(call.model, name, {**call.parameters, **content}, "")
-
-
-def _cbor(body: bytes) -> Any:
-    from botocore.parsers import RpcV2CBORParser
-
-    parser: Any = RpcV2CBORParser()
-    try:
-        return parser.parse_data_item(io.BufferedReader(io.BytesIO(body)))
-    except Exception:
-        return {}
+    with suppress(AWSError):
+        for element in parsed_xml(body).iter():
+            kind = kinds.get(element.tag.rpartition("}")[2])
+            if kind:
+                yield from ((kind, text.strip()) for text in element.itertext())
 
 
 def _in_shape(model: Model, name: str, value: Any, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield the strings of a value that are roles, or parts of what is named as one."""
+    """Yield the strings of a value that are in a member for roles."""
     if kind and isinstance(value, str):
         yield kind, value
     for part, shape, inner in model.parts(name, value):
@@ -249,25 +210,25 @@ def _in_shape(model: Model, name: str, value: Any, kind: str) -> Iterator[tuple[
         yield from _in_shape(model, shape, inner, inside)
 
 
-# A stack may hold anything, and a tag be that of anything.
+# A stack may contain anything, and anything may be tagged.
 ANYTHING = Demand(None, None)
 ONLY_READS = re.compile("Describe|Detect|Estimate|Get|List|Validate")
 TAGGING = ("TagResources", "UntagResources")
-# Parameters that are secrets, by the name under which Systems Manager gives them.
+# The prefix of parameters of Systems Manager that are secrets.
 SECRETS = "/aws/reference/secretsmanager/"
 
 
-def on_behalf(call: Call, request: Request) -> tuple[Demand, ...]:
-    """Return what is asked for beside the call itself."""
+def _on_behalf(call: Call, request: Request) -> tuple[Demand, ...]:
+    """Return the demands of other services that a service calls on behalf of the caller."""
     match call.service:
         case "cloudformation":
-            # A template that is read from S3 is an object of which only the URL is known.
+            # Of a template in S3 only the URL is known, not the object.
             only_reads = ONLY_READS.match(call.operation) and "TemplateURL" not in call.parameters
             return () if only_reads else (ANYTHING,)
         case "tagging":
             return (ANYTHING,) if call.operation in TAGGING else ()
         case "athena":
-            # Its results are written into a bucket that the call or the work group names.
+            # The call or the work group names the bucket for the results.
             starts = call.operation == "StartQueryExecution"
             return (Demand("s3:PutObject", None),) if starts else ()
         case "ssm":
@@ -279,7 +240,7 @@ def on_behalf(call: Call, request: Request) -> tuple[Demand, ...]:
 
 
 BATCHES = ("BatchGetItem", "BatchWriteItem")
-# Actions that a transaction is made of, by what its items call them.
+# The actions of the items of a transaction.
 IN_TRANSACTIONS = {
     "Get": "dynamodb:GetItem",
     "Put": "dynamodb:PutItem",
@@ -290,35 +251,34 @@ IN_TRANSACTIONS = {
 NO_TABLE = ("DescribeEndpoints", "DescribeLimits")
 ABOUT_ALL_TABLES = ("ListBackups", "ListTables", "ListStreams")
 NAMED_WHOLE = ("ResourceArn", "BackupArn", "StreamArn", "TableArn", "ExportArn", "ImportArn")
-# Where statements in PartiQL are; what they are called in policies depends on their first word.
+# The member with the PartiQL statements; the action of each depends on its first word.
 PARTIQL = {
     "ExecuteStatement": None,
     "BatchExecuteStatement": "Statements",
     "ExecuteTransaction": "TransactStatements",
 }
 FIRST_WORD = re.compile(r"\s*(select|insert|update|delete)\b", re.IGNORECASE)
-# This one names what it is about inside of a token.
-UNTOLD = ("GetRecords",)
+# The table is inside of a token.
+TABLE_IN_TOKEN = ("GetRecords",)
 
 
-def of_dynamodb(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return what DynamoDB asks for."""
+def _of_dynamodb(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
     body = json_body(call, request)
-    untold = (Demand(call.action, None),)
+    unknown = (Demand(call.action, None),)
     if call.operation in BATCHES:
-        return tuple(Demand(call.action, _table(n, place)) for n in _tables(body)) or untold
+        return tuple(Demand(call.action, _table(n, place)) for n in _tables(body)) or unknown
     if call.operation in ("TransactGetItems", "TransactWriteItems"):
-        return tuple(_in_transaction(body, place)) or untold
+        return tuple(_in_transaction(body, place)) or unknown
     if call.operation in PARTIQL:
         inside = PARTIQL[call.operation]
         statements = body.get(inside) if inside else [body]
         given = statements if isinstance(statements, list) else [None]
-        return tuple(map(_partiql, given)) or untold
+        return tuple(map(_partiql, given)) or unknown
     return (Demand(call.action, _table_of(call, body, place)), *_upon_buckets(call, body, place))
 
 
 def _table_of(call: Call, body: Mapping[str, Any], place: Place) -> str | None:
-    if call.operation in UNTOLD or call.operation.startswith("Restore"):
+    if call.operation in TABLE_IN_TOKEN or call.operation.startswith("Restore"):
         return None
     if "TableName" in body:
         table, index = _table(str(body["TableName"]), place), body.get("IndexName")
@@ -332,7 +292,7 @@ def _table_of(call: Call, body: Mapping[str, Any], place: Place) -> str | None:
 
 
 def _upon_buckets(call: Call, body: Mapping[str, Any], place: Place) -> tuple[Demand, ...]:
-    """Return what it takes to write a table into a bucket, or to read it from there."""
+    """Return the demand of exporting a table to a bucket, or importing it from there."""
     if call.operation == "ExportTableToPointInTime":
         bucket, prefix = body.get("S3Bucket", ""), body.get("S3Prefix") or ""
         return (writing(place, str(bucket), f"{prefix}/AWSDynamoDB/".lstrip("/")),)
@@ -350,7 +310,7 @@ def _tables(body: Mapping[str, Any]) -> list[str]:
 
 
 def _partiql(item: Any) -> Demand:
-    """Return what a statement asks for; one that cannot be told may do anything."""
+    """Return the demand of a statement; one that is not understood may do anything."""
     word = FIRST_WORD.match(str(item.get("Statement", ""))) if isinstance(item, dict) else None
     return Demand(f"dynamodb:PartiQL{word[1].capitalize()}" if word else None, None)
 
@@ -369,14 +329,10 @@ def _table(name: str, place: Place) -> str:
 
 
 NO_FUNCTION = (
-    "GetAccountSettings",
-    "ListCodeSigningConfigs",
-    "ListEventSourceMappings",
-    "ListFunctions",
-    "ListLayers",
-    "ListLayerVersions",
+    *("GetAccountSettings", "ListCodeSigningConfigs", "ListEventSourceMappings"),
+    *("ListFunctions", "ListLayers", "ListLayerVersions"),
 )
-# Where a call tells of code that is to be read from S3; None: in the body itself.
+# The member of the body that names code in S3; None: the body itself.
 CODE_IN = {"CreateFunction": "Code", "UpdateFunctionCode": None, "PublishLayerVersion": "Content"}
 NO_NAME = "Member must satisfy the pattern of a function's name, its ARN or a part of that"
 TWO_QUALIFIERS = (
@@ -390,13 +346,11 @@ FUNCTION = re.compile(
 )
 
 
-def of_lambda(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return what Lambda asks for.
-
-    To give a function code from S3, one has to be allowed to read that.
+def _of_lambda(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
+    """Return the demands of a call of Lambda: on a function, and on its code in S3.
 
     Raises:
-        AWSError: a function's name is none, or of one that cannot be reached from here.
+        AWSError: a function's name is malformed, or of another region or account.
     """
     body = json_body(call, request)
     found = [Demand(call.action, _function_of(call, body, place))]
@@ -426,7 +380,7 @@ def _function_of(call: Call, body: Mapping[str, Any], place: Place) -> str | Non
 
 
 def _function(name: str, qualifier: str, place: Place) -> str:
-    """Return the ARN of a function of this region and account, which are all that moto looks at."""
+    """Return the ARN of a function, which has to be in this region and account as moto's are."""
     found = FUNCTION.fullmatch(name)
     if found is None:
         why = f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy"
@@ -449,8 +403,7 @@ def _layer(name: str, version: str, place: Place) -> str:
     return f"{whole}:{version}" if version else whole
 
 
-def of_sts(call: Call, place: Place) -> str:
-    """Return what the call is about."""
+def _of_sts(call: Call, place: Place) -> str:
     if call.operation.startswith("AssumeRole"):
         return call.parameters.get("RoleArn", "")
     if call.operation == "GetFederationToken":

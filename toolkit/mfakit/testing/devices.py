@@ -1,4 +1,7 @@
-"""Virtual MFA devices and their life: created, enabled, used, deactivated, deleted."""
+"""Virtual MFA devices: how they live, how AWS verifies their codes, and by which clock.
+
+pyotp computes the codes. Times are in seconds since 1970.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,29 @@ if TYPE_CHECKING:
     from mfakit.testing.keys import Identity
 
 
+STEP = 30
+WINDOW = 2
+PAIR_BEHIND = 998
+PAIR_AHEAD = 1000
+BUDGET = 9
+BUDGET_PERIOD = 180
+HANDED_OUT_AT_LEAST = 5.0
 SEED_LENGTH = 64
 DEVICES_OF_A_USER = 8
 TAGS_OF_A_DEVICE = 50
 TOO_MANY_TAGS = "The number of tags has reached the maximum limit."
+INVALID_CODE = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
+UNABLE_TO_VALIDATE = (
+    "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial"
+    " number is valid and associated with this user."
+)
+# Three brackets recorded on one day: 7.07 to 7.76 s, 7.49 to 9.19 s, 5.77 to 7.55 s.
+PROPAGATION_SECONDS = {"instant": 0.0, "aws": 7.0}
 
 
 @dataclass(eq=False)
 class VirtualDevice:
-    """A virtual MFA device: whose it is, and what makes its codes."""
+    """A virtual MFA device, its owner, and the token that generates its codes."""
 
     serial_number: str
     seed: str = field(repr=False)
@@ -42,11 +59,7 @@ class VirtualDevice:
         self.token = Token(self.seed)
 
     def tag(self, tags: Mapping[str, str]) -> None:
-        """Add tags, in place of those whose keys differ in case alone.
-
-        Raises:
-            AWSError: it would have more than fifty.
-        """
+        """Add at most fifty tags, which replace those whose keys differ in case alone."""
         given = {key.lower() for key in tags}
         kept = {key: value for key, value in self.tags.items() if key.lower() not in given}
         if len(kept) + len(tags) > TAGS_OF_A_DEVICE:
@@ -54,7 +67,7 @@ class VirtualDevice:
         self.tags = kept | dict(tags)
 
     def untag(self, key: str) -> None:
-        """Take a tag away, if there is one of that key in any case."""
+        """Remove the tag of that key, in any case, if there is one."""
         self.tags = {name: v for name, v in self.tags.items() if name.lower() != key.lower()}
 
 
@@ -62,9 +75,9 @@ class Devices:
     """All MFA devices of the account.
 
     Args:
-        prefix: what serial numbers begin with, such as ``arn:aws:iam::123456789012:mfa``.
-        clock: what codes are judged by.
-        propagation: when STS knows what IAM did: ``instant``, or ``aws``.
+        prefix: of serial numbers, such as ``arn:aws:iam::123456789012:mfa``.
+        clock: the time that codes are verified by.
+        propagation: ``instant``, or ``aws``: STS learns of changes in IAM seven seconds later.
     """
 
     def __init__(self, prefix: str, clock: Clock, propagation: str = "instant") -> None:
@@ -75,7 +88,7 @@ class Devices:
         self.budget = Budget()
 
     def create(self, name: str, path: str = "/", seed: str | None = None) -> VirtualDevice:
-        """Make a device that nobody uses yet."""
+        """Create a device without an owner."""
         serial_number = f"{self._prefix}{path}{name}"
         if serial_number in self._devices:
             raise AWSError(409, "EntityAlreadyExists", "MFA device already exists.")
@@ -86,7 +99,7 @@ class Devices:
         return device
 
     def enable(self, user: Identity, serial_number: str, first: str, second: str) -> None:
-        """Give a device to a user, who proves by two consecutive codes to have it."""
+        """Assign a device to a user, who has to send two consecutive codes of it."""
         device = self.get(serial_number)
         if device.owner is user:
             already = f"MFA Device for user {user.name} already exists."
@@ -101,19 +114,19 @@ class Devices:
         self._tell_sts(device)
 
     def resync(self, user: Identity, serial_number: str, first: str, second: str) -> None:
-        """Take over the time of a device that runs fast or slow."""
+        """Adopt the time of a device that runs fast or slow."""
         device = self._owned(user, serial_number)
         self._accept_pair(device, first, second)
         self._tell_sts(device)
 
     def deactivate(self, user: Identity, serial_number: str) -> None:
-        """Take a device away from its user; it can be enabled again."""
+        """Take a device from its user; it can be enabled again."""
         device = self._owned(user, serial_number)
         device.owner = None
         self._tell_sts(device)
 
     def delete(self, serial_number: str) -> None:
-        """Destroy a device that nobody uses."""
+        """Delete a device without an owner."""
         if self.get(serial_number).owner is not None:
             conflict = "MFA VirtualDevice in use. Must deactivate first."
             raise AWSError(409, "DeleteConflict", conflict)
@@ -138,14 +151,11 @@ class Devices:
         """Use up a code for a session of the user, or refuse as STS does."""
         at = self._clock.timestamp()
         known = self._sts.assignment(serial_number, at)
-        if known is None or known.owner is not user:
-            raise _unable_to_validate()
-        if not self.budget.spend(serial_number, at):
-            raise _unable_to_validate()
+        owned = known is not None and known.owner is user
+        if known is None or not owned or not self.budget.spend(serial_number, at):
+            raise access_denied(UNABLE_TO_VALIDATE)
         if not known.token.verify(code, at, known.drift):
-            raise access_denied(
-                "MultiFactorAuthentication failed with invalid MFA one time pass code. "
-            )
+            raise access_denied(INVALID_CODE)
 
     def _tell_sts(self, device: VirtualDevice) -> None:
         owner, token = device.owner, device.token
@@ -169,27 +179,11 @@ def new_seed() -> str:
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(SEED_LENGTH))
 
 
-def _unable_to_validate() -> AWSError:
-    return access_denied(
-        "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA"
-        " serial number is valid and associated with this user."
-    )
-
-
-STEP = 30
-WINDOW = 2
-PAIR_BEHIND = 998
-PAIR_AHEAD = 1000
-BUDGET = 9
-BUDGET_PERIOD = 180
-HANDED_OUT_AT_LEAST = 5.0
-
-
 class Token:
-    """A device's seed, and which of its codes have served.
+    """A device's seed, and which of its codes are used up.
 
-    A counter is the number of the thirty-second step that a code belongs to. Time is seconds
-    since 1970. A code serves within two steps of the device's own time, once, in any order.
+    A counter is the number of the thirty-second step that a code belongs to. A code is valid within
+    two steps of the device's own time, once, in any order.
 
     Attributes:
         drift: how many steps the device's own time is ahead.
@@ -210,13 +204,9 @@ class Token:
         return self._codes.generate_otp(counter)
 
     def verify(self, code: str, at: float, drift: int | None = None) -> bool:
-        """Tell whether the code serves now, and if so, use it up.
+        """Whether the code is valid now; if so, use it up.
 
-        Args:
-            code: the code.
-            at: the time.
-            drift: by how many steps the verifier thinks the device is ahead, if it may be behind
-                what the last pair told.
+        The verifier may assume another drift, if it does not know yet of the last pair.
         """
         for counter in self._valid(at, self.drift if drift is None else drift):
             if counter not in self._used and self.code(counter) == code:
@@ -225,9 +215,9 @@ class Token:
         return False
 
     def accept_pair(self, first: str, second: str, at: float) -> bool:
-        """Tell whether two consecutive codes prove the seed, and if so, take over their time.
+        """Whether two consecutive codes prove the seed; if so, adopt their time.
 
-        Both have to be newer than the pair accepted before. They still serve for a session.
+        Both have to be newer than the pair accepted before. They remain valid for a session.
         """
         middle = self._counter(at)
         for counter in _nearest(middle, PAIR_BEHIND, PAIR_AHEAD):
@@ -239,11 +229,16 @@ class Token:
         return False
 
     def hand_out(self, at: float) -> tuple[str, float] | None:
-        """Return a code that serves now and was never handed out, and for how many seconds.
+        """Return a valid code that was never handed out, and for how many seconds it is valid.
 
-        None: every code that serves now was handed out or used; the next step brings one.
+        None: every valid code was handed out or used; the next step brings one.
         """
-        for counter in sorted(self._valid(at, self.drift), key=self._preference(at)):
+        current = self._counter(at)
+        # First the code of this step, then those to come, then those gone by.
+        preferred = sorted(
+            self._valid(at, self.drift), key=lambda c: (c < current, abs(c - current))
+        )
+        for counter in preferred:
             seconds = (counter - self.drift + WINDOW + 1) * STEP - at
             taken = counter in self._used or counter in self._handed_out
             if not taken and seconds >= HANDED_OUT_AT_LEAST:
@@ -263,24 +258,11 @@ class Token:
         counter = int(at // STEP) + drift
         return range(counter - WINDOW, counter + WINDOW + 1)
 
-    def _preference(self, at: float) -> _Preference:
-        return _Preference(self._counter(at))
-
-
-class _Preference:
-    """Orders the steps: this one, those to come, those gone by."""
-
-    def __init__(self, current: int) -> None:
-        self._current = current
-
-    def __call__(self, counter: int) -> tuple[bool, int]:
-        return counter < self._current, abs(counter - self._current)
-
 
 class Budget:
-    """Nine verifications for each device in each three minutes, counted from midnight UTC.
+    """Nine verifications per device in each period of three minutes, counted from midnight UTC.
 
-    It is kept by ARN: deleting a device and creating it anew does not refill it.
+    It is kept by ARN: deleting a device and creating it again does not refill it.
     """
 
     def __init__(self) -> None:
@@ -295,12 +277,12 @@ class Budget:
         return True
 
     def seconds_until_refill(self, serial_number: str, at: float) -> float:
-        """Return how long to wait for a verification to be possible; 0 if one is now."""
+        """Return how long to wait until a verification is possible; 0 if one is now."""
         period, count = self._count(serial_number, at)
         return (period + 1) * BUDGET_PERIOD - at if count >= BUDGET else 0.0
 
     def reset(self, serial_number: str | None = None) -> None:
-        """Forget what was spent on a device, or on all of them; AWS has nothing like it."""
+        """Refill the budget of a device, or of all devices; AWS has no such call."""
         if serial_number is None:
             self._spent.clear()
         else:
@@ -313,7 +295,7 @@ class Budget:
 
 
 def seconds_to_next_step(at: float) -> float:
-    """Return how long it takes until another code begins to serve."""
+    """Return how long it takes until another code becomes valid."""
     return STEP - at % STEP
 
 
@@ -321,14 +303,9 @@ def _nearest(middle: int, behind: int, ahead: int) -> list[int]:
     return sorted(range(middle - behind, middle + ahead + 1), key=lambda c: abs(c - middle))
 
 
-# Three brackets recorded on one day: 7.07 to 7.76 s, 7.49 to 9.19 s, 5.77 to 7.55 s.
-AWS_SECONDS = 7.0
-SECONDS = {"instant": 0.0, "aws": AWS_SECONDS}
-
-
 @dataclass(frozen=True)
 class Assignment:
-    """That a device is a user's, and how many steps its time is off."""
+    """A device's owner, and how many steps its time is off, as STS knows it."""
 
     owner: Identity
     token: Token
@@ -336,51 +313,46 @@ class Assignment:
 
 
 class Propagation:
-    """Keeps what STS knows behind what IAM knows, as recorded exchanges with AWS show it.
-
-    Args:
-        kind: ``instant``, or ``aws``: seven seconds of the simulator's time.
-
-    Raises:
-        ValueError: it is neither.
-    """
+    """Delays what STS knows of devices, as recorded exchanges with AWS show it."""
 
     def __init__(self, kind: str) -> None:
-        if kind not in SECONDS:
-            raise ValueError(f"propagation is one of {', '.join(SECONDS)}, not {kind!r}")
-        self._seconds = SECONDS[kind]
+        if kind not in PROPAGATION_SECONDS:
+            raise ValueError(
+                f"propagation is one of {', '.join(PROPAGATION_SECONDS)}, not {kind!r}"
+            )
+        self._seconds = PROPAGATION_SECONDS[kind]
         self._known: dict[str, Assignment | None] = {}
         self._coming: list[tuple[float, str, Assignment | None]] = []
 
     def announce(self, serial_number: str, assignment: Assignment | None, at: float) -> None:
-        """Let STS know of a device that is a user's from now on, or nobody's."""
+        """Announce the new assignment of a device, None: nobody's, to STS."""
         self._coming.append((at + self._seconds, serial_number, assignment))
         self._arrive(at)
 
     def assignment(self, serial_number: str, at: float) -> Assignment | None:
-        """Return whose device it is, as far as STS knows; None: nobody's."""
+        """Return the assignment of a device as STS knows it; None: nobody's."""
         self._arrive(at)
         return self._known.get(serial_number)
 
     def _arrive(self, at: float) -> None:
-        # A clock that was moved back leaves none further off than when it was announced.
+        # If the clock was moved back, no announcement is due later than if it were made now.
         latest = at + self._seconds
         self._coming = [(min(due, latest), serial, known) for due, serial, known in self._coming]
-        # In the order in which they were made, so that none overtakes another.
+        # They arrive in the order in which they were made.
         while self._coming and self._coming[0][0] <= at:
             _, serial_number, assignment = self._coming.pop(0)
             self._known[serial_number] = assignment
 
 
 class Clock:
-    """What time it is for the simulator.
+    """The simulator's time.
 
     Codes and expiry follow `timestamp`: real time plus an offset that tests move. Signatures and
     the ``Date`` header follow `wire_timestamp`: real time plus a skew. Clients sign by their own
     clock, so moving the offset never makes one of them late; only the skew does.
 
     Args:
-        real_time: seconds since 1970; passed in so that a test can hold it still.
+        real_time: returns the real time in seconds since 1970; a test can hold it still.
     """
 
     def __init__(self, real_time: Callable[[], float] = time.time) -> None:
@@ -397,14 +369,14 @@ class Clock:
         return self._real_time() + self._offset
 
     def wire_timestamp(self) -> float:
-        """Return the time that signatures are judged by, in seconds since 1970."""
+        """Return the time that signatures are verified by, in seconds since 1970."""
         return self._real_time() + self._skew
 
     def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Move codes and expiry into the future; negative values move them back.
 
         Raises:
-            ValueError: that would leave the calendar.
+            ValueError: the new time would be outside the calendar.
         """
         try:
             offset = self._offset + _seconds(hours, minutes, seconds)
@@ -414,7 +386,7 @@ class Clock:
         self._offset = offset
 
     def skew(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
-        """Set how far AWS's clock is ahead of the clients' clocks; no argument: not at all."""
+        """Set how far AWS's clock is ahead of the clients' clocks; by default not at all."""
         self._skew = _seconds(hours, minutes, seconds)
 
 

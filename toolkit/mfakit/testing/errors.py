@@ -1,4 +1,4 @@
-"""What goes wrong in the simulator: AWS's refusals, and the simulator's own limits."""
+"""AWS's refusals, as each family of services words them, and the simulator's own limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AWSError(Exception):
         status: the HTTP status.
         code: AWS's name for the refusal, such as ``AccessDenied``.
         message: AWS's text, character by character.
-        details: what S3 tells beside it, such as ``Region``.
+        details: further elements of S3's answer, such as ``Region``.
     """
 
     def __init__(self, status: int, code: str, message: str, **details: str) -> None:
@@ -34,7 +34,7 @@ class AWSError(Exception):
 
 
 class SimulatorError(MFAKitError):
-    """The simulator cannot do what was asked of it, and AWS has no answer that would say so."""
+    """The simulator cannot do what was asked, and AWS has no answer that says so."""
 
 
 def not_supported(message: str) -> AWSError:
@@ -43,17 +43,17 @@ def not_supported(message: str) -> AWSError:
 
 
 def access_denied(message: str) -> AWSError:
-    """Return the refusal that most rules end in."""
+    """Return the refusal that most rules lead to."""
     return AWSError(403, "AccessDenied", message)
 
 
 def no_such_entity(message: str) -> AWSError:
-    """Return IAM's refusal of a name that names nothing."""
+    """Return IAM's refusal of a name that does not exist."""
     return AWSError(404, "NoSuchEntity", message)
 
 
 def unknown_host(host: str) -> SimulatorError:
-    """Return what is raised for a call to a host of which the simulator has nothing."""
+    """Return the error of a call to a host that the simulator does not simulate."""
     return SimulatorError(
         f"the simulator does not know the host {host}; nothing was sent",
         "only AWS's own hosts that moto knows are answered while the simulator is active",
@@ -93,6 +93,9 @@ NO_FEDERATION = (
     "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
     " assume the role with AssumeRole"
 )
+NOT_WELL_FORMED = (
+    "The XML you provided was not well-formed or did not validate against our published schema"
+)
 TOO_SKEWED = "The difference between the request time and the current time is too large."
 
 
@@ -109,7 +112,7 @@ def unknown_key(call: Call) -> AWSError:
 
 
 def wrong_token(call: Call) -> AWSError:
-    """Return the refusal of a session token that is not the one of its key."""
+    """Return the refusal of a session token that does not belong to its key."""
     if call.service == "s3":
         malformed = "The provided token is malformed or otherwise invalid."
         return AWSError(400, "InvalidToken", malformed)
@@ -184,15 +187,18 @@ def no_such_operation(call: Call) -> AWSError:
     if call.protocol == "ec2":
         why = f"The action {call.operation} is not valid for this web service."
         return AWSError(400, "InvalidAction", why)
-    version = call.parameters.get("Version", "")
-    why = (
-        f"Could not find operation {call.operation} for version {version or 'NO_VERSION_SPECIFIED'}"
-    )
+    version = call.parameters.get("Version") or "NO_VERSION_SPECIFIED"
+    why = f"Could not find operation {call.operation} for version {version}"
     return AWSError(400, "InvalidAction", why)
 
 
+def malformed_xml() -> AWSError:
+    """Return S3's refusal of a body that is not the XML that it expects."""
+    return AWSError(400, "MalformedXML", NOT_WELL_FORMED)
+
+
 def too_large(call: Call) -> AWSError:
-    """Return the refusal of a body that is larger than AWS takes."""
+    """Return the refusal of a body that is larger than AWS accepts."""
     if call.service == "s3":
         return AWSError(413, "EntityTooLarge", "Your request was too large.")
     code = "RequestEntityTooLarge" + ("Exception" if call.is_json else "")
@@ -211,7 +217,7 @@ def wrong_region(call: Call, claimed: str, right: str) -> AWSError:
 
 
 def not_signed(call: Call, names: Iterable[str]) -> AWSError:
-    """Return the refusal of headers that mean something to AWS and were not signed."""
+    """Return the refusal of unsigned headers that have a meaning at AWS."""
     why = "There were headers present in the request which were not signed"
     if call.service == "s3":
         return AWSError(403, "AccessDenied", why, HeadersNotSigned=", ".join(names))
@@ -219,7 +225,7 @@ def not_signed(call: Call, names: Iterable[str]) -> AWSError:
 
 
 def denied(call: Call, message: str) -> AWSError:
-    """Return the refusal of what no policy allows, or one denies."""
+    """Return the refusal of a call that no policy allows, or that one denies."""
     if call.protocol == "ec2":
         return AWSError(403, "UnauthorizedOperation", message)
     if call.is_json:
@@ -228,7 +234,7 @@ def denied(call: Call, message: str) -> AWSError:
 
 
 def named(code: str, call: Call) -> AWSError:
-    """Return the error of that name, as the service words it that is called."""
+    """Return the error of that code, in the words of the service that is called."""
     for refuse in (expired, unknown_key, wrong_token, wrong_signature):
         refusal = refuse(call)
         if refusal.code == code:

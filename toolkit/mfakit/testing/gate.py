@@ -28,12 +28,18 @@ from mfakit.testing import errors
 from mfakit.testing.actions import PASSING, Place
 from mfakit.testing.authentication import ALGORITHM, Received, largest_body
 from mfakit.testing.demands import demands_of
-from mfakit.testing.errors import RELAX, AWSError, SimulatorError, access_denied, not_supported
+from mfakit.testing.errors import (
+    RELAX,
+    AWSError,
+    SimulatorError,
+    access_denied,
+    not_supported,
+)
 from mfakit.testing.iam import in_refusals, with_own_name
 from mfakit.testing.keys import Session, condition_keys
 from mfakit.testing.models import partition
 from mfakit.testing.rebuilding import rebuilt
-from mfakit.testing.s3 import NOT_WELL_FORMED, bucket_of, check_mfa_delete, delete_objects, deleted
+from mfakit.testing.s3 import bucket_of, check_mfa_delete, delete_objects, deleted
 from mfakit.testing.validation import refusal_of_form
 from mfakit.testing.wire import Response, error_response, query_response
 
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mfakit.policy import Statement, Verdict
-    from mfakit.policy.keys import Keys
+    from mfakit.policy.patterns import Keys
     from mfakit.testing.actions import Demand
     from mfakit.testing.authentication import Authentication, Claim
     from mfakit.testing.devices import Clock
@@ -149,7 +155,7 @@ class Gate:
         except NotImplementedError as error:
             received.response = received.refusal(not_supported(f"moto does not know this: {error}"))
         except ExpatError:  # moto reads the body of most of S3's calls
-            received.response = received.refusal(AWSError(400, "MalformedXML", NOT_WELL_FORMED))
+            received.response = received.refusal(errors.malformed_xml())
         finally:
             self._record(received)
         return self._dated(received.response)
@@ -158,8 +164,7 @@ class Gate:
         return response.with_header("Date", formatdate(self.clock.wire_timestamp(), usegmt=True))
 
     def _record(self, received: Received) -> None:
-        now, call = self.clock.now(), received.named_call()
-        self.calls.add(now, call, received.claim, received.caller, received.response)
+        self.calls.add(self.clock.now(), received)
 
     def _carry_out(
         self, request: Request, call: Call, caller: Credentials, claim: Claim

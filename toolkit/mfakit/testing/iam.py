@@ -172,7 +172,7 @@ class IAM:
         """Refuse a call as IAM does, where moto does not.
 
         Raises:
-            AWSError: a parameter is not valid, a name is taken, or what is to be deleted is in use.
+            AWSError: a parameter is not valid, a name is taken, or the thing to delete is in use.
         """
         validate_iam(operation, given)
         check_marker(given)

@@ -1,4 +1,4 @@
-"""AWS's models of its services, as botocore ships them: the operations and how each is called."""
+"""AWS as botocore's data describe it: services, their operations, regions; and a call of one."""
 
 from __future__ import annotations
 
@@ -14,56 +14,47 @@ if TYPE_CHECKING:
 
 
 # Where a policy's prefix is not the name that requests are signed for.
-PREFIXES = {
-    "monitoring": "cloudwatch",
-    "email": "ses",
-    "tagging": "tag",
-    "iotdata": "iot",
+PREFIXES = {"monitoring": "cloudwatch", "email": "ses", "tagging": "tag", "iotdata": "iot"}
+# IAM's names of actions, and the operations that they stand for where those are called otherwise.
+_ACTIONS = {
+    "s3:ListAllMyBuckets": "ListBuckets",
+    "s3:ListBucket": "HeadBucket ListObjects ListObjectsV2",
+    "s3:ListBucketVersions": "ListObjectVersions",
+    "s3:ListBucketMultipartUploads": "ListMultipartUploads",
+    "s3:ListMultipartUploadParts": "ListParts",
+    "s3:GetObject": "HeadObject SelectObjectContent",
+    "s3:PutObject": (
+        "CopyObject CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload"
+    ),
+    "s3:DeleteObject": "DeleteObjects",
+    "s3:GetAccelerateConfiguration": "GetBucketAccelerateConfiguration",
+    "s3:PutAccelerateConfiguration": "PutBucketAccelerateConfiguration",
+    "s3:GetInventoryConfiguration": (
+        "GetBucketInventoryConfiguration ListBucketInventoryConfigurations"
+    ),
+    "s3:PutInventoryConfiguration": "PutBucketInventoryConfiguration",
+    "s3:PutBucketOwnershipControls": "DeleteBucketOwnershipControls",
+    "s3:GetBucketCORS": "GetBucketCors",
+    "s3:PutBucketCORS": "PutBucketCors DeleteBucketCors",
+    "s3:GetEncryptionConfiguration": "GetBucketEncryption",
+    "s3:PutEncryptionConfiguration": "PutBucketEncryption DeleteBucketEncryption",
+    "s3:GetLifecycleConfiguration": "GetBucketLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration": "PutBucketLifecycleConfiguration DeleteBucketLifecycle",
+    "s3:GetReplicationConfiguration": "GetBucketReplication",
+    "s3:PutReplicationConfiguration": "PutBucketReplication DeleteBucketReplication",
+    "s3:PutBucketTagging": "DeleteBucketTagging",
+    "s3:GetBucketNotification": "GetBucketNotificationConfiguration",
+    "s3:PutBucketNotification": "PutBucketNotificationConfiguration",
+    "s3:GetBucketObjectLockConfiguration": "GetObjectLockConfiguration",
+    "s3:PutBucketObjectLockConfiguration": "PutObjectLockConfiguration",
+    "s3:GetBucketPublicAccessBlock": "GetPublicAccessBlock",
+    "s3:PutBucketPublicAccessBlock": "PutPublicAccessBlock DeletePublicAccessBlock",
+    "lambda:InvokeFunction": "Invoke",
 }
-# Where IAM's name for an operation is not the operation's own.
 ACTIONS = {
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListObjects": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "s3:ListParts": "s3:ListMultipartUploadParts",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:UploadPartCopy": "s3:PutObject",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:SelectObjectContent": "s3:GetObject",
-    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
-    "s3:PutBucketAccelerateConfiguration": "s3:PutAccelerateConfiguration",
-    "s3:GetBucketInventoryConfiguration": "s3:GetInventoryConfiguration",
-    "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
-    "s3:PutBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
-    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
-    "s3:GetBucketCors": "s3:GetBucketCORS",
-    "s3:PutBucketCors": "s3:PutBucketCORS",
-    "s3:DeleteBucketCors": "s3:PutBucketCORS",
-    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
-    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
-    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
-    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
-    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
-    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
-    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
-    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
-    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "lambda:Invoke": "lambda:InvokeFunction",
+    f"{action.partition(':')[0]}:{operation}": action
+    for action, operations in _ACTIONS.items()
+    for operation in operations.split()
 }
 
 # A model begins with its metadata; this much of the file holds what the index needs.
@@ -73,20 +64,17 @@ LABEL = re.compile(r"(\{[^}]+\})")
 
 @dataclass(frozen=True)
 class Operation:
-    """How an operation is called.
+    """How a REST operation is called.
 
     Attributes:
-        name: the operation.
-        model: the service that has it.
-        method: the HTTP method.
-        template: the path of a REST operation, ``/{Bucket}/{Key+}``.
-        host_prefix: what stands before the service's host, ``{AccountId}.``; mostly nothing.
-        literals: names and values that the query has to hold; of an empty value, just the name.
-        query: the other parameters in the query, and whether each may be there several times;
-            ``*`` stands for those of a map, which may have any name.
+        template: the path, ``/{Bucket}/{Key+}``.
+        host_prefix: a prefix of the service's host, ``{AccountId}.``; mostly empty.
+        literals: names and values that the query has to hold; an empty value allows any.
+        query: the other parameters in the query, and whether each may occur several times; ``*``
+            stands for those of a map, which may have any name.
         headers: the parameters that are headers, by lower-case name.
         header_prefixes: of parameters that are several headers, such as ``x-amz-meta-``.
-        needs_query, needs_headers: those without which it is another operation.
+        needs_query, needs_headers: the parameters without which it is another operation.
         body: names of the parameters in the body; None: the body is one parameter, whole;
             empty: there is no body.
     """
@@ -106,7 +94,7 @@ class Operation:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What the path looks like, as it is sent."""
+        """The path as it is sent, as a pattern."""
         pattern = ""
         for part in LABEL.split(self.template):
             if not part.startswith("{"):
@@ -119,7 +107,7 @@ class Operation:
 
     @cached_property
     def path_parts(self) -> list[tuple[str, str, str]]:
-        """What the path is made of: text, or the name of a label and what it may hold unquoted."""
+        """The parts of the path: a text, or the name of a label and its safe characters."""
         found = []
         for part in LABEL.split(self.template):
             if part.startswith("{"):
@@ -131,12 +119,12 @@ class Operation:
 
     @property
     def takes_any_query(self) -> bool:
-        """Whether parameters may be called anything: those of some are a map."""
+        """Whether the query may hold parameters of any name, which form a map."""
         return "*" in self.query
 
     @property
     def rank(self) -> tuple[int, int]:
-        """How specific it is: of several that fit a request, the highest is meant."""
+        """How specific it is: of several that match a request, the highest is meant."""
         parts = [p for p in self.template.split("/") if p and not p.startswith("{")]
         return len(parts), len(self.literals) + len(self.needs_query) + len(self.needs_headers)
 
@@ -146,10 +134,10 @@ class Model:
     """A service.
 
     Attributes:
-        endpoint_prefix: what its hosts begin with.
+        endpoint_prefix: the first part of its hosts.
         protocol: the one that botocore lists first.
+        target_prefix: the prefix of the operation in ``X-Amz-Target``; empty if it has none.
         has_rpc: whether operations may be named in the path, with a body in CBOR.
-        target_prefix: what stands before the operation in ``X-Amz-Target``; empty if it has none.
     """
 
     endpoint_prefix: str
@@ -158,8 +146,13 @@ class Model:
     has_rpc: bool
     _content: Mapping[str, Any] = field(repr=False)
 
+    @cached_property
+    def signing_name(self) -> str:
+        """The name that requests to it are signed for."""
+        return str(self._content["metadata"].get("signingName") or self.endpoint_prefix)
+
     def has(self, operation: str) -> bool:
-        """Tell whether it has an operation of exactly that name."""
+        """Whether it has an operation of exactly that name."""
         return operation in self._content["operations"]
 
     @property
@@ -193,12 +186,12 @@ class Model:
 
     @cached_property
     def routes(self) -> dict[str, list[Operation]]:
-        """Its operations by HTTP method, the most specific first. Only REST services have any."""
+        """The operations of a REST service by HTTP method, the most specific first."""
         found: dict[str, list[Operation]] = {}
         if not self.protocol.startswith("rest"):
             return found
         for name, operation in self._content["operations"].items():
-            # Those that were replaced are called in the same way as what replaced them.
+            # Deprecated ones are called in the same way as their replacements.
             if not operation.get("deprecated"):
                 read = _operation(self, name, operation, self._content["shapes"])
                 found.setdefault(read.method, []).append(read)
@@ -208,7 +201,7 @@ class Model:
 
     @cached_property
     def routes_without_query(self) -> dict[str, list[Operation]]:
-        """Those that nothing in the query is needed for."""
+        """The routes that need nothing in the query."""
         return {
             method: [o for o in operations if not o.literals and not o.needs_query]
             for method, operations in self.routes.items()
@@ -216,34 +209,24 @@ class Model:
 
 
 def models_of(service: str) -> Iterator[Model]:
-    """Return the services that requests are signed for by that name.
+    """Yield the services that requests are signed for by that name.
 
-    The one of the same name comes first: looking for the others takes time.
+    The one of the same name comes first: the search for the others is slow.
     """
-    names = _index.get(service)
-    if names is None:
-        first = _load(service) if service in _available() else None
-        if first is not None and _signing_name(first) == service:
-            yield _model(service)
-        names = _all_signed_as(service)
-        _index[service] = names
-        yield from (_model(name) for name in names if first is None or name != service)
-        return
-    yield from (_model(name) for name in names)
-
-
-_index: dict[str, tuple[str, ...]] = {}
+    first = _model(service) if service in _available() else None
+    if first is not None and first.signing_name == service:
+        yield first
+    yield from (model for model in _all_signed_as(service) if model is not first)
 
 
 @cache
-def _all_signed_as(service: str) -> tuple[str, ...]:
-    found = [name for name, signed in _signing_names().items() if signed == service]
-    return tuple(sorted(found, key=lambda name: name != service))
+def _all_signed_as(service: str) -> tuple[Model, ...]:
+    return tuple(_model(name) for name, signed in _signing_names().items() if signed == service)
 
 
 @cache
 def _signing_names() -> dict[str, str]:
-    """Return what requests to each service are signed for, without reading the models whole."""
+    """Return the signing name of each service, without reading the models whole."""
     return {name: _peek(path) for name, path in _available().items()}
 
 
@@ -278,11 +261,6 @@ def _load(name: str) -> Any:
     from botocore.loaders import Loader
 
     return Loader().load_service_model(name, "service-2")
-
-
-def _signing_name(content: Any) -> str:
-    metadata = content["metadata"]
-    return str(metadata.get("signingName") or metadata["endpointPrefix"])
 
 
 @cache
@@ -353,16 +331,16 @@ def _body(
 
 @dataclass(frozen=True)
 class Call:
-    """What a request calls.
+    """A call of an operation.
 
     Attributes:
         service: the name that requests to the service are signed for.
-        operation: the operation; empty if it cannot be told.
+        operation: the operation; empty if it is not known.
         protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
         parameters: those in the URL or the form; of REST calls, those in the path too.
         several: of REST calls, the parameters in the URL that are lists.
-        model: the service as AWS describes it; None where the operation is not known.
-        shape: of REST calls, how AWS describes the operation.
+        model: the service; None where the operation is not known.
+        shape: of REST calls, the operation.
     """
 
     service: str
@@ -375,29 +353,24 @@ class Call:
 
     @property
     def action(self) -> str:
-        """What policies call it: ``s3:GetObject``."""
+        """Its name in policies: ``s3:GetObject``."""
         name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
         return ACTIONS.get(name, name)
 
     @property
     def is_json(self) -> bool:
-        """Whether it belongs to the services whose refusals end in ``Exception``."""
+        """Whether the error codes of the service end in ``Exception``."""
         return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
 
     @property
     def json_status(self) -> int:
-        """The status of those errors."""
+        """The status with which such a service refuses credentials."""
         return 403 if self.protocol == "rest-json" else 400
 
 
 @cache
 def aws_host(service: str, region: str) -> str:
-    """Return where the SDKs send what is for that service and region.
-
-    Args:
-        service: what its hosts begin with, ``api.sagemaker``.
-        region: a region.
-    """
+    """Return the host to which SDKs send calls, by endpoint prefix (``api.sagemaker``)."""
     if service == "s3":
         return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
     endpoint: Any = _resolver().construct_endpoint(service, region) or {}
@@ -405,7 +378,7 @@ def aws_host(service: str, region: str) -> str:
 
 
 def is_region(region: str) -> bool:
-    """Tell whether AWS has a region of that name."""
+    """Whether AWS has a region of that name."""
     return region in _regions()
 
 
@@ -432,14 +405,14 @@ def _resolver() -> Any:
 
 
 def members(service: str, operation: str) -> Container[str]:
-    """Return the names of the parameters that an operation has, as botocore models it."""
+    """Return the names of an operation's parameters."""
     shape = input_shape(service, operation)
     return shape.members if shape is not None else ()
 
 
 @cache
 def input_shape(service: str, operation: str) -> Any:
-    """Return what an operation takes, as botocore models it; None if that is not known."""
+    """Return botocore's shape of what an operation takes; None if the operation is not known."""
     from botocore.model import OperationNotFoundError
 
     try:

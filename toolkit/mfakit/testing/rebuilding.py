@@ -1,8 +1,11 @@
-"""The request that moto gets: written anew from what was judged, and from nothing else.
+"""The request that moto gets: rebuilt from the call that was judged, and from nothing else.
 
-moto reads some requests differently from AWS: it finds an Action in a body that is no form, takes a
-header with underscores, and reads a path only up to a semicolon. So nothing of the original request
-is passed on that it could take for another call than the one that was judged.
+moto reads some requests differently from AWS: it finds an Action in a body that is no form, accepts
+headers with underscores, and reads a path only up to a semicolon. So nothing of the original
+request is passed on that moto could mistake for another call.
+
+S3's bodies in chunks are joined, as in "Signature calculations ... transferring payload in multiple
+chunks" and "... including trailing headers" of the "Amazon S3 API Reference".
 """
 
 from __future__ import annotations
@@ -28,31 +31,19 @@ if TYPE_CHECKING:
 
     Headers = tuple[tuple[str, str], ...]
 
-# Beginnings of headers that AWS heeds although they are not signed, and that no policy reads.
+# The beginnings of headers that AWS honours without a signature, and that no policy reads.
 UNSIGNED_HEADERS = (
-    "content-",
-    "cache-control",
-    "expires",
-    "range",
-    "if-",
-    "accept",
-    "origin",
-    "user-agent",
+    *("content-", "cache-control", "expires", "range", "if-"),
+    *("accept", "origin", "user-agent"),
 )
-# Headers about the connection, and about the caller, who is known by now.
+# Headers about the connection and the caller, which are of no use to moto.
 SETTLED = frozenset(
-    {
-        "authorization",
-        "connection",
-        "expect",
-        "host",
-        "transfer-encoding",
-        "x-amz-content-sha256",
-        "x-amz-date",
-        "x-amz-security-token",
-    }
+    (
+        *("authorization", "connection", "expect", "host", "transfer-encoding"),
+        *("x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
+    )
 )
-# Fields of a presigned URL: the signature's own.
+# The fields of a presigned URL that belong to the signature.
 OF_SIGNATURE = frozenset(
     f"x-amz-{name}"
     for name in (
@@ -65,6 +56,12 @@ BAD_SOURCE = "Copy Source must mention the source bucket and key: sourcebucket/s
 META = "x-amz-meta-"
 JSON_TYPES = ("application/x-amz-json-1.0", "application/x-amz-json-1.1")
 LARGEST_UNPACKED = 70 << 20
+UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+SIGNED_CHUNKS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+EMPTY = sha256(b"").hexdigest()
+HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
+TRAILER_SIGNATURE = "x-amz-trailer-signature"
+SIGNATURE = "The request signature we calculated does not match the signature you provided."
 
 
 def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
@@ -77,7 +74,7 @@ def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
         signed: the lower-case names of the signed headers; None if nobody signed the request.
 
     Raises:
-        ValueError: a header is there twice in different ways, or the URL has too many parameters.
+        ValueError: a header has two values, or the URL has too many parameters.
     """
     headers: dict[str, str] = {}
     for spelled, value in request.headers:
@@ -90,11 +87,7 @@ def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
 
 
 def _hoist(request: Request, headers: dict[str, str]) -> str:
-    """Add the parameters of a presigned URL that stand for headers to these; return what is left.
-
-    Raises:
-        ValueError: a header is there in different ways, or the URL has too many parameters.
-    """
+    """Move the parameters of a presigned URL that stand for headers there; return the new URL."""
     kept = []
     for name, value in request.query_pairs():
         lower = name.lower()
@@ -113,12 +106,12 @@ def _passes(name: str, signed: frozenset[str] | None) -> bool:
 
 
 def rebuilt(call: Call, request: Request, region: str) -> Request:
-    """Write a new request for the call that was read from another one.
+    """Return a new request for a call.
 
     Args:
-        call: what it calls.
-        request: that other one, cleaned.
-        region: the one that it is signed for.
+        call: the call.
+        request: the request from which it was read, cleaned.
+        region: the region that it is signed for.
 
     Raises:
         AWSError: its body cannot be read.
@@ -156,14 +149,14 @@ def _rest(call: Call, shape: Operation, request: Request, region: str) -> Reques
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if shape.body is not None and not shape.body:
         body = b""
-        # moto takes the protocol from this header, whatever protocol the service has.
+        # moto reads the protocol from this header, whichever protocol the service has.
         if call.service != "s3":
             headers.pop("content-type", "")
     elif call.protocol == "rest-json" and shape.body is not None:
         body = _json_text(call, body, shape.body)
         kind = headers["content-type"] = "application/json"
     elif call.service != "s3":
-        # With something in its query, moto does not look for an Action in the body.
+        # If the query is not empty, moto does not look for an Action in the body.
         query.append(("x-id", call.operation))
     if "content-type" in headers and (kind == FORM or kind.startswith("multipart/")):
         headers["content-type"] = "binary/octet-stream"
@@ -191,7 +184,7 @@ def _request(
 
 
 def _host(call: Call, request: Request, region: str) -> str:
-    """Return the host that the SDKs send the call to, without prefixes that moto does not need."""
+    """Return the host of the call, with its prefix only where that is a parameter."""
     prefix = call.model.endpoint_prefix if call.model is not None else call.service
     before = call.shape.host_prefix if call.shape is not None else ""
     if call.shape is None or "{" not in before:
@@ -234,14 +227,14 @@ def _canonical_source(call: Call, header: str) -> str:
 
 
 def copy_source(header: str) -> tuple[str, str, str]:
-    """Return bucket, key and version of what S3 is to copy."""
+    """Return bucket, key and version of the object to copy."""
     path, _, version = header.partition("?versionId=")
     bucket, _, key = unquote(path).lstrip("/").partition("/")
     return bucket, key, unquote(version)
 
 
 def _unpacked(call: Call, request: Request) -> bytes:
-    """Return the body, unpacked if it came packed: SDKs pack large metrics and logs."""
+    """Return the body, decompressed: SDKs compress large metrics and logs."""
     if request.header("content-encoding").strip().lower() != "gzip":
         return request.body
     unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -255,9 +248,9 @@ def _unpacked(call: Call, request: Request) -> bytes:
 
 
 def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
-    """Return the same JSON, spelled so that nobody can take it for a form.
+    """Return the same JSON without characters that would make it look like a form.
 
-    Members of the object that are not in `known` are left out; None keeps all of them.
+    Members that are not in `known` are left out; None keeps all.
     """
     if not body.strip():
         return b""
@@ -275,7 +268,7 @@ def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
 
 
 def _no_constant(name: str) -> Any:
-    """Refuse NaN and Infinity, which are no JSON though Python reads them."""
+    """Refuse NaN and Infinity, which Python accepts as JSON."""
     raise ValueError(name)
 
 
@@ -286,21 +279,13 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-SIGNED_CHUNKS = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
-EMPTY = sha256(b"").hexdigest()
-HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
-TRAILER_SIGNATURE = "x-amz-trailer-signature"
-SIGNATURE = "The request signature we calculated does not match the signature you provided."
-
-
 class Chain:
-    """The signatures of chunks, each of which builds on the one before.
+    """The signatures of chunks, each of which depends on the one before.
 
     Args:
-        sign: makes a signature of a string, with the key of the request.
+        sign: signs a string with the key of the request.
         timestamp, scope: as in the request's own string to sign.
-        signature: the request's own.
+        signature: the signature of the request itself.
     """
 
     def __init__(
@@ -311,11 +296,7 @@ class Chain:
         self._previous = signature
 
     def check(self, kind: str, content: bytes, claimed: str) -> None:
-        """Refuse what does not bear the signature that follows.
-
-        Raises:
-            AWSError: it does not.
-        """
+        """Refuse a chunk or a trailer without the next signature in the chain."""
         hashes = [sha256(content).hexdigest()]
         if kind == "PAYLOAD":
             hashes.insert(0, EMPTY)
@@ -326,20 +307,20 @@ class Chain:
 
 
 def is_chunked(request: Request) -> bool:
-    """Tell whether the body of a request is in chunks."""
+    """Whether the body of a request is in chunks."""
     return request.header("x-amz-content-sha256") in (UNSIGNED_CHUNKS, *SIGNED_CHUNKS)
 
 
 def unchunked(request: Request, sent: Request, chain: Chain | None) -> Request:
-    """Return a request whose body is what its chunks hold, and whose headers are those after them.
+    """Return a request with its chunks joined and the headers after them added.
 
     Args:
-        request: what is to be passed on.
-        sent: the same, with all of its headers.
-        chain: what checks the signatures of the chunks; None if nobody signed it.
+        request: the request to pass on.
+        sent: the same request, with all of its headers.
+        chain: verifies the signatures of the chunks; None if nobody signed the request.
 
     Raises:
-        AWSError: they are cut, or are not signed as they have to be, or hold more or less.
+        AWSError: the chunks are incomplete, of another length, or not correctly signed.
     """
     kind = sent.header("x-amz-content-sha256")
     length, announced = (sent.header(f"x-amz-{n}") for n in ("decoded-content-length", "trailer"))
@@ -355,16 +336,10 @@ def unchunked(request: Request, sent: Request, chain: Chain | None) -> Request:
 
 
 def decode(body: bytes, length: str, announced: str, chain: Chain | None) -> tuple[bytes, Headers]:
-    """Return what is in the chunks, and the headers that come after them.
+    """Return the content of chunks, and the headers after them, as `unchunked` does.
 
-    Args:
-        body: the chunks.
-        length: ``x-amz-decoded-content-length``.
-        announced: ``x-amz-trailer``: which headers come after them.
-        chain: what checks their signatures; None if they are not signed.
-
-    Raises:
-        AWSError: they are cut, or are not signed as they have to be, or hold more or less.
+    `length` is ``x-amz-decoded-content-length``; `announced` is ``x-amz-trailer``, the names of the
+    headers after the chunks.
     """
     content = bytearray()
     at = 0

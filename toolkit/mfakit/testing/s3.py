@@ -1,4 +1,4 @@
-"""S3: buckets, objects, the source of a copy, each object of a deletion."""
+"""S3: the demands of its calls, deletions of several objects, and the policies of buckets."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from mfakit.policy import Kind, MalformedPolicyError, parse
 from mfakit.testing.actions import NOTHING, Demand
-from mfakit.testing.errors import AWSError, not_supported
+from mfakit.testing.errors import AWSError, malformed_xml, not_supported
 from mfakit.testing.models import aws_host
 from mfakit.testing.rebuilding import copy_source
-from mfakit.testing.wire import Request, Response
+from mfakit.testing.wire import Request, Response, parsed_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from xml.etree import ElementTree as ET
 
     from mfakit.policy import Statement
     from mfakit.testing.actions import Place
     from mfakit.testing.models import Call
 
 
-# What actions are called where the call names a version ("Service Authorization Reference").
+# Names of actions where the call names a version ("Service Authorization Reference").
 OF_VERSIONS = {
     "s3:GetObject": "s3:GetObjectVersion",
     "s3:DeleteObject": "s3:DeleteObjectVersion",
@@ -35,8 +35,8 @@ OF_VERSIONS = {
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
     "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
 }
-# What making an object or a bucket asks for in addition, by the beginning of the header that asks
-# for it ("Service Authorization Reference", and S3's API reference of CreateBucket and PutObject).
+# Further actions that creating an object or a bucket asks for, by the beginning of a header
+# ("Service Authorization Reference", and S3's API reference of CreateBucket and PutObject).
 BY_HEADER: dict[str, dict[str, tuple[str, ...]]] = {
     "s3:PutObject": {
         "x-amz-acl": ("s3:PutObjectAcl",),
@@ -57,21 +57,21 @@ BY_HEADER: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 WITHOUT_HEADERS = ("UploadPart", "UploadPartCopy")
-# With it, a retention that protects an object from others does not stand in the way.
+# With it, a retention does not protect an object.
 BYPASS = "x-amz-bypass-governance-retention"
-# Of S3's other API, whose operations are called like those upon buckets.
+# Of S3 Control, whose operations are named like those on buckets.
 OF_ACCOUNT = {
     "GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
     "PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
     "DeletePublicAccessBlock": "s3:PutAccountPublicAccessBlock",
 }
 BYPASSING = "s3:BypassGovernanceRetention"
-# Values of headers that ask for what a bucket has, or a deletion does, without them.
+# Values of headers that change nothing.
 ASKING_FOR_NOTHING = ("private", "false")
 
 
 def s3_demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return what S3 asks for; of a deletion, first one demand for each object, in their order."""
+    """Return the demands of a call of S3; of DeleteObjects, first one for each object, in order."""
     if call.model is not None and call.model.endpoint_prefix != "s3":
         return (_of_control(call),)
     bucket, key = call.parameters.get("Bucket", ""), call.parameters.get("Key", "")
@@ -91,7 +91,7 @@ def s3_demands(call: Call, request: Request, place: Place) -> tuple[Demand, ...]
 
 
 def _of_control(call: Call) -> Demand:
-    """Return what S3's other API asks for, which is about the account, or about what it names."""
+    """Return the demand of a call of S3 Control: on the account, or on a resource it names."""
     if call.operation in OF_ACCOUNT:
         return Demand(OF_ACCOUNT[call.operation], NOTHING)
     named = call.parameters.get("ResourceArn") or call.parameters.get("resourceArn")
@@ -116,7 +116,7 @@ def _bypasses(request: Request) -> bool:
 
 
 def bucket_of(resource: str | None) -> str:
-    """Return the bucket that an ARN of S3 is about; empty if it is about none."""
+    """Return the bucket in an ARN of S3; empty if there is none."""
     _, _, name = (resource or "").partition(":s3:::")
     bucket = name.partition("/")[0]
     return "" if bucket == "*" else bucket
@@ -131,28 +131,25 @@ def _demand(action: str, place: Place, bucket: str, key: str = "", version: str 
 
 
 def writing(place: Place, bucket: str, key: str) -> Demand:
-    """Return what it takes to write an object."""
+    """Return the demand of writing an object."""
     return _demand("s3:PutObject", place, bucket, key)
 
 
 def reading(place: Place, bucket: str, key: str, version: str = "") -> Demand:
-    """Return what it takes to read an object: the source of a copy, the code of a function."""
+    """Return the demand of reading an object: the source of a copy, the code of a function."""
     return _demand("s3:GetObject", place, bucket, key, version)
 
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 END = "</DeleteResult>"
 MOST = 1000
-NOT_WELL_FORMED = (
-    "The XML you provided was not well-formed or did not validate against our published schema"
-)
 
 
 def deleted(request: Request) -> list[dict[str, str]]:
-    """Return what names each object that is to be deleted: ``Key``, mostly, and ``VersionId``.
+    """Return the objects to delete, each with its ``Key`` and perhaps its ``VersionId``.
 
     Raises:
-        AWSError: the body is not what S3 takes.
+        AWSError: the body is not what S3 expects.
     """
     return _objects_in(request)[0]
 
@@ -160,11 +157,11 @@ def deleted(request: Request) -> list[dict[str, str]]:
 def delete_objects(
     request: Request, refused: Mapping[int, str], forward: Callable[[Request], Response]
 ) -> Response:
-    """Let moto delete the objects that are not refused.
+    """Return the answer to DeleteObjects: moto deletes the objects that are not refused.
 
     Args:
         request: the call.
-        refused: why an object is not to be deleted, by its place among those of the call.
+        refused: why an object may not be deleted, by its position in the call.
         forward: passes a request on to moto.
     """
     objects, quiet = _objects_in(request)
@@ -185,11 +182,7 @@ def delete_objects(
 
 
 def check_mfa_delete(call: Call, request: Request) -> None:
-    """Refuse what has to do with MFA Delete, which moto takes without a code.
-
-    Raises:
-        AWSError: the call names a device and a code, or asks for such a versioning.
-    """
+    """Refuse a call that uses MFA Delete or turns it on: moto would accept it without a code."""
     if call.service != "s3":
         return
     if request.header("x-amz-mfa") or (
@@ -199,26 +192,17 @@ def check_mfa_delete(call: Call, request: Request) -> None:
 
 
 def _asks_for_mfa_delete(body: bytes) -> bool:
-    try:
-        root = ET.fromstring(body)  # noqa: S314
-    except (ET.ParseError, ValueError, LookupError):
-        raise _malformed() from None
-    return any(
-        _name(e) == "MfaDelete" and (e.text or "").strip() != "Disabled" for e in root.iter()
-    )
+    elements = (e for e in parsed_xml(body).iter() if _name(e) == "MfaDelete")
+    return any((each.text or "").strip() != "Disabled" for each in elements)
 
 
 def _objects_in(request: Request) -> tuple[list[dict[str, str]], bool]:
-    try:
-        # The document comes from the test's own client.
-        root = ET.fromstring(request.body)  # noqa: S314
-    except (ET.ParseError, ValueError, LookupError):
-        raise _malformed() from None
+    root = parsed_xml(request.body)
     objects = [_parts(child) for child in root if _name(child) == "Object"]
     if _name(root) != "Delete" or not 0 < len(objects) <= MOST:
-        raise _malformed()
+        raise malformed_xml()
     if not all(each.get("Key") for each in objects):
-        raise _malformed()
+        raise malformed_xml()
     quiet = _parts(root).get("Quiet", "").strip().lower() == "true"
     return objects, quiet
 
@@ -228,7 +212,7 @@ def _parts(element: ET.Element) -> dict[str, str]:
     for part in element:
         name = _name(part)
         if name in found and name != "Object":
-            raise _malformed()
+            raise malformed_xml()
         found[name] = part.text or ""
     return found
 
@@ -244,7 +228,7 @@ def _elements(named: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    # A carriage return that is not written so is read as the end of a line.
+    # A parser would read an unescaped carriage return as the end of a line.
     return escape(text, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
 
 
@@ -262,15 +246,9 @@ def _name(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _malformed() -> AWSError:
-    return AWSError(400, "MalformedXML", NOT_WELL_FORMED)
-
-
 CHANGES_OF_POLICIES = ("PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket")
-# Says of a policy at moto's that it holds another one.
+# Marks the Id of a policy in moto as another policy.
 ENVELOPE = "mfakit:"
-
-
 NO_UPLOAD = (
     "The specified upload does not exist. The upload ID may be invalid, or the upload may have been"
     " aborted or completed."
@@ -278,14 +256,10 @@ NO_UPLOAD = (
 
 
 class BucketPolicies:
-    """The policies, by bucket.
+    """The policies of buckets, which moto keeps.
 
-    moto judges them too, but knows no condition and hardly a principal, and denies what it cannot
-    tell. So it gets each policy in an envelope: as the Id of one that denies nothing.
-
-    Args:
-        forward: passes a request on to moto.
-        region: where S3 is asked.
+    moto judges them too, but knows no conditions and hardly any principals, and denies what it does
+    not understand. So it gets each policy as the Id of another policy, which denies nothing.
     """
 
     def __init__(self, forward: Callable[[Request], Response], region: str) -> None:
@@ -294,26 +268,24 @@ class BucketPolicies:
         self._statements: dict[str, tuple[Statement, ...]] = {}
 
     def of(self, bucket: str) -> tuple[Statement, ...]:
-        """Return what a bucket's policy says; nothing if there is no policy, or no bucket.
+        """Return the statements of a bucket's policy; none without a policy or a bucket.
 
         Raises:
-            MalformedPolicyError: it is there, and is no policy.
+            MalformedPolicyError: the policy is malformed.
         """
         if bucket not in self._statements:
             host = aws_host("s3", self._region)
             url = f"https://{host}/{quote(bucket)}?policy"
             response = self._forward(Request("GET", url, (("Host", host),)))
-            found = response.status < 300
-            self._statements[bucket] = (
-                _statements_in(_opened(response.body), bucket) if found else ()
-            )
+            found = _opened(response.body) if response.status < 300 else None
+            self._statements[bucket] = () if found is None else _statements_in(found, bucket)
         return self._statements[bucket]
 
     def pass_on(self, call: Call, request: Request) -> Response:
-        """Let moto answer a call of S3.
+        """Return moto's answer to a call of S3.
 
         Raises:
-            AWSError: what is to be kept is no policy.
+            AWSError: the policy that is put is malformed, or the upload is unknown.
         """
         if call.operation == "PutBucketPolicy":
             request = request.with_body(_enveloped(request.body, call.parameters["Bucket"]))
@@ -331,7 +303,7 @@ class BucketPolicies:
         return response
 
     def learn(self, call: Call) -> None:
-        """Forget what a call may have changed. CloudFormation may have changed anything."""
+        """Forget the policies that a call may have changed; CloudFormation changes any."""
         if call.service == "cloudformation":
             self._statements.clear()
         elif call.service == "s3" and call.operation in CHANGES_OF_POLICIES:
@@ -346,14 +318,14 @@ def _enveloped(body: bytes, bucket: str) -> bytes:
     text = body.decode()
     statements: Any = json.loads(text)["Statement"]
     items = [statements] if isinstance(statements, dict) else statements
-    # By what is left, moto tells whether a bucket is public.
+    # From these, moto derives whether a bucket is public.
     harmless = [s for s in items if s["Effect"] == "Allow" and "Condition" not in s]
     envelope = {"Version": "2012-10-17", "Id": ENVELOPE + text, "Statement": harmless}
     return json.dumps(envelope).encode()
 
 
 def _opened(body: bytes) -> bytes:
-    """Return the policy in an envelope; what is in none came by another way, as it is."""
+    """Return the policy in an envelope; one without, which came another way, as it is."""
     try:
         content = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The simulator's face: an AWS account whose STS and IAM treat MFA as AWS does."""
+"""The simulated AWS account, its users and their devices, as tests use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from mfakit.policy.making.require_mfa import require_mfa
+from mfakit.policy.making import require_mfa
 from mfakit.testing.authentication import Authentication
 from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory
@@ -22,7 +22,7 @@ from mfakit.testing.iam import IAM
 from mfakit.testing.iam_calls import OwnCalls
 from mfakit.testing.keys import KeyStore, new_root_key
 from mfakit.testing.models import partition
-from mfakit.testing.moto_binding import MotoBinding, MotoIAM
+from mfakit.testing.moto_binding import MotoBinding
 from mfakit.testing.policy_simulation import PolicySimulation
 from mfakit.testing.s3 import BucketPolicies
 from mfakit.testing.server import Server
@@ -49,16 +49,19 @@ ALLOW_ALL_POLICY: dict[str, Any] = {
 
 
 def _denials_without_mfa() -> list[dict[str, Any]]:
-    """Return the denials of `mfakit policy require-mfa`, for the users of any partition."""
+    """Return the denials of `mfakit policy require-mfa`, for users of any partition."""
     made = json.dumps(require_mfa().document["Statement"]).replace("arn:aws:", "arn:*:")
     return [statement for statement in json.loads(made) if statement["Effect"] == "Deny"]
 
 
-# Without MFA, users may only get themselves a device and a session, and nobody else.
+# Without MFA, users may only get a device and a session, for themselves.
 REQUIRE_MFA_POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [*ALLOW_ALL_POLICY["Statement"], *_denials_without_mfa()],
 }
+# Rounding must not end a wait just before the moment that was waited for.
+MOMENT = 0.001
+USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _one_at_a_time = threading.Lock()
 
 
@@ -68,9 +71,9 @@ class AWSSimulator(Faulty):
     While it is active, every client of boto3 or aiobotocore in the process talks to it, whenever
     it was made, and so does requests. Other Python clients that call AWS are refused before they
     connect, with an error that says to give them the URL of `serve`; libraries in C that connect by
-    themselves cannot be stopped. Processes that are started by `subprocess` meanwhile get the URL
-    of `serve` as ``AWS_ENDPOINT_URL``, or one where nobody listens, unless they have one. Calls to
-    other hosts are let through.
+    themselves cannot be stopped. Processes started by `subprocess` meanwhile get the URL of `serve`
+    as ``AWS_ENDPOINT_URL``, or one where nothing listens, unless they have one. Calls to other
+    hosts are let through.
 
     Args:
         account_id: twelve digits.
@@ -79,8 +82,8 @@ class AWSSimulator(Faulty):
         propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
             resynchronised or deactivated seven seconds later, of the simulator's time.
         scps: the service control policies of the account's organization, as JSON or read from it.
-            All are attached to the account. Where none of them allows anything, AWS's policy
-            ``FullAWSAccess`` is taken to be attached beside them, as it is unless one detaches it.
+            All are attached to the account. If none of them allows anything, AWS's policy
+            ``FullAWSAccess`` counts as attached too, as it is unless somebody detaches it.
             None: the account is in no organization.
 
     Attributes:
@@ -108,9 +111,8 @@ class AWSSimulator(Faulty):
         part = partition(region)
         self.root = User(self, "root", new_root_key(self._keys, part, account_id))
         self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
-        self._moto = MotoBinding(account_id)
-        self._moto_iam = MotoIAM(self._moto.forward, self.clock, account_id, part)
-        self._directory = Directory(self._moto_iam.forward, self._keys, account_id, region)
+        self._moto = MotoBinding(account_id, part, self.clock)
+        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
         self._service_control = None if scps is None else service_control(scps)
         self._gate = self._new_gate(enforce_policies)
 
@@ -135,7 +137,6 @@ class AWSSimulator(Faulty):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._moto_iam.stop()
             self._moto.stop()
         finally:
             _one_at_a_time.release()
@@ -151,12 +152,12 @@ class AWSSimulator(Faulty):
 
         Args:
             name: the user's name.
-            policy: an identity policy; becomes the user's only one.
-            access_key: id and secret of the key, to have the same ones again; else new ones.
+            policy: the user's only identity policy.
+            access_key: id and secret of the key; by default new ones.
 
         Raises:
             SimulatorError: IAM would refuse.
-            ValueError: no access key of AWS looks like that.
+            ValueError: AWS makes no such access key.
         """
         document = json.dumps(ALLOW_ALL_POLICY if policy is None else policy)
         put = {"UserName": name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
@@ -171,7 +172,7 @@ class AWSSimulator(Faulty):
         return User(self, name, key)
 
     def reset_budget(self) -> None:
-        """Let each device have its nine verifications anew, for tests that are not about them."""
+        """Refill the budget of nine verifications of each device, for tests about other things."""
         self._devices.budget.reset()
 
     @property
@@ -203,7 +204,7 @@ class AWSSimulator(Faulty):
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
         root = self.root._key.owner
-        forward, directory, keys = self._moto_iam.forward, self._directory, self._keys
+        forward, directory, keys = self._moto.forward, self._directory, self._keys
         limits, account = self._service_control, self.account_id
         buckets = BucketPolicies(forward, self.region)
         simulation = PolicySimulation(directory, self.clock, limits, account)
@@ -234,10 +235,6 @@ class AWSSimulator(Faulty):
         if not devices:
             raise LookupError("there is no user of that name with a device")
         return Device(self, devices[0])
-
-
-# Keeps a rounded float from ending just before the moment that was waited for.
-MOMENT = 0.001
 
 
 class User:
@@ -277,11 +274,11 @@ class User:
         )
 
     def enable_virtual_mfa(self, name: str | None = None, *, seed: str | None = None) -> Device:
-        """Give the user a virtual MFA device, ready for use.
+        """Enable a virtual MFA device for the user.
 
         Args:
-            name: the device's name; the user's own by default.
-            seed: what its codes are made of, in base32; else a new one.
+            name: the device's name; by default the user's.
+            seed: the secret of its codes, in base32; by default a new one.
 
         Raises:
             SimulatorError: IAM would refuse.
@@ -297,7 +294,7 @@ class User:
 
 
 class Device:
-    """A user's virtual MFA device, and what an authenticator app would show for it."""
+    """A user's virtual MFA device, and the authenticator app with its codes."""
 
     def __init__(self, simulator: AWSSimulator, device: VirtualDevice) -> None:
         self._simulator = simulator
@@ -313,13 +310,13 @@ class Device:
 
     @property
     def seed(self) -> str:
-        """The secret that the codes are made of, in base32."""
+        """The secret of the codes, in base32."""
         return self._device.seed
 
     def code(self) -> str:
-        """Return a code that serves now and was never handed out before.
+        """Return a valid code that was never handed out before.
 
-        When there is none, or the device's verifications are spent, the clock is moved.
+        If there is none, or the device's budget of verifications is spent, the clock is moved.
         """
         while True:
             code, seconds = self.next_code()
@@ -328,13 +325,13 @@ class Device:
             self._simulator.clock.advance(seconds=seconds)
 
     def reset_budget(self) -> None:
-        """Let the device have its nine verifications anew, for tests that are not about them."""
+        """Refill the device's budget of nine verifications, for tests about other things."""
         self._simulator._devices.budget.reset(self.serial_number)
 
     def next_code(self) -> tuple[str | None, float]:
-        """Return a fresh code and for how many seconds it serves, without moving the clock.
+        """Return a fresh code and for how many seconds it is valid, without moving the clock.
 
-        When there is none: None, and how many seconds to wait for one.
+        If there is none: None, and how many seconds to wait for one.
         """
         with self._simulator._gate.lock:
             at = self._simulator.clock.timestamp()
@@ -345,14 +342,11 @@ class Device:
 
 @contextmanager
 def as_simulator_error() -> Iterator[None]:
-    """Tell a refusal of what the test itself asked for by an error that names it."""
+    """Raise the refusal of a call that the test itself made as a `SimulatorError`."""
     try:
         yield
     except AWSError as error:
         raise SimulatorError(f"the simulated AWS refused: {error.message}") from None
-
-
-USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -371,11 +365,11 @@ class Controls:
     def code(self, request: Request) -> Answer:
         """Hand out a code: ``code?user=NAME``.
 
-        When none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
+        If none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
 
         Raises:
-            ValueError: no user of IAM could be called that.
-            LookupError: there is no such user, or no device.
+            ValueError: IAM allows no such name.
+            LookupError: there is no such user, or the user has no device.
         """
         name = request.query.get("user", "")
         if not USER_NAME.fullmatch(name):
@@ -393,13 +387,13 @@ class Controls:
         """Move the clock: ``clock?advance=SECONDS``, negative ones too.
 
         Raises:
-            ValueError: that is no number, or too far.
+            ValueError: it is no number, or too far.
         """
         self.simulated.advance(seconds=float(request.query.get("advance", "0")))
         return 200, {"now": self.simulated.now().isoformat()}
 
     def fault(self, request: Request) -> Answer:
-        """Let calls fail: ``fault``, with a JSON object as the body.
+        """Add a fault: ``fault``, with a JSON object as the body.
 
         Examples::
 
@@ -410,7 +404,7 @@ class Controls:
             {"operation": "AssumeRole", "kind": "garble"}
 
         Raises:
-            ValueError: it is no such object.
+            ValueError: the body is no such object.
         """
         self.faults.add(read_fault(request.body))
         return 200, {"faults_left": len(self.faults.left())}

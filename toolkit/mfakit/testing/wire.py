@@ -1,4 +1,4 @@
-"""HTTP as the gate sees it: a request, a response, and AWS's ways to write one."""
+"""HTTP requests and responses, and how AWS writes results and errors in each protocol."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree as ET
+
+from mfakit.testing.errors import malformed_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +37,7 @@ XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 @dataclass(frozen=True)
 class Request:
-    """A request: the URL keeps its path and query exactly as they were sent."""
+    """A request, whose URL has path and query exactly as they were sent."""
 
     method: str
     url: str = field(repr=False)  # a presigned one holds a token
@@ -55,7 +58,7 @@ class Request:
 
     @cached_property
     def parts(self) -> SplitResult:
-        """The URL, split."""
+        """The parts of the URL."""
         return urlsplit(self.url)
 
     def query_pairs(self, *, strict: bool = False) -> list[tuple[str, str]]:
@@ -69,7 +72,7 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The parameters in the URL, decoded; of several with one name, the last."""
+        """The parameters in the URL, decoded; the last one of each name."""
         return dict(self.query_pairs())
 
     @cached_property
@@ -104,11 +107,11 @@ class Request:
 
     @property
     def host(self) -> str:
-        """Where it was sent to, with the port unless it is the usual one."""
+        """The host that it was sent to, with the port unless it is the default."""
         return self.header("host") or self.parts.netloc
 
     def with_body(self, body: bytes) -> Request:
-        """Return the same request with another body, and without what was said of the old one."""
+        """Return the same request with another body, and without headers about the old one."""
         about = ("content-length", "content-md5", "x-amz-checksum-")
         kept = tuple((n, v) for n, v in self.headers if not n.lower().startswith(about))
         headers = (*kept, ("Content-Length", str(len(body))))
@@ -121,11 +124,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, whole.
+    """A whole response.
 
     Attributes:
-        delay: for how many real seconds it is held back.
-        dropped: whether the connection is closed in its place.
+        delay: by how many real seconds it is delayed.
+        dropped: whether the connection is closed instead.
     """
 
     status: int
@@ -135,9 +138,21 @@ class Response:
     dropped: bool = False
 
     def with_header(self, name: str, value: str) -> Response:
-        """Return the same answer with this header, and no other of its name."""
+        """Return the same response with this header in place of others of its name."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
         return replace(self, headers=(*others, (name, value)))
+
+
+def parsed_xml(body: bytes) -> ET.Element:
+    """Return the root of a document, which comes from the test's own client.
+
+    Raises:
+        AWSError: it is not well-formed.
+    """
+    try:
+        return ET.fromstring(body)  # noqa: S314
+    except (ET.ParseError, ValueError, LookupError):
+        raise malformed_xml() from None
 
 
 def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
@@ -145,7 +160,7 @@ def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
 
 
 def query_response(service: str, operation: str, result: Mapping[str, Any] | None) -> Response:
-    """Write the result of a call that the simulator answers itself: STS and IAM."""
+    """Return the response with the result of a call of STS or IAM."""
     request_id = str(uuid.uuid4())
     inner = "" if result is None else f"<{operation}Result>{_xml(result)}</{operation}Result>"
     body = (
@@ -157,7 +172,7 @@ def query_response(service: str, operation: str, result: Mapping[str, Any] | Non
 
 
 def error_response(error: AWSError, protocol: str, service: str = "") -> Response:
-    """Write a refusal in the protocol of the service that was called."""
+    """Return the response with an error, in the protocol of the service that was called."""
     request_id = str(uuid.uuid4())
     write = _ERROR_WRITERS.get(protocol, _query_error)
     return write(error, request_id, service)
@@ -262,7 +277,7 @@ IN_MEMORY = 1 << 20
 
 
 class Spool:
-    """A body. Write it first, then read it; it is gone when nothing refers to it any longer."""
+    """A body in memory, or in a temporary file once it is large; write it first, then read it."""
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is deleted with this object
@@ -286,5 +301,5 @@ class Spool:
         return self._file.read()
 
     def close(self) -> None:
-        """Forget the body, and free what it took."""
+        """Delete the body."""
         self._file.close()

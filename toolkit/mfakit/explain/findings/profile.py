@@ -28,47 +28,6 @@ if TYPE_CHECKING:
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.situation import Situation
 
-
-def readable_by_others(situation: Situation) -> Iterator[Finding]:
-    """Everybody on the machine can read the keys."""
-    files = situation.files
-    paths = [files.credentials_path]
-    if any(has_keys(values) for _, values in files.config_file.sections()):
-        paths.append(files.config_path)
-    for path in paths:
-        mode = _mode(path)
-        if mode & 0o007:  # bits for the group alone are a choice
-            yield Finding(
-                "readable-by-others",
-                f"{path} has mode {mode:04o}",
-                "other users of this machine can read your keys",
-                f"chmod 600 {quoted(os.path.realpath(path))}",
-            )
-
-
-def _mode(path: str) -> int:
-    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return 0
-    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
-
-
-def byte_order_mark(situation: Situation) -> Iterator[Finding]:
-    """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
-    files = situation.files
-    for document in (files.credentials_file, files.config_file):
-        if situation.sdk != "js" and document.text.startswith("\ufeff"):
-            path = os.path.realpath(document.path)
-            yield Finding(
-                "byte-order-mark",
-                f"{document.path} begins with a byte-order mark",
-                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
-                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
-            )
-
-
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
@@ -78,22 +37,16 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
-
-
-def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
-    """`mfa_serial` beside long-term credentials does nothing: it is read only with a role."""
-    values = situation.values
-    if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
-        return
-    source, target = situation.profile, _session_profile(situation.profile)
-    yield Finding(
-        "mfa-serial-ignored",
-        f"mfa_serial ({situation.files.place(source, 'mfa_serial')}) stands beside long-term"
-        " credentials",
-        "no SDK reads it there: calls are made without MFA",
-        f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
-        f" export {situation.profile_variable or 'AWS_PROFILE'}={quoted(target)}",
-    )
+_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
+_OTHER_WAYS = (
+    "role_arn",
+    "web_identity_token_file",
+    "sso_session",
+    "sso_start_url",
+    "sso_account_id",
+    "sso_role_name",
+)
+_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
 
 
 def session_expired(situation: Situation) -> Iterator[Finding]:
@@ -121,7 +74,7 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
-    values, profile = _key_section(situation), situation.profile
+    values = _key_section(situation)
     tokens = ["aws_session_token"] if situation.sdk == "js" else list(_TOKENS)
     found = [key for key in tokens if values.get(key)]
     if not found or not _keys_are_used(situation):
@@ -129,8 +82,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
     if values.get(KEYS[0], "").startswith("AKIA"):
         yield Finding(
             "stale-token",
-            f"{found[0]} ({situation.files.place(profile, found[0])}) stands beside a"
-            " long-term key",
+            f"{found[0]} ({situation.place(found[0])}) stands beside a long-term key",
             "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
             without_settings(situation, *found),
         )
@@ -139,8 +91,8 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
         return
     yield Finding(
         "stale-token",
-        f"aws_security_token ({situation.files.place(situation.profile, 'aws_security_token')})"
-        " and aws_session_token differ",
+        f"aws_security_token ({situation.place('aws_security_token')}) and"
+        " aws_session_token differ",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
         f"mfakit login --force --profile {quoted(situation.profile)}",
     )
@@ -155,8 +107,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
             "keys-partial",
-            f"the profile {situation.profile!r} has {there[0]}"
-            f" ({situation.files.place(situation.profile, there[0])}), but no {missing}",
+            f"the profile {situation.profile!r} has {there[0]} ({situation.place(there[0])}),"
+            f" but no {missing}",
             "boto3 and the AWS CLI fail",
             f"aws configure --profile {quoted(situation.profile)}",
         )
@@ -169,7 +121,7 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
     if empty is not None and _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"{empty} of profile {profile!r} ({situation.files.place(profile, empty)}) is empty",
+            f"{empty} of profile {profile!r} ({situation.place(empty)}) is empty",
             "it is used all the same, and AWS refuses it",
             f"aws configure --profile {quoted(profile)}",
         )
@@ -184,8 +136,8 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
     if _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"the key of profile {profile!r} ({situation.files.place(profile, KEYS[0])}) is of"
-            " a session, and there is no aws_session_token",
+            f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
+            " and there is no aws_session_token",
             "AWS refuses it (InvalidClientTokenId)",
             f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
         )
@@ -199,10 +151,25 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "keys-placeholder",
             f"{pasted} of profile {situation.profile!r}"
-            f" ({situation.files.place(situation.profile, pasted)}) looks like an example's",
+            f" ({situation.place(pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
             f"aws configure --profile {quoted(situation.profile)}",
         )
+
+
+def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
+    """`mfa_serial` beside long-term credentials does nothing: it is read only with a role."""
+    values = situation.values
+    if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
+        return
+    source, target = situation.profile, _session_profile(situation.profile)
+    yield Finding(
+        "mfa-serial-ignored",
+        f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",
+        "no SDK reads it there: calls are made without MFA",
+        f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
+        f" export {situation.profile_variable or 'AWS_PROFILE'}={quoted(target)}",
+    )
 
 
 def keys_in_both_files(situation: Situation) -> Iterator[Finding]:
@@ -244,7 +211,7 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
     yield Finding(
         "serial-of-another-account",
-        f"mfa_serial ({situation.files.place(situation.profile, 'mfa_serial')}) is of account"
+        f"mfa_serial ({situation.place('mfa_serial')}) is of account"
         f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
         "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
@@ -265,6 +232,127 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
             "SDKs ask the machine's metadata service, which machines at AWS alone have",
             login(situation, situation.profile),
         )
+
+
+def role_without_source(situation: Situation) -> Iterator[Finding]:
+    """The source profile of a role has no credentials."""
+    source = situation.role_source
+    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
+        return
+    yield Finding(
+        "role-without-source",
+        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
+        " credentials",
+        "the role cannot be assumed",
+        login(situation, source),
+    )
+
+
+def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
+    """A role or IAM Identity Center in the same profile beats its keys."""
+    profile, values = situation.profile, situation.values
+    ways = [way for way in _OTHER_WAYS if way in values]
+    link = situation.chain.winner
+    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
+        return
+    if link is None or not link.asks:
+        return
+    if is_session(situation.files.credentials(profile)):
+        fix = f"mfakit logout --profile {quoted(profile)}"
+    else:
+        fix = without_settings(situation, *ways)
+    yield Finding(
+        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
+        f"the profile {profile!r} has keys ({situation.place(KEYS[0])}) and"
+        f" {ways[0]} ({situation.place(ways[0])})",
+        f"the keys are not used; {ways[0]} comes first",
+        fix,
+    )
+
+
+def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
+    """A role asks for a code of its own, although the session of another code could assume it."""
+    values = situation.values
+    if "role_arn" not in values or not values.get("mfa_serial"):
+        return
+    live = [
+        s.profile
+        for s in situation.sessions
+        if s.state in ("valid", "expiring")
+        and s.source in ("credentials-file", "session-cache")
+        and s.record is not None
+        and s.record.serial_number == values["mfa_serial"]
+        and s.record.role_arn is None
+    ]
+    if live:
+        yield Finding(
+            "role-asks-own-code",
+            f"the role of profile {situation.profile!r} wants a code"
+            f" ({situation.place('mfa_serial')}), although {live[0]!r} is an MFA session",
+            "each program asks for a code of its own, and each code works once",
+            f"mfakit configure --profile {quoted(live[0])}"
+            f" --role-profile {quoted(situation.profile)}",
+        )
+
+
+def role_too_long(situation: Situation) -> Iterator[Finding]:
+    """A role that is assumed with a session may last one hour, no longer."""
+    values = situation.values
+    asked = values.get("duration_seconds", "")
+    if "role_arn" not in values or not asked.isdecimal():
+        return
+    source = _session_behind(situation)
+    # int refuses numbers of very many digits; a longer number is a larger one
+    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
+    if too_long and source:
+        yield Finding(
+            "role-too-long",
+            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
+            f" ({situation.place('duration_seconds')}), but is assumed"
+            f" with {source}",
+            "AWS refuses it: a role assumed with a session lasts one hour at most",
+            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
+        )
+
+
+def byte_order_mark(situation: Situation) -> Iterator[Finding]:
+    """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
+    files = situation.files
+    for document in (files.credentials_file, files.config_file):
+        if situation.sdk != "js" and document.text.startswith("\ufeff"):
+            path = os.path.realpath(document.path)
+            yield Finding(
+                "byte-order-mark",
+                f"{document.path} begins with a byte-order mark",
+                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
+                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+            )
+
+
+def readable_by_others(situation: Situation) -> Iterator[Finding]:
+    """Everybody on the machine can read the keys."""
+    files = situation.files
+    paths = [files.credentials_path]
+    if any(has_keys(values) for _, values in files.config_file.sections()):
+        paths.append(files.config_path)
+    for path in paths:
+        mode = _mode(path)
+        if mode & 0o007:  # bits for the group alone are a choice
+            yield Finding(
+                "readable-by-others",
+                f"{path} has mode {mode:04o}",
+                "other users of this machine can read your keys",
+                f"chmod 600 {quoted(os.path.realpath(path))}",
+            )
+
+
+def _mode(path: str) -> int:
+    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return 0
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
 
 
 def _key_section(situation: Situation) -> dict[str, str]:
@@ -293,86 +381,6 @@ def _session_profile(source: str) -> str:
     return "mfa" if source == "default" else f"{source}-mfa"
 
 
-_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
-_OTHER_WAYS = (
-    "role_arn",
-    "web_identity_token_file",
-    "sso_session",
-    "sso_start_url",
-    "sso_account_id",
-    "sso_role_name",
-)
-_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
-
-
-def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
-    """A role or IAM Identity Center in the same profile beats its keys."""
-    profile, values = situation.profile, situation.values
-    ways = [way for way in _OTHER_WAYS if way in values]
-    link = situation.chain.winner
-    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
-        return
-    if link is None or not link.asks:
-        return
-    if is_session(situation.files.credentials(profile)):
-        fix = f"mfakit logout --profile {quoted(profile)}"
-    else:
-        fix = without_settings(situation, *ways)
-    yield Finding(
-        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
-        f"the profile {profile!r} has keys ({situation.files.place(profile, KEYS[0])}) and"
-        f" {ways[0]} ({situation.files.place(profile, ways[0])})",
-        f"the keys are not used; {ways[0]} comes first",
-        fix,
-    )
-
-
-def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
-    """A role asks for a code of its own, although the session of another code could assume it."""
-    values = situation.values
-    if "role_arn" not in values or not values.get("mfa_serial"):
-        return
-    live = [
-        s.profile
-        for s in situation.sessions
-        if s.state in ("valid", "expiring")
-        and s.source in ("credentials-file", "session-cache")
-        and s.record is not None
-        and s.record.serial_number == values["mfa_serial"]
-        and s.record.role_arn is None
-    ]
-    if live:
-        yield Finding(
-            "role-asks-own-code",
-            f"the role of profile {situation.profile!r} wants a code"
-            f" ({situation.files.place(situation.profile, 'mfa_serial')}), although"
-            f" {live[0]!r} is an MFA session",
-            "each program asks for a code of its own, and each code works once",
-            f"mfakit configure --profile {quoted(live[0])}"
-            f" --role-profile {quoted(situation.profile)}",
-        )
-
-
-def role_too_long(situation: Situation) -> Iterator[Finding]:
-    """A role that is assumed with a session may last one hour, no longer."""
-    values = situation.values
-    asked = values.get("duration_seconds", "")
-    if "role_arn" not in values or not asked.isdecimal():
-        return
-    source = _session_behind(situation)
-    # int refuses numbers of very many digits; a longer number is a larger one
-    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
-    if too_long and source:
-        yield Finding(
-            "role-too-long",
-            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
-            f" ({situation.files.place(situation.profile, 'duration_seconds')}), but is assumed"
-            f" with {source}",
-            "AWS refuses it: a role assumed with a session lasts one hour at most",
-            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
-        )
-
-
 def _session_behind(situation: Situation) -> str:
     """Return the name of the session that assumes the role of the profile; "" if there is none."""
     files, values = situation.files, situation.values
@@ -383,20 +391,6 @@ def _session_behind(situation: Situation) -> str:
     if source != situation.profile and "role_arn" in files.merged(source):
         return f"the role of profile {source!r}"
     return f"the session of profile {source!r}" if is_session(files.keys(source)) else ""
-
-
-def role_without_source(situation: Situation) -> Iterator[Finding]:
-    """The source profile of a role has no credentials."""
-    source = situation.role_source
-    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
-        return
-    yield Finding(
-        "role-without-source",
-        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
-        " credentials",
-        "the role cannot be assumed",
-        login(situation, source),
-    )
 
 
 RULES = (

@@ -1,4 +1,4 @@
-"""A policy as JSON, as a CloudFormation template, and as Terraform's configuration."""
+"""Write a policy as JSON, as a CloudFormation template, or as Terraform configuration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mfakit.policy.document import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mfakit.policy.making.draft import Draft, Statement
+    from mfakit.policy.making import Draft, Statement
 
 _WIDTH = 90
-# What YAML reads as the text that it is; the rest is put in quotes.
+# YAML reads such a text as that text; any other needs quotes.
 _PLAIN = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[A-Za-z][\w:/.-]*(?<!:)", re.I)
 _CLOUDFORMATION_TYPES = {
     Kind.IDENTITY: ("AWS::IAM::ManagedPolicy", "PolicyDocument"),
@@ -36,12 +36,12 @@ _TERRAFORM_LISTS = {
 
 
 def as_json(draft: Draft) -> str:
-    """Write the policy alone, as `aws iam create-policy` and the console take it."""
+    """Return the policy alone, as `aws iam create-policy` and the console take it."""
     return json.dumps(draft.document, indent=2) + "\n"
 
 
 def as_cloudformation(draft: Draft) -> str:
-    """Write a template with one resource, with comments."""
+    """Return a template with one resource, with comments."""
     kind, key = _CLOUDFORMATION_TYPES[draft.kind]
     name = "".join(word.title() for word in draft.name.split()).replace("Mfa", "MFA")
     bucket = [f"      Bucket: {_yaml_text(draft.bucket)}"] if draft.bucket else []
@@ -64,7 +64,7 @@ def as_cloudformation(draft: Draft) -> str:
 
 
 def as_terraform(draft: Draft) -> str:
-    """Write a policy document and the resource that it belongs to, with comments."""
+    """Return a policy document and the resource that it belongs to, with comments."""
     kind, key = _TERRAFORM_TYPES[draft.kind]
     name = draft.name.replace(" ", "_")
     lines = [
@@ -88,7 +88,7 @@ FORMATS: dict[str, Callable[[Draft], str]] = {
 
 
 def render(draft: Draft, format_name: str) -> str:
-    """Write a policy in one of the `FORMATS`."""
+    """Return a policy in one of the `FORMATS`."""
     return FORMATS[format_name](draft)
 
 
@@ -98,7 +98,7 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def _yaml(value: dict[str, Any], indent: str) -> Iterator[str]:
-    """Write a mapping of texts, lists of texts, and such mappings."""
+    """Yield the lines of a mapping of strings, lists of strings, and such mappings."""
     for key, content in value.items():
         name = f"{indent}{_yaml_text(key)}:"
         if isinstance(content, str):
@@ -116,12 +116,12 @@ def _yaml_text(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text; letters stay as they are, since only JSON writes the rarer ones in pairs."""
+    """Quote a text without escaping letters: only JSON reads surrogate pairs."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _hcl(statement: Statement) -> Iterator[str]:
-    """Write the inside of a statement block, of which principals and conditions are blocks too."""
+    """Yield the lines of a statement block, with blocks for principals and conditions."""
     plain = [("sid", _hcl_text(statement["Sid"])), ("effect", _hcl_text(statement["Effect"]))]
     lists = [
         (name, _hcl_list(statement[key]))
@@ -145,7 +145,7 @@ def _block(name: str, arguments: list[tuple[str, str]]) -> list[str]:
 
 
 def _aligned(arguments: list[tuple[str, str]], indent: str) -> Iterator[str]:
-    """Write arguments as `terraform fmt` does: their signs in line, as far as lines are one."""
+    """Align arguments as `terraform fmt` does: the equals signs of consecutive one-line ones."""
     group: list[tuple[str, str]] = []
     for argument in arguments:
         if "\n" in argument[1]:
@@ -170,5 +170,5 @@ def _hcl_list(value: str | list[str]) -> str:
 
 
 def _hcl_text(text: str) -> str:
-    """Quote a text. ``${`` and ``%{`` are of Terraform's own language unless doubled."""
+    """Quote a text, doubling ``${`` and ``%{``, which Terraform would evaluate otherwise."""
     return _quoted(text).replace("${", "$${").replace("%{", "%%{")
