@@ -1,6 +1,6 @@
-"""The terminal itself: where a code is asked for, whatever the standard streams are connected to.
+"""Asking on the terminal itself, whatever the standard streams are connected to.
 
-Under an SDK, standard input and output belong to somebody else, and standard error is swallowed.
+Under an SDK, standard input and output are redirected, and standard error is discarded.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _GIVE_IT = "give the code: --token-code 123456, or --token-code - to read it fro
 
 
 class Terminal:
-    """Asks a person, if there is one to ask.
+    """Asks the user on the terminal, if there is one.
 
     Args:
-        patience: seconds from now on that there are for all answers; None is for ever.
-        clock: the seconds that have gone by, since whenever; by default the system's clock.
+        patience: seconds from now for all answers together; None means forever.
+        clock: a clock in seconds; by default the system's monotonic clock.
 
     Attributes:
-        when_asked: what to do as soon as a question for a code stands on the screen.
+        when_asked: called as soon as a question for a code is on the screen.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Terminal:
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
-        """Check that a person can be asked, without asking anything.
+        """Check that the user can be asked, without asking anything.
 
         Raises:
-            ExchangeError: there is no terminal, or this process is in its background, where
-                reading from it would stop the process.
+            ExchangeError: there is no terminal, or this process is a background job, which
+                reading from it would stop.
         """
         with _opened() as (keyboard, _):
             _check_foreground(keyboard)
@@ -56,7 +56,7 @@ class Terminal:
         """Ask until the answer has the form of a code, three times at most.
 
         Raises:
-            ExchangeError: as ``check``; or there was no such answer, or none in time.
+            ExchangeError: as ``check``; or no answer was a code, or none came in time.
         """
         with _opened() as (keyboard, screen):
             _check_foreground(keyboard)
@@ -78,7 +78,7 @@ class Terminal:
         raise ExchangeError("no code was typed", "try again when the device is at hand")
 
     def ask(self, question: str) -> str:
-        """Ask for a line; empty if just the return key was hit.
+        """Ask for a line; return "" if only the return key was pressed.
 
         Raises:
             ExchangeError: as ``check``.
@@ -89,7 +89,7 @@ class Terminal:
             return self._read_line(keyboard).strip()
 
     def choose(self, question: str, answers: list[str]) -> int:
-        """Ask a person to choose one of several.
+        """Ask the user to choose one of several answers.
 
         Returns:
             Its number, counted from 0.
@@ -100,7 +100,7 @@ class Terminal:
         return chosen(self.ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
-        """Show the person a message, if there is a terminal."""
+        """Show a message, if there is a terminal."""
         with suppress(ExchangeError), _opened() as (_, screen):
             _write(screen, f"{text}\n")
 
@@ -115,7 +115,7 @@ class Terminal:
         time.sleep(max(0, end - self._clock()))
 
     def _read_line(self, keyboard: int) -> str:
-        """Read a line; without the terminal's echo being touched, what is typed is seen."""
+        """Read a line; the terminal's echo stays on, so that the user sees the code."""
         if self._end is not None and os.name == "posix":
             import select
 
@@ -131,7 +131,7 @@ class Terminal:
 
 
 def numbered(question: str, answers: list[str]) -> str:
-    """Write a question with its answers, one of which is to be chosen by its number."""
+    """Return a question with its numbered answers."""
     lines = [f"{number}  {answer}" for number, answer in enumerate(answers, 1)]
     return "\n".join([*lines, f"{question} [1-{len(answers)}] "])
 
@@ -140,7 +140,7 @@ def chosen(typed: str, answers: list[str]) -> int:
     """Return the number that was typed, counted from 0.
 
     Raises:
-        ExchangeError: it is none of theirs.
+        ExchangeError: it is not the number of an answer.
     """
     if typed.isdecimal() and 1 <= int(typed) <= len(answers):
         return int(typed) - 1
@@ -148,7 +148,7 @@ def chosen(typed: str, answers: list[str]) -> int:
 
 
 def foreground_terminal() -> str | None:
-    """Name the terminal that this process may ask on; None if there is none."""
+    """Return the name of the terminal that this process may ask on; None if there is none."""
     with suppress(ExchangeError), _opened() as (keyboard, _):
         _check_foreground(keyboard)
         return terminal_name(keyboard) if os.name == "posix" else None
@@ -156,7 +156,7 @@ def foreground_terminal() -> str | None:
 
 
 def terminal_name(descriptor: int) -> str:
-    """Name the terminal; /dev/tty itself has no better name, so a standard stream may tell."""
+    """Return the terminal's name, from a standard stream first: /dev/tty has no better one."""
     for stream in (0, 1, 2):
         with suppress(OSError):
             return os.ttyname(stream)
@@ -191,10 +191,10 @@ def _write(screen: int, text: str) -> None:
 
 
 class Unattended:
-    """Stands where the terminal would, and asks nobody.
+    """Asks nobody, instead of the terminal.
 
     Args:
-        note: is told what a person would be.
+        note: called with the messages for the user.
     """
 
     def __init__(self, note: Callable[[str], object]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS = 50
-ALL_PROFILES = ""  # which no profile is called
+ALL_PROFILES = ""  # no profile has this name
 _PAUSE_SECONDS = 0.05
 _NOTE_AFTER_SECONDS = 0.5
 
@@ -32,14 +32,14 @@ def turn_to_ask(
     """Wait until no other process is asking for a code for this profile.
 
     Args:
-        credentials_path: our own files stand beside it.
-        profile: the session profile; ``ALL_PROFILES`` for a turn among those who ask for any.
-        note: is told for whom this waits, if it takes a while.
-        patience: seconds to wait; a process that was stopped while it asks would block for ever.
+        credentials_path: the credentials file, beside which mfakit's own files are.
+        profile: the session profile; ``ALL_PROFILES`` for one process that asks at a time.
+        note: called with the process that this waits for, if it takes a while.
+        patience: seconds to wait; a process that is stopped while it asks would block forever.
 
     Raises:
-        ExchangeError: another process has been asking all the while.
-        FileError: our own folder cannot be written.
+        ExchangeError: another process was asking during all that time.
+        FileError: mfakit's own folder cannot be written.
     """
     path = OwnFile.of(credentials_path, "turns", profile).path
     try:
@@ -76,7 +76,7 @@ def _take_lock(descriptor: int) -> bool:
     try:
         return take_lock(descriptor)
     except OSError as error:
-        # a file system without locks lets everybody ask, which is better than nobody
+        # without locks, several processes may ask, which is better than none
         if error.errno in NO_LOCKS:
             return True
         raise
@@ -91,7 +91,7 @@ def _still_asking(path: str, patience: float) -> ExchangeError:
 
 
 def _sign(path: str) -> None:
-    """Write down who is asking, for those who wait."""
+    """Write this process and its terminal to the file, for the processes that wait."""
     terminal = "no terminal"
     with suppress(OSError):
         descriptor = os.open("/dev/tty", os.O_RDONLY)
