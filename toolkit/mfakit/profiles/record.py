@@ -1,8 +1,8 @@
-"""What is known about a session besides its credentials: a record without secrets, kept beside it.
+"""Records: what is known about a session besides its credentials, in a file without secrets.
 
-The credentials file has no place for when a session was made, by whom and for what. The record
-has; it counts only for the session whose key id it names, so that a session which another tool
-wrote over ours is never judged by ours.
+The credentials file has no place for when and how a session was made. A record counts only for the
+session whose key id it names, so that it is not applied to a session that another tool has written
+over ours.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class SessionRecord(Value):
-    """How a session came to be; what is not known is None.
+    """How a session was made; unknown values are None.
 
     Args:
         made_at: when the session was made, by this machine's clock.
         profile: the session profile.
-        access_key_id: the session's.
-        source_profile: the profile of the keys that it was made with; None for the environment's.
-        source_access_key_id: the id of those keys; None if no exchange of mfakit made it.
+        access_key_id: the id of the session's key.
+        source_profile: the profile with the keys that it was made from; None for the environment.
+        source_access_key_id: the id of those keys; None if mfakit did not make the session.
         serial_number: the device whose code was sent.
         role_arn: the role that was assumed.
-        role_options: what else AssumeRole was sent, as ``as_role_options`` writes it.
-        endpoint_url: the endpoint that was asked; None for AWS's own.
-        account: the account that the session is of.
-        arn: whose the session is.
+        role_options: the other parameters of AssumeRole, as ``as_role_options`` returns them.
+        endpoint_url: the endpoint of STS; None for AWS's own.
+        account: the account of the session.
+        arn: the identity of the session.
     """
 
     made_at: datetime
@@ -50,16 +50,16 @@ class SessionRecord(Value):
 
     @property
     def role_session_name(self) -> str | None:
-        """What a role's session is called, which the ARN that it has ends with."""
+        """The name of a role's session, which is the end of its ARN."""
         return (self.arn or "").rpartition("/")[2] or None
 
     def options_of_role(self) -> dict[str, Any]:
-        """Return what else AssumeRole was sent: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
+        """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
         import json
 
         try:
             options = json.loads(self.role_options or "{}")
-        except ValueError:  # written by another hand: it tells nothing
+        except ValueError:  # not written by mfakit
             return {}
         return options if isinstance(options, dict) else {}
 
@@ -68,14 +68,14 @@ _TEXTS = tuple(name for name in SessionRecord.__annotations__ if name != "made_a
 
 
 def as_role_options(options: dict[str, Any]) -> str | None:
-    """Return what else AssumeRole is sent as a record keeps it; None if that is nothing."""
+    """Return the other parameters of AssumeRole as a record stores them; None if empty."""
     import json
 
     return json.dumps(options, sort_keys=True) if options else None
 
 
 def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
-    """Read the record of a session; None if there is none, or it is another session's."""
+    """Return the record of a session; None if it is missing, or another session's."""
     try:
         kept = pairs_of(record_file(credentials_path, profile).read())
     except OSError:
@@ -90,9 +90,9 @@ def read_record(credentials_path: str, profile: str, access_key_id: str) -> Sess
 def keep_record(
     credentials_path: str, record: SessionRecord, note: Callable[[str], object]
 ) -> None:
-    """Keep a record beside the credentials file that the session belongs to.
+    """Write a record beside the credentials file of the session.
 
-    The session itself is kept by then, so a record that cannot be is only noted.
+    The session is written by then, so a failure is only noted.
     """
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
