@@ -156,7 +156,7 @@ def refuse_unwritable(line: str) -> None:
 
 
 def powershell_profile() -> Path:
-    """Ask PowerShell itself: on Windows it may be in a folder that is synchronized."""
+    """Return the path that PowerShell reports: on Windows its folder may be a synchronized one."""
     program = shutil.which("pwsh") or shutil.which("powershell")
     if program is None:
         raise CannotEditError("there is no PowerShell")

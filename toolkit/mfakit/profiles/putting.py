@@ -114,7 +114,7 @@ def _replaced(
 
     spare, text = _swap_name(real, before, ours), digest(ours.content)
     load()
-    # All is prepared by now: until a swap back has ended, other programs see our file in place.
+    # Other programs may act between here and the end of a swap back, so keep that time short.
     if version_of(real) != before.version:
         return False
     try:

@@ -80,7 +80,7 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
 
 
 def _is_past(changed_at: float) -> bool:
-    """Whether a change is over; a time in the future comes from a wrong clock."""
+    """Whether a change is over, or has a time in the future, which a wrong clock has set."""
     return not 0 <= time.time() - changed_at < QUIET_SECONDS
 
 
