@@ -157,7 +157,7 @@ def test_a_stopped_process_that_is_asking_blocks_others_only_for_a_while(
     first.process.send_signal(signal.SIGSTOP)
     script = (
         "import sys\n"
-        "from mfakit.exchange.turn import turn_to_ask\n"
+        "from mfakit.exchange.terminal import turn_to_ask\n"
         "from mfakit.errors import ExchangeError\n"
         "try:\n"
         "    with turn_to_ask(sys.argv[1], 'mfa', print, patience=0.5): pass\n"

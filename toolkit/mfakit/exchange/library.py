@@ -21,8 +21,8 @@ from mfakit.exchange.source import find_source
 from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
 from mfakit.session import session_from_json
 

@@ -10,10 +10,9 @@ from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.recipe import make_recipe
 from mfakit.exchange.source import is_of_aws
-from mfakit.exchange.terminal import Terminal
-from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
+from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.moments import format_duration, timedelta, utc_now
-from mfakit.profiles.record import SessionRecord, keep_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.selection import session_profile
 from mfakit.state import VALID
 from mfakit.value import Value

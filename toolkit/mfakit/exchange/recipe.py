@@ -7,7 +7,7 @@ from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
-from mfakit.profiles.record import as_role_options
+from mfakit.profiles.own_files import as_role_options
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.source import Source
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
-    from mfakit.profiles.record import SessionRecord
 
 DEFAULT_DURATION = timedelta(hours=12)
 _SHORTEST = timedelta(minutes=15)

@@ -9,8 +9,11 @@ import os
 import time
 from contextlib import contextmanager, suppress
 
-from mfakit.errors import ExchangeError, NobodyToAskError, UsageError
+from mfakit import debug
+from mfakit.errors import ExchangeError, FileError, NobodyToAskError, UsageError
 from mfakit.exchange.code import check_code
+from mfakit.profiles.editing import NO_LOCKS, take_lock
+from mfakit.profiles.own_files import OwnFile, make_own_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,3 +230,97 @@ class Unattended:
     def count_down(self, seconds: float, what: str) -> None:
         """Wait."""
         time.sleep(max(0, seconds))
+
+
+PATIENCE_SECONDS = 50
+ALL_PROFILES = ""  # no profile has this name
+_PAUSE_SECONDS = 0.05
+_NOTE_AFTER_SECONDS = 0.5
+
+
+@contextmanager
+def turn_to_ask(
+    credentials_path: str,
+    profile: str,
+    note: Callable[[str], object],
+    patience: float = PATIENCE_SECONDS,
+) -> Iterator[None]:
+    """Wait until no other process is asking for a code for this profile.
+
+    Args:
+        credentials_path: the credentials file, beside which mfakit's own files are.
+        profile: the session profile; ``ALL_PROFILES`` for one process that asks at a time.
+        note: called with the process that this waits for, if it takes a while.
+        patience: seconds to wait; a process that is stopped while it asks would block forever.
+
+    Raises:
+        ExchangeError: another process was asking during all that time.
+        FileError: mfakit's own folder cannot be written.
+    """
+    path = OwnFile.of(credentials_path, "turns", profile).path
+    try:
+        make_own_folder(path)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
+    try:
+        _wait_for_lock(descriptor, path, note, patience)
+        _sign(path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(
+    descriptor: int, path: str, note: Callable[[str], object], patience: float
+) -> None:
+    debug.event("wait for the turn to ask: {}", path)
+    began = time.monotonic()
+    told = False
+    while not _take_lock(descriptor):
+        waited = time.monotonic() - began
+        if waited > patience:
+            raise _still_asking(path, patience)
+        if waited > _NOTE_AFTER_SECONDS and not told:
+            note(f"waiting for {_holder(path)}, which is asking for the code")
+            told = True
+        time.sleep(_PAUSE_SECONDS)
+    debug.event("it is this process's turn to ask, after {:.1f} s", time.monotonic() - began)
+
+
+def _take_lock(descriptor: int) -> bool:
+    try:
+        return take_lock(descriptor)
+    except OSError as error:
+        # without locks, several processes may ask, which is better than none
+        if error.errno in NO_LOCKS:
+            return True
+        raise
+
+
+def _still_asking(path: str, patience: float) -> ExchangeError:
+    since = f" for more than {patience:g} s" if patience else ""
+    return ExchangeError(
+        f"{_holder(path)} has been asking for the code{since}",
+        "answer it, or end it, and try again",
+    )
+
+
+def _sign(path: str) -> None:
+    """Write this process and its terminal to the file, for the processes that wait."""
+    terminal = "no terminal"
+    with suppress(OSError):
+        descriptor = os.open("/dev/tty", os.O_RDONLY)
+        try:
+            terminal = terminal_name(descriptor)
+        finally:
+            os.close(descriptor)
+    with suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.truncate()
+        file.write(f"process {os.getpid()} on {terminal}")
+
+
+def _holder(path: str) -> str:
+    with suppress(OSError), open(path) as file:
+        return file.read() or "another process"
+    return "another process"

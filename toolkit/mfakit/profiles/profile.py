@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from mfakit.profiles.record import SessionRecord
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.profiles.stores import Store
     from mfakit.session import SessionCredentials
@@ -52,7 +52,7 @@ class Held:
     def record(self) -> SessionRecord | None:
         """How the session was made, read when it is first needed; None if that is unknown."""
         if not self._record:
-            from mfakit.profiles.record import read_record
+            from mfakit.profiles.own_files import read_record
 
             path = self.profile.files.credentials_path
             self._record.append(read_record(path, self.profile.name, self.key_id))
@@ -207,7 +207,7 @@ class Profile:
             SessionNotFoundError: there is none.
             FileError: the file cannot be written. It was not changed then.
         """
-        from mfakit.profiles.record import record_file
+        from mfakit.profiles.own_files import record_file
 
         held = self.find()
         is_cached = held.place == SessionCache.kind
