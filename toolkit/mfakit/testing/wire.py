@@ -32,6 +32,7 @@ NAMESPACES = {
 }
 FORM = "application/x-www-form-urlencoded"
 MOST_PARAMETERS = 10_000
+IN_MEMORY = 1 << 20
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -271,9 +272,6 @@ def _scalar(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
-
-
-IN_MEMORY = 1 << 20
 
 
 class Spool:
