@@ -26,7 +26,7 @@ BUILT_ON_OTHERS = [
     *("tests/exchange/test_roles.py", "tests/exchange/test_identity.py"),
     *("tests/cli/test_status.py", "tests/cli/test_completion.py"),  # rich, shtab
     "tests/environment/test_formats.py",  # python-dotenv
-    "tests/expiry/notices",  # apprise
+    "tests/notices",  # apprise
 ]
 CHECKED_BY_SCHEMA = {
     "github-workflows": [".github/workflows/ci.yml", ".github/workflows/release.yml"],

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.policy.brute_force import AGE, PRESENT, lets_somebody_in
 
-from mfakit.policy.claims import Scope
 from mfakit.policy.document import kind_of, parse
+from mfakit.policy.holes import Scope
 from mfakit.policy.review import review
 
 FEW, MANY = (

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfakit.policy.conditions import OPERATORS, Condition
-from mfakit.policy.errors import UnjudgedError
+from mfakit.policy.elements import OPERATORS, Condition
+from mfakit.policy.patterns import UnjudgedError
 
 pytestmark = pytest.mark.pythons
 

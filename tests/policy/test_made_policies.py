@@ -26,7 +26,8 @@ from tests.policy.account import (
 )
 from tests.policy.reading import READERS
 
-from mfakit.policy.making import FORMATS, Draft, bucket, max_age, render, require_mfa, role_trust
+from mfakit.policy.formats import FORMATS, render
+from mfakit.policy.making import Draft, bucket, max_age, require_mfa, role_trust
 
 pytestmark = pytest.mark.long
 

@@ -12,8 +12,15 @@ from tests.policy.reading import READERS
 
 from mfakit.errors import UsageError
 from mfakit.policy import Kind, parse
-from mfakit.policy.making import FORMATS, bucket, max_age, render, require_mfa, role_trust
-from mfakit.policy.making.draft import LONGEST, LONGEST_INLINE
+from mfakit.policy.formats import FORMATS, render
+from mfakit.policy.making import (
+    LONGEST,
+    LONGEST_INLINE,
+    bucket,
+    max_age,
+    require_mfa,
+    role_trust,
+)
 
 ALICE = "arn:aws:iam::123456789012:user/alice"
 ACTION = "ec2:TerminateInstances"

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
-from mfakit.policy.patterns import Pattern, arn, exact, glob
+from mfakit.policy.patterns import (
+    Pattern,
+    UnjudgedError,
+    UnresolvedVariableError,
+    arn,
+    exact,
+    glob,
+)
 
 KEYS = {"aws:username": "bob", "aws:userid": "AIDA1", "aws:useragent": "a*c"}
 

@@ -8,7 +8,8 @@ import pytest
 from tests.policy.account import ACCOUNT, MFA_ALONE, Account
 from tests.policy.conftest import account  # noqa: F401
 
-from mfakit.policy.making import render, require_mfa, role_trust
+from mfakit.policy.formats import render
+from mfakit.policy.making import require_mfa, role_trust
 
 
 def test_cloudformation_makes_them(account: Account) -> None:  # noqa: F811

@@ -1,4 +1,4 @@
-"""The team's own command, for teams that are not as the template's questions suppose."""
+"""The team's own command, for teams beyond the template's questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ arn = "arn:aws:iam::210987654321:role/platform/payments/developer"
 
 @pytest.mark.parametrize("first", [True, False], ids=["alone", "beside"])
 def test_roles_may_be_in_other_accounts(bake: Bake, first: bool) -> None:
-    """With a path, and of a name that is taken in the team's own; alone, or beside those there."""
+    """Such a role may have a path, and a name that is taken in the team's own account."""
     project = bake(BY_NAME["team-cli"])
     data = project / "src" / "payments_mfa" / "team.toml"
     text = data.read_text()

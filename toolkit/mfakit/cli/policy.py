@@ -1,42 +1,77 @@
-"""`mfakit policy`: make IAM policies that require MFA, and judge those that there are."""
+"""`mfakit policy`: make IAM policies that require MFA, and check whether others do."""
 
 from __future__ import annotations
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import note, write
-from mfakit.errors import UsageError
-from mfakit.policy.document import Kind
-from mfakit.policy.making import bucket, max_age, render, require_mfa, role_trust
-from mfakit.policy.making.draft import LONGEST_INLINE
+from mfakit.cli.output import escape, note, read_input, show, write
+from mfakit.errors import FAILED, UsageError
+from mfakit.policy.callers import COUNTED
+from mfakit.policy.document import Kind, kind_of, parse
+from mfakit.policy.formats import render
+from mfakit.policy.holes import Scope
+from mfakit.policy.making import (
+    LONGEST_INLINE,
+    bucket,
+    check_actions,
+    check_exempt,
+    max_age,
+    require_mfa,
+    role_trust,
+)
+from mfakit.policy.review import ALONE, EXEMPT, GUARD, review
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.policy.evaluation import Statement
     from mfakit.policy.making import Draft
+    from mfakit.policy.review import Finding, Review
 
-# Which options have a meaning for which kind of policy.
-_MEANT = {
+# The options that each action takes.
+_TAKEN = {
     "require-mfa": {"format", "max_age", "exempt_action", "allow_service_calls", "partition"},
     "max-age": {"format", "max_age", "action", "resource"},
     "role-trust": {"format", "max_age", "principal", "partition"},
     "bucket": {"format", "max_age", "exempt_action", "principal", "bucket", "partition"},
     "check": {"file", "action", "resource", "exempt_action", "whole", "json"},
 }
+_MOST_SHOWN = 12
+_KINDS = {
+    Kind.IDENTITY: "policies of a user",
+    Kind.RESOURCE: "the policy of a resource",
+    Kind.TRUST: "the trust policy of a role",
+}
+_CLAIMS = {
+    ALONE: "as all that a user has",
+    GUARD: "beside other policies, which may allow everything",
+}
+_CLAIMS_OF_OTHERS = {
+    ALONE: "by itself",
+    GUARD: "beside policies of users, which may allow all of it",
+}
 
 
 def run(options: Namespace) -> int:
     """Run the command."""
     if options.what is None:
-        raise UsageError(
-            "what is to be made or judged is not said",
-            "one of require-mfa, max-age, role-trust, bucket, check",
-        )
+        raise UsageError("no action given", f"one of {', '.join(_TAKEN)}")
     _refuse_others(options)
-    if options.what == "check":
-        from mfakit.cli.policy_check import check
+    return _check(options) if options.what == "check" else _make(options)
 
-        return check(options)
+
+def _refuse_others(options: Namespace) -> None:
+    """Refuse options that would have no effect."""
+    for option in COMMANDS["policy"].options:
+        name = option.destination
+        if name in ("what", *_TAKEN[options.what]):
+            continue
+        if getattr(options, name) != option.default:
+            shown = "a file" if name == "file" else option.names[-1]
+            raise UsageError(f"{shown} has no meaning with {options.what}", "leave it out")
+
+
+def _make(options: Namespace) -> int:
     draft = _draft(options)
     write(render(draft, options.format or "json"))
     if draft.kind is Kind.IDENTITY and draft.size > LONGEST_INLINE:
@@ -45,17 +80,6 @@ def run(options: Namespace) -> int:
             " it a managed one"
         )
     return 0
-
-
-def _refuse_others(options: Namespace) -> None:
-    """Refuse options that would do nothing."""
-    for option in COMMANDS["policy"].options:
-        name = option.destination
-        if name in ("what", *_MEANT[options.what]):
-            continue
-        if getattr(options, name) != option.default:
-            shown = "a file" if name == "file" else option.names[-1]
-            raise UsageError(f"{shown} has no meaning with {options.what}", "leave it out")
 
 
 def _draft(options: Namespace) -> Draft:
@@ -73,7 +97,7 @@ def _draft(options: Namespace) -> Draft:
         return role_trust(principals, max_age=options.max_age, partition=partition)
     if options.what == "bucket":
         if options.bucket is None:
-            raise UsageError("which bucket is not said", "name it: --bucket my-bucket")
+            raise UsageError("no bucket given", "name it: --bucket my-bucket")
         return bucket(
             options.bucket,
             principals,
@@ -83,3 +107,132 @@ def _draft(options: Namespace) -> Draft:
         )
     resources = tuple(options.resource or ("*",))
     return max_age(options.max_age or 0, tuple(options.action or ()), resources)
+
+
+def _check(options: Namespace) -> int:
+    """Judge policies; the exit code is 0 only if it is shown that nobody gets in without MFA."""
+    if not options.file:
+        raise UsageError("no policy given to check", "name its file, or - for stdin")
+    statements, kind = _read(options.file)
+    scope = _scope(options, kind)
+    found = review(statements, scope)
+    show(_as_json(found, scope) if options.json else _as_text(found, scope))
+    if found.requires_mfa:
+        return 0
+    shown = any(finding.shown for finding in found.findings)
+    note(f"{'somebody' if shown else 'it cannot be shown that nobody'} gets in without MFA")
+    note(f"try: {found.findings[0].mend}")
+    return FAILED
+
+
+def _read(names: list[str]) -> tuple[tuple[Statement, ...], Kind]:
+    """Read all policies, which must be a user's if there are several."""
+    statements: list[Statement] = []
+    kind = Kind.IDENTITY
+    for file in names:
+        text = read_input(file)
+        name = "on standard input" if file == "-" else file
+        kind = kind_of(text, name)
+        if len(names) > 1 and kind is not Kind.IDENTITY:
+            raise UsageError(
+                f"{file} is no policy of a user, and several are judged as one user's",
+                "judge it by itself",
+            )
+        statements += parse(text, name, kind)
+    return tuple(statements), kind
+
+
+def _scope(options: Namespace, kind: Kind) -> Scope:
+    for action in options.action or ():
+        if action != "*" and ":" not in action:
+            raise UsageError(f"{action!r} names no service", "write it as s3:GetObject")
+    check_actions(options.action or [])
+    resources = tuple(options.resource or ())
+    if resources and kind is Kind.TRUST:
+        raise UsageError("a trust policy is about its role alone", "leave --resource out")
+    for resource in resources:
+        if resource != "*" and not resource.startswith("arn:"):
+            raise UsageError(f"{resource!r} is no ARN", "write it as arn:aws:s3:::my-bucket/*")
+    exempt = check_exempt(options.exempt_action or [])
+    return Scope(
+        kind,
+        tuple(options.action or ()),
+        resources,
+        tuple(dict.fromkeys([*EXEMPT, *exempt])),
+        options.whole,
+    )
+
+
+def _as_text(found: Review, scope: Scope) -> str:
+    lines = [f"{_KINDS[found.kind]}:"]
+    width = max(map(len, found.outcomes))
+    for credentials, outcome in found.outcomes.items():
+        counts = "" if credentials in COUNTED else " (does not count)"
+        lines.append(f"  {credentials:{width}}  {outcome}{counts}")
+    words = _CLAIMS if found.kind is Kind.IDENTITY else _CLAIMS_OF_OTHERS
+    for claim in found.claims:
+        holes = [finding for finding in found.findings if finding.claim == claim]
+        lines.append(f"{words[claim]}: {_verdict(holes)}")
+        for hole in holes:
+            lines += _of_hole(hole)
+    lines += [f"note: {text}" for text in found.notes]
+    lines.append(f"exempt: {', '.join(scope.exempt)}")
+    return "".join(f"{escape(line)}\n" for line in lines)
+
+
+def _verdict(holes: list[Finding]) -> str:
+    if not holes:
+        return "nobody gets in without MFA"
+    return f"{len(holes)} {'hole' if len(holes) == 1 else 'holes'}"
+
+
+def _of_hole(hole: Finding) -> list[str]:
+    by = hole.statement or "other policies"
+    verb = "allowed by" if hole.shown else "cannot be shown to be denied, allowed by"
+    upon = f" on {_listed(hole.resources)}" if hole.resources else ""
+    return [
+        f"  {_listed(hole.actions)}{upon}",
+        f"    {verb} {by} to: {_listed(hole.callers)}",
+        f"    mend: {hole.mend}",
+    ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_SHOWN
+    shown = ", ".join(names[:_MOST_SHOWN])
+    return f"{shown} and {more} more (--json names all)" if more > 0 else shown
+
+
+def _as_json(found: Review, scope: Scope) -> str:
+    import json
+
+    report = {
+        "kind": found.kind.value,
+        "requires_mfa": found.requires_mfa,
+        "claims": [
+            {
+                "claim": claim,
+                "holds": claim not in found.fallen,
+                "holes": [_hole_as_json(f) for f in found.findings if f.claim == claim],
+            }
+            for claim in found.claims
+        ],
+        "credentials": [
+            {"credentials": name, "outcome": outcome, "counts": name in COUNTED}
+            for name, outcome in found.outcomes.items()
+        ],
+        "notes": list(found.notes),
+        "exempt": list(scope.exempt),
+    }
+    return json.dumps(report, indent=2) + "\n"
+
+
+def _hole_as_json(hole: Finding) -> dict[str, object]:
+    return {
+        "statement": hole.statement,
+        "callers": list(hole.callers),
+        "actions": list(hole.actions),
+        "resources": list(hole.resources),
+        "shown": hole.shown,
+        "mend": hole.mend,
+    }

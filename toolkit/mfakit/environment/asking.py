@@ -1,10 +1,10 @@
-"""Which shell asked: found among the processes that this one descends from."""
+"""The shell that runs mfakit, found among the ancestors of this process."""
 
 from __future__ import annotations
 
 import os
 
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import SHELLS
 from mfakit.errors import UsageError
 
 _KINDS = {
@@ -40,7 +40,7 @@ def detect_shell() -> str:
         Its name, as ``render_environment`` takes it.
 
     Raises:
-        UsageError: it cannot be told, or is one that has no statements here.
+        UsageError: it cannot be found, or mfakit cannot write for it.
     """
     kind = _nearest_kind()
     if kind is None:
@@ -59,7 +59,7 @@ def detect_shell() -> str:
 
 
 def likely_shell() -> str:
-    """Find the kind of shell that lines are pasted into; ``sh`` where it cannot be told."""
+    """Return the kind of shell that lines are pasted into; ``sh`` if it cannot be found."""
     try:
         return detect_shell()
     except UsageError:
@@ -67,7 +67,7 @@ def likely_shell() -> str:
 
 
 def _nearest_kind() -> str | None:
-    """Look where Linux tells it; shellingham looks everywhere, but takes long to load."""
+    """Look in Linux's /proc; shellingham works everywhere, but takes long to load."""
     pid = os.getppid()
     for _ in range(_MOST_ANCESTORS):
         try:
@@ -92,5 +92,5 @@ def _kind_of(words: list[str]) -> str | None:
 
 
 def _name(word: str) -> str:
-    """Name a program; a login shell has a dash before its name."""
+    """Return a program's name; a login shell has a dash before its own."""
     return os.path.basename(word).removeprefix("-").lower().removesuffix(".exe")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mfakit.errors import ExchangeError, UsageError
-from mfakit.exchange.client import make_client
-from mfakit.exchange.refusals import asking_aws
+from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _SIGNS = frozenset("_+=/:,.@-")
 _DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId")
 
 
-class Device:
+class Device(Value):
     """An MFA device of the source's user.
 
     Args:
@@ -25,11 +25,8 @@ class Device:
         is_guess: whether it was derived from the user's name, since IAM did not list devices.
     """
 
-    __slots__ = ("is_guess", "serial_number")
-
-    def __init__(self, serial_number: str, *, is_guess: bool = False) -> None:
-        self.serial_number = serial_number
-        self.is_guess = is_guess
+    serial_number: str
+    is_guess: bool = False
 
     @property
     def kind(self) -> str:

@@ -9,12 +9,14 @@ import os
 import time
 from contextlib import contextmanager, suppress
 
-from mfakit.errors import ExchangeError, UsageError
+from mfakit.errors import ExchangeError, NobodyToAskError, UsageError
 from mfakit.exchange.code import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
 
 TRIES = 3
 _READING, _WRITING = ("CONIN$", "CONOUT$") if os.name == "nt" else ("/dev/tty", "/dev/tty")
@@ -167,7 +169,7 @@ def _opened() -> Iterator[tuple[int, int]]:
         keyboard = os.open(_READING, os.O_RDWR)
         screen = os.open(_WRITING, os.O_RDWR) if _WRITING != _READING else os.dup(keyboard)
     except OSError:
-        raise ExchangeError("there is no terminal to ask for the code on", _GIVE_IT) from None
+        raise NobodyToAskError("there is no terminal to ask for the code on", _GIVE_IT) from None
     try:
         yield keyboard, screen
     finally:
@@ -186,3 +188,42 @@ def _check_foreground(keyboard: int) -> None:
 def _write(screen: int, text: str) -> None:
     with suppress(OSError):
         os.write(screen, text.encode("utf-8", "replace"))
+
+
+class Unattended:
+    """Stands where the terminal would, and asks nobody.
+
+    Args:
+        note: is told what a person would be.
+    """
+
+    def __init__(self, note: Callable[[str], object]) -> None:
+        self.say = note
+        self.when_asked: Callable[[], object] = lambda: None
+
+    def check(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            ExchangeError: always.
+        """
+        raise ExchangeError(
+            "there is no token command to renew it with",
+            "name one: mfakit configure --token-command COMMAND; or log in: mfakit login",
+        )
+
+    def ask_code(self, question: str) -> NoReturn:
+        """Refuse, as ``check`` does."""
+        self.check()
+
+    def choose(self, question: str, answers: list[str]) -> NoReturn:
+        """Refuse to choose.
+
+        Raises:
+            ExchangeError: always.
+        """
+        raise ExchangeError(f"{question} {', '.join(answers)}", "name it: mfakit configure")
+
+    def count_down(self, seconds: float, what: str) -> None:
+        """Wait."""
+        time.sleep(max(0, seconds))

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from mfakit import debug
 from mfakit.errors import ExchangeError, FileError
 from mfakit.exchange.terminal import terminal_name
-from mfakit.profiles.lock import NO_LOCKS, take_lock
-from mfakit.profiles.own_files import make_own_folder, own_file
+from mfakit.profiles.editing import NO_LOCKS, take_lock
+from mfakit.profiles.own_files import OwnFile, make_own_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def turn_to_ask(
         ExchangeError: another process has been asking all the while.
         FileError: our own folder cannot be written.
     """
-    path = own_file(credentials_path, "turns", profile)
+    path = OwnFile.of(credentials_path, "turns", profile).path
     try:
         make_own_folder(path)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,10 +1,17 @@
-"""IAM policies, judged by themselves: no AWS, no network, no simulator."""
+"""Judge IAM policies by themselves: without AWS, network or simulator."""
 
-from mfakit.policy.authorization import Policies, Verdict, authorize
-from mfakit.policy.document import Kind, parse
-from mfakit.policy.errors import MalformedPolicyError, UnjudgedError
-from mfakit.policy.evaluation import Context, Decision, Statement, evaluate
-from mfakit.policy.principals import Principal
+from mfakit.policy.document import Kind, MalformedPolicyError, parse
+from mfakit.policy.elements import Principal
+from mfakit.policy.evaluation import (
+    Context,
+    Decision,
+    Policies,
+    Statement,
+    Verdict,
+    authorize,
+    evaluate,
+)
+from mfakit.policy.patterns import UnjudgedError
 
 __all__ = [
     "Context",

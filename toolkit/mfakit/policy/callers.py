@@ -1,45 +1,38 @@
-"""Who may call, as condition keys and principals of policies see them.
+"""Callers, one for all whom a policy treats alike, and what is known of their condition keys.
 
-When each key is there: "IAM User Guide", AWS global condition context keys. What a policy asks is
-answered with None where it differs from call to call or is not documented: then it counts as
-met in an Allow, and as not met in a Deny.
+When each key is present: "IAM User Guide", AWS global condition context keys. If a question of a
+policy about a caller has no certain answer, because it differs from call to call or is not
+documented, the answer is None: then it counts as met in an Allow, and as not met in a Deny.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mfakit.policy import patterns
 from mfakit.policy.document import Kind
-from mfakit.policy.errors import UnjudgedError
-from mfakit.policy.identities import (
-    ARN,
-    FEDERATED_USERS,
-    IDENTITY_KEYS,
-    ROLES,
-    USERNAME,
-    USERS,
-    Identity,
-    Question,
-    federated_users_of,
-    identities,
-    named,
-    of_account,
-    question,
+from mfakit.policy.elements import Condition, Principals, account_of
+from mfakit.policy.patterns import SENT_BY_SERVICES_ALONE, Keys, Pattern, UnjudgedError
+from mfakit.policy.regions import (
+    ANYTHING,
+    SEGMENT,
+    TooMuchWorkError,
+    Work,
+    contains,
+    intersection,
+    is_single,
+    joined,
+    may_meet,
+    region_of,
 )
-from mfakit.policy.keys import SENT_BY_SERVICES_ALONE
-from mfakit.policy.principals import account_of
-from mfakit.policy.regions import is_single
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from mfakit.policy.conditions import Condition
     from mfakit.policy.evaluation import Statement
-    from mfakit.policy.keys import Keys
-    from mfakit.policy.principals import Principals
 
 LONG_TERM_KEY = "long-term key"
 WITHOUT_MFA = "session without MFA"
@@ -50,23 +43,26 @@ CALLED_BY_SERVICE = "call by a service for a session with MFA"
 ROLE_SESSION = "role session"
 AWS_SERVICE = "AWS service"
 FEDERATED = "federated identity"
+# The others have used MFA, or never can.
+COUNTED = (LONG_TERM_KEY, WITHOUT_MFA, FEDERATION, ANONYMOUS)
 
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
 MFA_KEYS = (PRESENT, AGE)
-_TYPE, _ACCOUNT = "aws:principaltype", "aws:principalaccount"
+USERNAME, ARN, ACCOUNT_ID = "aws:username", "aws:principalarn", "aws:principalaccount"
+IDENTITY_KEYS = (USERNAME, ARN, ACCOUNT_ID)
+_TYPE = "aws:principaltype"
 _VIA_SERVICE, _IS_SERVICE = "aws:viaawsservice", "aws:principalisawsservice"
-_SETTLED = frozenset(
+_DIRECT = {_VIA_SERVICE: "false", _IS_SERVICE: "false"}
+# The keys whose value, or absence, is known for all calls of a caller.
+SETTLED = frozenset(
     {*MFA_KEYS, *IDENTITY_KEYS, *SENT_BY_SERVICES_ALONE, _TYPE, _VIA_SERVICE, _IS_SERVICE}
 )
-_DIRECT = {_VIA_SERVICE: "false", _IS_SERVICE: "false"}
-# Operators that fit the values of keys; what comes of others is not documented.
-_FITTING = {
-    AGE: re.compile(r"(for(any|all)values?:)?(numeric|null)", re.IGNORECASE),
-    _TYPE: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
-    _ACCOUNT: re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE),
-}
-_FITTING_FLAGS = re.compile(r"(for(any|all)values?:)?(bool|null|string)", re.IGNORECASE)
+# Operators that suit a key's values; the result of any other is not documented.
+_FOR_TEXTS = re.compile(r"(for(any|all)values?:)?(null|string)", re.IGNORECASE)
+_FOR_NUMBERS = re.compile(r"(for(any|all)values?:)?(null|numeric)", re.IGNORECASE)
+_FOR_FLAGS = re.compile(r"(for(any|all)values?:)?(null|string|bool)", re.IGNORECASE)
+_SUITABLE = {AGE: _FOR_NUMBERS, _TYPE: _FOR_TEXTS, ACCOUNT_ID: _FOR_TEXTS}
 _A_USER = re.compile(r"arn:[\w-]+:iam::[^:]*:user/.+", re.DOTALL)
 _A_FEDERATED_USER = re.compile(r"arn:[\w-]+:sts::[^:]*:federated-user/.+", re.DOTALL)
 _A_ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.+", re.DOTALL)
@@ -77,15 +73,30 @@ _NO_USER = re.compile(
 )
 _ARNS = (_A_USER, _A_FEDERATED_USER, _A_ROLE)
 _KINDS_OF_PRINCIPALS = {"Service": AWS_SERVICE, "Federated": FEDERATED}
+# "IAM User Guide", IAM and STS quotas
+_A_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_AN_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_AN_ARN = re.compile(r"[^*?]+", re.DOTALL)
+_ANY_USER = f"arn:{SEGMENT}:iam::{SEGMENT}:user/"
+_MOST_IDENTITIES = 256
+_STEPS = 200_000
+
+_READERS: dict[str, Callable[..., Pattern]] = {
+    "stringequals": patterns.exact,
+    "stringequalsignorecase": patterns.exact,
+    "stringlike": patterns.glob,
+    "arnequals": patterns.arn,
+    "arnlike": patterns.arn,
+}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Callers with credentials of one kind, whom a policy treats alike.
+    """Callers with one kind of credentials, whom a policy treats alike.
 
     Attributes:
         kind: of the credentials.
-        keys: the condition keys that all their calls have, but those of the identity.
+        keys: the condition keys that all their calls have, except those of the identity.
         identity: who they are; None if they are anonymous.
     """
 
@@ -93,54 +104,26 @@ class Caller:
     keys: Keys
     identity: Identity | None
 
-    @property
-    def settled(self) -> frozenset[str]:
-        """The condition keys that are known of all their calls, by value or to be absent."""
-        return _SETTLED
-
     def value(self, key: str) -> str | None:
         """Return the value of a settled key, as a region; None if the key is absent."""
         if self.identity is not None and key in IDENTITY_KEYS:
-            own = {
-                ARN: self.identity.arn,
-                USERNAME: self.identity.name,
-                _ACCOUNT: self.identity.account,
-            }
-            return own[key]
+            return self.identity.value(key)
         found = self.keys.get(key)
         return found if isinstance(found, str) else None
 
-    def meets_all(
-        self, conditions: tuple[Condition, ...], among: tuple[Condition, ...]
-    ) -> bool | None:
-        """Tell whether all their calls meet all conditions, or none does so.
-
-        Args:
-            conditions: the conditions.
-            among: all conditions of their statement: of two that differ in capital letters
-                alone, it is not known what AWS makes.
-        """
-        answers: set[bool | None] = set()
-        for condition in conditions:
-            answer = self.meets(condition) if _spelled_once(condition, among) else None
-            if answer is False:
-                return False
-            answers.add(answer)
-        return None if None in answers else True
-
     def meets(self, condition: Condition) -> bool | None:
-        """Tell whether all their calls meet a condition, or none does so."""
+        """Whether all their calls meet a condition (True), or none does (False)."""
         key = condition.key.lower()
         plain = condition.operator.isascii() and condition.key.isascii()
-        if not (plain and condition.wanted and condition.is_readable) or key not in _SETTLED:
+        if not (plain and condition.wanted and condition.is_readable) or key not in SETTLED:
             return None
         if self.identity is not None and key in IDENTITY_KEYS and not _asks_presence(condition):
             return self._meets_about_identity(condition, key)
         return self._meets_by_value(condition, key)
 
     def _meets_by_value(self, condition: Condition, key: str) -> bool | None:
-        fitting = _FITTING.get(key, _FITTING_FLAGS)
-        if key in self.keys and not fitting.match(condition.operator):
+        suitable = _SUITABLE.get(key, _FOR_FLAGS)
+        if key in self.keys and not suitable.match(condition.operator):
             return None
         if condition.variables and any("${" in text for text in condition.wanted):
             return None
@@ -165,7 +148,7 @@ class Caller:
         return found if found is None else found is not condition.is_negated
 
     def is_named(self, principals: Principals) -> bool | None:
-        """Tell whether a Principal element, or the list in a NotPrincipal, names all of them."""
+        """Whether a Principal element, or the list in a NotPrincipal, names all of them."""
         return _any([self._is(kind, name) for kind, name in principals.named])
 
     def _is(self, kind: str, name: str) -> bool | None:
@@ -178,13 +161,13 @@ class Caller:
         if kind != "AWS":
             return None
         if account := account_of(name):
-            return self.identity.answer(of_account(account))
+            return self.identity.answer(Question(ACCOUNT_ID, account))
         if self.kind == FEDERATION and _A_USER.fullmatch(name):
-            # The session has its user's grants, and might be meant by its name or not.
+            # The session has its user's grants; whether a Deny for the user meets it is unknown.
             made = self.identity.answer(made_by(name))
             return None if made else made
         if any(known.fullmatch(name) for known in _ARNS):
-            return self.identity.answer(named(name))
+            return self.identity.answer(Question(ARN, name))
         return False if _NO_USER.fullmatch(name) else None
 
 
@@ -197,81 +180,28 @@ def _asks_presence(condition: Condition) -> bool:
     return condition.operator.lower() == "null"
 
 
-def _spelled_once(condition: Condition, among: tuple[Condition, ...]) -> bool:
-    spelled = (condition.operator.lower(), condition.key.lower())
-    return sum((c.operator.lower(), c.key.lower()) == spelled for c in among) == 1
-
-
 def _any(answers: Iterable[bool | None]) -> bool | None:
     found = set(answers)
     return True if True in found else None if None in found else False
 
 
-def made_by(user: str) -> Question:
-    """Return the question whether a GetFederationToken session may be a user's."""
-    return Question(ARN, federated_users_of(user))
-
-
-@lru_cache(maxsize=1 << 14)
-def questions_of(condition: Condition) -> list[Question] | None:
-    """Return what a condition asks about who calls; None if that cannot be told."""
-    found = [
-        question(condition.comparison, condition.key.lower(), text, variables=condition.variables)
-        for text in condition.wanted
-    ]
-    known = [asked for asked in found if asked is not None]
-    return known if len(known) == len(found) else None
-
-
-def _questions(statements: Iterable[Statement]) -> Iterator[Question]:
-    """Give what statements ask about who calls."""
-    for statement in statements:
-        for condition in statement.conditions:
-            if condition.key.lower() in IDENTITY_KEYS and condition.is_known:
-                asked = questions_of(condition) or ()
-                yield from asked
-                yield from (made_by(q.region) for q in asked if _A_USER.fullmatch(q.region))
-        for kind, name in statement.principals.named if statement.principals else ():
-            if kind == "AWS" and (account := account_of(name)):
-                yield of_account(account)
-            elif kind == "AWS" and _A_USER.fullmatch(name):
-                yield named(name)
-                yield made_by(name)
-            elif kind == "AWS" and any(known.fullmatch(name) for known in _ARNS):
-                yield named(name)
-
-
-def callers(statements: Iterable[Statement], *, anonymous: bool) -> list[Caller]:
-    """Return all callers without MFA, told apart by what statements ask about them.
-
-    Args:
-        statements: the statements.
-        anonymous: whether there are callers without credentials.
-    """
+def callers(statements: tuple[Statement, ...], kind: Kind) -> list[Caller]:
+    """Return all callers of a kind of policies, told apart by what statements ask about them."""
     asked = list(dict.fromkeys(_questions(statements)))
     users, federated = identities(USERS, asked), identities(FEDERATED_USERS, asked)
     found = [_user(LONG_TERM_KEY, user) for user in users]
     found += [_user(WITHOUT_MFA, user, {PRESENT: "false"}) for user in users]
-    # Whether such a session has the key is not known.
-    found += [_federated(user, mfa) for mfa in ({}, {PRESENT: "false"}) for user in federated]
-    if anonymous:
+    found += [
+        Caller(FEDERATION, {_TYPE: "FederatedUser", **_DIRECT, **mfa}, user)
+        for mfa in ({}, {PRESENT: "false"})  # it is not documented whether they have the key
+        for user in federated
+    ]
+    if kind is Kind.RESOURCE:
         found += [
             Caller(ANONYMOUS, {_TYPE: "Anonymous", _VIA_SERVICE: "false", **account}, None)
-            for account in ({}, {_ACCOUNT: "anonymous"})
+            for account in ({}, {ACCOUNT_ID: "anonymous"})
         ]
-    return found
-
-
-def others(statements: Iterable[Statement], kind: Kind) -> list[Caller]:
-    """Return callers who do not count: those who have used MFA, and those who never can.
-
-    Args:
-        statements: the statements.
-        kind: what they belong to: what is not of a user speaks of roles and services, too.
-    """
-    asked = list(dict.fromkeys(_questions(statements)))
-    users, mfa = identities(USERS, asked), {PRESENT: "true", AGE: "1"}
-    found = [_user(WITH_MFA, user, mfa) for user in users]
+    found += [_user(WITH_MFA, user, {PRESENT: "true", AGE: "1"}) for user in users]
     if kind is not Kind.TRUST:
         # Such calls were reported to carry no MFA.
         found += [_user(CALLED_BY_SERVICE, user, {_VIA_SERVICE: "true"}) for user in users]
@@ -290,12 +220,174 @@ def _user(kind: str, identity: Identity, more: dict[str, str] | None = None) -> 
     return Caller(kind, {_TYPE: "User", **_DIRECT, **(more or {})}, identity)
 
 
-def _federated(identity: Identity, more: dict[str, str]) -> Caller:
-    return Caller(FEDERATION, {_TYPE: "FederatedUser", **_DIRECT, **more}, identity)
+@dataclass(frozen=True)
+class Question:
+    """Whether the value of one of the `IDENTITY_KEYS` is in a region."""
+
+    key: str
+    region: str
+    any_case: bool = False  # whether upper and lower case do not matter
 
 
-def shown(identity: Identity) -> str:
-    """Return the ARN of a user who is known by it, else the name, else an empty text."""
-    if is_single(identity.arn):
-        return identity.arn
-    return identity.name if identity.name is not None and is_single(identity.name) else ""
+def made_by(user: str) -> Question:
+    """Return the question whether a GetFederationToken session may be a user's."""
+    _, partition, _, _, account, *_ = [*user.split(":"), *[""] * 5]
+    if not user.startswith("arn:") or user.count(":") < patterns.ARN_SEGMENTS - 1:
+        return Question(ARN, FEDERATED_USERS.arn)
+    return Question(ARN, f"arn:{partition}:sts::{account}:federated-user/{ANYTHING}")
+
+
+@lru_cache(maxsize=1 << 14)
+def questions_of(condition: Condition) -> list[Question] | None:
+    """Return what a condition asks about the caller's identity; None if that is not known."""
+    found = [_question(condition, text) for text in condition.wanted]
+    known = [asked for asked in found if asked is not None]
+    return known if len(known) == len(found) else None
+
+
+def _question(condition: Condition, text: str) -> Question | None:
+    operator, key = condition.comparison, condition.key.lower()
+    if operator not in _READERS or (operator.startswith("arn") and key != ARN):
+        return None
+    pattern = _READERS[operator](text, variables=condition.variables)
+    short = text != "*" and len(pattern.segments) < patterns.ARN_SEGMENTS
+    if pattern.variables or (operator.startswith("arn") and short):
+        return None
+    region = region_of(pattern, lambda _: None)
+    return None if region is None else Question(key, region, operator == "stringequalsignorecase")
+
+
+def _questions(statements: Iterable[Statement]) -> Iterator[Question]:
+    """Yield all that statements ask about the caller's identity."""
+    for statement in statements:
+        for condition in statement.conditions:
+            if condition.key.lower() in IDENTITY_KEYS and condition.is_known:
+                asked = questions_of(condition) or ()
+                yield from asked
+                yield from (made_by(q.region) for q in asked if _A_USER.fullmatch(q.region))
+        for kind, name in statement.principals.named if statement.principals else ():
+            if kind == "AWS" and (account := account_of(name)):
+                yield Question(ACCOUNT_ID, account)
+            elif kind == "AWS" and _A_USER.fullmatch(name):
+                yield Question(ARN, name)
+                yield made_by(name)
+            elif kind == "AWS" and any(known.fullmatch(name) for known in _ARNS):
+                yield Question(ARN, name)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Users whom a policy treats alike, or roles, or sessions of GetFederationToken.
+
+    Attributes:
+        arn: the region of their ARNs.
+        name: the region of their names; None if they have no aws:username.
+        answers: what is known of them besides.
+    """
+
+    arn: str
+    name: str | None
+    answers: dict[Question, bool] = field(default_factory=dict, hash=False)
+
+    @property
+    def account(self) -> str:
+        """The region of their account's number."""
+        return self.arn.split(":")[4]
+
+    @property
+    def shown(self) -> str:
+        """The ARN of a single user if it is known, else the name if it is known, else ""."""
+        if is_single(self.arn):
+            return self.arn
+        return self.name if self.name is not None and is_single(self.name) else ""
+
+    def value(self, key: str) -> str | None:
+        """Return the region of one of the `IDENTITY_KEYS`; None if they do not have it."""
+        if key == USERNAME:
+            return self.name
+        return self.arn if key == ARN else self.account
+
+    def answer(self, asked: Question) -> bool | None:
+        """Whether the answer to a question is yes for all of them (True) or for none (False)."""
+        known = self.answers.get(asked)
+        return self._by_value(asked) if known is None else known
+
+    def _by_value(self, asked: Question) -> bool | None:
+        own = self.value(asked.key)
+        if own is None:
+            return False
+        if asked.any_case:
+            return own.lower() == asked.region.lower() if is_single(own) else None
+        return _is_within(own, asked.region)
+
+    def split(self, asked: Question, work: Work) -> list[Identity]:
+        """Split them by their answer to a question."""
+        work.spend(1 + len(self.answers))
+        if self.answer(asked) is not None:
+            return [self]
+        found = [i for i in self._narrowed(asked, work) if i.is_consistent]
+        return [*found, Identity(self.arn, self.name, {**self.answers, asked: False})]
+
+    def _narrowed(self, asked: Question, work: Work) -> Iterable[Identity]:
+        answers = {**self.answers, asked: True}
+        if asked.any_case:
+            return [Identity(self.arn, self.name, answers)]
+        if asked.key == USERNAME and self.name is not None:
+            return [
+                Identity(arn, name, answers)
+                for name in intersection(self.name, asked.region, work)
+                for arn in intersection(self.arn, f"{_ANY_USER}{joined(ANYTHING, name)}", work)
+            ]
+        region = asked.region
+        if asked.key == ACCOUNT_ID:
+            region = ":".join([*self.arn.split(":")[:4], region, self.arn.split(":", 5)[5]])
+        return [
+            Identity(arn, name, answers)
+            for arn in intersection(self.arn, region, work)
+            for name in self._names_of(arn, work)
+        ]
+
+    def _names_of(self, arn: str, work: Work) -> Iterable[str | None]:
+        last = arn.rpartition("/")[2]
+        if self.name is None or not is_single(last):
+            return [self.name]
+        return intersection(self.name, last, work)
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether there can be such users; a condition may name some that nobody can be."""
+        known = ((_A_NAME, self.name), (_AN_ACCOUNT, self.account), (_AN_ARN, self.arn))
+        for possible, region in known:
+            if region is not None and is_single(region) and not possible.fullmatch(region):
+                return False
+        return all(self._by_value(asked) in (None, known) for asked, known in self.answers.items())
+
+
+@lru_cache(maxsize=1 << 17)
+def _is_within(own: str, region: str) -> bool | None:
+    """Whether a region is within another (True), or has nothing in common with it (False)."""
+    if contains(region, own):
+        return True
+    return False if is_single(own) or not may_meet(own, region) else None
+
+
+USERS = Identity(f"{_ANY_USER}{ANYTHING}", ANYTHING)
+ROLES = Identity(f"arn:{SEGMENT}:iam::{SEGMENT}:role/{ANYTHING}", None)
+FEDERATED_USERS = Identity(f"arn:{SEGMENT}:sts::{SEGMENT}:federated-user/{ANYTHING}", None)
+
+
+def identities(everyone: Identity, questions: Iterable[Question]) -> list[Identity]:
+    """Split everyone by the questions that a policy asks.
+
+    If there would be too many identities, the remaining questions stay unanswered.
+    """
+    found, work = [everyone], Work(_STEPS)
+    for asked in sorted(questions, key=lambda q: not is_single(q.region)):
+        try:
+            split = [part for identity in found for part in identity.split(asked, work)]
+        except TooMuchWorkError:
+            break
+        if len(split) > _MOST_IDENTITIES:
+            break
+        found = split
+    return [identity for identity in found if identity.is_consistent]

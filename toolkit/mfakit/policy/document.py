@@ -8,31 +8,26 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from mfakit.errors import MFAKitError
 from mfakit.policy import patterns
-from mfakit.policy.conditions import Condition
-from mfakit.policy.errors import MalformedPolicyError
-from mfakit.policy.evaluation import Element, Statement
-from mfakit.policy.principals import Principals
+from mfakit.policy.elements import Condition, Element, Principals
+from mfakit.policy.evaluation import Statement
 
 VERSIONS = ("2008-10-17", patterns.VERSION_WITH_VARIABLES)
 POLICY_ELEMENTS = {"Version", "Id", "Statement"}
-STATEMENT_ELEMENTS = {
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
+STATEMENT_ELEMENTS = {"Sid", "Effect", "Condition"} | {
+    f"{negation}{name}" for name in ("Principal", "Action", "Resource") for negation in ("", "Not")
 }
-_HINT = "mend it as the grammar of the IAM User Guide says, or IAM refuses it too"
+_HINT = "correct it by the policy grammar in the IAM User Guide; IAM would refuse it too"
 PRINCIPAL_KINDS = ("AWS", "Service", "Federated", "CanonicalUser")
 
 
+class MalformedPolicyError(MFAKitError, ValueError):
+    """A document is not a policy."""
+
+
 class Kind(Enum):
-    """What a policy belongs to, which decides what its statements have to hold."""
+    """What a policy belongs to, which decides what elements its statements must have."""
 
     IDENTITY = "identity"
     RESOURCE = "resource"
@@ -45,21 +40,21 @@ def parse(
     """Return the statements of a policy document.
 
     Args:
-        document: the policy, as JSON or read from it.
-        name: what errors call it.
-        kind: of an identity, and of a permissions boundary or a session too; of a resource such
-            as a bucket; or the trust policy of a role.
+        document: the policy, as JSON or as parsed JSON.
+        name: the policy's name in errors.
+        kind: IDENTITY also for a permissions boundary and a session policy; RESOURCE for the
+            policy of a bucket and the like; TRUST for a role's trust policy.
 
     Raises:
-        MalformedPolicyError: it is not a policy.
+        MalformedPolicyError: the document is not a policy.
     """
     content = _read(document, name) if isinstance(document, str) else document
     _expect(isinstance(content, Mapping), name, "it is not an object")
     _expect_known(content, POLICY_ELEMENTS, name)
-    # A policy without a version is one of the first version of the language.
+    # A policy without a version is written in the first version of the language.
     version = content.get("Version", VERSIONS[0])
     _expect(version in VERSIONS, name, f"its Version {version!r} is none of {', '.join(VERSIONS)}")
-    _expect(isinstance(content.get("Id", ""), str), name, "its Id is not a text")
+    _expect(isinstance(content.get("Id", ""), str), name, "its Id is not a string")
     statements = content.get("Statement")
     items = [statements] if isinstance(statements, Mapping) else statements
     _expect(isinstance(items, list) and bool(items), name, _without_statement(content))
@@ -68,10 +63,10 @@ def parse(
 
 
 def kind_of(document: Mapping[str, Any] | str, name: str) -> Kind:
-    """Tell what a policy belongs to, by what its first statement holds.
+    """Return what a policy belongs to, by the elements of its first statement.
 
     Raises:
-        MalformedPolicyError: it is no policy at all.
+        MalformedPolicyError: the document is not a policy.
     """
     content = _read(document, name) if isinstance(document, str) else document
     statements = content.get("Statement") if isinstance(content, Mapping) else None
@@ -79,7 +74,7 @@ def kind_of(document: Mapping[str, Any] | str, name: str) -> Kind:
     if not isinstance(first, Mapping) and (path := _path_to_policy(content)):
         raise MalformedPolicyError(
             f"policy {name}: {_without_statement(content)}",
-            f"the policy is inside it: take it out with jq '.{path}'",
+            f"the policy is inside it: extract it with jq '.{path}'",
         )
     _expect(isinstance(first, Mapping), name, _without_statement(content))
     if not {"Principal", "NotPrincipal"} & set(first or ()):
@@ -94,16 +89,16 @@ def _without_statement(content: Any) -> str:
 
 
 def _path_to_policy(content: Any, depth: int = 5) -> str:
-    """Name where inside another document a policy stands; "" if none does.
+    """Return the path to a policy inside another document, for jq; "" if there is none.
 
-    Such documents are what the AWS CLI prints of a policy, and CloudFormation's templates. A policy
-    inside one may be a text.
+    Such documents are the output of the AWS CLI, and CloudFormation's templates. A policy inside
+    one may be a string.
     """
     if not isinstance(content, Mapping) or not depth:
         return ""
     for key, inside in content.items():
         if not key.isidentifier():
-            continue  # the path is to be typed
+            continue  # jq would need quotes around it
         if isinstance(inside, str) and '"Statement"' in inside:
             return f"{key} | fromjson"
         if isinstance(inside, Mapping) and "Statement" in inside:
@@ -125,9 +120,9 @@ class _Reader:
         self._expect(isinstance(item, Mapping), "a statement is not an object")
         _expect_known(item, STATEMENT_ELEMENTS, self._policy)
         effect = item.get("Effect")
-        self._expect(effect in ("Allow", "Deny"), "the Effect of a statement is Allow or Deny")
+        self._expect(effect in ("Allow", "Deny"), "the Effect of a statement must be Allow or Deny")
         sid = item.get("Sid", "")
-        self._expect(isinstance(sid, str), "the Sid of a statement is not a text")
+        self._expect(isinstance(sid, str), "the Sid of a statement is not a string")
         actions = self._element(item, "Action", self._action)
         if actions is None:
             raise MalformedPolicyError(f"policy {self._policy}: a statement has no Action", _HINT)
@@ -135,7 +130,7 @@ class _Reader:
         principals = self._principals(item)
         self._expect_fitting(resources is not None, principals is not None)
         denies_others = principals is not None and principals.negated and effect == "Allow"
-        self._expect(not denies_others, "NotPrincipal goes with Deny alone")
+        self._expect(not denies_others, "NotPrincipal is only allowed in a Deny")
         return Statement(
             policy=self._policy,
             sid=sid,
@@ -152,7 +147,7 @@ class _Reader:
             (has_principal, needs_principal, "Principal"),
             (has_resource, needs_resource, "Resource"),
         ):
-            verb = "needs a" if needs else "has no"
+            verb = "needs a" if needs else "must have no"
             self._expect(
                 has is needs,
                 f"a statement of a policy of this kind ({self._kind.value}) {verb} {name}",
@@ -180,13 +175,13 @@ class _Reader:
         self._expect(isinstance(kinds, Mapping) and bool(kinds), f"{key} is not an object or *")
         named = []
         for kind, names in kinds.items():
-            self._expect(kind in PRINCIPAL_KINDS, f"{key} {kind} is not known")
+            self._expect(kind in PRINCIPAL_KINDS, f"{key} {kind} is unknown")
             texts = self._texts(names, f"{key} {kind}")
             self._expect(bool(texts), f"{key} {kind} names nobody")
-            named += [(kind, name) for name in texts]
-        for kind, name in named:
-            whole = "*" not in name or name == "*"
-            self._expect(whole, f"{key} {kind} {name}: an asterisk stands there by itself only")
+            for name in texts:
+                whole = "*" not in name or name == "*"
+                self._expect(whole, f"{key} {kind} {name}: no wildcard is allowed within a name")
+                named.append((kind, name))
         return Principals(tuple(named), negated=key != "Principal")
 
     def _conditions(self, block: Any) -> list[Condition]:
@@ -203,16 +198,16 @@ class _Reader:
     def _texts(self, value: Any, where: str) -> tuple[str, ...]:
         values = value if isinstance(value, (list, tuple)) else [value]
         plain = all(isinstance(each, (str, bool, int, float)) for each in values)
-        self._expect(plain, f"{where} is not a text, or a list of texts")
+        self._expect(plain, f"{where} is not a string, or a list of strings")
         texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
         known = all(ord(max(text, default=" ")) < patterns.RESERVED for text in texts)
-        self._expect(known, f"{where} has a character that stands for nothing")
+        self._expect(known, f"{where} has a character that no policy may hold")
         return texts
 
     def _action(self, text: str) -> patterns.Pattern:
         whole = text == "*" or text.count(":") == 1
-        self._expect(whole, f"Action {text} is not a service and a name, as s3:GetObject is")
-        self._expect(text.isascii(), f"Action {text} has letters that no action has")
+        self._expect(whole, f"Action {text} is not a service and a name, such as s3:GetObject")
+        self._expect(text.isascii(), f"Action {text} is not ASCII")
         return replace(patterns.glob(text.lower()), text=text)
 
     def _resource(self, text: str) -> patterns.Pattern:
@@ -230,15 +225,15 @@ def _read(text: str, name: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise MalformedPolicyError(
             f"policy {name} is not JSON: {error}",
-            "give the policy alone, as JSON, not the template or configuration that it is in",
+            "pass the policy alone, as JSON, not the template or configuration around it",
         ) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        # Readers differ in which of two they take, so that IAM takes neither.
-        raise ValueError("a key is there twice")
+        # JSON parsers differ in which of the two they take, so IAM refuses both.
+        raise ValueError("a key appears twice")
     return found
 
 

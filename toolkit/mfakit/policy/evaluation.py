@@ -1,7 +1,10 @@
-"""Statements, judged for one call at a time.
+"""Judge a call: by one statement, by the statements of one policy, and by all policies together.
 
-Nothing is ever allowed because it could not be judged: a statement that would decide, but holds
-what this evaluator does not know, is an `UnjudgedError` that names the construct.
+Nothing is allowed because it could not be judged: if a statement would decide the call, but holds
+a construct that this evaluator does not know, it raises an `UnjudgedError` with the construct.
+
+The rules are those of the IAM User Guide: "How AWS enforcement code logic evaluates requests to
+allow or deny access" for one account, "Cross-account policy evaluation logic" for two.
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
-from mfakit.policy.principals import Reach
+from mfakit.policy.elements import Condition, Element, Principal, Principals, Reach
+from mfakit.policy.patterns import Keys, UnjudgedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mfakit.policy.conditions import Condition
-    from mfakit.policy.keys import Keys
-    from mfakit.policy.patterns import Pattern
-    from mfakit.policy.principals import Principal, Principals
+IDENTITY = "identity-based policy"
+RESOURCE = "resource-based policy"
+BOUNDARY = "permissions boundary"
+SESSION = "session policy"
+SERVICE_CONTROL = "service control policy"
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,11 @@ class Context:
     """One call, as policies see it.
 
     Attributes:
-        action: ``s3:GetObject``; None if it cannot be told.
-        resource: the ARN of what is called upon; ``*`` if the call is about nothing in
-            particular; None if it cannot be told.
+        action: ``s3:GetObject``; None if it is not known.
+        resource: the ARN that the call is about; ``*`` if it is about none in particular; None if
+            it is not known.
         keys: the condition keys that are present, their names in lower case.
-        principal: who calls; identity policies do without.
+        principal: the caller; identity policies do not need it.
     """
 
     action: str | None
@@ -40,50 +44,17 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Element:
-    """An Action, NotAction, Resource or NotResource element."""
-
-    name: str
-    patterns: tuple[Pattern, ...]
-    negated: bool = False
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether it is a lone asterisk."""
-        return any(pattern.text == "*" for pattern in self.patterns)
-
-    def holds(self, text: str, keys: Keys) -> bool:
-        """Tell whether the statement speaks about that action or resource.
-
-        Raises:
-            UnjudgedError: a variable cannot be judged.
-        """
-        return any(self._matches(p, text, keys) for p in self.patterns) is not self.negated
-
-    def _matches(self, pattern: Pattern, text: str, keys: Keys) -> bool:
-        try:
-            return pattern.matches(text, keys)
-        except UnresolvedVariableError:
-            if self.negated:
-                raise
-            return False
-
-    def __str__(self) -> str:
-        return f"{self.name} {', '.join(pattern.text for pattern in self.patterns)}"
-
-
-@dataclass(frozen=True)
 class Statement:
     """One statement of a policy.
 
     Attributes:
         policy: the policy's name.
-        sid: the statement's own, or empty.
+        sid: the statement's Sid, or empty.
         effect: ``Allow`` or ``Deny``.
         actions: in lower case.
         resources: None in a role's trust policy, which is about that role.
-        principals: None in an identity policy, which is about whom it belongs to.
-        conditions: all of them have to hold.
+        principals: None in an identity policy, which is about the identity that it belongs to.
+        conditions: all of them must hold.
     """
 
     policy: str
@@ -95,11 +66,7 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def applies(self, context: Context) -> bool:
-        """Tell whether the statement speaks about this call.
-
-        Raises:
-            UnjudgedError: it may, but holds what cannot be judged.
-        """
+        """Whether the statement applies to a call; raise UnjudgedError if that is not known."""
         unjudged: UnjudgedError | None = None
         tests = (self._names_action, self._names_principal, self._names_resource, self._holds)
         for test in tests:
@@ -113,7 +80,7 @@ class Statement:
         return True
 
     def reach(self, context: Context) -> Reach:
-        """Tell how directly it names who calls; an identity policy is always about him."""
+        """Return how directly the statement names the caller; an identity policy always does."""
         if self.principals is None or self.principals.negated or context.principal is None:
             return Reach.CALLER
         return self.principals.reach(context.principal)
@@ -152,13 +119,14 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """What statements say about a call.
+    """What the statements of one policy decide about a call.
 
     Attributes:
-        allowed: whether one allows it, and none denies it.
-        statement: the one that decided, if one did.
-        reach: how directly the statement that allowed it names who calls.
-        unjudged: what cannot be judged, and might allow it, or allow it more directly; see `weigh`.
+        allowed: whether a statement allows it and none denies it.
+        statement: the statement that decided, if one did.
+        reach: how directly the statement that allowed the call names the caller.
+        unjudged: a construct that cannot be judged, and might allow the call, or allow it more
+            directly; see `weigh`.
     """
 
     allowed: bool
@@ -168,16 +136,16 @@ class Decision:
 
     @property
     def delegated(self) -> bool:
-        """Whether it was allowed by naming the account of who calls.
+        """Whether the call was allowed by naming the caller's account.
 
-        Then an identity policy of that account has to allow it as well ("IAM User Guide", the
+        Then an identity policy of that account must allow it as well ("IAM User Guide", the
         Principal element).
         """
         return self.reach is Reach.ACCOUNT
 
     @property
     def explicit_deny(self) -> bool:
-        """Whether a statement denied it, rather than none allowing it."""
+        """Whether a statement denied the call, rather than none allowing it."""
         return not self.allowed and self.statement is not None
 
 
@@ -185,7 +153,7 @@ def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
     """Judge a call: denied if any statement denies it, else allowed if any allows it.
 
     Raises:
-        UnjudgedError: the statement that would decide holds what cannot be judged.
+        UnjudgedError: the statement that would decide holds a construct that cannot be judged.
     """
     decision = weigh(statements, context)
     if decision.unjudged is not None:
@@ -194,11 +162,11 @@ def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
 
 
 def weigh(statements: Iterable[Statement], context: Context) -> Decision:
-    """Judge a call as `evaluate` does, for whom other policies are to be judged beside.
+    """Judge a call as `evaluate` does, for a caller who judges it by other policies too.
 
     Returns:
-        The decision, with what cannot be judged and might allow the call, or allow it more
-        directly.
+        The decision, with a construct that cannot be judged and might allow the call, or allow it
+        more directly.
 
     Raises:
         UnjudgedError: a statement that cannot be judged might deny the call.
@@ -218,9 +186,9 @@ def weigh(statements: Iterable[Statement], context: Context) -> Decision:
 def _strongest(
     statements: Iterable[Statement], effect: str, context: Context
 ) -> tuple[tuple[Reach, Statement] | None, UnjudgedError | None]:
-    """Return the statement of that effect that names who calls most directly, if one applies.
+    """Return the statement of an effect that applies and names the caller most directly.
 
-    With it comes what cannot be judged among those that might name him more directly still.
+    With it comes what cannot be judged among those that might name the caller more directly still.
     """
     strongest: tuple[Reach, Statement] | None = None
     unjudged: UnjudgedError | None = None
@@ -237,3 +205,110 @@ def _strongest(
         if strongest is None or reach > strongest[0]:
             strongest = reach, statement
     return strongest, unjudged
+
+
+Statements = tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """All policies that decide one call.
+
+    Attributes:
+        identity: the caller's: the user's, the user's groups', or the role's.
+        resource: of the resource, such as a bucket's policy.
+        boundary: the caller's permissions boundary; None if there is none.
+        session: the session policy; None if there is none.
+        resource_decides: whether the resource's policy must allow the call, as a role's must.
+        service_control: what the organization allows the caller's account; None if the account is
+            in no organization.
+        resource_account: the account that owns the resource; empty if it is the caller's. If it is
+            another one, both accounts must allow the call.
+    """
+
+    identity: Statements = ()
+    resource: Statements = ()
+    boundary: Statements | None = None
+    session: Statements | None = None
+    resource_decides: bool = False
+    service_control: Statements | None = None
+    resource_account: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a call is allowed.
+
+    Attributes:
+        reason: why it is not, in the words that end AWS's refusal.
+        decisions: what each kind of policy decided by itself; only the kinds that are present.
+    """
+
+    allowed: bool
+    reason: str = ""
+    decisions: tuple[tuple[str, Decision], ...] = ()
+
+    @property
+    def explicit_deny(self) -> bool:
+        """Whether a statement denied the call, rather than none allowing it."""
+        return any(decision.explicit_deny for _, decision in self.decisions)
+
+
+def authorize(policies: Policies, context: Context) -> Verdict:
+    """Judge a call by all policies.
+
+    Raises:
+        UnjudgedError: a statement that would decide holds a construct that cannot be judged.
+    """
+    kinds = {
+        SERVICE_CONTROL: policies.service_control,
+        IDENTITY: policies.identity,
+        RESOURCE: policies.resource,
+        BOUNDARY: policies.boundary,
+        SESSION: policies.session,
+    }
+    decisions = {n: weigh(s, context) for n, s in kinds.items() if s is not None}
+    for name, decision in decisions.items():
+        if decision.explicit_deny:
+            return Verdict(False, _denied(name, decision), tuple(decisions.items()))
+    missing = _missing(policies, context, decisions)
+    unjudged = next((d.unjudged for d in decisions.values() if d.unjudged is not None), None)
+    if missing and unjudged is not None:
+        raise unjudged
+    reason = f"because no {missing} allows the {context.action or '*'} action" if missing else ""
+    return Verdict(not missing, reason, tuple(decisions.items()))
+
+
+def _missing(policies: Policies, context: Context, decisions: dict[str, Decision]) -> str:
+    """Return the kind of policy that must allow the call, and does not; "" if there is none."""
+    if not _allows(decisions, SERVICE_CONTROL):
+        return SERVICE_CONTROL
+    reach = decisions[RESOURCE].reach
+    # A caller without an account, such as a service, has no other account that could allow it.
+    account = context.principal.account_id if context.principal else ""
+    foreign = bool(account and policies.resource_account) and account != policies.resource_account
+    if reach is Reach.NOBODY and (policies.resource_decides or foreign):
+        return RESOURCE
+    if not foreign:
+        if reach is Reach.CALLER:
+            return ""
+        if reach is Reach.ISSUER:
+            return _first_missing(decisions, BOUNDARY, SESSION)
+    return _first_missing(decisions, IDENTITY, BOUNDARY, SESSION)
+
+
+def _first_missing(decisions: dict[str, Decision], *names: str) -> str:
+    return next((name for name in names if not _allows(decisions, name)), "")
+
+
+def _allows(decisions: dict[str, Decision], name: str) -> bool:
+    """Whether a kind of policy lets the call pass; a kind that is absent does."""
+    return name not in decisions or decisions[name].allowed
+
+
+def _denied(name: str, decision: Decision) -> str:
+    """Return AWS's words for it, which since 2026 end in the ARN of a managed policy."""
+    article = "an" if name is IDENTITY else "a"
+    policy = decision.statement.policy if decision.statement else ""
+    arn = f": {policy}" if policy.startswith("arn:") else ""
+    return f"with an explicit deny in {article} {name}{arn}"

@@ -1,20 +1,34 @@
-"""Texts of a policy with wildcards and variables, matched as AWS matches them."""
+"""Condition keys, and patterns with wildcards and variables, matched as AWS matches them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
-from mfakit.policy.errors import UnjudgedError, UnresolvedVariableError
-from mfakit.policy.keys import is_known, values_of
+from mfakit.errors import MFAKitError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+# Names are in lower case, since policies may spell them in any. A tuple holds several values.
+Keys = Mapping[str, str | tuple[str, ...]]
 
-    from mfakit.policy.keys import Keys
+# Keys that only requests sent by an AWS service itself carry.
+SENT_BY_SERVICES_ALONE = frozenset([
+    "aws:principalservicename", "aws:principalservicenameslist",
+    "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid",
+])  # fmt: skip
+# The simulator must fill in each key of this set for every call that carries it.
+KNOWN_KEYS = SENT_BY_SERVICES_ALONE | frozenset([
+    "aws:currenttime", "aws:epochtime", "aws:multifactorauthage", "aws:multifactorauthpresent",
+    "aws:principalaccount", "aws:principalarn", "aws:principalisawsservice", "aws:principaltype",
+    "aws:requestedregion", "aws:securetransport", "aws:sourceidentity", "aws:sourceip",
+    "aws:tokenissuetime", "aws:useragent", "aws:userid", "aws:username", "aws:viaawsservice",
+    "sts:externalid", "sts:rolesessionname", "sts:sourceidentity",
+])  # fmt: skip
+# The rest of such a key's name is the name of a tag of the caller, in lower case too.
+PRINCIPAL_TAG = "aws:principaltag/"
+_A_TAG = re.compile(re.escape(PRINCIPAL_TAG) + r"[\w\s.:/=+@-]+")
 
 # From this version of the policy language on, ${...} is a variable; before, it is plain text.
 VERSION_WITH_VARIABLES = "2012-10-17"
@@ -27,8 +41,35 @@ _TOKENS_WITHOUT_VARIABLES = re.compile(r"\*|\?")
 _VARIABLE = re.compile(r"\$\{\s*([^,\s}]+)\s*(?:,\s*'([^']*)'\s*)?\}")
 
 
+class UnjudgedError(MFAKitError):
+    """The decision depends on a construct of the policy that this evaluator does not know.
+
+    Attributes:
+        construct: the construct, as the policy spells it.
+    """
+
+    def __init__(self, construct: str, policy: str = "") -> None:
+        super().__init__(f"{construct} in policy {policy}" if policy else construct)
+        self.construct = construct
+
+
+class UnresolvedVariableError(UnjudgedError):
+    """A policy variable refers to a key that this call does not have."""
+
+
+def is_known(name: str, given: Container[str] = ()) -> bool:
+    """Whether a condition key, in lower case, can be judged for a call to which keys are given."""
+    return name in KNOWN_KEYS or name in given or _A_TAG.fullmatch(name) is not None
+
+
+def values_of(keys: Keys, name: str) -> tuple[str, ...]:
+    """Return all values of a key, whose name is in lower case; none if the key is absent."""
+    found = keys.get(name, ())
+    return (found,) if isinstance(found, str) else found
+
+
 class Wildcard(Enum):
-    """What stands for other characters."""
+    """A character of a pattern that stands for other characters."""
 
     ANY = "*"
     ONE = "?"
@@ -43,12 +84,7 @@ class Variable:
     default: str | None
 
     def value(self, keys: Keys) -> str:
-        """Return what it stands for in a call.
-
-        Raises:
-            UnjudgedError: the key is not known, or has several values.
-            UnresolvedVariableError: the call has no such key, and there is no default.
-        """
+        """Return the variable's value in a call; raise UnjudgedError if it is not known."""
         if not is_known(self.key, keys):
             raise UnjudgedError(f"policy variable {self.spelling}")
         found = values_of(keys, self.key)
@@ -67,13 +103,14 @@ Parts = tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text that other texts are held against.
+    """A pattern that texts are matched against.
 
     Attributes:
-        text: as the policy spells it.
-        segments: what it is made of; those of an ARN are matched one by one, so that a wildcard
-            matches a colon in the last of them alone ("IAM User Guide", the Resource element).
-        completed: how many segments the text lacks at its end, which may then be anything.
+        text: the pattern, as the policy spells it.
+        segments: the parts of each segment. The segments of an ARN are matched one by one, so that
+            a wildcard matches a colon only in the last segment ("IAM User Guide", the Resource
+            element).
+        completed: how many segments the text lacks at its end; they match anything.
     """
 
     text: str
@@ -81,7 +118,7 @@ class Pattern:
     completed: int = 0
 
     def matches(self, text: str, keys: Keys) -> bool:
-        """Tell whether the whole of a text is what this stands for.
+        """Whether the pattern matches the whole of a text.
 
         Raises:
             UnjudgedError: a variable cannot be judged, or (UnresolvedVariableError) has no value.
@@ -93,17 +130,17 @@ class Pattern:
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """The policy variables in it."""
+        """The policy variables in the pattern."""
         return tuple(p for parts in self.segments for p in parts if isinstance(p, Variable))
 
     @cached_property
     def _fixed(self) -> re.Pattern[str] | None:
-        """The expression, unless it differs from call to call."""
+        """The regular expression; None if it differs from call to call."""
         return None if self.variables else _compiled(self.segments)
 
 
 def glob(text: str, *, variables: bool = False) -> Pattern:
-    """Return the pattern of a text whose wildcards match anything."""
+    """Return the pattern of a text whose wildcards match any characters."""
     return Pattern(text, (tuple(_parts(text, variables)),))
 
 
@@ -119,8 +156,8 @@ def arn(text: str, *, variables: bool = False, complete: bool = False) -> Patter
     Args:
         text: the ARN, or ``*`` for any.
         variables: whether ``${...}`` is a variable.
-        complete: whether segments that are missing at the end may be anything, as they may be in
-            the Resource of a policy.
+        complete: whether segments that are missing at the end match anything, as they do in the
+            Resource of a policy.
     """
     if text == "*":
         return glob(text)
@@ -175,7 +212,7 @@ def _compiled(segments: tuple[Parts, ...]) -> re.Pattern[str]:
 
 
 def _expression(parts: Parts, character: str) -> str:
-    """Return a regular expression that takes no more than linear time for each asterisk."""
+    """Return a regular expression that takes at most linear time for each asterisk."""
     pieces = [""]
     for part in parts:
         if part is Wildcard.ANY:
@@ -185,6 +222,6 @@ def _expression(parts: Parts, character: str) -> str:
     first, *others = pieces
     if not others:
         return first
-    # What stands between two asterisks is best found where it comes first, once and for all.
+    # The text between two asterisks may be matched where it first occurs: no need to backtrack.
     middle = "".join(f"(?>{character}*?{piece})" for piece in others[:-1] if piece)
     return f"{first}{middle}{character}*{others[-1]}"

@@ -1,45 +1,51 @@
 """Sets of actions and of resources, as policies describe them with wildcards and variables.
 
 A region is a text in which each wildcard and each variable is one character that no policy may
-hold. So it is its own most general member: the asterisk's character can only be taken by another
+hold. So it is its own most general member: only another asterisk matches the character of an
 asterisk, and so on. If a pattern matches this member, it contains the whole region, whatever the
-wildcards stand for; and without question marks a union of patterns contains a region only if one of
-them does, because a text with letters of its own in place of the wildcards is in no other.
+wildcards stand for. Without question marks, a union of patterns contains a region only if one of
+them does, because no other pattern matches a text with new letters in place of the wildcards.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections import Counter
+from functools import lru_cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
-from mfakit.policy.patterns import RESERVED, Variable, Wildcard
+from mfakit.policy.document import MalformedPolicyError
+from mfakit.policy.patterns import RESERVED, Parts, Pattern, Variable, Wildcard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mfakit.policy.patterns import Pattern
-
 # Within an ARN, wildcards match no colon, except in the last segment.
 ANYTHING, SEGMENT = chr(RESERVED), chr(RESERVED + 1)
 CHARACTER, SEGMENT_CHARACTER = chr(RESERVED + 2), chr(RESERVED + 3)
+_BEGINNING, _END = chr(RESERVED + 4), chr(RESERVED + 5)
 _VARIABLES = RESERVED + 0x10
 _VARIABLES_WITH_COLONS = RESERVED + 0x800
 _LAST = 0x10FFFF
 _STARS = (ANYTHING, SEGMENT)
+_STAR = re.compile(f"[{ANYTHING}{SEGMENT}]")
+_WIDE_BEFORE_NARROW = ANYTHING + SEGMENT
 _SPECIAL = re.compile(f"[{chr(RESERVED)}-{chr(_LAST)}]")
 _NO_TEXT = f"{ANYTHING}{SEGMENT}{chr(_VARIABLES)}-{chr(_LAST)}"
+_COLONS = f":{ANYTHING}{CHARACTER}{chr(_VARIABLES_WITH_COLONS)}-{chr(_LAST)}"
+_NOT_IN_SEGMENT = re.compile(f"[{_COLONS}]")
 # What each wildcard of a pattern matches in a region.
 _CLASSES = {
     ANYTHING: ".",
-    SEGMENT: f"[^:{ANYTHING}{CHARACTER}{chr(_VARIABLES_WITH_COLONS)}-{chr(_LAST)}]",
+    SEGMENT: f"[^{_COLONS}]",
     CHARACTER: f"[^{_NO_TEXT}]",
     SEGMENT_CHARACTER: f"[^:{CHARACTER}{_NO_TEXT}]",
 }
 _MOST_WILDCARDS = 40  # of two regions that are intersected
 _MOST_PARTS = 300  # of an intersection
 _MOST_STEPS = 30_000  # of an intersection
-_STEPS_TO_COMPARE = 50  # a part with others: to compile its expression takes as long
+_LONGEST_PIECE = 16  # of those that regions are filed under
 
 
 class TooMuchWorkError(Exception):
@@ -47,37 +53,59 @@ class TooMuchWorkError(Exception):
 
 
 class Work:
-    """A bound on the steps that a decision may take.
+    """A bound on the steps that a decision may take, which may count for another bound, too."""
 
-    Args:
-        steps: how many.
-    """
-
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, within: Work | None = None) -> None:
         self.left = steps
+        self._within = within
 
     def spend(self, steps: int = 1) -> None:
-        """Take note of steps.
-
-        Raises:
-            TooMuchWorkError: there were too many.
-        """
+        """Count steps; raise TooMuchWorkError if there are too many."""
         self.left -= steps
         if self.left < 0:
             raise TooMuchWorkError
+        if self._within is not None:
+            self._within.spend(steps)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there were too many steps."""
+        return self.left < 0 or (self._within is not None and self._within.is_spent)
 
 
-def variable(number: int, *, colons: bool) -> str:
-    """Return the character of a variable.
+class Variables:
+    """The characters that stand for policy variables."""
 
-    Args:
-        number: tells variables apart.
-        colons: whether its value may hold colons.
-    """
-    first, end = (_VARIABLES_WITH_COLONS, _LAST) if colons else (_VARIABLES, _VARIABLES_WITH_COLONS)
-    if number >= end - first:
-        raise TooMuchWorkError
-    return chr(first + number)
+    def __init__(self) -> None:
+        self._characters: dict[tuple[str, int], str] = {}
+
+    def of(self, name: str, place: int, *, colons: bool) -> str:
+        """Return the character of a variable.
+
+        Args:
+            name: of the variable.
+            place: which part of its value the character stands for, if some of that is known.
+            colons: whether the value may hold colons.
+
+        Raises:
+            MalformedPolicyError: there are more variables than can be told apart.
+        """
+        number, found = len(self._characters), (name, place)
+        if found not in self._characters:
+            if number >= _VARIABLES_WITH_COLONS - _VARIABLES:
+                raise MalformedPolicyError(
+                    f"the policies hold more than {number:,} policy variables",
+                    "IAM takes no policy as large as that: judge fewer at a time",
+                )
+            first = _VARIABLES_WITH_COLONS if colons else _VARIABLES
+            self._characters[found] = chr(first + number)
+        return self._characters[found]
+
+    def shown(self, region: str) -> str:
+        """Return a region as a policy spells it."""
+        names = {c: name for (name, _), c in self._characters.items()}
+        plain = {ANYTHING: "*", SEGMENT: "*", CHARACTER: "?", SEGMENT_CHARACTER: "?"}
+        return "".join(plain.get(c) or names.get(c, c) for c in region)
 
 
 def is_variable(character: str) -> bool:
@@ -92,9 +120,9 @@ def region_of(
 
     Args:
         pattern: of an action, or of an ARN, whose segments are matched one by one.
-        value_of: gives what a variable stands for, as a region.
-        widest: whether to err by too large a region where an ARN has too few segments, rather
-            than by too small a one. IAM refuses such ARNs, but for those that end in an asterisk.
+        value_of: returns the value of a variable, as a region.
+        widest: whether an ARN with too few segments becomes rather too large a region than too
+            small a one. IAM refuses such ARNs, except those that end in an asterisk.
     """
     segments = list(pattern.segments)
     if pattern.completed:
@@ -115,10 +143,7 @@ def region_of(
 
 
 def _spelled(
-    segments: list[tuple[str | Wildcard | Variable, ...]],
-    value_of: Callable[[Variable], str | None],
-    star: str,
-    character: str,
+    segments: list[Parts], value_of: Callable[[Variable], str | None], star: str, character: str
 ) -> str | None:
     texts = []
     for parts in segments:
@@ -138,7 +163,7 @@ def _spelled(
 
 
 def joined(first: str, second: str) -> str:
-    """Put one region behind another: two asterisks in a row are one."""
+    """Concatenate two regions: two asterisks in a row become one."""
     if first[-1:] in _STARS and second[:1] in _STARS and first and second:
         star = ANYTHING if ANYTHING in (first[-1], second[0]) else SEGMENT
         return first[:-1] + star + second[1:]
@@ -146,7 +171,7 @@ def joined(first: str, second: str) -> str:
 
 
 def is_single(region: str) -> bool:
-    """Whether a region has one member alone."""
+    """Whether a region has only one member."""
     return _SPECIAL.search(region) is None
 
 
@@ -161,28 +186,53 @@ def contains(outer: str, inner: str) -> bool:
     """Whether all members of a region are in another one, by its most general member."""
     if outer in (inner, ANYTHING):
         return True
-    if not inner.startswith(literal_prefix(outer)):
+    pieces, stars = _cut(outer)
+    if CHARACTER in outer or SEGMENT_CHARACTER in outer or _WIDE_BEFORE_NARROW in stars:
+        if not inner.startswith(literal_prefix(outer)):
+            return False
+        return _compiled(outer).fullmatch(inner) is not None
+    return bool(stars) and _matches(pieces, stars, inner)
+
+
+def _matches(pieces: list[str], stars: str, text: str) -> bool:
+    """Whether pieces with stars between them match a text, without the cost of an expression.
+
+    Each piece is matched where it first occurs: no later star may match less than an earlier one.
+    """
+    first, *middle, last = pieces
+    place, end = len(first), len(text) - len(last)
+    if place > end or not (text.startswith(first) and text.endswith(last)):
         return False
-    expression = _compiled(outer)
-    return expression is not None and expression.fullmatch(inner) is not None
+    for star, piece in zip(stars[:-1], middle, strict=True):
+        found = text.find(piece, place, end)
+        if found < 0 or not _takes(star, text, place, found):
+            return False
+        place = found + len(piece)
+    return _takes(stars[-1], text, place, end)
+
+
+def _takes(star: str, text: str, start: int, end: int) -> bool:
+    return star == ANYTHING or _NOT_IN_SEGMENT.search(text, start, end) is None
 
 
 @lru_cache(maxsize=1 << 14)
-def _compiled(region: str) -> re.Pattern[str] | None:
-    """Return the expression that matches what a region contains; None for a single text."""
-    if is_single(region):
-        return None
-    stars = [c for c in region if c in _STARS]
-    # Matching as early as possible loses nothing, unless a later star matches less than this one.
-    atomic = f"{ANYTHING}{SEGMENT}" not in "".join(stars)
-    pieces = re.split(f"([{ANYTHING}{SEGMENT}])", region)
+def _cut(region: str) -> tuple[list[str], str]:
+    """Return the pieces of a region between its stars, and the stars."""
+    return _STAR.split(region), "".join(_STAR.findall(region))
+
+
+@lru_cache(maxsize=1 << 12)
+def _compiled(region: str) -> re.Pattern[str]:
+    """Return the expression that matches the regions that a region contains."""
+    pieces, stars = _cut(region)
+    atomic = _WIDE_BEFORE_NARROW not in stars
     text = _expression(pieces[0])
-    for place in range(1, len(pieces), 2):
-        every, piece = _CLASSES[pieces[place]], _expression(pieces[place + 1])
-        if place == len(pieces) - 2:
-            text += f"{every}*{piece}"
+    for number, (star, piece) in enumerate(zip(stars, pieces[1:], strict=True), 1):
+        every, rest = _CLASSES[star], _expression(piece)
+        if number == len(stars):
+            text += f"{every}*{rest}"
         else:
-            text += f"(?>{every}*?{piece})" if atomic else f"{every}*?{piece}"
+            text += f"(?>{every}*?{rest})" if atomic else f"{every}*?{rest}"
     return re.compile(text, re.DOTALL)
 
 
@@ -190,16 +240,18 @@ def _expression(piece: str) -> str:
     return "".join(_CLASSES.get(character) or re.escape(character) for character in piece)
 
 
-@lru_cache(maxsize=1 << 14)
 def may_meet(first: str, second: str) -> bool:
-    """Whether two regions may have a member in common; if not, they surely have none."""
-    one, other = literal_prefix(first), literal_prefix(second)
-    length = min(len(one), len(other))
-    if one[:length] != other[:length]:
-        return False
-    one, other = literal_prefix(first[::-1]), literal_prefix(second[::-1])
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
+    """Whether two regions may have a member in common; if not, they certainly have none."""
+    (one, end), (other, other_end) = _ends(first), _ends(second)
+    return (one.startswith(other) or other.startswith(one)) and (
+        end.endswith(other_end) or other_end.endswith(end)
+    )
+
+
+@lru_cache(maxsize=1 << 15)
+def _ends(region: str) -> tuple[str, str]:
+    """Return what all members of a region begin with, and what they end in."""
+    return literal_prefix(region), literal_prefix(region[::-1])[::-1]
 
 
 def intersection(first: str, second: str, work: Work) -> tuple[str, ...]:
@@ -235,16 +287,23 @@ def _common_parts(first: str, second: str) -> tuple[tuple[str, ...] | None, int]
     work = Work(_MOST_STEPS)
     try:
         parts = _Meeting(work).of(first, second)
-        if len(parts) > 1:
-            work.spend(_STEPS_TO_COMPARE * len(parts))
+        work.spend(len(parts) ** 2 // 2)
     except TooMuchWorkError:
         return None, _MOST_STEPS
-    found = sorted(p for p in parts if not any(p != o and contains(o, p) for o in parts))
-    return tuple(found), _MOST_STEPS - work.left
+    bare = {part: _STAR.sub("", part) for part in parts}
+    found = {part for part in parts if not any(_contains_other(o, part, bare) for o in parts)}
+    return tuple(sorted(found)), _MOST_STEPS - work.left
+
+
+def _contains_other(outer: str, inner: str, bare: dict[str, str]) -> bool:
+    """Whether a region contains another one, compared first by what they are without stars."""
+    one, other = bare[outer], bare[inner]
+    fits = one == other or len(one) < len(other) or CHARACTER in one or SEGMENT_CHARACTER in one
+    return fits and outer != inner and contains(outer, inner)
 
 
 class _Meeting:
-    """The intersection of two regions, from left to right; each rest is looked at once."""
+    """The intersection of two regions, from left to right; each pair of rests is solved once."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -271,7 +330,8 @@ class _Meeting:
         if all(flexible):
             return self._two_stars(first, second)
         if any(flexible):
-            return self._star(first, second) if flexible[0] else self._star(second, first)
+            starred, text = (first, second) if flexible[0] else (second, first)
+            return self._taking(_star_of(starred[0]), starred[1:], text, least=0)
         single = _narrower(one, other)
         return [single + rest for rest in self.of(first[1:], second[1:])] if single else []
 
@@ -303,31 +363,21 @@ class _Meeting:
         rests |= self.of(joined(one, first[1:]), second[1:])
         return {joined(both, rest) for rest in rests}
 
-    def _star(self, starred: str, other: str) -> Iterable[str]:
-        return self._taking(_star_of(starred[0]), starred[1:], other, least=0)
-
     def _taking(self, star: str, behind: str, other: str, least: int) -> Iterable[str]:
-        """Let a star take some of what a region begins with; give what is left in common.
+        """Return what a star, with a rest behind it, has in common with another region.
 
-        Args:
-            star: takes it.
-            behind: what comes behind the star.
-            other: what the star takes from.
-            least: how many characters it takes at least, if they are text.
+        It matches at least `least` of the other region's first characters, if they are text.
         """
         text = literal_prefix(other)
         if not text:
             return self._taking_special(star, behind, other)
         most = len(text) if star == ANYTHING else len(text.partition(":")[0])
+        is_text = behind != "" and ord(behind[0]) < RESERVED
         found: set[str] = set()
         for taken in range(least, most + 1):
             if taken == len(text):
                 rests = self.of(joined(star, behind), other[taken:])
-            elif (
-                behind
-                and behind[0] not in (text[taken], CHARACTER, SEGMENT_CHARACTER)
-                and (not is_variable(behind[0]))
-            ):
+            elif is_text and behind[0] != text[taken]:
                 continue
             else:
                 rests = self.of(behind, other[taken:])
@@ -343,7 +393,7 @@ class _Meeting:
 
 
 def _narrower(one: str, other: str) -> str:
-    """Return what two characters have in common that each stand for one; "" if nothing."""
+    """Return what two characters that are not stars have in common; "" if nothing."""
     for wide, narrow in ((one, other), (other, one)):
         if wide == CHARACTER or (wide == SEGMENT_CHARACTER and narrow not in (":", CHARACTER)):
             return narrow
@@ -360,37 +410,52 @@ def _narrower_star(one: str, other: str) -> str:
     return SEGMENT if SEGMENT in (one, other) else ANYTHING
 
 
-class Union:
-    """Regions, looked up by what their members begin with.
+class Index:
+    """Looks up which of many regions contain a region, without comparing it with each of them.
+
+    A region can only contain another if each of its literal pieces is in a literal piece of the
+    other. So each region is filed under that of its pieces that the fewest of them have.
 
     Args:
-        regions: the regions.
+        entries: regions, and bits for each.
     """
 
-    def __init__(self, regions: Iterable[str] = ()) -> None:
-        self._by_prefix: dict[str, list[str]] = {}
-        self._lengths: list[int] = []
-        for region in dict.fromkeys(regions):
-            self.add(region)
+    def __init__(self, entries: Iterable[tuple[str, int]]) -> None:
+        self._bits: dict[str, int] = {}
+        for region, bits in entries:
+            self._bits[region] = self._bits.get(region, 0) | bits
+        pieces = {r: [p[-_LONGEST_PIECE:] for p in _anchored_pieces(r)] for r in self._bits}
+        common = Counter(piece for each in pieces.values() for piece in set(each))
+        self._by_piece: dict[str, list[str]] = {}
+        for region, each in pieces.items():
+            rarest = min(each, key=lambda piece: (common[piece], -len(piece)))
+            self._by_piece.setdefault(rarest, []).append(region)
+        self._lengths = {len(piece) for piece in self._by_piece}
+        self._known: dict[str, int] = {}
 
-    def add(self, region: str) -> None:
-        """Add a region that is not there yet."""
-        prefix = literal_prefix(region)
-        self._by_prefix.setdefault(prefix, []).append(region)
-        if len(prefix) not in self._lengths:
-            self._lengths = sorted([*self._lengths, len(prefix)])
+    def containing(self, inner: str, work: Work) -> int:
+        """Return the bits of all regions that contain a region."""
+        work.spend()
+        if inner not in self._known:
+            candidates = [region for p in self._pieces_in(inner) for region in self._by_piece[p]]
+            work.spend(len(candidates))
+            found = (self._bits[region] for region in candidates if contains(region, inner))
+            self._known[inner] = reduce(or_, found, 0)
+        return self._known[inner]
 
-    def containing(self, inner: str, work: Work) -> Iterable[str]:
-        """Give the regions that contain a region by themselves."""
-        prefix = literal_prefix(inner)
-        for length in self._lengths:
-            if length > len(prefix):
-                return
-            for region in self._by_prefix.get(prefix[:length], ()):
-                work.spend()
-                if contains(region, inner):
-                    yield region
+    def _pieces_in(self, inner: str) -> set[str]:
+        return {
+            part
+            for piece in _anchored_pieces(inner)
+            for length in self._lengths
+            for start in range(len(piece) - length + 1)
+            if (part := piece[start : start + length]) in self._by_piece
+        }
 
-    def contains(self, inner: str, work: Work) -> bool:
-        """Whether one of the regions contains a region."""
-        return any(True for _ in self.containing(inner, work))
+
+def _anchored_pieces(region: str) -> list[str]:
+    """Return a region's literal pieces; the first and the last one are marked as such."""
+    pieces = _SPECIAL.split(region)
+    pieces[0] = _BEGINNING + pieces[0]
+    pieces[-1] += _END
+    return pieces

@@ -1,40 +1,61 @@
-"""Policies, reviewed: whether it is shown that nobody gets in without MFA, and else where."""
+"""Review policies: whether it is shown that nobody gets in without MFA, and where they are open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mfakit.policy.advice import Mender
+from mfakit.policy import patterns
+from mfakit.policy.advice import Mender, notes
 from mfakit.policy.callers import (
-    ANONYMOUS,
+    ACCOUNT_ID,
+    COUNTED,
     FEDERATION,
+    IDENTITY_KEYS,
     LONG_TERM_KEY,
-    WITHOUT_MFA,
+    USERNAME,
     Caller,
+    asks_mfa,
     callers,
-    others,
-    shown,
+    made_by,
+    questions_of,
 )
-from mfakit.policy.claims import Claim, Scope, claims
 from mfakit.policy.document import Kind
-from mfakit.policy.notes import notes
+from mfakit.policy.elements import Condition, Element
+from mfakit.policy.evaluation import Statement
+from mfakit.policy.holes import (
+    Hole,
+    Part,
+    Reader,
+    RuleFor,
+    Scope,
+    Search,
+    action_region,
+)
 from mfakit.policy.regions import Work
-from mfakit.policy.rules import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from mfakit.policy.evaluation import Statement
-    from mfakit.policy.holes import Hole
-
+ALONE, GUARD = "alone", "guard"
+# What it takes to get a device and a session, and hurts nobody.
+EXEMPT = (
+    "iam:CreateVirtualMFADevice",
+    "iam:DeleteVirtualMFADevice",
+    "iam:EnableMFADevice",
+    "iam:GetMFADevice",
+    "iam:GetUser",
+    "iam:ListMFADevices",
+    "iam:ListVirtualMFADevices",
+    "iam:ResyncMFADevice",
+    "sts:GetCallerIdentity",
+    "sts:GetSessionToken",
+)
 KEPT_OUT, GETS_IN, NOT_SHOWN = "kept out", "gets in", "cannot be shown to be kept out"
 SOME, NONE = "allowed some of it", "allowed nothing of it"
-COUNTED = (LONG_TERM_KEY, WITHOUT_MFA, FEDERATION, ANONYMOUS)
-_STEPS = 1_000_000
-_STEPS_OF_OTHERS = 200_000
-_MOST_EXPLAINED = 100  # holes whose mending is looked for in all statements
-_Alike = tuple[int, tuple[str, ...], bool, str]
+_STEPS = 150_000
+_STEPS_OF_OTHERS = 60_000
+_MOST_EXPLAINED = 100  # holes for which all statements are searched for a way to mend them
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,7 @@ class Finding:
 
     Attributes:
         claim: which claim it disproves: ``alone`` or ``guard``.
-        statement: what allows them; None if other policies do, which are guarded.
+        statement: the statement that allows them; None if other policies do, which are guarded.
         callers: who is allowed them.
         actions: patterns of the actions.
         resources: patterns of the resources; none in a role's trust policy.
@@ -62,10 +83,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Review:
-    """What is found of policies.
+    """What a review of policies found.
 
     Attributes:
-        kind: what they belong to.
+        kind: what the policies belong to.
         claims: which claims were judged.
         findings: what disproves them; empty if they hold.
         outcomes: what each kind of credentials is allowed; only those in ``COUNTED`` count.
@@ -94,137 +115,233 @@ def review(statements: tuple[Statement, ...], scope: Scope) -> Review:
 
     Args:
         statements: of all policies, which are one user's if there are several.
-        scope: what is asked about.
+        scope: which calls the question is about.
     """
-    reader = Reader()
-    found = callers(statements, anonymous=scope.kind is Kind.RESOURCE)
-    judged = claims(statements, scope, found)
-    holes = {claim.name: _Holes(claim, found, reader) for claim in judged}
-    names = _Spelling(statements, reader)
+    reader = Reader(callers(statements, scope.kind), statements)
+    counted = reader.of_kind(*COUNTED)
+    judged = _claims(statements, scope, reader)
+    holes = {claim.name: claim.holes(counted) for claim in judged}
     findings = [
         finding
         for claim in judged
-        for finding in holes[claim.name].findings(statements, names, scope.kind)
+        for finding in _Report(reader, statements, scope.kind).findings(claim, holes[claim.name])
     ]
-    outcomes = {
-        kind: _outcome(kind, [f for f in findings if _concerns(f, kind)])
-        for kind in dict.fromkeys(caller.kind for caller in found)
-    }
-    outcomes |= _others(statements, scope.kind, judged, reader)
-    told = [*notes(statements, scope, judged, found, reader), *_about(judged, found)]
+    outcomes = _outcomes(reader, [hole for found in holes.values() for hole in found])
+    outcomes |= _outcomes_of_others(reader, judged[0], reader.everyone & ~counted)
+    searches = ((claim.allowing(counted), claim.denying()) for claim in judged)
+    said = [*notes(statements, scope, searches, reader), *_about(judged, reader)]
     return Review(
-        scope.kind, tuple(claim.name for claim in judged), tuple(findings), outcomes, tuple(told)
+        scope.kind, tuple(claim.name for claim in judged), tuple(findings), outcomes, tuple(said)
     )
 
 
-def _concerns(finding: Finding, kind: str) -> bool:
-    return any(name == kind or name.startswith(f"{kind} of ") for name in finding.callers)
-
-
-def _outcome(kind: str, findings: list[Finding]) -> str:
-    if not findings:
-        return KEPT_OUT
-    return GETS_IN if any(finding.shown for finding in findings) else NOT_SHOWN
-
-
-def _others(
-    statements: tuple[Statement, ...], kind: Kind, judged: list[Claim], reader: Reader
-) -> dict[str, str]:
-    """Tell what credentials that do not count are allowed, by the first of the claims."""
-    found: dict[str, str] = {}
-    work = Work(_STEPS_OF_OTHERS)
-    for caller in others(statements, kind):
-        if found.get(caller.kind) != SOME:
-            some = judged[0].allows_some(caller, reader, work)
-            found[caller.kind] = SOME if some else NONE
+def _outcomes(reader: Reader, holes: list[Hole]) -> dict[str, str]:
+    """Return what each kind of callers that count is allowed, by the holes."""
+    found = {}
+    for kind in COUNTED:
+        bits = reader.of_kind(kind)
+        open_to = {hole.shown for hole in holes if hole.callers & bits}
+        if bits:
+            found[kind] = GETS_IN if True in open_to else NOT_SHOWN if open_to else KEPT_OUT
     return found
 
 
-def _about(judged: list[Claim], found: list[Caller]) -> Iterator[str]:
-    """Tell whom the Denies are about, if not about every user."""
-    users = [caller for caller in found if caller.kind == LONG_TERM_KEY and caller.identity]
+def _outcomes_of_others(reader: Reader, claim: _Claim, others: int) -> dict[str, str]:
+    """Return what each kind of callers that do not count is allowed, by the first claim."""
+    found = {caller.kind: NONE for caller in reader.called(others)}
+    search = claim.search(Work(_STEPS_OF_OTHERS))
+    for hole in search.holes(reader.allowing(claim.allows, others), claim.parts):
+        found |= {caller.kind: SOME for caller in reader.called(hole.callers)}
+        if NONE not in found.values():
+            break
+    return found
+
+
+def _about(judged: list[_Claim], reader: Reader) -> Iterator[str]:
+    """Say whom the Denies are about, if not about every user."""
+    users = reader.of_kind(LONG_TERM_KEY)
     for claim in judged:
-        meant = [caller.identity for caller in users if claim.includes(caller)]
-        if len(meant) < len(users):
-            names = [shown(identity) or "some others" for identity in meant if identity]
+        if claim.audience & users != users:
+            meant = [c.identity for c in reader.called(claim.audience & users)]
+            names = [identity.shown or "some others" for identity in meant if identity]
             yield (
                 f"the Denies are about {', '.join(dict.fromkeys(names))} alone: other users are"
                 " not kept out"
             )
 
 
-class _Spelling:
-    """Spells regions as the policies do, capital letters of actions too."""
+@dataclass(frozen=True)
+class _Claim:
+    """The claim that callers get in by none of the calls of a scope.
 
-    def __init__(self, statements: Iterable[Statement], reader: Reader) -> None:
-        self._variables = reader.variables
+    Attributes:
+        name: ``alone`` or ``guard``.
+        allows: what allows something: of the policies, or of others that they guard.
+        denies: the Denies of the policies.
+        scope: which calls it is about.
+        reader: reads the statements.
+        audience: whom it is about, as bits.
+    """
+
+    name: str
+    allows: tuple[Statement, ...]
+    denies: tuple[Statement, ...]
+    scope: Scope
+    reader: Reader
+    audience: int
+
+    @property
+    def parts(self) -> list[Part]:
+        return self.scope.parts()
+
+    def allowing(self, callers: int) -> list[RuleFor]:
+        return self.reader.allowing(self.allows, callers & self.audience)
+
+    def denying(self) -> list[RuleFor]:
+        return self.reader.denying(self.denies)
+
+    def search(self, work: Work) -> Search:
+        return Search(self.denying(), map(action_region, self.scope.exempt), work)
+
+    def holes(self, callers: int) -> list[Hole]:
+        """Return what callers are allowed, or not shown to be denied, statement by statement."""
+        found: dict[tuple[int, Part, bool], Hole] = {}
+        for hole in self.search(Work(_STEPS)).holes(self.allowing(callers), self.parts):
+            key = id(hole.statement), hole.part, hole.shown
+            before = found[key].callers if key in found else 0
+            found[key] = Hole(hole.statement, hole.part, hole.callers | before, hole.shown)
+        order = {id(statement): number for number, statement in enumerate(self.allows)}
+        return sorted(found.values(), key=lambda hole: order[id(hole.statement)])
+
+
+def _claims(statements: tuple[Statement, ...], scope: Scope, reader: Reader) -> list[_Claim]:
+    """Return what is claimed of policies: alone, and beside others that they guard."""
+    allows = tuple(s for s in statements if s.effect == "Allow")
+    denies = tuple(s for s in statements if s.effect == "Deny")
+    guards = any(asks_mfa(s) for s in denies)
+    found = []
+    if allows or scope.whole or scope.kind is Kind.TRUST:
+        found.append(_Claim(ALONE, allows, denies, scope, reader, reader.everyone))
+    if scope.kind is not Kind.TRUST and not scope.whole and (guards or not allows):
+        everything = (_everything(statements, scope.kind),)
+        about = _audience(denies, reader) if scope.kind is Kind.RESOURCE else reader.everyone
+        found.append(_Claim(GUARD, everything, denies, scope, reader, about))
+    return found
+
+
+def _everything(statements: tuple[Statement, ...], kind: Kind) -> Statement:
+    """Return an Allow of everything; beside the policy of a resource, of all that it names."""
+    actions, resources = [patterns.glob("*")], [patterns.arn("*")]
+    if kind is Kind.RESOURCE:
+        if not any(s.actions.negated for s in statements):
+            actions = [p for s in statements for p in s.actions.patterns]
+        elements = [s.resources for s in statements if s.resources is not None]
+        if not any(element.negated for element in elements):
+            resources = [p for element in elements for p in element.patterns]
+    return Statement(
+        policy="",
+        sid="",
+        effect="Allow",
+        actions=Element("Action", tuple(dict.fromkeys(actions))),
+        resources=Element("Resource", tuple(dict.fromkeys(resources))),
+        principals=None,
+        conditions=(),
+    )
+
+
+def _audience(denies: tuple[Statement, ...], reader: Reader) -> int:
+    """Return whom the policy of a resource is meant to keep out: whom its Denies name.
+
+    A Deny that asks for MFA names those in its Principal, as far as the conditions on names and
+    ARNs include them. Negated conditions do not count, since they spare somebody.
+    """
+    denies = tuple(s for s in denies if asks_mfa(s)) or denies
+    meant = [
+        (caller, bits)
+        for caller, bits in reader.by_identity
+        if caller.kind in COUNTED and any(_speaks_of(s, caller) for s in denies)
+    ]
+    if any(c.identity is not None and c.kind != FEDERATION for c, _ in meant):
+        return sum(bits for _, bits in meant)
+    return reader.everyone  # the Denies name nobody who could be asked for MFA
+
+
+def _speaks_of(statement: Statement, caller: Caller) -> bool:
+    principals = statement.principals
+    if principals and not principals.negated and caller.is_named(principals) is False:
+        return False
+    return all(_may_mean(c, caller) for c in statement.conditions)
+
+
+def _may_mean(condition: Condition, caller: Caller) -> bool:
+    key = condition.key.lower()
+    if key not in IDENTITY_KEYS or not condition.is_known or condition.is_negated:
+        return True
+    if caller.meets(condition) is not False:
+        return True
+    if caller.kind != FEDERATION or caller.identity is None or key == ACCOUNT_ID:
+        return False
+    if key == USERNAME:
+        return True  # such a session does not show whose it is
+    questions = questions_of(condition) or ()
+    return any(caller.identity.answer(made_by(q.region)) is not False for q in questions)
+
+
+class _Report:
+    """Turns holes into findings, spelled as the policies spell them.
+
+    Args:
+        reader: reads the statements.
+        statements: of all policies.
+        kind: what the policies belong to.
+    """
+
+    def __init__(self, reader: Reader, statements: tuple[Statement, ...], kind: Kind) -> None:
+        self._reader = reader
+        self._kind = kind
+        self._mender = Mender(statements, reader, kind)
         self._actions = {
             pattern.text.lower(): pattern.text for s in statements for pattern in s.actions.patterns
         }
+        self._known: dict[int, tuple[str, ...]] = {}
 
-    def action(self, region: str) -> str:
-        text = self._variables.shown(region)
+    def findings(self, claim: _Claim, holes: list[Hole]) -> Iterator[Finding]:
+        """Yield the findings; holes that the same advice mends are one."""
+        together: dict[tuple[int, tuple[str, ...], bool, str], list[Hole]] = {}
+        for number, hole in enumerate(holes):
+            explain = self._mender.mend if number < _MOST_EXPLAINED else self._mender.in_short
+            key = id(hole.statement), self._names(hole.callers), hole.shown, explain(hole)
+            together.setdefault(key, []).append(hole)
+        for (number, names, shown, advice), alike in together.items():
+            label = self._mender.labels.get(number)
+            for actions, resources in _rectangles(alike):
+                spelled = tuple(map(self._action, actions))
+                upon = tuple(map(self._reader.variables.shown, resources))
+                upon = () if self._kind is Kind.TRUST else upon
+                yield Finding(claim.name, label, names, spelled, upon, shown, advice)
+
+    def _action(self, region: str) -> str:
+        text = self._reader.variables.shown(region)
         return "*" if text == "*:*" else self._actions.get(text, text)
 
-    def resource(self, region: str) -> str:
-        return self._variables.shown(region)
+    def _names(self, callers: int) -> tuple[str, ...]:
+        """Name callers: by their kind if that includes no others, else by who they are."""
+        if callers not in self._known:
+            self._known[callers] = tuple(self._named(callers))
+        return self._known[callers]
 
-
-class _Holes:
-    """The holes in a claim, with all callers whom each lets in."""
-
-    def __init__(self, claim: Claim, found: list[Caller], reader: Reader) -> None:
-        self._claim = claim
-        self._all = found
-        self._reader = reader
-        self._callers: dict[Hole, list[Caller]] = {}
-        work = Work(_STEPS)
-        for caller in found:
-            for hole in claim.holes(caller, reader, work):
-                self._callers.setdefault(hole, []).append(caller)
-
-    def findings(
-        self, statements: tuple[Statement, ...], spelling: _Spelling, kind: Kind
-    ) -> list[Finding]:
-        """Return the holes; those that the same advice mends are one finding."""
-        together: dict[_Alike, list[Hole]] = {}
-        mender = Mender(statements, self._reader, kind)
-        for number, (hole, lets_in) in enumerate(self._callers.items()):
-            in_short = number >= _MOST_EXPLAINED
-            advice = mender.in_short(hole) if in_short else mender.mend(hole, lets_in[0])
-            names = self._names(lets_in)
-            key = (id(hole.statement), names, hole.shown, advice)
-            together.setdefault(key, []).append(hole)
-        found = []
-        for (_, names, shown_, advice), holes in together.items():
-            statement = holes[0].statement
-            name = mender.labels[id(statement)] if statement.policy else None
-            for actions, resources in _rectangles(holes):
-                found.append(
-                    Finding(
-                        self._claim.name,
-                        name,
-                        names,
-                        tuple(map(spelling.action, actions)),
-                        tuple(map(spelling.resource, resources)) if kind is not Kind.TRUST else (),
-                        shown_,
-                        advice,
-                    )
-                )
-        return found
-
-    def _names(self, lets_in: list[Caller]) -> tuple[str, ...]:
-        """Name callers: by their kind if that is enough, else by which of the kind they are."""
-        names = []
-        for kind in dict.fromkeys(caller.kind for caller in lets_in):
-            all_ = {c.identity for c in self._all if c.kind == kind}
-            some = {c.identity: None for c in lets_in if c.kind == kind}
-            if len(some) == len(all_):
-                names.append(kind)
-                continue
-            who = [shown(identity) or "others" for identity in some if identity is not None]
-            names += [f"{kind} of {name}" for name in dict.fromkeys(who)]
-        return tuple(names)
+    def _named(self, callers: int) -> Iterator[str]:
+        for kind in COUNTED:
+            every = self._reader.of_kind(kind)
+            all_, some = (
+                {id(c.identity): c.identity for c in self._reader.called(bits)}
+                for bits in (every, every & callers)
+            )
+            if some and len(some) == len(all_):
+                yield kind
+            else:
+                who = [each.shown or "others" for each in some.values() if each is not None]
+                yield from (f"{kind} of {name}" for name in dict.fromkeys(who))
 
 
 def _rectangles(holes: list[Hole]) -> Iterator[tuple[list[str], list[str]]]:

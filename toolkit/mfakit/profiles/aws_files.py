@@ -1,10 +1,12 @@
-"""The credentials and the config file together, as one place to look things up."""
+"""The credentials and the config file: where they are, and what they say of a profile."""
 
 from __future__ import annotations
 
+import os
+
 from mfakit import debug
+from mfakit.errors import FileError
 from mfakit.profiles.document import Document
-from mfakit.profiles.paths import config_path, credentials_path
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS
 
@@ -19,15 +21,19 @@ class AWSFiles:
     """What the two files say, each read once and only when it is asked for.
 
     Args:
-        environ: the environment that says where the files are.
+        environ: the environment that says where the files are; the process's own by default.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        self.environ = environ
         self.credentials_path = credentials_path(environ)
         self.config_path = config_path(environ)
         # to load functools for its cached_property would take longer than to read them
         self._documents: dict[str, Document] = {}
         self._headers: dict[str, list[str]] | None = None
+        self._credentials: dict[str, Values] = {}
+        self._configs: dict[str, Values] = {}
 
     @property
     def credentials_file(self) -> Document:
@@ -46,9 +52,8 @@ class AWSFiles:
             debug.event("{}: {} characters", path, len(text))
         return self._documents[path]
 
-    @property
     def _config_headers(self) -> dict[str, list[str]]:
-        """Tell which headers of the config file speak of which profile."""
+        """Return for each profile the headers of the config file that speak of it."""
         if self._headers is None:
             self._headers = {}
             for header in self.config_file.names():
@@ -56,37 +61,53 @@ class AWSFiles:
                     self._headers.setdefault(profile, []).append(header)
         return self._headers
 
+    def _headers_of(self, profile: str) -> list[str]:
+        """Return the headers of one profile; of many that takes less than to look at each."""
+        if self._headers is not None:
+            return self._headers.get(profile, [])
+        document = self.config_file
+        may_be_quoted = any(sign in document.text for sign in "\"'\\")
+        return [
+            header
+            for header in document.names()
+            if (may_be_quoted or profile in header) and profile_of(header) == profile
+        ]
+
     def credentials(self, profile: str) -> Values:
-        """Give the profile's section of the credentials file."""
-        return self.credentials_file.section(profile)
+        """Return the profile's section of the credentials file."""
+        if profile not in self._credentials:
+            self._credentials[profile] = self.credentials_file.section(profile)
+        return self._credentials[profile]
 
     def config(self, profile: str) -> Values:
-        """Give the profile's section of the config file, where most names need ``profile``."""
-        values: Values = {}
-        for header in self._config_headers.get(profile, ()):
-            values |= self.config_file.section(header)
-        return values
+        """Return the profile's section of the config file, where most names need ``profile``."""
+        if profile not in self._configs:
+            values: Values = {}
+            for header in self._headers_of(profile):
+                values |= self.config_file.section(header)
+            self._configs[profile] = values
+        return self._configs[profile]
 
     def config_header(self, profile: str) -> str:
-        """Give the header of a profile's section in the config file, as it is or would be."""
-        if found := self._config_headers.get(profile):
+        """Return the header of a profile's section in the config file, as it is or would be."""
+        if found := self._headers_of(profile):
             return found[-1]
         if profile == "default":
             return profile
         return f'profile "{profile}"' if " " in profile else f"profile {profile}"
 
     def merged(self, profile: str) -> Values:
-        """Give what both files say of a profile; the credentials file beats the config file."""
+        """Return what both files say of a profile; the credentials file beats the config file."""
         return {**self.config(profile), **self.credentials(profile)}
 
     def keys(self, profile: str) -> Values:
-        """Give the profile's section that holds its keys: the credentials file's beats config's."""
+        """Return the section that holds the profile's keys; the credentials file beats config."""
         values = self.credentials(profile)
         return values if any(values.get(key) for key in KEYS) else self.config(profile)
 
     def profiles(self) -> list[str]:
         """Name the profiles of both files, each once; the credentials file's come first."""
-        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers]))
+        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers()]))
 
     def like(self, profile: str) -> str | None:
         """Name the profile that was meant, if one is spelled nearly so."""
@@ -96,7 +117,7 @@ class AWSFiles:
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
     def exists(self, profile: str) -> bool:
-        """Tell whether either file knows the profile."""
+        """Whether either file knows the profile."""
         return bool(self.credentials(profile) or self.config(profile)) or (
             self.credentials_file.has_section(profile)
         )
@@ -146,3 +167,25 @@ def profile_of(header: str) -> str | None:
     else:
         words = [word for word in name.split(" ") if word]
     return words[0] if len(words) == 1 else None
+
+
+def credentials_path(environ: Mapping[str, str]) -> str:
+    """Locate the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
+    return expand_path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
+
+
+def config_path(environ: Mapping[str, str]) -> str:
+    """Locate the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
+    return expand_path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
+
+
+def expand_path(path: str, environ: Mapping[str, str]) -> str:
+    """Expand variables, then the home, in botocore's order."""
+    path = os.path.expandvars(path)
+    home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+    if home and path.startswith(("~/", "~\\")):
+        return os.path.normpath(home + path[1:])
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise FileError(f"there is no home to look for {path} in", "set HOME, and try again")
+    return expanded

@@ -16,10 +16,10 @@ from mfakit.errors import FileError, UsageError
 from mfakit.profiles.lines import (
     Entry,
     JunkError,
+    Outline,
     Section,
     indent_of,
     lines_of,
-    outline,
     scan,
     split_ending,
     split_key,
@@ -53,20 +53,20 @@ class _Part:
         self.sections = scan(self._lines)
 
     def named(self, name: str) -> list[Section]:
-        """Give the sections of that name."""
+        """Return the sections of that name."""
         return [section for section in self.sections if section.name == name]
 
     def line(self, number: int) -> str:
-        """Give a line with its ending."""
+        """Return a line with its ending."""
         return self._lines[number]
 
     def indent_below(self, section: Section) -> str:
-        """Give what the header that follows a section is indented by."""
+        """Return what the header that follows a section is indented by."""
         start = next((other.start for other in self.sections if other.start > section.start), None)
         return "" if start is None else indent_of(self._lines[start])
 
     def edited(self, edits: list[_Edit]) -> str:
-        """Give the text with lines put in place of others; the edits do not overlap."""
+        """Return the text with lines put in place of others; the edits do not overlap."""
         lines: list[str] = []
         done = 0
         for edit in sorted(edits, key=lambda edit: edit.start):
@@ -88,20 +88,28 @@ class Document:
 
     def __init__(self, text: str, path: str) -> None:
         self.path = path
+        self._seen: Outline | None = None
         self._mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
         self._put(text.removeprefix(_BYTE_ORDER_MARK))
+        self._seen = self._outline
         self._newline = split_ending(next(lines_of(self._body), ""))[1] or "\n"
 
     def _put(self, text: str) -> None:
-        """Take this for the text, and see where its sections begin."""
         self._body = text
-        try:
-            self._names, self._starts = outline(text)
-        except JunkError as error:
-            raise FileError(
-                f"{self.path}, line {error.line + 1}: {error.problem}",
-                "mend that line by hand; the file was not changed",
-            ) from None
+        self._seen = None
+
+    @property
+    def _outline(self) -> Outline:
+        """Where the sections are, found when that is first asked for."""
+        if self._seen is None:
+            try:
+                self._seen = Outline(self._body)
+            except JunkError as error:
+                raise FileError(
+                    f"{self.path}, line {error.line + 1}: {error.problem}",
+                    "mend that line by hand; the file was not changed",
+                ) from None
+        return self._seen
 
     @property
     def text(self) -> str:
@@ -109,7 +117,7 @@ class Document:
         return self._mark + self._body
 
     def section(self, name: str) -> dict[str, str]:
-        """Give the keys of a section, lower-cased; empty if there is none of that name.
+        """Return the keys of a section, lower-cased; empty if there is none of that name.
 
         Of a section or a key that comes twice, the later one counts, key by key.
         """
@@ -121,20 +129,24 @@ class Document:
         }
 
     def has_section(self, name: str) -> bool:
-        """Tell whether there is a section of that name, even an empty one."""
-        return name in self._names
+        """Whether there is a section of that name, even an empty one."""
+        return bool(self._outline.spans(name))
 
     def names(self) -> list[str]:
         """Name the sections in the order of the file, each once."""
-        return list(dict.fromkeys(self._names))
+        return list(dict.fromkeys(self._outline.names))
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give each section's name and keys, in the order of the file."""
+        """Yield each section's name and keys, in the order of the file."""
         for section in _Part(self._body).sections:
             yield section.name, {entry.key: entry.value for entry in section.entries}
 
+    def parts(self) -> list[str]:
+        """Return the text in parts that can be understood alone; in one, if there are none."""
+        return self._outline.parts()
+
     def line_of(self, name: str, key: str) -> int | None:
-        """Tell in which line of the file a key of a section stands, counted from 1."""
+        """Return in which line of the file a key of a section stands, counted from 1."""
         found = [
             entry.start + 1
             for section in _Part(self._body).named(name)
@@ -181,16 +193,8 @@ class Document:
 
     def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
         """Scan the parts that hold sections of that name, and say where they begin and end."""
-        if not self.has_section(name):
-            return []
-        if not self._starts:
-            return [(0, len(self._body), _Part(self._body))]
-        ends = [*self._starts[1:], len(self._body)]
-        return [
-            (start, end, _Part(self._body[start:end]))
-            for found, start, end in zip(self._names, self._starts, ends, strict=True)
-            if found == name
-        ]
+        spans = self._outline.spans(name)
+        return [(start, end, _Part(self._body[start:end])) for start, end in spans]
 
     def _edits(
         self, part: _Part, section: Section, values: dict[str, str | None], *, may_add: bool

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from io import StringIO
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_KEY_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+
 
 class Entry:
     """A key: lines ``start`` to ``end`` of its part (end excluded)."""
@@ -46,32 +53,97 @@ def lines_of(text: str) -> StringIO:
     return StringIO(text, newline="")
 
 
-def outline(text: str) -> tuple[list[str], list[int]]:
-    """Name the sections, and say where each begins, if it can be understood on its own.
+class Outline:
+    """Where the sections of a text are, so that one of them can be read without the others.
 
-    Returns:
-        The names in the order of the file, and where in it their headers begin: nowhere if one
-        has to scan all lines to understand any.
+    Most texts are plain: each line that is not empty is a header, alone on its line, or
+    ``key = value`` with a key that begins with a letter. Then hardly more is done for each line
+    than to see that it is such a one.
+
+    Args:
+        text: the text.
 
     Raises:
         JunkError: a line makes no sense.
     """
-    names: list[str] = []
-    starts: list[int] = []
-    at = 0
-    for line in lines_of(text):  # none is kept: of many that would take longer than to read them
-        if (name := _header(line)) is not None:
-            names.append(name)
-            starts.append(at)
-        elif not _stands_alone(line):
-            return [section.name for section in scan(list(lines_of(text)))], []
-        at += len(line)
-    scan(list(lines_of(text[: starts[0]] if starts else text)))
-    return names, starts
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._headers = _plain_headers(text)
+        self._names: list[str] = []
+        self._starts: list[int] = []
+        if self._headers is None:
+            self._find_sections()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sections, in the order of the file."""
+        if self._headers is not None:
+            return [header[1:-1].strip() for header in self._headers]
+        return self._names
+
+    def parts(self) -> list[str]:
+        """Return the text in parts that can be understood alone; in one, if there are none."""
+        if self._headers is None:
+            return [self._text]
+        return [f"[{part}" for part in self._text[1:].split("\n[")]
+
+    def spans(self, name: str) -> list[tuple[int, int]]:
+        """Return where the parts of the text begin and end that hold sections of this name.
+
+        Each can be understood alone. It is all of the text, where any line may belong to another.
+        """
+        if self._headers is not None:
+            found = {header for header in self._headers if name in header}
+            exact = [header for header in found if header[1:-1].strip() == name]
+            starts = sorted(start for header in exact for start in self._lines(header))
+            return [(start, self._end(start)) for start in starts]
+        if not self._starts:
+            return [(0, len(self._text))] if name in self._names else []
+        ends = [*self._starts[1:], len(self._text)]
+        spans = zip(self._names, self._starts, ends, strict=True)
+        return [(start, end) for found, start, end in spans if found == name]
+
+    def _end(self, start: int) -> int:
+        return self._text.find("\n[", start) + 1 or len(self._text)
+
+    def _lines(self, line: str) -> Iterator[int]:
+        """Yield where there are lines like this one."""
+        text = f"\n{self._text}\n"
+        at = text.find(f"\n{line}\n")
+        while at >= 0:
+            yield at
+            at = text.find(f"\n{line}\n", at + 1)
+
+    def _find_sections(self) -> None:
+        names, starts, at = self._names, self._starts, 0
+        for line in lines_of(self._text):  # to keep them all would take longer than to read them
+            if (name := _header(line)) is not None:
+                names.append(name)
+                starts.append(at)
+            elif not _stands_alone(line):
+                sections = scan(list(lines_of(self._text)))
+                self._names, self._starts = [section.name for section in sections], []
+                return
+            at += len(line)
+        scan(list(lines_of(self._text[: starts[0]] if starts else self._text)))
+
+
+def _plain_headers(text: str) -> list[str] | None:
+    """Return the lines that are headers; None if the text is not plain."""
+    if not text.startswith("[") or "\r" in text:
+        return None
+    headers = [
+        line
+        for line in text.split("\n")
+        if line and ("=" not in line or line[0] not in _KEY_BEGINS)
+    ]
+    others = [line for line in headers if line[0] != "[" or line[-1] != "]" or line == "[]"]
+    return None if others else headers
 
 
 def _stands_alone(line: str) -> bool:
-    """Tell whether a line makes sense without those above it, and cannot belong to one of them.
+    """Whether a line makes sense without those above it, and cannot belong to one of them.
 
     It is no header.
     """
@@ -84,7 +156,7 @@ def _stands_alone(line: str) -> bool:
 
 
 def _header(line: str) -> str | None:
-    """Give the name in a header that is not indented; None if the line is none."""
+    """Return the name in a header that is not indented; None if the line is none."""
     if line[0] != "[":
         return None
     end = line.rfind("]")
@@ -147,7 +219,7 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
 
 
 def indent_of(line: str) -> str:
-    """Give the spaces that a line begins with."""
+    """Return the spaces that a line begins with."""
     return line[: len(line) - len(line.lstrip())]
 
 

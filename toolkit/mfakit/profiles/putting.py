@@ -14,16 +14,7 @@ from contextlib import suppress
 
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
-from mfakit.profiles.replacing import filled_beside, flush_folder
-from mfakit.profiles.swapping import load, put_new, swap
-from mfakit.profiles.temporary import (
-    Temporary,
-    leftovers,
-    remove_leftovers,
-    swap_name,
-    texts_of,
-)
-from mfakit.profiles.watching import (
+from mfakit.profiles.reading import (
     QUIET_SECONDS,
     Snapshot,
     has_writer_now,
@@ -32,6 +23,16 @@ from mfakit.profiles.watching import (
     version,
     version_of,
 )
+from mfakit.profiles.replacing import (
+    Temporary,
+    filled_beside,
+    flush_folder,
+    leftovers,
+    remove_leftovers,
+    swap_name,
+    texts_of,
+)
+from mfakit.profiles.swapping import load, put_new, swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _came_out(new: str, before: Snapshot) -> bool:
 
 
 def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
-    """Give the file that came out its name back; return the name that ours has then.
+    """Return the file that came out its name back; return the name that ours has then.
 
     Args:
         left: where the file is.

@@ -8,8 +8,9 @@ wrote over ours is never judged by ours.
 from __future__ import annotations
 
 from mfakit.errors import FileError
-from mfakit.profiles.own_files import as_pairs, own_file, pairs_of, read_own
-from mfakit.timestamps import format_timestamp, parse_timestamp
+from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,51 +18,43 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-_TEXTS = (
-    "profile",
-    "access_key_id",
-    "source_profile",
-    "source_access_key_id",
-    "serial_number",
-    "role_arn",
-    "role_options",
-    "endpoint_url",
-    "account",
-    "arn",
-)
 
-
-class SessionRecord:
-    """How a session came to be.
+class SessionRecord(Value):
+    """How a session came to be; what is not known is None.
 
     Args:
         made_at: when the session was made, by this machine's clock.
-        texts: ``profile``, ``access_key_id`` (the session's), ``source_profile`` (none for keys
-            of the environment), ``source_access_key_id``, ``serial_number``, ``role_arn``,
-            ``role_options`` (as ``as_role_options`` writes them), ``endpoint_url``, ``account`` and
-            ``arn`` (whose the session is), as far as known.
+        profile: the session profile.
+        access_key_id: the session's.
+        source_profile: the profile of the keys that it was made with; None for the environment's.
+        source_access_key_id: the id of those keys; None if no exchange of mfakit made it.
+        serial_number: the device whose code was sent.
+        role_arn: the role that was assumed.
+        role_options: what else AssumeRole was sent, as ``as_role_options`` writes it.
+        endpoint_url: the endpoint that was asked; None for AWS's own.
+        account: the account that the session is of.
+        arn: whose the session is.
     """
 
-    __slots__ = ("made_at", *_TEXTS)
+    made_at: datetime
+    profile: str
+    access_key_id: str
+    source_profile: str | None = None
+    source_access_key_id: str | None = None
+    serial_number: str | None = None
+    role_arn: str | None = None
+    role_options: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    arn: str | None = None
 
-    profile: str | None
-    access_key_id: str | None
-    source_profile: str | None
-    source_access_key_id: str | None
-    serial_number: str | None
-    role_arn: str | None
-    role_options: str | None
-    endpoint_url: str | None
-    account: str | None
-    arn: str | None
-
-    def __init__(self, made_at: datetime, **texts: str | None) -> None:
-        self.made_at = made_at
-        for name in _TEXTS:
-            setattr(self, name, texts.get(name))
+    @property
+    def role_session_name(self) -> str | None:
+        """What a role's session is called, which the ARN that it has ends with."""
+        return (self.arn or "").rpartition("/")[2] or None
 
     def options_of_role(self) -> dict[str, Any]:
-        """Give what else AssumeRole was sent: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
+        """Return what else AssumeRole was sent: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
         import json
 
         try:
@@ -71,8 +64,11 @@ class SessionRecord:
         return options if isinstance(options, dict) else {}
 
 
+_TEXTS = tuple(name for name in SessionRecord.__annotations__ if name != "made_at")
+
+
 def as_role_options(options: dict[str, Any]) -> str | None:
-    """Write what else AssumeRole is sent as a record keeps it; None if that is nothing."""
+    """Return what else AssumeRole is sent as a record keeps it; None if that is nothing."""
     import json
 
     return json.dumps(options, sort_keys=True) if options else None
@@ -81,14 +77,14 @@ def as_role_options(options: dict[str, Any]) -> str | None:
 def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
     """Read the record of a session; None if there is none, or it is another session's."""
     try:
-        text = read_own(own_file(credentials_path, "records", profile))
+        kept = pairs_of(record_file(credentials_path, profile).read())
     except OSError:
         return None
-    kept = pairs_of(text)
-    made_at = parse_timestamp(kept.pop("made_at", ""))
+    made_at = parse_timestamp(kept.get("made_at", ""))
     if made_at is None or kept.get("access_key_id") != access_key_id:
         return None
-    return SessionRecord(made_at, **{name: kept[name] for name in _TEXTS if kept.get(name)})
+    texts = {name: kept[name] for name in _TEXTS if kept.get(name)}
+    return SessionRecord(made_at=made_at, **{"profile": profile, **texts})
 
 
 def keep_record(
@@ -98,20 +94,14 @@ def keep_record(
 
     The session itself is kept by then, so a record that cannot be is only noted.
     """
+    kept = {"made_at": format_timestamp(record.made_at)}
+    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
     try:
-        write_record(credentials_path, record)
+        record_file(credentials_path, record.profile).replace(as_pairs(kept))
     except FileError as error:
         note(f"the session is kept, but not how it was made: {error.message}")
 
 
-def write_record(credentials_path: str, record: SessionRecord) -> None:
-    """Write a record, a line for each thing that is known.
-
-    Raises:
-        FileError: it cannot be written.
-    """
-    from mfakit.profiles.files import replace_text
-
-    kept = {"made_at": format_timestamp(record.made_at)}
-    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    replace_text(own_file(credentials_path, "records", record.profile or ""), as_pairs(kept))
+def record_file(credentials_path: str, profile: str) -> OwnFile:
+    """Return the file of a profile's record."""
+    return OwnFile.of(credentials_path, "records", profile)

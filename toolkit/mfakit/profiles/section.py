@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
-from mfakit.timestamps import (
+from mfakit.moments import (
     AS_EARLIER,
     AS_LOCAL,
     AS_UTC,
     format_timestamp,
     parse_timestamp,
 )
+from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,29 +30,44 @@ SESSION_KEYS = (*KEYS, "aws_session_token", *_EXPIRATION_KEYS, "aws_security_tok
 
 
 def session_token(values: Values) -> str:
-    """Give a section's session token; the old spelling first, as botocore has it."""
+    """Return a section's session token; the old spelling first, as botocore has it."""
     return values.get("aws_security_token") or values.get("aws_session_token", "")
 
 
 def has_keys(values: Values) -> bool:
-    """Tell whether a section holds keys of any kind, even a part of them."""
+    """Whether a section holds keys of any kind, even a part of them."""
     return any(values.get(key) for key in KEYS) or bool(session_token(values))
 
 
 def is_session(values: Values) -> bool:
-    """Tell whether a section is a session: it has a token, and an id that STS gave."""
+    """Whether a section is a session: it has a token, and an id that STS gave."""
     return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
         SESSION_KEY_PREFIX
     )
 
 
+def looks_like_session(text: str) -> bool:
+    """Whether the text of a plain section, as mfakit and most tools write it, is a session's.
+
+    A section that is none never looks so; a session may be written in another way.
+    """
+    _, sign, token = text.partition("\naws_session_token = ")
+    return (
+        sign != ""
+        and token[:1] not in ("", "\n")
+        and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
+        and text.lower().count("aws_access_key_id") == 1
+        and text.lower().count("aws_session_token") == 1
+    )
+
+
 def is_protected(values: Values) -> bool:
-    """Tell whether a section holds keys, even a part of them, that are no session."""
+    """Whether a section holds keys, even a part of them, that are no session."""
     return any(values.get(key) for key in KEYS) and not is_session(values)
 
 
 def is_long_term(values: Values) -> bool:
-    """Tell whether a section holds long-term credentials, whole."""
+    """Whether a section holds long-term credentials, whole."""
     return all(values.get(key) for key in KEYS) and not session_token(values)
 
 
@@ -94,7 +109,7 @@ def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str
 
 
 def _expiration_of(values: Values) -> datetime | None:
-    """Give the earliest expiration that a section tells in any spelling, or None."""
+    """Return the earliest expiration that a section tells in any spelling, or None."""
     moments = [
         parse_timestamp(values[key], _naive_meaning(key, values))
         for key in _EXPIRATION_KEYS
@@ -104,7 +119,7 @@ def _expiration_of(values: Values) -> datetime | None:
 
 
 def _naive_meaning(key: str, values: Values) -> str:
-    """Tell what a time without a zone is to the tool that wrote a section.
+    """Return what a time without a zone is to the tool that wrote a section.
 
     aws-mfa always writes whether a role was assumed, and UTC; awsume always puts its name to what
     it writes, and takes `expiration` for local time.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
+from mfakit.profiles.profile import Profile, check_profile_name
 from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
-from mfakit.profiles.sessions import check_profile_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> 
     Raises:
         FileError: the file cannot be read.
     """
-    return AWSFiles(os.environ if environ is None else environ).config(profile)
+    return AWSFiles(environ).config(profile)
 
 
 def write_settings(
@@ -54,17 +52,17 @@ def write_settings(
             signing in; or a session's profile assumes a role, which hides the session.
         FileError: the file cannot be written. It is then as it was.
     """
-    edit_settings(profiles, AWSFiles(os.environ if environ is None else environ), note)
+    edit_settings(profiles, AWSFiles(environ), note)
 
 
 def edit_settings(
     profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
 ) -> None:
     """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
-    from mfakit.profiles.files import edit_text
+    from mfakit.profiles.editing import edit_text
 
     for profile, settings in profiles.items():
-        _check(profile, settings, files)
+        _check(Profile(profile, files), settings)
 
     def put(text: str) -> str:
         document = Document(text, files.config_path)
@@ -75,24 +73,24 @@ def edit_settings(
     edit_text(files.config_path, put, note=note)
 
 
-def _check(profile: str, settings: Settings, files: AWSFiles) -> None:
-    check_profile_name(profile)
+def _check(profile: Profile, settings: Settings) -> None:
+    check_profile_name(profile.name)
     if any(settings.get(key) for key in SESSION_KEYS):
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )
     if settings.get("role_arn"):
-        _refuse_hiding(profile, files)
-    elif "role_arn" in files.config(profile) and any(key.startswith(_OWN) for key in settings):
+        _refuse_hiding(profile)
+    elif "role_arn" in profile.config and any(key.startswith(_OWN) for key in settings):
         raise ProfileError(
-            f"the profile {profile!r} assumes a role, and would ask for codes of its own",
+            f"the profile {profile.name!r} assumes a role, and would ask for codes of its own",
             "name another profile for the session: --profile mfa",
         )
 
 
-def _refuse_hiding(profile: str, files: AWSFiles) -> None:
+def _refuse_hiding(profile: Profile) -> None:
     """Refuse a role in a profile that has credentials of another kind: SDKs would take the role."""
-    values = files.merged(profile)
+    values = profile.merged
     if is_protected(values):
         what = "holds long-term credentials"
     elif any(values.get(key) for key in _OTHER_WAYS) or any(
@@ -102,6 +100,6 @@ def _refuse_hiding(profile: str, files: AWSFiles) -> None:
     else:
         return
     raise ProfileError(
-        f"the profile {profile!r} {what}, which a role would hide",
+        f"the profile {profile.name!r} {what}, which a role would hide",
         "name another profile for the role, or rename that one",
     )

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mfakit.policy import Statement, Verdict
-    from mfakit.policy.keys import Keys
+    from mfakit.policy.patterns import Keys
     from mfakit.testing.actions import Demand
     from mfakit.testing.authentication import Authentication, Claim
     from mfakit.testing.devices import Clock

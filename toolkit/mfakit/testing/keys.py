@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mfakit.policy.keys import PRINCIPAL_TAG
+from mfakit.policy.patterns import PRINCIPAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

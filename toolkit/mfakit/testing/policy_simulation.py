@@ -20,8 +20,8 @@ from mfakit.policy import (
     authorize,
     parse,
 )
-from mfakit.policy.authorization import BOUNDARY, SERVICE_CONTROL
 from mfakit.policy.document import kind_of
+from mfakit.policy.evaluation import BOUNDARY, SERVICE_CONTROL
 from mfakit.testing.directory import ROLE_ARN
 from mfakit.testing.errors import AWSError, no_such_entity, not_supported
 from mfakit.testing.keys import PRINCIPAL_TYPES, Identity, dates, principal_tags

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from mfakit.policy.making.require_mfa import require_mfa
+from mfakit.policy.making import require_mfa
 from mfakit.testing.authentication import Authentication
 from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory

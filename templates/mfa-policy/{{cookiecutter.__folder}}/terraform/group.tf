@@ -1,8 +1,8 @@
-# Users may do nothing without MFA but set their own device up and get a session.
-# It grants nothing else: what users may do with MFA is for their other policies to say.
-# Attach it to a group of all users. Not to roles: their sessions never carry MFA.
+# Without MFA, users may only set up their own device and get a session.
+# It grants nothing else: their other policies decide what users may do with MFA.
+# Attach it to a group of all users, not to roles: their sessions never carry MFA.
 data "aws_iam_policy_document" "require_mfa" {
-  # This one knows no resources.
+  # This action supports no resource-level permissions.
   statement {
     sid       = "AllowListingDevices"
     effect    = "Allow"
@@ -10,7 +10,7 @@ data "aws_iam_policy_document" "require_mfa" {
     resources = ["*"]
   }
 
-  # A device is named for its user: alice, alice-phone.
+  # Devices are named after their user: alice, alice-phone.
   statement {
     sid    = "AllowOwnVirtualDevices"
     effect = "Allow"
@@ -42,8 +42,8 @@ data "aws_iam_policy_document" "require_mfa" {
     ]
   }
 
-  # Whoever comes without MFA. IfExists, since a long-term key has no such condition key:
-  # plain Bool would let it through.
+  # Deny all else without MFA. IfExists, since long-term keys do not have this condition key:
+  # plain Bool would let them pass.
   statement {
     sid    = "DenyAllElseWithoutMFA"
     effect = "Deny"
@@ -67,8 +67,8 @@ data "aws_iam_policy_document" "require_mfa" {
     }
   }
 
-  # The rest is for oneself alone, whatever other policies allow: with an administrator's key,
-  # anybody could be given a device.
+  # The rest is allowed only on oneself, whatever other policies allow: otherwise the key of
+  # an administrator could give anybody a device.
   statement {
     sid    = "DenyForOthersWithoutMFA"
     effect = "Deny"
@@ -94,8 +94,8 @@ data "aws_iam_policy_document" "require_mfa" {
     }
   }
 
-  # Whoever gave the code too long ago. No IfExists here: who has no age is denied above, or
-  # gives a code with AssumeRole itself, which is always fresh.
+  # Deny all else if the code is too old. No IfExists here: calls without an age are denied
+  # above, or carry a code with AssumeRole itself, which is always fresh.
   statement {
     sid         = "DenyAllElseWithOldMFA"
     effect      = "Deny"

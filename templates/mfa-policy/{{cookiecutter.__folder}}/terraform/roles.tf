@@ -1,10 +1,10 @@
-# The role is assumed with MFA alone: from a session made with a code, or with a code.
-# From a session it lasts one hour at most, whatever MaxSessionDuration says: that is
-# role chaining. With a code in AssumeRole itself it lasts as long as that says.
-# What it may do is for its own policies. They can't ask for MFA: no role has it.
+# The role can be assumed only with MFA: from a session with MFA, or with a code.
+# From a session it lasts at most one hour, whatever its MaxSessionDuration: that is
+# role chaining. With a code in AssumeRole itself it may last for MaxSessionDuration.
+# Its own policies decide what it may do. They cannot ask for MFA: no role carries it.
 data "aws_iam_policy_document" "mfa_role" {
-  # In an Allow it is plain Bool: BoolIfExists would let long-term keys in. A code that comes
-  # with AssumeRole itself has no age, and is always fresh.
+  # In an Allow, use plain Bool: BoolIfExists would let long-term keys in. A code given with
+  # AssumeRole itself has no age, and is always fresh.
   statement {
     sid     = "AllowWithMFA"
     effect  = "Allow"

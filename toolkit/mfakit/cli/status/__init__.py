@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.durations import format_duration
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.rule import EXPIRED, EXPIRING
 from mfakit.expiry.status import check_all, check_session
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import session_profile
+from mfakit.state import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
 
@@ -27,34 +27,27 @@ def run(options: Namespace) -> int:
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        return show_short(options.profile, options.warn, os.environ, datetime.now(UTC))
+        return _show_short(options.profile, options.warn)
     plain = options.plain or not _can_draw()
     if options.watch:
         from mfakit.cli.status.watch import watch_lines, watch_table
 
-        return (watch_lines if plain else watch_table)(options.profile, options.warn)
-    _show(options.profile, options.warn, plain)
+        watch = watch_lines if plain else watch_table
+        return watch(lambda now: _look(options.profile, options.warn, now))
+    from mfakit.cli.status.views import as_lines, draw, make_console
+
+    now = utc_now()
+    statuses = _look(options.profile, options.warn, now)
+    if plain:
+        show("".join(f"{line}\n" for line in as_lines(statuses, now)))
+    else:
+        console = make_console()
+        console.print(draw(console, statuses, now))
     return 0
 
 
-def _show(profile: str | None, warn: float | None, plain: bool) -> None:
-    from mfakit.cli.output import show
-
-    now = datetime.now(UTC)
-    statuses = look(profile, os.environ, now, warn)
-    if plain:
-        from mfakit.cli.status.sentences import as_lines
-
-        show("".join(f"{line}\n" for line in as_lines(statuses, now)))
-        return
-    from mfakit.cli.status.table import draw, make_console
-
-    console = make_console()
-    console.print(draw(console, statuses, now))
-
-
 def _can_draw() -> bool:
-    """Whether standard output is a terminal with colours and cursor movement."""
+    """Whether standard output is a terminal with UTF-8, colours and cursor movement."""
     if sys.stdout is None or not sys.stdout.isatty():
         return False
     if not sys.stdout.encoding.lower().startswith("utf"):
@@ -62,27 +55,19 @@ def _can_draw() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def look(
-    profile: str | None, environ: Mapping[str, str], now: datetime, warn: float | None
-) -> list[SessionStatus]:
+def _look(profile: str | None, warn: float | None, now: datetime) -> list[SessionStatus]:
     """Look at every session on this machine, or at those of one profile.
-
-    Args:
-        profile: the profile, if only one is asked for.
-        environ: the environment.
-        now: the time to judge by.
-        warn: seconds before its end from which a session is due, in place of the rule.
 
     Raises:
         SessionNotFoundError: there is none.
         FileError: the credentials file cannot be read.
     """
-    files = AWSFiles(environ)
-    found = check_all(files, environ, now, warn)
+    files = AWSFiles(os.environ)
+    found = check_all(files, os.environ, now, warn)
     if profile is not None:
-        # what is wrong with a profile that shows no session is told by a look at it alone
+        # check_session raises the error that says why the profile has no session
         return [status for status in found if status.profile == profile] or [
-            check_session(profile, files, now, warn)
+            check_session(Profile(profile, files), now, warn)
         ]
     if not found:
         raise SessionNotFoundError(
@@ -94,19 +79,12 @@ def look(
 _MINUTE = 60
 
 
-def show_short(
-    profile: str | None, warn: float | None, environ: Mapping[str, str], now: datetime
-) -> int:
-    """Print the session that other commands would use; where there is none, print nothing.
-
-    Returns:
-        The exit code.
-    """
-    files = AWSFiles(environ)
+def _show_short(profile: str | None, warn: float | None) -> int:
+    """Print the session that other commands would use, if any; return the exit code."""
     try:
-        status = check_session(session_profile(profile, environ, files), files, now, warn)
+        status = check_session(session_profile(profile, os.environ), utc_now(), warn)
     except (SessionNotFoundError, ProfileError):
-        return NOT_FOUND  # a complaint would stand at every prompt
+        return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")
     return 0
 

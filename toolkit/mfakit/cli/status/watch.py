@@ -1,68 +1,62 @@
-"""Sessions kept in view: the files are read again and again, until Ctrl-C."""
+"""`mfakit status --watch`: the files are read every second, until Ctrl-C."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 
 from mfakit.cli.output import escape, show
-from mfakit.cli.status import look
+from mfakit.cli.status.views import as_line, draw, make_console, place
 from mfakit.errors import MFAKitError
+from mfakit.moments import utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
     from typing import Any
 
     from rich.console import Console, RenderableType
     from rich.live import Live
 
+    from mfakit.expiry.status import SessionStatus
+
+    Look = Callable[[datetime], list[SessionStatus]]
+
 _SECONDS = 1.0  # between two looks: the last minute is counted down
 _SUSPEND = getattr(signal, "SIGTSTP", None)  # Windows has none
 
 
-def watch_table(profile: str | None, warn: float | None) -> int:
-    """Keep the table in view, on a screen of its own, so that the terminal is left as it was.
-
-    Returns:
-        The exit code.
-    """
+def watch_table(look: Look) -> int:
+    """Keep the table in view until Ctrl-C, on a screen of its own, which leaves no trace."""
     from rich.live import Live
-
-    from mfakit.cli.status.table import make_console
 
     console = make_console()
     with _until_ended(), Live(console=console, screen=True, auto_refresh=False) as live:
         if _SUSPEND:
             signal.signal(_SUSPEND, lambda *_: _suspend(live))
         while True:
-            live.update(_picture(console, profile, warn), refresh=True)
+            live.update(_picture(console, look), refresh=True)
             time.sleep(_SECONDS)
     return 0
 
 
-def watch_lines(profile: str | None, warn: float | None) -> int:
-    """Print a line for every session once, and then a line for each change.
-
-    Returns:
-        The exit code.
-    """
-    told: dict[tuple[Any, ...], str] = {}
+def watch_lines(look: Look) -> int:
+    """Print a line for every session once, and then a line for each change, until Ctrl-C."""
+    shown: dict[tuple[Any, ...], str] = {}
     with _until_ended():
         while True:
-            found = _sentences(profile, warn)
-            show("".join(f"{line}\n" for line in _news(told, found)))
-            told = found
+            found = _sentences(look)
+            show("".join(f"{line}\n" for line in _news(shown, found)))
+            shown = found
             time.sleep(_SECONDS)
     return 0
 
 
 @contextmanager
 def _until_ended() -> Iterator[None]:
-    """End on Ctrl-C, and leave the terminal as it was on a kill too."""
+    """End on Ctrl-C, and restore the terminal on SIGTERM, too."""
     signal.signal(signal.SIGTERM, _end)
     with suppress(KeyboardInterrupt):
         yield
@@ -79,17 +73,15 @@ def _suspend(live: Live) -> None:
     live.start(refresh=True)
 
 
-def _picture(console: Console, profile: str | None, warn: float | None) -> RenderableType:
+def _picture(console: Console, look: Look) -> RenderableType:
     from rich.console import Group
     from rich.segment import SegmentLines
     from rich.text import Text
 
-    from mfakit.cli.status.table import draw
-
-    now = datetime.now(UTC)
+    now = utc_now()
     shown: RenderableType
     try:
-        statuses = look(profile, os.environ, now, warn)
+        statuses = look(now)
         shown = draw(console, statuses, now)
     except MFAKitError as error:
         shown = Text(f"{_complaint(error)}\n")
@@ -102,13 +94,11 @@ def _picture(console: Console, profile: str | None, warn: float | None) -> Rende
     return Group(shown, Text(foot, "dim", no_wrap=True, overflow="ellipsis"))
 
 
-def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...], str]:
+def _sentences(look: Look) -> dict[tuple[Any, ...], str]:
     """Return the sentences to print, each under the facts whose change makes it news."""
-    from mfakit.cli.status.sentences import as_line
-
-    now = datetime.now(UTC)
+    now = utc_now()
     try:
-        statuses = look(profile, os.environ, now, warn)
+        statuses = look(now)
     except MFAKitError as error:
         return {("", "", error.message): _complaint(error)}
     return {
@@ -117,15 +107,13 @@ def _sentences(profile: str | None, warn: float | None) -> dict[tuple[Any, ...],
     }
 
 
-def _news(told: dict[tuple[Any, ...], str], found: dict[tuple[Any, ...], str]) -> Iterator[str]:
+def _news(shown: dict[tuple[Any, ...], str], found: dict[tuple[Any, ...], str]) -> Iterator[str]:
     """Yield the sentences that were not printed before, and which sessions are gone."""
-    from mfakit.cli.status.sentences import place
-
     there = {facts[:2] for facts in found}
-    for profile, source in dict.fromkeys(facts[:2] for facts in told):
+    for profile, source in dict.fromkeys(facts[:2] for facts in shown):
         if profile and (profile, source) not in there:
             yield f"{escape(profile)}: there is no session in the {place(source)} any more."
-    yield from (line for facts, line in found.items() if facts not in told)
+    yield from (line for facts, line in found.items() if facts not in shown)
 
 
 def _complaint(error: MFAKitError) -> str:
