@@ -14,7 +14,7 @@ from mfakit.profiles.aws_files import AWSFiles
 
 def said(environ: dict[str, str], flag: str | None) -> str:
     """Return the key, `asked` or `error`."""
-    winner = walk_javascript(environ, flag, AWSFiles(environ)).winner
+    winner = walk_javascript(flag, AWSFiles(environ)).winner
     if winner is None or winner.state == FAILED:
         return "error"
     return "asked" if winner.asks else str(winner.access_key_id)

@@ -22,6 +22,8 @@ ROLE = "worker"
 ROLE_ARN = f"{IAM}:role/r"
 PROFILE_ARN = f"{IAM}:instance-profile/team/{ROLE}"
 FIREHOSE = {"ExtendedS3DestinationConfiguration": {"RoleARN": ROLE_ARN, "BucketARN": BUCKET}}
+DETAILS = {"AwsLambdaFunction": {"Role": ROLE_ARN}}
+FINDING = {"Findings": [{"Resources": [{"Id": "f", "Details": DETAILS}]}]}
 # What stands in a variable of that name is not a role of the function.
 ENVIRONMENT = {"FunctionName": "f", "Environment": {"Variables": {"Role": ROLE_ARN}}}
 
@@ -260,6 +262,8 @@ def test_a_call_of_lambda_is_about_functions_layers_and_mappings(
         ("apigateway", "PutIntegration", {"restApiId": "a"}, {"credentials": ROLE_ARN}, ["r"]),
         ("elasticmapreduce", "RunJobFlow", {}, {"JobFlowRole": ROLE}, ["team/worker"]),
         ("redshift", "CreateCluster", {"IamRoles.IamRoleArn.1": ROLE_ARN}, {}, ["r"]),
+        ("rds", "CreateDBInstance", {"DomainIAMRoleName": ROLE}, {}, ["team/worker"]),
+        ("securityhub", "BatchImportFindings", {}, FINDING, []),
         ("ec2", "RunInstances", {"IamInstanceProfile.Name": ROLE}, {}, ["team/worker"]),
         ("ec2", "RunInstances", {"IamInstanceProfile.Arn": PROFILE_ARN}, {}, ["team/worker"]),
         ("cloudformation", "DescribeStacks", {"RoleARN": ROLE_ARN}, {}, []),

@@ -366,18 +366,13 @@ def complaint_about_time(claim: Claim, now: float) -> str:
     signed_at, present = claim.signed_at, int(now)
     age_allowed = TOLERANCE if claim.valid_for is None else claim.valid_for
     if present - signed_at > age_allowed:
-        limit = _stamp(present - TOLERANCE)
-        return (
-            f"Signature expired: {claim.timestamp} is now earlier than {limit}"
-            f" ({_stamp(present)} - 15 min.)"
-        )
-    if signed_at - present > TOLERANCE:
-        limit = _stamp(present + TOLERANCE)
-        return (
-            f"Signature not yet current: {claim.timestamp} is still later than {limit}"
-            f" ({_stamp(present)} + 15 min.)"
-        )
-    return ""
+        begin, limit, sign = "expired: {} is now earlier", present - TOLERANCE, "-"
+    elif signed_at - present > TOLERANCE:
+        begin, limit, sign = "not yet current: {} is still later", present + TOLERANCE, "+"
+    else:
+        return ""
+    begin = begin.format(claim.timestamp)
+    return f"Signature {begin} than {_stamp(limit)} ({_stamp(present)} {sign} 15 min.)"
 
 
 def _signer(claim: Claim, secret_access_key: str) -> Any:

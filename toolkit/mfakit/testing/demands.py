@@ -65,8 +65,8 @@ def _of_the_call_itself(
 
 
 ROLE, PROFILE = "role", "instance-profile"
-# AssumeRole does not pass a role on; the demands of IAM are in `iam`.
-NOT_PASSING = ("iam", "sts")
+# AssumeRole does not pass a role on, findings only describe roles, and `iam` has its own demands.
+NOT_PASSING = ("iam", "securityhub", "sts")
 # Operations that name a role to find or remove something.
 READING = re.compile(
     r"(Batch)?(Describe|Get|List|Search|Lookup|Query|Delete|Remove|Disassociate|Deregister|Detach)"
@@ -74,9 +74,14 @@ READING = re.compile(
 NAMES_PROFILE = re.compile(r"instance_?profile(_?(arn|name))?$|jobflowrole$|instancerole$", re.I)
 NAMES_ROLE = re.compile(r"(?!remove)\w*roles?(_?arns?)?$", re.I)
 SHAPE_OF_ROLE = re.compile(r"role_?arns?$", re.I)
-# Roles by other names: of flow logs, SMS of Cognito, integrations and authorizers of API Gateway.
-OTHER_NAMES = {"DeliverLogsPermissionArn", "SnsCallerArn", "credentials", "CredentialsArn"}
-OTHER_NAMES |= {"authorizerCredentials", "AuthorizerCredentialsArn"}
+# Roles by other names: of flow logs, Cognito's SMS, API Gateway, RDS, Firewall Manager and DMS.
+OTHER_NAMES = frozenset(
+    (
+        *("DeliverLogsPermissionArn", "SnsCallerArn", "CallerArn", "credentials", "CredentialsArn"),
+        *("authorizerCredentials", "AuthorizerCredentialsArn", "DomainIAMRoleName", "SnsRoleName"),
+        "KeyCacheSecretIamArn",
+    )
+)
 # Members that may hold a role among other things: attributes of topics, patches of REST APIs, and
 # parameters of automations.
 OF_ANYTHING = {

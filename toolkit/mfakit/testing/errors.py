@@ -13,6 +13,45 @@ if TYPE_CHECKING:
 
 
 RELAX = "AWSSimulator(enforce_policies=False) switches policies off"
+INVALID = "The security token included in the request is invalid."
+EXPIRED = "The security token included in the request is expired"
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " AWS Secret Access Key and signing method. Consult the service documentation for details."
+)
+S3_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your"
+    " key and signing method."
+)
+NOT_VALIDATED = (401, "AuthFailure", "AWS was not able to validate the provided access credentials")
+UNKNOWN_AT_S3 = (
+    *(403, "InvalidAccessKeyId"),
+    "The AWS Access Key Id you provided does not exist in our records.",
+)
+UNKNOWN_FAILURE = (
+    "The request processing has failed because of an unknown error, exception or failure."
+)
+TEMPORARY_FAILURE = "The request has failed due to a temporary failure of the server."
+# Errors that are not about credentials, from each service's list of common errors.
+COMMON = {
+    "Throttling": (400, "Rate exceeded"),
+    "ThrottlingException": (400, "Rate exceeded"),
+    "RequestLimitExceeded": (503, "Request limit exceeded."),
+    "TooManyRequestsException": (429, "Too Many Requests"),
+    "SlowDown": (503, "Please reduce your request rate."),
+    "InternalFailure": (500, UNKNOWN_FAILURE),
+    "InternalError": (500, "We encountered an internal error. Please try again."),
+    "ServiceUnavailable": (503, TEMPORARY_FAILURE),
+    "AccessDenied": (403, "Access Denied"),
+}
+NO_FEDERATION = (
+    "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
+    " assume the role with AssumeRole"
+)
+NOT_WELL_FORMED = (
+    "The XML you provided was not well-formed or did not validate against our published schema"
+)
+TOO_SKEWED = "The difference between the request time and the current time is too large."
 
 
 class AWSError(Exception):
@@ -60,55 +99,10 @@ def unknown_host(host: str) -> SimulatorError:
     )
 
 
-INVALID = "The security token included in the request is invalid."
-EXPIRED = "The security token included in the request is expired"
-MISMATCH = (
-    "The request signature we calculated does not match the signature you provided. Check your"
-    " AWS Secret Access Key and signing method. Consult the service documentation for details."
-)
-S3_MISMATCH = (
-    "The request signature we calculated does not match the signature you provided. Check your"
-    " key and signing method."
-)
-NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
-# From each service's list of common errors: what is not about credentials.
-COMMON = {
-    "Throttling": (400, "Rate exceeded"),
-    "ThrottlingException": (400, "Rate exceeded"),
-    "RequestLimitExceeded": (503, "Request limit exceeded."),
-    "TooManyRequestsException": (429, "Too Many Requests"),
-    "SlowDown": (503, "Please reduce your request rate."),
-    "InternalFailure": (
-        500,
-        "The request processing has failed because of an unknown error, exception or failure.",
-    ),
-    "InternalError": (500, "We encountered an internal error. Please try again."),
-    "ServiceUnavailable": (
-        503,
-        "The request has failed due to a temporary failure of the server.",
-    ),
-    "AccessDenied": (403, "Access Denied"),
-}
-NO_FEDERATION = (
-    "the simulator cannot verify what an identity provider says of somebody; in a test, let a user"
-    " assume the role with AssumeRole"
-)
-NOT_WELL_FORMED = (
-    "The XML you provided was not well-formed or did not validate against our published schema"
-)
-TOO_SKEWED = "The difference between the request time and the current time is too large."
-
-
 def unknown_key(call: Call) -> AWSError:
     """Return the refusal of a key that does not exist, is inactive, or lacks its token."""
-    if call.protocol == "ec2":
-        return AWSError(401, "AuthFailure", NOT_VALIDATED)
-    if call.service == "s3":
-        unknown = "The AWS Access Key Id you provided does not exist in our records."
-        return AWSError(403, "InvalidAccessKeyId", unknown)
-    if call.is_json:
-        return AWSError(call.json_status, "UnrecognizedClientException", INVALID)
-    return AWSError(403, "InvalidClientTokenId", INVALID)
+    json = "UnrecognizedClientException"
+    return _refusal(call, "InvalidClientTokenId", INVALID, NOT_VALIDATED, UNKNOWN_AT_S3, json)
 
 
 def wrong_token(call: Call) -> AWSError:
@@ -121,24 +115,32 @@ def wrong_token(call: Call) -> AWSError:
 
 def expired(call: Call) -> AWSError:
     """Return the refusal of a session that has ended."""
-    if call.protocol == "ec2":
-        return AWSError(400, "RequestExpired", EXPIRED)
-    if call.service == "s3":
-        return AWSError(400, "ExpiredToken", "The provided token has expired.")
-    if call.is_json:
-        return AWSError(call.json_status, "ExpiredTokenException", EXPIRED)
-    return AWSError(403, "ExpiredToken", EXPIRED)
+    at_s3 = (400, "ExpiredToken", "The provided token has expired.")
+    at_ec2 = (400, "RequestExpired", EXPIRED)
+    return _refusal(call, "ExpiredToken", EXPIRED, at_ec2, at_s3, "ExpiredTokenException")
 
 
 def wrong_signature(call: Call, why: str = "") -> AWSError:
-    """Return the refusal of a signature; `why` says so in place of the usual text."""
+    """Return the refusal of a signature, with a given text in place of the usual one."""
+    code = "SignatureDoesNotMatch"
+    at_s3 = (403, code, why or S3_MISMATCH)
+    return _refusal(call, code, why or MISMATCH, NOT_VALIDATED, at_s3, "InvalidSignatureException")
+
+
+def _refusal(
+    call: Call,
+    code: str,
+    text: str,
+    at_ec2: tuple[int, str, str],
+    at_s3: tuple[int, str, str],
+    json: str,
+) -> AWSError:
+    """Return a refusal with status 403, unless the family of the service has another one."""
     if call.protocol == "ec2":
-        return AWSError(401, "AuthFailure", NOT_VALIDATED)
+        return AWSError(*at_ec2)
     if call.service == "s3":
-        return AWSError(403, "SignatureDoesNotMatch", why or S3_MISMATCH)
-    if call.is_json:
-        return AWSError(call.json_status, "InvalidSignatureException", why or MISMATCH)
-    return AWSError(403, "SignatureDoesNotMatch", why or MISMATCH)
+        return AWSError(*at_s3)
+    return AWSError(call.json_status, json, text) if call.is_json else AWSError(403, code, text)
 
 
 def wrong_time(call: Call, why: str) -> AWSError:
@@ -226,11 +228,8 @@ def not_signed(call: Call, names: Iterable[str]) -> AWSError:
 
 def denied(call: Call, message: str) -> AWSError:
     """Return the refusal of a call that no policy allows, or that one denies."""
-    if call.protocol == "ec2":
-        return AWSError(403, "UnauthorizedOperation", message)
-    if call.is_json:
-        return AWSError(call.json_status, "AccessDeniedException", message)
-    return AWSError(403, "AccessDenied", message)
+    at_ec2, at_s3 = (403, "UnauthorizedOperation", message), (403, "AccessDenied", message)
+    return _refusal(call, "AccessDenied", message, at_ec2, at_s3, "AccessDeniedException")
 
 
 def named(code: str, call: Call) -> AWSError:

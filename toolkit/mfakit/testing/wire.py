@@ -32,6 +32,7 @@ NAMESPACES = {
 }
 FORM = "application/x-www-form-urlencoded"
 MOST_PARAMETERS = 10_000
+IN_MEMORY = 1 << 20
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -174,76 +175,45 @@ def query_response(service: str, operation: str, result: Mapping[str, Any] | Non
 def error_response(error: AWSError, protocol: str, service: str = "") -> Response:
     """Return the response with an error, in the protocol of the service that was called."""
     request_id = str(uuid.uuid4())
-    write = _ERROR_WRITERS.get(protocol, _query_error)
-    return write(error, request_id, service)
-
-
-def _query_error(error: AWSError, request_id: str, service: str) -> Response:
-    namespace = NAMESPACES.get(service, "")
-    attribute = f' xmlns="{namespace}"' if namespace else ""
-    sender = "Sender" if error.status < 500 else "Receiver"
-    body = (
-        f"<ErrorResponse{attribute}><Error><Type>{sender}</Type>{_code_and_message(error)}"
-        f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-    )
-    return _response(error.status, request_id, "text/xml", body)
-
-
-def _ec2_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = (
-        f"{XML_DECLARATION}<Response><Errors><Error>{_code_and_message(error)}</Error></Errors>"
-        f"<RequestID>{request_id}</RequestID></Response>"
-    )
-    return _response(error.status, request_id, "text/xml", body)
-
-
-def _rest_xml_error(error: AWSError, request_id: str, service: str) -> Response:
-    if service != "s3":
-        return _query_error(error, request_id, service)
-    body = (
-        f"{XML_DECLARATION}<Error>{_code_and_message(error)}{_xml(error.details)}"
-        f"<RequestId>{request_id}</RequestId></Error>"
-    )
-    response = _response(error.status, request_id, "application/xml", body)
-    return response.with_header("x-amz-request-id", request_id)
-
-
-def _json_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = json.dumps({"__type": error.code, "message": error.message})
-    return _response(error.status, request_id, "application/x-amz-json-1.0", body)
-
-
-def _rest_json_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = json.dumps({"message": error.message})
-    response = _response(error.status, request_id, "application/json", body)
-    return response.with_header("x-amzn-ErrorType", error.code)
-
-
-def _cbor_error(error: AWSError, request_id: str, _service: str) -> Response:
-    fields = {"__type": error.code, "message": error.message}
-    body = b"\xa2" + b"".join(_cbor_text(k) + _cbor_text(v) for k, v in fields.items())
-    response = _response(error.status, request_id, "application/cbor", body)
-    return response.with_header("smithy-protocol", "rpc-v2-cbor")
-
-
-_ERROR_WRITERS = {
-    "query": _query_error,
-    "ec2": _ec2_error,
-    "rest-xml": _rest_xml_error,
-    "json": _json_error,
-    "rest-json": _rest_json_error,
-    "smithy-rpc-v2-cbor": _cbor_error,
-}
+    code = f"<Code>{_escaped(error.code)}</Code><Message>{_escaped(error.message)}</Message>"
+    kind, extra = "text/xml", ("x-amzn-RequestId", request_id)
+    body: str | bytes
+    match protocol:
+        case "json":
+            kind = "application/x-amz-json-1.0"
+            body = json.dumps({"__type": error.code, "message": error.message})
+        case "rest-json":
+            kind, extra = "application/json", ("x-amzn-ErrorType", error.code)
+            body = json.dumps({"message": error.message})
+        case "smithy-rpc-v2-cbor":
+            kind, extra = "application/cbor", ("smithy-protocol", "rpc-v2-cbor")
+            texts = ("__type", error.code, "message", error.message)
+            body = b"\xa2" + b"".join(map(_cbor_text, texts))
+        case "ec2":
+            body = (
+                f"{XML_DECLARATION}<Response><Errors><Error>{code}</Error></Errors>"
+                f"<RequestID>{request_id}</RequestID></Response>"
+            )
+        case "rest-xml" if service == "s3":
+            kind, extra = "application/xml", ("x-amz-request-id", request_id)
+            body = (
+                f"{XML_DECLARATION}<Error>{code}{_xml(error.details)}"
+                f"<RequestId>{request_id}</RequestId></Error>"
+            )
+        case _:
+            attribute = f' xmlns="{NAMESPACES[service]}"' if service in NAMESPACES else ""
+            sender = "Sender" if error.status < 500 else "Receiver"
+            body = (
+                f"<ErrorResponse{attribute}><Error><Type>{sender}</Type>{code}"
+                f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            )
+    return _response(error.status, request_id, kind, body).with_header(*extra)
 
 
 def _response(status: int, request_id: str, content_type: str, body: str | bytes) -> Response:
     content = body.encode() if isinstance(body, str) else body
     headers = (("Content-Type", content_type), ("x-amzn-RequestId", request_id))
     return Response(status, headers, content)
-
-
-def _code_and_message(error: AWSError) -> str:
-    return f"<Code>{_escaped(error.code)}</Code><Message>{_escaped(error.message)}</Message>"
 
 
 def _cbor_text(text: str) -> bytes:
@@ -271,9 +241,6 @@ def _scalar(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
-
-
-IN_MEMORY = 1 << 20
 
 
 class Spool:
