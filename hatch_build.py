@@ -1,4 +1,4 @@
-"""What is made when a wheel is built: the manual page, where `man` finds it (pipx links it)."""
+"""The manual page, made when a wheel is built, where `man` finds it (pipx links it)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class ManualPage(BuildHookInterface):  # type: ignore[type-arg]
         build_data["shared_data"][str(path)] = "share/man/man1/mfakit.1"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Take away what was made; called by hatchling when the wheel is there."""
+        """Remove the page; called by hatchling when the wheel is built."""
         del version, build_data, artifact_path
         self.folder.cleanup()

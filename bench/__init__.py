@@ -1,4 +1,4 @@
-"""What speed costs: figures taken in one run, so that machines need not be alike.
+"""Benches: figures taken in one run, so that machines need not be alike.
 
 A bench is a module here with a function ``rows()``; ``__main__`` lists them.
 """

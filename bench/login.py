@@ -83,7 +83,7 @@ def _peers(
 
 
 def _home(folder: Path, key: str, secret: str) -> dict[str, str]:
-    """Make a home whose default profile holds the key; give the environment that leads there."""
+    """Make a home whose default profile holds the key; return the environment that leads there."""
     folder.joinpath(".aws").mkdir()
     path = folder / ".aws" / "credentials"
     path.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")

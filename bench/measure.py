@@ -1,4 +1,4 @@
-"""Timing two ways of the same thing in turns, so that what slows one down slows down the other."""
+"""Timing two functions in turns, so that a busy machine slows both down."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def elapsed(act: Callable[[], object]) -> float:
-    """Return how long something takes by the clock on the wall: what other processes do counts."""
+    """Return how long something takes in real time, other processes included."""
     start = perf_counter()
     act()
     return perf_counter() - start

@@ -1,4 +1,4 @@
-"""Other tools that hand a session on, each in a venv of its own."""
+"""Other tools that print a session, each in a venv of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AWS_CLI = ["aws", "configure", "export-credentials", "--profile", "mfa", "--form
 
 
 def peers(folder: Path, environ: Mapping[str, str]) -> Iterator[list[str]]:
-    """Install what can be had, and give the command of each that works here.
+    """Install the available tools, and return the command of each that works here.
 
     Args:
         folder: where the venvs are made.
@@ -42,7 +42,7 @@ def peers(folder: Path, environ: Mapping[str, str]) -> Iterator[list[str]]:
 
 
 def installed(venv: Path, requirements: list[str]) -> bool:
-    """Install packages into a new venv; tell whether they could be had."""
+    """Install packages into a new venv; return whether that worked."""
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -53,7 +53,7 @@ def installed(venv: Path, requirements: list[str]) -> bool:
 
 
 def works(command: list[str], environ: Mapping[str, str]) -> bool:
-    """Tell whether a tool prints the session; the first run may write its own files."""
+    """Whether a tool prints the session; the first run may write its own files."""
     for _ in range(2):
         done = subprocess.run(command, check=False, env=environ, capture_output=True, text=True)
     if done.returncode or "ASIA1" not in done.stdout:

@@ -1,4 +1,4 @@
-"""What the plugin costs those whose tests use none of it."""
+"""The cost of the plugin for tests that do not use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls, and a test's own preparations, cost more through the simulator than with moto."""
+"""The cost of calls and of a test's preparations through the simulator, compared with moto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the commands take that run at every prompt, beside the interpreter that does nothing.
+"""The time of the commands that run at every prompt, compared with a bare interpreter.
 
 They run as they are installed: by the console script of a wheel, in a venv of its own. Behind
 them stand other tools that hand on the same session, for which there is no budget.

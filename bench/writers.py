@@ -52,19 +52,19 @@ WRITES = "open,openat,creat,truncate,rename,renameat,renameat2,flock,fcntl"
 
 
 def above(home: Home) -> str:
-    """Give what stands above the section that is written, with the keys to log in with."""
+    """Return the text above the section that is written, with the keys to log in with."""
     return ABOVE.format(key=home.user.access_key_id, secret=home.user.secret_access_key)
 
 
 def is_kept(text: str, path: Path, *sections: str) -> bool:
-    """Tell whether sections say what they said in a text."""
+    """Whether sections are as they were in a text."""
     before = RawConfigParser()
     before.read_string(text)
     return all(dict(before[name]) == keys_of(path, name) for name in sections)
 
 
 def over_a_session(tool: Tool, home: Home) -> Iterator[tuple[str, str]]:
-    """Let a tool renew the session of a file with comments, and other people's keys."""
+    """Renew the session of a file with comments, and other people's keys."""
     text = above(home) + OLD_SESSION + BELOW
     home.write(text, 0o644)
     log = home.folder / "strace"
@@ -121,23 +121,23 @@ SITUATIONS = (over_long_term_keys, over_a_session, through_a_link, in_a_new_file
 
 
 def yes_or_no(answer: bool) -> str:
-    """Word an answer; what is bad stands out."""
+    """Return "yes" or "no", of which the bad one is bold."""
     return "yes" if answer else "**no**"
 
 
 def mode(path: Path) -> str:
-    """Word the bits of a file; it is bad if others than owner and group have some."""
+    """Return the mode of a file, bold if others than owner and group have some bits."""
     bits = stat.S_IMODE(path.stat().st_mode)
     return f"{bits:04o}" if not bits & 0o007 else f"**{bits:04o}**"
 
 
 def headers(text: str) -> list[str]:
-    """Name the sections in their order."""
+    """Return the names of the sections in order."""
     return re.findall(r"^\[(.+)\]", text, re.MULTILINE)
 
 
 def stale_token(section: dict[str, str]) -> str:
-    """Tell what became of the token that botocore prefers."""
+    """Return what became of the token that botocore prefers."""
     token = section.get("aws_security_token")
     if token is None:
         return "removed"
@@ -145,7 +145,7 @@ def stale_token(section: dict[str, str]) -> str:
 
 
 def way_of_writing(log: str, path: Path) -> str:
-    """Tell from the system calls whether a reader could see a part of the file."""
+    """Return, by the system calls, whether a reader could see a part of the file."""
     opened = [
         line for line in log.splitlines() if f'"{path}", O_' in line and "O_RDONLY" not in line
     ]
@@ -161,7 +161,7 @@ def way_of_writing(log: str, path: Path) -> str:
 
 
 def takes_a_lock(log: str, path: Path) -> bool:
-    """Tell from the system calls whether other writers are locked out."""
+    """Return, by the system calls, whether other writers are locked out."""
     folder = re.escape(str(path.parent))
     lock = (
         rf"(flock\(\d+<{folder}/[^>]*>, LOCK_EX|fcntl\(\d+<{folder}/[^>]*>, F_(OFD_)?SETLKW?).*= 0$"
@@ -170,7 +170,7 @@ def takes_a_lock(log: str, path: Path) -> bool:
 
 
 def other_bytes(home: Home, after: str) -> str:
-    """Tell whether all outside the section is as it was, and if not, what became of it."""
+    """Return whether all outside the section is unchanged, and if not, what became of it."""
     if after.startswith(above(home)) and after.endswith(BELOW):
         return "unchanged"
     changed = []
@@ -205,7 +205,7 @@ def table() -> str:
 
 
 def check(path: Path, measured: str) -> str | None:
-    """Say what is wrong with the table between the markers of a page, if anything."""
+    """Return what is wrong with the table between the markers of a page, if anything."""
     _, start, rest = path.read_text().partition(f"{START}\n")
     kept, end, _ = rest.partition(END)
     if not start or not end:

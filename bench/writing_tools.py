@@ -1,4 +1,4 @@
-"""The tools that write sessions into the credentials file, and homes for them to do it in."""
+"""The tools that write sessions into the credentials file, and homes for them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Tool:
         return home.run([*around, *command], answers)
 
     def login_surely(self, home: Home, *around: str) -> None:
-        """Log in, and make sure that the session is there: the rest would mean nothing."""
+        """Log in, and check that there is a session."""
         done = self.login(home, *around)
         if done.returncode or not keys_of(home.file, TARGET).get("aws_session_token"):
             sys.exit(f"{self.name} did not log in:\n{done.stdout}{done.stderr}")
@@ -96,7 +96,7 @@ def _mfakit(_home: Home, code: str) -> tuple[list[str], str]:
 
 
 def _aws_cli(home: Home, code: str) -> tuple[list[str], str]:
-    """Do what people have in a script, for lack of a command."""
+    """Log in by a script with the AWS CLI, which has no command for it."""
     script = (
         f"set -e; set -- $(aws --profile {SOURCE} sts get-session-token --output text"
         f" --serial-number {home.device.serial_number} --token-code {code}"
@@ -120,14 +120,14 @@ def _awsume(_home: Home, code: str) -> tuple[list[str], str]:
 
 
 def _keys_in_config(home: Home) -> None:
-    """Put the long-term keys where no credentials file is needed for them."""
+    """Write the long-term keys into the config file."""
     with home.config.open("a") as config:
         config.write(f"aws_access_key_id = {home.user.access_key_id}\n")
         config.write(f"aws_secret_access_key = {home.user.secret_access_key}\n")
 
 
 def _aws_mfa_setup(home: Home) -> None:
-    """Let aws-mfa make the file, as it offers to."""
+    """Make the file by the setup of aws-mfa."""
     answers = f"y\n{TARGET}\n{home.user.access_key_id}\n{home.user.secret_access_key}\n"
     home.run(["aws-mfa", "--setup"], answers)
 

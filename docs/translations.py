@@ -18,13 +18,13 @@ _LENGTH = 16
 
 
 def pages() -> list[str]:
-    """Name the translated pages, from the repository's root."""
+    """Return the translated pages, from the repository's root."""
     found = [*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/zh-CN/**/*.md")]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
 def source(page: str) -> str:
-    """Name the English page.
+    """Return the English page.
 
     Raises:
         ValueError: the page does not name one.
@@ -33,7 +33,7 @@ def source(page: str) -> str:
 
 
 def is_current(page: str) -> bool:
-    """Tell whether the English page is still what was translated.
+    """Whether the English page is still the one that was translated.
 
     Raises:
         ValueError: the page does not name one.
@@ -43,7 +43,7 @@ def is_current(page: str) -> bool:
 
 
 def refresh(page: str) -> None:
-    """Say in a page that it translates the English one as that is now.
+    """Mark a page as the translation of the current English page.
 
     Raises:
         ValueError: the page does not name one.

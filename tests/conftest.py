@@ -1,8 +1,9 @@
-"""What the tests share: a home of their own, the real command, the simulator on loopback."""
+"""Fixtures of all tests: a home for each, the real command, and the simulator on loopback."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,17 +14,20 @@ from hypothesis import settings
 
 from mfakit.testing import AWSSimulator
 
-# How long an example takes depends on what else the machine does.
+# There is no deadline, since the time for an example depends on the machine's load.
 settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
 
 
-# Names the venv that nox runs the tests in; in a home it would be that of every project.
+# A background job ignores SIGINT, and so would all processes that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# nox sets it to its own venv; in a test's home, uv would use that venv for every project.
 NOX_ALONE = "UV_PROJECT_ENVIRONMENT"
 
 
 class Home:
-    """An empty home, and the environment that leads there. Nothing of the real one shows."""
+    """An empty home, and its environment, without the AWS variables of the real one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +55,7 @@ class Home:
         self.config.write_bytes(text.encode())
 
     def token_command(self, *codes: str) -> str:
-        """Make a program that prints these codes, one at each run; return its command."""
+        """Write a program that prints the next of these codes at each run; return its command."""
         kept, program = self.folder / "codes", self.folder / "token.py"
         kept.write_text("\n".join(codes))
         program.write_text(
@@ -74,13 +78,13 @@ class Home:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=180,  # a guard against what hangs
+            timeout=180,  # so that a command that hangs fails the test
         )
 
     def mfakit(
         self, *arguments: str, stdin: str | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real command in this home; nothing that a user can cause is a traceback."""
+        """Run the real command in this home, and check that it prints no traceback."""
         done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
         assert "Traceback" not in done.stderr
         return done
@@ -101,7 +105,7 @@ def aws() -> Iterator[AWSSimulator]:
 
 @pytest.fixture
 def endpoint(aws: AWSSimulator, home: Home) -> Iterator[str]:
-    """The simulator over HTTP; every program in the home calls it, and nothing else."""
+    """Serve the simulator over HTTP as the AWS endpoint of every program in the home."""
     with aws.serve() as url:
         home.environ |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
         yield url
@@ -109,7 +113,7 @@ def endpoint(aws: AWSSimulator, home: Home) -> Iterator[str]:
 
 @pytest.fixture
 def alice(aws, home, endpoint):
-    """A user with a device, whose keys are the home's default profile."""
+    """Return a user with a device, whose keys are in the home's default profile."""
     user = aws.create_user("alice")
     home.write_credentials(
         f"# keys\n[default]\naws_access_key_id = {user.access_key_id}\n"

@@ -1,12 +1,12 @@
-"""Our write, stopped at any of its system calls, while a foreign writer is at work.
+"""Our write is stopped at any of its system calls, while a foreign writer works.
 
-Run as ``python -m tests.interleaving FOLDER KIND STOPS``, where STOPS is ``PART/PARTS``: a part
-of all stops; or ``swap``: those at the swap of the files. There is a stop before each call; to stop
-after a call is the same to anybody else as to stop before the next one.
-Prints a JSON object: how many stops there were, and what was lost at which.
+Run as ``python -m tests.interleaving FOLDER KIND STOPS``. STOPS is ``PART/PARTS`` for a part of all
+stops, or ``swap`` for those at the swap of the files. There is a stop before each system call,
+which other processes cannot distinguish from a stop after the previous one.
+The output is a JSON object with the number of stops, and with what was lost at which of them.
 
-There are foreign writers that do all of their work at the stop, such that begin there and go on
-after ours has ended, and such that work at the swap, after which ours is killed at the stop.
+Some foreign writers do all of their work at the stop. Others begin there, and continue after our
+write has ended. Others again work at the swap, and our process is killed at the stop.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ SESSION = mfakit.SessionCredentials(
     "ASIANEW", "new", "new", datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
 )
 OURS = "aws_access_key_id = ASIANEW\n"
-# The numbers of the calls that look at a path, and of the swap, by the machine.
+# The numbers of the system calls that stat a path, and of the swap, by architecture.
 LOOKS = {"x86_64": (4, 6, 262, 332), "aarch64": (79, 291)}
 SWAP = {"x86_64": 316, "aarch64": 276}
-# A foreign open for writing waits in the kernel while we hold a lease; ours goes on then.
+# A foreign open for writing blocks while we hold a lease; then our write continues first.
 BLOCKED_SECONDS = 1
 
 
 class Place:
-    """A credentials file, and where else its texts may be."""
+    """A credentials file, and the other files that may hold its text."""
 
     def __init__(self, folder: Path, *, linked: bool, missing: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -76,35 +76,35 @@ def rename_in(path: Path, text: str) -> None:
 
 
 def rename_an_edit(place: Place) -> None:
-    """Read, and rename a new file in."""
+    """Read the file, and rename an edited copy over it."""
     rename_in(place.path.resolve(), place.text() + THEIRS)
 
 
 def rename_another(place: Place) -> None:
-    """Rename another file in, such as a backup."""
+    """Rename another file over it, such as a backup."""
     rename_in(place.path.resolve(), OTHER + THEIRS)
 
 
 def rename_a_third(place: Place) -> None:
-    """Read, and rename one more file in."""
+    """Read the file, and rename a copy with a third section over it."""
     rename_in(place.path.resolve(), place.text() + THIRD)
 
 
 def renaming_a_third(place: Place) -> Iterator[None]:
-    """Read, and have one more file ready, to rename it in."""
+    """Read the file; after our write, rename a copy with a third section over it."""
     text = place.text() + THIRD
     yield
     rename_in(place.path.resolve(), text)
 
 
 def rewrite(place: Place) -> None:
-    """Read, empty the file and write all of it, as the AWS CLI does."""
+    """Read the file, empty it and write all of it, as the AWS CLI does."""
     text = place.text()
     write(place.path, text + THEIRS)
 
 
 def append(place: Place) -> None:
-    """Write at the end."""
+    """Append a section to the file."""
     with place.path.open("a") as file:
         file.write(THEIRS)
 
@@ -115,7 +115,7 @@ def remove(place: Place) -> None:
 
 
 def point_elsewhere(place: Place) -> None:
-    """Let the link lead to another file."""
+    """Point the symlink at another file."""
     write(place.other, OTHER + THEIRS)
     new = place.folder / "link.tmp"
     new.symlink_to(place.other)
@@ -123,7 +123,7 @@ def point_elsewhere(place: Place) -> None:
 
 
 def move_and_link(place: Place) -> None:
-    """Move the file among one's dotfiles, and let a link lead there."""
+    """Move the file to the dotfiles, and put a symlink in its place."""
     os.replace(place.path, place.other)
     place.path.symlink_to(place.other)
     with place.other.open("a") as file:
@@ -131,14 +131,14 @@ def move_and_link(place: Place) -> None:
 
 
 def appending(place: Place) -> Iterator[None]:
-    """Have the file open to append to it."""
+    """Open the file for appending; append to it after our write."""
     with open(place.path, "a") as file:
         yield
         file.write(THEIRS)
 
 
 def emptying(place: Place) -> Iterator[None]:
-    """Empty the file, as the AWS CLI does a millisecond before it writes."""
+    """Empty the file, as the AWS CLI does, but write it only after our write."""
     text = place.text()
     with open(place.path, "w") as file:
         yield
@@ -146,7 +146,7 @@ def emptying(place: Place) -> Iterator[None]:
 
 
 def halving(place: Place) -> Iterator[None]:
-    """Have a half of it written."""
+    """Write half of the file; write the rest after our write."""
     text = place.text() + THEIRS
     with open(place.path, "w") as file:
         file.write(text[: len(text) // 2])
@@ -156,7 +156,7 @@ def halving(place: Place) -> Iterator[None]:
 
 
 def writing_in_place(place: Place) -> Iterator[None]:
-    """Have it open, and read, to write it anew from its start."""
+    """Open and read the file; write it anew from its start after our write."""
     with open(place.path, "r+") as file:
         text = file.read()
         yield
@@ -166,7 +166,7 @@ def writing_in_place(place: Place) -> Iterator[None]:
 
 
 def renaming(place: Place) -> Iterator[None]:
-    """Have a new file ready, to rename it in."""
+    """Write a new file; rename it over the old one after our write."""
     new = place.folder / "theirs.tmp"
     write(new, place.text() + THEIRS)
     yield
@@ -177,14 +177,14 @@ class Kind:
     """A foreign writer.
 
     Args:
-        act: what it does; if it yields, what comes after that it does when ours has ended.
-        writes_back: whether it writes back all that it read, so that it can undo ours.
-        killed: whether ours is killed at the stop; the foreign writer works at the swap.
-        second: what another does at the stop; the first works at the swap then too.
-        linked: whether the path is a link.
-        missing: whether there is no file at first.
-        keeps_old: whether the old text is to be there in the end.
-        writes: what it writes, which must be there too.
+        act: its work; what follows a yield is done after our write has ended.
+        writes_back: whether it writes back all that it read, which may undo our write.
+        killed: whether our process is killed at the stop; the writer then works at the swap.
+        second: the work of a second writer at the stop; the first then works at the swap.
+        linked: whether the path is a symlink.
+        missing: whether the file does not exist at first.
+        keeps_old: whether the old text must exist in the end.
+        writes: the text that it writes, which must exist in the end too.
     """
 
     def __init__(
@@ -246,11 +246,11 @@ KINDS = {
 
 
 class Run:
-    """One write of ours in a child process, stopped once."""
+    """One write of ours, in a child process that is stopped once."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.looks = 0  # at the path itself, so far
+        self.looks = 0  # how often it has looked at the path itself
         go, self._go = os.pipe()
         self._said, said = os.pipe()
         pid = os.fork()
@@ -263,7 +263,7 @@ class Run:
         os.write(self._go, b"!")
 
     def calls(self) -> Iterator[Call]:
-        """Step through all calls, each before and after it is made."""
+        """Yield each system call, at its entry and at its exit."""
         looks = LOOKS[os.uname().machine]
         while (call := self.traced.step()) is not None:
             if call.is_done and call.number in looks:
@@ -272,7 +272,7 @@ class Run:
             yield call
 
     def end(self) -> tuple[int, str]:
-        """Let it go on; return its exit code, and what it said."""
+        """Continue the process; return its exit code and output."""
         status = self.traced.let_go()
         with open(self._said) as file:
             said = file.read()
@@ -281,7 +281,7 @@ class Run:
 
 
 def write_session(place: Place, said: int) -> int:
-    """Write; say what a person would read. The exit code is 9 for an error of our own."""
+    """Write the session, and its messages to the pipe; return an exit code, 9 for a bug."""
     notes: list[str] = []
     code = 0
     try:
@@ -297,7 +297,7 @@ def write_session(place: Place, said: int) -> int:
 
 
 def calm_stops(place: Place) -> tuple[list[int], int, list[int]]:
-    """Let ours alone; return its stops, how often it looks at the path, and the swap's stops."""
+    """Run our write alone; return its stops, its looks at the path, and the swap's stops."""
     machine = os.uname().machine
     run = Run(place)
     stops, swaps = [], []
@@ -307,7 +307,7 @@ def calm_stops(place: Place) -> tuple[list[int], int, list[int]]:
         if call.number == SWAP[machine]:
             swaps.append(count)
     assert run.end()[0] == 0
-    return stops, run.looks, swaps[-2:]  # the safety copy is put in place by the same call
+    return stops, run.looks, swaps[-2:]  # an earlier one may be the safety copy's
 
 
 def go_to(run: Run, stop: int) -> None:
@@ -317,7 +317,7 @@ def go_to(run: Run, stop: int) -> None:
 
 
 def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
-    """Let the foreign writer work, for as long as the kernel lets it while ours is stopped."""
+    """Run the foreign writer while our write is stopped, until it ends or blocks."""
     other = threading.Thread(target=act, args=(run.place,))
     other.start()
     other.join(BLOCKED_SECONDS)
@@ -325,7 +325,7 @@ def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
 
 
 def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
-    """Let both write; return our exit code and what we said."""
+    """Run both writers; return our exit code and output."""
     if kind.from_swap:
         go_to(run, swap)
         beside(kind.act, run).join()
@@ -340,7 +340,7 @@ def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
 
 
 def both(act: Callable[[Place], Iterator[None] | None], run: Run) -> tuple[int, str]:
-    """Let the foreign writer work, or begin; then ours to its end, then the foreign one."""
+    """Run the foreign writer up to its yield, then our write to its end, then the rest."""
     rest: list[Iterator[None]] = []
 
     def begin(place: Place) -> None:
@@ -358,19 +358,19 @@ def both(act: Callable[[Place], Iterator[None] | None], run: Run) -> tuple[int, 
 
 
 def end_of_another(place: Place) -> tuple[int, str]:
-    """Write once more, after a process that was killed."""
+    """Write once more after a process was killed; return the exit code and output."""
     return Run(place).end()
 
 
 def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool) -> str:
-    """Return what is lost, or said wrongly; "" if nothing is.
+    """Return what is lost, or reported wrongly; "" if nothing is.
 
     Args:
-        place: where all happened.
+        place: the files.
         kind: the foreign writer.
-        code: how our write ended.
-        said: what it said.
-        late: whether the foreign writer came after our last look.
+        code: the exit code of our write.
+        said: the messages of our write.
+        late: whether the foreign writer worked after our last look at the path.
     """
     found = place.text()
     kept = [Path(name).read_text() for name in re.findall(r"\S+\.kept-\w+", said)]
@@ -392,13 +392,13 @@ def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool)
 
 
 def main(folder: Path, name: str, which: str) -> dict[str, object]:
-    """Go through the stops of one kind."""
+    """Stop our write at each of these stops, beside one kind of foreign writer."""
     kind = KINDS[name]
 
     def fresh(name: str) -> Place:
         return Place(folder / name, linked=kind.linked, missing=kind.missing)
 
-    for _ in range(2):  # what is loaded once is loaded by now
+    for _ in range(2):  # from then on, no import adds system calls
         mfakit.write_session("mfa", SESSION, environ=fresh("warm").environ)
     stops, looks, swaps = calm_stops(fresh("calm"))
     if which == "swap":

@@ -1,4 +1,4 @@
-"""A service on loopback that people are told through: it takes JSON, and keeps what it got."""
+"""A notification service on loopback, which accepts JSON and keeps it."""
 
 from __future__ import annotations
 

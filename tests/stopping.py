@@ -1,7 +1,7 @@
-"""A process that is stopped at a system call of its choice, while somebody else does something.
+"""Stopping a child process at any of its system calls, by Linux's `ptrace` through ctypes.
 
-Linux's `ptrace`, through ctypes: strace can delay a call, but not until something else is done.
-The process is a child that waits for a byte on a pipe; its calls are counted from there.
+strace can delay a call, but not until another process has done its work. The child first waits for
+a byte on a pipe; its system calls are counted from there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if sys.platform == "linux":
 
 
 class _Info(ctypes.Structure):
-    """`struct ptrace_syscall_info`, as far as it is the same for all stops."""
+    """The fields of `struct ptrace_syscall_info` that all kinds of stops share."""
 
     _fields_ = [
         ("op", ctypes.c_uint8),
@@ -36,12 +36,12 @@ class _Info(ctypes.Structure):
 
 
 class Call:
-    """A system call that a process is about to make, or has just made.
+    """A system call, at its entry or at its exit.
 
     Args:
-        number: the kernel's number of it.
-        arguments: as they stand in the registers.
-        is_done: whether it has been made.
+        number: the kernel's number of the call.
+        arguments: the values of the argument registers.
+        is_done: whether this is the exit.
     """
 
     def __init__(self, number: int, arguments: list[int], *, is_done: bool) -> None:
@@ -54,7 +54,7 @@ class Traced:
     """A child of this process that waits in a system call.
 
     Args:
-        pid: its number.
+        pid: the id of the process.
     """
 
     def __init__(self, pid: int) -> None:
@@ -66,7 +66,7 @@ class Traced:
         _ptrace(_SETOPTIONS, pid, _TRACESYSGOOD)
 
     def step(self) -> Call | None:
-        """Let it go on to the next beginning or end of a system call; None if it has ended."""
+        """Continue to the next entry or exit of a system call; return None if there is none."""
         passed_on = 0
         while True:
             _ptrace(_SYSCALL, self._pid, passed_on)
@@ -80,7 +80,7 @@ class Traced:
             passed_on = 0 if stopped_by == signal.SIGSTOP else stopped_by
 
     def text_at(self, address: int) -> str:
-        """Read a text from its memory, such as a path that a call is given; "" if none is there."""
+        """Read a string from its memory, such as a path; return "" if the address is invalid."""
         try:
             with open(f"/proc/{self._pid}/mem", "rb", buffering=0) as memory:
                 memory.seek(address)
@@ -89,14 +89,14 @@ class Traced:
             return ""
 
     def let_go(self) -> int:
-        """Let it run to its end; return the status that it ended with."""
+        """Let the process run to its end; return its wait status."""
         if self.status is None:
             _ptrace(_DETACH, self._pid)
             _, self.status = os.waitpid(self._pid, 0)
         return self.status
 
     def kill(self) -> None:
-        """End it where it is, as a loss of power would."""
+        """Kill the process where it is stopped, as a power failure would."""
         if self.status is None:
             os.kill(self._pid, signal.SIGKILL)
             while not (os.WIFSIGNALED(status := os.waitpid(self._pid, 0)[1])):

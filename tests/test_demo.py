@@ -11,7 +11,7 @@ import pytest
 
 
 def at_work_in(folder: Path) -> list[str]:
-    """Name the processes that are at home there, or were until it was taken away."""
+    """Return the processes whose working directory is there, even if it was removed."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -22,7 +22,7 @@ def at_work_in(folder: Path) -> list[str]:
 
 @pytest.mark.long
 def test_the_demo_does_what_it_claims_and_leaves_nothing(home, tmp_path) -> None:
-    """With the AWS CLI of these tests; and the home of who runs it is not touched."""
+    """It runs with the AWS CLI of these tests, and leaves the home of its user alone."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     done = home.mfakit("demo", TMPDIR=str(temporary))

@@ -1,4 +1,4 @@
-"""What the fast commands load: hardly more than the interpreter itself."""
+"""The fast commands load hardly more than the interpreter itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit import SessionCredentials, write_session
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import FORMATS, SHELLS
 
 pytestmark = pytest.mark.pythons
 
 # All that may be loaded besides mfakit and what Python loads at every start, and the C behind it.
-ALLOWED = {"datetime", "errno", "math", "mfakit", "operator"}
+ALLOWED = {"datetime", "errno", "gc", "math", "mfakit", "operator"}
 # `exec` gives the command all signals as they were.
 SIGNAL = {"collections", "enum", "functools", "itertools", "keyword", "reprlib", "signal", "types"}
 SCRIPT = f"""

@@ -1,9 +1,12 @@
-"""What no file of the project names."""
+"""Names that no file of the project may hold."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ REGISTRIES = (
 
 
 def test_no_file_names_this_machine_or_a_registry() -> None:
-    """What works in one checkout works in all: no home, no folder of its author's, no mirror."""
+    """A file that names a home, a folder of its author or a mirror works in one checkout only."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], check=False, cwd=ROOT, capture_output=True, text=True
     )
@@ -34,3 +37,23 @@ def test_no_file_names_this_machine_or_a_registry() -> None:
         if match
     ]
     assert found == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count, and those for types alone; a package's own file does not."""
+    source = ROOT / "toolkit"
+    paths = [path for path in source.rglob("*.py") if path.name != "__init__.py"]
+    modules = {".".join(path.relative_to(source).with_suffix("").parts): path for path in paths}
+    assert len(modules) > 50
+    TopologicalSorter(
+        {name: set(imports(path)) & modules.keys() - {name} for name, path in modules.items()}
+    ).prepare()
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)

@@ -1,4 +1,4 @@
-"""Processes that write sessions into one file, for tests that want many of them."""
+"""Many processes that write sessions into one file at the same time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ for number in range(int(sys.argv[2])):
 
 
 def write_with_many(environ: dict[str, str], writers: int, sessions: int) -> dict[str, float]:
-    """Start many processes, each with sessions of its own to keep in the one file.
+    """Start many processes that each write sessions of their own to one file.
 
     Returns:
-        The header of each session, and when it had been written, on the system's monotonic clock.
+        The header of each session, and the time on the monotonic clock when its write had ended.
     """
     running = [
         subprocess.Popen(

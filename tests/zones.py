@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def local_time(zone: str) -> Iterator[str]:
-    """Let this process, and those that it starts, have the local time of a zone."""
+    """Set the local time zone of this process and of those that it starts."""
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", zone)

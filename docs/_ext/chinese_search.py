@@ -1,4 +1,4 @@
-"""Sphinx: the search finds Chinese words too, which no space sets apart: by their pairs of letters.
+"""Sphinx: the search finds Chinese words, too, which no space separates, by pairs of letters.
 
 A sentence is kept as every two letters that stand side by side in it, and what is searched for is
 cut alike, so that a page has a word if it has all of its pairs. English is searched as before.
@@ -18,7 +18,7 @@ _PART = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 
 
 def _cut(word: str) -> list[str]:
-    """Cut a word where it goes from one script to the other, and Chinese into pairs."""
+    """Split a word between the two scripts, and Chinese into pairs."""
     cut = []
     for part in _PART.findall(word):
         is_chinese = "\u3400" <= part[0] <= "\u9fff" and len(part) > 1
@@ -27,7 +27,7 @@ def _cut(word: str) -> list[str]:
 
 
 class SearchEnglishAndChinese(SearchEnglish):
-    """Both, in one index."""
+    """English and Chinese in one index."""
 
     js_splitter_code = r"""
 var splitQuery = (query) =>
@@ -42,11 +42,11 @@ var splitQuery = (query) =>
 """
 
     def split(self, input: str) -> list[str]:  # noqa: A002 - Sphinx's name for it
-        """Cut a text into what is looked up."""
+        """Split a text into the words and pairs of the index."""
         return [part for word in super().split(input) for part in _cut(word)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the above, in place of its English; called by Sphinx."""
+    """Register the language above in place of Sphinx's English; called by Sphinx."""
     app.add_search_language(SearchEnglishAndChinese)
     return {"parallel_read_safe": True}

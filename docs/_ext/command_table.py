@@ -1,4 +1,4 @@
-"""Sphinx: what the table of commands says, as pages. None of it is written down a second time."""
+"""Sphinx: pages made of the table of commands, so that nothing is written twice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Commands(SphinxDirective):
 
 
 class GeneralOptions(SphinxDirective):
-    """``{general-options}``: what every command takes besides its own options."""
+    """``{general-options}``: the options that every command takes."""
 
     def run(self) -> list[Node]:
         program = _fenced("program", "mfakit")
@@ -70,7 +70,7 @@ def _fenced(directive: str, argument: str, content: list[str] | None = None) -> 
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives; called by Sphinx."""
+    """Register the directives; called by Sphinx."""
     app.add_directive("command-list", CommandList)
     app.add_directive("commands", Commands)
     app.add_directive("general-options", GeneralOptions)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def value_of(option: Option) -> str:
-    """Name the value that belongs to an option: its placeholder, or the choices; else nothing."""
+    """Return the placeholder or the choices of an option's value; "" if it takes none."""
     if not option.takes_value:
         return ""
     choices = option.settings.get("choices")
@@ -16,14 +16,14 @@ def value_of(option: Option) -> str:
 
 
 def spellings(option: Option) -> list[str]:
-    """Spell an option in each way that it can be typed, each with its value."""
+    """Return all spellings of an option, each with its value."""
     if option.is_positional:
         return [value_of(option)]
     return [f"{name} {value_of(option)}".rstrip() for name in option.names]
 
 
 def synopsis(command: Command) -> str:
-    """Show in one line how the command is typed."""
+    """Return the synopsis of a command in one line."""
     words = ["mfakit", command.name]
     if any(not option.is_positional for option in command.options):
         words.append("[OPTION ...]")
@@ -32,5 +32,5 @@ def synopsis(command: Command) -> str:
 
 
 def help_of(option: Option) -> str:
-    """Say what an option does, as its help says it."""
+    """Return the help text of an option."""
     return str(option.settings["help"]).replace("%%", "%")

@@ -1,4 +1,4 @@
-"""Sphinx: exit codes, as the errors, the commands and `check` themselves have them."""
+"""Sphinx: exit codes, taken from the errors, the commands and `check`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from mfakit import errors
 from mfakit.cli.commands import COMMANDS
-from mfakit.expiry.report import EXIT_CODES
+from mfakit.state import STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ class ExitCodesOfCheck(SphinxDirective):
     """``{exit-codes-of-check}``: the states of a session, and the code of each."""
 
     def run(self) -> list[Node]:
-        rows = [f"| {code} | `{state}` |" for state, code in EXIT_CODES.items()]
+        rows = [f"| {state.exit_code} | `{state}` |" for state in STATES]
         return self.parse_text_to_nodes("\n".join(["| exit code | state |", "|---|---|", *rows]))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directives; called by Sphinx."""
+    """Register the directives; called by Sphinx."""
     app.add_directive("exit-codes", ExitCodes)
     app.add_directive("exit-codes-of-check", ExitCodesOfCheck)
     return {"parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""Sphinx: the JSON Schemas of what the program says, as tables of their members."""
+"""Sphinx: the JSON Schemas of the program's output, as tables of their members."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def _type(member: Schema) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive; called by Sphinx."""
+    """Register the directive; called by Sphinx."""
     app.add_directive("json-schema", JSONSchema)
     return {"parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""Sphinx: a page says in which language it is, by its folder; fonts and readers go by that."""
+"""Sphinx: set the language of each page by its folder, for fonts and screen readers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _FOLDERS = {"zh-CN"}
 
 
 def say_language(_app: Sphinx, page: str, _template: str, context: dict[str, Any], _: Any) -> None:
-    """Tell the template; called by Sphinx for each page."""
+    """Set the page's language for the template; called by Sphinx for each page."""
     folder = page.partition("/")[0]
     if folder in _FOLDERS:
         context["language"] = folder
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the above; called by Sphinx."""
+    """Register the function above; called by Sphinx."""
     app.connect("html-page-context", say_language)
     return {"parallel_read_safe": True}

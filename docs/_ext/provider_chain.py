@@ -1,10 +1,10 @@
-"""Sphinx: where boto3 looks for credentials, asked of botocore itself."""
+"""Sphinx: the places where boto3 looks for credentials, as botocore lists them."""
 
 from __future__ import annotations
 
 from sphinx.util.docutils import SphinxDirective
 
-from mfakit.explain.report import _WORDS as WORDS
+from mfakit.explain import _WORDS as WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,6 @@ class ProviderChain(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the directive; called by Sphinx."""
+    """Register the directive; called by Sphinx."""
     app.add_directive("provider-chain", ProviderChain)
     return {"parallel_read_safe": True}

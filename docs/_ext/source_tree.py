@@ -1,4 +1,4 @@
-"""Sphinx: the tree of the sources, as it is: modules, layers, and a role that names one of them."""
+"""Sphinx: the tree of the sources: modules, layers, and a role that names one of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGE = ROOT / "toolkit" / "mfakit"
 
 
 class Source(SphinxRole):
-    """``{source}`exchange/sts.py```: a module or package; one that is not there is an error."""
+    """``{source}`exchange/aws.py```: a module or package; one that is not there is an error."""
 
     def run(self) -> tuple[list[Node], list[system_message]]:
         path = PACKAGE / self.text
@@ -51,7 +51,7 @@ class Layers(SphinxDirective):
 
 
 class Contracts(SphinxDirective):
-    """``{contracts}``: what else is checked of imports."""
+    """``{contracts}``: the other rules for imports."""
 
     def run(self) -> list[Node]:
         names = [contract["name"] for contract in _contracts() if "layers" not in contract]
@@ -84,7 +84,7 @@ def _first_line(path: Path) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Tell Sphinx of the role and the directives; called by Sphinx."""
+    """Register the role and the directives; called by Sphinx."""
     app.add_role("source", Source())
     app.add_directive("module-tree", ModuleTree)
     app.add_directive("layers", Layers)

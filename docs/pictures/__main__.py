@@ -18,7 +18,7 @@ _SECONDS = 300
 
 
 def main() -> int:
-    """Draw them all, or see whether they are as they would be drawn now."""
+    """Draw all pictures, or check that they are up to date."""
     parser = argparse.ArgumentParser(prog="python -m docs.pictures", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
     options = parser.parse_args()

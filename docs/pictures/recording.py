@@ -1,4 +1,4 @@
-"""A person's machine, at times that are told, and what the real programs show on its terminal."""
+"""A person's machine at given times, and the output of the real programs on its terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENDPOINT = re.compile(r"^endpoint_url=.*\n", re.MULTILINE)
 
 
 class Machine:
-    """Alice's machine, whose AWS is a simulated one at which nothing goes without MFA.
+    """Alice's machine, with a simulated AWS that allows nothing without MFA.
 
     There are the buckets photos and reports, and a role named developer. The clock stands still
     unless it is told to move, so that what is shown is the same however fast the machine is.
@@ -76,7 +76,7 @@ class Machine:
         self._home.environ["MOMENT"] = moment
 
     def show(self, command: str) -> str:
-        """Run a command; give what it shows, escape sequences and all.
+        """Run a command, and return its output with all escape sequences.
 
         A code that is asked for is given. The session's record forgets that its AWS is a simulated
         one: at the real one, there is no such line.
@@ -99,12 +99,12 @@ class Machine:
 
 
 def clock_of(moment: str) -> str:
-    """Give the time of day, as a prompt shows it."""
+    """Return the time of day as a prompt shows it."""
     return f"{datetime.fromisoformat(moment):%H:%M}"
 
 
 def _programs(folder: Path) -> str:
-    """Put programs into a folder of this one that run the real ones at the time of `MOMENT`."""
+    """Make a folder of programs that run the real ones at the time of `MOMENT`."""
     programs = folder / "bin"
     programs.mkdir()
     for name in _PROGRAMS:

@@ -1,18 +1,17 @@
-"""The states of a session, and what moves it from one to the next: told here, drawn from that."""
+"""The states of a session and the moves between them, and the picture drawn from that."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from mfakit.expiry.report import EXIT_CODES
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, State
 
 NONE = "none"
 
 
 class Move(NamedTuple):
-    """What a command does to a session.
+    """A move of a session from one state to another by a command.
 
     Args:
         before: the state that it finds.
@@ -74,12 +73,12 @@ marker path { fill: #8b949e; stroke: none; }
 
 
 def name(language: str) -> str:
-    """Name the picture in a language."""
+    """Return the name of the picture in a language."""
     return "session-states" if language == "en" else f"session-states.{language}"
 
 
 def draw(language: str) -> str:
-    """Draw the states and the moves; what time does is dashed.
+    """Draw the states and the moves; moves by time are dashed.
 
     Returns:
         An SVG document, which loads nothing.
@@ -104,11 +103,11 @@ def draw(language: str) -> str:
 
 
 def _box(state: str, words: tuple[str, ...], place: tuple[int, int, int, int]) -> list[str]:
-    """Draw a state: its name, what `check` exits with there, and what is to be known of it."""
+    """Draw a state: its name, the exit code of `check`, and a remark."""
     x, y, width, height = place
     middle, at = x + width / 2, y + height / 2
     colour = _COLOURS[state]
-    code = EXIT_CODES[UNKNOWN if state == NONE else state]
+    code = UNKNOWN.exit_code if state == NONE else State(state).exit_code
     return [
         f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="8" fill="{colour}"'
         f' fill-opacity="0.1" stroke="{colour}" stroke-width="1.5"/>',
@@ -120,7 +119,7 @@ def _box(state: str, words: tuple[str, ...], place: tuple[int, int, int, int]) -
 
 
 def _first_login() -> list[str]:
-    """Draw what leads from no session to one."""
+    """Draw the move from no session to one."""
     above, below = (move.command for move in MOVES if move.before == NONE)
     start, middle, y = _NONE + _NONE_WIDTH, (_NONE + _NONE_WIDTH + _LEFT) / 2, _TOP + 22
     return [
@@ -139,7 +138,7 @@ def _logout(y: float) -> list[str]:
 
 
 def _time(row: int, words: tuple[str, ...]) -> list[str]:
-    """Draw what time alone does."""
+    """Draw the moves by time alone."""
     start = _TOP + row * _STEP + _BOX
     end = start + _STEP - _BOX
     first = (start + end) / 2 + 5 - 8 * (len(words) - 1)
@@ -150,7 +149,7 @@ def _time(row: int, words: tuple[str, ...]) -> list[str]:
 
 
 def _renewals() -> list[str]:
-    """Draw what leads back to a session that has all of its time."""
+    """Draw the moves back to a fresh session."""
     top, due, expired = (_TOP + row * _STEP + _BOX / 2 for row in range(len(_COLUMN)))
     curve = 10
     up = f"a{curve} {curve} 0 0 0 {curve} -{curve}"

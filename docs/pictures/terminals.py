@@ -1,4 +1,4 @@
-"""Pictures of a terminal: what is typed, when, and how that is drawn."""
+"""Pictures of a terminal: the commands, their times, and the drawing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def draw(name: str) -> str:
 
 
 def _record(lines: list[Line]) -> list[Text]:
-    """Do what is typed; give each command that is shown, with what it shows."""
+    """Run the commands, and return each one that is shown with its output."""
     texts = []
     with TemporaryDirectory() as folder, Machine(Path(folder), _LONG_AGO) as machine:
         for line in lines:

@@ -57,8 +57,8 @@ def fish(home, line: str) -> list[str]:
 
 
 @pytest.mark.parametrize("complete", [bash, fish])
-def test_commands_options_values_and_profiles(home, complete) -> None:
-    """A profile is completed by those that may be meant there."""
+def test_each_shell_completes_commands_options_values_and_profiles(home, complete) -> None:
+    """Each option completes only profiles that it may name."""
     if shutil.which(complete.__name__) is None:
         pytest.skip(f"{complete.__name__} is not installed")
     assert {"login", "credential-process", "completion"} <= set(complete(home, "mfakit "))
@@ -76,8 +76,8 @@ def test_commands_options_values_and_profiles(home, complete) -> None:
 
 
 @pytest.mark.parametrize("complete", [bash, fish])
-def test_what_exec_runs_is_completed_as_without_it(home, complete) -> None:
-    """The program by its name, and what follows by the shell's own rules."""
+def test_the_command_of_exec_is_completed_as_without_exec(home, complete) -> None:
+    """The program is completed by its name, and its arguments by the shell's own rules."""
     if shutil.which(complete.__name__) is None:
         pytest.skip(f"{complete.__name__} is not installed")
     assert set(complete(home, "mfakit exec -- mfak")) == {"mfakit"}
@@ -87,8 +87,7 @@ def test_what_exec_runs_is_completed_as_without_it(home, complete) -> None:
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_completes_a_line_that_is_typed(home) -> None:
-    """With compinit, by the tabulator."""
+def test_zsh_completes_a_typed_line_by_the_tab_key(home) -> None:
     (home.folder / ".zshrc").write_text(ZSHRC)
     told = home.folder / "told"
     environ = home.environ | {"ZDOTDIR": str(home.folder), "TOLD": str(told), "TERM": "xterm"}
@@ -115,15 +114,14 @@ def test_zsh_completes_a_line_that_is_typed(home) -> None:
         terminal.close()
 
 
-def test_a_shell_has_to_be_named(home) -> None:
-    """In two lines, as all that is wrong."""
+def test_completion_without_a_shell_is_wrong_usage(home) -> None:
     for arguments in ((), ("bash", "--profiles", "all"), ("ksh",)):
         done = home.mfakit("completion", *arguments)
         assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
-def test_names_that_a_shell_would_take_for_more_are_left_out(home) -> None:
-    """They can still be typed, quoted."""
+def test_profile_names_with_special_characters_are_not_completed(home) -> None:
+    """They can still be typed in quotes."""
     for kind, names in (
         ("session", "wanted-mfa\n"),
         ("long-term", "default\n"),

@@ -1,4 +1,4 @@
-"""What ``--debug`` tells, and what it never tells."""
+"""What ``--debug`` reports, and what it never shows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from mfakit import read_session
-from mfakit.profiles.files import about_to_write
+from mfakit.profiles.editing import about_to_write
 
 pytestmark = pytest.mark.pythons
 
 
 def debug_lines(stderr: str) -> list[str]:
-    """Return what was told, without the times."""
+    """Return the lines of --debug without the times."""
     found = (re.fullmatch(r"mfakit: debug +\d+\.\d ms  (.*)", line) for line in stderr.splitlines())
     return [line[1] for line in found if line]
 
@@ -24,7 +24,7 @@ def shown(key_id: str) -> str:
     return f"{key_id[:4]}...{key_id[-4:]}"
 
 
-def test_a_refused_login_tells_key_device_and_endpoint_and_where_they_come_from(
+def test_debug_of_a_refused_login_names_key_device_endpoint_and_their_places(
     home, alice, endpoint
 ) -> None:
     """A user can see which line of which file led to what AWS was asked."""
@@ -58,10 +58,10 @@ def test_a_refused_login_tells_key_device_and_endpoint_and_where_they_come_from(
         (["--debug"], {}),
     ],
 )
-def test_debug_is_turned_on_before_or_behind_the_command_or_by_the_variable(
+def test_debug_works_before_and_after_the_command_and_by_the_variable(
     home, alice, arguments: list[str], environ: dict[str, str]
 ) -> None:
-    """Standard output and the exit code stay as they are."""
+    """Standard output and the exit code stay the same."""
     home.mfakit("login", "--token-code", alice.device.code())
     plain = home.mfakit(*(word for word in arguments if word != "--debug"))
     done = home.mfakit(*arguments, **environ)
@@ -70,18 +70,18 @@ def test_debug_is_turned_on_before_or_behind_the_command_or_by_the_variable(
 
 
 @pytest.mark.parametrize("environ", [{}, {"MFAKIT_DEBUG": "0"}, {"MFAKIT_DEBUG": ""}])
-def test_nothing_is_told_unless_it_is_asked_for(home, alice, environ: dict[str, str]) -> None:
+def test_nothing_is_reported_without_debug(home, alice, environ: dict[str, str]) -> None:
     home.mfakit("login", "--token-code", alice.device.code())
     assert home.mfakit("check", **environ).stderr == ""
 
 
-def test_debug_behind_two_dashes_belongs_to_the_command_that_is_run(home, alice) -> None:
+def test_debug_after_two_dashes_belongs_to_the_command_of_exec(home, alice) -> None:
     home.mfakit("login", "--token-code", alice.device.code())
     done = home.mfakit("exec", "--", "echo", "--debug")
     assert (done.stdout, done.stderr) == ("--debug\n", "")
 
 
-def test_programs_are_named_without_their_arguments(home, alice) -> None:
+def test_debug_names_programs_without_their_arguments(home, alice) -> None:
     """A token command or a credential_process may have a password among its arguments."""
     token = home.token_command(alice.device.code())
     keys = home.folder / "keys.py"
@@ -97,7 +97,7 @@ def test_programs_are_named_without_their_arguments(home, alice) -> None:
     assert "canary" not in done.stderr
 
 
-def test_no_password_of_an_endpoint_or_a_proxy_is_told(home, alice, endpoint) -> None:
+def test_debug_shows_no_password_of_an_endpoint_or_a_proxy(home, alice, endpoint) -> None:
     secret = endpoint.replace("http://", "http://user:canary@")
     arguments = ["login", "--debug", "--token-code", alice.device.code()]
     done = home.mfakit(*arguments, AWS_ENDPOINT_URL=secret, HTTPS_PROXY="http://u:canary@127.0.0.1")
@@ -105,8 +105,8 @@ def test_no_password_of_an_endpoint_or_a_proxy_is_told(home, alice, endpoint) ->
     assert "canary" not in done.stderr
 
 
-def test_no_key_is_told_whole(home, alice) -> None:
-    """Neither an id, which names the account's user, nor a secret."""
+def test_debug_shows_no_whole_key_id_and_no_secret(home, alice) -> None:
+    """The whole id would identify the account's user."""
     code = alice.device.code()
     stderr = home.mfakit("login", "--debug", "--token-code", code).stderr
     session = read_session("mfa", environ=home.environ)
@@ -121,8 +121,8 @@ def test_no_key_is_told_whole(home, alice) -> None:
         assert secret not in stderr
 
 
-def test_a_lock_that_is_waited_for_is_named(home, alice) -> None:
-    """The line that says "wait" comes first, and "hold" only when the other one has let go."""
+def test_debug_names_the_lock_that_is_waited_for(home, alice) -> None:
+    """The line "wait" comes first, and "hold" only after the other process lets go."""
     home.mfakit("login", "--token-code", alice.device.code())
     command = [sys.executable, "-m", "mfakit", "logout", "--debug"]
     with about_to_write(str(home.credentials)):
@@ -137,7 +137,7 @@ def test_a_lock_that_is_waited_for_is_named(home, alice) -> None:
     assert f"hold the lock {home.credentials}.lock" in rest
 
 
-def test_what_stands_in_a_file_name_cannot_steer_the_terminal(home, alice) -> None:
+def test_debug_escapes_control_characters_in_file_names(home, alice) -> None:
     done = home.mfakit("check", "--debug", "-p", "\x1b[31mred", AWS_PROFILE="\x1b[2J")
     assert "\x1b" not in done.stderr
     assert "\\x1b[31mred" in done.stderr

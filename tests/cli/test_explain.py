@@ -1,4 +1,4 @@
-"""`mfakit explain` of another environment than one's own, and in different shells."""
+"""`mfakit explain` with `--env-file`, and in different shells."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ READ = [
 
 
 @pytest.mark.parametrize("text", READ)
-def test_an_environment_is_read_as_it_is_printed(home, text: str) -> None:
-    """By `env`, `env -0`, a shell's `export`, or the kernel; what is not of AWS does not matter."""
+def test_env_file_reads_env_env_0_export_lines_and_the_kernels_form(home, text: str) -> None:
+    """Lines that are not AWS's may be malformed."""
     done = home.mfakit("explain", "--json", "--env-file", "-", stdin=text)
     assert (json.loads(done.stdout)["profile"], done.stderr) == ("work x", "")
 
 
 @pytest.mark.parametrize("text", ["set -gx AWS_PROFILE work\n", 'A=b\nAWS_PROFILE="work\n'])
-def test_what_cannot_be_read_is_no_other_environment(home, text: str) -> None:
-    """A variable that is passed over would be explained away."""
+def test_a_malformed_aws_line_in_env_file_is_an_error(home, text: str) -> None:
+    """The explanation would be wrong if a variable were left out."""
     done = home.mfakit("explain", "--env-file", "-", stdin=text)
     assert (done.returncode, done.stdout) == (64, "")
     assert "is not NAME=VALUE" in done.stderr
@@ -35,8 +35,8 @@ def test_what_cannot_be_read_is_no_other_environment(home, text: str) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_what_mends_it_is_for_the_shell_that_asks(home, shell: str) -> None:
-    """Typed there, it ends the finding; a program is told it for a POSIX shell."""
+def test_the_fix_is_written_for_the_shell_that_asks(home, shell: str) -> None:
+    """Typed there, it ends the finding; JSON has the fix for a POSIX shell."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed (CI installs it)")
     home.write_config("[profile work]\n[profile home]\n")

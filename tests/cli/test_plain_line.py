@@ -1,4 +1,4 @@
-"""Command lines that are read without argparse mean what they mean to argparse."""
+"""Command lines are read without argparse as argparse would read them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.options import read_plain_line
 from mfakit.cli.parser import make_parser
-from mfakit.cli.plain_line import read_plain_line
 
 pytestmark = pytest.mark.pythons
 
@@ -26,8 +26,7 @@ WORD = (
 @example("login", ["--tag", "a=b", "--tag", "c=d"])
 @example("env", ["--profile", "-"])
 @example("check", ["--warn", "", "--warn", "1h"])
-def test_a_plain_line_means_what_it_means_to_argparse(name: str, arguments: list[str]) -> None:
-    """Or it is left to argparse."""
+def test_a_plain_line_is_read_as_by_argparse_or_left_to_it(name: str, arguments: list[str]) -> None:
     plain = read_plain_line(COMMANDS[name], arguments)
     if plain is not None:
         parsed = vars(make_parser(COMMANDS[name]).parse_args(arguments))
@@ -49,7 +48,7 @@ def test_a_plain_line_means_what_it_means_to_argparse(name: str, arguments: list
         "exec aws --profile x",
     ],
 )
-def test_what_runs_often_is_plain(line: str) -> None:
-    """So that argparse is not loaded for it."""
+def test_frequent_command_lines_are_plain(line: str) -> None:
+    """argparse is not loaded for them."""
     name, *arguments = line.split()
     assert read_plain_line(COMMANDS[name], arguments) is not None

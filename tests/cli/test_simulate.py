@@ -63,8 +63,8 @@ def code(said: dict, user: str) -> str:
         return json.load(answer)["code"]
 
 
-def test_fish_is_told_in_its_own_words(home) -> None:
-    """Its lines can be pasted there: it has no `unset`."""
+def test_in_fish_the_lines_to_paste_are_fish(home) -> None:
+    """It has no `unset`."""
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed (CI installs it)")
     line = f"{sys.executable} -m mfakit simulate --user alice; true"
@@ -86,8 +86,7 @@ def test_fish_is_told_in_its_own_words(home) -> None:
     assert "AWS_PROFILE" not in done.stdout
 
 
-def test_a_login_against_it_serves_the_aws_cli(home, simulate) -> None:
-    """From its one line of JSON everything else follows."""
+def test_json_has_all_that_a_login_and_the_aws_cli_need(home, simulate) -> None:
     process = simulate("--json", "--user", "alice", "--user", "bob")
     said = json.loads(process.stdout.readline())
     bob = said["users"][1]
@@ -105,8 +104,7 @@ def test_a_login_against_it_serves_the_aws_cli(home, simulate) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(simulate, number: int) -> None:
-    """With exit code 0, for it did what it was asked to."""
+def test_a_signal_ends_the_simulator_with_exit_code_0(simulate, number: int) -> None:
     process = simulate("--json")
     process.stdout.readline()
     process.send_signal(number)
@@ -114,7 +112,7 @@ def test_a_signal_ends_it_cleanly(simulate, number: int) -> None:
 
 
 def paragraphs(process) -> list[str]:
-    """Read what a person is told, as far as the lines of one user."""
+    """Read the output for a person, up to the lines of one user."""
     text = ""
     while "curl" not in text:
         text += process.stdout.readline()
@@ -122,7 +120,7 @@ def paragraphs(process) -> list[str]:
 
 
 def test_the_lines_to_paste_lead_to_a_session(home, simulate) -> None:
-    """A shell that runs them is the user's, whatever it was before, and a login there works."""
+    """They work in a shell with any environment."""
     lines = paragraphs(simulate("--user", "carol"))[1]
     before = {"AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"}
     mfakit = shlex.join([sys.executable, "-m", "mfakit"])
@@ -135,8 +133,8 @@ eval "$({mfakit} env --shell sh)"; printenv AWS_ACCESS_KEY_ID"""
     assert done.stdout.startswith("ASIA")
 
 
-def test_the_lines_to_paste_touch_nothing_of_the_person(home, simulate) -> None:
-    """A login goes into a folder of the simulator's, private, which goes when it ends."""
+def test_the_lines_to_paste_leave_the_persons_files_alone(home, simulate) -> None:
+    """A login goes into a private folder of the simulator, which is removed when it ends."""
     home.write_credentials("[default]\naws_access_key_id = AKIAMINE\n")
     mine = home.credentials.read_bytes()
     process = simulate("--user", "carol")
@@ -152,7 +150,7 @@ def test_the_lines_to_paste_touch_nothing_of_the_person(home, simulate) -> None:
     assert [path.name for path in home.credentials.parent.iterdir()] == ["credentials"]
 
 
-def test_names_are_quoted_in_urls(simulate) -> None:
+def test_user_names_are_quoted_in_urls(simulate) -> None:
     """The line that asks for a code works for every name that IAM allows."""
     name = "a+b=c,d.e@f-g_h"
     lines = paragraphs(simulate("--user", name))[1]
@@ -161,8 +159,7 @@ def test_names_are_quoted_in_urls(simulate) -> None:
     assert len(json.loads(done.stdout)["code"]) == 6
 
 
-def test_the_qr_code_is_for_terminals(home, simulate) -> None:
-    """On a terminal there is one to scan; a pipe gets none."""
+def test_a_qr_code_is_drawn_only_on_a_terminal(home, simulate) -> None:
     assert not set("█▀▄") & set("".join(paragraphs(simulate())))
     seed_file = home.folder / "seeds"
     ours, theirs = pty.openpty()
@@ -181,8 +178,8 @@ def test_the_qr_code_is_for_terminals(home, simulate) -> None:
         assert process.wait(timeout=10) == 0
 
 
-def test_a_seed_file_keeps_the_users(home, simulate) -> None:
-    """Keys, serial numbers and seeds are the same at the next start, and still serve."""
+def test_a_seed_file_keeps_keys_serial_numbers_and_seeds(home, simulate) -> None:
+    """They work at the next start, too."""
     seeds = ["--seed-file", str(home.folder / "seeds")]
     first = said_by(simulate("--json", "--user", "alice", "--user", "bob", *seeds))["users"]
     second = said_by(simulate("--json", *seeds))
@@ -200,8 +197,8 @@ def test_a_seed_file_keeps_the_users(home, simulate) -> None:
     assert session["Credentials"]["AccessKeyId"].startswith("ASIA")
 
 
-def test_a_seed_file_takes_in_more_users(home, simulate) -> None:
-    """Who is not asked for stays in it, and is not there; who is new is kept from then on."""
+def test_a_seed_file_takes_new_users_and_keeps_the_others(home, simulate) -> None:
+    """A user that is not asked for stays in the file, and does not exist in the simulator."""
     seeds = ["--seed-file", str(home.folder / "seeds")]
     [alice] = said_by(simulate("--json", *seeds))["users"]
     [bob] = said_by(simulate("--json", "--user", "bob", *seeds))["users"]
@@ -209,14 +206,14 @@ def test_a_seed_file_takes_in_more_users(home, simulate) -> None:
 
 
 def test_a_seed_file_is_private_from_the_start(home, simulate) -> None:
-    """Nobody else can read it, whatever the umask."""
+    """The mode does not depend on the umask."""
     path = home.folder / "seeds"
     said_by(simulate("--json", "--seed-file", str(path), umask=0))
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_seed_file_that_others_can_read_is_refused(home) -> None:
-    """With the line that mends it; nothing is written to it."""
+    """The hint is the command that mends it, and nothing is written."""
     path = home.folder / "seeds"
     path.touch(0o640)
     done = home.mfakit("simulate", "--seed-file", str(path))
@@ -226,8 +223,8 @@ def test_a_seed_file_that_others_can_read_is_refused(home) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
-def test_a_link_of_somebody_else_is_refused(home) -> None:
-    """Even if it leads to a file of ours, or to none."""
+def test_a_seed_file_through_a_foreign_link_is_refused(home) -> None:
+    """This holds even if the link leads to a file of ours, or nowhere."""
     for number, mode in enumerate((None, 0o600)):
         path, target = home.folder / f"link{number}", home.folder / f"seeds{number}"
         if mode is not None:
@@ -251,8 +248,8 @@ def test_a_link_of_somebody_else_is_refused(home) -> None:
         user_entry(mfa_seed="geheim"),
     ],
 )
-def test_what_is_no_seed_file_is_refused(home, text: str) -> None:
-    """In two lines, without what is in it, and it stays as it is."""
+def test_a_malformed_seed_file_is_refused_and_left_alone(home, text: str) -> None:
+    """The two lines do not show its content."""
     path = home.folder / "seeds"
     path.touch(0o600)
     path.write_text(text)
@@ -284,21 +281,18 @@ def test_a_region_that_aws_does_not_have_is_wrong_usage(home, region: str) -> No
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "é", "x" * 65, "a\n"])
-def test_names_that_iam_does_not_allow(home, name: str) -> None:
-    """Are wrong usage, in two lines."""
+def test_a_user_name_that_iam_does_not_allow_is_wrong_usage(home, name: str) -> None:
     done = home.mfakit("simulate", "--user", name)
     assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
 @pytest.mark.parametrize("number", ["-1", "65536", "1" * 5000, "²", "x"])
-def test_what_is_no_port(home, number: str) -> None:
-    """Is wrong usage, in two lines."""
+def test_a_malformed_port_is_wrong_usage(home, number: str) -> None:
     done = home.mfakit("simulate", f"--port={number}")
     assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
 def test_a_port_that_is_taken_is_an_error(home, simulate) -> None:
-    """In two lines."""
     said = json.loads(simulate("--json").stdout.readline())
     port = said["endpoint_url"].rpartition(":")[2].strip("/")
     done = home.mfakit("simulate", "--port", port)
@@ -313,7 +307,7 @@ def scp(path: Path, **statement: str) -> str:
 
 
 def refusal_of_buckets(said: dict) -> str:
-    """Return how the first user is refused the list of buckets; empty if not at all."""
+    """Return the refusal of the first user's list of buckets; "" if it is allowed."""
     user = said["users"][0]
     s3 = boto3.client(
         "s3",
@@ -329,8 +323,7 @@ def refusal_of_buckets(said: dict) -> str:
     return ""
 
 
-def test_an_organization_limits_its_users(simulate, tmp_path) -> None:
-    """A service control policy binds users who may do everything otherwise."""
+def test_a_service_control_policy_limits_an_administrator(simulate, tmp_path) -> None:
     no_s3 = scp(tmp_path / "no-s3", Effect="Deny", Action="s3:*")
     no_ec2 = scp(tmp_path / "no-ec2", Effect="Deny", Action="ec2:*")
     assert refusal_of_buckets(said_by(simulate("--json", "--scp", no_ec2))) == ""
@@ -342,8 +335,8 @@ def test_an_organization_limits_its_users(simulate, tmp_path) -> None:
     ("content", "complaint"),
     [(None, "there is no file"), ("{", "is not JSON"), ("{}", "has no Statement")],
 )
-def test_a_service_control_policy_that_is_none(home, tmp_path, content, complaint) -> None:
-    """What is wrong with the file is said in place of a simulator without it."""
+def test_a_malformed_service_control_policy_is_an_error(home, tmp_path, content, complaint) -> None:
+    """The simulator does not start without it."""
     file = tmp_path / "scp.json"
     if content is not None:
         file.write_text(content)

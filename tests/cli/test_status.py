@@ -45,17 +45,17 @@ def on_screen(home):
 
 
 def shown(process: TerminalProcess, until: str) -> str:
-    """What it wrote, up to a text and the end of the process."""
+    """Wait for a text and the end of the process, and return the screen."""
     process.read_until(until)
     assert process.wait() == 0
     return process.screen
 
 
-def test_on_a_terminal_it_is_a_table_in_colour(home, on_screen) -> None:
-    """Of 80 columns, each session with its state in words."""
+def test_on_a_terminal_status_is_a_table_in_colour(home, on_screen) -> None:
+    """It fits into 80 columns, and names each state in words."""
     keep(home, "mfa", 192)
     keep(home, "admin", 12)
-    screen = shown(on_screen(), "ends in 12 min")
+    screen = shown(on_screen(), "ends in 12m")
     assert COLOUR.search(screen)
     lines = re.sub(r"\x1b\[[\d;]*m", "", screen).splitlines()
     assert max(map(len, lines)) <= 80
@@ -65,10 +65,9 @@ def test_on_a_terminal_it_is_a_table_in_colour(home, on_screen) -> None:
     ]
 
 
-def test_no_color_is_heeded(home, on_screen) -> None:
-    """The table stays."""
+def test_no_color_removes_the_colours_and_keeps_the_table(home, on_screen) -> None:
     keep(home, "mfa", 192)
-    screen = shown(on_screen(NO_COLOR="1"), "ends in 3 h 12 min")
+    screen = shown(on_screen(NO_COLOR="1"), "ends in 3h12m")
     assert "━" in screen or "┄" in screen
     assert not COLOUR.search(screen)
 
@@ -77,7 +76,7 @@ def test_no_color_is_heeded(home, on_screen) -> None:
 def test_plain_is_sentences_even_on_a_terminal(
     home, on_screen, arguments: list[str], environ: dict[str, str]
 ) -> None:
-    """No box, no bar, nothing that a screen reader or a simple terminal would stumble over."""
+    """No box or bar is in the way of a screen reader or a simple terminal."""
     keep(home, "mfa", 192)
     screen = shown(on_screen(*arguments, **environ), "credentials file.")
     assert re.fullmatch(
@@ -87,8 +86,8 @@ def test_plain_is_sentences_even_on_a_terminal(
     )
 
 
-def test_in_a_pipe_it_is_sentences(home) -> None:
-    """Even where colour is forced."""
+def test_in_a_pipe_status_is_sentences(home) -> None:
+    """This holds even where colour is forced."""
     keep(home, "mfa", 192)
     keep(home, "old", -90)
     done = home.mfakit("status", FORCE_COLOR="1")
@@ -98,8 +97,7 @@ def test_in_a_pipe_it_is_sentences(home) -> None:
     assert starts == ["mfa: valid", "old: expired"]
 
 
-def test_one_profile_alone(home) -> None:
-    """And what is wrong with it, if it holds no session."""
+def test_status_of_one_profile_shows_it_alone_or_what_is_wrong(home) -> None:
     keep(home, "mfa", 192)
     keep(home, "admin", 12)
     assert home.mfakit("status", "-p", "admin").stdout.startswith("admin: due")
@@ -109,23 +107,21 @@ def test_one_profile_alone(home) -> None:
     assert "try: log in first: mfakit login --profile nobody" in done.stderr
 
 
-def test_without_any_session_it_says_what_to_do(home) -> None:
-    """With the exit code for it."""
+def test_status_without_a_session_says_what_to_do(home) -> None:
     done = home.mfakit("status")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.splitlines()[0] == "mfakit: there is no session on this machine"
     assert "mfakit login" in done.stderr
 
 
-def test_warn_takes_the_place_of_the_rule(home) -> None:
-    """As with check."""
+def test_warn_of_status_replaces_the_rule(home) -> None:
     keep(home, "mfa", 192)
     assert home.mfakit("status", "--warn", "4h").stdout.startswith("mfa: due")
     assert home.mfakit("status", "--short", "--warn=4h").stdout == "mfa 3h12m!\n"
 
 
-def test_short_is_for_prompts(home) -> None:
-    """It means the session that other commands mean; without one it is silent, exit code 3."""
+def test_short_shows_the_session_of_other_commands_or_nothing(home) -> None:
+    """Without a session it exits with 3."""
     keep(home, "mfa", 192)
     assert home.mfakit("status", "--short").stdout == "mfa 3h12m\n"
     for environ in ({"MFAKIT_PROFILE": "none"}, {"AWS_PROFILE": "sso"}):
@@ -135,13 +131,12 @@ def test_short_is_for_prompts(home) -> None:
 
 
 @pytest.mark.parametrize("other", ["--plain", "--watch"])
-def test_short_goes_with_no_other_form(home, other: str) -> None:
-    """That is wrong usage."""
+def test_short_with_another_form_is_wrong_usage(home, other: str) -> None:
     assert home.mfakit("status", "--short", other).returncode == 64
 
 
-def test_names_from_files_and_variables_do_not_steer_the_terminal(home, on_screen) -> None:
-    """Not even one that would set the window's title."""
+def test_control_characters_in_names_are_escaped_by_status(home, on_screen) -> None:
+    """One could set the window's title otherwise."""
     home.write_credentials(SECTION.format("[red]x\x1b]0;title\x07", 1))
     screen = shown(on_screen(), "its end is not recorded")
     assert r"[red]x\x1b]0;title\x07"[:18] in screen
@@ -149,21 +144,19 @@ def test_names_from_files_and_variables_do_not_steer_the_terminal(home, on_scree
     assert "\x07" not in screen
 
 
-def test_watch_keeps_it_in_view(home, on_screen) -> None:
-    """The files are read again and again, whatever becomes of them."""
+def test_watch_shows_changes_of_the_files(home, on_screen) -> None:
     keep(home, "mfa", 192)
     process = on_screen("--watch")
-    process.read_until("ends in 3 h 12 min")
+    process.read_until("ends in 3h12m")
     keep(home, "mfa", 300)
-    process.read_until("ends in 5 h")
+    process.read_until("ends in 5h")
     home.write_credentials("junk\n")
     process.read_until("Try: ")
     home.credentials.unlink()
     process.read_until("There is no session on this machine.")
 
 
-def test_watch_says_that_there_is_more_than_fits(home, on_screen) -> None:
-    """Below what does."""
+def test_watch_says_below_the_table_that_not_all_fits(home, on_screen) -> None:
     for number in range(12):
         keep(home, f"mfa{number:02}", 192)
     process = on_screen("--watch", COLUMNS="70", LINES="20")
@@ -176,7 +169,7 @@ def test_watch_says_that_there_is_more_than_fits(home, on_screen) -> None:
 def test_watch_leaves_the_terminal_as_it_was(
     home, on_screen, end: signal.Signals, code: int
 ) -> None:
-    """It has a screen of its own, and says nothing when it is ended."""
+    """It has a screen of its own, and prints nothing when it ends."""
     keep(home, "mfa", 192)
     process = on_screen("--watch")
     before = termios.tcgetattr(process._slave)
@@ -190,8 +183,8 @@ def test_watch_leaves_the_terminal_as_it_was(
     assert termios.tcgetattr(process._slave) == before
 
 
-def test_a_watch_that_is_stopped_gives_the_terminal_back(home, on_screen) -> None:
-    """And takes it again when it goes on."""
+def test_watch_restores_the_terminal_while_it_is_stopped(home, on_screen) -> None:
+    """It takes the screen again when it continues."""
     keep(home, "mfa", 192)
     process = on_screen("--watch")
     process.read_until("Ctrl-C ends this")
@@ -205,7 +198,7 @@ def test_a_watch_that_is_stopped_gives_the_terminal_back(home, on_screen) -> Non
 
 
 def test_plain_watch_writes_a_line_for_each_change_and_no_other(home, on_screen) -> None:
-    """The cursor never moves back, and what has been heard is not said again."""
+    """The cursor never moves back, and no line is repeated."""
     keep(home, "mfa", 192)
     keep(home, "admin", 192)
     process = on_screen("--watch", "--plain")

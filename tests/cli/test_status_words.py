@@ -1,4 +1,4 @@
-"""What `status` shows of a session, at a time that is passed in."""
+"""The table, the sentences and the short form of `status`, at a time that is passed in."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mfakit.cli.status import as_short
-from mfakit.cli.status.sentences import as_lines, say_duration, say_end, say_moment
-from mfakit.cli.status.table import as_table
+from mfakit.cli.status_views import as_lines, as_table, say_duration, say_end, say_moment
 from mfakit.expiry.status import SessionStatus, status_of
-from mfakit.profiles.record import SessionRecord
+from mfakit.profiles.own_files import SessionRecord
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ZONE = timezone(timedelta(hours=1))
@@ -30,11 +29,11 @@ LOCAL = {"endpoint_url": "http://127.0.0.1:4566", "serial_number": "GAHT12345678
 def session(
     profile: str, left: float | None, life: float | None = None, source="credentials-file", **known
 ) -> SessionStatus:
-    """A session that ends in so many minutes, of a life of so many."""
+    """Return a session with so many minutes left, of a life of so many."""
     end = None if left is None else NOW + timedelta(minutes=left)
     record = None
     if end is not None and life is not None:
-        record = SessionRecord(end - timedelta(minutes=life), **known)
+        record = SessionRecord(end - timedelta(minutes=life), "mfa", "ASIA1", **known)
     counts = not source.endswith("-cache") or source == "session-cache"
     return status_of(profile, source, end, NOW, None, "ASIA1", record, counts=counts)
 
@@ -51,26 +50,26 @@ SESSIONS = [
 
 TABLE = """\
 mfa               user alice             ━━━━━━━━────────────────────  valid
-credentials file  account 123456789012   ends in 3 h 12 min, today 16:12
+credentials file  account 123456789012   ends in 3h12m, today 16:12
 
 admin             role admin             ━━━━━━──────────────────────  due
-session cache     account 123456789012   ends in 12 min, today 13:12
+session cache     account 123456789012   ends in 12m, today 13:12
 
 work-mfa          device alice           ────────────────────────────  expired
-credentials file  account 123456789012   ended 1 h 30 min ago, today 11:30
+credentials file  account 123456789012   ended 1h30m ago, today 11:30
 
 samlish                                  ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄  valid
-credentials file                         ends in 21 h 10 min, tomorrow 10:10
+credentials file                         ends in 21h10m, tomorrow 10:10
 
 old                                      ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄  unknown
 environment                              its end is not recorded
 
 local             device GAHT12345678    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  valid
-credentials file  http://127.0.0.1:4566  ends in 12 h, tomorrow 01:00
+credentials file  http://127.0.0.1:4566  ends in 12h, tomorrow 01:00
 
 Of other tools, which renew them themselves:
 
-sandbox                                  ends in 40 min, today 13:40
+sandbox                                  ends in 40m, today 13:40
 role cache of the AWS CLI
 
 """
@@ -93,27 +92,28 @@ CLI, by another tool that renews it itself.
 
 
 def drawn(statuses: list[SessionStatus], width: int = 80, **options) -> str:
-    """The table as text alone, without the blanks that fill its lines up."""
+    """Return the table as plain text, without trailing blanks."""
     console = Console(file=io.StringIO(), width=width, color_system=None, markup=True)
     console.print(as_table(statuses, NOW, ZONE, width=width, **options))
     return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
 def test_the_table_is_aligned_and_fits_into_80_columns() -> None:
-    """Its words alone tell how each session stands, so it can do without colour."""
+    """Its words alone show each state, so it works without colour."""
     assert drawn(SESSIONS) == TABLE
 
 
-def test_sentences_tell_all_that_the_table_does() -> None:
-    """To those who hear them, a line for each session."""
+def test_the_sentences_have_all_facts_of_the_table() -> None:
     assert "".join(f"{line}\n" for line in as_lines(SESSIONS, NOW, ZONE)) == SENTENCES
 
 
 @pytest.mark.parametrize(
     ("left", "life", "full"), [(720, 720, 28), (360, 720, 14), (1, 720, 1), (-1, 720, 0)]
 )
-def test_the_bar_is_the_part_of_its_life_that_is_left(left: int, life: int, full: int) -> None:
-    """Of what has not ended something shows, of what has nothing."""
+def test_the_bar_shows_the_part_of_a_sessions_life_that_is_left(
+    left: int, life: int, full: int
+) -> None:
+    """A session that has not ended shows at least one sign, and one that has ended shows none."""
     text = drawn([session("mfa", left, life)])
     assert (text.count("━"), text.count("─")) == (full, 28 - full)
 
@@ -123,20 +123,17 @@ def test_the_bar_is_the_part_of_its_life_that_is_left(left: int, life: int, full
     [(60, 720, "32"), (29, 720, "33"), (20, 60, "32"), (14, 60, "33"), (0, 60, "31")],
 )
 def test_the_bar_is_green_then_yellow_when_due_then_red(left: int, life: int, colour: str) -> None:
-    """By the one rule of when a session is due."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
     console.print(as_table([session("mfa", left, life)], NOW, ZONE))
     colours = {"32", "33", "31"}
     assert {code for code in colours if f"{code}m" in console.file.getvalue()} == {colour}
 
 
-def test_every_encoding_has_the_bar() -> None:
-    """ASCII has no box drawing."""
+def test_with_ascii_only_the_table_is_ascii() -> None:
     assert drawn(SESSIONS[:6], ascii_only=True).isascii()
 
 
-def test_where_only_other_tools_have_sessions_it_says_how_to_get_one() -> None:
-    """In the table and in sentences."""
+def test_with_only_other_tools_sessions_status_says_how_to_get_one() -> None:
     others = [session("sandbox", 40, source="sso-cache")]
     hint = "There is no session of yours; mfakit login gets one.\n"
     assert drawn(others).startswith(hint)
@@ -148,10 +145,10 @@ def test_where_only_other_tools_have_sessions_it_says_how_to_get_one() -> None:
     st.text(),
     st.integers(20, 200),
 )
-def test_nothing_that_stands_in_files_steers_the_terminal(
+def test_no_text_from_files_breaks_the_table_or_the_terminal(
     names: list[tuple[str, int | None]], known: str, width: int
 ) -> None:
-    """Markup, control characters, wide letters and long names only ever take their room."""
+    """The texts have markup, control characters, wide letters and any length."""
     facts = {"account": known, "arn": f"x/{known}", "endpoint_url": known}
     statuses = [session(name, left, 720, **facts) for name, left in names]
     lines = [*drawn(statuses, width).split("\n"), *as_lines(statuses, NOW, ZONE)]
@@ -160,22 +157,20 @@ def test_nothing_that_stands_in_files_steers_the_terminal(
 
 
 def test_on_a_narrow_terminal_columns_become_lines() -> None:
-    """So that words stay whole."""
     assert drawn([SESSIONS[0], SESSIONS[-1]], width=40) == (
         "mfa\ncredentials file\nuser alice\naccount 123456789012\n"
-        f"{'━' * 8}{'─' * 20}  valid\nends in 3 h 12 min, today 16:12\n\n"
+        f"{'━' * 8}{'─' * 20}  valid\nends in 3h12m, today 16:12\n\n"
         "Of other tools, which renew them\nthemselves:\n\n"
-        "sandbox\nrole cache of the AWS CLI\nends in 40 min, today 13:40\n\n"
+        "sandbox\nrole cache of the AWS CLI\nends in 40m, today 13:40\n\n"
     )
 
 
 def test_markup_in_a_name_is_shown_as_it_is() -> None:
-    """Nobody's profile is red because it is called so."""
     assert drawn([session("[red]:smile:", 60)]).startswith("[red]:smile:  ")
 
 
-def test_a_long_name_goes_on_in_the_next_line() -> None:
-    """All of it can be read, and the columns stay where they are."""
+def test_a_long_name_continues_in_the_next_line() -> None:
+    """All of it can be read, and the columns stay aligned."""
     lines = drawn([session("a" * 40, 60)]).splitlines()
     assert lines[0].index("┄") == 42
     assert "".join(lines[:3]).count("a" * 18) == 2
@@ -193,30 +188,32 @@ def test_a_long_name_goes_on_in_the_next_line() -> None:
         (None, None, "mfa ?"),
     ],
 )
-def test_the_short_form_is_a_word_or_two(left: float, life: float, text: str) -> None:
-    """Due and expired are told without colour."""
+def test_the_short_form_marks_due_and_expired_sessions_without_colour(
+    left: float, life: float, text: str
+) -> None:
     assert as_short(session("mfa", left, life)) == text
 
 
-def test_the_short_form_escapes_what_a_prompt_would_obey() -> None:
-    """A name may hold anything."""
+def test_the_short_form_escapes_control_characters() -> None:
     assert as_short(session("\x1b[2Jx\n", 60)) == r"\x1b[2Jx\n 1h"
 
 
 @pytest.mark.parametrize(
     ("seconds", "short", "full"),
     [
-        (0, "0 s", "0 seconds"),
-        (1, "1 s", "1 second"),
-        (59, "59 s", "59 seconds"),
-        (119, "1 min", "1 minute"),
-        (3600, "1 h", "1 hour"),
-        (-3660, "1 h 1 min", "1 hour 1 minute"),
-        (129600, "1 d 12 h", "1 day 12 hours"),
+        (0, "0s", "0 seconds"),
+        (1, "1s", "1 second"),
+        (59, "59s", "59 seconds"),
+        (119, "1m", "1 minute"),
+        (3600, "1h", "1 hour"),
+        (-3660, "1h1m", "1 hour 1 minute"),
+        (129600, "1d12h", "1 day 12 hours"),
     ],
 )
-def test_durations_are_said_in_two_units(seconds: int, short: str, full: str) -> None:
-    """Rounded down, and in seconds only below a minute."""
+def test_durations_have_two_units_and_seconds_only_below_a_minute(
+    seconds: int, short: str, full: str
+) -> None:
+    """They are rounded down."""
     assert (say_duration(seconds), say_duration(seconds, in_full=True)) == (short, full)
 
 
@@ -231,13 +228,11 @@ def test_durations_are_said_in_two_units(seconds: int, short: str, full: str) ->
         (datetime.max.replace(tzinfo=UTC), "Fri 31 Dec 9999 23:59"),
     ],
 )
-def test_moments_are_said_by_the_calendar_on_the_wall(moment: datetime, words: str) -> None:
-    """Of the zone that the machine is in, up to the calendar's end."""
+def test_moments_are_written_by_the_local_calendar(moment: datetime, words: str) -> None:
     assert say_moment(moment, NOW, ZONE) == words
 
 
-def test_clocks_that_go_forward_do_not_shorten_what_is_left() -> None:
-    """The time on the wall jumps, the session does not."""
+def test_a_change_of_clocks_does_not_shorten_the_time_left() -> None:
     now = datetime(2026, 3, 28, 22, tzinfo=UTC)
     status = status_of("mfa", "environment", now + timedelta(hours=4), now)
-    assert say_end(status, now, ZoneInfo("Europe/Berlin")) == "ends in 4 h, tomorrow 04:00"
+    assert say_end(status, now, ZoneInfo("Europe/Berlin")) == "ends in 4h, tomorrow 04:00"

@@ -1,4 +1,4 @@
-"""Help, and what wrong usage gets."""
+"""Help, wrong usage and broken output."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from mfakit.cli.standing import standing
 pytestmark = pytest.mark.pythons
 
 
-def test_alone_it_lists_the_commands(home) -> None:
-    """Each with a line of its own."""
+def test_mfakit_alone_lists_the_commands(home) -> None:
     done = home.mfakit()
     assert done.returncode == 0
     assert all(command.summary in done.stdout for command in COMMANDS.values())
@@ -48,8 +47,10 @@ SESSION = (
         ("nonsense\n", None, "there is no section above this line", "mend that line"),
     ],
 )
-def test_alone_it_says_where_one_stands(home, credentials, profile, stands, step) -> None:
-    """And what to do next, on a line without a comment: at its prompt zsh has none."""
+def test_mfakit_alone_shows_the_state_and_the_next_step(
+    home, credentials, profile, stands, step
+) -> None:
+    """The step is on a line without a comment, since zsh's prompt takes none."""
     home.write_credentials(credentials)
     environ = home.environ | ({"MFAKIT_PROFILE": profile} if profile else {})
     first, second, *_ = standing(environ, NOW)
@@ -58,8 +59,7 @@ def test_alone_it_says_where_one_stands(home, credentials, profile, stands, step
     assert "#" not in second
 
 
-def test_a_mistyped_profile_gets_the_one_that_was_meant(home) -> None:
-    """If there is one that is spelled nearly so."""
+def test_a_mistyped_profile_gets_a_suggestion(home) -> None:
     home.write_credentials(SESSION.format("payments-mfa", "2126-01-01T00:00:00Z"))
     assert "--profile payments-mfa" in home.mfakit("check", "-p", "paymets-mfa").stderr
     assert "mfakit login --profile other" in home.mfakit("check", "-p", "other").stderr
@@ -73,7 +73,7 @@ def test_a_mistyped_profile_gets_the_one_that_was_meant(home) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_an_example(home, name: str) -> None:
-    """The module of each command is there, too."""
+    """The module of each command exists, too."""
     done = home.mfakit(name, "--help")
     assert done.returncode == 0
     assert f"mfakit {name}" in done.stdout
@@ -91,8 +91,9 @@ def test_every_command_has_help_and_an_example(home, name: str) -> None:
         (["env", "--shell", "korn"], "argument --shell: invalid choice: 'korn'"),
     ],
 )
-def test_wrong_usage_says_what_and_what_to_do(home, arguments: list[str], message: str) -> None:
-    """In two lines, with exit code 64."""
+def test_wrong_usage_is_two_lines_and_exit_code_64(
+    home, arguments: list[str], message: str
+) -> None:
     done = home.mfakit(*arguments)
     assert done.returncode == 64
     first, second = done.stderr.splitlines()
@@ -111,33 +112,31 @@ def test_wrong_usage_says_what_and_what_to_do(home, arguments: list[str], messag
         ("env --shell fsh", "fish; or see mfakit env --help"),
         ("schedule instal", "install; or see mfakit schedule --help"),
         ("policy requir-mfa", "require-mfa; or see mfakit policy --help"),
-        ("login --duration -1h", "give it a value, behind ="),
+        ("login --duration -1h", "give it a value, after ="),
         ("login --frobnicate", "see mfakit login --help"),
     ],
 )
-def test_a_mistyped_word_gets_the_one_that_was_meant(home, line: str, hint: str) -> None:
-    """As a command, an option or a value."""
+def test_a_mistyped_command_option_or_value_gets_a_suggestion(home, line: str, hint: str) -> None:
     done = home.mfakit(*line.split())
     assert (done.returncode, done.stderr.splitlines()[1][:13]) == (64, "mfakit: try: ")
     assert done.stderr.splitlines()[1].removeprefix("mfakit: try: ").startswith(hint)
 
 
-def test_help_of_a_command_is_its_help(home) -> None:
-    """In both ways in which other programs have it."""
+def test_help_works_before_and_after_the_command(home) -> None:
     assert home.mfakit("help", "login").stdout == home.mfakit("login", "--help").stdout
     assert home.mfakit("help", "lgoin").returncode == 64
 
 
 def test_control_characters_in_names_are_shown_escaped(home) -> None:
-    """What stands in a file or argument must not steer the terminal."""
+    """Text from a file or an argument must not control the terminal."""
     done = home.mfakit("check", "--profile", "\x1b[31mred")
     assert "\x1b" not in done.stderr
     assert r"\x1b[31mred" in done.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no terminals like that")
-def test_openmetrics_on_a_terminal_does_not_steer_it(home) -> None:
-    """In a file or a pipe the name is as it is, for the programs that read it."""
+def test_openmetrics_is_escaped_on_a_terminal_only(home) -> None:
+    """In a file or a pipe the name is unchanged, for the programs that read it."""
     header = "[\x1b[31mred]".replace("[31m", "(31m")
     home.write_credentials(SESSION.replace("[{}]", header).format("2126-01-01T00:00:00Z"))
     line = [sys.executable, "-m", "mfakit", "check", "--all", "--format", "openmetrics"]
@@ -155,8 +154,8 @@ def test_openmetrics_on_a_terminal_does_not_steer_it(home) -> None:
     ("command", "code"), [("check", 3), ("env --shell sh", 1), ("--version", 1)]
 )
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "2>&- >&-"])
-def test_an_output_that_cannot_be_written(home, command, code, redirection) -> None:
-    """Is an error like all others; above all `check` does not say "due for renewal"."""
+def test_output_that_cannot_be_written_is_an_error(home, command, code, redirection) -> None:
+    """Above all, `check` must not exit with the code of a due session."""
     home.write_credentials(
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
         "expiration = 2126-01-01T00:00:00Z\n"
@@ -168,8 +167,7 @@ def test_an_output_that_cannot_be_written(home, command, code, redirection) -> N
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
-def test_notes_that_nobody_can_read_are_no_error(home, redirection: str) -> None:
-    """What was asked for is done, and the exit code says so."""
+def test_a_closed_standard_error_is_no_error(home, redirection: str) -> None:
     home.write_credentials(
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
     )
@@ -178,8 +176,7 @@ def test_notes_that_nobody_can_read_are_no_error(home, redirection: str) -> None
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_reader_that_went_away_is_no_matter(home) -> None:
-    """As for any program in a pipe."""
+def test_a_closed_pipe_ends_the_command_quietly(home) -> None:
     done = home.run("bash", "-c", f"{sys.executable} -m mfakit --help | true")
     assert done.stderr == ""
 
@@ -188,22 +185,22 @@ def test_a_reader_that_went_away_is_no_matter(home) -> None:
     "arguments",
     ["--shell nosuch", "--frobnicate", "-p nobody", "-p github", "--profile=json", "--shell", ""],
 )
-def test_eval_fails_whatever_env_failed_of(home, arguments: str) -> None:
-    """Wrong usage too: the script must not go on."""
+def test_eval_fails_for_every_failure_of_env(home, arguments: str) -> None:
+    """Wrong usage counts too, since the script must not go on."""
     line = f'eval "$({sys.executable} -m mfakit env {arguments})" 2>/dev/null; echo $?'
     assert home.run("sh", "-c", line).stdout == "1\n"
 
 
 @pytest.mark.parametrize("name", ["profile", "source-profile", "serial-number"])
-def test_an_empty_name_is_wrong_usage(home, name: str) -> None:
-    """It comes of a variable that is not set."""
+def test_an_empty_profile_name_is_wrong_usage(home, name: str) -> None:
+    """It comes from a variable that is not set."""
     home.write_credentials("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
     done = home.mfakit("login", f"--{name}", "", "--token-code", "123456")
     assert done.returncode in (1, 64)
     assert "''" in done.stderr
 
 
-def test_without_a_home_nothing_is_written_here(home, tmp_path) -> None:
+def test_without_a_home_nothing_is_written_to_the_current_folder(home, tmp_path) -> None:
     """A folder named ~ with secrets in it would be the alternative."""
     done = home.run(
         sys.executable,
@@ -227,8 +224,8 @@ def test_without_a_home_nothing_is_written_here(home, tmp_path) -> None:
         (["explain", "--profile", "会"], r"\u4f1a"),
     ],
 )
-def test_letters_that_a_locale_lacks_hide_nothing(home, command: list[str], shown: str) -> None:
-    """People see them escaped; JSON has its own way; OpenMetrics is UTF-8 everywhere."""
+def test_letters_that_the_locale_lacks_are_escaped(home, command: list[str], shown: str) -> None:
+    """JSON escapes them in its own way, and OpenMetrics is UTF-8 everywhere."""
     home.write_credentials(SESSION.format("会", "2099-01-01T00:00:00Z"))
     environ = {"MFAKIT_PROFILE": "会", "PYTHONIOENCODING": "latin-1"}
     done = home.mfakit(*command, **environ)
@@ -236,8 +233,8 @@ def test_letters_that_a_locale_lacks_hide_nothing(home, command: list[str], show
     assert "Traceback" not in done.stderr
 
 
-def test_a_shell_gets_no_name_that_its_locale_lacks(home) -> None:
-    """But a statement that fails, and a hint."""
+def test_env_fails_for_a_name_that_the_locale_lacks(home) -> None:
+    """The shell gets a statement that fails, and the person a hint."""
     home.write_credentials(SESSION.format("会", "2099-01-01T00:00:00Z"))
     environ = {"MFAKIT_PROFILE": "会", "PYTHONIOENCODING": "latin-1"}
     done = home.mfakit("env", "--shell", "sh", **environ)

@@ -40,7 +40,7 @@ class Client:
     def call(
         self, credentials: Mapping[str, str], service: str, operation: str, **parameters: Any
     ) -> Any:
-        """Make a call with the credentials as STS gives them; return what the client makes of it.
+        """Make a call with credentials of STS, and return the client's result.
 
         Raises:
             RefusedError: AWS refused.

@@ -12,25 +12,27 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 
-def test_a_code_becomes_a_session(
+def test_each_client_gets_a_session_of_the_user_for_a_code(
     client: Any, keys: dict[str, str], device: Device, alice: User
 ) -> None:
-    """Its credentials are the user's."""
     session = client.login(keys, device, device.code())
     assert session["AccessKeyId"].startswith("ASIA")
     assert client.call(session, "sts", "GetCallerIdentity")["Arn"] == alice.arn
 
 
-def test_a_session_serves_s3(client: Any, keys: dict[str, str], device: Device) -> None:
-    """A bucket that is made with it is listed with it."""
+def test_each_client_creates_and_lists_a_bucket_with_a_session(
+    client: Any, keys: dict[str, str], device: Device
+) -> None:
     session = client.login(keys, device, device.code())
     client.call(session, "s3", "CreateBucket", Bucket="made-with-mfa")
     buckets = client.call(session, "s3", "ListBuckets")["Buckets"]
     assert [bucket["Name"] for bucket in buckets] == ["made-with-mfa"]
 
 
-def test_a_wrong_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is refused in AWS's words, the space at their end included."""
+def test_each_client_shows_awss_words_about_a_wrong_code(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
+    """They end in a space."""
     wrong = f"{(int(device.code()) + 1) % 10**6:06}"
     assert refusal(client.login, keys, device, wrong) == (
         "AccessDenied",
@@ -38,22 +40,25 @@ def test_a_wrong_code(client: Any, keys: dict[str, str], device: Device, refusal
     )
 
 
-def test_a_used_code(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is refused as a wrong one is."""
+def test_each_client_is_refused_a_used_code(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
     code = device.code()
     client.login(keys, device, code)
     refused, message = refusal(client.login, keys, device, code)
     assert (refused, "invalid MFA one time pass code" in message) == ("AccessDenied", True)
 
 
-def test_a_wrong_secret(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It makes a signature that does not match."""
+def test_each_client_shows_the_mismatch_of_a_wrong_secret(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
     keys["SecretAccessKey"] = keys["SecretAccessKey"][::-1]
     assert refusal(client.login, keys, device, device.code())[0] == "SignatureDoesNotMatch"
 
 
-def test_an_unknown_key(client: Any, keys: dict[str, str], device: Device, refusal: Any) -> None:
-    """It is invalid, and that is all that is said of it."""
+def test_each_client_shows_that_an_unknown_key_is_invalid(
+    client: Any, keys: dict[str, str], device: Device, refusal: Any
+) -> None:
     keys["AccessKeyId"] = "AKIAIOSFODNN7EXAMPLE"
     assert refusal(client.login, keys, device, device.code()) == (
         "InvalidClientTokenId",
@@ -61,10 +66,10 @@ def test_an_unknown_key(client: Any, keys: dict[str, str], device: Device, refus
     )
 
 
-def test_a_session_that_has_ended(
+def test_each_client_is_refused_with_an_expired_session(
     aws: AWSSimulator, client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """Each service refuses it in its own words."""
+    """Each service has its own words."""
     session = client.login(keys, device, device.code())
     aws.clock.advance(hours=13)
     assert refusal(client.call, session, "s3", "ListBuckets") == (
@@ -77,10 +82,9 @@ def test_a_session_that_has_ended(
     )
 
 
-def test_a_session_gets_no_session(
+def test_each_client_is_refused_get_session_token_with_a_session(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """GetSessionToken is for long-term credentials alone."""
     session = client.login(keys, device, device.code())
     assert refusal(client.login, session, device, device.code()) == (
         "AccessDenied",

@@ -48,8 +48,8 @@ def test_the_first_call_logs_in_and_the_next_do_not(client, aws, alice, codes) -
 
 
 @pytest.mark.long
-def test_a_session_that_has_ended_is_renewed(client, aws, alice, device, codes) -> None:
-    """One that was taken while AWS's clock was set back, so that it ended at once."""
+def test_an_expired_session_is_renewed(client, aws, alice, device, codes) -> None:
+    """It was issued while AWS's clock was set back, so that it ended at once."""
     back = 15 * 60 - 2
     aws.clock.advance(seconds=-back)
     client.home.token_command(device.code())
@@ -63,8 +63,9 @@ def test_a_session_that_has_ended_is_renewed(client, aws, alice, device, codes) 
     assert exchanges(aws) > before
 
 
-def test_its_output_is_exact(home, endpoint, alice, device, codes) -> None:
-    """Version 1, and an expiration as RFC 3339."""
+def test_the_output_has_version_1_and_an_expiration_in_rfc_3339(
+    home, endpoint, alice, device, codes
+) -> None:
     done = home.mfakit("credential-process", "-p", "mfa")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -87,7 +88,7 @@ def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, de
     assert "'' cannot be a profile's name" in done.stderr
 
 
-def test_a_loop_is_noticed(home, endpoint, tmp_path) -> None:
+def test_a_loop_is_detected(home, endpoint, tmp_path) -> None:
     """The keys come from a program that asks mfakit for them."""
     program = tmp_path / "wrapper"
     program.write_text(f"#!/bin/sh\nexec {sys.executable} -m mfakit credential-process -p mfa\n")
@@ -104,8 +105,10 @@ def test_a_loop_is_noticed(home, endpoint, tmp_path) -> None:
     assert "from mfakit itself" in done.stderr
 
 
-def test_configure_writes_it(home, endpoint, alice, device) -> None:
-    """In letters that no shell takes for anything else: some SDKs run it through one."""
+def test_configure_writes_a_credential_process_that_sdks_can_run(
+    home, endpoint, alice, device
+) -> None:
+    """Some SDKs run it through a shell."""
     home.write_credentials(
         f"[default]\naws_access_key_id = {alice.access_key_id}\n"
         f"aws_secret_access_key = {alice.secret_access_key}\n"

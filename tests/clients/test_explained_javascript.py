@@ -13,8 +13,8 @@ from mfakit.profiles.aws_files import AWSFiles
 
 
 def said(environ: dict[str, str], flag: str | None) -> str:
-    """Give the key, `asked` or `error`."""
-    winner = walk_javascript(environ, flag, AWSFiles(environ)).winner
+    """Return the key, `asked` or `error`."""
+    winner = walk_javascript(flag, AWSFiles(environ)).winner
     if winner is None or winner.state == FAILED:
         return "error"
     return "asked" if winner.asks else str(winner.access_key_id)
@@ -26,8 +26,8 @@ def found(answer: dict[str, str]) -> str:
     return "asked" if answer["key"] in ("ROLE", "PROCESS") else answer["key"]
 
 
-def test_any_home(tmp_path, home, javascript) -> None:
-    """In any home and environment the winner is the SDK's own, or its search fails."""
+def test_the_explained_winner_is_the_one_of_the_javascript_sdk(tmp_path, home, javascript) -> None:
+    """If the SDK's search fails, the explanation says so."""
     drawn: list[Case] = []
 
     # One process of Node.js answers for all of them: each would take half a second alone.

@@ -31,22 +31,25 @@ def program(home: Any, tmp_path: Path) -> Any:
     return save
 
 
-def test_with_pytest(home: Any, program: Any, tmp_path: Path) -> None:
-    """The plugin's fixtures are all that the tests need."""
+def test_the_pytest_example_works_with_the_plugins_fixtures_alone(
+    home: Any, program: Any, tmp_path: Path
+) -> None:
     test = program("python", tmp_path / "test_login.py")
     done = home.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(test))
     assert (done.returncode, "5 passed" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the PATH")
-def test_in_a_shell(home: Any, program: Any, tmp_path: Path) -> None:
-    """Three claims are checked, and the simulator ends with the script."""
+def test_the_shell_example_works_and_its_simulator_ends(
+    home: Any, program: Any, tmp_path: Path
+) -> None:
     done = home.run("sh", str(program("sh", tmp_path / "test-login.sh")))
     assert (done.returncode, done.stdout.count("ok: ")) == (0, 3), done.stderr
 
 
-def test_in_javascript(home: Any, program: Any, javascript: Path) -> None:
-    """Node's own test runner runs it."""
+def test_the_javascript_example_works_in_nodes_test_runner(
+    home: Any, program: Any, javascript: Path
+) -> None:
     test = program("js", javascript / "login.test.mjs")
     done = home.run("node", "--test", str(test))
     assert done.returncode == 0, done.stdout

@@ -14,8 +14,8 @@ TEXT = "déjà vu\n" * 1000
 
 
 @pytest.mark.parametrize("client", ["boto3", "JavaScript"], indirect=True)
-def test_an_object_comes_back(client: Any, keys: dict[str, str]) -> None:
-    """Under a key with spaces and signs as well."""
+def test_each_client_reads_an_object_that_it_wrote(client: Any, keys: dict[str, str]) -> None:
+    """The keys have spaces and signs as well."""
     key = "a folder/ä+b=c&d?.txt"
     client.call(keys, "s3", "CreateBucket", Bucket=BUCKET)
     client.call(keys, "s3", "PutObject", Bucket=BUCKET, Key=key, Body=TEXT)
@@ -23,8 +23,9 @@ def test_an_object_comes_back(client: Any, keys: dict[str, str]) -> None:
 
 
 @pytest.mark.long
-def test_the_aws_cli_copies_files(home: Any, aws_cli: Path, keys: dict[str, str]) -> None:
-    """A small one and one that goes in parts; `s3 ls` lists both."""
+def test_the_aws_cli_copies_and_lists_small_and_large_files(
+    home: Any, aws_cli: Path, keys: dict[str, str]
+) -> None:
     home.write_credentials(
         f"[default]\naws_access_key_id = {keys['AccessKeyId']}\n"
         f"aws_secret_access_key = {keys['SecretAccessKey']}\n"

@@ -84,8 +84,9 @@ def keys(s3: Any) -> list[str]:
     return [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
 
 
-def test_rclone(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) -> None:
-    """It copies a folder, compares it, moves and deletes; it signs with its own SDK's version 1."""
+def test_rclone_copies_compares_moves_and_deletes(
+    simulator: tuple[str, User], run: Run, folder: Path, s3: Any
+) -> None:
     config = folder.parent / "rclone.conf"
     remote = f"[s]\ntype = s3\nprovider = Other\nenv_auth = true\nendpoint = {simulator[0]}\n"
     config.write_text(remote)
@@ -99,8 +100,9 @@ def test_rclone(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) ->
     assert keys(s3) == [f"dir/{ODD}", "moved"]
 
 
-def test_s5cmd(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) -> None:
-    """It sends parts side by side, and deletes many objects at once."""
+def test_s5cmd_sends_parts_and_deletes_many_objects(
+    simulator: tuple[str, User], run: Run, folder: Path, s3: Any
+) -> None:
     s5cmd = ("--endpoint-url", simulator[0])
     run("s5cmd", *s5cmd, "mb", f"s3://{BUCKET}")
     run("s5cmd", *s5cmd, "cp", "-p", "5", "-c", "3", f"{folder}/", f"s3://{BUCKET}/dir/")
@@ -111,8 +113,10 @@ def test_s5cmd(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) -> 
     assert keys(s3) == []
 
 
-def test_s3cmd(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) -> None:
-    """It signs for the region US, is told the right one, and signs again."""
+def test_s3cmd_learns_the_region_and_signs_again(
+    simulator: tuple[str, User], run: Run, folder: Path, s3: Any
+) -> None:
+    """It signs for the region US at first."""
     host = urlsplit(simulator[0]).netloc
     config = folder.parent / "s3cfg"
     config.write_text(f"[default]\nhost_base = {host}\nhost_bucket = {host}\nuse_https = False\n")
@@ -126,8 +130,7 @@ def test_s3cmd(simulator: tuple[str, User], run: Run, folder: Path, s3: Any) -> 
     assert (folder / "back").read_bytes() == (folder / "large").read_bytes()
 
 
-def test_curl_with_a_presigned_url(run: Run, folder: Path, s3: Any) -> None:
-    """It sends the headers that were signed, and none beside them."""
+def test_curl_sends_the_signed_headers_of_a_presigned_url(run: Run, folder: Path, s3: Any) -> None:
     s3.create_bucket(Bucket=BUCKET)
     put = {"ContentType": "text/plain", "Metadata": {"my_key": "v"}, "Tagging": "a=b"}
     link = s3.generate_presigned_url("put_object", {"Bucket": BUCKET, "Key": "k", **put})
@@ -141,8 +144,8 @@ def test_curl_with_a_presigned_url(run: Run, folder: Path, s3: Any) -> None:
     assert "HeadersNotSigned" in run("curl", *curl, "-H", "x-amz-acl: public-read", link)
 
 
-def test_curl_with_a_bare_presigned_url(run: Run, folder: Path, s3: Any) -> None:
-    """It uploads with a length, in chunks of HTTP, and after a 100-continue, and gets a part."""
+def test_curl_uploads_to_a_bare_presigned_url(run: Run, folder: Path, s3: Any) -> None:
+    """It does so with a length, in chunks, and after a 100-continue, and reads a part."""
     s3.create_bucket(Bucket=BUCKET)
     link = s3.generate_presigned_url("put_object", {"Bucket": BUCKET, "Key": "k"})
     for name, more in (

@@ -72,8 +72,9 @@ def aws_s3_ls(home: Any, aws_cli: Path, keys: dict[str, str], device: Device, ro
     return run
 
 
-def test_a_code_at_the_prompt(aws: AWSSimulator, device: Device, aws_s3_ls: Run) -> None:
-    """It opens the role; the CLI keeps the session, and asks no more until it ends."""
+def test_the_aws_cli_assumes_a_role_with_a_code_and_keeps_the_session(
+    aws: AWSSimulator, device: Device, aws_s3_ls: Run
+) -> None:
     aws.root.session().client("s3").create_bucket(Bucket="seen-by-the-role")
     first = aws_s3_ls(device.code())
     assert (first.returncode, "seen-by-the-role" in first.stdout) == (0, True), first.stdout
@@ -82,28 +83,27 @@ def test_a_code_at_the_prompt(aws: AWSSimulator, device: Device, aws_s3_ls: Run)
     assert (again.returncode, "seen-by-the-role" in again.stdout) == (0, True), again.stdout
 
 
-def test_a_wrong_code_at_the_prompt(device: Device, aws_s3_ls: Run) -> None:
-    """The role stays shut, in AWS's words."""
+def test_a_wrong_code_at_the_prompt_is_refused_in_awss_words(
+    device: Device, aws_s3_ls: Run
+) -> None:
     done = aws_s3_ls(f"{(int(device.code()) + 1) % 10**6:06}")
     assert done.returncode != 0
     refusal = "(AccessDenied) when calling the AssumeRole operation: MultiFactorAuthentication"
     assert f"{refusal} failed with invalid MFA one time pass code." in " ".join(done.stdout.split())
 
 
-def test_a_used_code_at_the_prompt(
+def test_a_code_used_for_a_session_is_refused_for_a_role(
     client: Any, keys: dict[str, str], device: Device, aws_s3_ls: Run
 ) -> None:
-    """What has served for a session does not serve for a role."""
     code = device.code()
     client.login(keys, device, code)
     done = aws_s3_ls(code)
     assert (done.returncode != 0, "AccessDenied" in done.stdout) == (True, True)
 
 
-def test_the_role_without_a_code(
+def test_the_trust_policy_refuses_a_call_without_a_code(
     client: Any, keys: dict[str, str], role: str, refusal: Any
 ) -> None:
-    """Its trust policy keeps out who brings none."""
     code, message = refusal(
         client.call, keys, "sts", "AssumeRole", RoleArn=role, RoleSessionName="session"
     )
@@ -111,8 +111,9 @@ def test_the_role_without_a_code(
     assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in message
 
 
-def test_the_role_with_a_code(client: Any, keys: dict[str, str], device: Device, role: str) -> None:
-    """Each client gets a session of the role for one."""
+def test_each_client_assumes_a_role_with_a_code(
+    client: Any, keys: dict[str, str], device: Device, role: str
+) -> None:
     answer = client.call(
         keys,
         "sts",

@@ -1,4 +1,4 @@
-"""What is to be released, as `nox -s dist` has just built it, and what it is installed into."""
+"""The files to release, built by `nox -s dist`, and the environments to install them into."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Environment:
 
 
 def run(*command: str) -> str:
-    """Run a program of the tests' own; a failure shows what it said."""
+    """Run a program; a failure shows its output."""
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -61,7 +61,7 @@ def run(*command: str) -> str:
 
 @pytest.fixture(scope="session")
 def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Install the wheel with the newest of what it needs, and no extra."""
+    """Install the wheel with its newest dependencies, and no extra."""
     environment = Environment(tmp_path_factory.mktemp("newest"))
     environment.install(str(wheel))
     return environment
@@ -69,7 +69,7 @@ def newest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment
 
 @pytest.fixture(scope="session")
 def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Install it with the oldest of what it says it can do with."""
+    """Install the wheel with the oldest dependencies that it allows."""
     environment = Environment(tmp_path_factory.mktemp("oldest"))
     environment.install("--resolution", "lowest-direct", str(wheel))
     return environment

@@ -1,4 +1,4 @@
-"""What the wheel and the source distribution hold, and what they say of themselves."""
+"""The content and the metadata of the wheel and the source distribution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.dist.conftest import ROOT, run
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    """Name the files of the project, as git knows them."""
+    """Return the files of the project that git knows."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git repository")
     said = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -27,14 +27,14 @@ def known() -> set[str]:
 
 @pytest.fixture(scope="module")
 def metadata(wheel: Path) -> Message:
-    """Read what the wheel says of itself."""
+    """Read the metadata of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
         return email.message_from_bytes(archive.read(name))
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[str]) -> None:
-    """And the manual page. No test, no template, and no data file is missing."""
+def test_the_wheel_holds_the_package_and_the_manual_page_alone(wheel: Path, known: set[str]) -> None:
+    """No test, no template, and no data file is missing."""
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not name.endswith("/")}
     about = re.compile(r"mfakit-[\d.]+\.dist-info/")
@@ -52,33 +52,32 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path, known: set[st
     assert package == {
         name.removeprefix("toolkit/") for name in known if name.startswith("toolkit/")
     }
-    assert {"mfakit/py.typed", "mfakit/expiry/schedule/check.sh"} <= package
+    assert {"mfakit/py.typed", "mfakit/schedule/check.sh"} <= package
 
 
 def test_the_source_distribution_holds_the_project_and_nothing_else(
     sdist: Path, known: set[str]
 ) -> None:
-    """Who has it can build, test and make projects of the templates, as in a clone."""
+    """It is enough to build, to test and to make projects of the templates, like a clone."""
     with tarfile.open(sdist) as archive:
         held = {member.name.partition("/")[2] for member in archive if member.isfile()}
     assert held == known | {"PKG-INFO"}
 
 
 def test_a_clone_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """The released one comes from the source distribution; each byte of it is the same."""
+    """The released wheel comes from the source distribution, and each byte is the same."""
     options = ("--wheel", "--installer", "uv", "--outdir", str(tmp_path))
     run(sys.executable, "-m", "build", *options)
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_the_version_is_the_newest_of_the_changelog(metadata: Message) -> None:
-    """Whoever reads of a release finds it."""
+def test_the_version_is_the_newest_in_the_changelog(metadata: Message) -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert metadata["Version"] == headings[0]
 
 
 class Page(HTMLParser):
-    """The headings of a page, and what it leads to or shows."""
+    """The headings, the links and the pictures of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -93,8 +92,8 @@ class Page(HTMLParser):
         ]
 
 
-def test_the_readme_reads_well_where_releases_are_listed(metadata: Message) -> None:
-    """It is rendered whole, as there, and no link or picture needs a file beside it."""
+def test_the_readme_is_rendered_whole_where_releases_are_listed(metadata: Message) -> None:
+    """No link or picture needs a file beside it."""
     rendered = markdown.render(metadata.get_payload(), variant=metadata["GFM"] or "GFM")
     assert rendered
     page = Page(rendered)

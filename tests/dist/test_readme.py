@@ -23,7 +23,7 @@ _OF_THE_NETWORK = ("PIP_", "UV_", "SSL_CERT_")
 
 
 class Newcomer(Reader):
-    """One who has Python, the AWS CLI, an access key, and besides only what is named.
+    """A newcomer who has Python, the AWS CLI, an access key, and only the named programs besides.
 
     Args:
         folder: an empty folder.
@@ -37,7 +37,7 @@ class Newcomer(Reader):
         super().__init__(folder)
 
     def move(self) -> None:
-        """Go to a machine where nothing has been done yet."""
+        """Change to a machine where nothing has been done yet."""
         super().move()
         home = self._home.folder
         for program in self._programs:
@@ -54,7 +54,7 @@ class Newcomer(Reader):
         }
 
     def unpack(self, sdist: Path) -> None:
-        """Have the project's files, and go to where they are."""
+        """Unpack the project's files, and change to their folder."""
         with tarfile.open(sdist) as archive:
             archive.extractall(self._home.folder, filter="data")
         self.paste(f"cd {sdist.name.removesuffix('.tar.gz')}\n")
@@ -100,8 +100,8 @@ def newcomer(
     ],
     ids=["pipx", "uv", "pip"],
 )
-def test_the_readme_alone_leads_to_a_session(newcomer: Newcomer, page: str, install: str) -> None:
-    """Pasted as they stand, its lines show the main job, install, and log in."""
+def test_the_lines_of_the_readme_lead_to_a_session(newcomer: Newcomer, page: str, install: str) -> None:
+    """Pasted unchanged, they show the main job, install, and log in."""
     text = (ROOT / page).read_text(encoding="utf-8")
     assert f"`{install}`" in text or f"\n{install}\n" in text
     demo, *_ = (step.text for step in steps(page) if step.kind == "sh")

@@ -23,7 +23,7 @@ _ROLES = ("admin", "developer")
 
 
 class Reader:
-    """One who does all that a page says, against an account where nothing goes without MFA.
+    """A reader who does all that a page says, in an account where nothing is allowed without MFA.
 
     The user alice has a device, whose seed is in ``MFA_SEED``, and her keys are the profile
     ``default``. There are the roles admin and developer, and the buckets photos and reports.
@@ -40,7 +40,7 @@ class Reader:
         self.go_to("us-east-1")
 
     def go_to(self, region: str) -> None:
-        """Have an account there, of its partition."""
+        """Change to an account in a region's partition."""
         self.close()
         aws = self._account.enter_context(AWSSimulator(region=region))
         url = self._account.enter_context(aws.serve())
@@ -55,7 +55,7 @@ class Reader:
         self.move()
 
     def move(self) -> None:
-        """Go to another machine, where nothing has been done yet."""
+        """Change to another machine, where nothing has been done yet."""
         self._leave()
         self._homes += 1
         folder = self._folder / str(self._homes)
@@ -80,7 +80,7 @@ class Reader:
         self._names: dict[str, str] = {}
 
     def take(self, step: Step) -> None:
-        """Do what one step says."""
+        """Carry out one step."""
         if step.kind == "new home":
             self.move()
         elif step.kind == "region":
@@ -99,7 +99,7 @@ class Reader:
             self._shell(step.terminal).script(step.text)
 
     def close(self) -> None:
-        """Go away; nothing goes on running."""
+        """End all that is running."""
         try:
             self._leave()
         finally:
@@ -118,7 +118,7 @@ class Reader:
 
 
 def _place(region: str) -> dict[str, Any]:
-    """Say where a bucket is to be; S3 takes that for all regions but one."""
+    """Return the location of a bucket; S3 takes that for all regions but one."""
     here = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     return {} if region == "us-east-1" else here
 

@@ -1,4 +1,4 @@
-"""Comparing what a page shows with what a terminal showed, though times and keys are others.
+"""Compare the text of a page with that of a terminal, whose times and keys differ.
 
 ``...`` alone on a line stands for any lines, and within a line for anything.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mfakit.durations import parse_duration
+from mfakit.moments import parse_duration
 
 _TOLERANCE_SECONDS = 150  # a terminal's own time, and that of a simulator whose codes were used up
 _KINDS = {
@@ -65,7 +65,7 @@ def match_line(expected: str, actual: str) -> Names | None:
 
 
 def begins(expected: str, actual: str) -> str | None:
-    """Give what a line goes on with after these words, as where a person answers a question."""
+    """Return the rest of a line after these words, such as a person's answer to a question."""
     for end in range(len(expected), -1, -1):
         if match_line(expected[:end], actual) is not None:
             return expected[end:].strip()

@@ -30,7 +30,7 @@ _IN_A_BLOCK = re.compile(r"^ *(?:\$ )?(mfakit .+)$", re.MULTILINE)
 
 
 class Step(NamedTuple):
-    """A block of a page, or a word to the runner.
+    """A block of a page, or an instruction for the runner.
 
     Args:
         kind: the block's language, or the comment's word.
@@ -48,7 +48,7 @@ class Step(NamedTuple):
 
 
 def pages() -> list[str]:
-    """Name the README and the pages of the documentation, from the repository's root."""
+    """Return the README and the pages of the documentation, from the repository's root."""
     found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 

@@ -19,7 +19,7 @@ _SECONDS = 240  # to install what the README says, where the network is slow
 
 
 class Shell:
-    """A bash, as a person has it.
+    """An interactive bash on a terminal.
 
     Args:
         home: whose.
@@ -39,7 +39,7 @@ class Shell:
         self._read_until_ready(f"PS1=$'\\001'ready$'\\002 '; cd '{home.folder}'\n")
 
     def transcript(self, text: str, *, may_go_on: bool) -> None:
-        """Type the commands of a transcript; each has to show what stands there.
+        """Type the commands of a transcript, and compare the output of each.
 
         Args:
             text: lines that begin with ``$`` are typed, and those with ``>`` go on; a line that
@@ -69,7 +69,7 @@ class Shell:
         return self._terminal.screen
 
     def close(self) -> None:
-        """End what runs there, and the shell."""
+        """End the running command, and the shell."""
         try:
             if self._is_busy and self._terminal.process.poll() is None:
                 self._read_until_ready("\x03")
@@ -85,7 +85,7 @@ class Shell:
         self._is_busy = True
 
     def _read(self, expected: list[str], may_go_on: bool) -> Names | None:
-        """Answer what is asked, until the shell is ready; then compare."""
+        """Answer questions until the shell is ready, then compare the output."""
         answered = 0
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
@@ -118,7 +118,7 @@ class Shell:
         return done
 
     def _shown(self) -> list[str]:
-        """Give what was shown since the command was typed, as the page would have it."""
+        """Return the output since the command was typed, as the page would show it."""
         text = self._terminal.screen.replace("\r", "").partition("\n")[2].removesuffix(_READY)
         text = _COLOUR.sub("", text).replace(str(self._home.folder), "/home/alice")
         return text.rstrip().split("\n") if text.strip() else []

@@ -1,4 +1,4 @@
-"""What the README and the pages tell people to type does what they say."""
+"""The commands of the README and the pages do what these say."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def _is_run(page: str) -> bool:
 
 
 @pytest.mark.parametrize("page", [page for page in _RUN if _is_run(page)])
-def test_what_a_page_says_is_so(page: str, reader: Reader) -> None:
-    """Each block is typed in turn, and shows what stands there."""
+def test_the_commands_of_each_page_do_what_it_shows(page: str, reader: Reader) -> None:
     for step in steps(page):
         if step.kind in DATA or step.kind.startswith("{") or step.not_run:
             continue
@@ -41,8 +40,8 @@ def test_what_a_page_says_is_so(page: str, reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("page", pages())
-def test_every_block_is_known(page: str) -> None:
-    """It is run, or the page says why not; what is no program has a language that says so."""
+def test_every_code_block_is_run_or_says_why_not(page: str) -> None:
+    """Blocks that are no program name a language that says so."""
     for step in steps(page):
         known = step.kind in (*RUNNABLE, *DATA, "before", "new home", "region", "needs")
         assert known or step.kind.startswith("{"), (page, step.line, step.kind)
@@ -51,26 +50,25 @@ def test_every_block_is_known(page: str) -> None:
 
 @pytest.mark.parametrize("page", pages())
 def test_no_line_to_paste_ends_in_a_comment(page: str) -> None:
-    """At the prompt of zsh, which is that of macOS, its words would be arguments."""
+    """zsh's prompt, the default on macOS, takes its words as arguments."""
     typed = [step.text for step in steps(page) if step.kind in ("console", "sh")]
     assert re.findall(r"^ *[^ #\n].* # .*", "".join(typed), re.MULTILINE) == []
 
 
 @pytest.mark.parametrize(("page", "test"), ELSEWHERE.items())
-def test_a_page_that_is_run_elsewhere_is_read_there(page: str, test: str) -> None:
-    """The test takes its lines from the page itself."""
+def test_a_page_that_another_test_runs_is_read_by_that_test(page: str, test: str) -> None:
     assert page.rpartition("/")[2] in (ROOT / test).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", pages())
-def test_commands_that_are_not_run_are_commands(page: str) -> None:
-    """The real parser takes them; what a sentence only mentions may lack an option's value."""
+def test_commands_that_are_not_run_are_valid(page: str) -> None:
+    """A command that a sentence only mentions may lack an option's value."""
     complaints = {line: _complaint(line) for line in unrun_commands(page)}
     assert {line: said for line, said in complaints.items() if said} == {}
 
 
 def _complaint(line: str) -> str:
-    """Say what the parser does not take of a line."""
+    """Return the parser's complaint about a line."""
     words = [word for word in _split(line)[1:] if word != "..."]
     if not words or words[0] in ("COMMAND", "--help", "--version"):
         return ""

@@ -1,4 +1,4 @@
-"""The Chinese pages say what the English ones say now."""
+"""The Chinese pages follow the current English ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ _PAGES = translations.pages()
 
 
 @pytest.mark.parametrize("page", _PAGES)
-def test_a_translation_is_of_the_english_page_as_it_is(page: str) -> None:
-    """Whoever changes the English page changes the other, and then says so in it."""
+def test_each_translation_follows_the_current_english_page(page: str) -> None:
     english = translations.source(page)
     assert translations.is_current(page), (
         f"{english} has changed: let {page} follow, and then: python -m docs.translations {page}"
@@ -21,25 +20,22 @@ def test_a_translation_is_of_the_english_page_as_it_is(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", _PAGES)
-def test_a_translation_has_its_readers_type_the_same(page: str) -> None:
-    """And shows the same; only what is said in comments is said in Chinese."""
+def test_each_translation_has_the_same_commands_and_output(page: str) -> None:
+    """Only comments are translated."""
     assert _blocks(page) == _blocks(translations.source(page))
 
 
 @pytest.mark.parametrize("page", _PAGES)
-def test_a_translation_has_the_same_parts(page: str) -> None:
-    """Headings of the same depth, tables with as many rows, lists with as many points."""
+def test_each_translation_has_the_same_headings_tables_and_lists(page: str) -> None:
     assert _outline(page) == _outline(translations.source(page))
 
 
-def test_the_readmes_lead_to_each_other() -> None:
-    """Near their tops."""
+def test_the_readmes_link_to_each_other() -> None:
     for page, other in (("README.md", "README.zh-CN.md"), ("README.zh-CN.md", "README.md")):
         assert f"({other})" in _text(page)[:200]
 
 
-def test_a_change_of_the_english_page_is_noticed(tmp_path, monkeypatch) -> None:
-    """Until somebody says that the translation has followed."""
+def test_a_change_of_the_english_page_outdates_its_translation(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(translations, "ROOT", tmp_path)
     (tmp_path / "README.md").write_text("# One\n")
     page = tmp_path / "README.zh-CN.md"

@@ -1,4 +1,4 @@
-"""`--shell auto`: the shell that asked, whatever stands between it and mfakit."""
+"""`--shell auto` finds the shell, whatever runs between it and mfakit."""
 
 from __future__ import annotations
 
@@ -41,40 +41,36 @@ def run(home, *command: str) -> str:
         ("tcsh", CSH), ("elvish", ELVISH),
     ],
 )  # fmt: skip
-def test_a_shell_that_runs_it(home, shell: str, line: str) -> None:
-    """`;` after it, since some shells become the last program that they run."""
+def test_auto_finds_the_shell_that_runs_mfakit(home, shell: str, line: str) -> None:
+    """Some shells become the last program that they run, so a `;` follows it."""
     echo = "; echo done"
     lines = run(home, shell, "-c", ENV + echo).splitlines()
     assert line in [one.removesuffix(";") for one in lines]
 
 
-def test_a_shell_that_is_a_part_of_busybox(home) -> None:
-    """As on Alpine."""
+def test_auto_finds_the_shell_of_busybox(home) -> None:
     assert SH in run(home, "busybox", "sh", "-c", f"{ENV}; echo done")
 
 
-def test_xonsh_is_a_program_of_python(home) -> None:
-    """Whether it is started as a script or as a module."""
+def test_auto_finds_xonsh_as_a_script_and_as_a_module(home) -> None:
     assert XONSH in run(home, sys.executable, "-m", "xonsh", "--no-rc", "-c", ENV)
     script = os.path.join(os.path.dirname(sys.executable), "xonsh")
     assert XONSH in run(home, script, "--no-rc", "-c", ENV)
 
 
-def test_the_nearest_of_nested_shells(home) -> None:
-    """It is the one that reads what is printed."""
+def test_auto_takes_the_nearest_of_nested_shells(home) -> None:
+    """It is the one that reads the output."""
     inner = f"{ENV}; echo done"
     assert SH in run(home, "fish", "--no-config", "-c", f"bash -c {shlex.quote(inner)}; echo done")
     assert FISH in run(home, "bash", "-c", f"fish --no-config -c {shlex.quote(inner)}; echo done")
 
 
 @pytest.mark.parametrize("between", ["env", "nice", "timeout 50", "setsid -w", "xargs"])
-def test_what_stands_between_is_passed_over(home, between: str) -> None:
-    """Programs that run other programs are no shells."""
+def test_auto_ignores_programs_between_the_shell_and_mfakit(home, between: str) -> None:
     assert FISH in run(home, "fish", "--no-config", "-c", f"{between} {ENV}; echo done")
 
 
-def test_a_program_of_python_that_runs_it(home, tmp_path) -> None:
-    """Is passed over likewise."""
+def test_auto_ignores_a_python_program_that_runs_mfakit(home, tmp_path) -> None:
     program = tmp_path / "program.py"
     program.write_text(f"import subprocess\nsubprocess.run({ENV.split()!r})\n")
     line = f"{sys.executable} {program}; echo done"
@@ -84,14 +80,14 @@ def test_a_program_of_python_that_runs_it(home, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("first", "line"), [("#!/usr/bin/env bash", SH), ("#!/usr/bin/env fish", FISH)]
 )
-def test_a_script_is_its_shell(home, tmp_path, first: str, line: str) -> None:
-    """Although its process bears the script's name."""
+def test_auto_finds_the_shell_of_a_script(home, tmp_path, first: str, line: str) -> None:
+    """The process bears the script's name."""
     script = tmp_path / "script"
     script.write_text(f"{first}\n{ENV}\necho done\n")
     script.chmod(0o755)
     assert line in run(home, str(script))
 
 
-def test_a_login_shell_has_a_dash_before_its_name(home) -> None:
-    """As every terminal of macOS starts one."""
+def test_auto_finds_a_login_shell_with_a_dash_before_its_name(home) -> None:
+    """Every terminal of macOS starts one."""
     assert SH in run(home, "bash", "-c", f"exec -a -zsh bash -c {shlex.quote(ENV + '; true')}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mfakit import SessionCredentials, write_session
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import SHELLS
 
 pytestmark = pytest.mark.pythons
 
@@ -39,8 +39,8 @@ STARTS = {
 
 
 @pytest.mark.parametrize("program", STARTS)
-def test_a_shell_takes_the_session_as_it_is_told_to(home, program: str) -> None:
-    """The line of the note: it finds the shell by itself, and stops it if there is no session."""
+def test_the_line_of_the_note_brings_the_session_into_each_shell(home, program: str) -> None:
+    """The line finds the shell by itself, and stops it if there is no session."""
     shell, words, show = STARTS[program]
     if shutil.which(program if program != "xonsh" else sys.executable) is None:
         pytest.skip(f"{program} is not installed")
@@ -54,8 +54,8 @@ def test_a_shell_takes_the_session_as_it_is_told_to(home, program: str) -> None:
     assert not [variable for variable in seen if variable.startswith("AWS_PROFILE=")]
 
 
-def test_a_universal_variable_of_fish_is_not_erased_for_good(home) -> None:
-    """It would be gone from every shell, and `--unset` could not bring it back; so one is told."""
+def test_unset_warns_of_a_universal_variable_of_fish_and_leaves_it(home) -> None:
+    """Erasing it would erase it in every shell, and `--unset` could not bring it back."""
     keep(home)
     lines = [
         "set -Ux AWS_PROFILE other",
@@ -69,8 +69,8 @@ def test_a_universal_variable_of_fish_is_not_erased_for_good(home) -> None:
 
 
 @pytest.mark.parametrize("program", ["bash", "dash", "zsh", "ksh", "mksh"])
-def test_the_strictest_of_scripts_can_evaluate_it(home, program: str) -> None:
-    """With none of the variables there, and every failure an end."""
+def test_a_script_with_set_eu_can_evaluate_env(home, program: str) -> None:
+    """None of the variables is set before, and every failure ends the script."""
     keep(home)
     command = f"{sys.executable} -m mfakit env"
     line = (
@@ -84,8 +84,8 @@ def test_the_strictest_of_scripts_can_evaluate_it(home, program: str) -> None:
 
 
 @pytest.mark.parametrize("program", ["bash", "dash", "zsh", "ksh", "mksh", "busybox sh"])
-def test_without_quotes_a_script_has_the_session_or_ends(home, program: str) -> None:
-    """It must not go on with the keys of another account."""
+def test_an_eval_without_quotes_sets_the_session_or_ends_the_script(home, program: str) -> None:
+    """The script must not go on with the keys of another account."""
     words = program.split()
     if shutil.which(words[0]) is None:
         pytest.skip(f"{program} is not installed")
@@ -103,9 +103,7 @@ def test_without_quotes_a_script_has_the_session_or_ends(home, program: str) -> 
 
 @pytest.mark.parametrize(("hours", "code"), [(-1, 2), (None, 3)])
 @pytest.mark.parametrize("shell", ["sh", "fish"])
-def test_a_failure_is_not_swallowed_by_eval(
-    home, shell: str, hours: float | None, code: int
-) -> None:
+def test_a_failed_env_fails_the_eval(home, shell: str, hours: float | None, code: int) -> None:
     """A script must not go on with other credentials because the session is gone."""
     if hours is not None:
         keep(home, hours=hours)
@@ -116,16 +114,16 @@ def test_a_failure_is_not_swallowed_by_eval(
     assert home.run("sh", "-c", line).stdout == "stopped\n"
 
 
-def test_the_profile_is_the_one_that_aws_profile_leads_to(home) -> None:
-    """From long-term credentials to the session made of them."""
+def test_env_takes_the_session_profile_that_aws_profile_leads_to(home) -> None:
+    """AWS_PROFILE may name long-term credentials, from which the session was made."""
     home.write_credentials("[work]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
     keep(home, "work-mfa")
     done = home.mfakit("env", "--shell", "sh", AWS_PROFILE="work")
     assert "export MFAKIT_PROFILE='work-mfa';\n" in done.stdout
 
 
-def test_the_region_of_the_profile_goes_with_it(home) -> None:
-    """Both names, for SDKs differ."""
+def test_env_sets_the_region_of_the_profile_by_both_names(home) -> None:
+    """SDKs differ in the name that they read."""
     keep(home)
     home.write_config("[profile mfa]\nregion = eu-west-1\n")
     done = home.mfakit("env", "--shell", "sh")
@@ -133,7 +131,6 @@ def test_the_region_of_the_profile_goes_with_it(home) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_how_to_has_the_lines_that_the_note_tells(shell: str) -> None:
-    """One source for how each shell evaluates it."""
+def test_the_how_to_has_the_line_of_the_note_for_each_shell(shell: str) -> None:
     page = Path(__file__).parents[2] / "docs" / "how-to" / "use-with-other-programs.md"
     assert SHELLS[shell].usage.format(command="mfakit env") in page.read_text().replace(r"\|", "|")

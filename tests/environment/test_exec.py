@@ -19,8 +19,8 @@ def keep(home, minutes: float = 600) -> None:
     write_session("mfa", SessionCredentials("ASIA1", "s", "token", end), environ=home.environ)
 
 
-def test_the_command_alone_has_the_session(home) -> None:
-    """And nothing that contradicts it."""
+def test_exec_gives_the_session_to_the_command_alone(home) -> None:
+    """Nothing in its environment contradicts the session."""
     keep(home)
     script = "import os; print(*sorted(k for k in os.environ if k[:3] in ('AWS', 'MFA')))"
     done = home.mfakit("exec", "-p", "mfa", "--", sys.executable, "-c", script, AWS_PROFILE="x")
@@ -31,14 +31,15 @@ def test_the_command_alone_has_the_session(home) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])
-def test_the_exit_code_is_passed_on(home, code: int) -> None:
-    """Whatever it is."""
+def test_exec_passes_the_exit_code_on(home, code: int) -> None:
     keep(home)
     assert home.mfakit("exec", "--", "sh", "-c", f"exit {code}").returncode == code
 
 
-def test_its_own_exit_codes(home) -> None:
-    """125 failed, 126 cannot be run, 127 not found; wrong usage is a failure too."""
+def test_exec_has_exit_codes_of_its_own(home) -> None:
+    """They are 125 for a failure, wrong usage included, 126 for what cannot be run, and 127 for
+    what is not found.
+    """
     assert home.mfakit("exec", "--", "true").returncode == 125
     keep(home)
     assert home.mfakit("exec", "--", str(home.credentials)).returncode == 126
@@ -53,20 +54,19 @@ def test_its_own_exit_codes(home) -> None:
     assert home.mfakit("exec", "--frobnicate", "--", "true").returncode == 125
 
 
-def test_standard_input_is_the_commands(home) -> None:
-    """mfakit reads none of it."""
+def test_exec_leaves_standard_input_to_the_command(home) -> None:
     keep(home)
     assert home.mfakit("exec", "--", "cat", stdin="for the command\n").stdout == "for the command\n"
 
 
-def test_options_behind_the_command_are_its_own(home) -> None:
-    """Even if mfakit has some of the same name."""
+def test_exec_leaves_options_after_the_command_to_it(home) -> None:
+    """This holds even for options that mfakit has too."""
     keep(home)
     assert home.mfakit("exec", "--", "echo", "--profile", "-h").stdout == "--profile -h\n"
 
 
 def test_signals_reach_the_command(home) -> None:
-    """It has taken mfakit's place; no process stands between."""
+    """The command replaces mfakit, and no process is between."""
     keep(home)
     script = "trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.1; done"
     command = [sys.executable, "-m", "mfakit", "exec", "--", "sh", "-c", script]
@@ -78,8 +78,8 @@ def test_signals_reach_the_command(home) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
-def test_signals_are_to_the_command_what_they_were(home) -> None:
-    """Python ignores some, which would be inherited."""
+def test_the_command_has_the_default_signal_handlers(home) -> None:
+    """Python ignores some signals, which would be inherited."""
     keep(home)
     script = "grep SigIgn /proc/self/status"
     ignored = home.run("sh", "-c", script).stdout
@@ -91,12 +91,12 @@ def test_signals_are_to_the_command_what_they_were(home) -> None:
 
 
 def standard_signals(line: str) -> int:
-    """Give the mask without the real-time signals, of which the C library keeps two to itself."""
+    """Return the mask without the real-time signals, of which the C library reserves two."""
     return int(line.split()[1], 16) & 0x7FFFFFFF
 
 
-def test_it_logs_in_first_if_need_be(home, alice) -> None:
-    """By the token command; a session that would end too early is renewed."""
+def test_exec_renews_by_the_token_command_first_if_needed(home, alice) -> None:
+    """A session that would end too early is renewed, too."""
     codes = [alice.device.code() for _ in range(2)]
     program = home.folder / "token"
     program.write_text(f"#!/bin/sh\necho {codes[0]}\n")
@@ -114,8 +114,8 @@ def test_it_logs_in_first_if_need_be(home, alice) -> None:
     assert read_session("mfa", environ=home.environ) != before
 
 
-def test_a_session_that_is_due_but_lives_has_to_do(home, alice) -> None:
-    """Where nobody can be asked; unless more was demanded."""
+def test_exec_uses_a_due_session_where_nobody_can_be_asked(home, alice) -> None:
+    """It does not if the session ends before --min-remaining."""
     keep(home, minutes=20)
     command = ["setsid", sys.executable, "-m", "mfakit", "exec"]
     done = home.run(*command, "--", "echo", "ran")

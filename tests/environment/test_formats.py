@@ -34,21 +34,20 @@ def keep(home) -> None:
 
 
 def test_json_is_an_object_of_the_variables(home) -> None:
-    """For whatever reads JSON."""
     keep(home)
     assert json.loads(home.mfakit("env", "--shell", "json").stdout) == VARIABLES
 
 
 @given(VALUE)
-def test_dockers_file_takes_all_behind_the_sign(value: str) -> None:
-    """Quotes too, so there are none."""
+def test_docker_reads_each_value_from_its_file_unchanged(value: str) -> None:
+    """Docker takes quotes as a part of the value, so there are none."""
     text = render_environment(SessionCredentials("ASIA1", value, "t", END), "docker")
     assert dict(line.split("=", 1) for line in text.splitlines())["AWS_SECRET_ACCESS_KEY"] == value
 
 
 @given(VALUE)
 def test_dotenv_is_read_alike_by_all_readers_or_refused(value: str) -> None:
-    """They differ on escapes, and agree on single quotes without any."""
+    """The readers differ on escapes, and agree on single quotes without any."""
     session = SessionCredentials("ASIA1", value, "t", END)
     if set(value) & set("'\\$"):
         with pytest.raises(UsageError, match=r"a \.env file cannot hold"):
@@ -58,7 +57,7 @@ def test_dotenv_is_read_alike_by_all_readers_or_refused(value: str) -> None:
 
 
 def test_github_gets_masks_on_its_output_and_variables_in_its_file(home, tmp_path) -> None:
-    """What is in the file already stays."""
+    """The lines that the file already has stay."""
     keep(home)
     file = tmp_path / "github"
     file.write_text("MINE=1\n")
@@ -69,8 +68,8 @@ def test_github_gets_masks_on_its_output_and_variables_in_its_file(home, tmp_pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no modes")
-def test_githubs_file_is_private_if_it_has_to_be_made(home, tmp_path) -> None:
-    """Such as one that a link leads to, which is not there."""
+def test_githubs_file_is_private_when_it_is_made(home, tmp_path) -> None:
+    """The case is a link that leads to a missing file."""
     keep(home)
     link, file = tmp_path / "github", tmp_path / "elsewhere"
     link.symlink_to(file)
@@ -91,7 +90,6 @@ def test_dotenv_refuses_what_its_readers_would_expand(home, name: str) -> None:
 
 
 def test_github_without_its_file_is_an_error(home, tmp_path) -> None:
-    """This is no step of a workflow then."""
     keep(home)
     done = home.mfakit("env", "--shell", "github")
     assert (done.returncode, done.stdout) == (1, "")
@@ -101,22 +99,20 @@ def test_github_without_its_file_is_an_error(home, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["json", "docker", "dotenv", "github"])
-def test_a_failure_prints_nothing_where_data_is_expected(home, shell: str) -> None:
-    """The exit code tells."""
+def test_a_failure_prints_nothing_in_data_formats(home, shell: str) -> None:
     done = home.mfakit("env", "--shell", shell)
     assert (done.returncode, done.stdout) == (3, "")
     done = home.mfakit("env", f"--shell={shell}", "--unset")
     assert (done.returncode, done.stdout) == (64, "")
 
 
-def test_data_cannot_be_unset() -> None:
-    """There is nothing to evaluate."""
-    with pytest.raises(UsageError, match="no shell"):
+def test_unset_is_refused_for_data_formats() -> None:
+    with pytest.raises(UsageError, match="cannot write statements"):
         render_unset("json")
 
 
-def test_the_output_of_the_aws_cli_serves_instead_of_a_profile(home) -> None:
-    """The article's own way; without any file."""
+def test_env_reads_the_output_of_the_aws_cli_from_standard_input(home) -> None:
+    """No file is involved."""
     given = {"AccessKeyId": "ASIA1", "SecretAccessKey": "sec%ret", "SessionToken": "token"}
     text = json.dumps({"Credentials": given | {"Expiration": "2126-11-22T18:00:00+00:00"}})
     done = home.mfakit("env", "--shell", "json", "--from-json", "-", stdin=text)

@@ -1,4 +1,4 @@
-"""A session handed to one command, and a role's profile to a shell, by programs of others."""
+"""The library's `run_command` and `render_profile`, with real programs and shells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import mfakit
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import SHELLS
 
 pytestmark = pytest.mark.pythons
 
@@ -25,8 +25,8 @@ except mfakit.MFAKitError as error:
 """
 
 
-def test_a_command_runs_with_the_session_and_nothing_that_contradicts_it(home) -> None:
-    """It takes the place of the process: its exit code is the process's."""
+def test_run_command_runs_with_the_session_and_nothing_that_contradicts_it(home) -> None:
+    """The command replaces the process, whose exit code is the command's."""
     script = "env | grep -E '^(AWS|MFAKIT)_' | sort; exit 7"
     command = [sys.executable, "-c", RUN, "sh", "-c", script]
     done = home.run(*command, AWS_PROFILE="other", AWS_SECURITY_TOKEN="old")
@@ -44,23 +44,23 @@ def test_a_command_runs_with_the_session_and_nothing_that_contradicts_it(home) -
     ]
 
 
-def test_what_cannot_be_run_is_an_error_with_a_shells_exit_code(home) -> None:
-    """127 if there is none, 126 if it is no program."""
+def test_run_command_raises_errors_with_a_shells_exit_codes(home) -> None:
+    """They are 127 for a missing program, and 126 for one that cannot be run."""
     for program, code in ("no-such-program", 127), (str(home.folder), 126):
         done = home.run(sys.executable, "-c", RUN, program)
         assert (done.returncode, program in done.stdout) == (code, True)
 
 
-def test_a_profile_takes_the_place_of_keys_in_a_shell(home) -> None:
-    """In a real one; the quotes of its name do no harm."""
+def test_render_profile_replaces_keys_in_a_real_shell(home) -> None:
+    """The quotes in its name do no harm."""
     text = mfakit.render_profile("it's $HOME", "sh")
     show = 'echo "$AWS_PROFILE/${AWS_ACCESS_KEY_ID-}${AWS_SESSION_TOKEN-}${AWS_DEFAULT_PROFILE-}"'
     keys = {"AWS_ACCESS_KEY_ID": "ASIA1", "AWS_SESSION_TOKEN": "t", "AWS_DEFAULT_PROFILE": "x"}
     assert home.run("sh", "-euc", text + show, **keys).stdout == "it's $HOME/\n"
 
 
-def test_every_shell_can_be_told_of_a_profile() -> None:
-    """But where its syntax cannot hold the name, or that has a control character."""
+def test_render_profile_works_in_every_shell() -> None:
+    """A name that the syntax cannot hold, or with a control character, is refused."""
     for shell in SHELLS:
         assert "payments" in mfakit.render_profile("payments", shell).splitlines()[-1]
     for name, shell in ("100%", "cmd"), ("a\nb", "sh"), ("a", "dotenv"):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, render_environment, render_unset
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import SHELLS
 from mfakit.errors import UsageError
 
 # The shell, and the words that make it evaluate the script that it finds on standard input.
@@ -41,7 +41,7 @@ SESSION = SessionCredentials("ASIA1", "secret", "token", END)
 
 
 def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
-    """Let the shell evaluate the script, and say what its children see."""
+    """Evaluate a script in a shell, and return the environment of its children."""
     _, command = REAL[program]
     if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed")
@@ -60,8 +60,8 @@ def evaluate(program: str, script: str, **environ: str) -> dict[str, str]:
 @pytest.mark.parametrize("program", REAL)
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(VALUE, min_size=1, max_size=20))
-def test_any_value_comes_back_unchanged(program: str, values: list[str]) -> None:
-    """Whatever stands in a value, the shell neither expands nor runs it."""
+def test_any_value_reaches_each_real_shell_unchanged(program: str, values: list[str]) -> None:
+    """The shell neither expands nor runs any part of a value."""
     assign = SHELLS[REAL[program][0]].assign
     named = {f"MFAKIT_TEST_{number}": value for number, value in enumerate(values)}
     script = "".join(f"{assign(name, value)}\n" for name, value in named.items())
@@ -70,7 +70,7 @@ def test_any_value_comes_back_unchanged(program: str, values: list[str]) -> None
 
 
 @pytest.mark.parametrize("program", REAL)
-def test_what_contradicts_the_session_is_unset(program: str) -> None:
+def test_env_unsets_variables_that_contradict_the_session(program: str) -> None:
     """A profile in the environment would win over the session in some SDKs."""
     script = render_environment(SESSION, REAL[program][0], region="eu-west-1", profile="mfa")
     seen = evaluate(program, script, AWS_PROFILE="other", AWS_SECURITY_TOKEN="old")
@@ -86,7 +86,7 @@ def test_what_contradicts_the_session_is_unset(program: str) -> None:
 
 
 @pytest.mark.parametrize("program", REAL)
-def test_unset_undoes_exactly_what_was_set(program: str) -> None:
+def test_unset_removes_exactly_what_was_set(program: str) -> None:
     """A region that was not set with the session stays."""
     shell = REAL[program][0]
     script = render_environment(SESSION, shell, profile="mfa") + render_unset(shell, region=False)
@@ -97,8 +97,7 @@ def test_unset_undoes_exactly_what_was_set(program: str) -> None:
 
 
 @pytest.mark.parametrize("program", REAL)
-def test_a_failed_command_fails_its_eval(program: str) -> None:
-    """And changes nothing."""
+def test_the_statement_of_a_failure_fails_the_eval_and_changes_nothing(program: str) -> None:
     shell, command = REAL[program]
     if shutil.which(program if program == "nu" else command[0]) is None:
         pytest.skip(f"{program} is not installed")
@@ -134,10 +133,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("program", "way", "separators"), CASES)
-def test_it_is_right_or_fails_however_it_is_evaluated(
+def test_an_eval_without_quotes_is_right_or_fails(
     program: str, way: str, separators: str | None
 ) -> None:
-    """Without quotes, too, and whatever else than spaces the shell cuts it at then."""
+    """This holds for any value of IFS."""
     shell, (*words, _) = REAL[program]
     if shutil.which(program if program != "xonsh" else words[0]) is None:
         pytest.skip(f"{program} is not installed")
@@ -212,21 +211,19 @@ def parse_cmd(line: str) -> tuple[str, str]:
 
 
 @given(VALUE | st.text("'\u2018\u2019\u201a\u201b$`", min_size=1))
-def test_powershell_takes_any_value(value: str) -> None:
-    """By the rules of its single-quoted strings."""
+def test_powershell_statements_follow_its_rules_for_single_quotes(value: str) -> None:
     line = SHELLS["powershell"].assign("NAME", value)
     assert parse_powershell(line.removeprefix("$Env:NAME = ")) == value
 
 
 @given(VALUE | st.text("\"'\\$`", min_size=1))
-def test_nushell_takes_any_value(value: str) -> None:
-    """By the rules of its double-quoted strings."""
+def test_nushell_statements_follow_its_rules_for_double_quotes(value: str) -> None:
     assert parse_nu(SHELLS["nu"].assign("NAME", value).removeprefix("$env.NAME = ")) == value
 
 
 @given(VALUE)
-def test_cmd_takes_any_value_or_says_that_it_cannot(value: str) -> None:
-    """There is no one escape for both the prompt and a batch file."""
+def test_cmd_statements_hold_a_value_or_it_is_refused(value: str) -> None:
+    """There is no escape that works both at the prompt and in a batch file."""
     if set(value) & set('%!"'):
         with pytest.raises(ValueError, match="cmd cannot"):
             SHELLS["cmd"].assign("NAME", value)
@@ -234,8 +231,7 @@ def test_cmd_takes_any_value_or_says_that_it_cannot(value: str) -> None:
         assert parse_cmd(SHELLS["cmd"].assign("NAME", value)) == ("NAME", value)
 
 
-def test_an_unknown_shell_is_refused() -> None:
-    """The error lists those that are known."""
+def test_an_unknown_shell_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         render_unset("korn")
     assert "powershell" in caught.value.hint
@@ -243,6 +239,6 @@ def test_an_unknown_shell_is_refused() -> None:
 
 @pytest.mark.parametrize("shell", [*SHELLS, "docker", "dotenv", "json"])
 def test_a_region_with_a_line_break_is_refused(shell: str) -> None:
-    """Nested values of the config file hold some; in cmd one would begin another command."""
+    """Nested values of the config file have some, and in cmd one would begin another command."""
     with pytest.raises(UsageError, match="control character"):
         render_environment(SESSION, shell, region="eu\ncalc.exe & rem ")

@@ -1,4 +1,4 @@
-"""A terminal to log in on."""
+"""Helpers for logins: a terminal, a user who types codes, and a check of refusals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 
 def operations(aws) -> list[str]:
-    """Name the calls that reached AWS."""
+    """Return the names of the calls that reached AWS."""
     return [call.operation for call in aws.calls]
 
 
@@ -24,7 +24,7 @@ def log_in(home, alice, *arguments: str, **environ: str):
 
 
 def refused(home, done, message: str, code: int = 1) -> None:
-    """One line says what failed, one what to do; no session was kept."""
+    """Check that an error of two lines was printed, and no session was written."""
     assert done.returncode == code, done.stderr
     first, second = done.stderr.splitlines()
     assert message in first
@@ -34,7 +34,7 @@ def refused(home, done, message: str, code: int = 1) -> None:
 
 
 class Person:
-    """One who types these codes at once, and waits without that any time goes by."""
+    """A user who types these codes without delay, and for whom waiting takes no time."""
 
     def __init__(self, *codes: str) -> None:
         self._codes = list(codes)
@@ -58,7 +58,7 @@ class Person:
 
 
 class TerminalProcess:
-    """A process with a terminal of its own, as a person at the keyboard would have it."""
+    """A process on a pseudo-terminal of its own."""
 
     def __init__(self, command: list[str], environ: dict[str, str], **streams) -> None:
         self._master, self._slave = pty.openpty()
@@ -66,7 +66,7 @@ class TerminalProcess:
 
         def take_the_terminal() -> None:
             os.setsid()
-            # a job that runs in the background hands on that it takes no interrupts
+            # A background job inherits an ignored SIGINT.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(os.open(name, os.O_RDWR))
 
@@ -88,12 +88,12 @@ class TerminalProcess:
         return self.screen
 
     def read(self, seconds: float) -> None:
-        """Read what is shown now, or the first thing that is within that time."""
+        """Append the next output to `screen`, if there is any within that time."""
         if select.select([self._master], [], [], seconds)[0]:
             self.screen += os.read(self._master, 4096).decode(errors="replace")
 
     def type(self, text: str) -> None:
-        """Type it; what was on the screen before is forgotten."""
+        """Clear `screen`, then type the text."""
         self.screen = ""
         self.send(text)
 
@@ -116,7 +116,7 @@ class TerminalProcess:
 
 @pytest.fixture
 def here(home, alice, monkeypatch):
-    """The home of this very process."""
+    """Set the home's environment for this very process, and return the home."""
     for name, value in home.environ.items():
         monkeypatch.setenv(name, value)
     return home
@@ -124,7 +124,7 @@ def here(home, alice, monkeypatch):
 
 @pytest.fixture
 def on_terminal(home):
-    """Start the command on a terminal of its own."""
+    """Yield a function that starts mfakit on a terminal of its own."""
     started = []
 
     def start(*arguments: str, **streams) -> TerminalProcess:

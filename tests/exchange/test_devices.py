@@ -1,4 +1,4 @@
-"""Which devices there are, and what is written down of them."""
+"""Finding MFA devices, and writing them into the config."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ def be(home, user) -> None:
     )
 
 
-def test_they_are_listed(home, alice) -> None:
-    """One in each line, with its kind."""
+def test_devices_lists_each_device_with_its_kind(home, alice) -> None:
     done = home.mfakit("devices")
     assert done.stdout == f"{alice.device.serial_number}  virtual\n"
 
 
-def test_where_iam_does_not_list_them_the_usual_name_is_guessed(home, aws, endpoint) -> None:
-    """And said to be a guess."""
+def test_the_usual_device_name_is_guessed_where_iam_denies_the_listing(home, aws, endpoint) -> None:
+    """A note says that it is a guess."""
     bob = aws.create_user("bob", policy=DENY_LISTING)
     device = bob.enable_virtual_mfa()
     be(home, bob)
@@ -38,8 +37,8 @@ def test_where_iam_does_not_list_them_the_usual_name_is_guessed(home, aws, endpo
     assert f"{device.serial_number} is a guess" in done.stderr
 
 
-def test_roots_device_is_guessed_by_its_own_name(home, aws, endpoint) -> None:
-    """It belongs to no user; and AWS shortens root's sessions, which is said."""
+def test_the_root_users_device_is_guessed_by_its_own_name(home, aws, endpoint) -> None:
+    """It belongs to no IAM user. AWS shortens root's sessions, and a note says so."""
     be(home, aws.root)
     device = aws.root.enable_virtual_mfa()
     done = home.mfakit("login", "--token-code", device.code())
@@ -48,15 +47,16 @@ def test_roots_device_is_guessed_by_its_own_name(home, aws, endpoint) -> None:
     assert device.serial_number.endswith(":mfa/root-account-mfa-device")
 
 
-def test_a_user_without_a_device(home, aws, endpoint) -> None:
-    """Is told so, before a code is asked for."""
+def test_a_user_without_a_device_gets_an_error_before_a_code_is_asked_for(
+    home, aws, endpoint
+) -> None:
     be(home, aws.create_user("carol"))
     done = home.mfakit("login")
     assert (done.returncode, "has no MFA device" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
-def test_other_partitions(home, region: str) -> None:
+def test_login_works_in_other_partitions(home, region: str) -> None:
     """The region comes from the profile, else from the serial number's partition."""
     from mfakit.testing import AWSSimulator
 
@@ -73,7 +73,7 @@ def test_other_partitions(home, region: str) -> None:
 
 
 def test_configure_writes_what_every_login_needs(home, alice, on_terminal) -> None:
-    """Asked for on the terminal, with what is likely as the default."""
+    """It asks on the terminal, and the likely values are the defaults."""
     home.write_config("# mine\n[default]\nregion = eu-west-1\n")
     terminal = on_terminal("configure")
     terminal.read_until("Profile for the session [mfa]: ")
@@ -93,7 +93,7 @@ def test_configure_writes_what_every_login_needs(home, alice, on_terminal) -> No
 
 
 def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
-    """For set-up scripts."""
+    """Set-up scripts rely on this. An invalid option changes nothing."""
     command = ["setsid", sys.executable, "-m", "mfakit", "configure", "--duration", "1h"]
     done = home.run(*command)
     assert done.returncode == 0, done.stderr
@@ -105,8 +105,8 @@ def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
     assert home.config.read_text() == before
 
 
-def test_configure_writes_the_region_that_is_worked_in(home, alice) -> None:
-    """And looks for the devices there; without it, the one that was written stays."""
+def test_configure_writes_the_region_and_keeps_it_when_it_runs_again(home, alice) -> None:
+    """It also looks for the devices in that region."""
     command = ["setsid", sys.executable, "-m", "mfakit", "configure"]
     home.environ.pop("AWS_DEFAULT_REGION")
     assert home.run(*command, "--region", "eu-west-1").returncode == 0
@@ -119,8 +119,8 @@ def test_configure_writes_the_region_that_is_worked_in(home, alice) -> None:
     assert home.config.read_text() == before
 
 
-def test_the_sources_own_process_gives_the_keys(home, alice, tmp_path) -> None:
-    """aws-vault's, say, so that keys in a keychain stay there."""
+def test_the_source_profiles_credential_process_provides_the_keys(home, alice, tmp_path) -> None:
+    """With aws-vault, for example, the keys stay in a keychain."""
     program = tmp_path / "vault"
     keys = f'"AccessKeyId": "{alice.access_key_id}", "SecretAccessKey": "{alice.secret_access_key}"'
     program.write_text(f"#!/bin/sh\necho '{{\"Version\": 1, {keys}}}'\n")

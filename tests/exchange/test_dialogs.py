@@ -1,4 +1,4 @@
-"""Asking for a code in a dialog, by small programs that answer as the real ones do."""
+"""Asking for a code in a dialog: shell scripts stand in for the dialog programs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from mfakit.errors import ExchangeError
-from mfakit.exchange.dialogs.dialog import Dialog
-from mfakit.exchange.dialogs.showing import DeclinedError, NotAnsweredError
+from mfakit.exchange.dialog import Dialog
+from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 
 QUESTION = "MFA code for arn:aws:iam::123456789012:mfa/alice: "
-# What each is to do with a code: pinentry answers command by command, the others end.
+# The scripts: pinentry answers command by command, the others answer once and exit.
 PINENTRY = """
 echo OK Pleased to meet you
 while read -r line; do
@@ -62,7 +62,7 @@ KINDS = list(TYPED)
 
 
 class Desktop:
-    """A desktop with programs on it that note what they have to show."""
+    """A desktop whose dialog programs record what they show."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,8 +96,8 @@ def refused(desktop: Desktop, seconds: float = 20) -> ExchangeError:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_typed_is_the_code(desktop, kind: str) -> None:
-    """The dialog says which session and which device it is for."""
+def test_the_typed_text_becomes_the_code(desktop, kind: str) -> None:
+    """The dialog names the session and the device."""
     desktop.install(kind, TYPED[kind].format("'123 456'"))
     dialog = desktop.dialog()
     asked = []
@@ -114,15 +114,19 @@ def test_what_is_typed_is_the_code(desktop, kind: str) -> None:
     [(NO, DeclinedError), (NOBODY, NotAnsweredError)],
     ids=["no", "nobody"],
 )
-def test_no_is_told_from_nobody(desktop, kind: str, answers: dict[str, str], error) -> None:
-    """They mean different things: never again, and once more."""
+def test_a_declined_dialog_is_distinguished_from_an_unanswered_one(
+    desktop, kind: str, answers: dict[str, str], error
+) -> None:
+    """An unanswered dialog is shown once more, a declined one is not."""
     desktop.install(kind, answers[kind])
     assert type(refused(desktop)) is error
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_that_cannot_be_shown_is_neither(desktop, kind: str) -> None:
-    """The next program is tried; if there is none, each says why it failed."""
+def test_a_dialog_that_cannot_be_shown_is_neither_declined_nor_unanswered(
+    desktop, kind: str
+) -> None:
+    """The next program is tried; if none works, the error says why each failed."""
     desktop.install(kind, FAILING[kind])
     assert refused(desktop).message.startswith(f"{kind} showed no dialog: ")
     desktop.install("zenity", TYPED["zenity"].format(654321))
@@ -130,16 +134,16 @@ def test_one_that_cannot_be_shown_is_neither(desktop, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_who_types_no_code_is_asked_again_and_told_why(desktop, kind: str) -> None:
-    """Three times at most; nothing typed is no code either."""
+def test_a_malformed_code_is_asked_for_again_with_the_reason(desktop, kind: str) -> None:
+    """The question comes three times at most, and an empty answer counts as malformed."""
     desktop.install(kind, TYPED[kind].format("''"))
     assert refused(desktop).message == "no code was typed"
     assert desktop.shown.count("a token code is six digits") == 2
 
 
 @pytest.mark.parametrize("kind", ["pinentry", "zenity"])
-def test_one_that_never_ends_is_ended_with_all_that_it_started(desktop, kind: str) -> None:
-    """Not all programs know of time-outs, or keep to them."""
+def test_a_dialog_that_hangs_is_killed_with_its_child_processes(desktop, kind: str) -> None:
+    """Not every program supports a timeout, or keeps to it."""
     desktop.install(kind, 'sleep 600 & echo $! > "$SHOWN.pid"; wait')
     assert type(refused(desktop, 0.1)) is NotAnsweredError
     pid = Path(desktop.environ["SHOWN"] + ".pid").read_text().strip()
@@ -149,8 +153,8 @@ def test_one_that_never_ends_is_ended_with_all_that_it_started(desktop, kind: st
     assert state.stdout[:1] in ("", "Z")
 
 
-def test_pinentry_comes_first_and_may_be_the_one_of_gpg_agent(desktop, tmp_path) -> None:
-    """People who have one want it for all such questions."""
+def test_pinentry_comes_first_and_gpg_agents_choice_of_it_is_used(desktop, tmp_path) -> None:
+    """Users who have chosen one want it for all such questions."""
     desktop.install("zenity", NO["zenity"])
     desktop.install("pinentry", TYPED["pinentry"].format(111111))
     assert desktop.dialog().ask_code(QUESTION) == "111111"
@@ -162,8 +166,8 @@ def test_pinentry_comes_first_and_may_be_the_one_of_gpg_agent(desktop, tmp_path)
     assert desktop.dialog().ask_code(QUESTION) == "222222"
 
 
-def test_what_is_shown_means_nothing_to_the_programs(desktop) -> None:
-    """Names of profiles may hold what they take for escapes, commands or keys to jump by."""
+def test_the_text_of_a_dialog_is_escaped_for_each_program(desktop) -> None:
+    """Names of profiles may hold escapes, commands or mnemonic underscores."""
     name = "50%0A_\\n\"$(id)'"
     for kind, shown in [
         ("pinentry", "SETDESC 50%250A_\\n\"$(id)'%0A%0AMFA code for x:"),
@@ -177,16 +181,16 @@ def test_what_is_shown_means_nothing_to_the_programs(desktop) -> None:
         os.unlink(Path(desktop.environ["PATH"]) / kind)
 
 
-def test_without_any_program_there_is_nobody_to_ask(desktop) -> None:
-    """zenity is none without a desktop, and fails there as it does when somebody says no."""
+def test_dialog_check_fails_without_a_usable_program(desktop) -> None:
+    """Without a display, zenity exits as it does when the user declines."""
     del desktop.environ["DISPLAY"]
     desktop.install("zenity", "exit 1")
     with pytest.raises(ExchangeError, match="there is no dialog"):
         desktop.dialog().check()
 
 
-def test_one_of_several_is_chosen_by_its_number(desktop) -> None:
-    """The question shows them all."""
+def test_one_of_several_devices_is_chosen_by_its_number(desktop) -> None:
+    """The question lists all of them."""
     desktop.install("zenity", "echo ' 2 '")
     assert desktop.dialog().choose("Which device?", ["arn:1", "arn:2"]) == 1
     assert "1  arn:1\n2  arn:2\nWhich device? [1-2]" in desktop.shown

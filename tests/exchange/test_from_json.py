@@ -1,4 +1,4 @@
-"""`mfakit login --from-json`: a session that the AWS CLI got is kept."""
+"""`mfakit login --from-json` writes a session that the AWS CLI got."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def sts_output(key: str = "ASIA1", end: str = "2126-01-01T00:00:00+00:00") -> st
     return json.dumps({"Credentials": credentials})
 
 
-def test_the_output_of_the_aws_cli_can_be_kept(home, tmp_path) -> None:
-    """From standard input or a file; it is a session like any other then."""
+def test_from_json_writes_the_session_that_the_aws_cli_printed(home, tmp_path) -> None:
+    """It comes from standard input or a file, and is then a session like any other."""
     path = tmp_path / "output.json"
     path.write_text(sts_output())
     for name, stdin in (("-", sts_output()), (str(path), None)):
@@ -39,22 +39,22 @@ def test_the_output_of_the_aws_cli_can_be_kept(home, tmp_path) -> None:
         sts_output(end=""),
     ],
 )
-def test_what_is_no_session_is_not_kept(home, text: str) -> None:
-    """Nor shown: it may hold a secret all the same."""
+def test_from_json_refuses_input_that_is_not_a_session(home, text: str) -> None:
+    """The error does not show the input, since it may hold a secret."""
     done = home.mfakit("login", "--from-json", "-", stdin=text)
     assert done.returncode == 1
     assert "TOPSECRET" not in done.stderr
     assert not home.credentials.exists()
 
 
-def test_options_of_an_exchange_have_no_meaning_beside_it(home) -> None:
-    """A flag that does nothing would mislead."""
+def test_from_json_refuses_the_options_of_an_exchange(home) -> None:
+    """A flag without effect would mislead."""
     done = home.mfakit("login", "--from-json", "-", "--duration", "1h", stdin=sts_output())
     assert (done.returncode, "--duration has no meaning" in done.stderr) == (64, True)
 
 
-def test_a_simulators_session_does_not_replace_one_of_aws(home, alice) -> None:
-    """Unless it is asked to; one that has ended is no loss."""
+def test_a_simulators_session_replaces_a_live_aws_session_only_with_force(home, alice) -> None:
+    """An expired session is no loss."""
     home.mfakit("login", "--from-json", "-", stdin=sts_output())
     before = home.credentials.read_bytes()
     code = alice.device.code()

@@ -1,4 +1,4 @@
-"""Whose the keys are: asked while the person types, and never a hindrance."""
+"""The identity lookup: it runs while the user types, and never blocks a login."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import mfakit
 ELSEWHERE = "arn:aws:iam::999999999999:mfa/alice"
 
 
-def test_an_answer_that_does_not_come_holds_up_no_login(home, alice, aws) -> None:
+def test_a_missing_identity_response_does_not_block_the_login(home, alice, aws) -> None:
     """The exchange waits three seconds for it, and then goes on."""
     code = alice.device.code()
     command = ["login", "--serial-number", alice.device.serial_number, "--token-code", code]
@@ -23,16 +23,18 @@ def test_an_answer_that_does_not_come_holds_up_no_login(home, alice, aws) -> Non
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InternalFailure"])
-def test_a_refusal_to_tell_is_no_error(home, alice, aws, code: str) -> None:
-    """What is wrong with the keys, the exchange itself tells better."""
+def test_a_refused_identity_lookup_is_no_error(home, alice, aws, code: str) -> None:
+    """If the keys are at fault, the exchange itself reports it better."""
     aws.fail_next("GetCallerIdentity", code=code)
     done = home.mfakit("login", "--token-code", alice.device.code())
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_wrong_account_is_told_before_the_question(home, alice, aws, on_terminal) -> None:
-    """The key's id gives the account away, and AWS is asked to make sure."""
+def test_a_device_of_another_account_is_reported_before_the_code_is_asked_for(
+    home, alice, aws, on_terminal
+) -> None:
+    """The id of the access key reveals its account, and AWS confirms it."""
     terminal = on_terminal("login", "--serial-number", ELSEWHERE)
     assert terminal.wait() == 1
     assert "is of another account than the keys of profile 'default'" in terminal.screen
@@ -40,8 +42,8 @@ def test_the_wrong_account_is_told_before_the_question(home, alice, aws, on_term
     assert operations(aws) == ["GetCallerIdentity"]
 
 
-def test_the_one_call_of_the_library_asks_nothing_else(here, alice, aws) -> None:
-    """Whoever calls it has said all that there is to say."""
+def test_get_session_token_makes_no_other_call(here, alice, aws) -> None:
+    """Its arguments already name everything that it needs."""
     code, serial = alice.device.code(), alice.device.serial_number
     before = len(aws.calls)
     mfakit.get_session_token(serial_number=serial, token_code=code, duration=timedelta(hours=1))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pythons
 
 
 def test_a_code_becomes_a_session_that_the_aws_cli_uses(home, alice) -> None:
-    """The device is found by itself; the profile answers as the user."""
+    """The device is found automatically, and the new profile acts as the user."""
     done = log_in(home, alice)
     assert done.returncode == 0, done.stderr
     assert "logged in to profile mfa with the keys of profile 'default': ends" in done.stderr
@@ -27,8 +27,8 @@ def test_a_code_becomes_a_session_that_the_aws_cli_uses(home, alice) -> None:
     assert home.credentials.read_text().startswith("# keys\n[default]\n")
 
 
-def test_json_says_what_came_of_it_without_a_secret(home, alice) -> None:
-    """In one line, for programs."""
+def test_login_json_prints_the_result_without_a_secret(home, alice) -> None:
+    """It is one line, for programs."""
     done = log_in(home, alice, "--json", "--duration", "1h")
     said = json.loads(done.stdout)
     end = datetime.fromisoformat(said.pop("expiration"))
@@ -44,8 +44,8 @@ def test_json_says_what_came_of_it_without_a_secret(home, alice) -> None:
     assert session.session_token not in done.stdout + done.stderr
 
 
-def test_a_session_that_is_not_due_is_kept(home, alice) -> None:
-    """No code is asked for; --force and a new code renew."""
+def test_a_session_that_is_not_due_is_reused(home, alice) -> None:
+    """No code is asked for; --force and a new code renew it."""
     log_in(home, alice)
     first = read_session("mfa", environ=home.environ)
     done = home.mfakit("login", "--json")
@@ -55,8 +55,8 @@ def test_a_session_that_is_not_due_is_kept(home, alice) -> None:
     assert read_session("mfa", environ=home.environ) != first
 
 
-def test_a_session_of_other_keys_is_not_kept(home, alice, aws) -> None:
-    """What was asked for must agree with what is there."""
+def test_a_session_of_other_keys_is_not_reused(home, alice, aws) -> None:
+    """A reused session must come from the source profile that was asked for."""
     log_in(home, alice)
     bob = aws.create_user("bob")
     home.write_credentials(
@@ -70,8 +70,8 @@ def test_a_session_of_other_keys_is_not_kept(home, alice, aws) -> None:
     assert json.loads(done.stdout)["reused"] is False
 
 
-def test_leftovers_in_the_environment_do_not_get_in_the_way(home, alice) -> None:
-    """A session in the variables is not what the next is made from."""
+def test_an_old_session_in_the_environment_does_not_disturb_a_login(home, alice) -> None:
+    """A session in the variables is never the source of a new one."""
     leftovers = {
         "AWS_ACCESS_KEY_ID": "ASIAOLD",
         "AWS_SECRET_ACCESS_KEY": "old",
@@ -80,8 +80,8 @@ def test_leftovers_in_the_environment_do_not_get_in_the_way(home, alice) -> None
     assert log_in(home, alice, **leftovers).returncode == 0
 
 
-def test_long_term_credentials_of_the_environment_serve(home, alice) -> None:
-    """If no source profile was named."""
+def test_long_term_credentials_in_the_environment_can_be_the_source(home, alice) -> None:
+    """They are used only if no source profile is named."""
     home.write_credentials("")
     keys = {
         "AWS_ACCESS_KEY_ID": alice.access_key_id,
@@ -92,14 +92,16 @@ def test_long_term_credentials_of_the_environment_serve(home, alice) -> None:
 
 
 @pytest.mark.parametrize("variable", ["region = us-east-1", "aws_session_token_x = a"])
-def test_a_session_is_readable_whatever_the_section_looked_like(home, alice, variable) -> None:
-    """A key indented like the first of the section would be swallowed by the last."""
+def test_a_session_written_to_a_section_with_indented_keys_is_readable(
+    home, alice, variable
+) -> None:
+    """A key with the indentation of the first one would become part of the value before."""
     home.write_credentials(f"{home.credentials.read_text()}[mfa]\n    {variable}\noutput = json\n")
     assert log_in(home, alice).returncode == 0
     assert home.mfakit("check").returncode == 0
 
 
-def test_the_environment_gives_way_to_the_profile_that_is_meant(home, alice) -> None:
+def test_the_source_profile_implied_by_the_name_wins_over_the_environment(home, alice) -> None:
     """`work-mfa` is made from `work`, whatever the variables hold."""
     home.write_credentials(home.credentials.read_text().replace("[default]", "[work]"))
     others = {"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "other"}
@@ -109,7 +111,7 @@ def test_the_environment_gives_way_to_the_profile_that_is_meant(home, alice) -> 
 
 
 def test_no_code_is_spent_on_a_file_that_cannot_be_written(home, alice) -> None:
-    """It is found out first: the same code serves afterwards."""
+    """The file is checked first, so the same code works afterwards."""
     lock = home.credentials.with_name("credentials.lock")
     lock.mkdir()
     code = alice.device.code()
@@ -118,8 +120,8 @@ def test_no_code_is_spent_on_a_file_that_cannot_be_written(home, alice) -> None:
     assert home.mfakit("login", "--token-code", code).returncode == 0
 
 
-def test_a_record_that_cannot_be_kept_is_only_a_note(home, alice) -> None:
-    """The session is there, and that is what was asked for."""
+def test_a_record_that_cannot_be_written_is_only_a_note(home, alice) -> None:
+    """The user asked for the session, and that is written."""
     home.credentials.with_name("mfakit").write_text("in the way")
     done = log_in(home, alice)
     assert done.returncode == 0
@@ -128,8 +130,8 @@ def test_a_record_that_cannot_be_kept_is_only_a_note(home, alice) -> None:
 
 
 @pytest.mark.parametrize("section", ["[profile mfa]", "[default]"])
-def test_the_duration_may_stand_in_the_config(home, alice, section) -> None:
-    """Of the session profile, or of the source profile."""
+def test_the_duration_is_read_from_the_config(home, alice, section) -> None:
+    """It may be set in the session profile or in the source profile."""
     home.write_config(f"{section}\nmfakit_duration = 1h\n")
     assert "ends in 59m" in log_in(home, alice).stderr
     for impossible in ("soon", "37h", "0"):
@@ -139,8 +141,8 @@ def test_the_duration_may_stand_in_the_config(home, alice, section) -> None:
 
 
 @pytest.mark.parametrize("named", ["mfa", "nosuch", ""])
-def test_aws_profile_may_name_what_is_still_to_be_made(home, alice, named: str) -> None:
-    """With the keys in the environment, where boto3 would look for that profile, and fail."""
+def test_aws_profile_may_name_a_profile_that_does_not_exist_yet(home, alice, named: str) -> None:
+    """boto3 would look for it and fail, though the keys are in the environment."""
     home.write_credentials("")
     keys = {
         "AWS_ACCESS_KEY_ID": alice.access_key_id,
@@ -151,8 +153,8 @@ def test_aws_profile_may_name_what_is_still_to_be_made(home, alice, named: str) 
     assert read_session(named or "mfa", environ=home.environ)
 
 
-def test_the_library_does_the_same(here, alice) -> None:
-    """Without keeping anything."""
+def test_get_session_token_exchanges_a_code_like_login(here, alice) -> None:
+    """It writes nothing to a file."""
     code = alice.device.code()
     serial = alice.device.serial_number
     session = get_session_token(
@@ -165,8 +167,7 @@ def test_the_library_does_the_same(here, alice) -> None:
         get_session_token(serial_number=serial, token_code="1")
 
 
-def test_logout_removes_the_session_and_says_what_stays(home, alice) -> None:
-    """AWS honours it until it expires."""
+def test_logout_removes_the_session_and_says_until_when_aws_honours_it(home, alice) -> None:
     before = home.credentials.read_text()
     log_in(home, alice)
     done = home.mfakit("logout")

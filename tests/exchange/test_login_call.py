@@ -1,4 +1,4 @@
-"""Logging in as one call, for programs that bring a command of their own."""
+"""`mfakit.login`: a login in one call, for programs with a command line of their own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 import mfakit
 
 
-def test_a_code_leads_to_a_session_that_is_kept(here, alice) -> None:
-    """What came of it is told."""
+def test_login_writes_a_session_and_returns_its_details(here, alice) -> None:
     done = mfakit.login("team", token_code=alice.device.code(), duration=timedelta(hours=1))
     session = mfakit.read_session("team")
     assert (done.profile, done.serial_number) == ("team", alice.device.serial_number)
@@ -19,8 +18,8 @@ def test_a_code_leads_to_a_session_that_is_kept(here, alice) -> None:
     assert not done.reused
 
 
-def test_a_session_that_is_not_due_is_kept_unless_more_is_wanted(here, alice) -> None:
-    """By the rule, by what must be left of it, or by force."""
+def test_login_reuses_a_session_unless_it_ends_too_soon_or_force_is_given(here, alice) -> None:
+    """What is too soon depends on the session's duration, or on `min_remaining`."""
     codes = [alice.device.code() for _ in range(3)]
     command = here.token_command(*codes)
     here.write_config(f"[profile mfa]\nmfakit_duration = 15m\nmfakit_token_command = {command}\n")
@@ -32,8 +31,8 @@ def test_a_session_that_is_not_due_is_kept_unless_more_is_wanted(here, alice) ->
     assert len({key for key, _ in ids}) == 3
 
 
-def test_a_wrong_code_is_told_with_what_to_do(here, alice) -> None:
-    """And no session is kept."""
+def test_a_wrong_code_raises_an_error_with_a_hint(here, alice) -> None:
+    """No session is written."""
     wrong = f"{(int(alice.device.code()) + 1) % 1000000:06}"
     with pytest.raises(mfakit.MFAKitError) as error:
         mfakit.login("mfa", token_code=wrong)

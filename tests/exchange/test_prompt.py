@@ -13,8 +13,7 @@ from mfakit import read_session
 WRONG = "000000"
 
 
-def test_it_is_asked_last_and_echoed(home, alice, on_terminal) -> None:
-    """A session comes of what is typed; spaces are fine."""
+def test_the_typed_code_is_echoed_and_may_contain_spaces(home, alice, on_terminal) -> None:
     terminal = on_terminal("login")
     terminal.read_until(f"MFA code for {alice.device.serial_number}: ")
     code = alice.device.code()
@@ -25,8 +24,10 @@ def test_it_is_asked_last_and_echoed(home, alice, on_terminal) -> None:
     assert read_session("mfa", environ=home.environ)
 
 
-def test_it_works_where_an_sdk_has_the_standard_streams(home, alice, on_terminal, tmp_path) -> None:
-    """Standard error closed or swallowed, standard input a pipe with data for somebody else."""
+def test_login_asks_on_the_terminal_while_an_sdk_owns_the_standard_streams(
+    home, alice, on_terminal, tmp_path
+) -> None:
+    """Standard error is redirected, and standard input has data for another program."""
     reading, writing = os.pipe()
     os.write(writing, b"data for another program\n")
     with (tmp_path / "swallowed").open("wb") as swallowed:
@@ -39,8 +40,8 @@ def test_it_works_where_an_sdk_has_the_standard_streams(home, alice, on_terminal
     os.close(reading)
 
 
-def test_what_is_no_code_is_asked_for_again(home, alice, on_terminal) -> None:
-    """Without a try being spent on it."""
+def test_a_malformed_code_is_asked_for_again(home, alice, on_terminal) -> None:
+    """It is not sent to AWS, so no try is used up."""
     terminal = on_terminal("login")
     terminal.read_until("MFA code for ")
     terminal.type("12345\n")
@@ -51,7 +52,7 @@ def test_what_is_no_code_is_asked_for_again(home, alice, on_terminal) -> None:
 
 
 def test_a_wrong_code_is_explained_and_asked_for_again(home, alice, on_terminal) -> None:
-    """With the tries that are left, at most."""
+    """The message says how many tries are left at most."""
     terminal = on_terminal("login")
     terminal.read_until("MFA code for ")
     terminal.type(f"{WRONG}\n")
@@ -62,18 +63,19 @@ def test_a_wrong_code_is_explained_and_asked_for_again(home, alice, on_terminal)
     assert terminal.wait() == 0
 
 
-def test_end_of_input_and_interrupt_end_it(home, alice, on_terminal) -> None:
-    """With a line of its own on the screen, and no traceback."""
+def test_end_of_input_and_ctrl_c_end_the_question_without_a_traceback(
+    home, alice, on_terminal
+) -> None:
     for typed, code in (("\x04", 1), ("\x03", 130)):
         terminal = on_terminal("login")
         terminal.read_until("MFA code for ")
-        time.sleep(1)  # a signal that comes while a module is being loaded may be lost
+        time.sleep(1)  # a signal during the import of a module may be lost
         terminal.type(typed)
         assert terminal.wait() == code
         assert "Traceback" not in terminal.screen
 
 
-def test_in_the_background_it_fails_at_once(home, alice, on_terminal) -> None:
+def test_login_in_a_background_job_fails_immediately(home, alice, on_terminal) -> None:
     """Reading from the terminal would stop the process."""
     script = f"set -m; {sys.executable} -m mfakit login & wait $!; echo code $?"
     from tests.exchange.conftest import TerminalProcess
@@ -87,8 +89,8 @@ def test_in_the_background_it_fails_at_once(home, alice, on_terminal) -> None:
         terminal.close()
 
 
-def test_of_several_devices_the_person_chooses(home, alice, on_terminal) -> None:
-    """Without a terminal that is an error that lists them."""
+def test_the_user_chooses_among_several_devices(home, alice, on_terminal) -> None:
+    """Without a terminal, several devices are an error."""
     other = alice.enable_virtual_mfa("phone")
     done = home.run("setsid", sys.executable, "-m", "mfakit", "login")
     assert done.returncode == 1
@@ -104,8 +106,8 @@ def test_of_several_devices_the_person_chooses(home, alice, on_terminal) -> None
     assert terminal.wait() == 0
 
 
-def test_of_many_processes_one_asks(home, alice, on_terminal) -> None:
-    """The others say for whom they wait, and use what it got."""
+def test_only_one_of_many_processes_asks_for_the_code(home, alice, on_terminal) -> None:
+    """The others name the process that they wait for, and reuse its session."""
     first = on_terminal("login")
     first.read_until("MFA code for ")
     others = [
@@ -130,10 +132,10 @@ def test_of_many_processes_one_asks(home, alice, on_terminal) -> None:
         assert '"reused": true' in out
 
 
-def test_who_asked_for_another_duration_is_not_given_that_session(
+def test_a_waiting_process_does_not_reuse_a_session_of_another_duration(
     home, alice, aws, on_terminal
 ) -> None:
-    """What was asked for is never ignored, not even after waiting for another's session."""
+    """An explicit --duration is never ignored, not even after a wait."""
     first = on_terminal("login")
     first.read_until("MFA code for ")
     second = on_terminal("login", "--duration", "1h")
@@ -146,14 +148,16 @@ def test_who_asked_for_another_duration_is_not_given_that_session(
     assert second.wait() == 0
 
 
-def test_who_asks_and_was_stopped_blocks_nobody_for_long(home, alice, on_terminal) -> None:
-    """After a while the others give up, with an error that names it."""
+def test_a_stopped_process_that_is_asking_blocks_others_only_for_a_while(
+    home, alice, on_terminal
+) -> None:
+    """After that, the others give up with an error that names it."""
     first = on_terminal("login")
     first.read_until("MFA code for ")
     first.process.send_signal(signal.SIGSTOP)
     script = (
         "import sys\n"
-        "from mfakit.exchange.turn import turn_to_ask\n"
+        "from mfakit.exchange.terminal import turn_to_ask\n"
         "from mfakit.errors import ExchangeError\n"
         "try:\n"
         "    with turn_to_ask(sys.argv[1], 'mfa', print, patience=0.5): pass\n"

@@ -12,8 +12,8 @@ import mfakit
 pytestmark = pytest.mark.pythons
 
 
-def test_it_renews_before_the_end_by_the_token_command(here, alice, aws) -> None:
-    """With a session that ends seconds from now, since the simulator's clock was set back."""
+def test_a_refreshing_session_is_renewed_by_the_token_command(here, alice, aws) -> None:
+    """The test sets its expiration back by a year, so that it is due."""
     codes = [alice.device.code() for _ in range(3)]
     here.write_config(
         f"[profile mfa]\nmfakit_token_command = {here.token_command(*codes)}\n"
@@ -35,7 +35,7 @@ def test_it_renews_before_the_end_by_the_token_command(here, alice, aws) -> None
     assert operations(aws).count("GetSessionToken") == 2
 
 
-def test_it_takes_up_what_another_process_has_renewed(here, alice) -> None:
+def test_a_refreshing_session_uses_what_another_process_has_renewed(here, alice) -> None:
     """No second code is asked for."""
     here.mfakit("login", "--token-code", alice.device.code(), "--duration", "15m")
     session = mfakit.refreshing_session("mfa")
@@ -45,8 +45,8 @@ def test_it_takes_up_what_another_process_has_renewed(here, alice) -> None:
     assert after == mfakit.read_session("mfa").access_key_id != before
 
 
-def test_one_renewal_serves_all_threads_and_a_failed_one_says_why(here, alice, aws) -> None:
-    """The call that needed it raises our error, and the next may try again."""
+def test_one_renewal_serves_all_threads_and_a_failed_one_raises_our_error(here, alice, aws) -> None:
+    """The next call after a failure may try again."""
     program = here.folder / "token"
     program.write_text(f"#!/bin/sh\necho {alice.device.code()}\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Logins that come to nothing: what failed in one line, what to do in another."""
+"""Logins that fail: one line says what failed, another what to do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from tests.exchange.conftest import log_in, refused
 
 
 def test_a_wrong_code_is_refused(home, alice) -> None:
-    """It is not one of those that are valid now."""
     valid = {alice.device.code() for _ in range(3)}
     wrong = next(code for code in ("000000", "111111", "222222", "333333") if code not in valid)
     refused(home, home.mfakit("login", "--token-code", wrong), "AWS refused the code")
 
 
-def test_a_code_serves_once(home, alice) -> None:
+def test_a_code_works_only_once(home, alice) -> None:
     """The second time it is refused, and the session stays."""
     code = alice.device.code()
     assert home.mfakit("login", "--token-code", code).returncode == 0
@@ -30,57 +29,54 @@ def test_a_code_serves_once(home, alice) -> None:
 @pytest.mark.parametrize(
     "code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16"]
 )
-def test_what_is_no_code_is_not_sent(home, alice, code: str) -> None:
-    """Its form is known to be wrong."""
+def test_a_malformed_code_is_not_sent(home, alice, code: str) -> None:
     refused(home, home.mfakit("login", "--token-code", code), "six digits", 64)
 
 
-def test_a_device_of_somebody_else_is_refused(home, alice, aws) -> None:
-    """So is one that does not exist: AWS tells neither from the other."""
+def test_a_device_of_another_user_is_refused(home, alice, aws) -> None:
+    """AWS does not distinguish it from a device that does not exist."""
     other = aws.create_user("bob").enable_virtual_mfa().serial_number
     done = log_in(home, alice, "--serial-number", other)
     refused(home, done, f"could not check a code of the device {other}")
 
 
-def test_the_arn_of_a_user_is_caught(home, alice) -> None:
-    """It is the commonest mistake; the hint is the device's."""
+def test_the_arn_of_a_user_is_refused_with_a_hint_at_the_devices_arn(home, alice) -> None:
+    """It is the most common mistake."""
     done = log_in(home, alice, "--serial-number", alice.arn)
     refused(home, done, "is a user", 64)
     assert "mfa/alice" in done.stderr
 
 
-def test_a_serial_number_that_is_none(home, alice) -> None:
-    """It is caught before a code is asked for; what steers terminals is escaped."""
+def test_a_malformed_serial_number_is_refused_before_a_code_is_asked_for(home, alice) -> None:
+    """Control characters in it are escaped in the error."""
     home.write_config("[profile mfa]\nmfa_serial = \x1b[31marn\n")
     done = home.mfakit("login")
     refused(home, done, "is no serial number", 64)
     assert "\x1b" not in done.stderr
 
 
-def test_without_a_terminal_there_is_no_question(home, alice) -> None:
-    """Then the error says how to give the code."""
+def test_without_a_terminal_the_error_says_how_to_pass_the_code(home, alice) -> None:
     command = ["setsid", sys.executable, "-m", "mfakit", "login"]
     done = home.run(*command)
     refused(home, done, "no terminal")
     assert "--token-code" in done.stderr
 
 
-def test_a_code_and_a_command_for_it_are_one_too_many(home, alice) -> None:
+def test_a_code_and_a_token_command_exclude_each_other(home, alice) -> None:
     """One of them would be ignored."""
     done = log_in(home, alice, "--token-command", "echo 123456")
-    refused(home, done, "one too many", 64)
+    refused(home, done, "exclude each other", 64)
 
 
-def test_no_credentials(home) -> None:
-    """The hint says how to put them there."""
+def test_missing_credentials_are_an_error_that_says_how_to_add_them(home) -> None:
     done = home.mfakit("login", "--token-code", "123456")
     assert done.returncode == 1
     assert "there is no profile 'default'" in done.stderr
     assert "aws configure" in done.stderr
 
 
-def test_a_file_that_boto3_cannot_read(home, alice) -> None:
-    """Such as one with a byte-order mark, which an editor on Windows has put there."""
+def test_the_error_for_a_file_that_boto3_cannot_read_names_mfakit_explain(home, alice) -> None:
+    """Editors on Windows write a byte-order mark, which boto3 does not accept."""
     home.credentials.write_text(home.credentials.read_text(), encoding="utf-8-sig")
     done = log_in(home, alice)
     refused(home, done, "boto3 cannot read the AWS files")
@@ -88,14 +84,13 @@ def test_a_file_that_boto3_cannot_read(home, alice) -> None:
     assert "sed " in home.mfakit("explain").stdout
 
 
-def test_an_unknown_source_profile(home, alice) -> None:
-    """It is named."""
+def test_an_unknown_source_profile_is_named_in_the_error(home, alice) -> None:
     done = log_in(home, alice, "--source-profile", "nobody")
     refused(home, done, "there is no profile 'nobody'")
 
 
-def test_a_wrong_secret(home, alice) -> None:
-    """AWS can tell it from an unknown key, and so can we."""
+def test_a_wrong_secret_is_reported_with_its_access_key(home, alice) -> None:
+    """AWS distinguishes it from an unknown access key."""
     home.write_credentials(
         f"[default]\naws_access_key_id = {alice.access_key_id}\naws_secret_access_key = wrong\n"
     )
@@ -103,24 +98,25 @@ def test_a_wrong_secret(home, alice) -> None:
     refused(home, done, f"the secret of the access key {alice.access_key_id}")
 
 
-def test_an_unknown_key(home, alice) -> None:
-    """Deleted, inactive, or of another partition."""
+def test_an_unknown_access_key_is_named_in_the_error(home, alice) -> None:
+    """It may be deleted, inactive, or of another partition."""
     home.write_credentials("[default]\naws_access_key_id = AKIAX\naws_secret_access_key = s\n")
     done = log_in(home, alice, "--serial-number", alice.device.serial_number)
     refused(home, done, "AWS does not know the access key AKIAX")
 
 
 @pytest.mark.parametrize(("minutes", "how"), [(20, "behind"), (-20, "ahead of")])
-def test_a_clock_that_is_off(home, alice, aws, minutes: int, how: str) -> None:
-    """How far, and which way."""
+def test_a_wrong_clock_is_reported_with_its_offset(
+    home, alice, aws, minutes: int, how: str
+) -> None:
     aws.clock.skew(minutes=minutes)
     done = log_in(home, alice, "--serial-number", alice.device.serial_number)
     refused(home, done, "this machine's clock is ")
     assert f"{how} AWS" in done.stderr
 
 
-def test_a_refused_code_and_a_clock_that_is_off(home, alice, aws) -> None:
-    """What a token command prints is of this machine's clock, so it is said."""
+def test_a_refused_code_is_reported_with_the_offset_of_a_wrong_clock(home, alice, aws) -> None:
+    """A token command computes its codes from this machine's clock."""
     serial = alice.device.serial_number
     aws.clock.skew(minutes=7)
     done = home.mfakit("login", "--serial-number", serial, "--token-code", "000000")
@@ -128,8 +124,7 @@ def test_a_refused_code_and_a_clock_that_is_off(home, alice, aws) -> None:
     assert "behind AWS)" in done.stderr
 
 
-def test_no_network(home, alice) -> None:
-    """The endpoint is named."""
+def test_an_unreachable_endpoint_is_named_in_the_error(home, alice) -> None:
     done = log_in(
         home, alice, "--serial-number", alice.device.serial_number,
         AWS_ENDPOINT_URL="http://127.0.0.1:9",
@@ -146,16 +141,17 @@ def test_no_network(home, alice) -> None:
         ({"AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "bad region/"}, "could not be made"),
     ],
 )
-def test_a_strange_environment(home, alice, environ, message) -> None:
-    """Two lines, and no password of an endpoint in them."""
+def test_a_malformed_endpoint_or_region_is_an_error_that_shows_no_password(
+    home, alice, environ, message
+) -> None:
     done = log_in(home, alice, "--serial-number", alice.device.serial_number, **environ)
     refused(home, done, message)
     assert "hunter2" not in done.stderr
 
 
 @pytest.mark.parametrize("answer", ["truncated", "portal"])
-def test_an_answer_that_makes_no_sense_shows_nothing_of_it(home, alice, answer) -> None:
-    """It may hold the secret that was cut short."""
+def test_the_error_for_a_malformed_response_shows_nothing_of_it(home, alice, answer) -> None:
+    """A truncated response may hold a secret."""
     body = {
         "truncated": b"<GetSessionTokenResponse><GetSessionTokenResult><Credentials>"
         b"<SecretAccessKey>TOPSECRET</SecretAccessKey><SessionTok",
@@ -185,17 +181,17 @@ def test_an_answer_that_makes_no_sense_shows_nothing_of_it(home, alice, answer) 
 
 
 def test_a_duration_that_aws_refuses_is_not_sent(home, alice) -> None:
-    """No code is spent on it."""
+    """No code is used up by it."""
     refused(home, home.mfakit("login", "--duration", "37h"), "cannot last", 64)
 
 
 def test_long_term_credentials_are_never_overwritten(home, alice) -> None:
-    """Nor is a code asked for."""
+    """No code is asked for either."""
     done = home.mfakit("login", "--profile", "default")
     refused(home, done, "never overwritten")
 
 
-def test_keys_of_the_config_file_are_protected_too(home, alice) -> None:
+def test_long_term_credentials_in_the_config_file_are_protected_too(home, alice) -> None:
     """A session in the credentials file would shadow them."""
     home.config.write_text(home.credentials.read_text())
     home.write_credentials("")
@@ -210,14 +206,15 @@ def test_keys_of_the_config_file_are_protected_too(home, alice) -> None:
         ("credential_process = other-tool\n", "from another program"),
     ],
 )
-def test_profiles_where_keys_do_not_count_are_refused(home, alice, section, why) -> None:
-    """AWS tools would not use a session there."""
+def test_profiles_where_aws_tools_would_ignore_a_session_are_refused(
+    home, alice, section, why
+) -> None:
     home.write_config(f"[profile dev]\n{section}")
     refused(home, log_in(home, alice, "--profile", "dev"), why)
 
 
-def test_a_file_that_was_emptied_is_refused_before_the_code_is_used(home, alice, aws) -> None:
-    """Its keys may be lost, or in a keychain by now; the code is as good as before."""
+def test_an_emptied_credentials_file_is_refused_before_the_code_is_used(home, alice, aws) -> None:
+    """Its keys may be lost, or in a keychain. The same code works afterwards."""
     assert log_in(home, alice).returncode == 0
     home.write_credentials("")
     keys = {

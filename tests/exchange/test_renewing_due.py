@@ -1,6 +1,6 @@
-"""Renewing what a check finds to be due: by a token command, or by a person at a dialog.
+"""`mfakit check` renews due sessions, by a token command or by a code typed in a dialog.
 
-The dialogs' programs here are small ones that answer as the real ones do; those are in the proofs.
+Shell scripts stand in for the dialog programs; the proofs use the real ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mfakit import read_session
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 
@@ -23,7 +23,7 @@ LIFE = timedelta(hours=12).total_seconds()
 
 
 class Programs:
-    """A folder of programs that is all that the command finds on its PATH."""
+    """A folder of programs that is the whole PATH of the command."""
 
     def __init__(self, home) -> None:
         self._folder = home.folder / "programs"
@@ -39,7 +39,7 @@ class Programs:
         return str(path)
 
     def answer(self, *answers: str) -> None:
-        """Let dialogs answer by these lines of shell, one after the other."""
+        """Make each dialog run one of these lines of shell, in this order."""
         lines = "\n".join(f"{number}) {line} ;;" for number, line in enumerate(answers, 1))
         self.make(
             "zenity",
@@ -49,7 +49,7 @@ class Programs:
 
     @property
     def shown(self) -> list[str]:
-        """What the dialogs had to show, of each of them in turn."""
+        """The arguments of each dialog, in order."""
         return self._log.read_text().split("-- end\n")[:-1] if self._log.exists() else []
 
 
@@ -60,13 +60,13 @@ def programs(home) -> Programs:
 
 @pytest.fixture
 def due(alice, aws, home):
-    """A user whose session has just ended."""
+    """Return a user whose session has just ended."""
     log_in_earlier(aws, home, alice)
     return alice
 
 
 def log_in_earlier(aws, home, user, *arguments: str) -> None:
-    """Log in as if it had been twelve hours ago."""
+    """Log in as of twelve hours ago."""
     aws.clock.advance(seconds=-LIFE)
     done = home.mfakit("login", "--token-code", user.device.code(), *arguments)
     assert done.returncode == 0, done.stderr
@@ -77,8 +77,8 @@ def key_id(home, profile: str = "mfa") -> str:
     return read_session(profile, environ=home.environ).access_key_id
 
 
-def test_a_token_command_renews_without_a_person(home, due, programs) -> None:
-    """What is valid afterwards is reported as that, and what is valid before is left alone."""
+def test_check_renew_renews_a_due_session_by_the_token_command(home, due, programs) -> None:
+    """The renewed session is reported as valid, and a valid one is left alone."""
     assert home.mfakit("check").returncode == 2
     command = programs.make("token", f"echo {due.device.code()}")
     home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n")
@@ -90,10 +90,8 @@ def test_a_token_command_renews_without_a_person(home, due, programs) -> None:
     assert key_id(home) == before
 
 
-def test_a_session_that_is_due_all_its_life_is_not_renewed_again_and_again(
-    home, alice, programs
-) -> None:
-    """Or each check would take a code, where --warn is longer than sessions last."""
+def test_a_session_that_is_always_due_is_renewed_only_once(home, alice, programs) -> None:
+    """Where --warn is longer than sessions last, every check would use up a code."""
     home.mfakit("login", "--token-code", alice.device.code())
     first = key_id(home)
     command = programs.make("token", f"echo {alice.device.code()}")
@@ -113,7 +111,7 @@ def test_a_session_that_is_due_all_its_life_is_not_renewed_again_and_again(
     assert key_id(home) == second
 
 
-def test_what_cannot_be_renewed_is_reported_as_it_is(home, due, programs) -> None:
+def test_a_session_that_cannot_be_renewed_is_reported_as_expired(home, due, programs) -> None:
     """The reason goes to standard error."""
     before = home.credentials.read_bytes()
     done = home.mfakit("check", "--renew", "--format", "json")
@@ -128,15 +126,15 @@ def test_what_cannot_be_renewed_is_reported_as_it_is(home, due, programs) -> Non
     assert home.credentials.read_bytes() == before
 
 
-def test_a_session_that_was_removed_is_not_renewed(home, due, programs) -> None:
-    """Who logs out wants no session."""
+def test_a_session_that_logout_removed_is_not_renewed(home, due, programs) -> None:
+    """A user who logs out wants no session."""
     home.write_config(f"[default]\nmfakit_token_command = {programs.make('token', 'echo 1')}\n")
     assert home.mfakit("logout").returncode == 0
     assert home.mfakit("check", "--renew", "--prompt").returncode == 3
 
 
-def test_of_all_sessions_only_those_that_mfakit_made_are_renewed(home, due, programs) -> None:
-    """Another tool's are its own, and so is one that was only handed over."""
+def test_check_all_renews_only_the_sessions_that_mfakit_made(home, due, programs) -> None:
+    """It leaves alone those of other tools and of --from-json."""
     home.write_config(f"[default]\nmfakit_token_command = {programs.make('token', 'false')}\n")
     foreign = "aws_access_key_id = ASIAFOREIGN\naws_secret_access_key = s\naws_session_token = t\n"
     ended = "expiration = 2026-01-01T00:00:00Z\n"
@@ -152,8 +150,8 @@ def test_of_all_sessions_only_those_that_mfakit_made_are_renewed(home, due, prog
     assert "profile mfa was not renewed" in done.stderr
 
 
-def test_it_is_renewed_from_the_keys_that_it_was_made_from(home, due, aws, programs) -> None:
-    """Though nothing but the session's record names them; another's keys would not do."""
+def test_a_session_is_renewed_from_the_keys_that_it_was_made_from(home, due, aws, programs) -> None:
+    """Only the session's record names them, and another user's keys would be wrong."""
     other = aws.create_user("other")
     device = other.enable_virtual_mfa()
     with home.credentials.open("a") as file:
@@ -173,8 +171,10 @@ def test_it_is_renewed_from_the_keys_that_it_was_made_from(home, due, aws, progr
     assert caller.endswith(":user/other")
 
 
-def test_keys_of_the_environment_that_are_gone_have_no_stand_in(home, due, aws, programs) -> None:
-    """A scheduler has none of the variables of a shell; and the default profile is another's."""
+def test_a_session_from_environment_keys_is_not_renewed_from_other_keys(
+    home, due, aws, programs
+) -> None:
+    """A scheduler has no shell's variables, and the default profile is another user's."""
     other = aws.create_user("other")
     other.device = other.enable_virtual_mfa()
     keys = {
@@ -193,8 +193,8 @@ def test_keys_of_the_environment_that_are_gone_have_no_stand_in(home, due, aws, 
     assert "made with keys of the environment, which are not there" in done.stderr
 
 
-def test_a_session_of_aws_is_not_renewed_by_a_simulator(home, due, programs) -> None:
-    """Nor the other way round: the variable that makes the difference may be in one shell only."""
+def test_a_simulators_session_is_not_renewed_by_aws(home, due, programs) -> None:
+    """The variable that names the endpoint may be set in one shell only."""
     command = programs.make("token", f"echo {due.device.code()}")
     home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n")
     done = home.mfakit("check", "--renew", AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
@@ -202,8 +202,8 @@ def test_a_session_of_aws_is_not_renewed_by_a_simulator(home, due, programs) -> 
     assert "and a new one would come from AWS" in done.stderr
 
 
-def test_a_person_at_a_dialog_renews(home, due, programs) -> None:
-    """Who is told which session, and which device the code is of."""
+def test_check_prompt_renews_with_a_code_that_is_typed_in_a_dialog(home, due, programs) -> None:
+    """The dialog names the session and the device."""
     programs.answer(f"echo {due.device.code()}")
     done = home.mfakit("check", "--prompt")
     assert (done.returncode, done.stderr) == (0, "")
@@ -214,8 +214,8 @@ def test_a_person_at_a_dialog_renews(home, due, programs) -> None:
     assert len(programs.shown) == 1
 
 
-def test_a_wrong_code_is_asked_for_again_with_the_reason(home, due, programs) -> None:
-    """In the next dialog; what is no code at all is not sent."""
+def test_after_a_wrong_code_the_next_dialog_gives_the_reason(home, due, programs) -> None:
+    """A malformed code is not sent to AWS."""
     right = due.device.code()
     programs.answer("echo 12345", "echo 000000", f"echo {right}")
     done = home.mfakit("check", "--prompt")
@@ -227,8 +227,8 @@ def test_a_wrong_code_is_asked_for_again_with_the_reason(home, due, programs) ->
     assert right not in done.stdout + done.stderr
 
 
-def test_who_says_no_is_not_asked_again_for_that_session(home, due, aws, programs) -> None:
-    """The session is still reported as it is; of the next one its end is asked again."""
+def test_a_declined_dialog_is_not_shown_again_for_that_session(home, due, aws, programs) -> None:
+    """The check still reports the session, and asks again when the next session ends."""
     programs.answer("exit $ZENITY_CANCEL", "exit $ZENITY_ESC")
     done = home.mfakit("check", "--prompt")
     assert done.returncode == 2
@@ -241,8 +241,8 @@ def test_who_says_no_is_not_asked_again_for_that_session(home, due, aws, program
     assert len(programs.shown) == 2
 
 
-def test_who_is_not_there_is_asked_again_by_the_next_check(home, due, aws, programs) -> None:
-    """But not for all the other sessions too, one time-out after the other."""
+def test_an_unanswered_dialog_is_shown_again_by_the_next_check(home, due, aws, programs) -> None:
+    """One check shows it only once, however many sessions are due."""
     log_in_earlier(aws, home, due, "--profile", "other")
     programs.answer("exit 5", "exit 5")
     for number in (1, 2):
@@ -253,8 +253,8 @@ def test_who_is_not_there_is_asked_again_by_the_next_check(home, due, aws, progr
     assert "--timeout=90\n" in programs.shown[0]
 
 
-def test_of_two_checks_one_asks(home, due, programs) -> None:
-    """The other goes on without, whatever profile it is about, and reports what there is."""
+def test_only_one_of_two_concurrent_checks_asks_for_a_code(home, due, programs) -> None:
+    """The other reports its sessions without a question, whatever their profile."""
     programs.answer('touch "$SHOWN.up"; until [ -e "$SHOWN.go" ]; do sleep 0.05; done; exit 5')
     command = [sys.executable, "-m", "mfakit", "check", "--prompt"]
     with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE) as first:
@@ -271,8 +271,7 @@ def test_of_two_checks_one_asks(home, due, programs) -> None:
     assert len(programs.shown) == 1
 
 
-def test_the_token_command_comes_first_and_the_dialog_where_it_fails(home, due, programs) -> None:
-    """With both flags; the dialog asks the person though there is a command."""
+def test_with_both_flags_the_dialog_comes_after_a_failed_token_command(home, due, programs) -> None:
     home.write_config(f"[profile mfa]\nmfakit_token_command = {programs.make('token', 'false')}\n")
     programs.answer(f"echo {due.device.code()}")
     done = home.mfakit("check", "--renew", "--prompt")
@@ -281,8 +280,10 @@ def test_the_token_command_comes_first_and_the_dialog_where_it_fails(home, due, 
     assert len(programs.shown) == 1
 
 
-def test_a_role_needs_no_code_where_its_source_is_a_session(home, due, aws, programs) -> None:
-    """That session is renewed first, and the role's from it."""
+def test_a_roles_session_is_renewed_from_its_source_session_without_a_code(
+    home, due, aws, programs
+) -> None:
+    """The source session is renewed first."""
     statement = {"Effect": "Allow", "Principal": {"AWS": due.arn}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam = aws.root.session().client("iam")
@@ -302,15 +303,14 @@ def test_a_role_needs_no_code_where_its_source_is_a_session(home, due, aws, prog
     assert ":assumed-role/" in caller
 
 
-def test_flags_that_would_do_nothing_are_refused(home) -> None:
-    """As wrong usage."""
+def test_flags_that_would_have_no_effect_are_wrong_usage(home) -> None:
     for arguments in (("--prompt-timeout", "1m"), ("--from-json", "-", "--renew")):
         assert home.mfakit("check", *arguments, stdin="{}").returncode == 3
     assert home.mfakit("schedule", "install", "--dry-run", "--prompt-timeout=1m").returncode == 64
 
 
 def aws_caller(home, keys: dict[str, str]) -> str:
-    """Ask the simulator whose session it is."""
+    """Return the ARN that the simulator knows the session by."""
     script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     done = home.run(sys.executable, "-c", script, **{k: str(v) for k, v in keys.items()})
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ ROLE = "arn:aws:iam::123456789012:role/admin"
 
 @pytest.fixture
 def role(aws, alice):
-    """A role that wants MFA of who assumes it."""
+    """Create a role whose trust policy requires MFA; return its ARN."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -37,8 +37,8 @@ def identity(home, profile: str) -> str:
     return json.loads(done.stdout)["Arn"]
 
 
-def test_a_code_gets_a_session_of_the_role(home, alice, role) -> None:
-    """In a profile of its own; without a duration AWS gives one hour."""
+def test_a_code_gets_a_session_of_a_role(home, alice, role) -> None:
+    """It has a profile of its own; without a duration AWS grants one hour."""
     done = home.mfakit(
         "login", "--profile", "admin", "--role-arn", role, "--role-session-name", "me",
         "--source-identity", "alice", "--tag", "team=blue", "--token-code", alice.device.code(),
@@ -48,8 +48,8 @@ def test_a_code_gets_a_session_of_the_role(home, alice, role) -> None:
     assert identity(home, "admin") == "arn:aws:sts::123456789012:assumed-role/admin/me"
 
 
-def test_a_live_mfa_session_gets_one_without_a_code(home, alice, role) -> None:
-    """One code serves them all."""
+def test_a_live_mfa_session_gets_a_roles_session_without_a_code(home, alice, role) -> None:
+    """One code is enough for all roles."""
     home.mfakit("login", "--token-code", alice.device.code())
     done = home.mfakit("login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role)
     assert done.returncode == 0, done.stderr
@@ -60,8 +60,8 @@ def test_a_live_mfa_session_gets_one_without_a_code(home, alice, role) -> None:
     assert json.loads(again.stdout)["reused"] is True
 
 
-def test_more_than_an_hour_is_refused_before_it_is_asked_of_a_session(home, alice, role) -> None:
-    """AWS would refuse it, and the person would find out by that."""
+def test_role_chaining_for_more_than_an_hour_is_refused_before_the_call(home, alice, role) -> None:
+    """AWS would refuse it too, but less clearly."""
     home.mfakit("login", "--token-code", alice.device.code())
     done = home.mfakit(
         "login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role, "--duration", "2h"
@@ -70,8 +70,8 @@ def test_more_than_an_hour_is_refused_before_it_is_asked_of_a_session(home, alic
     assert "one hour at most" in done.stderr
 
 
-def test_a_role_that_lasts_shorter_says_so(home, alice, role) -> None:
-    """Only AWS knows the role's own maximum."""
+def test_the_error_for_too_long_a_duration_names_the_roles_maximum(home, alice, role) -> None:
+    """Only AWS knows the role's MaxSessionDuration."""
     done = home.mfakit(
         "login", "-p", "admin", "--role-arn", role, "--duration", "2h",
         "--token-code", alice.device.code(),
@@ -80,14 +80,15 @@ def test_a_role_that_lasts_shorter_says_so(home, alice, role) -> None:
     assert "MaxSessionDuration" in done.stderr
 
 
-def test_options_of_a_role_need_one(home, alice) -> None:
-    """They would do nothing."""
+def test_role_options_without_a_role_are_refused(home, alice) -> None:
+    """They would have no effect."""
     done = home.mfakit("login", "--external-id", "x", "--token-code", "123456")
     assert (done.returncode, "--role-arn" in done.stderr) == (64, True)
 
 
-def test_the_library_assumes_roles_too(home, alice, role, monkeypatch) -> None:
-    """With a code, or from the session that the source profile holds."""
+def test_assume_role_takes_a_code_or_the_source_profiles_session(
+    home, alice, role, monkeypatch
+) -> None:
     for name, value in home.environ.items():
         monkeypatch.setenv(name, value)
     serial = alice.device.serial_number
@@ -103,8 +104,8 @@ def test_the_library_assumes_roles_too(home, alice, role, monkeypatch) -> None:
         mfakit.assume_role(role_arn=role, source_profile="mfa", duration=timedelta(hours=2))
 
 
-def test_a_renewal_sends_what_the_role_asks_for(home, alice, role, aws) -> None:
-    """Its external id and its tags, as the login did; and with others it is another session."""
+def test_a_renewal_sends_the_external_id_and_the_tags_of_the_login(home, alice, role, aws) -> None:
+    """A session with other tags is not reused."""
     trust = aws.root.session().client("iam").get_role(RoleName="admin")["Role"]
     trust = trust["AssumeRolePolicyDocument"]
     trust["Statement"][0]["Condition"]["StringEquals"] = {"sts:ExternalId": "ext-1"}
@@ -128,8 +129,10 @@ def test_a_renewal_sends_what_the_role_asks_for(home, alice, role, aws) -> None:
     assert identity(home, "admin").endswith(":assumed-role/admin/me")
 
 
-def test_a_refreshing_session_of_a_role_stays_one(home, alice, role, monkeypatch) -> None:
-    """Nobody becomes somebody else by a renewal."""
+def test_a_refreshing_session_of_a_role_is_renewed_as_that_role(
+    home, alice, role, monkeypatch
+) -> None:
+    """A renewal must not change the caller's identity."""
     for name, value in home.environ.items():
         monkeypatch.setenv(name, value)
     home.mfakit(
@@ -165,8 +168,9 @@ def test_a_refreshing_session_of_a_role_stays_one(home, alice, role, monkeypatch
         (["--role-arn", ROLE, "--tag", "blue"], "not a tag"),
     ],
 )
-def test_what_aws_would_refuse_is_refused_before_the_code(home, alice, aws, options, message):
-    """Two lines, and nothing is sent."""
+def test_malformed_role_options_are_refused_before_anything_is_sent(
+    home, alice, aws, options, message
+):
     done = home.mfakit("login", "-p", "admin", *options, "--token-code", alice.device.code())
     assert done.returncode == 64
     assert message in done.stderr.splitlines()[0]
@@ -174,8 +178,8 @@ def test_what_aws_would_refuse_is_refused_before_the_code(home, alice, aws, opti
     assert not aws.calls
 
 
-def test_a_code_beside_a_session_is_not_ignored(home, alice, role) -> None:
-    """The session stands for it; and it is not replaced by the role's own."""
+def test_a_code_is_refused_where_the_source_is_a_session(home, alice, role) -> None:
+    """A role's session may not replace its own source session either."""
     home.mfakit("login", "--token-code", alice.device.code())
     command = ["login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role]
     for given in (["--token-code", "123456"], ["--token-command", "echo 123456"]):
@@ -186,8 +190,8 @@ def test_a_code_beside_a_session_is_not_ignored(home, alice, role) -> None:
     assert home.mfakit("check").returncode == 0
 
 
-def test_a_role_that_does_not_trust_the_user_says_whom_to_ask(home, alice, role) -> None:
-    """AWS's own words, and a hint that fits them."""
+def test_the_error_for_a_role_that_does_not_trust_the_user_quotes_aws(home, alice, role) -> None:
+    """Its hint says that the role must trust the user."""
     other = role.replace("admin", "other")
     code = alice.device.code()
     done = home.mfakit("login", "-p", "admin", "--role-arn", other, "--token-code", code)
@@ -196,8 +200,8 @@ def test_a_role_that_does_not_trust_the_user_says_whom_to_ask(home, alice, role)
     assert "the role must trust you" in done.stderr
 
 
-def test_exec_renews_a_roles_session_as_that_roles(home, alice, role) -> None:
-    """Not as the user's own, under the same name."""
+def test_exec_renews_a_roles_session_as_that_role(home, alice, role) -> None:
+    """It must not become the user's own session under the same name."""
     home.write_config("[profile admin]\nmfakit_source_profile = mfa\n")
     home.mfakit("login", "-p", "mfa", "--token-code", alice.device.code())
     home.mfakit("login", "-p", "admin", "--role-arn", role)

@@ -1,4 +1,4 @@
-"""A code is sent once: what may be repeated, and what counts as used."""
+"""A code is sent once: which calls may be repeated, and when a code counts as used."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from tests.exchange.conftest import Person, operations
 
 from mfakit import MFAKitError, read_session
-from mfakit.exchange.attempts import Attempts
 from mfakit.exchange.login import login
-from mfakit.exchange.plan import LoginRequest
+from mfakit.exchange.recipe import LoginRequest
+from mfakit.exchange.spending import Attempts
 
 
 def log_in(home, alice, *arguments: str, **environ: str):
@@ -19,24 +19,23 @@ def log_in(home, alice, *arguments: str, **environ: str):
     return home.mfakit(*command, "--token-code", alice.device.code(), *arguments, **environ)
 
 
-def test_throttled_twice_it_is_sent_again(home, alice, aws) -> None:
-    """AWS has not looked at the code then."""
+def test_a_throttled_call_is_sent_again_with_the_same_code(home, alice, aws) -> None:
+    """AWS has not checked the code yet."""
     aws.fail_next("GetSessionToken", code="Throttling", times=2)
     done = log_in(home, alice)
     assert done.returncode == 0, done.stderr
     assert operations(aws).count("GetSessionToken") == 3
 
 
-def test_throttled_for_long_it_is_given_up(home, alice, aws) -> None:
-    """After four sendings, with what to do."""
+def test_a_call_that_stays_throttled_is_given_up_after_four_attempts(home, alice, aws) -> None:
     aws.fail_next("GetSessionToken", code="Throttling", times=9)
     done = log_in(home, alice)
     assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 4)
     assert "AWS is throttling" in done.stderr
 
 
-def test_a_code_that_aws_did_not_look_at_was_not_used(home, alice) -> None:
-    """It is not held against the person that the network was away."""
+def test_a_code_that_did_not_reach_aws_does_not_count_as_used(home, alice) -> None:
+    """It does not count as a try either."""
     command = ["login", "--serial-number", alice.device.serial_number, "--token-code", "000000"]
     done = home.mfakit(*command, AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert "cannot be reached" in done.stderr
@@ -46,8 +45,8 @@ def test_a_code_that_aws_did_not_look_at_was_not_used(home, alice) -> None:
 
 
 @pytest.mark.parametrize("after", [True, False])
-def test_a_lost_connection_spends_the_code(home, alice, aws, after: bool) -> None:
-    """Whether the call was carried out cannot be known; it is not repeated."""
+def test_after_a_lost_connection_the_code_counts_as_used(home, alice, aws, after: bool) -> None:
+    """AWS may have carried out the call, so it is not repeated."""
     aws.drop_next("GetSessionToken", after=after)
     done = log_in(home, alice)
     assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
@@ -57,24 +56,26 @@ def test_a_lost_connection_spends_the_code(home, alice, aws, after: bool) -> Non
 
 
 @pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable"])
-def test_a_failure_of_aws_spends_the_code(home, alice, aws, code: str) -> None:
-    """It may have been looked at."""
+def test_after_an_internal_failure_of_aws_the_code_counts_as_used(
+    home, alice, aws, code: str
+) -> None:
+    """AWS may have checked the code before it failed."""
     aws.fail_next("GetSessionToken", code=code)
     done = log_in(home, alice)
     assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
     assert f"AWS failed ({code})" in done.stderr
 
 
-def test_a_cut_answer_spends_the_code(home, alice, aws) -> None:
-    """AWS has given a session that nobody can read."""
+def test_after_a_truncated_response_the_code_counts_as_used(home, alice, aws) -> None:
+    """AWS has issued a session that nobody can read."""
     aws.garble_next("GetSessionToken")
     done = log_in(home, alice)
     assert (done.returncode, operations(aws).count("GetSessionToken")) == (1, 1)
     assert "not whole" in done.stderr
 
 
-def test_after_a_lost_answer_the_person_is_asked_for_the_next_code(here, alice, aws) -> None:
-    """With a countdown to it: the device shows another on each half minute."""
+def test_after_a_lost_response_the_user_is_asked_for_the_next_code(here, alice, aws) -> None:
+    """A countdown runs to the next half minute, when the device shows a new code."""
     aws.drop_next("GetSessionToken", after=True)
     person = Person(alice.device.code(), alice.device.code())
     login(LoginRequest(asker=person), here.environ)
@@ -86,15 +87,14 @@ def test_after_a_lost_answer_the_person_is_asked_for_the_next_code(here, alice, 
 
 
 def test_calls_without_a_code_are_repeated(home, alice, aws) -> None:
-    """Listing devices can be asked again."""
+    """Listing devices has no side effect."""
     aws.fail_next("ListMFADevices", code="Throttling", times=2)
     done = home.mfakit("login", "--token-code", alice.device.code())
     assert done.returncode == 0, done.stderr
     assert operations(aws).count("ListMFADevices") == 3
 
 
-def test_of_a_call_without_a_code_none_is_said_to_be_lost(home, alice, aws) -> None:
-    """Nothing was used up."""
+def test_the_error_for_a_failed_call_without_a_code_mentions_no_used_code(home, alice, aws) -> None:
     aws.fail_next("ListMFADevices", code="InternalFailure", times=3)
     done = home.mfakit("login", "--token-code", alice.device.code())
     assert "AWS failed (InternalFailure)" in done.stderr
@@ -102,8 +102,8 @@ def test_of_a_call_without_a_code_none_is_said_to_be_lost(home, alice, aws) -> N
     assert "used" not in done.stderr
 
 
-def test_a_used_code_is_told_from_a_wrong_one(home, alice) -> None:
-    """By what this machine has sent in the last three minutes, of which it keeps only hashes."""
+def test_a_used_code_is_distinguished_from_a_wrong_one(home, alice) -> None:
+    """mfakit keeps hashes of the codes that it sent in the last three minutes."""
     code = alice.device.code()
     home.mfakit("login", "--token-code", code)
     done = home.mfakit("login", "--force", "--token-code", code)
@@ -116,8 +116,8 @@ def test_a_used_code_is_told_from_a_wrong_one(home, alice) -> None:
     assert code not in kept.read_text()
 
 
-def test_the_tries_that_are_left_are_counted_by_windows_of_three_minutes(home) -> None:
-    """As AWS counts them; which codes were sent is known for three minutes from their sending."""
+def test_the_tries_that_are_left_are_counted_in_windows_of_three_minutes(home) -> None:
+    """AWS counts so too. Each sent code is remembered for three minutes."""
     window = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
     attempts = Attempts(str(home.credentials), "arn:aws:iam::123456789012:mfa/alice")
     for second in (0, 100, 179):
@@ -133,8 +133,7 @@ def test_the_tries_that_are_left_are_counted_by_windows_of_three_minutes(home) -
     assert attempts.tries_left(later) == 9
 
 
-def test_a_device_of_another_account_is_caught(home, alice) -> None:
-    """The code is not used then."""
+def test_a_device_of_another_account_is_refused_before_the_code_is_used(home, alice) -> None:
     code = alice.device.code()
     done = home.mfakit(
         "login", "--token-code", code, "--serial-number", "arn:aws:iam::999999999999:mfa/alice"
@@ -146,8 +145,10 @@ def test_a_device_of_another_account_is_caught(home, alice) -> None:
 
 
 @pytest.mark.parametrize("debug", ["0", "1"])
-def test_no_secret_and_no_code_is_ever_shown(home, alice, aws, debug: str) -> None:
-    """Nor kept anywhere but in the session's own section."""
+def test_no_secret_and_no_code_is_printed_or_kept_in_another_file(
+    home, alice, aws, debug: str
+) -> None:
+    """Secrets belong only into the session's own section."""
     home.environ["MFAKIT_DEBUG"] = debug
     code = alice.device.code()
     runs = [
@@ -163,6 +164,6 @@ def test_no_secret_and_no_code_is_ever_shown(home, alice, aws, debug: str) -> No
     assert not [secret for secret in session_secrets if secret in said]
     assert ("debug" in said) == (debug == "1")
     own = home.credentials.parent / "mfakit"
-    (own / "credentials.before").unlink()  # the credentials file as it was holds the keys
+    (own / "credentials.before").unlink()  # this copy of the credentials file holds the keys
     kept = "".join(path.read_text() for path in own.rglob("*") if path.is_file())
     assert not [secret for secret in session_secrets if secret in kept]

@@ -1,4 +1,4 @@
-"""The terminal itself: what a person does to it, and what it is like afterwards."""
+"""The question on the terminal: odd input, job control, closed streams and timeouts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOGIN = f"{shlex.quote(sys.executable)} -m mfakit login"
 
 @pytest.fixture
 def in_shell(home):
-    """Run a line of shell on a terminal of its own."""
+    """Yield a function that runs a shell script on a terminal of its own."""
     started = []
 
     def start(script: str) -> TerminalProcess:
@@ -31,8 +31,8 @@ def in_shell(home):
         process.close()
 
 
-def test_bytes_that_are_no_text_are_no_code(home, alice, on_terminal) -> None:
-    """They are asked for again, as any mistyped code."""
+def test_bytes_that_are_not_utf_8_are_asked_for_again(home, alice, on_terminal) -> None:
+    """They are handled like any malformed code."""
     terminal = on_terminal("login")
     terminal.read_until("MFA code for ")
     os.write(terminal._master, b"\xff\xfe12\x80\n")
@@ -43,8 +43,8 @@ def test_bytes_that_are_no_text_are_no_code(home, alice, on_terminal) -> None:
     assert terminal.wait() == 0
 
 
-def test_a_stopped_question_goes_on(home, alice, on_terminal) -> None:
-    """By Ctrl-Z and fg, say; what was typed before still counts."""
+def test_a_question_continues_after_the_process_was_stopped(home, alice, on_terminal) -> None:
+    """Ctrl-Z and fg stop and continue it; what was typed before still counts."""
     terminal = on_terminal("login")
     terminal.read_until("MFA code for ")
     code = alice.device.code()
@@ -56,8 +56,8 @@ def test_a_stopped_question_goes_on(home, alice, on_terminal) -> None:
     assert terminal.wait() == 0
 
 
-def test_ctrl_c_leaves_the_terminal_as_it_was(home, alice, on_terminal) -> None:
-    """With echo, line by line, and the cursor on a line of its own."""
+def test_ctrl_c_restores_the_terminals_settings(home, alice, on_terminal) -> None:
+    """The cursor is on a new line then, too."""
     terminal = on_terminal("login")
     before = termios.tcgetattr(terminal._slave)
     terminal.read_until("MFA code for ")
@@ -68,8 +68,10 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(home, alice, on_terminal) -> None:
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_it_asks_though_the_standard_streams_are_closed(home, alice, in_shell, closed: str) -> None:
-    """The files that are opened meanwhile take their numbers, and nothing is written into them."""
+def test_login_asks_on_the_terminal_though_the_standard_streams_are_closed(
+    home, alice, in_shell, closed: str
+) -> None:
+    """Files that are opened then get their numbers, and must receive no messages."""
     terminal = in_shell(f"{LOGIN} {closed}; code=$?; sleep 0.3; echo code $code")
     terminal.read_until("MFA code for ")
     terminal.type(f"{alice.device.code()}\n")
@@ -79,7 +81,7 @@ def test_it_asks_though_the_standard_streams_are_closed(home, alice, in_shell, c
 
 
 def test_a_token_command_may_ask_on_the_terminal(home, alice, in_shell) -> None:
-    """A password or a touch, though standard input and error belong to somebody else."""
+    """It may need a password or a touch while standard input and error are redirected."""
     code = alice.device.code()
     program = home.folder / "token"
     program.write_text(
@@ -93,7 +95,7 @@ def test_a_token_command_may_ask_on_the_terminal(home, alice, in_shell) -> None:
 
 
 def test_the_time_to_the_next_code_is_counted_down(home) -> None:
-    """And the line is cleared then, for the next question."""
+    """Afterwards the line is cleared for the next question."""
     script = (
         "from mfakit.exchange.terminal import Terminal\n"
         "moments = iter([0, 0, 1, 1.2, 1.2])\n"
@@ -107,12 +109,12 @@ def test_the_time_to_the_next_code_is_counted_down(home) -> None:
         terminal.close()
 
 
-def test_it_is_patient_only_as_long_as_it_is_told(home, alice) -> None:
-    """SDKs end the process that they ask; half a code is no answer either."""
+def test_a_question_on_the_terminal_ends_after_its_timeout(home, alice) -> None:
+    """SDKs kill a process that takes too long. Half a code is no answer either."""
     script = (
         "import os, sys, time\n"
         "from mfakit.exchange.login import login\n"
-        "from mfakit.exchange.plan import LoginRequest\n"
+        "from mfakit.exchange.recipe import LoginRequest\n"
         "from mfakit.exchange.terminal import Terminal\n"
         "moments = iter([0, 0, 3600])\n"
         "def clock():\n"

@@ -6,14 +6,14 @@ import pytest
 from tests.exchange.conftest import Person
 
 from mfakit.exchange.login import login
-from mfakit.exchange.plan import LoginRequest
+from mfakit.exchange.recipe import LoginRequest
 
 pytestmark = pytest.mark.pythons
 
 
 @pytest.fixture
 def script(home):
-    """Make a program of its own in the home, on the PATH."""
+    """Return a function that writes a shell script into the home."""
 
     def make(name: str, body: str) -> str:
         path = home.folder / name
@@ -30,8 +30,10 @@ def refused(done, message: str, code: int = 1) -> None:
     assert "mfakit: try: " in done.stderr
 
 
-def test_it_gives_the_code(home, alice, script) -> None:
-    """Named by the option, or by the config; what it prints around the code does not matter."""
+def test_a_token_command_from_the_option_or_the_config_provides_the_code(
+    home, alice, script
+) -> None:
+    """Other text around the code in its output is ignored."""
     command = script("token", f"echo 'aws:alice   {alice.device.code()}'")
     done = home.mfakit("login", "--token-command", command)
     assert done.returncode == 0, done.stderr
@@ -40,8 +42,8 @@ def test_it_gives_the_code(home, alice, script) -> None:
     assert home.mfakit("login", "--force").returncode == 0
 
 
-def test_it_runs_without_a_shell(home, alice, script) -> None:
-    """Nothing in it is expanded; quotes hold words together."""
+def test_a_token_command_runs_without_a_shell(home, alice, script) -> None:
+    """Nothing in it is expanded, but quotes group words."""
     command = script("token", "[ \"$1\" = '$HOME; a' ] && echo " + alice.device.code())
     done = home.mfakit("login", "--token-command", f"{command} '$HOME; a'")
     assert done.returncode == 0, done.stderr
@@ -57,30 +59,33 @@ def test_it_runs_without_a_shell(home, alice, script) -> None:
         ("echo 123456 654321", "printed several codes"),
     ],
 )
-def test_one_that_gives_no_code(home, alice, script, body: str, message: str) -> None:
-    """What it printed is not shown."""
+def test_a_token_command_that_prints_no_single_code_is_an_error(
+    home, alice, script, body: str, message: str
+) -> None:
+    """The error does not show its output."""
     done = home.mfakit("login", "--token-command", script("token", body))
     refused(done, message)
     assert "123456" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["no-such-program --code", "'", ""])
-def test_one_that_cannot_be_run(home, alice, command: str) -> None:
-    """It is found out before anything is asked of AWS."""
+def test_a_token_command_that_cannot_run_is_an_error_before_aws_is_called(
+    home, alice, command: str
+) -> None:
     home.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = home.mfakit("login", "--token-command", command or " ")
     refused(done, "token command", 64)
 
 
-def test_the_same_code_twice_does_for_one(home, alice, script) -> None:
-    """Some programs print a code and put it on the clipboard with a note."""
+def test_a_code_that_is_printed_twice_counts_as_one(home, alice, script) -> None:
+    """Some programs print it again in a note that it was copied to the clipboard."""
     code = alice.device.code()
     command = script("token", f"echo {code}; echo {code} copied")
     assert home.mfakit("login", "--token-command", command).returncode == 0
 
 
-def test_it_is_run_again_only_in_the_next_half_minute(here, alice) -> None:
-    """Until then it would print the code that was refused."""
+def test_a_token_command_is_run_again_only_in_the_next_half_minute(here, alice) -> None:
+    """Until then it would print the refused code again."""
     used, fresh = alice.device.code(), alice.device.code()
     assert here.mfakit("login", "--token-code", used).returncode == 0
     person = Person()

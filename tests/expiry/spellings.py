@@ -1,4 +1,4 @@
-"""Every place and spelling that the end of a session is found in, and what writes it so there.
+"""Every place and spelling of the end of a session, and the tool that writes it so.
 
 The form of each is that of the tool named: of aws-mfa 0.0.12 and awsume 4.5.4 as their sources have
 it, of botocore 1.44 and the AWS CLI as their caches show.
@@ -44,7 +44,7 @@ def naive_local(end: datetime) -> str:
 
 
 def place(path: Path, text: str) -> None:
-    """Write a file that has been there for long: a fresh one is read when it has been quiet."""
+    """Write a file with an old modification time: mfakit waits before it reads a fresh one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (0, 0))

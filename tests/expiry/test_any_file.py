@@ -1,4 +1,4 @@
-"""Whatever the files hold: `check` never crashes, and never calls valid what is not."""
+"""For any content of the files `check` never crashes, and never calls an ended session valid."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from tests.zones import local_time
 from mfakit import MFAKitError
 from mfakit.cli.output import escape
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
-from mfakit.expiry.rule import UNKNOWN, VALID
 from mfakit.expiry.status import SessionStatus, check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import as_pairs, own_file
+from mfakit.profiles.own_files import OwnFile, as_pairs
+from mfakit.profiles.profile import Profile
+from mfakit.state import UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=30)
@@ -55,7 +56,7 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.lists(STRINGS)
 
 
 def parts(**keys: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    """An object of JSON that has some of these keys, and now and then something odd for one."""
+    """Draw a JSON object that has some of these keys, and sometimes an odd value for one."""
     return st.fixed_dictionaries({}, optional={key: v | v | PLAIN for key, v in keys.items()})
 
 
@@ -111,8 +112,10 @@ def refuse_valid_without_end(statuses: list[SessionStatus]) -> None:
         st.just("ASIA1") | TIMES | NAMES | st.text(),
     ),
 )  # fmt: skip
-def test_no_content_makes_check_crash(contents, entry, variables) -> None:
-    """It lists what it finds, or says which file makes no sense; every report can be written."""
+def test_check_never_crashes_whatever_the_files_hold(contents, entry, variables) -> None:
+    """It lists what it finds, or names the file that makes no sense, and every report can be
+    written.
+    """
     with TemporaryDirectory() as folder:
         home = Path(folder)
         for name, content in contents.items():
@@ -121,7 +124,7 @@ def test_no_content_makes_check_crash(contents, entry, variables) -> None:
         files = AWSFiles(environ)
         if entry is not None:
             lay(home / ".aws/config", OWN_PROCESS.encode())
-            lay(Path(own_file(files.credentials_path, "sessions", "mfa")), entry)
+            lay(Path(OwnFile.of(files.credentials_path, "sessions", "mfa").path), entry)
         try:
             statuses = check_all(files, environ, NOW, include_caches=True)
         except MFAKitError:
@@ -142,11 +145,11 @@ def lay(path: Path, content: bytes) -> None:
 
 
 def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
-    """See that a session is judged as it is where it alone is asked for."""
+    """Check that a session is judged as by a check of its profile alone."""
     for status in statuses:
         if status.source in ("credentials-file", "session-cache"):
             try:
-                alone = check_session(status.profile, files, NOW)
+                alone = check_session(Profile(status.profile, files), NOW)
             except MFAKitError:
                 assert status.state == UNKNOWN
             else:
@@ -158,8 +161,10 @@ def check_alone(statuses: list[SessionStatus], files: AWSFiles) -> None:
     name=st.sampled_from(sorted(SPELLINGS)),
     left=st.integers(-400 * 86400, 400 * 86400) | st.integers(-1810, 1810),
 )
-def test_nothing_that_ended_or_is_due_is_valid(zone, name: str, left: int) -> None:
-    """In any spelling, at any time of the year; what lasts is valid, but for an hour in autumn."""
+def test_check_never_calls_an_ended_or_due_session_valid(zone, name: str, left: int) -> None:
+    """This holds for any spelling at any time of the year; only in the repeated hour of autumn may
+    a valid session be called due.
+    """
     end = NOW + timedelta(seconds=left)
     with TemporaryDirectory() as folder:
         environ = {"HOME": folder, **SPELLINGS[name][2](Path(folder), end)}

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from tests.expiry.spellings import KEYS, SPELLINGS, TOKEN, VARIABLES, place, zulu
 
 from mfakit.cli.output import escape
-from mfakit.expiry.report import EXIT_CODES, as_openmetrics, as_text, worst
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.expiry.report import as_openmetrics, as_text, worst
 from mfakit.expiry.status import SessionStatus, status_of
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 METRIC = "mfakit_session_expiration_timestamp_seconds"
@@ -27,7 +27,7 @@ def ending_in(seconds: float) -> str:
 
 
 def keep(home, **ends: str) -> None:
-    """Write a session for each profile that is named, with its end; none if that is empty."""
+    """Write a session with its end for each profile; without an end if it is empty."""
     text = "".join(
         f"[{name}]\n{KEYS}" + (f"expiration = {end}\n" if end else "") for name, end in ends.items()
     )
@@ -52,15 +52,17 @@ def stands(profile: str, state: str = VALID, source: str = "credentials-file", *
         ([], 3),
     ],
 )
-def test_the_worst_of_all_counts(states: list[str], code: int) -> None:
-    """What is known to be bad is worse than what is not known, as monitoring plugins have it."""
+def test_the_exit_code_of_check_all_is_that_of_the_worst_session(
+    states: list[str], code: int
+) -> None:
+    """A state that is known to be bad is worse than an unknown one, as for monitoring plugins."""
     statuses = [stands(str(number), state) for number, state in enumerate(states)]
     ignored = stands("role", EXPIRED, "cli-cache", counts=False)
-    assert EXIT_CODES[worst([*statuses, ignored])] == code
+    assert worst([*statuses, ignored]).exit_code == code
 
 
-def test_all_sessions_have_a_line_each(home) -> None:
-    """Aligned, with the source; and the exit code is of the worst."""
+def test_check_all_prints_an_aligned_line_for_each_session(home) -> None:
+    """Each line names the source, and the exit code is that of the worst session."""
     keep(home, mfa=ending_in(36000), work=ending_in(-7230), other="")
     done = home.mfakit("check", "--all")
     assert done.returncode == 2
@@ -76,8 +78,7 @@ def test_all_sessions_have_a_line_each(home) -> None:
     assert {line.index("credentials-file") for line in done.stdout.splitlines()} == {7}
 
 
-def test_the_environment_has_a_say(home) -> None:
-    """Its session is listed beside that of the profile."""
+def test_check_all_counts_the_session_in_the_environment(home) -> None:
     keep(home, mfa=ending_in(36000))
     variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": ending_in(600)}
     assert home.mfakit("check", "--all").returncode == 0
@@ -90,8 +91,7 @@ def test_the_environment_has_a_say(home) -> None:
     ]
 
 
-def test_other_tools_caches_count_only_when_asked_for(home) -> None:
-    """They are listed all the same."""
+def test_other_tools_caches_are_listed_but_count_only_when_asked_for(home) -> None:
     SPELLINGS["AWS CLI, role"][2](home.folder, NOW - timedelta(days=900))
     alone = home.mfakit("check", "--all")
     assert alone.returncode == 3
@@ -103,8 +103,7 @@ def test_other_tools_caches_count_only_when_asked_for(home) -> None:
     assert home.mfakit("check", "--all", "--include-caches").returncode == 2
 
 
-def test_no_session_at_all(home) -> None:
-    """It is said, and programs get an empty list."""
+def test_check_all_without_a_session_says_so_and_gives_programs_an_empty_list(home) -> None:
     done = home.mfakit("check", "--all", "--format", "json")
     assert done.returncode == 3
     assert done.stderr.startswith("mfakit: there is no session on this machine\nmfakit: try: ")
@@ -112,8 +111,8 @@ def test_no_session_at_all(home) -> None:
     assert (said["worst"], said["sessions"]) == ("unknown", [])
 
 
-def test_the_answer_of_sts_is_checked(home) -> None:
-    """From a file or standard input; what is no session is no valid one."""
+def test_check_reads_the_answer_of_sts_from_a_file_or_standard_input(home) -> None:
+    """What is no session is never reported as a valid one."""
 
     def answer(end: str) -> str:
         keys = {"AccessKeyId": "ASIA1", "SecretAccessKey": "hidden", "SessionToken": "hidden"}
@@ -141,8 +140,7 @@ def test_the_answer_of_sts_is_checked(home) -> None:
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
-def test_the_articles_own_way(home, aws, endpoint) -> None:
-    """`aws sts get-session-token` piped into `check`."""
+def test_the_output_of_the_aws_cli_can_be_piped_into_check(home, aws, endpoint) -> None:
     alice = aws.create_user("alice")
     device = alice.enable_virtual_mfa()
     keys = {
@@ -170,15 +168,15 @@ def test_the_articles_own_way(home, aws, endpoint) -> None:
         ["--format", "yaml"],
     ],
 )
-def test_options_that_contradict_each_other(home, options: list[str]) -> None:
-    """They are wrong usage, which is 3 here."""
+def test_options_of_check_that_contradict_each_other_exit_with_3(home, options: list[str]) -> None:
+    """Wrong usage is 3 here, as for any monitoring plugin."""
     done = home.mfakit("check", *options)
     assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_openmetrics(home) -> None:
-    """Prometheus' own parsers read it, that of OpenMetrics and that of the format before it."""
+def test_prometheus_parsers_read_the_openmetrics_report(home) -> None:
+    """Both parsers read it, that of OpenMetrics and that of the older text format."""
     soon = ending_in(3600)
     keep(home, mfa=soon, other="")
     SPELLINGS["AWS CLI, role"][2](home.folder, NOW)
@@ -199,22 +197,20 @@ def test_openmetrics(home) -> None:
 @pytest.mark.parametrize(
     "name", ['a"b', "a\\b", "a\\", "a\nb", "a\\nb", "{}", "é", "a, b", "\u2028"]
 )
-def test_odd_names_in_openmetrics(name: str) -> None:
-    """They come back as they were."""
+def test_odd_profile_names_survive_openmetrics(name: str) -> None:
     (family,) = openmetrics(as_openmetrics([stands(name)]))
     assert [sample.labels["profile"] for sample in family.samples] == [name]
 
 
-def test_a_fraction_of_a_second_is_not_rounded_up() -> None:
-    """The metric never says more than is left."""
+def test_openmetrics_rounds_the_end_of_a_session_down() -> None:
     end = NOW + timedelta(seconds=3600, microseconds=999_999)
     status = status_of("mfa", "credentials-file", end, NOW)
     assert f" {int(NOW.timestamp()) + 3600}\n" in as_openmetrics([status])
     assert status.seconds_left == 3600
 
 
-def test_what_stands_in_a_file_does_not_steer_the_terminal() -> None:
-    """Alone or among others; columns stay columns."""
+def test_control_characters_in_files_are_escaped_in_the_report() -> None:
+    """This holds for one session and for a table, whose columns stay aligned."""
     odd = stands("\x1b[2J\nmfa")
     assert as_text([odd], escape).startswith("\\x1b[2J\\nmfa: valid, ends in 1h (")
     first, second = as_text([odd, stands("b")], escape).splitlines()
@@ -222,8 +218,8 @@ def test_what_stands_in_a_file_does_not_steer_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "openmetrics"])
-def test_a_report_in_a_file(home, form: str) -> None:
-    """What would have been printed stands there, for all to read whatever the umask."""
+def test_output_writes_the_printed_report_into_a_file_that_all_may_read(home, form: str) -> None:
+    """The mode does not depend on the umask."""
     keep(home, mfa="2126-01-01T00:00:00Z")
     path = home.folder / "mfakit.prom"
     umask = os.umask(0o077)
@@ -237,8 +233,8 @@ def test_a_report_in_a_file(home, form: str) -> None:
     assert [entry.name for entry in home.folder.iterdir()] == [".aws", "mfakit.prom"]
 
 
-def test_the_report_is_replaced_whole(home) -> None:
-    """Who has the old one open reads the old one to its end; a link stays a link."""
+def test_output_replaces_the_report_whole(home) -> None:
+    """A reader that has the old one open reads that to its end, and a link stays a link."""
     keep(home, mfa="2126-01-01T00:00:00Z")
     path, link = home.folder / "mfakit.prom", home.folder / "link"
     path.write_text("old\n" * 1000)
@@ -250,8 +246,8 @@ def test_the_report_is_replaced_whole(home) -> None:
     assert path.read_text().startswith("# HELP")
 
 
-def test_without_a_session_the_report_is_empty_not_stale(home) -> None:
-    """And the exit code is the same as without a file."""
+def test_without_a_session_output_is_empty_not_stale(home) -> None:
+    """The exit code is the same as without a file."""
     path = home.folder / "mfakit.prom"
     path.write_text("old")
     for options in ([], ["--all"]):
@@ -266,8 +262,7 @@ def test_without_a_session_the_report_is_empty_not_stale(home) -> None:
     assert json.loads(path.read_text())["worst"] == "unknown"
 
 
-def test_a_report_that_cannot_be_written(home) -> None:
-    """That is an error, and nothing else is replaced: no folder, no device."""
+def test_output_to_a_folder_or_device_is_an_error_and_replaces_nothing(home) -> None:
     keep(home, mfa="2126-01-01T00:00:00Z")
     (home.folder / "folder").mkdir()
     os.mkfifo(home.folder / "pipe")

@@ -1,4 +1,4 @@
-"""The check for hosts without Python says what `mfakit check` says, in any shell, by any awk."""
+"""The script for hosts without Python agrees with `mfakit check`, in any shell, with any awk."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfakit.errors import FileError, SessionNotFoundError
-from mfakit.expiry.report import EXIT_CODES, as_text, worst
+from mfakit.expiry.report import as_text, worst
 from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 
-SCRIPT = str(package_files("mfakit.expiry.schedule") / "check.sh")
+SCRIPT = str(package_files("mfakit.schedule") / "check.sh")
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"], ["ksh93"], ["mksh"]]
 AWKS = ["mawk", "gawk", "original-awk", "busybox"]
 ZONES = [
@@ -94,7 +95,7 @@ FILE += f"[ due ]  # again\nexpiration = {at(minutes=10)}\n[due]\nregion = us-ea
 
 
 class Host:
-    """A host where nothing is installed: a shell, an awk and a date, and a credentials file."""
+    """A host with a shell, an awk, a date and a credentials file, and nothing else."""
 
     def __init__(self, home, shell: list[str], awk: str, folder: Path) -> None:
         self.home = home
@@ -110,7 +111,7 @@ class Host:
         return self.home.run(*self.shell, SCRIPT, *arguments, **environ)
 
     def stub(self, name: str, text: str) -> None:
-        """Put a program of one's own in the place of another."""
+        """Replace a program by a script."""
         path = self.programs / name
         path.unlink(missing_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -118,18 +119,18 @@ class Host:
 
 
 def put(path: Path, text: str) -> None:
-    """Write a file that seems to have been there for long, or mfakit waits a moment before it."""
+    """Write a file with an old modification time: mfakit waits before it reads a fresh one."""
     path.write_bytes(text.encode())
     os.utime(path, (0, 0))
 
 
 def shown(text: str) -> str:
-    """Show a name as the script does: all but ASCII by its bytes."""
+    """Return a name as the script shows it: all but ASCII as escaped bytes."""
     return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02x}" for b in text.encode())
 
 
 def moments(start: float) -> list[datetime]:
-    """Every second since then: one of them is the script's."""
+    """Return every second since then: the script judged by one of them."""
     seconds = range(int(start), int(time.time()) + 1)
     return [datetime.fromtimestamp(second, UTC) for second in seconds]
 
@@ -140,19 +141,19 @@ def verdict_of_all(environ: dict[str, str], now: datetime) -> tuple[int, str]:
     except FileError as error:
         return 3, error.message
     none = f"there is no session in {AWSFiles(environ).credentials_path}"
-    return EXIT_CODES[worst(statuses)], as_text(statuses, shown) if statuses else none
+    return worst(statuses).exit_code, as_text(statuses, shown) if statuses else none
 
 
 def verdict_of(profile: str, environ: dict[str, str], now: datetime) -> tuple[int, str]:
     try:
-        status = check_session(profile, AWSFiles(environ), now, 1800)
+        status = check_session(Profile(profile, AWSFiles(environ)), now, 1800)
     except (SessionNotFoundError, FileError) as error:
         return error.exit_code, error.message
-    return EXIT_CODES[status.state], as_text([status], shown)
+    return status.state.exit_code, as_text([status], shown)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str]:
-    """Give the exit code, and the verdict or what failed."""
+    """Return the exit code, and the verdict or the error."""
     if done.stdout:
         assert not done.stderr
         return done.returncode, done.stdout
@@ -166,8 +167,7 @@ def host(home, tmp_path: Path) -> Host:
     return Host(home, ["sh"], "awk", tmp_path / "programs")
 
 
-def test_is_clean() -> None:
-    """As shellcheck has it, for any POSIX shell."""
+def test_shellcheck_finds_nothing_in_the_script() -> None:
     if not shutil.which("shellcheck"):
         pytest.skip("shellcheck is not installed")
     done = subprocess.run(
@@ -181,8 +181,10 @@ def test_is_clean() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("shell", "awk"), list(product(SHELLS, AWKS)))
-def test_agrees_in_every_shell_and_awk(home, tmp_path: Path, shell: list[str], awk: str) -> None:
-    """On every spelling of an expiration, and every oddity of the file."""
+def test_the_script_agrees_with_check_in_every_shell_and_awk(
+    home, tmp_path: Path, shell: list[str], awk: str
+) -> None:
+    """They agree on every spelling of an expiration, and on every oddity of the file."""
     if not (shutil.which(shell[0]) and shutil.which(awk)):
         pytest.skip(f"{shell[0]} or {awk} is not installed")
     put(home.credentials, FILE)
@@ -192,8 +194,8 @@ def test_agrees_in_every_shell_and_awk(home, tmp_path: Path, shell: list[str], a
 
 
 @pytest.mark.parametrize("profile", [name for name in SECTIONS if name.isprintable()] + ["gone"])
-def test_agrees_on_each_profile(home, host: Host, profile: str) -> None:
-    """Whether it holds a session or not, and why not."""
+def test_the_script_agrees_with_check_on_each_profile(home, host: Host, profile: str) -> None:
+    """They agree on whether it holds a session, and if not, why."""
     put(home.credentials, FILE)
     start = time.time()
     found = said(host.check(profile))
@@ -228,10 +230,12 @@ SESSION = f"[mfa]\n{KEYS}"
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES, st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from([SESSION, SESSION, ""]))
-def test_agrees_on_any_file(
+def test_the_script_agrees_with_check_on_any_file(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], newline: str, above: str
 ) -> None:
-    """Sections and keys that come twice, nested lines, comments, and lines that make no sense."""
+    """The files have repeated sections and keys, nested lines, comments, and lines that make no
+    sense.
+    """
     path = tmp_path_factory.mktemp("drawn") / "credentials"
     put(path, (above + "\n".join(lines)).replace("\n", newline) or newline)
     environ = {"AWS_SHARED_CREDENTIALS_FILE": str(path), "HOME": str(path.parent)}
@@ -244,10 +248,10 @@ def test_agrees_on_any_file(
 
 @settings(max_examples=12)
 @given(st.lists(st.text("0123456789-:TZ+ .,", min_size=8, max_size=26), min_size=40, max_size=40))
-def test_never_calls_a_session_better_than_it_is(
+def test_the_script_never_calls_a_session_better_than_it_is(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
-    """A time that it does not understand is no known expiration."""
+    """A time that it does not understand counts as an unknown expiration."""
     ends = [*texts, *(f"20{text[0]}7-0{text[1]}-1{text[2:]}" for text in texts)]
     path = tmp_path_factory.mktemp("drawn") / "credentials"
     put(path, "".join(f"[p{n}]\n{KEYS}expiration = {end}\n" for n, end in enumerate(ends)))
@@ -289,10 +293,10 @@ BSD_DATE = (
 @pytest.mark.parametrize(
     ("zone", "date"), [*((zone, "") for zone in ZONES), ("Europe/Berlin", BSD_DATE)]
 )
-def test_reads_times_without_a_zone(
+def test_the_script_reads_times_without_a_zone_as_their_tool_meant_them(
     home, host: Host, monkeypatch: pytest.MonkeyPatch, zone: str, date: str
 ) -> None:
-    """As the tool that wrote them meant them, where clocks change too, by whatever `date` knows."""
+    """This holds when clocks change too, and for every kind of `date`."""
     put(home.credentials, NAIVE)
     if date:
         host.stub("date", date)
@@ -306,8 +310,8 @@ def test_reads_times_without_a_zone(
     assert found in expected
 
 
-def test_takes_the_earliest_zone_where_none_is_known(home, host: Host) -> None:
-    """A `date` that cannot tell the zone at another time may hide any zone, up to UTC+14."""
+def test_the_script_takes_the_earliest_zone_where_none_is_known(home, host: Host) -> None:
+    """A `date` that cannot show the zone at another time may hide any zone, up to UTC+14."""
     host.stub("date", '[ "$1" = -u ] && exec /bin/date "$@"; exit 1')
     home.write_credentials(f"[mfa]\n{KEYS}expiration = {at(hours=14, minutes=20)[:-1]}\n")
     done = host.check()
@@ -330,8 +334,12 @@ def test_takes_the_earliest_zone_where_none_is_known(home, host: Host) -> None:
         (["--help"], 0, "usage: "),
     ],
 )
-def test_takes_its_options(home, host: Host, arguments: list[str], code: int, start: str) -> None:
-    """The times that `--warn` takes are mfakit's, and wrong usage is 3, as for any monitor."""
+def test_the_script_takes_the_options_of_check(
+    home, host: Host, arguments: list[str], code: int, start: str
+) -> None:
+    """It takes the times that `--warn` takes, and wrong usage exits with 3, as for any monitoring
+    plugin.
+    """
     home.write_credentials(f"[mfa]\n{KEYS}expiration = {at(hours=1)}\n")
     done = host.check(*arguments)
     assert done.returncode == code
@@ -339,10 +347,10 @@ def test_takes_its_options(home, host: Host, arguments: list[str], code: int, st
 
 
 @pytest.mark.parametrize("value", ["$HOME/there", "${HOME}/there", "~/there", "$NONE/~/$"])
-def test_finds_the_file_as_mfakit_does(
+def test_the_script_finds_the_credentials_file_as_mfakit_does(
     home, host: Host, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    """Variables and the home in the path are put in."""
+    """It expands variables and the home in the path."""
     (home.folder / "there").write_text(f"[mfa]\n{KEYS}expiration = {at(hours=3)}\n")
     monkeypatch.setenv("HOME", str(home.folder))
     environ = home.environ | {"AWS_SHARED_CREDENTIALS_FILE": value}
@@ -351,8 +359,9 @@ def test_finds_the_file_as_mfakit_does(
     assert done.returncode == (0 if found else 3)
 
 
-def test_without_a_file_or_a_home_or_awk_it_is_3(home, host: Host, tmp_path: Path) -> None:
-    """What it cannot judge is no verdict."""
+def test_the_script_exits_with_3_without_a_file_a_home_or_awk(
+    home, host: Host, tmp_path: Path
+) -> None:
     assert said(host.check()) == (3, f"cannot read {home.credentials}")
     assert host.check(AWS_SHARED_CREDENTIALS_FILE=str(tmp_path)).returncode == 3
     assert said(host.check(HOME=""))[0] == 3
@@ -366,16 +375,15 @@ def test_without_a_file_or_a_home_or_awk_it_is_3(home, host: Host, tmp_path: Pat
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
-def test_what_nobody_can_read_is_no_verdict(home, host: Host, redirection: str) -> None:
-    """As with mfakit check."""
+def test_the_script_exits_with_3_for_an_unreadable_file(home, host: Host, redirection: str) -> None:
     home.write_credentials(f"[mfa]\n{KEYS}expiration = {at(hours=3)}\n")
     line = f'"$@" 2>/dev/null {redirection}'
     command = ["sh", "-c", line, "sh", *host.shell, SCRIPT]
     assert home.run(*command, PATH=f"{host.programs}:/usr/bin:/bin").returncode == 3
 
 
-def test_waits_for_a_file_that_is_being_written(home, host: Host) -> None:
-    """Many tools empty it first."""
+def test_the_script_waits_for_a_file_that_is_being_written(home, host: Host) -> None:
+    """Many tools empty the file before they write it."""
     home.write_credentials("")
     text = f"[mfa]\n{KEYS}expiration = {at(hours=3)}\n"
     writer = threading.Timer(0.3, home.write_credentials, [text])
@@ -384,8 +392,8 @@ def test_waits_for_a_file_that_is_being_written(home, host: Host) -> None:
     writer.join()
 
 
-def test_hands_no_secret_on(home, host: Host, tmp_path: Path) -> None:
-    """Neither in the arguments of what it runs, nor in what it says."""
+def test_the_script_shows_no_secret(home, host: Host, tmp_path: Path) -> None:
+    """None is in the arguments of the programs that it runs, nor in its output."""
     log = tmp_path / "arguments"
     home.write_credentials(f"[mfa]\n{KEYS}expiration = {at(hours=3)[:-1]}\n")
     for program in ("awk", "date"):
@@ -409,8 +417,10 @@ def test_hands_no_secret_on(home, host: Host, tmp_path: Path) -> None:
         ("11:59:59.5", (2, "mfa: expired, ended 1s ago")),
     ],
 )
-def test_judges_to_the_second(home, host: Host, end: str, verdict: tuple[int, str]) -> None:
-    """At its end a session has ended; with half an hour left it is still valid."""
+def test_the_script_judges_to_the_second(
+    home, host: Host, end: str, verdict: tuple[int, str]
+) -> None:
+    """At its end a session has ended, and with exactly half an hour left it is still valid."""
     host.stub("date", "echo 2026-11-22T12:00:00Z")
     put(home.credentials, f"[mfa]\n{KEYS}expiration = 2026-11-22T{end}Z\n")
     done = host.check()

@@ -15,7 +15,7 @@ from tests.zones import local_time
 from mfakit import MFAKitError, check_sessions
 from mfakit.expiry.status import SessionStatus, check_all
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import SessionRecord, write_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
 
 pytestmark = pytest.mark.pythons
 
@@ -40,8 +40,10 @@ def look(home: Path, now: datetime = NOW, **variables: str) -> list[SessionStatu
 
 @pytest.mark.parametrize("state", ENDS)
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_every_spelling(tmp_path, zone, name: str, state: str) -> None:
-    """Each is found where it is, and judged to the second, wherever on earth it is read."""
+def test_every_session_is_found_and_judged_to_the_second_in_every_spelling(
+    tmp_path, zone, name: str, state: str
+) -> None:
+    """The result is the same in every time zone."""
     profile, source, write = SPELLINGS[name]
     end = NOW + ENDS[state]
     (found,) = look(tmp_path, **write(tmp_path, end))
@@ -54,8 +56,7 @@ def test_every_spelling(tmp_path, zone, name: str, state: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_without_an_end_it_is_unknown(tmp_path, name: str) -> None:
-    """Never valid; nor is one whose end makes no sense."""
+def test_a_session_with_a_missing_or_odd_end_is_unknown(tmp_path, name: str) -> None:
     _, source, write = SPELLINGS[name]
     variables = write(tmp_path, NOW)
     keys = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
@@ -72,15 +73,14 @@ def test_without_an_end_it_is_unknown(tmp_path, name: str) -> None:
 
 
 def test_the_earliest_of_several_spellings_counts(tmp_path) -> None:
-    """Whichever of them is stale."""
     for early, late in (("expiration", "aws_expiration"), ("aws_expiration", "expiration")):
         ends = f"{early} = 2026-11-22T13:00:00Z\n{late} = 2026-11-22T23:00:00Z\n"
         place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}{ends}")
         assert look(tmp_path)[0].expiration == datetime(2026, 11, 22, 13, tzinfo=UTC)
 
 
-def test_what_is_no_session_is_not_listed(tmp_path) -> None:
-    """Long-term keys, partial ones, tokens with ids that STS did not give, other settings."""
+def test_long_term_and_partial_keys_are_not_listed_as_sessions(tmp_path) -> None:
+    """Neither are tokens beside key ids that STS does not issue, and other settings."""
     place(
         tmp_path / ".aws/credentials",
         "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
@@ -95,7 +95,6 @@ def test_what_is_no_session_is_not_listed(tmp_path) -> None:
 
 
 def test_a_session_without_its_secret_is_unknown(tmp_path) -> None:
-    """It cannot be used, whenever it ends."""
     place(
         tmp_path / ".aws/credentials",
         "[mfa]\naws_access_key_id = ASIA1\naws_session_token = t\n"
@@ -104,8 +103,8 @@ def test_a_session_without_its_secret_is_unknown(tmp_path) -> None:
     assert [(found.profile, found.state) for found in look(tmp_path)] == [("mfa", "unknown")]
 
 
-def test_a_profile_that_comes_twice_is_one_session(tmp_path) -> None:
-    """Key by key the later one counts, as it does for every other command."""
+def test_a_profile_in_two_sections_is_one_session(tmp_path) -> None:
+    """Key by key the later section counts, as for every other command."""
     place(
         tmp_path / ".aws/credentials",
         f"[mfa]\n{KEYS}expiration = 2026-11-22T11:00:00Z\n[ mfa ]\n"
@@ -116,7 +115,7 @@ def test_a_profile_that_comes_twice_is_one_session(tmp_path) -> None:
 
 
 def test_keys_in_the_credentials_file_hide_the_session_cache(tmp_path) -> None:
-    """As they do for every SDK."""
+    """The SDKs prefer them to a credential_process, too."""
     SPELLINGS["session cache"][2](tmp_path, NOW)
     place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}")
     assert [found.source for found in look(tmp_path)] == ["credentials-file"]
@@ -124,8 +123,7 @@ def test_keys_in_the_credentials_file_hide_the_session_cache(tmp_path) -> None:
     assert look(tmp_path) == []
 
 
-def test_a_cache_entry_that_cannot_be_read_is_unknown(tmp_path) -> None:
-    """And does not keep the others from being looked at."""
+def test_an_unreadable_cache_entry_is_unknown_and_hides_no_other(tmp_path) -> None:
     SPELLINGS["session cache"][2](tmp_path, NOW)
     place(tmp_path / ".aws/credentials", f"[other]\n{KEYS}expiration = 2026-11-22T23:00:00Z\n")
     (entry,) = (tmp_path / ".aws/mfakit/sessions").iterdir()
@@ -137,19 +135,20 @@ def test_a_cache_entry_that_cannot_be_read_is_unknown(tmp_path) -> None:
     assert [found.profile for found in look(tmp_path)] == ["other"]
 
 
-def test_only_our_own_process_has_a_session_in_the_cache(tmp_path) -> None:
-    """What another program gives is that program's."""
+def test_only_a_profile_with_our_credential_process_has_a_cached_session(tmp_path) -> None:
     SPELLINGS["session cache"][2](tmp_path, NOW)
     place(tmp_path / ".aws/config", OWN_PROCESS.replace("mfakit credential", "other credential"))
     assert look(tmp_path) == []
 
 
-def test_an_exported_session_is_the_profiles_that_it_came_from(tmp_path) -> None:
-    """`env` and `exec` say which: so its record is found, and it is due as it would be there."""
+def test_an_exported_session_is_listed_under_the_profile_it_came_from(tmp_path) -> None:
+    """`env` and `exec` export the profile's name, so the record is found, and the session is due
+    when it is due there.
+    """
     variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": "2026-11-22T12:20:00Z"}
     made_at = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
-    record = SessionRecord(made_at, profile="work", access_key_id="ASIA1")
-    write_record(str(tmp_path / ".aws/credentials"), record)
+    record = SessionRecord(made_at, "work", "ASIA1")
+    keep_record(str(tmp_path / ".aws/credentials"), record, pytest.fail)
     (found,) = look(tmp_path, **variables)
     assert (found.profile, found.state) == ("environment", "expiring")
     (found,) = look(tmp_path, **variables, MFAKIT_PROFILE="work")
@@ -157,15 +156,15 @@ def test_an_exported_session_is_the_profiles_that_it_came_from(tmp_path) -> None
     assert found.record.made_at == made_at
 
 
-def test_clients_that_are_registered_have_no_session(tmp_path) -> None:
-    """The SSO cache holds their secrets too, with an expiration of their own."""
+def test_a_client_registration_in_the_sso_cache_is_no_session(tmp_path) -> None:
+    """It is a file with a secret and an expiration of its own."""
     registration = {"clientId": "id", "clientSecret": "s", "expiresAt": "2026-11-22T11:00:00Z"}
     place(tmp_path / ".aws/sso/cache/botocore-client-id-eu-west-1.json", json.dumps(registration))
     assert look(tmp_path) == []
 
 
-def test_two_of_one_name_are_told_apart(tmp_path) -> None:
-    """By the names of their files: two SSO sessions may have the same start URL."""
+def test_cached_sessions_of_one_name_are_told_apart_by_their_files(tmp_path) -> None:
+    """Two SSO sessions may have the same start URL."""
     for name in ("b", "a"):
         place(tmp_path / f".aws/sso/cache/{name}.json", json.dumps(sso_token(NOW)))
     url = "https://example.awsapps.com/start"
@@ -173,8 +172,10 @@ def test_two_of_one_name_are_told_apart(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("cache", ["cli/cache", "sso/cache", "login/cache"])
-def test_odd_files_in_a_cache_are_passed_over(tmp_path, cache: str) -> None:
-    """Not JSON, nested without end, huge, a folder, a pipe that nobody writes to, a lost link."""
+def test_odd_files_in_a_cache_are_ignored(tmp_path, cache: str) -> None:
+    """They are not JSON, nested too deeply, huge, a folder, a pipe without a writer, or a broken
+    link.
+    """
     folder = tmp_path / ".aws" / cache
     contents = [
         b"", b"\xff\xfe", b"{", b"[]", b"1", b"null", b'"accessToken"', b"[" * 100_000,
@@ -192,14 +193,12 @@ def test_odd_files_in_a_cache_are_passed_over(tmp_path, cache: str) -> None:
     assert look(tmp_path) == []
 
 
-def test_a_cache_that_is_no_folder(tmp_path) -> None:
-    """It holds nothing."""
+def test_a_cache_that_is_no_folder_holds_no_session(tmp_path) -> None:
     place(tmp_path / ".aws/cli/cache", "")
     assert look(tmp_path) == []
 
 
-def test_the_library_looks_too(tmp_path) -> None:
-    """With the time and the warning that it is given, and other tools' caches set apart."""
+def test_check_sessions_takes_the_time_and_the_warning_and_marks_other_caches(tmp_path) -> None:
     for name in ("mfakit", "AWS CLI, role"):
         SPELLINGS[name][2](tmp_path, NOW + timedelta(hours=1))
     environ = {"HOME": str(tmp_path)}

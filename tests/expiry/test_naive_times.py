@@ -1,4 +1,4 @@
-"""Times without a zone: as the tool meant them that wrote them, or else as the earlier."""
+"""Times without a zone are read as their tool meant them, or else as the earlier one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.expiry.spellings import NAIVE, naive_local
 from tests.zones import local_time
 
+from mfakit.moments import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
 from mfakit.profiles.section import session_of
-from mfakit.timestamps import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
 
 pytestmark = pytest.mark.pythons
 
@@ -51,13 +51,15 @@ def at(text: str) -> datetime:
         ("2026-03-29 03:00:00", "2026-03-29 01:00"),
     ],
 )
-def test_local_time_when_clocks_change(berlin, written: str, meant: str) -> None:
-    """An hour that comes twice, or never, is read as the earlier of what it may be."""
+def test_local_time_is_read_as_the_earlier_one_when_clocks_change(
+    berlin, written: str, meant: str
+) -> None:
+    """An hour that comes twice, or never, may be two points in time."""
     assert parse_timestamp(written, AS_LOCAL) == at(meant)
 
 
-def test_utc_knows_no_change_of_clocks(berlin) -> None:
-    """aws-mfa writes the same hour as another than awsume does."""
+def test_utc_is_read_alike_when_clocks_change(berlin) -> None:
+    """aws-mfa and awsume write the same hour differently."""
     assert parse_timestamp("2026-10-25 02:30:00", AS_UTC) == at("2026-10-25 02:30")
 
 
@@ -72,22 +74,25 @@ def test_utc_knows_no_change_of_clocks(berlin) -> None:
         ({"manager": "awsume", "assumed_role": "True"}, "2026-11-22 17:00"),
     ],
 )
-def test_the_tool_that_wrote_a_section(berlin, more: dict[str, str], meant: str) -> None:
-    """It is known by the keys that it always leaves; else, east of Greenwich, local is earlier."""
+def test_the_tool_that_wrote_a_section_decides_its_time_zone(
+    berlin, more: dict[str, str], meant: str
+) -> None:
+    """Each tool is known by the keys that it always leaves; where none is known, local time is the
+    earlier one east of Greenwich.
+    """
     session = session_of({**KEYS, **more, "expiration": "2026-11-22 18:00:00"})
     assert session.expiration == at(meant)
 
 
-def test_west_of_greenwich_utc_is_the_earlier() -> None:
-    """So that is taken where the tool is not known."""
+def test_west_of_greenwich_an_unknown_tools_time_is_read_as_utc() -> None:
+    """UTC is the earlier one there."""
     with local_time("America/New_York"):
         assert parse_timestamp("2026-11-22 18:00:00") == at("2026-11-22 18:00")
         assert parse_timestamp("2026-11-22 18:00:00", AS_LOCAL) == at("2026-11-22 23:00")
 
 
 @pytest.mark.parametrize("key", ["aws_credential_expiration", "aws_expiration"])
-def test_only_its_own_key_is_read_as_a_tool_means_it(berlin, key: str) -> None:
-    """What else stands in the section is another's."""
+def test_only_a_tools_own_key_is_read_in_its_time_zone(berlin, key: str) -> None:
     session = session_of({**KEYS, "assumed_role": "True", key: "2026-11-22 18:00:00"})
     assert session.expiration == at("2026-11-22 17:00")
 
@@ -98,7 +103,7 @@ MOMENTS = st.integers(1577836800, 2145916800).map(lambda s: datetime.fromtimesta
 
 @given(end=MOMENTS)
 def test_local_time_is_never_read_as_later(zone, end: datetime) -> None:
-    """It comes back as it was, or, in an hour that comes twice, as at most that hour earlier."""
+    """It is read as it was written, or in an hour that comes twice at most that hour earlier."""
     read = parse_timestamp(naive_local(end), AS_LOCAL)
     assert timedelta(0) <= end - read <= timedelta(hours=1)
     if not is_near_a_change(end):
@@ -107,14 +112,13 @@ def test_local_time_is_never_read_as_later(zone, end: datetime) -> None:
 
 @given(end=MOMENTS)
 def test_an_unknown_tools_time_is_never_read_as_later(zone, end: datetime) -> None:
-    """Whether it was local time or UTC."""
+    """This holds whether the tool wrote local time or UTC."""
     assert parse_timestamp(naive_local(end)) <= end
     assert parse_timestamp(end.strftime(NAIVE)) <= end
 
 
 @given(end=MOMENTS, offset=st.integers(-14 * 60, 14 * 60))
-def test_a_zone_that_is_written_down_is_believed(zone, end: datetime, offset: int) -> None:
-    """Whatever zone this is read in."""
+def test_a_time_zone_in_the_text_is_used(zone, end: datetime, offset: int) -> None:
     written = end.astimezone(timezone(timedelta(minutes=offset)))
     assert parse_timestamp(written.isoformat()) == end
     assert parse_timestamp(format_timestamp(written)) == end
@@ -123,8 +127,8 @@ def test_a_zone_that_is_written_down_is_believed(zone, end: datetime, offset: in
 @given(
     st.text() | st.from_regex(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ]?[0-9:.]*([Zz]|UTC|[+-][0-9:]*)?")
 )
-def test_no_text_is_too_odd(text: str) -> None:
-    """It is a time in UTC, or none, and what is a time can be written again."""
+def test_any_text_is_read_as_a_time_in_utc_or_as_none(text: str) -> None:
+    """A time that was read can be written again."""
     moment = parse_timestamp(text)
     if moment is not None:
         assert moment.utcoffset() == timedelta(0)

@@ -1,4 +1,4 @@
-"""When a session is due, and how `check` says so."""
+"""When a session is due, and how `check` reports it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, write_session
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import SessionRecord, write_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 
 pytestmark = pytest.mark.pythons
 
@@ -35,26 +35,26 @@ def minutes(count: float) -> timedelta:
         (-1, 16, EXPIRED),
     ],
 )
-def test_due_at_thirty_minutes_or_a_quarter_of_life(left: int, age: int, state: str) -> None:
-    """Whichever is less."""
+def test_a_session_is_due_at_thirty_minutes_or_a_quarter_of_its_life(
+    left: int, age: int, state: str
+) -> None:
+    """The lesser of the two counts."""
     assert judge(NOW + minutes(left), NOW, NOW - minutes(age)) == state
 
 
-def test_without_a_record_it_is_thirty_minutes() -> None:
-    """A session that another tool made may have had any life."""
+def test_without_a_record_a_session_is_due_at_thirty_minutes() -> None:
+    """The life of a session that another tool made is not known."""
     assert judge(NOW + minutes(29), NOW) == EXPIRING
     assert judge(NOW + minutes(30), NOW) == VALID
 
 
-def test_warn_takes_the_place_of_the_rule() -> None:
-    """Both earlier and later."""
+def test_warn_replaces_the_rule() -> None:
     assert judge(NOW + minutes(50), NOW, warn=3600) == EXPIRING
     assert judge(NOW + minutes(5), NOW, warn=60) == VALID
 
 
 @given(st.none() | st.integers(-(10**6), 10**6), st.none() | st.integers(0, 10**6))
 def test_no_session_past_its_end_or_without_one_is_valid(left: int | None, age: int | None) -> None:
-    """Whatever else is known."""
     end = None if left is None else NOW + timedelta(seconds=left)
     made = None if age is None else NOW - timedelta(seconds=age)
     state = judge(end, NOW, made)
@@ -75,18 +75,17 @@ def keep(home, left: timedelta) -> datetime:
 @pytest.mark.parametrize(
     ("left", "code", "state"), [(60, 0, "valid"), (20, 1, "expiring"), (-20, 2, "expired")]
 )
-def test_check_says_the_state_and_exits_with_its_code(
+def test_check_prints_the_state_and_exits_with_its_code(
     home, left: int, code: int, state: str
 ) -> None:
-    """As monitoring plugins do."""
+    """The codes are those of monitoring plugins."""
     keep(home, minutes(left))
     done = home.mfakit("check")
     assert done.returncode == code
     assert done.stdout.startswith(f"mfa: {state}, ")
 
 
-def test_check_gives_json(home) -> None:
-    """For programs."""
+def test_check_prints_the_state_as_json(home) -> None:
     end = keep(home, minutes(60))
     said = json.loads(home.mfakit("check", "--format", "json").stdout)
     session = said["sessions"][0]
@@ -101,7 +100,7 @@ def test_check_gives_json(home) -> None:
 
 
 def test_check_exits_with_3_for_anything_else(home) -> None:
-    """No session, an unknown expiration, a file that cannot be read, wrong usage."""
+    """No session, an unknown expiration, an unreadable file and wrong usage are all 3."""
     assert home.mfakit("check").returncode == 3
     assert home.mfakit("check", "--frobnicate").returncode == 3
     assert home.mfakit("check", "--warn", "soon").returncode == 3
@@ -114,11 +113,10 @@ def test_check_exits_with_3_for_anything_else(home) -> None:
     assert home.mfakit("check").returncode == 3
 
 
-def test_the_record_counts_only_for_its_own_session(home) -> None:
-    """A session that another tool wrote is never judged by ours."""
+def test_a_record_is_not_used_for_a_session_that_another_tool_wrote(home) -> None:
     end = keep(home, minutes(20))
     files = AWSFiles(home.environ)
     for key, code in [("ASIA1", 0), ("ASIAOTHER", 1)]:
-        record = SessionRecord(end - minutes(30), profile="mfa", access_key_id=key)
-        write_record(files.credentials_path, record)
+        record = SessionRecord(end - minutes(30), "mfa", key)
+        keep_record(files.credentials_path, record, pytest.fail)
         assert home.mfakit("check").returncode == code

@@ -1,4 +1,4 @@
-"""Homes and environments as people have them, drawn: profiles, roles, processes, stale keys."""
+"""Strategies for homes and environments: profiles, roles, processes, stale keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Case:
     flag: str | None = None
 
     def settle(self, folder: Path) -> dict[str, str]:
-        """Write the files into a folder; give the environment that leads there."""
+        """Write the files into a folder; return the environment that leads there."""
         (folder / "credentials").write_text(_text(self.credentials, lambda name: name))
         (folder / "config").write_text(_text(self.config, _header))
         return {
@@ -53,7 +53,7 @@ def _text(sections: dict[str, Section], header) -> str:
 
 
 def _part(draw, values: dict[str, str], missing: int = 1) -> Section:
-    """Leave out some of the keys, now and then."""
+    """Draw a part of the keys, and sometimes all."""
     if draw(st.integers(0, 5)):
         return dict(values)
     left_out = draw(st.sets(st.sampled_from(sorted(values)), max_size=missing))
@@ -62,7 +62,7 @@ def _part(draw, values: dict[str, str], missing: int = 1) -> Section:
 
 @st.composite
 def sections(draw, name: str, *, in_config: bool, online: bool) -> Section:
-    """What a profile holds in one of the files."""
+    """Draw the content of a profile in one of the files."""
     kinds = ["keys", "session", "nothing"]
     if in_config:
         kinds += ["role", "role", "process", "serial"]
@@ -119,7 +119,7 @@ def _role(draw) -> Section:
 
 @st.composite
 def cases(draw, *, online: bool = True) -> Case:
-    """A home and an environment; offline ones have nothing that signs in over the network."""
+    """Draw a home and an environment; offline ones have nothing that signs in over the network."""
     case = Case()
     for name in PROFILES:
         if draw(st.booleans()):
@@ -138,7 +138,7 @@ def cases(draw, *, online: bool = True) -> Case:
 
 @st.composite
 def variables(draw, *, online: bool) -> dict[str, str]:
-    """What a shell may have left in the environment."""
+    """Draw variables that a shell may have left in the environment."""
     found: dict[str, str] = {}
     if draw(st.integers(0, 2)) == 0:
         keys = {"AWS_ACCESS_KEY_ID": "AKIAVARIABLE", "AWS_SECRET_ACCESS_KEY": "s"}

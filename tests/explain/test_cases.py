@@ -1,4 +1,4 @@
-"""A hundred homes, each with what boto3 takes in it: written down, and asked of botocore too."""
+"""A hundred homes, each with its expected winner, which botocore is asked for, too."""
 
 from __future__ import annotations
 
@@ -174,14 +174,12 @@ CASES = [
 # fmt: on
 
 
-def test_they_are_a_hundred() -> None:
-    """So that none is lost without notice."""
+def test_there_are_a_hundred_cases() -> None:
     assert len(CASES) >= 100
 
 
 @pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
-def test_the_winner(tmp_path, case) -> None:
-    """The winner is the one that is written down, and that botocore takes."""
+def test_the_winner_of_each_case_is_the_expected_one_and_botocores(tmp_path, case) -> None:
     *home, provider, key = case
     written = Case(*home)
     environ = written.settle(tmp_path)

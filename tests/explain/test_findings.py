@@ -1,4 +1,4 @@
-"""What explain finds in homes of every kind, and that what it suggests can be typed."""
+"""The findings of explain in homes of every kind, and that its suggestions can be typed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 from tests.explain.drawn import ROLE, SERIAL, Case
 
 from mfakit.errors import COMMAND_NOT_FOUND
-from mfakit.explain.findings import find
-from mfakit.explain.report import Explanation
+from mfakit.explain import Explanation, find
 from mfakit.explain.situation import Situation
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -41,7 +40,7 @@ def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
 
 
 def found(folder: Path, case: Case, sdk: str = "boto3") -> dict[str, str]:
-    """Give the codes of what is found, and what is suggested for each."""
+    """Return the code of each finding with the suggested fix."""
     return {finding.code: finding.fix for finding in find(situation(folder, case, sdk))}
 
 
@@ -66,8 +65,7 @@ HEALTHY = [
 
 
 @pytest.mark.parametrize("case", HEALTHY, ids=range(len(HEALTHY)))
-def test_nothing_is_found_where_nothing_is_wrong(tmp_path, case: Case) -> None:
-    """Ways to have credentials that work."""
+def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> None:
     here = situation(tmp_path, case)
     assert find(here) == []
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
@@ -120,21 +118,22 @@ ILL = [
 
 
 @pytest.mark.parametrize(("code", "case", "fix"), ILL, ids=range(len(ILL)))
-def test_what_is_wrong_is_found(tmp_path, code: str, case: Case, fix: str | None) -> None:
-    """With what mends it."""
+def test_explain_finds_what_is_wrong_and_the_fix(
+    tmp_path, code: str, case: Case, fix: str | None
+) -> None:
     fixes = found(tmp_path, case)
     assert code in fixes
     assert fix is None or fixes[code] == fix
 
 
 @pytest.mark.parametrize("serial", ["arn:aws", "arn:", "arn:aws:iam::1", "GAHT12345678", ":::::"])
-def test_what_is_no_serial_number_trips_nothing_up(tmp_path, serial: str) -> None:
-    """It is of no account."""
+def test_a_malformed_serial_number_breaks_no_finding(tmp_path, serial: str) -> None:
+    """It belongs to no account."""
     case = Case({"default": KEYS}, {"default": {"mfa_serial": serial}})
     assert list(found(tmp_path, case)) == ["mfa-serial-ignored"]
 
 
-def test_a_header_of_the_other_file_is_pointed_out(tmp_path) -> None:
+def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
     """`[work]` is no profile in the config file, nor `[profile work]` in the credentials file."""
     named = {"AWS_PROFILE": "work"}
     shown = situation(tmp_path, Case({"profile work": KEYS}, {}, named))
@@ -157,14 +156,12 @@ def test_a_header_of_the_other_file_is_pointed_out(tmp_path) -> None:
         ("q1yOUr8Jq+xXxX0ZfYrIkE3hQGmTn2b/pLs5VdWc", False),
     ],
 )
-def test_an_example_is_told_from_a_key(tmp_path, secret: str, is_pasted: bool) -> None:
-    """Whatever letters a real one happens to have."""
+def test_a_real_key_is_never_taken_for_an_example(tmp_path, secret: str, is_pasted: bool) -> None:
     case = Case({"default": KEYS | {"aws_secret_access_key": secret}})
     assert ("keys-placeholder" in found(tmp_path, case)) is is_pasted
 
 
-def test_the_cli_goes_by_the_newer_variable(tmp_path) -> None:
-    """So that it is the one to change."""
+def test_for_the_cli_the_fix_changes_the_newer_variable(tmp_path) -> None:
     case = Case({"work": KEYS}, {}, {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "wrok"})
     assert found(tmp_path, case, "cli")["no-such-profile"] == "export AWS_PROFILE=work"
 
@@ -181,8 +178,8 @@ HOSTILE = [
 
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_stands_in_a_file_is_no_command(tmp_path, text: str) -> None:
-    """What is suggested can be pasted: names and values in it are words, whatever they hold."""
+def test_suggested_commands_quote_names_and_values_from_files(tmp_path, text: str) -> None:
+    """They can be pasted, whatever the files hold."""
     name = text.replace("\n", "").replace("\x1b", "")
     serial = f"arn:aws:iam::999999999999:mfa/{name}"
     cases = [
@@ -200,22 +197,21 @@ def test_what_stands_in_a_file_is_no_command(tmp_path, text: str) -> None:
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_token_counts_in_the_file_that_the_key_is_in(tmp_path) -> None:
-    """To botocore; the SDK for JavaScript puts both files together."""
+def test_a_token_counts_only_in_the_file_of_its_key(tmp_path) -> None:
+    """This is so for botocore; the SDK for JavaScript merges both files."""
     case = Case({"default": KEYS}, {"default": {"aws_session_token": "t"}})
     assert "stale-token" not in found(tmp_path, case)
     assert "stale-token" in found(tmp_path, case, "js")
 
 
-def test_a_device_is_no_file_of_keys(tmp_path) -> None:
-    """`AWS_SHARED_CREDENTIALS_FILE=/dev/null` is how files are left out."""
+def test_a_device_is_not_reported_as_readable_by_others(tmp_path) -> None:
+    """`AWS_SHARED_CREDENTIALS_FILE=/dev/null` is how people leave the file out."""
     case = Case({}, {}, VARIABLES | {"AWS_SHARED_CREDENTIALS_FILE": os.devnull})
     assert found(tmp_path, case) == {}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no modes")
-def test_keys_in_a_config_file_that_others_can_read(tmp_path) -> None:
-    """A config file is nobody's secret, unless it holds keys."""
+def test_a_readable_config_file_is_reported_only_with_keys_in_it(tmp_path) -> None:
     case = Case({}, {"default": KEYS})
     assert "readable-by-others" in found(tmp_path, case)
     assert found(tmp_path, Case({"default": KEYS}, {"default": {"region": "x"}})) == {}
@@ -223,8 +219,8 @@ def test_keys_in_a_config_file_that_others_can_read(tmp_path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no modes")
 @pytest.mark.parametrize(("mode", "is_told"), [("640", False), ("644", True), ("604", True)])
-def test_bits_for_the_group_alone_are_a_choice(home, mode: str, is_told: bool) -> None:
-    """As they are when the file is written; with bits for others they come from an umask."""
+def test_mode_bits_for_the_group_alone_are_not_reported(home, mode: str, is_told: bool) -> None:
+    """They are somebody's choice, while bits for all others come from an umask."""
     home.write_credentials("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
     home.credentials.chmod(int(mode, 8))
     assert ("can read your keys" in home.mfakit("explain").stdout) is is_told
@@ -237,8 +233,9 @@ def test_bits_for_the_group_alone_are_a_choice(home, mode: str, is_told: bool) -
         ("[profile work]\nregion = x\n[profile work]\nregion = y\n", "line 3"),
     ],
 )
-def test_what_botocore_cannot_read_is_said(tmp_path, text: str, place: str) -> None:
-    """Although mfakit can; and where it stands."""
+def test_a_file_that_only_botocore_cannot_read_is_reported_with_the_line(
+    tmp_path, text: str, place: str
+) -> None:
     shown = situation(tmp_path, Case({"work": KEYS}, {}, {}, "work"))
     (tmp_path / "config").write_text(text, "utf-8")
     told = Explanation(shown)
@@ -246,8 +243,8 @@ def test_what_botocore_cannot_read_is_said(tmp_path, text: str, place: str) -> N
     assert place in "\n".join(told.lines())
 
 
-def test_who_names_the_profile_is_said(tmp_path) -> None:
-    """By the variable that this SDK goes by."""
+def test_the_report_names_the_variable_that_chose_the_profile(tmp_path) -> None:
+    """Each SDK has its own order of the two."""
     home = {"default": KEYS, "work": KEYS}
     both = {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "default"}
     old = {"AWS_DEFAULT_PROFILE": "work"}
@@ -262,15 +259,14 @@ def test_who_names_the_profile_is_said(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("sdk", ["cli", "js"])
-def test_aws_login_is_for_those_who_know_it(tmp_path, sdk: str) -> None:
+def test_aws_login_needs_a_library_only_in_boto3(tmp_path, sdk: str) -> None:
     """Version 2 of the AWS CLI and the SDK for JavaScript need nothing besides."""
     told = Explanation(situation(tmp_path, Case({}, {"l": SIGNED_IN}, {}, "l"), sdk))
     assert not told.matters
     assert "AWS would be called with a session, and" in "\n".join(told.lines())
 
 
-def test_identity_center_gives_a_role(tmp_path) -> None:
-    """In the SDK for JavaScript too."""
+def test_identity_center_gives_a_role_in_every_sdk(tmp_path) -> None:
     sso = {"sso_session": "h", "sso_account_id": "123456789012", "sso_role_name": "r"}
     told = Explanation(situation(tmp_path, Case({}, {"s": sso}, {}, "s"), "js"))
     assert "AWS would be called with a role session" in "\n".join(told.lines())

@@ -1,4 +1,4 @@
-"""What botocore itself makes of an environment: the credentials it takes, or its error."""
+"""The credentials that botocore itself takes in an environment, or its error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ASKED = {"assume-role", "assume-role-with-web-identity", "sso", "custom-process"
 
 
 def resolved(environ: dict[str, str], flag: str | None) -> tuple[str | None, str | None]:
-    """Name the provider and the key, or the error in place of the provider."""
+    """Return the provider and the key, or the error."""
     with in_environment(environ):
         try:
             found = botocore.session.Session(profile=flag).get_credentials()
@@ -28,7 +28,7 @@ def resolved(environ: dict[str, str], flag: str | None) -> tuple[str | None, str
 
 
 def explained(environ: dict[str, str], flag: str | None) -> tuple[str | None, str | None]:
-    """Name what `explain` calls the winner, in the same terms."""
+    """Return the winner of `explain` in the same terms."""
     from mfakit.explain.chain import FAILED, walk
 
     chain = walk(environ, flag)

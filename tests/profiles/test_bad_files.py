@@ -1,4 +1,4 @@
-"""Files that cannot be read or written: two lines, the exit code, and the file as it was."""
+"""Files that cannot be read or written: an error of two lines, and the file as it was."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.lock import locked
+from mfakit.profiles.editing import edit_text, locked
 
 pytestmark = pytest.mark.pythons
 
@@ -45,8 +44,9 @@ def two_lines(stderr: str, message: str) -> None:
         (None, "Is a directory"),
     ],
 )
-def test_a_file_that_makes_no_sense(home, command, code, content, message) -> None:
-    """It is named, and left alone."""
+def test_a_malformed_file_is_named_in_the_error_and_stays_as_it_was(
+    home, command, code, content, message
+) -> None:
     if content is None:
         home.credentials.mkdir()
     else:
@@ -59,8 +59,8 @@ def test_a_file_that_makes_no_sense(home, command, code, content, message) -> No
         assert home.credentials.read_bytes() == content
 
 
-def test_a_file_that_may_not_be_read(home) -> None:
-    """The system's own word for it is in the message; root may read all, so it is told not to."""
+def test_an_unreadable_file_is_reported_with_the_systems_own_message(home) -> None:
+    """Root may read every file, so as root strace makes the open fail."""
     home.write_credentials(KEYS)
     refuse: list[str] = []
     if os.geteuid() == 0:
@@ -74,8 +74,8 @@ def test_a_file_that_may_not_be_read(home) -> None:
     two_lines(done.stderr, "Permission denied")
 
 
-def test_a_full_disk(home, tmp_path) -> None:
-    """The write fails before the old file is touched, and no half-written copy is left."""
+def test_a_full_disk_leaves_the_old_file_and_no_half_written_copy(home, tmp_path) -> None:
+    """The write fails before the old file is touched."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)]
@@ -98,8 +98,8 @@ def test_a_full_disk(home, tmp_path) -> None:
         subprocess.check_call(["umount", str(disk)])
 
 
-def test_a_lock_that_is_held_says_so(home) -> None:
-    """Rather than hang, or write beside another."""
+def test_a_held_lock_is_an_error_after_the_timeout(home) -> None:
+    """The write neither hangs nor goes ahead without the lock."""
     home.write_credentials(KEYS)
     path = str(home.credentials)
     with locked(path, 1), pytest.raises(FileError, match=r"waited 0\.1 s") as caught:
@@ -111,8 +111,8 @@ def test_a_lock_that_is_held_says_so(home) -> None:
 @pytest.mark.parametrize(
     ("mode", "kept"), [(0o640, 0o640), (0o660, 0o660), (0o644, 0o600), (0o664, 0o600)]
 )
-def test_the_group_keeps_its_bits_if_others_have_none(home, mode: int, kept: int) -> None:
-    """With bits for others they come from an umask, and nobody chose them."""
+def test_group_permissions_are_kept_only_if_others_have_none(home, mode: int, kept: int) -> None:
+    """Where others have access, an umask has set the bits, and nobody chose them."""
     home.write_credentials(KEYS)
     home.credentials.chmod(mode)
     if os.geteuid() == 0:
@@ -125,14 +125,14 @@ def test_the_group_keeps_its_bits_if_others_have_none(home, mode: int, kept: int
 
 
 def test_a_device_is_never_replaced(home) -> None:
-    """As root, a file would take the place of /dev/null for the whole machine."""
+    """If root replaced /dev/null, it would be a plain file for the whole machine."""
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE="/dev/null")
     assert done.returncode == 1
     two_lines(done.stderr, "is no regular file")
 
 
 def test_new_folders_are_private_whatever_the_umask(home) -> None:
-    """Each of them, not the last alone."""
+    """This holds for each new folder, not only for the last one."""
     place = home.folder / "a" / "b" / "credentials"
     environ = {"AWS_SHARED_CREDENTIALS_FILE": str(place)}
     script = f"import os; os.umask(0)\n{WRITE}"

@@ -1,4 +1,4 @@
-"""The lossless document."""
+"""Reading and editing an INI document without changing any other byte."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ODD = (
 )
 
 
-def test_reads_what_stands_in_an_odd_file() -> None:
-    """Keys in any case, both delimiters, comments, nesting, CRLF, a byte-order mark."""
+def test_an_unusual_file_is_read_correctly() -> None:
+    """It has keys in any case, both delimiters, comments, nesting, CRLF and a byte-order mark."""
     document = Document(ODD, "credentials")
     assert document.names() == ["default", "spaced"]
     assert document.section("default") == {
@@ -48,7 +48,7 @@ def test_reads_what_stands_in_an_odd_file() -> None:
 
 
 def test_an_edit_changes_only_its_own_lines() -> None:
-    """A value is replaced where it stands; new keys come behind the last, in the file's manner."""
+    """A value is replaced in place; new keys follow the last one, in the style of the file."""
     document = Document(ODD, "credentials")
     document.update("default", {"aws_access_key_id": "ASIA1", "aws_session_token": "t"})
     assert document.text == ODD.replace("AKIA1", "ASIA1").replace(
@@ -56,19 +56,18 @@ def test_an_edit_changes_only_its_own_lines() -> None:
     )
 
 
-def test_a_missing_section_comes_last() -> None:
-    """It is set apart by a blank line, and the last line gets the ending that it lacked."""
+def test_a_new_section_is_appended_after_a_blank_line() -> None:
+    """If the last line has no line ending, it gets one."""
     document = Document("[a]\nk = v", "credentials")
     document.update("b", {"k": "w"})
     assert document.text == "[a]\nk = v\n\n[b]\nk = w\n"
 
 
 def test_removing_a_key_removes_its_nested_lines() -> None:
-    """A nested value goes with its key."""
     document = Document(ODD, "credentials")
     document.update("spaced", {"s3": None})
     expected = ODD.replace("s3 =\r\n    max_concurrent_requests = 20\r\n", "")
-    # botocore would not find the profile by a header with spaces in it
+    # The header changes too: botocore does not find a profile by a header with spaces in it.
     assert document.text == expected.replace("[ spaced ]", "[spaced]")
 
 
@@ -76,8 +75,7 @@ def test_removing_a_key_removes_its_nested_lines() -> None:
     ("text", "line"),
     [("key = value\n", 1), ("[a]\nk = v\njunk\n", 3), ("[a]\n= v\n", 2), ("[a\nk = v\n", 1)],
 )
-def test_what_cannot_be_parsed_names_file_and_line(text: str, line: int) -> None:
-    """The error says where to look."""
+def test_a_parse_error_names_the_file_and_the_line(text: str, line: int) -> None:
     with pytest.raises(FileError, match=f"credentials, line {line}: "):
         Document(text, "credentials")
 
@@ -107,8 +105,8 @@ def files(draw: st.DrawFn) -> str:
 
 
 @given(files())
-def test_reads_what_botocore_reads(text: str) -> None:
-    """For any file that botocore takes, both see the same sections and values."""
+def test_sections_and_values_are_those_that_botocore_reads(text: str) -> None:
+    """This holds for every file that botocore can parse."""
     import tempfile
     from pathlib import Path
 
@@ -121,10 +119,10 @@ def test_reads_what_botocore_reads(text: str) -> None:
 
 
 @given(files(), NAMES, st.dictionaries(KEYS.map(str.lower), VALUES | st.none(), max_size=4))
-def test_other_sections_stay_as_they_were(
+def test_an_edit_leaves_all_text_outside_its_section_unchanged(
     text: str, name: str, values: dict[str, str | None]
 ) -> None:
-    """Whatever is edited, all text before and after the section is the same, byte for byte."""
+    """The text before and after the section stays the same, byte for byte."""
     before = Document(text, "credentials")
     after = Document(text, "credentials")
     after.update(name, values)
@@ -171,8 +169,8 @@ def contents(document: Document, but: str) -> dict[str, dict[str, str]]:
 @example("[[a]\n [a]")
 @example("[z]\nk=1\n[a]\n    j = 1\n    [b]")
 @example("[ ]")
-def test_no_other_section_changes_however_odd_the_file(text: str) -> None:
-    """Neither by an edit nor by removing a section, and what was edited is read back."""
+def test_editing_or_removing_a_section_changes_no_other_even_in_odd_files(text: str) -> None:
+    """The values that were written are read back."""
     try:
         before = Document(text, "credentials")
     except FileError:
@@ -193,8 +191,8 @@ def test_no_other_section_changes_however_odd_the_file(text: str) -> None:
 
 
 @given(LOOSE)
-def test_a_plain_file_is_seen_as_any_other(text: str) -> None:
-    """That only a part of it is scanned makes no difference; a nested value ends that."""
+def test_a_file_without_nested_values_is_read_and_edited_like_any_other(text: str) -> None:
+    """Only a part of such a file is scanned, which must make no difference."""
     text += "\n"
     try:
         alone = Document(text, "credentials")
@@ -212,7 +210,7 @@ def test_a_plain_file_is_seen_as_any_other(text: str) -> None:
 
 
 def work_of(act: Callable[[], object]) -> int:
-    """Count the calls that a piece of work makes."""
+    """Count the function calls that `act` makes."""
     count = 0
 
     def called(frame: object, event: str, argument: object) -> None:
@@ -227,8 +225,8 @@ def work_of(act: Callable[[], object]) -> int:
     return count
 
 
-def test_ten_thousand_profiles_are_ten_times_the_work_of_a_thousand() -> None:
-    """Whether one is read or written, or all are looked through."""
+def test_the_work_grows_linearly_with_the_number_of_profiles() -> None:
+    """This holds for reading one, writing one, and iterating over all."""
 
     def work(count: int) -> int:
         section = "[s{}]\naws_access_key_id = ASIA\naws_secret_access_key = s\n\n"
@@ -246,8 +244,8 @@ def test_ten_thousand_profiles_are_ten_times_the_work_of_a_thousand() -> None:
 
 
 @pytest.mark.parametrize("line", ["k = a{}b", "k{}x = b", "{}", "[a{}]", "k = v{}#", "[{}"])
-def test_a_line_of_blanks_takes_no_longer_than_it_is_long(line: str) -> None:
-    """Ten times as many take ten times as long, where a pattern that goes back takes a hundred."""
+def test_parsing_time_grows_linearly_with_the_blanks_in_a_line(line: str) -> None:
+    """With ten times as many blanks, a backtracking pattern takes a hundred times as long."""
 
     def seconds(blanks: int) -> float:
         text = "[a]\n" + line.format(" " * blanks) + "\n"
@@ -262,8 +260,8 @@ def test_a_line_of_blanks_takes_no_longer_than_it_is_long(line: str) -> None:
     assert seconds(100_000) < 40 * max(seconds(10_000), 1e-5)
 
 
-def test_a_comment_behind_a_value_is_no_part_of_it() -> None:
-    """As other SDKs read it; botocore alone takes it in. A new value has none."""
+def test_a_comment_after_a_value_is_not_part_of_the_value() -> None:
+    """Only botocore includes it, other SDKs do not. An edit removes the comment."""
     document = Document("[a]\nregion = eu-west-1 # Ireland\nk = a#b\n", "config")
     assert document.section("a") == {"region": "eu-west-1", "k": "a#b"}
     document.update("a", {"region": "us-east-1"})
@@ -272,7 +270,7 @@ def test_a_comment_behind_a_value_is_no_part_of_it() -> None:
 
 @pytest.mark.parametrize("value", ["z\nb", "z\x00", " z", "z ", "z #b", "z\rb", "z\u2028"])
 def test_a_value_that_could_not_be_read_back_is_refused(value: str) -> None:
-    """It would add lines of its own, or be cut short; it is not shown, for it may be a secret."""
+    """It would add lines or be cut short. The error hides it, since it may be a secret."""
     document = Document("[a]\nk = v\n", "credentials")
     with pytest.raises(UsageError) as caught:
         document.update("a", {"k": value})
@@ -280,8 +278,8 @@ def test_a_value_that_could_not_be_read_back_is_refused(value: str) -> None:
     assert document.text == "[a]\nk = v\n"
 
 
-def test_a_section_that_comes_twice_is_read_and_edited_as_one() -> None:
-    """The later one counts, key by key, so both have to change."""
+def test_a_duplicate_section_is_read_and_edited_as_one() -> None:
+    """The later value of a key counts, so both parts have to change."""
     document = Document("[a]\nk = 1\nj = 2\n[b]\n[a]\nk = 3\n", "credentials")
     assert document.section("a") == {"k": "3", "j": "2"}
     document.update("a", {"k": "4", "j": None, "new": "5"})
@@ -290,8 +288,8 @@ def test_a_section_that_comes_twice_is_read_and_edited_as_one() -> None:
     assert document.text == "[b]\n"
 
 
-def test_indented_headers_and_lone_returns_are_seen_as_configparser_sees_them() -> None:
-    """Deeper than the key above they are a part of its value, else a header."""
+def test_indented_headers_and_lone_carriage_returns_are_read_as_by_configparser() -> None:
+    """A header that is indented deeper than the key above is part of its value."""
     text = "[a]\r  k = v\r    [not a header]\r  [b]\rj = w\r"
     document = Document(text, "config")
     assert document.names() == ["a", "b"]
@@ -301,8 +299,8 @@ def test_indented_headers_and_lone_returns_are_seen_as_configparser_sees_them() 
 
 
 @given(st.binary(max_size=60) | st.text("[]=:#; ak\n\r\t\ufeff", max_size=40).map(str.encode))
-def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
-    """With a clear error; and what is parsed comes out as it went in."""
+def test_any_bytes_are_either_refused_or_kept_byte_for_byte(content: bytes) -> None:
+    """Adding a section to a parsed file changes no other section."""
     try:
         document = Document(content.decode("utf-8"), "credentials")
     except (FileError, UnicodeDecodeError):
@@ -315,8 +313,7 @@ def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
 
 
 @given(files(), NAMES, NAMES)
-def test_what_is_written_is_read_back(text: str, name: str, value: str) -> None:
-    """Whatever the file looked like."""
+def test_a_value_written_to_any_file_is_read_back(text: str, name: str, value: str) -> None:
     document = Document(text, "credentials")
     document.update(name, {"aws_session_token": value})
     assert Document(document.text, "credentials").section(name)["aws_session_token"] == value

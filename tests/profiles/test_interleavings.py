@@ -1,6 +1,6 @@
-"""Foreign writers at the very moment at which our file and theirs are swapped.
+"""Other programs that write exactly when our new file is swapped in.
 
-The proof of the same name has them at every other moment too.
+The proof of the same name has them write at every other system call too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this way to stop a process")
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.waits])
-def test_what_a_foreign_writer_does_at_the_swap_is_kept(tmp_path: Path, kind: str) -> None:
-    """All that it wrote is there, and our session too."""
+def test_text_that_another_program_writes_during_the_swap_is_kept(
+    tmp_path: Path, kind: str
+) -> None:
+    """Our session is kept as well."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.interleaving", str(tmp_path), kind, "swap"],
         check=True,

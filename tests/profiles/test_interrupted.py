@@ -1,4 +1,4 @@
-"""What a process that was interrupted or killed has left: brought back, removed, or named."""
+"""Files of an interrupted or killed process are restored, removed or named in a note."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.interleaving import OLD, SWAP, Place, Run, rename_another
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
-from mfakit.profiles.temporary import swap_name
+from mfakit.profiles.replacing import swap_name
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -21,7 +21,7 @@ OTHER = "[other]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n"
 
 
 def left_in_a_swap(file: Path, text: str) -> Path:
-    """Leave a file that another program had renamed in, as a mfakit does that is killed then."""
+    """Leave another program's file where a mfakit leaves it that is killed in a swap."""
     left = Path(swap_name(str(file), digest(b"before"), digest(b"after")))
     left.write_text(text)
     left.chmod(0o600)
@@ -31,7 +31,7 @@ def left_in_a_swap(file: Path, text: str) -> Path:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this way to stop a process")
 @pytest.mark.parametrize("further", range(4))
 def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, further) -> None:
-    """Ctrl-C comes while the files are swapped, or a few calls later."""
+    """Ctrl-C comes while the files are swapped, or a few system calls later."""
     place = Place(tmp_path, linked=False, missing=False)
     write_session("warm", SESSION, environ=place.environ)
     place = Place(tmp_path, linked=False, missing=False)
@@ -52,8 +52,8 @@ def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, fur
     assert not [name for name in os.listdir(place.folder) if ".mfakit-" in name]
 
 
-def test_logout_names_what_a_killed_process_has_left(home) -> None:
-    """It is put where nothing removes it, and only who is told will find it."""
+def test_logout_names_the_file_that_a_killed_process_left(home) -> None:
+    """Nothing removes the kept file, and only this note leads a user to it."""
     home.write_credentials(KEYS)
     write_session("mfa", SESSION, environ=home.environ)
     left_in_a_swap(home.credentials, OTHER)
@@ -63,8 +63,8 @@ def test_logout_names_what_a_killed_process_has_left(home) -> None:
     assert f"{kept} is what another program wrote" in done.stderr
 
 
-def test_settings_name_what_a_killed_process_has_left(home) -> None:
-    """In the config file it happens as well."""
+def test_write_settings_names_the_file_that_a_killed_process_left(home) -> None:
+    """The config file is replaced in the same way as the credentials file."""
     home.write_config("[default]\n")
     left_in_a_swap(home.config, "[profile other]\n")
     notes: list[str] = []
@@ -73,8 +73,8 @@ def test_settings_name_what_a_killed_process_has_left(home) -> None:
     assert f"{kept} is what another program wrote" in notes[0]
 
 
-def test_what_a_killed_process_has_left_of_the_copy_goes(home) -> None:
-    """It has the long-term keys; also where there is a copy, and none is made any more."""
+def test_an_unfinished_safety_copy_of_a_killed_process_is_removed(home) -> None:
+    """It holds the long-term keys, so it is removed even if a finished copy exists."""
     home.write_credentials(KEYS)
     write_session("mfa", SESSION, environ=home.environ)
     left = home.credentials.parent / "mfakit" / ".credentials.before.mfakit-0123456789abcdef"
@@ -83,8 +83,8 @@ def test_what_a_killed_process_has_left_of_the_copy_goes(home) -> None:
     assert not left.exists()
 
 
-def test_what_was_left_beside_a_file_goes_after_it_was_moved_behind_a_link(home) -> None:
-    """Among one's dotfiles, say; what another program wrote is kept."""
+def test_leftovers_are_removed_even_after_the_file_was_moved_behind_a_link(home) -> None:
+    """Users move the file to their dotfiles. What another program wrote is kept."""
     home.write_credentials(KEYS)
     write_session("mfa", SESSION, environ=home.environ)
     plain = home.credentials.with_name(".credentials.mfakit-0123456789abcdef")
@@ -100,8 +100,8 @@ def test_what_was_left_beside_a_file_goes_after_it_was_moved_behind_a_link(home)
     assert kept.read_text() == OTHER
 
 
-def test_logout_removes_what_a_killed_process_has_left_of_a_cached_session(home) -> None:
-    """Nobody may write a session of that profile again, and so remove it."""
+def test_logout_removes_an_unfinished_cache_entry_of_a_killed_process(home) -> None:
+    """There may be no later write of that profile that would remove it."""
     home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
     write_session("mfa", SESSION, environ=home.environ)
     (entry,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()

@@ -10,12 +10,11 @@ import time
 import pytest
 
 from mfakit.errors import BusyError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.lock import locked
+from mfakit.profiles.editing import edit_text, locked
 
 
-def test_a_crowd_is_waited_for_as_long_as_it_gets_on(tmp_path) -> None:
-    """The time-out is for one holder; all together take much longer here."""
+def test_the_lock_timeout_applies_to_each_holder_and_not_to_the_whole_queue(tmp_path) -> None:
+    """All writers together take much longer than the timeout here."""
     path = str(tmp_path / "file")
     failed: list[BaseException] = []
 
@@ -39,8 +38,8 @@ def test_a_crowd_is_waited_for_as_long_as_it_gets_on(tmp_path) -> None:
     assert all(f"<{number}>" in text for number in range(30))
 
 
-def test_one_who_holds_it_all_the_while_is_not_waited_for(tmp_path) -> None:
-    """Others who wait too are no sign that anybody gets on."""
+def test_all_waiters_fail_if_one_holder_keeps_the_lock_past_the_timeout(tmp_path) -> None:
+    """Other waiters are no sign of progress."""
     path = str(tmp_path / "file")
     failed: list[BaseException] = []
 
@@ -61,8 +60,8 @@ def test_one_who_holds_it_all_the_while_is_not_waited_for(tmp_path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
-def test_a_lock_file_that_is_removed_meanwhile_is_made_anew(tmp_path) -> None:
-    """Who waits for the old one would not see who holds the new one."""
+def test_a_lock_file_that_is_removed_while_held_is_created_again(tmp_path) -> None:
+    """Otherwise two writers could hold locks on two different files."""
     path = str(tmp_path / "file")
     held: list[float] = []
 
@@ -77,7 +76,8 @@ def test_a_lock_file_that_is_removed_meanwhile_is_made_anew(tmp_path) -> None:
         (tmp_path / "file.lock").unlink()
     other.join()
     script = (
-        "import sys; from mfakit.profiles.lock import locked\nwith locked(sys.argv[1], 0.2): pass"
+        "import sys; from mfakit.profiles.editing import locked\n"
+        "with locked(sys.argv[1], 0.2): pass"
     )
     with locked(path, 5):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Programs that write the credentials file without a lock, as all others do."""
+"""Other programs write the credentials file without our lock, and lose nothing by our writes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.writers import write_with_many
 from mfakit import SessionCredentials, read_session, write_session
 from mfakit.errors import FileError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.files import check_writable, edit_text
-from mfakit.profiles.sessions import check_target, keep_session
+from mfakit.profiles.editing import check_writable, edit_text
+from mfakit.profiles.profile import Profile
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -34,13 +34,13 @@ def write_as_the_aws_cli(path, text: str, pause: float) -> None:
 
 
 def old(path) -> None:
-    """Let the file look as if nobody had changed it for a while."""
+    """Set the file's modification time to a minute ago."""
     os.utime(path, (time.time() - 60,) * 2)
 
 
 @pytest.mark.parametrize("pause", [0.001, 0.05])
-def test_a_writer_that_empties_the_file_first_loses_nothing(home, pause: float) -> None:
-    """Its own text is there afterwards, and so is the session."""
+def test_the_text_of_a_writer_that_empties_the_file_first_is_kept(home, pause: float) -> None:
+    """Its text is in the file afterwards, and so is the session."""
     for number in range(5):
         home.write_credentials(LONG_TERM)
         old(home.credentials)
@@ -53,8 +53,8 @@ def test_a_writer_that_empties_the_file_first_loses_nothing(home, pause: float) 
         assert read_session("mfa", environ=home.environ) == SESSION
 
 
-def test_who_reads_in_between_waits(home) -> None:
-    """`check` must not say that there is no session because a file is being rewritten."""
+def test_a_reader_waits_while_another_program_rewrites_the_file(home) -> None:
+    """`check` must not report a missing session because a file is being rewritten."""
     write_session("mfa", SESSION, environ=home.environ)
     text = home.credentials.read_text()
     other = threading.Thread(target=write_as_the_aws_cli, args=(home.credentials, text, 0.1))
@@ -65,7 +65,7 @@ def test_who_reads_in_between_waits(home) -> None:
 
 
 def test_a_change_between_reading_and_replacing_is_kept(home) -> None:
-    """The edit is applied anew, to what is there then."""
+    """The edit is applied again, to the changed text."""
     home.write_credentials(LONG_TERM)
     old(home.credentials)
     seen = []
@@ -81,8 +81,8 @@ def test_a_change_between_reading_and_replacing_is_kept(home) -> None:
     assert seen == [LONG_TERM, f"{LONG_TERM}# theirs\n"]
 
 
-def test_a_file_that_is_emptied_and_stays_empty_is_refused(home) -> None:
-    """Somebody is at work on it, or has lost it; both are no time to write."""
+def test_a_file_that_is_emptied_during_the_write_and_stays_empty_is_refused(home) -> None:
+    """Another program is still writing it, or has lost its text."""
     home.write_credentials(LONG_TERM)
 
     def empty() -> None:
@@ -96,8 +96,8 @@ def test_a_file_that_is_emptied_and_stays_empty_is_refused(home) -> None:
     other.join()
 
 
-def test_a_writer_that_is_slower_than_the_quiet_is_waited_for(home) -> None:
-    """While it has the file open, what is in it is not all of it."""
+def test_a_write_waits_until_a_slow_writer_has_closed_the_file(home) -> None:
+    """While another program has the file open, its text may be incomplete."""
     home.write_credentials(LONG_TERM)
     text = f"{LONG_TERM}# theirs\n"
     other = threading.Thread(target=write_as_the_aws_cli, args=(home.credentials, text, 0.8))
@@ -109,16 +109,16 @@ def test_a_writer_that_is_slower_than_the_quiet_is_waited_for(home) -> None:
     assert read_session("mfa", environ=home.environ) == SESSION
 
 
-def test_a_writer_that_does_not_end_is_an_error(home) -> None:
-    """Rather than to write beside it."""
+def test_a_file_that_another_program_keeps_open_for_writing_is_an_error(home) -> None:
+    """The file stays as it was."""
     home.write_credentials(LONG_TERM)
     with home.credentials.open("a"), pytest.raises(FileError, match="another program is writing"):
         write_session("mfa", SESSION, environ=home.environ)
     assert home.credentials.read_text() == LONG_TERM
 
 
-def test_a_file_that_was_emptied_since_is_refused(home) -> None:
-    """It had long-term credentials when a copy of it was kept."""
+def test_a_file_that_was_emptied_after_its_safety_copy_was_made_is_refused(home) -> None:
+    """The safety copy shows that it had long-term credentials."""
     home.write_credentials(LONG_TERM)
     write_session("mfa", SESSION, environ=home.environ)
     home.write_credentials("")
@@ -129,23 +129,23 @@ def test_a_file_that_was_emptied_since_is_refused(home) -> None:
     assert home.credentials.read_text() == ""
 
 
-def test_a_file_that_was_emptied_while_a_person_typed_is_refused(home) -> None:
-    """It had text when the login began, though no copy of it was kept yet."""
+def test_a_file_that_is_emptied_while_the_user_types_the_code_is_refused(home) -> None:
+    """It had text when the login began, though there is no safety copy yet."""
     home.write_credentials(LONG_TERM)
-    files = AWSFiles(home.environ)
-    check_target("mfa", files)
+    profile = Profile("mfa", AWSFiles(home.environ))
+    profile.check_may_hold()
     home.write_credentials("")
     old(home.credentials)
     with pytest.raises(FileError, match="is empty, but was not"):
-        keep_session("mfa", SESSION, files)
+        profile.keep(SESSION, print)
     assert home.credentials.read_text() == ""
     home.credentials.unlink()
-    keep_session("mfa", SESSION, files)
+    profile.keep(SESSION, print)
     assert read_session("mfa", environ=home.environ) == SESSION
 
 
-def test_threads_that_wait_for_one_another_leave_warnings_alone(home) -> None:
-    """How a program that uses the library wants them shown is its own affair."""
+def test_threads_that_wait_for_the_lock_leave_the_warning_filters_alone(home) -> None:
+    """The program that uses the library decides which warnings are shown."""
     filters = list(warnings.filters)
     threads = [
         threading.Thread(
@@ -160,8 +160,7 @@ def test_threads_that_wait_for_one_another_leave_warnings_alone(home) -> None:
     assert list(warnings.filters) == filters
 
 
-def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
-    """With an error, rather than for ever."""
+def test_a_file_that_keeps_changing_is_an_error_and_no_endless_loop(home) -> None:
     home.write_credentials(LONG_TERM)
     numbers = iter(range(10**6))
 
@@ -175,8 +174,8 @@ def test_a_file_that_is_changed_all_the_time_is_given_up(home) -> None:
 
 
 @pytest.mark.long
-def test_beside_the_real_aws_cli(home) -> None:
-    """`aws configure set` in a loop: its values, ours, and the long-term credentials are there."""
+def test_mfakit_and_the_real_aws_cli_can_write_the_same_file_concurrently(home) -> None:
+    """The AWS CLI writes back what it read, so it may undo one session per run."""
     home.write_credentials(LONG_TERM)
     script = "for n in 1 2 3 4 5; do aws configure set aws_access_key_id AKIA$n --profile p$n; done"
     with subprocess.Popen(["sh", "-c", script], env=home.environ) as other:
@@ -191,7 +190,7 @@ def test_beside_the_real_aws_cli(home) -> None:
     assert len(kept) >= count - 5, "the AWS CLI writes back what it read: one of ours a time"
 
 
-def test_extended_attributes_stay(home) -> None:
+def test_extended_attributes_are_kept(home) -> None:
     """A label or a tag belongs to the file, not to its inode."""
     home.write_credentials(LONG_TERM)
     try:
@@ -203,8 +202,8 @@ def test_extended_attributes_stay(home) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604])
-def test_bits_for_others_go_with_a_note(home, mode: int) -> None:
-    """Nobody else reads secrets; the person is told."""
+def test_permissions_for_others_are_removed_with_a_note(home, mode: int) -> None:
+    """The note comes once."""
     home.write_credentials(LONG_TERM)
     home.credentials.chmod(mode)
     notes: list[str] = []
@@ -214,8 +213,8 @@ def test_bits_for_others_go_with_a_note(home, mode: int) -> None:
     assert len(notes) == 1
 
 
-def test_root_does_not_write_in_somebody_elses_home(home) -> None:
-    """Its owner would be locked out."""
+def test_root_does_not_write_in_another_users_home(home) -> None:
+    """A file of root's would lock the home's owner out."""
     if os.geteuid() != 0:
         pytest.skip("only root can be root")
     home.write_credentials(LONG_TERM)
@@ -231,8 +230,8 @@ def test_root_does_not_write_in_somebody_elses_home(home) -> None:
     assert not home.credentials.parent.exists()
 
 
-def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_path) -> None:
-    """Containers mount single files; those cannot be replaced."""
+def test_a_mounted_credentials_file_is_an_error_with_a_workaround(home, tmp_path) -> None:
+    """Containers mount single files, and a mounted file cannot be replaced."""
     home.write_credentials("")
     outside = tmp_path / "outside"
     outside.write_text(LONG_TERM)
@@ -250,8 +249,7 @@ def test_a_file_that_is_a_mount_is_an_error_that_offers_another_way(home, tmp_pa
         subprocess.check_call(["umount", str(home.credentials)])
 
 
-def test_many_writers_lose_nothing(home) -> None:
-    """Each waits for its turn."""
+def test_concurrent_mfakit_processes_lose_no_session(home) -> None:
     home.write_credentials(LONG_TERM)
     written = write_with_many(home.environ, writers=8, sessions=5)
     text = home.credentials.read_text()
@@ -261,10 +259,10 @@ def test_many_writers_lose_nothing(home) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_without_swaps_and_links_the_last_look_is_right_before_the_rename(home) -> None:
-    """What another program writes while the system says that it has neither is kept."""
+def test_without_swaps_and_hard_links_the_file_is_checked_just_before_the_rename(home) -> None:
+    """What another program writes while the system refuses both is kept."""
     home.write_credentials(LONG_TERM)
-    write_session("other", SESSION, environ=home.environ)  # keeps the copy
+    write_session("other", SESSION, environ=home.environ)  # makes the safety copy
     old(home.credentials)
     inject = ["renameat2:error=ENOSYS", "link,linkat:error=EPERM:delay_enter=1000000"]
     strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2,link,linkat"]

@@ -1,4 +1,4 @@
-"""A new file in an old one's place, on whatever system."""
+"""Replacing a file, on different systems and file systems."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import sys
 import pytest
 from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 
-from mfakit.profiles.files import replace_text
+from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.replacing import temporary_beside
 from mfakit.profiles.swapping import rename
-from mfakit.profiles.temporary import temporary_beside
 
 pytestmark = pytest.mark.pythons
 
@@ -21,8 +21,8 @@ ACCESS_LIST = "system.posix_acl_access"
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
-def test_a_rename_is_tried_again_while_another_program_holds_the_file() -> None:
-    """A virus scanner or an indexer of Windows, which lets go after a moment."""
+def test_a_rename_is_retried_while_another_program_holds_the_file() -> None:
+    """On Windows, a virus scanner or an indexer holds a new file for a moment."""
     calls: list[tuple[str, str]] = []
     pauses: list[float] = []
 
@@ -36,8 +36,8 @@ def test_a_rename_is_tried_again_while_another_program_holds_the_file() -> None:
     assert len(pauses) == 2
 
 
-def test_a_rename_is_given_up_in_the_end() -> None:
-    """After a second, with the system's own word for it; another error is not waited for."""
+def test_a_rename_fails_after_a_second_of_sharing_violations() -> None:
+    """The system's own error is raised, and other errors are not retried."""
     pauses: list[float] = []
 
     def held(old: str, new: str) -> None:
@@ -59,22 +59,22 @@ def temporaries(folder) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
-def test_only_what_killed_processes_left_is_removed(tmp_path) -> None:
-    """Who is at work holds a lock; the number of a process means another in a container."""
+def test_only_temporary_files_of_killed_processes_are_removed(tmp_path) -> None:
+    """A running process is known by its lock: in a container, pids mean other processes."""
     path = str(tmp_path / "file")
     kept = tmp_path / f".file.mfakit-{'-'.join(['0' * 16] * 3)}"
     kept.write_text("a file that came out of a swap")
     for name in (".file.mfakit-1-deaddead", ".file.mfakit-0123456789abcdef"):
         (tmp_path / name).write_text("secret")
     with temporary_beside(path) as at_work:
-        replace_text(path, "text")
+        OwnFile(path).replace("text")
         assert sorted(temporaries(tmp_path)) == sorted([os.path.basename(at_work.path), kept.name])
     assert temporaries(tmp_path) == [kept.name]
 
 
 @pytest.mark.parametrize("ending", ["backup", "1", "2126-01-01", "0123456789abcdef.bak"])
-def test_a_file_that_a_person_has_named_like_ours_stays(home, ending: str) -> None:
-    """A copy of the keys, say, from before a try of mfakit."""
+def test_a_users_own_file_with_a_name_like_ours_is_not_removed(home, ending: str) -> None:
+    """It may be the user's own backup of the keys."""
     home.write_credentials(KEYS)
     backup = home.credentials.with_name(f".credentials.mfakit-{ending}")
     backup.write_text(KEYS)
@@ -83,8 +83,8 @@ def test_a_file_that_a_person_has_named_like_ours_stays(home, ending: str) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="there are no access lists to set")
-def test_an_access_list_stays_without_others(home) -> None:
-    """Who was named in it still is; everybody else is not let in by it."""
+def test_an_access_list_is_kept_without_access_for_others(home) -> None:
+    """Users who are named in it keep their access; everybody else has none."""
     home.write_credentials(KEYS)
     nobody = 0xFFFFFFFF
     entries = [(1, 6, nobody), (2, 4, 1234), (4, 4, nobody), (0x10, 4, nobody), (0x20, 4, nobody)]
@@ -103,8 +103,8 @@ def test_an_access_list_stays_without_others(home) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 @pytest.mark.parametrize("umask", [0o777, 0o277, 0o000])
-def test_a_new_file_is_its_owners_whatever_the_umask(home, umask: int) -> None:
-    """To read and to write; the second write shows that the lock is too."""
+def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, umask: int) -> None:
+    """The second write shows that the owner can open the lock file too."""
     script = f"import os; os.umask({umask})\n{WRITE}"
     for _ in range(2):
         assert home.run(sys.executable, "-c", script).returncode == 0
@@ -113,8 +113,8 @@ def test_a_new_file_is_its_owners_whatever_the_umask(home, umask: int) -> None:
 
 
 @needs_strace
-def test_a_folder_that_cannot_be_listed_is_no_error(home) -> None:
-    """The new file is in place by then; that its folder cannot be flushed changes nothing."""
+def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
+    """Only the fsync of the folder fails, after the new file is in place."""
     home.write_credentials(KEYS)
     home.credentials.parent.chmod(0o300)
     try:
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_listed_is_no_error(home) -> None:
 
 
 def _as_nobody(home) -> list[str]:
-    """Root may list all; it is told not to."""
+    """Return a strace command that refuses the folder to root; other users need none."""
     if os.geteuid() != 0:
         return []
     folder = os.path.realpath(home.credentials.parent)
@@ -136,10 +136,10 @@ def _as_nobody(home) -> list[str]:
 
 @needs_strace
 @pytest.mark.parametrize("answer", ["EOPNOTSUPP", "ENOLCK", "EINVAL", "ENOSYS"])
-def test_a_file_system_without_locks(home, answer: str) -> None:
-    """Without that call another lock serves; else it is an error, and no change."""
+def test_without_flock_another_lock_is_used_or_the_write_is_refused(home, answer: str) -> None:
+    """Another lock is used only if the system has no such call."""
     home.write_credentials(KEYS)
-    home.credentials.with_name("credentials.lock").touch()  # which waits for nobody
+    home.credentials.with_name("credentials.lock").touch()  # left behind, and held by no process
     inject = ["-e", "trace=flock", "-e", f"inject=flock:error={answer}"]
     done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
     if answer == "ENOSYS":
@@ -154,10 +154,8 @@ def test_a_file_system_without_locks(home, answer: str) -> None:
 @needs_strace
 @pytest.mark.parametrize("answer", ["EINVAL", "ENOSYS", "EPERM", "EBUSY"])
 @pytest.mark.parametrize("text", [KEYS, None])
-def test_where_files_cannot_be_swapped_in_one_step_links_serve(
-    home, answer: str, text: str | None
-) -> None:
-    """On FUSE and NFS, and in sandboxes; nothing else is left there than otherwise."""
+def test_without_atomic_swaps_hard_links_are_used(home, answer: str, text: str | None) -> None:
+    """FUSE, NFS and sandboxes refuse the swap. No extra file is left there either."""
     if text is not None:
         home.write_credentials(text)
     inject = ["-e", "trace=renameat2", "-e", f"inject=renameat2:error={answer}"]
@@ -170,8 +168,8 @@ def test_where_files_cannot_be_swapped_in_one_step_links_serve(
 
 
 @needs_strace
-def test_where_there_are_no_hard_links_either_a_rename_serves(home) -> None:
-    """As on FAT."""
+def test_without_hard_links_a_plain_rename_is_used(home) -> None:
+    """FAT has neither swaps nor hard links."""
     home.write_credentials(KEYS)
     inject = ["-e", "inject=renameat2:error=EINVAL", "-e", "inject=link,linkat:error=EPERM"]
     done = home.run("strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-c", WRITE)
@@ -181,7 +179,7 @@ def test_where_there_are_no_hard_links_either_a_rename_serves(home) -> None:
 
 
 def test_a_path_that_ends_in_a_slash_is_an_error(home) -> None:
-    """It would make a file that nobody reads."""
+    """Without the error, a file would be written that no tool reads."""
     place = f"{home.folder}/missing/"
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE=place)
     assert done.returncode == 1
@@ -195,8 +193,8 @@ print(swap("new", "file", "spare"))
 
 
 @needs_strace
-def test_without_swaps_one_step_changes_the_file(home) -> None:
-    """There is no second one, whose failure would put the old file over what was written since."""
+def test_without_atomic_swaps_a_single_rename_changes_the_file(home) -> None:
+    """A second rename that fails could put the old file over later changes."""
     (home.folder / "file").write_text("old")
     (home.folder / "new").write_text("new")
     inject = ["renameat2:error=EINVAL", "rename:error=EIO:when=2+"]
@@ -216,8 +214,8 @@ def test_without_swaps_one_step_changes_the_file(home) -> None:
 
 
 @needs_strace
-def test_a_link_that_becomes_a_file_while_it_is_followed_is_no_traceback(home) -> None:
-    """Its place is not a link any more when it is asked where it leads."""
+def test_a_symlink_that_becomes_a_file_while_it_is_followed_is_no_traceback(home) -> None:
+    """The path is not a link any more when its target is read."""
     (home.folder / "file").write_text(KEYS)
     home.credentials.symlink_to(home.folder / "file")
     inject = ["-e", "trace=readlink", "-e", "inject=readlink:error=EINVAL"]

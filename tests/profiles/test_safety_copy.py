@@ -1,4 +1,4 @@
-"""The copy of the credentials file from before mfakit's first change."""
+"""The safety copy: the credentials file as it was before mfakit's first change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
 
 
 def linked(home) -> Path:
-    """Keep the credentials file in a git repository of dotfiles, behind a link."""
+    """Put the credentials file into a git repository of dotfiles, behind a symlink."""
     real = home.folder / "dotfiles" / "credentials"
     real.parent.mkdir()
     real.write_text(KEYS)
@@ -44,8 +44,8 @@ def keep(home) -> list[str]:
     return notes
 
 
-def test_git_does_not_see_the_copy(home) -> None:
-    """Whether the file is linked into a repository, or its whole folder is in one."""
+def test_git_ignores_the_safety_copy(home) -> None:
+    """The file may be linked into a repository, or its whole folder may be one."""
     real = linked(home)
     keep(home)
     assert copy_of(home).read_text() == KEYS
@@ -54,8 +54,8 @@ def test_git_does_not_see_the_copy(home) -> None:
     assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
 
 
-def test_git_sees_nothing_after_a_process_was_killed_before_it_had_told_git(home) -> None:
-    """It had made the file that git reads, and not written it."""
+def test_an_empty_gitignore_of_a_killed_process_is_completed(home) -> None:
+    """Otherwise git would see the safety copy."""
     home.write_credentials(KEYS)
     copy_of(home).parent.mkdir(mode=0o700)
     copy_of(home).with_name(".gitignore").touch(0o600)
@@ -64,10 +64,10 @@ def test_git_sees_nothing_after_a_process_was_killed_before_it_had_told_git(home
     assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
 
 
-def test_a_copy_that_cannot_be_kept_is_only_a_note(home) -> None:
-    """The session is what was asked for, and the file is never without its old text."""
+def test_a_safety_copy_that_cannot_be_made_is_only_a_note(home) -> None:
+    """The user asked for the session, and the file keeps its old text."""
     home.write_credentials(KEYS)
-    script = copy_of(home).parent  # somebody's own program of that name
+    script = copy_of(home).parent  # the user's own program of that name
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
     assert f"no copy of {home.credentials} could be kept" in keep(home)[0]
@@ -76,8 +76,8 @@ def test_a_copy_that_cannot_be_kept_is_only_a_note(home) -> None:
     assert "ASIA1" in home.credentials.read_text()
 
 
-def test_the_folder_is_private_even_if_somebody_made_it(home) -> None:
-    """It holds keys, and sessions."""
+def test_the_folder_of_the_safety_copy_becomes_private_even_if_it_existed(home) -> None:
+    """It holds keys and sessions."""
     home.write_credentials(KEYS)
     copy_of(home).parent.mkdir(mode=0o755)
     keep(home)
@@ -85,8 +85,8 @@ def test_the_folder_is_private_even_if_somebody_made_it(home) -> None:
     assert stat.S_IMODE(copy_of(home).stat().st_mode) == 0o600
 
 
-def test_a_copy_in_the_earlier_place_is_moved_at_the_next_write(home) -> None:
-    """With a note, once."""
+def test_a_safety_copy_in_the_earlier_place_is_moved_by_the_next_write(home) -> None:
+    """A note names the new path, once."""
     real = linked(home)
     earlier = real.with_name("credentials.before-mfakit")
     earlier.write_text("# earlier\n" + KEYS)
@@ -103,8 +103,8 @@ def write_again(home) -> list[str]:
     return notes
 
 
-def test_it_is_moved_to_another_disk(home, tmp_path) -> None:
-    """The copy is complete there before the one here goes."""
+def test_a_safety_copy_is_moved_across_file_systems(home, tmp_path) -> None:
+    """The new copy is complete before the old one is removed."""
     real = linked(home)
     earlier = real.with_name("credentials.before-mfakit")
     earlier.write_text(KEYS)
@@ -120,8 +120,8 @@ def test_it_is_moved_to_another_disk(home, tmp_path) -> None:
         subprocess.check_call(["umount", str(copy_of(home).parent)])
 
 
-def test_two_copies_that_differ_both_stay_and_are_named(home) -> None:
-    """Only a person can tell which one is of use."""
+def test_two_safety_copies_that_differ_are_both_kept_and_named(home) -> None:
+    """Only a user can decide which one is of use."""
     real = linked(home)
     earlier = real.with_name("credentials.before-mfakit")
     earlier.write_text("# earlier\n" + KEYS)
@@ -134,8 +134,8 @@ def test_two_copies_that_differ_both_stay_and_are_named(home) -> None:
     assert copy_of(home).read_text() == "# other\n" + KEYS
 
 
-def test_a_move_that_was_cut_off_is_finished(home) -> None:
-    """The copy is in its new place already; the one in the earlier place still goes."""
+def test_an_interrupted_move_of_the_safety_copy_is_finished(home) -> None:
+    """The new copy exists already; the one in the earlier place still has to go."""
     real = linked(home)
     earlier = real.with_name("credentials.before-mfakit")
     earlier.write_text(KEYS)
@@ -145,8 +145,8 @@ def test_a_move_that_was_cut_off_is_finished(home) -> None:
     assert not earlier.exists()
 
 
-def test_a_copy_on_a_read_only_disk_stays_and_is_named(home, tmp_path) -> None:
-    """Both copies are there then."""
+def test_a_safety_copy_that_cannot_be_removed_stays_and_is_named(home, tmp_path) -> None:
+    """The copy is in both places then."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount")
     home.write_credentials(KEYS)
@@ -164,7 +164,7 @@ def test_a_copy_on_a_read_only_disk_stays_and_is_named(home, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("is_moved", [False, True])
-def test_a_file_that_was_emptied_is_refused_wherever_its_copy_is(home, is_moved: bool) -> None:
+def test_an_emptied_file_is_refused_wherever_its_safety_copy_is(home, is_moved: bool) -> None:
     """The error names the copy."""
     home.write_credentials("")
     os.utime(home.credentials, (1, 1))

@@ -1,4 +1,4 @@
-"""Which profile is the session's, and which its source's: each rule is a row."""
+"""Which profile holds the session, and which one its source: one row for each rule."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
@@ -89,9 +90,11 @@ def files(home) -> AWSFiles:
         (None, {"AWS_PROFILE": ""}, "mfa"),
     ],
 )
-def test_the_session_profile(files, flag, environ, profile) -> None:
-    """The flag, else `MFAKIT_PROFILE`, else what `AWS_PROFILE` leads to, else `mfa`."""
-    assert session_profile(flag, environ, files) == profile
+def test_the_session_profile_comes_from_the_flag_then_mfakit_profile_then_aws_profile(
+    files, flag, environ, profile
+) -> None:
+    """If none of them is set, it is `mfa`."""
+    assert session_profile(flag, files.environ | environ).name == profile
 
 
 @pytest.mark.parametrize(
@@ -105,10 +108,10 @@ def test_the_session_profile(files, flag, environ, profile) -> None:
         ("a", "go round in a circle: a -> b -> a"),
     ],
 )
-def test_profiles_that_others_own_are_refused(files, name, message) -> None:
-    """With a hint, before any code is asked for."""
+def test_profiles_of_other_credential_providers_are_refused(files, name, message) -> None:
+    """The error has a hint, and comes before a code is asked for."""
     with pytest.raises(ProfileError, match=message) as caught:
-        session_profile(None, {"AWS_PROFILE": name}, files)
+        session_profile(None, files.environ | {"AWS_PROFILE": name})
     assert caught.value.hint
 
 
@@ -125,14 +128,17 @@ def test_profiles_that_others_own_are_refused(files, name, message) -> None:
         (None, "mfa", None),
     ],
 )
-def test_the_source_profile(files, flag, session, source) -> None:
-    """The flag, else the setting, else `X` for `X-mfa`, else aws-mfa's spelling."""
-    assert named_source_profile(flag, session, files) == source
+def test_the_source_profile_comes_from_the_flag_then_the_setting_then_the_name(
+    files, flag, session, source
+) -> None:
+    """The name is `X` for the session profile `X-mfa`, or aws-mfa's `X-long-term` for `X`."""
+    found = named_source_profile(flag, Profile(session, files))
+    assert (found and found.name) == source
 
 
-def test_default_is_the_source_where_none_is_meant(home) -> None:
-    """Or as aws-mfa spells it, if only that holds long-term credentials."""
+def test_default_is_the_source_profile_where_none_is_named(home) -> None:
+    """aws-mfa calls it `default-long-term`, which counts if only that has the keys."""
     home.write_credentials(f"[default]\n{SESSION}[default-long-term]\n{KEYS}")
-    assert default_source_profile(AWSFiles(home.environ)) == "default-long-term"
+    assert default_source_profile(AWSFiles(home.environ)).name == "default-long-term"
     home.write_credentials("")
-    assert default_source_profile(AWSFiles(home.environ)) == "default"
+    assert default_source_profile(AWSFiles(home.environ)).name == "default"

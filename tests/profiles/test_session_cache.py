@@ -18,8 +18,8 @@ from tests.profiles.test_bad_files import WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
-from mfakit.profiles.record import SessionRecord, read_record, write_record
-from mfakit.profiles.session_cache import is_own_process
+from mfakit.profiles.own_files import SessionRecord, keep_record, read_record
+from mfakit.profiles.stores import is_own_process
 
 pytestmark = pytest.mark.pythons
 
@@ -27,7 +27,7 @@ SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tz
 OURS = "[profile mfa]\ncredential_process = /opt/bin/mfakit credential-process --profile mfa\n"
 
 
-# Python itself may be where only root can load it from: so it is loaded before.
+# The modules are loaded before setuid: Python may be installed where only root can read it.
 AS_ANOTHER = """
 import datetime, os, mfakit, mfakit.cli.output
 session = mfakit.SessionCredentials("ASIA1", "s", "t", datetime.datetime.now(datetime.UTC))
@@ -45,8 +45,8 @@ def entry(home):
     return found
 
 
-def test_it_is_kept_where_it_does_not_shadow_the_process(home) -> None:
-    """In a file of its own, in a folder of its own, for its owner alone."""
+def test_a_cached_session_is_kept_in_a_private_file_of_its_own(home) -> None:
+    """In the credentials file it would shadow the profile's credential_process."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     assert not home.credentials.exists()
@@ -56,8 +56,8 @@ def test_it_is_kept_where_it_does_not_shadow_the_process(home) -> None:
     assert "mfa" not in entry(home).name
 
 
-def test_every_command_finds_it(home) -> None:
-    """Through the same function as a session in the credentials file."""
+def test_every_command_finds_a_cached_session(home) -> None:
+    """All commands read sessions through the same function."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     assert "export AWS_SESSION_TOKEN='token'" in home.mfakit("env", "--shell", "sh").stdout
@@ -67,8 +67,8 @@ def test_every_command_finds_it(home) -> None:
     assert home.mfakit("check").returncode == 3
 
 
-def test_removing_leaves_nothing(home) -> None:
-    """And what is not there cannot be removed."""
+def test_removing_a_cached_session_leaves_no_file(home) -> None:
+    """Removing it a second time is an error."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     remove_session("mfa", environ=home.environ)
@@ -78,8 +78,8 @@ def test_removing_leaves_nothing(home) -> None:
 
 
 @pytest.mark.parametrize("harm", ["link", "readable", "junk", "empty"])
-def test_an_entry_that_is_not_ours_is_refused(home, tmp_path, harm: str) -> None:
-    """Somebody else may have put it there."""
+def test_a_cache_entry_that_mfakit_did_not_write_is_refused(home, tmp_path, harm: str) -> None:
+    """Another user may have put it there."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     path = entry(home)
@@ -98,8 +98,7 @@ def test_an_entry_that_is_not_ours_is_refused(home, tmp_path, harm: str) -> None
     assert path.is_symlink() == (harm == "link")
 
 
-def test_an_entry_of_another_user_is_refused(home) -> None:
-    """Root can make one to try it."""
+def test_a_cache_entry_of_another_user_is_refused(home) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
     home.write_config(OURS)
@@ -109,16 +108,16 @@ def test_an_entry_of_another_user_is_refused(home) -> None:
         read_session("mfa", environ=home.environ)
 
 
-def test_keys_are_never_written_beside_another_programs_process(home) -> None:
-    """They would shadow it."""
+def test_no_keys_are_written_to_a_profile_with_another_programs_process(home) -> None:
+    """They would shadow its credential_process."""
     home.write_config("[profile mfa]\ncredential_process = vault exec\n")
     with pytest.raises(ProfileError, match="another program"):
         write_session("mfa", SESSION, environ=home.environ)
     assert not home.credentials.exists()
 
 
-def test_a_session_that_shadows_the_process_has_to_go_first(home) -> None:
-    """No SDK would ask the process while it stands there."""
+def test_a_session_that_shadows_our_credential_process_must_be_removed_first(home) -> None:
+    """SDKs do not call the process while the section holds keys."""
     write_session("mfa", SESSION, environ=home.environ)
     home.write_config(OURS)
     with pytest.raises(ProfileError, match="shadows the credential_process"):
@@ -142,14 +141,16 @@ def test_a_session_that_shadows_the_process_has_to_go_first(home) -> None:
         ("", False),
     ],
 )
-def test_mfakit_is_known_by_any_path_or_wrapper(command: str, own: bool) -> None:
-    """What counts is that it is mfakit's own command that runs."""
+def test_our_credential_process_is_recognized_by_any_path_or_wrapper(
+    command: str, own: bool
+) -> None:
+    """What counts is that the command `mfakit credential-process` runs in the end."""
     assert is_own_process(command) is own
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_a_killed_write_leaves_nothing_after_the_next(home) -> None:
-    """Its temporary file holds a session."""
+def test_the_next_write_removes_the_temporary_file_of_a_killed_one(home) -> None:
+    """The temporary file holds a session."""
     home.write_config(OURS)
     script = (
         "import datetime, mfakit\nend = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)\n"
@@ -162,8 +163,8 @@ def test_a_killed_write_leaves_nothing_after_the_next(home) -> None:
     assert ".mfakit-" not in entry(home).name
 
 
-def test_what_else_stands_in_the_profiles_section_is_no_session(home) -> None:
-    """A stale expiration without keys, say, does not hide the session in the cache."""
+def test_other_keys_in_the_profiles_section_do_not_hide_the_cached_session(home) -> None:
+    """A stale expiration without keys is not a session."""
     home.write_config(OURS)
     home.write_credentials("[mfa]\nexpiration = 2020-01-01T00:00:00Z\nregion = eu-west-1\n")
     write_session("mfa", SESSION, environ=home.environ)
@@ -172,8 +173,8 @@ def test_what_else_stands_in_the_profiles_section_is_no_session(home) -> None:
 
 
 @pytest.mark.parametrize("name", ["sessions", "."])
-def test_a_folder_of_another_user_is_an_error(name: str) -> None:
-    """Neither is a session put where somebody else can read it, nor is there a traceback."""
+def test_a_cache_folder_of_another_user_is_an_error(name: str) -> None:
+    """No session is written where another user can read it."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder away")
     with TemporaryDirectory() as place:  # pytest's own folders are closed to other users
@@ -190,14 +191,14 @@ def test_a_folder_of_another_user_is_an_error(name: str) -> None:
     two_lines(done.stderr, "Operation not permitted")
 
 
-def test_own_files_are_read_at_once(home) -> None:
-    """They are always replaced whole, so nobody waits for whoever may be writing them."""
+def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
+    """They are always replaced as a whole, so a reader never sees a part of one."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     path = str(home.credentials)
-    write_record(path, SessionRecord(datetime.now(UTC), profile="mfa", access_key_id="ASIA1"))
+    keep_record(path, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"), pytest.fail)
     began = time.monotonic()
     for _ in range(10):
         assert read_record(path, "mfa", "ASIA1") is not None
-    # to wait once, as for a file of others, would take a fifth of a second each time
+    # One wait, as for files of other programs, takes a fifth of a second.
     assert time.monotonic() - began < 1

@@ -32,8 +32,8 @@ WRITTEN = (
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
 
 
-def test_what_is_written_is_read_back(home) -> None:
-    """The file is made, its owner's alone, and so is its folder."""
+def test_a_written_session_is_read_back(home) -> None:
+    """The file and its folder are created, and only their owner can read them."""
     home.credentials.parent.rmdir()
     write_session("mfa", SESSION, environ=home.environ)
     assert home.credentials.read_text() == WRITTEN
@@ -42,8 +42,8 @@ def test_what_is_written_is_read_back(home) -> None:
     assert read_session("mfa", environ=home.environ) == SESSION
 
 
-def test_other_profiles_stay_as_they_are(home) -> None:
-    """Long-term credentials and comments stand as before, after writing and after removing."""
+def test_writing_and_removing_a_session_leaves_other_profiles_unchanged(home) -> None:
+    """This includes long-term credentials and comments."""
     home.write_credentials(LONG_TERM)
     write_session("mfa", SESSION, environ=home.environ)
     assert home.credentials.read_text() == f"{LONG_TERM}\n{WRITTEN}"
@@ -51,8 +51,8 @@ def test_other_profiles_stay_as_they_are(home) -> None:
     assert home.credentials.read_text() == f"{LONG_TERM}\n"
 
 
-def test_a_new_session_takes_the_place_of_the_old(home) -> None:
-    """Stale spellings go, other keys of the section stay."""
+def test_a_new_session_replaces_the_old_one(home) -> None:
+    """Old spellings of its keys are removed; other keys of the section stay."""
     home.write_credentials(
         "[mfa]\nregion = eu-west-1\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\n"
         "aws_security_token = old\nx_security_token_expires = 2020-01-01T00:00:00Z\n"
@@ -74,8 +74,10 @@ def test_a_new_session_takes_the_place_of_the_old(home) -> None:
         "aws_access_key_id = ASIA1\naws_secret_access_key = abc\n",
     ],
 )
-def test_keys_that_are_no_session_are_protected(home, section: str) -> None:
-    """Whole or partial, of AWS or not: never overwritten, never removed."""
+def test_keys_that_are_not_a_session_are_neither_overwritten_nor_removed(
+    home, section: str
+) -> None:
+    """They may be partial, or of another service than AWS."""
     home.write_credentials(f"[mfa]\n{section}")
     with pytest.raises(ProfileError, match="never overwritten"):
         write_session("mfa", SESSION, environ=home.environ)
@@ -84,8 +86,8 @@ def test_keys_that_are_no_session_are_protected(home, section: str) -> None:
     assert home.credentials.read_text() == f"[mfa]\n{section}"
 
 
-def test_a_link_stays_a_link(home, tmp_path) -> None:
-    """Dotfile managers keep the file elsewhere."""
+def test_a_symlinked_credentials_file_stays_a_symlink(home, tmp_path) -> None:
+    """Dotfile managers keep the file in another folder."""
     real = tmp_path / "dotfiles"
     real.write_text(LONG_TERM)
     home.credentials.symlink_to(real)
@@ -94,15 +96,15 @@ def test_a_link_stays_a_link(home, tmp_path) -> None:
     assert WRITTEN in real.read_text()
 
 
-def test_nothing_is_left_beside_the_file_but_its_lock(home) -> None:
-    """Temporary files hold secrets, and go: those of a killed process too."""
+def test_only_the_lock_file_is_left_beside_the_credentials(home) -> None:
+    """Temporary files hold secrets, so those of a killed process are removed too."""
     home.credentials.with_name(".credentials.mfakit-999999999-00000000").write_text("secret")
     write_session("mfa", SESSION, environ=home.environ)
     assert sorted(os.listdir(home.credentials.parent)) == ["credentials", "credentials.lock"]
 
 
-def test_a_copy_is_kept_before_the_first_change(home) -> None:
-    """Once, if there are long-term credentials to lose; for its owner alone."""
+def test_a_private_safety_copy_is_made_before_the_first_change(home) -> None:
+    """It is made once, if there are long-term credentials to lose."""
     home.write_credentials(LONG_TERM)
     copy = home.credentials.parent / "mfakit" / "credentials.before"
     for _ in range(2):
@@ -112,15 +114,15 @@ def test_a_copy_is_kept_before_the_first_change(home) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " mfa", "a]b", "a\nb", "\x1b[31m"])
-def test_names_that_could_not_be_read_back_are_refused(home, name: str) -> None:
+def test_profile_names_that_could_not_be_read_back_are_refused(home, name: str) -> None:
     """They would break the file for every tool."""
     with pytest.raises(UsageError):
         write_session(name, SESSION, environ=home.environ)
     assert not home.credentials.exists()
 
 
-def test_only_sessions_are_sessions() -> None:
-    """Parts that are missing or hold control characters, and naive times, are refused."""
+def test_invalid_session_credentials_are_refused() -> None:
+    """Missing parts, control characters and times without a zone are invalid."""
     for parts in [("", "s", "t"), ("ASIA", "s\n[default]", "t"), ("ASIA", "s", "\x00")]:
         with pytest.raises(InvalidSessionError):
             SessionCredentials(*parts)
@@ -128,8 +130,8 @@ def test_only_sessions_are_sessions() -> None:
         SessionCredentials("ASIA", "s", "t", datetime(2026, 1, 1))  # noqa: DTZ001
 
 
-def test_a_session_does_not_show_its_secrets() -> None:
-    """Neither printed nor in an error's traceback."""
+def test_a_session_is_immutable_and_its_repr_hides_its_secrets() -> None:
+    """Logs and tracebacks show the repr."""
     assert "secret" not in repr(SESSION)
     assert "token=" not in repr(SESSION)
     with pytest.raises(AttributeError):
@@ -138,7 +140,7 @@ def test_a_session_does_not_show_its_secrets() -> None:
 
 @pytest.mark.parametrize("key", ["expiration", "x_security_token_expires", "aws_expiration"])
 def test_every_spelling_of_the_expiration_is_read(home, key: str) -> None:
-    """Other tools name it otherwise."""
+    """Other tools have other names for this key."""
     home.write_credentials(
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
         f"{key} = 2026-11-22T19:00:00+01:00\n"

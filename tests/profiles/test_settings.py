@@ -1,4 +1,4 @@
-"""Settings of profiles in the AWS config, as a program of others writes them."""
+"""Profile settings in the AWS config, read and written through the library."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MINE = "# mine\n[profile other]\nregion=us-west-2   ; not a comment\n"
 
 
 def botocore_profiles(home) -> dict[str, dict[str, str]]:
-    """Give what botocore reads from the config file."""
+    """Return the profiles that botocore reads from the config file."""
     variables = {"config_file": (None, None, str(home.config), None), "profile": (None,) * 4}
     return botocore.session.Session(session_vars=variables).full_config["profiles"]
 
 
-def test_sections_are_added_and_all_else_stays(home) -> None:
-    """What is written is what botocore reads; to write it again changes nothing."""
+def test_settings_are_added_and_all_other_text_stays(home) -> None:
+    """botocore reads what was written, and writing it again changes nothing."""
     home.write_config(MINE)
     profiles = {"mfa": {"mfakit_duration": "8h", "region": "eu-west-1"}, "my role": ROLE}
     write_settings(profiles, environ=home.environ)
@@ -35,8 +35,8 @@ def test_sections_are_added_and_all_else_stays(home) -> None:
 @pytest.mark.parametrize(
     "header", ["mfa", "profile", "profilemfa", "profile mfa role", "Profile mfa"]
 )
-def test_a_section_that_sdks_pass_over_is_no_profile(home, header: str) -> None:
-    """But for `default`, the config file's profiles have the word before their name."""
+def test_a_section_that_sdks_ignore_is_not_a_profile(home, header: str) -> None:
+    """In the config, every profile but `default` has the word `profile` before its name."""
     text = f"[{header}]\nregion = eu-west-1\n"
     home.write_config(text)
     assert read_settings("mfa", environ=home.environ) == {}
@@ -45,8 +45,7 @@ def test_a_section_that_sdks_pass_over_is_no_profile(home, header: str) -> None:
     assert botocore_profiles(home)["mfa"] == {"mfakit_duration": "8h"}
 
 
-def test_none_removes_a_setting(home) -> None:
-    """And what is not named stays."""
+def test_none_removes_a_setting_and_keeps_the_others(home) -> None:
     home.write_config("[profile mfa]\nregion = eu-west-1\noutput = json\n")
     write_settings({"mfa": {"region": None}}, environ=home.environ)
     assert read_settings("mfa", environ=home.environ) == {"output": "json"}
@@ -70,10 +69,10 @@ def test_none_removes_a_setting(home) -> None:
         ("", "", {"region": "eu-west-1\n[default]"}, "cannot stand"),
     ],
 )
-def test_what_would_hide_credentials_is_refused(
+def test_settings_that_hide_credentials_or_break_the_file_are_refused(
     home, credentials: str, config: str, settings: dict[str, str], problem: str
 ) -> None:
-    """And then nothing is written of the other profiles either."""
+    """Then no other profile is written either."""
     home.write_credentials(credentials)
     home.write_config(config)
     with pytest.raises(MFAKitError, match=problem):
@@ -82,8 +81,8 @@ def test_what_would_hide_credentials_is_refused(
 
 
 @pytest.mark.parametrize("name", ["", " x", "a]b", "profile x", "a\nb"])
-def test_a_name_that_could_not_be_read_back_is_refused(home, name: str) -> None:
-    """It would end the header, or be taken for another."""
+def test_a_profile_name_that_could_not_be_read_back_is_refused(home, name: str) -> None:
+    """It would end the header, or be read as another name."""
     with pytest.raises(MFAKitError, match="cannot be a profile's name"):
         write_settings({name: {"region": "eu-west-1"}}, environ=home.environ)
     assert not home.config.exists()

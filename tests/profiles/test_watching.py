@@ -1,4 +1,4 @@
-"""Files that others have open, pipes, and what is mounted where."""
+"""Files that other programs have open, named pipes, and mounts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import pytest
 from tests.stopping import Traced
 
 from mfakit.errors import FileError
-from mfakit.profiles.files import edit_text
-from mfakit.profiles.mounts import is_mount_point, is_remote
-from mfakit.profiles.reading import read_text
-from mfakit.profiles.watching import has_writer_now
+from mfakit.profiles.editing import edit_text
+from mfakit.profiles.reading import has_writer_now, is_mount_point, is_remote, read_text
 
 pytestmark = pytest.mark.pythons
 
@@ -28,14 +26,14 @@ MOUNTS = r"""22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 33 22 254:0 /tmp/c /home/c\134d rw - ext4 /dev/vda rw
 """
 LONG_TERM = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
-# The numbers of the calls that open a file, by the machine.
+# The system calls that open a file, by architecture.
 OPEN = {"x86_64": (2, 257), "aarch64": (56,)}
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
 
 
 @pytest.fixture
 def reading(tmp_path):
-    """A file that is open for reading, and its path."""
+    """Yield the descriptor of a file that is open for reading, and its path."""
     path = tmp_path / "file"
     path.write_text("text")
     descriptor = os.open(path, os.O_RDONLY)
@@ -44,8 +42,8 @@ def reading(tmp_path):
 
 
 @linux_only
-def test_who_has_a_file_open_for_writing_is_seen(reading) -> None:
-    """Whether it has written yet or not; readers do not count."""
+def test_a_process_that_has_the_file_open_for_writing_is_detected(reading) -> None:
+    """It counts even before it has written anything; readers do not."""
     descriptor, path = reading
     with path.open():
         assert not has_writer_now(descriptor)
@@ -55,21 +53,21 @@ def test_who_has_a_file_open_for_writing_is_seen(reading) -> None:
 
 
 @linux_only
-def test_to_look_who_writes_holds_up_nobody_and_kills_nobody(reading) -> None:
-    """The lease that is taken for it is given back at once, and its signal is one to ignore."""
+def test_looking_for_a_writer_neither_blocks_nor_kills_other_processes(reading) -> None:
+    """The lease is released immediately, and its signal is ignored by default."""
     descriptor, path = reading
     assert signal.getsignal(signal.SIGURG) == signal.SIG_DFL
     script = "import sys\nfor _ in range(3000): open(sys.argv[1], 'r+').close()"
     with subprocess.Popen([sys.executable, "-c", script, str(path)]) as other:
         while other.poll() is None:
             has_writer_now(descriptor)
-    # the kernel would hold up each open for 45 s
+    # An unreleased lease would block each open for 45 s.
     assert other.returncode == 0
 
 
 @linux_only
-def test_the_file_of_another_user_tells_nothing(reading) -> None:
-    """Only the owner is told who writes; then the file's time of change has to do."""
+def test_no_writer_is_reported_for_another_users_file(reading) -> None:
+    """Only the owner may take a lease; for others the modification time decides."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
     descriptor, path = reading
@@ -82,8 +80,8 @@ def test_the_file_of_another_user_tells_nothing(reading) -> None:
 
 
 @linux_only
-def test_a_writer_that_opened_the_file_before_it_was_replaced_loses_nothing(home) -> None:
-    """What it writes to the file without a name is put back, and the edit applied to that."""
+def test_the_text_of_a_writer_that_opened_the_file_before_the_swap_is_kept(home) -> None:
+    """What it writes to the replaced file is restored, and the edit is applied to that."""
     home.write_credentials(LONG_TERM)
     os.utime(home.credentials, (0, 0))
     theirs = f"{LONG_TERM}# theirs\n"
@@ -98,16 +96,15 @@ def test_a_writer_that_opened_the_file_before_it_was_replaced_loses_nothing(home
     assert home.credentials.read_text() == f"{theirs}# ours\n"
 
 
-def test_the_file_systems_of_other_machines_are_known() -> None:
-    """They refuse the question who writes, with the word that means "somebody" elsewhere."""
+def test_network_file_systems_are_recognized_by_their_mounts() -> None:
+    """They refuse a lease with the error that means a writer on local file systems."""
     assert is_remote(os.makedev(0, 45), MOUNTS)
     assert is_remote(os.makedev(0, 46), MOUNTS)
     assert not is_remote(os.makedev(254, 0), MOUNTS)
     assert not is_remote(os.makedev(0, 45), "")
 
 
-def test_a_single_file_that_is_mounted_is_known() -> None:
-    """Whatever is in its name."""
+def test_a_single_mounted_file_is_recognized_by_any_name() -> None:
     assert is_mount_point("/home/a b/.aws/credentials", MOUNTS)
     assert is_mount_point("/home/c\\d", MOUNTS)
     assert not is_mount_point("/home/a", MOUNTS)
@@ -116,8 +113,8 @@ def test_a_single_file_that_is_mounted_is_known() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 @pytest.mark.parametrize("command", ["env", "login", "check"])
-def test_a_named_pipe_is_an_error(home, command: str) -> None:
-    """Rather than to wait for ever for somebody who writes into it."""
+def test_a_named_pipe_as_credentials_file_is_an_error(home, command: str) -> None:
+    """Reading it would wait forever for a writer."""
     os.mkfifo(home.credentials)
     done = home.mfakit(command, *(["--shell", "sh"] if command == "env" else []))
     assert done.returncode in (1, 3)
@@ -125,8 +122,8 @@ def test_a_named_pipe_is_an_error(home, command: str) -> None:
 
 
 @linux_only
-def test_a_named_pipe_that_takes_the_files_place_is_not_waited_for(home) -> None:
-    """Not even in the moment before the file is opened; its lock is held then."""
+def test_a_file_that_becomes_a_named_pipe_before_it_is_opened_is_an_error(home) -> None:
+    """The process holds the lock then, so it must not wait."""
     home.write_credentials(LONG_TERM)
     go, said = os.pipe()
     pid = os.fork()
@@ -151,8 +148,8 @@ def test_a_named_pipe_that_takes_the_files_place_is_not_waited_for(home) -> None
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="the shell has no pipes with names")
-def test_a_pipe_of_the_shell_is_read_once(home) -> None:
-    """`<(...)` gives what it has, and is empty at a second look."""
+def test_a_process_substitution_is_read_only_once(home) -> None:
+    """A second read of `<(...)` finds nothing."""
     session = "aws_access_key_id=ASIA1\naws_secret_access_key=s\naws_session_token=t\n"
     reading, writing = os.pipe()
     os.write(writing, f"[mfa]\n{session}".encode())
@@ -169,8 +166,8 @@ def test_a_pipe_of_the_shell_is_read_once(home) -> None:
     assert "AWS_SESSION_TOKEN='t'" in done.stdout, done.stderr
 
 
-def test_a_file_that_is_emptied_again_and_again_is_read_when_it_is_whole(home) -> None:
-    """Only one that stays empty is given up, though the time for quiet has passed."""
+def test_a_file_that_is_emptied_repeatedly_is_read_when_it_is_complete(home) -> None:
+    """Only a file that stays empty is an error."""
     home.write_credentials(LONG_TERM)
     end = time.monotonic() + 3
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""The proofs are long tests, all of them."""
+"""All proofs are long tests."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from mfakit import SessionCredentials, render_environment, render_unset
 
 
 @pytest.mark.skipif(shutil.which("wine") is None, reason="wine is not installed")
-def test_cmd_sets_and_unsets(tmp_path: Path) -> None:
-    """By lines of a batch file, as they are given out."""
+def test_cmd_sets_and_unsets_the_session(tmp_path: Path) -> None:
     session = SessionCredentials("ASIA1", "a b&c|d", "t^o/k=en", datetime(2126, 1, 1, tzinfo=UTC))
     script = tmp_path / "session.bat"
     given, taken = render_environment(session, "cmd"), render_unset("cmd")

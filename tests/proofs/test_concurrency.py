@@ -36,7 +36,7 @@ done
 """
 
 
-def test_nothing_is_lost_among_our_own(home) -> None:
+def test_sixty_four_of_our_processes_lose_no_session(home) -> None:
     """All 1,280 sessions are there, and the long-term credentials."""
     home.write_credentials(LONG_TERM)
     written = write_with_many(home.environ, writers=64, sessions=20)
@@ -46,8 +46,10 @@ def test_nothing_is_lost_among_our_own(home) -> None:
     assert all(header in text for header in written)
 
 
-def test_beside_a_writer_that_empties_the_file_first(home, tmp_path: Path) -> None:
-    """What it wrote back last is there, and all that was written after it."""
+def test_no_session_is_lost_beside_a_writer_that_empties_the_file_first(
+    home, tmp_path: Path
+) -> None:
+    """The file has that writer's last content, and all that was written after it."""
     home.write_credentials(LONG_TERM)
     last = tmp_path / "last"
     command = [sys.executable, "-c", FOREIGN, str(home.credentials), str(last)]
@@ -64,7 +66,7 @@ def test_beside_a_writer_that_empties_the_file_first(home, tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the loop is one of bash")
-def test_beside_the_aws_cli_in_a_loop(home) -> None:
+def test_no_value_is_lost_beside_the_aws_cli_in_a_loop(home) -> None:
     """The long-term credentials and its own values are there, and the file is whole."""
     home.write_credentials(LONG_TERM)
     with subprocess.Popen(["bash", "-c", AWS], env=home.environ, stdin=subprocess.PIPE) as foreign:

@@ -105,7 +105,7 @@ class Write:
         )
 
     def harmed(self, call: str, harm: str) -> subprocess.CompletedProcess[str]:
-        """Run with harm done to one call.
+        """Run the write, and kill or fail it at one call.
 
         A filter in the kernel makes this much faster, but lets signals go astray.
         """
@@ -142,7 +142,7 @@ NEW = (
 
 
 def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
-    """Name each system call of the write, and which of its name it is in the whole run."""
+    """Return each system call of the write, with its number among those of its name."""
     folder.mkdir()
     write = Write(folder)
     log = folder / "log"
@@ -161,8 +161,8 @@ def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
     return found
 
 
-def test_killed_at_any_system_call(tmp_path: Path) -> None:
-    """The old file or the new one is there, whole; and the next run tidies up."""
+def test_a_write_killed_at_any_system_call_leaves_a_whole_file(tmp_path: Path) -> None:
+    """It is the old file or the new one, and the next run tidies up."""
     calls = calls_of_the_write(tmp_path / "calm")
     assert {"rename", "fsync", "write"} <= {name for name, _ in calls}
     for number, (name, which) in enumerate(calls):
@@ -175,8 +175,8 @@ def test_killed_at_any_system_call(tmp_path: Path) -> None:
         write.assert_tidy_after_the_next_run()
 
 
-def test_any_error_of_any_system_call(tmp_path: Path) -> None:
-    """It worked all the same; or two lines say that it did not, and the old file stands."""
+def test_any_error_of_any_system_call_leaves_a_whole_file(tmp_path: Path) -> None:
+    """The command succeeds all the same, or two lines say that it failed and the old file stays."""
     calls = calls_of_the_write(tmp_path / "calm")
     unknown = {name for name, _ in calls} - set(ERRORS) - {"lseek", "ioctl", "getpid", "kill"}
     assert unknown <= {"geteuid", "umask", "getrandom", "fcntl", "clock_nanosleep", "lstat"}

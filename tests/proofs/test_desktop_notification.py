@@ -51,7 +51,7 @@ CRON = {"LOGNAME": "somebody", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Path]:
-    """The user's runtime folder, where systemd makes it; or, where that cannot be, another."""
+    """The user's runtime folder, where systemd makes it, or else another."""
     folder = Path("/run/user") / str(os.getuid())
     if folder.exists() or not os.access(folder.parent.parent, os.W_OK):
         yield tmp_path
@@ -68,7 +68,7 @@ def runtime(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def cron(home, runtime: Path) -> dict[str, str]:
-    """The environment of a cron job; the runtime folder needs to be told only if it is odd."""
+    """The environment of a cron job, with the runtime folder only if it is an unusual one."""
     told = {} if runtime.parent == Path("/run/user") else {"XDG_RUNTIME_DIR": str(runtime)}
     return {**CRON, "HOME": str(home.folder), **told}
 
@@ -100,8 +100,10 @@ def check(cron: dict[str, str], profile: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_job_of_cron_reaches_the_desktop(home, bus: str, cron: dict[str, str]) -> None:
-    """Once, with the session's name, when it ends, and what renews it."""
+def test_a_cron_job_shows_one_notification_on_the_desktop(
+    home, bus: str, cron: dict[str, str]
+) -> None:
+    """It has the session's name, its end, and the command that renews it."""
     pytest.importorskip("jeepney")
     import json
 
@@ -128,8 +130,10 @@ def test_a_job_of_cron_reaches_the_desktop(home, bus: str, cron: dict[str, str])
     assert text.endswith("To renew it: mfakit login --profile 'a&lt;b&gt;c'")
 
 
-def test_a_bus_without_a_desktop_is_said(home, bus: str, cron: dict[str, str]) -> None:
-    """As a server has it; the session is told of when there is a desktop."""
+def test_a_bus_without_a_desktop_is_an_error_and_the_notification_is_sent_later(
+    home, bus: str, cron: dict[str, str]
+) -> None:
+    """Servers have such a bus."""
     keep_due(home, "mfa")
     for _ in range(2):
         done = check(cron, "mfa")

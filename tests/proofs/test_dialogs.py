@@ -26,7 +26,7 @@ needs_zenity = pytest.mark.skipif(
 
 @pytest.fixture
 def due(aws, home, alice):
-    """A user whose session has just ended, and who has no dialog so far."""
+    """A user whose session has just ended, without any dialog program."""
     aws.clock.advance(seconds=-LIFE_SECONDS)
     assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
     aws.clock.advance(seconds=LIFE_SECONDS)
@@ -55,8 +55,8 @@ def at_terminal(home, due) -> Iterator:
 
 
 @needs_pinentry
-def test_pinentry_renews_and_tells_why_a_code_was_refused(home, due, at_terminal) -> None:
-    """It takes the screen for the question, and gives it back."""
+def test_pinentry_renews_and_shows_why_a_code_was_refused(home, due, at_terminal) -> None:
+    """It takes the screen for the question, and restores it."""
     terminal = at_terminal()
     terminal.read_until("Not this time")
     assert "AWS session mfa ended" in terminal.screen
@@ -71,7 +71,7 @@ def test_pinentry_renews_and_tells_why_a_code_was_refused(home, due, at_terminal
 
 
 @needs_pinentry
-def test_no_to_pinentry_is_remembered(home, due, at_terminal) -> None:
+def test_a_no_to_pinentry_is_remembered(home, due, at_terminal) -> None:
     """The next check asks nobody."""
     terminal = at_terminal()
     terminal.read_until("Not this time")
@@ -84,8 +84,7 @@ def test_no_to_pinentry_is_remembered(home, due, at_terminal) -> None:
 
 
 @needs_pinentry
-def test_pinentry_gives_up_in_time(home, due, at_terminal) -> None:
-    """Nobody being there is no answer: the next check asks again."""
+def test_pinentry_ends_in_time_and_the_next_check_asks_again(home, due, at_terminal) -> None:
     terminal = at_terminal("--prompt-timeout", "5")
     terminal.read_until("Not this time")
     assert terminal.wait() == 2
@@ -94,8 +93,8 @@ def test_pinentry_gives_up_in_time(home, due, at_terminal) -> None:
 
 
 @needs_pinentry
-def test_ctrl_c_ends_pinentry_too(home, due, at_terminal) -> None:
-    """And says no to nothing; the terminal is as it was."""
+def test_ctrl_c_ends_pinentry_and_counts_as_no_answer(home, due, at_terminal) -> None:
+    """The terminal is restored."""
     terminal = at_terminal()
     before = termios.tcgetattr(terminal._slave)
     terminal.read_until("Not this time")
@@ -110,7 +109,7 @@ def test_ctrl_c_ends_pinentry_too(home, due, at_terminal) -> None:
 
 
 class Screen:
-    """An X server, and the hands in front of it."""
+    """An X server, with keyboard and mouse."""
 
     def __init__(self, environ: dict[str, str]) -> None:
         self._environ = environ
@@ -126,7 +125,7 @@ class Screen:
         return self.do("search", "--onlyvisible", "--name", "^mfakit$", check=False).split()
 
     def wait_for_window(self, seconds: float = 30, after: str = "") -> str:
-        """Give the window, once it is that of another process than the one before."""
+        """Return the window, once it belongs to another process than the last one."""
         end = time.monotonic() + seconds
         while not (found := [one for one in self.windows() if self.owner(one) not in ("", after)]):
             assert time.monotonic() < end, "there is no window"
@@ -135,7 +134,7 @@ class Screen:
         return found[0]
 
     def owner(self, window: str) -> str:
-        """Give the id of the process that has made a window; empty if that is gone."""
+        """Return the id of the process that made a window; empty if it is gone."""
         return self.do("getwindowpid", window, check=False).strip()
 
     def answer(self, window: str, text: str) -> None:
@@ -146,7 +145,7 @@ class Screen:
 
 @pytest.fixture
 def screen(home, due) -> Iterator[Screen]:
-    """A screen of its own. The only dialog there is zenity's."""
+    """A new X server, where zenity is the only dialog program."""
     (due.programs / "zenity").symlink_to(shutil.which("zenity"))
     reading, writing = os.pipe()
     # Without -noreset it starts anew, and lets nobody in, whenever its last client leaves: xdotool.
@@ -192,7 +191,6 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 @needs_zenity
 def test_zenity_renews_and_asks_again_after_a_wrong_code(home, due, screen, start) -> None:
-    """In a second dialog."""
     check = start()
     first = screen.wait_for_window()
     owner = screen.owner(first)
@@ -208,8 +206,8 @@ def test_zenity_renews_and_asks_again_after_a_wrong_code(home, due, screen, star
 
 
 @needs_zenity
-def test_no_to_zenity_is_remembered(home, due, screen, start) -> None:
-    """By the button or the escape key."""
+def test_a_no_to_zenity_is_remembered(home, due, screen, start) -> None:
+    """The button and the escape key both count as a no."""
     check = start()
     screen.do("windowfocus", "--sync", screen.wait_for_window())
     screen.do("key", "Escape")
@@ -221,8 +219,7 @@ def test_no_to_zenity_is_remembered(home, due, screen, start) -> None:
 
 
 @needs_zenity
-def test_zenity_gives_up_in_time(home, due, screen, start) -> None:
-    """And is gone; the next check asks again."""
+def test_zenity_ends_in_time_and_the_next_check_asks_again(home, due, screen, start) -> None:
     check = start("--prompt-timeout", "10")  # on a busy machine a window takes seconds to appear
     screen.wait_for_window()
     exit_code, said = outcome(check)
@@ -235,7 +232,7 @@ def test_zenity_gives_up_in_time(home, due, screen, start) -> None:
 
 @needs_zenity
 def test_many_checks_at_once_show_one_dialog(home, due, screen, start) -> None:
-    """The others go on without, and the one that asks renews."""
+    """The others go on without one."""
     checks = [start() for _ in range(6)]
     window = screen.wait_for_window()
     ended: list[subprocess.Popen[str]] = []
@@ -250,8 +247,8 @@ def test_many_checks_at_once_show_one_dialog(home, due, screen, start) -> None:
 
 
 @needs_zenity
-def test_a_display_that_is_not_there_is_no_answer(home, due, start) -> None:
-    """zenity then exits with the code that stands for no by default."""
+def test_a_missing_display_is_no_answer(home, due, start) -> None:
+    """zenity then exits with the code that means no by default."""
     (due.programs / "zenity").symlink_to(shutil.which("zenity"))
     home.environ["DISPLAY"] = ":4711"
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What explain calls the winner is what botocore itself takes, in a thousand homes."""
+"""The winner that explain names is the one that botocore takes, in a thousand homes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.explain.truth import explained, resolved
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(case=cases())
-def test_a_thousand_homes(tmp_path, case: Case) -> None:
-    """In any home and environment the winner is botocore's own: provider and key, or its error."""
+def test_in_a_thousand_homes_the_winner_is_botocores_own(tmp_path, case: Case) -> None:
+    """The provider and the key are the same, or the error is."""
     environ = case.settle(tmp_path)
     assert explained(environ, case.flag) == resolved(environ, case.flag)

@@ -1,4 +1,4 @@
-"""Each finding does its harm to real clients, and the command that it suggests ends that."""
+"""Each finding harms real clients, and the suggested command ends the harm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Trial:
         home.environ["AWS_MAX_ATTEMPTS"] = "1"
 
     def session(self, profile: str = "mfa", **more: str) -> None:
-        """Log in; what else is to stand in the profile is put there."""
+        """Log in, and add lines to the profile."""
         done = self.home.mfakit("login", "-p", profile, "--token-code", self.alice.device.code())
         assert done.returncode == 0, done.stderr
         self.add(profile, **more)
@@ -50,7 +50,7 @@ class Trial:
         return self.home.run("sh", "-c", "\n".join(lines), stdin=stdin, **variables)
 
     def finding(self, code: str, *options: str, **variables: str) -> dict[str, str]:
-        """Explain; give what is found under that code."""
+        """Run explain, and return the finding with that code."""
         done = self.home.mfakit("explain", "--json", *options, **variables)
         found = {finding["code"]: finding for finding in json.loads(done.stdout)["findings"]}
         assert code in found, done.stdout
@@ -60,7 +60,7 @@ class Trial:
     def mended(
         self, code: str, call: str, *options: str, stdin: str | None = None, **variables: str
     ):
-        """Run what is suggested, and in the same shell the call; the finding is gone."""
+        """Run the suggested fix and then the call in one shell; the finding must be gone."""
         fix = self.finding(code, *options, **variables)["fix"]
         words = " ".join(options)
         done = self.in_shell(
@@ -80,7 +80,7 @@ def trial(home, alice, monkeypatch):
 
 @pytest.fixture
 def role(aws, alice):
-    """A role that wants MFA of who assumes it."""
+    """A role whose trust policy requires MFA."""
     allow = {
         "Effect": "Allow",
         "Principal": {"AWS": alice.arn},
@@ -109,7 +109,7 @@ def ended() -> str:
     return (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_variables_shadow_the_profile(trial, alice, bob) -> None:
+def test_keys_in_the_variables_shadow_the_profile(trial, alice, bob) -> None:
     """Keys that were left in the environment are used, not the profile that it names."""
     trial.session()
     variables = bob | {"AWS_PROFILE": "mfa"}
@@ -118,8 +118,8 @@ def test_variables_shadow_the_profile(trial, alice, bob) -> None:
     assert alice.arn in done.stdout
 
 
-def test_variables_that_have_ended(trial, alice) -> None:
-    """A session that ended stays in the environment, and boto3 will not send it."""
+def test_an_ended_session_in_the_variables_is_not_sent(trial, alice) -> None:
+    """boto3 fails instead."""
     trial.session()
     session = mfakit.read_session("mfa", environ=trial.home.environ)
     variables = {
@@ -133,15 +133,15 @@ def test_variables_that_have_ended(trial, alice) -> None:
     assert alice.arn in done.stdout
 
 
-def test_a_part_of_a_key_in_the_variables(trial, alice) -> None:
-    """A key's id alone makes boto3 fail, although the files hold a whole key."""
+def test_a_key_id_alone_in_the_variables_makes_boto3_fail(trial, alice) -> None:
+    """It does so although the files hold a whole key."""
     variables = {"AWS_ACCESS_KEY_ID": "AKIA"}
     assert "PartialCredentialsError" in trial.in_shell(CALL, **variables).stderr
     assert alice.arn in trial.mended("variables-partial", CALL, **variables).stdout
 
 
-def test_a_stale_token_in_the_variables(trial, alice) -> None:
-    """The token under its old name is sent with a new key."""
+def test_a_stale_token_in_the_variables_is_sent_with_a_new_key(trial, alice) -> None:
+    """The token has the older name."""
     trial.session()
     session = mfakit.read_session("mfa", environ=trial.home.environ)
     variables = {
@@ -154,8 +154,8 @@ def test_a_stale_token_in_the_variables(trial, alice) -> None:
     assert alice.arn in trial.mended("variables-stale-token", CALL, **variables).stdout
 
 
-def test_two_variables_name_two_profiles(trial, alice, bob) -> None:
-    """boto3 takes the older variable, where the AWS CLI v2 would take the newer."""
+def test_of_two_profile_variables_boto3_takes_the_older(trial, alice, bob) -> None:
+    """The AWS CLI v2 would take the newer."""
     trial.session()
     trial.add("bob", **{key.lower(): value for key, value in bob.items()})
     variables = {"AWS_DEFAULT_PROFILE": "bob", "AWS_PROFILE": "mfa"}
@@ -163,16 +163,15 @@ def test_two_variables_name_two_profiles(trial, alice, bob) -> None:
     assert alice.arn in trial.mended("profile-variables-differ", CALL, **variables).stdout
 
 
-def test_a_profile_that_is_nowhere(trial, alice) -> None:
-    """A slip of the pen in the name; the nearest that is there is suggested."""
+def test_a_mistyped_profile_fails_and_the_nearest_is_suggested(trial, alice) -> None:
     trial.session()
     variables = {"AWS_PROFILE": "mf"}
     assert "ProfileNotFound" in trial.in_shell(CALL, **variables).stderr
     assert alice.arn in trial.mended("no-such-profile", CALL, **variables).stdout
 
 
-def test_mfa_serial_beside_long_term_keys(trial, aws, alice) -> None:
-    """The setting is ignored in silence: what wants MFA is denied."""
+def test_mfa_serial_beside_long_term_keys_is_ignored(trial, aws, alice) -> None:
+    """The call that needs MFA is denied."""
     deny = {
         "Effect": "Deny",
         "Action": "s3:*",
@@ -191,8 +190,7 @@ def test_mfa_serial_beside_long_term_keys(trial, aws, alice) -> None:
     assert trial.mended("mfa-serial-ignored", call).returncode == 0
 
 
-def test_a_session_that_has_ended(trial, aws, alice) -> None:
-    """It is sent all the same."""
+def test_an_ended_session_in_a_profile_is_sent(trial, aws, alice) -> None:
     aws.clock.advance(hours=-13)
     trial.session()
     aws.clock.advance(hours=13)
@@ -202,7 +200,7 @@ def test_a_session_that_has_ended(trial, aws, alice) -> None:
     assert alice.arn in trial.mended("session-expired", CALL, **variables).stdout
 
 
-def test_keys_that_have_ended_shadow_a_process(trial, aws, alice, bob) -> None:
+def test_ended_keys_shadow_a_credential_process(trial, aws, alice, bob) -> None:
     """The process that would give good credentials is never run."""
     aws.clock.advance(hours=-13)
     trial.session()
@@ -222,8 +220,8 @@ def test_keys_that_have_ended_shadow_a_process(trial, aws, alice, bob) -> None:
     assert "user/bob" in done.stdout
 
 
-def test_a_stale_token_in_the_file(trial, alice) -> None:
-    """Another tool left the token under its old name, and a new session beside it."""
+def test_a_stale_token_in_the_file_is_sent_with_a_new_session(trial, alice) -> None:
+    """Another tool left the token under its older name."""
     trial.session(aws_security_token="the one before")
     trial.home.write_config(f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n")
     variables = {"AWS_PROFILE": "mfa"}
@@ -231,8 +229,7 @@ def test_a_stale_token_in_the_file(trial, alice) -> None:
     assert alice.arn in trial.mended("stale-token", CALL, **variables).stdout
 
 
-def test_a_part_of_a_key_in_the_file(trial, alice) -> None:
-    """Half a key makes boto3 fail."""
+def test_half_a_key_in_the_file_makes_boto3_fail(trial, alice) -> None:
     trial.add("half", aws_access_key_id=alice.access_key_id)
     variables = {"AWS_PROFILE": "half"}
     assert "PartialCredentialsError" in trial.in_shell(CALL, **variables).stderr
@@ -240,8 +237,7 @@ def test_a_part_of_a_key_in_the_file(trial, alice) -> None:
     assert alice.arn in trial.mended("keys-partial", CALL, stdin=typed, **variables).stdout
 
 
-def test_an_example_was_pasted(trial, alice) -> None:
-    """What a guide prints is no key."""
+def test_a_key_from_a_guide_is_refused(trial, alice) -> None:
     trial.add(
         "pasted",
         aws_access_key_id="example-access-key-as-in-returned-output",
@@ -253,8 +249,8 @@ def test_an_example_was_pasted(trial, alice) -> None:
     assert alice.arn in trial.mended("keys-placeholder", CALL, stdin=typed, **variables).stdout
 
 
-def test_one_profile_in_both_files(trial, alice, bob) -> None:
-    """The key that was changed last, in the config file, is not the one that is used."""
+def test_keys_in_the_credentials_file_beat_those_of_the_config(trial, alice, bob) -> None:
+    """The key that was changed last, in the config file, is not used."""
     lines = "".join(f"{key.lower()} = {value}\n" for key, value in bob.items())
     trial.home.write_config(f"[default]\nregion = us-east-1\n{lines}")
     assert alice.arn in trial.in_shell(CALL).stdout
@@ -262,8 +258,8 @@ def test_one_profile_in_both_files(trial, alice, bob) -> None:
     assert trial.home.config.read_text() == "[default]\nregion = us-east-1\n"
 
 
-def test_a_serial_of_another_account(trial, alice, role) -> None:
-    """The device was copied from a colleague's config in another account."""
+def test_a_serial_number_of_another_account_is_refused(trial, alice, role) -> None:
+    """It was copied from a colleague's config."""
     account, name = "999999999999", alice.device.serial_number.rpartition(":")[2]
     trial.home.write_config(
         f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
@@ -282,8 +278,7 @@ def test_a_serial_of_another_account(trial, alice, role) -> None:
     assert "assumed-role/admin" in done.stdout, done.stderr
 
 
-def test_keys_beside_a_role(trial, alice, role) -> None:
-    """The keys of the profile are not used, and nothing says so."""
+def test_keys_beside_a_role_are_not_used(trial, alice, role) -> None:
     trial.session()
     trial.home.write_config(f"[profile both]\nrole_arn = {role}\nsource_profile = mfa\n")
     trial.add(
@@ -296,8 +291,8 @@ def test_keys_beside_a_role(trial, alice, role) -> None:
     assert alice.arn in trial.mended("keys-beside-role", CALL, **variables).stdout
 
 
-def test_a_session_beside_a_role(trial, alice, role) -> None:
-    """A session that another tool put into the role's profile is not used."""
+def test_a_session_beside_a_role_is_not_used(trial, alice, role) -> None:
+    """Another tool put it into the role's profile."""
     trial.session()
     session = trial.home.credentials.read_text().partition("[mfa]\n")[2]
     trial.home.write_config(f"[profile both]\nrole_arn = {role}\nsource_profile = mfa\n")
@@ -308,8 +303,8 @@ def test_a_session_beside_a_role(trial, alice, role) -> None:
     assert "assumed-role/admin" in done.stdout
 
 
-def test_keys_beside_identity_center(trial, alice) -> None:
-    """Leftover lines of IAM Identity Center keep good keys from being used."""
+def test_keys_beside_identity_center_are_not_used(trial, alice) -> None:
+    """The lines of IAM Identity Center are leftovers."""
     trial.home.write_config(
         "[default]\nsso_start_url = https://example.com\nsso_region = us-east-1\n"
         "sso_account_id = 123456789012\nsso_role_name = r\n"
@@ -318,8 +313,7 @@ def test_keys_beside_identity_center(trial, alice) -> None:
     assert alice.arn in trial.mended("keys-beside-sso", CALL).stdout
 
 
-def test_a_role_wants_its_own_code(trial, alice, role) -> None:
-    """One code more for each program, although the session of another is there."""
+def test_a_role_with_mfa_serial_asks_for_a_code_despite_a_session(trial, alice, role) -> None:
     trial.session()
     trial.home.write_config(
         f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
@@ -330,8 +324,7 @@ def test_a_role_wants_its_own_code(trial, alice, role) -> None:
     assert "assumed-role/admin" in trial.mended("role-asks-own-code", CALL, **variables).stdout
 
 
-def test_a_role_from_a_session_is_to_last_too_long(trial, role) -> None:
-    """AWS gives a role that is assumed with a session one hour at most."""
+def test_a_role_from_a_session_for_more_than_an_hour_is_refused(trial, role) -> None:
     trial.session()
     trial.home.write_config(
         f"[profile admin]\nrole_arn = {role}\nsource_profile = mfa\nduration_seconds = 7200\n"
@@ -342,8 +335,7 @@ def test_a_role_from_a_session_is_to_last_too_long(trial, role) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
-def test_a_file_that_others_can_read(trial, alice) -> None:
-    """Any user of the machine can copy the keys."""
+def test_keys_in_a_file_that_others_can_read_can_be_copied(trial, alice) -> None:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         shared = Path(folder, "credentials")
@@ -357,8 +349,8 @@ def test_a_file_that_others_can_read(trial, alice) -> None:
         assert alice.arn in done.stdout
 
 
-def test_a_role_whose_session_has_ended(trial, aws, role) -> None:
-    """The role is what people name; the session that it is made from is what they have to renew."""
+def test_a_role_fails_when_its_source_session_has_ended(trial, aws, role) -> None:
+    """People name the role, but have to renew the session that it is made from."""
     aws.clock.advance(hours=-13)
     trial.session()
     aws.clock.advance(hours=13)
@@ -371,8 +363,8 @@ def test_a_role_whose_session_has_ended(trial, aws, role) -> None:
     assert "assumed-role/admin" in trial.mended("session-expired", CALL, **variables).stdout
 
 
-def test_a_role_whose_session_is_not_there(trial, role) -> None:
-    """Before the first login, and after a logout."""
+def test_a_role_fails_without_its_source_session(trial, role) -> None:
+    """This happens before the first login, and after a logout."""
     trial.home.write_config(
         f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
         f"[profile admin]\nrole_arn = {role}\nsource_profile = mfa\n"
@@ -382,7 +374,7 @@ def test_a_role_whose_session_is_not_there(trial, role) -> None:
     assert "assumed-role/admin" in trial.mended("role-without-source", CALL, **variables).stdout
 
 
-def test_a_session_in_the_variables_without_its_token(trial, alice) -> None:
+def test_a_session_without_its_token_in_the_variables_is_refused(trial, alice) -> None:
     """Two of three lines were copied."""
     trial.session()
     session = mfakit.read_session("mfa", environ=trial.home.environ)
@@ -394,8 +386,8 @@ def test_a_session_in_the_variables_without_its_token(trial, alice) -> None:
     assert alice.arn in trial.mended("variables-partial", CALL, **variables).stdout
 
 
-def test_a_session_in_the_file_without_its_token(trial, alice) -> None:
-    """Login would take it for keys that it must not touch."""
+def test_a_session_without_its_token_in_the_file_is_refused(trial, alice) -> None:
+    """Login would take it for keys that it must not overwrite."""
     trial.session()
     session = mfakit.read_session("mfa", environ=trial.home.environ)
     trial.add(
@@ -409,8 +401,8 @@ def test_a_session_in_the_file_without_its_token(trial, alice) -> None:
     assert alice.arn in trial.mended("keys-partial", CALL, **variables).stdout
 
 
-def test_a_token_left_beside_a_long_term_key(trial, alice, bob) -> None:
-    """In the variables, and in the file."""
+def test_a_token_beside_a_long_term_key_is_refused(trial, alice, bob) -> None:
+    """This holds for the variables and for the file."""
     variables = bob | {"AWS_SESSION_TOKEN": "the one before"}
     assert "InvalidClientTokenId" in trial.in_shell(CALL, **variables).stderr
     assert "user/bob" in trial.mended("variables-stale-token", CALL, **variables).stdout
@@ -419,23 +411,22 @@ def test_a_token_left_beside_a_long_term_key(trial, alice, bob) -> None:
     assert alice.arn in trial.mended("stale-token", CALL).stdout
 
 
-def test_a_file_with_a_byte_order_mark(trial, alice) -> None:
-    """Notepad wrote it; mfakit reads it, and nothing else does."""
+def test_a_byte_order_mark_makes_boto3_fail(trial, alice) -> None:
+    """Notepad writes it, and only mfakit reads such a file."""
     trial.home.write_config("\ufeff[default]\nregion = us-east-1\n")
     assert "ConfigParseError" in trial.in_shell(CALL).stderr
     assert alice.arn in trial.mended("byte-order-mark", CALL).stdout
     assert trial.home.config.read_text() == "[default]\nregion = us-east-1\n"
 
 
-def test_an_expiration_that_is_no_time(trial, bob) -> None:
-    """boto3 fails on it, although the key is whole."""
+def test_an_unreadable_expiration_makes_boto3_fail(trial, bob) -> None:
+    """The key itself is whole."""
     variables = bob | {"AWS_CREDENTIAL_EXPIRATION": "soon"}
     assert "ParserError" in trial.in_shell(CALL, **variables).stderr
     assert "user/bob" in trial.mended("variables-expiration", CALL, **variables).stdout
 
 
-def test_no_credentials_at_all(trial, alice) -> None:
-    """A profile with nothing but settings; one login gives it what it wants."""
+def test_a_profile_without_credentials_gets_them_by_one_login(trial, alice) -> None:
     trial.home.write_config(
         f"[profile mfa]\nregion = us-east-1\nmfakit_token_command = {trial.code_program()}\n"
     )
@@ -444,16 +435,18 @@ def test_no_credentials_at_all(trial, alice) -> None:
     assert alice.arn in trial.mended("no-credentials", CALL, **variables).stdout
 
 
-def test_a_clock_that_is_off(trial, aws) -> None:
-    """Beyond a quarter of an hour AWS refuses every call; how far it is off is said."""
+def test_a_clock_that_is_off_is_reported_with_the_difference(trial, aws) -> None:
+    """Beyond a quarter of an hour AWS refuses every call."""
     aws.clock.skew(minutes=20)
     assert "SignatureDoesNotMatch" in trial.in_shell(CALL).stderr
     finding = trial.finding("clock-off", "--online")
     assert "20 minutes behind" in finding["message"]
 
 
-def test_a_refusal_is_told_from_a_network(trial, alice, bob) -> None:
-    """The first is mended where the credentials are from; the second tells nothing of them."""
+def test_a_refusal_and_an_unreachable_network_are_reported_apart(trial, alice, bob) -> None:
+    """A refusal is mended where the credentials are from, while the network shows nothing about
+    them.
+    """
     variables = bob | {"AWS_SECRET_ACCESS_KEY": "wrong"}
     assert "SignatureDoesNotMatch" in trial.in_shell(CALL, **variables).stderr
     done = trial.mended("refused", CALL, "--online", **variables)
@@ -462,8 +455,8 @@ def test_a_refusal_is_told_from_a_network(trial, alice, bob) -> None:
     assert trial.finding("unreachable", "--online", **nowhere)["fix"].startswith("curl ")
 
 
-def test_a_role_that_wants_mfa_of_a_long_term_key(trial, role) -> None:
-    """From a session it is to be had."""
+def test_a_role_that_needs_mfa_refuses_a_long_term_key(trial, role) -> None:
+    """It accepts the session."""
     trial.home.write_config(
         f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
         f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
@@ -474,22 +467,21 @@ def test_a_role_that_wants_mfa_of_a_long_term_key(trial, role) -> None:
     assert "assumed-role/admin" in done.stdout, done.stderr
 
 
-def test_a_serial_in_the_credentials_file(trial) -> None:
-    """The file where the AWS CLI does not write it beats the one where it does."""
+def test_a_serial_number_in_the_credentials_file_beats_the_config(trial) -> None:
+    """The AWS CLI writes it into the config file."""
     serial = trial.alice.device.serial_number.replace("123456789012", "999999999999")
     trial.add("default", mfa_serial=serial)
     trial.mended("serial-of-another-account", "true")
 
 
-def test_the_javascript_sdk_is_asked_about_its_own(trial, alice, bob) -> None:
-    """There the profile that is named beats the variables."""
+def test_in_the_javascript_sdk_a_named_profile_beats_the_variables(trial, alice, bob) -> None:
     variables = bob | {"AWS_PROFILE": "default"}
     done = trial.home.mfakit("explain", "--sdk", "js", "--online", "--json", **variables)
     assert json.loads(done.stdout)["online"]["arn"] == alice.arn
 
 
-def test_aws_says_whose_they_are(trial, alice) -> None:
-    """Asked online, AWS tells the account and the user; otherwise nothing is sent."""
+def test_online_names_the_account_and_the_user(trial, alice) -> None:
+    """Without --online nothing is sent."""
     trial.session()
     done = trial.home.mfakit("explain", "-p", "mfa", "--online", "--json")
     online = json.loads(done.stdout)["online"]

@@ -53,7 +53,7 @@ GROUPS = {
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_nothing_is_lost_at_any_stop(
+def test_nothing_is_lost_whenever_a_foreign_writer_writes(
     tmp_path: Path, group: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All that the foreign writer wrote is there, and our session; or an error says what is where.
@@ -67,8 +67,8 @@ def test_nothing_is_lost_at_any_stop(
     assert stops > 30 * len(GROUPS[group])
 
 
-def test_without_a_swap_in_one_step_writers_in_place_lose_nothing(tmp_path: Path) -> None:
-    """On bindfs, where hard links take its place."""
+def test_without_an_atomic_swap_writers_in_place_lose_nothing(tmp_path: Path) -> None:
+    """On bindfs, hard links replace the swap."""
     (tmp_path / "below").mkdir()
     mounted = tmp_path / "mounted"
     mounted.mkdir()

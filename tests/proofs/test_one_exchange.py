@@ -18,8 +18,8 @@ print(sts.client("sts").get_caller_identity()["Arn"])
 """
 
 
-def test_32_sdk_processes_lead_to_one_exchange(home, aws, alice) -> None:
-    """The token command runs once, and each of them makes its call as that user."""
+def test_thirty_two_sdk_processes_lead_to_one_exchange(home, aws, alice) -> None:
+    """The token command runs once, and each process makes its call as that user."""
     programs = str(Path(sys.executable).parent)
     home.environ["PATH"] = os.pathsep.join([programs, home.environ["PATH"]])
     runs = home.folder / "runs"

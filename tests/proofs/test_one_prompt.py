@@ -32,13 +32,12 @@ def exchanges(aws) -> int:
 
 
 def outcomes(home) -> list[bool]:
-    """Tell of each process whether it used another's session."""
+    """Return for each process whether it used another's session."""
     found = [json.loads(path.read_text()) for path in home.folder.glob("out.*")]
     return [said["reused"] for said in found]
 
 
-def test_one_of_them_asks_and_all_have_the_session(home, alice, aws) -> None:
-    """On one terminal, where each of them could ask."""
+def test_one_process_asks_and_all_get_the_session(home, alice, aws) -> None:
     login = f'{sys.executable} -m mfakit login --json > "$HOME/out.$n"'
     script = f"n=0; while [ $n -lt {PROCESSES} ]; do n=$((n+1)); ( {login} ) & done; wait; echo end"
     terminal = TerminalProcess(["sh", "-c", script], home.environ)
@@ -56,8 +55,8 @@ def test_one_of_them_asks_and_all_have_the_session(home, alice, aws) -> None:
     assert exchanges(aws) == 1
 
 
-def test_one_of_them_runs_the_token_command(home, alice, aws) -> None:
-    """It prints one code, and would print it to each of them."""
+def test_one_process_runs_the_token_command(home, alice, aws) -> None:
+    """It would print its code to each of them."""
     runs = home.folder / "runs"
     program = home.folder / "token"
     program.write_text(f"#!/bin/sh\necho run >> {runs}\necho {alice.device.code()}\n")

@@ -1,4 +1,4 @@
-"""Real cron and a real systemd run what `mfakit schedule install` gave them.
+"""A real cron and a real systemd run the job of `mfakit schedule install`.
 
 Both need root, and have a mount namespace of their own, so that nothing of the machine is changed.
 """
@@ -20,7 +20,7 @@ import pytest
 
 import mfakit
 from mfakit import write_session
-from mfakit.session_json import session_from_json
+from mfakit.session import session_from_json
 
 USER = "mfakit-cron-test"
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -69,14 +69,14 @@ def wait_for(condition, place: Place, seconds: float = PATIENCE_SECONDS) -> None
 
 
 def session_json() -> str:
-    """Give a session near its end, as `aws sts get-session-token` prints it."""
+    """Return a session near its end, as `aws sts get-session-token` prints it."""
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=20)
     keys = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s3cret", "SessionToken": "t0ken"}
     return json.dumps({"Credentials": {**keys, "Expiration": end.isoformat()}})
 
 
 def apprise_config(inbox) -> str:
-    """Give apprise's own config file, with a tag that leads to the inbox."""
+    """Return apprise's config file, with a tag that leads to the inbox."""
     return f"urls:\n  - json://127.0.0.1:{inbox.server_port}/hook:\n      tag: me\n"
 
 
@@ -181,8 +181,8 @@ def cron(place):
     process.wait(timeout=30)
 
 
-def test_cron_runs_the_line_and_tells_once(place, cron, inbox) -> None:
-    """A session near its end leads to one notification, however many minutes cron checks it."""
+def test_cron_runs_the_line_and_one_notification_is_sent(place, cron, inbox) -> None:
+    """A session near its end leads to one, however many minutes cron checks it."""
     place.mfakit("login", "--from-json", "-", stdin=session_json().encode())
     place.write(".config/apprise.yml", apprise_config(inbox))
     assert place.run("crontab", "-", stdin=FOREIGN).returncode == 0
@@ -216,14 +216,14 @@ def test_cron_runs_the_line_and_tells_once(place, cron, inbox) -> None:
 
 
 def crontab_of(place) -> bytes:
-    """Give the user's crontab as cron reads it, below the header that `crontab` writes."""
+    """Return the user's crontab as cron reads it, below the header that `crontab` writes."""
     spool = f"/var/spool/cron/crontabs/{USER}"
     done = subprocess.run([*place.prefix, "cat", spool], check=True, capture_output=True)
     return done.stdout.split(b"\n", 3)[3]
 
 
-def test_no_crontab_is_no_crontab_again(place) -> None:
-    """And one that is denied is an error, in crontab's own words."""
+def test_removing_the_only_job_removes_the_crontab(place) -> None:
+    """A denied crontab is an error, in crontab's own words."""
     place.mfakit("schedule", "install", "--using=cron", "--on-expiring=true")
     assert b"mfakit" in crontab_of(place)
     place.mfakit("schedule", "remove")
@@ -262,8 +262,8 @@ systemctl --user list-unit-files 'mfakit*' --no-legend || echo "none is left"
 
 @pytest.mark.skipif(not SYSTEMD.exists(), reason="systemd is not installed")
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
-def test_systemd_runs_the_timer_and_tells_once(tmp_path, inbox) -> None:
-    """The words get through a real manager as they were, from a home with an odd name."""
+def test_systemd_runs_the_timer_and_one_notification_is_sent(tmp_path, inbox) -> None:
+    """A real manager passes the words on unchanged, from a home with an odd name."""
     home = tmp_path / '100% $HOME ${x} it\'s "a" b\\c'
     home.mkdir()
     (home / ".config").mkdir()

@@ -1,4 +1,4 @@
-"""The picture of a session's states is true: each move is made, and each state is looked at."""
+"""The picture of a session's states is right: each move and each state is tried."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from docs.pictures.states import MOVES, NONE, WORDS, Move
 
 from mfakit.errors import SessionNotFoundError
-from mfakit.expiry import rule
-from mfakit.expiry.report import EXIT_CODES
 from mfakit.expiry.status import check_session
+from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.timestamps import format_timestamp
+from mfakit.profiles.profile import Profile
+from mfakit.state import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
 
 # How long ago a session of twelve hours was made.
-AGO = {rule.VALID: timedelta(), rule.EXPIRING: timedelta(hours=11.9), rule.EXPIRED: timedelta(1)}
+AGO = {VALID: timedelta(), EXPIRING: timedelta(hours=11.9), EXPIRED: timedelta(1)}
 
 
 @pytest.mark.parametrize("language", WORDS)
 def test_every_state_is_in_the_picture(language: str) -> None:
-    """But the one in which nobody knows when the session ends."""
-    states = {state for state in EXIT_CODES if state != rule.UNKNOWN} | {NONE}
+    """Only the state with an unknown end is not in it."""
+    states = {state for state in STATES if state != UNKNOWN} | {NONE}
     assert {move.before for move in MOVES} == states
     assert states <= WORDS[language].keys()
 
@@ -56,6 +56,6 @@ def _log_in_before(aws, home, alice, ago: timedelta) -> None:
 
 def _state(home) -> str:
     try:
-        return check_session("mfa", AWSFiles(home.environ), datetime.now(UTC)).state
+        return check_session(Profile("mfa", AWSFiles(home.environ)), datetime.now(UTC)).state
     except SessionNotFoundError:
         return NONE

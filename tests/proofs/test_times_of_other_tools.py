@@ -17,8 +17,10 @@ READ = f"import mfakit; print(mfakit.read_session({TARGET!r}).expiration)"
 
 @pytest.mark.parametrize("zone", ["UTC0", "America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.program)
-def test_the_end_is_the_one_that_was_meant(tmp_path, tool: Tool, zone: str) -> None:
-    """12 hours from now; unknown where the tool keeps none."""
+def test_sessions_of_other_tools_end_when_the_simulator_said(
+    tmp_path, tool: Tool, zone: str
+) -> None:
+    """The end is unknown where the tool keeps none."""
     if which(tool.program) is None:
         pytest.skip(f"{tool.program} is not installed")
     with AWSSimulator() as aws, aws.serve() as url:

@@ -1,4 +1,4 @@
-"""A hundred checks at once on one home: each session is told of once, and nothing is lost."""
+"""A hundred checks at once on one home send each notification once, and lose nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHECKS = 100
 PROFILES = {"mfa": 10, "work-mfa": 15, "ended-mfa": -5}
 
 
-def test_a_hundred_checks_tell_once(home) -> None:
-    """Of three sessions, by two ways; and those after them have nothing to tell."""
+def test_a_hundred_checks_at_once_send_each_notification_once(home) -> None:
+    """They send those of three sessions by two ways, and later checks send nothing."""
     pytest.importorskip("apprise")
     now = datetime.now(UTC).replace(microsecond=0)
     for number, (profile, minutes) in enumerate(PROFILES.items()):

@@ -1,4 +1,4 @@
-"""The page of files, settings and variables names all that there are."""
+"""The page of files, settings and variables is complete."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ INNER = re.compile(
 )
 
 
-def test_every_variable_is_named() -> None:
-    """Of mfakit's own and of AWS's, all that the sources look at."""
+def test_the_page_names_every_variable() -> None:
+    """It has mfakit's own and AWS's, all that the sources read."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     names = set(re.findall(r"\b(?:MFAKIT|AWS|AWSUME)_[A-Z_]*[A-Z]\b", text))
     assert {name for name in names if not INNER.fullmatch(name)} - set(_words(PAGE)) == set()
 
 
-def test_every_setting_is_named() -> None:
-    """Those that are our own."""
+def test_the_page_names_every_setting_of_mfakit() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     assert set(re.findall(r'"(mfakit_(?!session_)[a-z_]+)"', text)) <= set(_words(PAGE))
 
 
 @pytest.mark.parametrize("process", [False, True])
-def test_every_file_is_named(home, alice, process: bool) -> None:
-    """After a life with a login, a wrong code, a message and a session that SDKs ask for."""
+def test_the_page_names_every_file(home, alice, process: bool) -> None:
+    """They are there after a login, a wrong code, a notification and a session for SDKs."""
     device = alice.device
     home.mfakit("configure", "--serial-number", device.serial_number, *_flags(process))
     home.mfakit("login", "--token-code", "-", stdin="000000")

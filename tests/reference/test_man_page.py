@@ -23,8 +23,8 @@ def page() -> str:
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not on the PATH")
-def test_groff_shows_every_option(page: str) -> None:
-    """Without a warning, with each option as it is typed, and with no help text cut."""
+def test_groff_shows_every_option_without_a_warning(page: str) -> None:
+    """Each option is shown as it is typed, and no help text is cut."""
     command = ["groff", "-man", "-Tascii", "-ww", "-P-cbou", "-rHY=0", "-rLL=200n"]
     done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -37,8 +37,8 @@ def test_groff_shows_every_option(page: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not on the PATH")
-def test_mandoc_has_no_complaint(page: str) -> None:
-    """What macOS, Alpine and the BSDs read it with."""
+def test_mandoc_accepts_the_man_page(page: str) -> None:
+    """macOS, Alpine and the BSDs read it with mandoc."""
     command = ["mandoc", "-T", "lint", "-W", "warning"]
     done = subprocess.run(command, input=page, capture_output=True, text=True, check=False)
     complaints = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The JSON Schemas of the reference describe what the program really says."""
+"""The JSON Schemas of the reference describe the program's real output."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ POLICY = json.dumps(
 
 
 def conforms(name: str, text: str) -> dict[str, object]:
-    """Hold a text to a schema; no value of it is shown, since some are secret."""
+    """Check a text by a schema without showing its values, since some are secret."""
     schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
     said = json.loads(text)
     wrong = [error.json_path for error in Draft202012Validator(schema).iter_errors(said)]
@@ -63,13 +63,13 @@ def session(home, alice) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.iterdir()), ids=lambda path: path.stem)
-def test_a_schema_is_one(path: Path) -> None:
-    """By the draft that it names."""
+def test_schemas_are_valid(path: Path) -> None:
+    """Each schema is valid by the JSON Schema draft that it names."""
     Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
 
 
-def test_every_json_has_a_schema() -> None:
-    """Whatever command can say JSON, by an option of its own or a format."""
+def test_every_json_output_has_a_schema() -> None:
+    """It may be an option of its own or a format."""
     speaking = {
         command.name
         for command in COMMANDS.values()
@@ -81,8 +81,8 @@ def test_every_json_has_a_schema() -> None:
 
 
 @pytest.mark.usefixtures("session")
-def test_what_is_said_of_a_session(home) -> None:
-    """Kept, handed on, reused, checked with all others on the machine."""
+def test_json_about_sessions_matches_its_schema(home) -> None:
+    """The sessions are kept, handed on, reused, and checked with all others on the machine."""
     assert conforms("login", home.mfakit("login", "--json").stdout)["reused"] is True
     conforms("env", home.mfakit("env", "--shell", "json").stdout)
     conforms("credential-process", home.mfakit("credential-process").stdout)
@@ -104,13 +104,13 @@ def test_what_is_said_of_a_session(home) -> None:
     ],
     ids=" ".join,
 )
-def test_what_explain_says(home, arguments: tuple[str, ...]) -> None:
-    """Of a session, of keys, of roles within roles, of nothing; by itself and asking AWS."""
+def test_json_of_explain_matches_its_schema(home, arguments: tuple[str, ...]) -> None:
+    """It is about a session, keys, nested roles and nothing, with and without --online."""
     conforms("explain", home.mfakit("explain", "--json", *arguments).stdout)
 
 
-def test_what_is_said_of_a_policy(home) -> None:
-    """The classic mistake is told with its statement."""
+def test_json_of_policy_check_matches_its_schema(home) -> None:
+    """The classic mistake is reported with its statement."""
     done = home.mfakit("policy", "check", "-", "--json", stdin=POLICY)
     said = conforms("policy-check", done.stdout)
     assert said["requires_mfa"] is False
@@ -118,7 +118,7 @@ def test_what_is_said_of_a_policy(home) -> None:
 
 @contextmanager
 def simulator(home):
-    """Start the command; give its line, and a way to make its control calls."""
+    """Start the command; return its first line, and a function for its control calls."""
     command = [sys.executable, "-m", "mfakit", "simulate", "--json"]
     with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
@@ -143,8 +143,8 @@ def simulator(home):
             process.terminate()
 
 
-def test_what_the_simulator_says(home) -> None:
-    """Its line, and the answers of its control calls, with a code and without one."""
+def test_json_of_the_simulator_matches_its_schema(home) -> None:
+    """This is its first line, and the answers of its control calls."""
     with simulator(home) as (line, control):
         conforms("simulate", line)
         answers = [conforms("simulate-code", control("code?user=alice")) for _ in range(6)]

@@ -19,7 +19,7 @@ DRIVER = shutil.which("chromedriver")
 
 
 def pages() -> list[str]:
-    """Name the site's pages, from its root."""
+    """Return the site's pages, from its root."""
     return sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
 
 

@@ -26,7 +26,7 @@ def resize(browser, width: int, height: int, *, mobile: bool) -> None:
 
 @pytest.mark.parametrize("device", WIDTHS)
 def test_no_page_scrolls_sideways(browser, url: str, device: str) -> None:
-    """Tables and code scroll within themselves; a screenshot of a page of each kind is kept."""
+    """Tables and code scroll within themselves, and a screenshot of a page of each kind is kept."""
     resize(browser, *WIDTHS[device], mobile=device == "phone")
     SHOTS.mkdir(parents=True, exist_ok=True)
     wide = {}
@@ -43,8 +43,8 @@ def test_no_page_scrolls_sideways(browser, url: str, device: str) -> None:
     assert wide == {}
 
 
-def test_nothing_is_asked_of_the_network(browser, url: str) -> None:
-    """And no script fails."""
+def test_no_page_uses_the_network(browser, url: str) -> None:
+    """No script fails, either."""
     for page in pages():
         browser.get(f"{url}/{page}")
         script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
@@ -62,8 +62,9 @@ def test_nothing_is_asked_of_the_network(browser, url: str) -> None:
         ("用make", "zh-CN/use-with-other-programs.html"),
     ],
 )
-def test_the_search_finds(browser, url: str, words: str, page: str) -> None:
-    """A word of a page, in both languages, typed into the field of the first page."""
+def test_the_search_finds_a_word_in_both_languages(
+    browser, url: str, words: str, page: str
+) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
@@ -77,8 +78,7 @@ def test_the_search_finds(browser, url: str, words: str, page: str) -> None:
     browser.save_screenshot(str(SHOTS / "desk-search.png"))
 
 
-def test_the_menu_of_a_phone_leads_to_every_page(browser, url: str) -> None:
-    """It opens by its button."""
+def test_the_menu_on_a_phone_leads_to_every_page(browser, url: str) -> None:
     from selenium.webdriver.common.by import By
 
     resize(browser, *WIDTHS["phone"], mobile=True)

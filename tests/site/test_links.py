@@ -1,4 +1,4 @@
-"""Every link of the built site, and of the README, leads somewhere; no page needs the network."""
+"""Every link of the built site and of the README leads somewhere, and no page needs the network."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ def parsed() -> dict[Path, _Page]:
     return {SITE / name: _Page(SITE / name) for name in pages()}
 
 
-def test_the_site_is_there() -> None:
-    """With a page of each kind."""
+def test_the_site_has_a_page_of_each_kind() -> None:
     kinds = {name.partition("/")[0] for name in pages()}
     assert {"index.html", "search.html", "how-to", "reference", "explanation"} <= kinds
 
 
-def test_every_link_leads_somewhere(parsed: dict[Path, _Page]) -> None:
-    """To a file of the site, and to an anchor that is in it."""
+def test_every_link_leads_to_a_file_and_an_anchor_of_the_site(parsed: dict[Path, _Page]) -> None:
     broken = []
     for path, page in parsed.items():
         for link in [*page.links, *page.loads]:
@@ -59,8 +57,7 @@ def test_every_link_leads_somewhere(parsed: dict[Path, _Page]) -> None:
     assert broken == []
 
 
-def test_nothing_is_loaded_from_elsewhere(parsed: dict[Path, _Page]) -> None:
-    """No font, script or picture: the site works without a network."""
+def test_no_font_script_or_picture_is_loaded_from_elsewhere(parsed: dict[Path, _Page]) -> None:
     loads = {link for page in parsed.values() for link in page.loads}
     styles = [path.read_text(encoding="utf-8") for path in SITE.rglob("*.css")]
     loads |= {
@@ -70,8 +67,8 @@ def test_nothing_is_loaded_from_elsewhere(parsed: dict[Path, _Page]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("*.md")))
-def test_every_link_of_a_page_in_the_root_leads_somewhere(name: str) -> None:
-    """As GitHub shows it: to files of the repository."""
+def test_every_link_of_a_page_in_the_root_leads_to_a_file(name: str) -> None:
+    """GitHub shows these pages with links to files of the repository."""
     text = (ROOT / name).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?![a-z]+:|#)([^)#\s]+)", text)
     assert [link for link in links if not (ROOT / link).exists()] == []

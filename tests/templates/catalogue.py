@@ -1,4 +1,4 @@
-"""The templates, and what is known of each: for a new one, add a folder and an entry."""
+"""The templates and the facts about each: for a new one, add a folder and an entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Template:
-    """A template, and what its projects are to be.
+    """A template, and what is expected of its projects.
 
     Args:
         name: the folder under ``templates``, and the name in the root's menu.
@@ -43,12 +43,12 @@ class Template:
 
     @property
     def questions(self) -> dict[str, str | list[str]]:
-        """What is asked, with the default or the choices."""
+        """The questions, with the default or the choices of each."""
         asked = json.loads((self.folder / "cookiecutter.json").read_text())
         return {key: value for key, value in asked.items() if not key.startswith("_")}
 
     def combinations(self) -> list[dict[str, str]]:
-        """Every combination of the answers that can be chosen."""
+        """Every combination of the choices."""
         choices = {key: value for key, value in self.questions.items() if isinstance(value, list)}
         return [
             dict(zip(choices, chosen, strict=True))
@@ -56,7 +56,7 @@ class Template:
         ]
 
     def files_of(self, answers: dict[str, str]) -> set[str]:
-        """Name the files of a project with these answers."""
+        """Return the files of a project with these answers."""
         more = (self.files_if.get(answer, "") for answer in answers.items())
         return set(" ".join([self.files, *more]).split())
 

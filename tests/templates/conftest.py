@@ -1,4 +1,4 @@
-"""What the tests of the templates share: projects made of them, as cookiecutter makes them."""
+"""Fixtures for the templates: projects that cookiecutter makes of them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 from cookiecutter.main import cookiecutter
-from tests.expiry.schedule.conftest import CRONTAB, RECORDER
 from tests.roles import make_role
+from tests.schedule.conftest import CRONTAB, RECORDER
 from tests.templates.catalogue import ROOT, TEMPLATES, Template
 
 Bake = Callable[..., Path]
 
 
 def as_typed(answer: str) -> str:
-    """Let cookiecutter take an answer as at its prompt: a given one would be a template itself."""
+    """Escape an answer for cookiecutter, which would render it as a template otherwise."""
     return f"{{% raw %}}{answer}{{% endraw %}}"
 
 
 @pytest.fixture(scope="session")
 def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Keep what cookiecutter notes down out of the home."""
+    """Keep cookiecutter's records out of the home."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     path = folder / "config.yaml"
     path.write_text(f"cookiecutters_dir: {folder}/clones\nreplay_dir: {folder}/replay\n")
@@ -81,7 +81,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build mfakit as it stands, once."""
+    """Build mfakit's wheel from this tree, once."""
     folder = tmp_path_factory.mktemp("wheels")
     subprocess.run(["uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT], check=True)
     [built] = folder.glob("*.whl")
@@ -90,7 +90,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(home: Any, wheel: Path) -> Any:
-    """A home where tools find mfakit as if it was published, and their caches, shared by all.
+    """A home where tools find mfakit as if it was published, with caches that all tests share.
 
     It has a desktop and schedulers of its own: nothing is shown to who runs this, nor installed.
     """
@@ -119,7 +119,7 @@ def place(home: Any, wheel: Path) -> Any:
 
 @pytest.fixture
 def engineer(place: Any, aws: Any, alice: Any, template: Template) -> Any:
-    """A user whose codes come from a program, and whom the team's roles trust if there was one."""
+    """A user whose codes come from a program, and whom the team's roles trust."""
     for role in template.roles:
         make_role(aws, role, alice.arn)
     script = place.folder / "code.py"

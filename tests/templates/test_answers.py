@@ -1,4 +1,4 @@
-"""Which answers are taken, and what is said of those that are not."""
+"""The answers that are accepted, and the messages for those that are not."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ WRONG = {
 }
 
 
-def test_one_hook_serves_all() -> None:
-    """Copied, since a link would not survive a clone on Windows, nor an import `cruft`."""
+def test_all_templates_have_the_same_hook() -> None:
+    """It is copied, since a link would not survive a clone on Windows, nor an import `cruft`."""
     hooks = {
         (template.folder / "hooks" / "pre_gen_project.py").read_bytes() for template in TEMPLATES
     }
@@ -77,19 +77,17 @@ def test_one_hook_serves_all() -> None:
     )
 
 
-def test_the_hook_is_the_only_one(template: Template) -> None:
-    """It checks; nothing is rewritten by a hook."""
+def test_no_template_has_another_hook(template: Template) -> None:
+    """The hook only checks answers, and none rewrites the project."""
     assert os.listdir(template.folder / "hooks") == ["pre_gen_project.py"]
 
 
-def test_every_question_has_wrong_answers_here(template: Template) -> None:
-    """But those where the answer is chosen."""
+def test_every_free_question_has_wrong_answers_here(template: Template) -> None:
     typed = {key for key, value in template.questions.items() if isinstance(value, str)}
     assert typed <= set(WRONG)
 
 
 def test_every_question_is_a_sentence(template: Template) -> None:
-    """A person is asked, not a program."""
     text = (template.folder / "cookiecutter.json").read_text()
     for question in template.questions:
         assert re.search(rf'"{question}": (\{{\s*"__prompt__": )?"[A-Z][^"]+ [^"]+"', text), (
@@ -104,7 +102,7 @@ def test_every_question_is_a_sentence(template: Template) -> None:
 def test_a_wrong_answer_is_refused_before_anything_is_written(
     bake: Bake, tmp_path: Path, capfd: pytest.CaptureFixture[str], question: str, answer: str
 ) -> None:
-    """And what is right is said."""
+    """The message says what is right."""
     template = next(one for one in TEMPLATES if question in one.questions)
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
@@ -127,10 +125,9 @@ def test_a_wrong_answer_is_refused_before_anything_is_written(
         ("x" * 100, f"{'x' * 27}-mfa"),
     ],
 )
-def test_the_short_name_of_any_team_is_one(
+def test_the_suggested_short_name_of_any_team_is_valid(
     bake: Bake, tmp_path: Path, team: str, folder: str
 ) -> None:
-    """Whoever takes what is offered is not told that it is wrong."""
     assert bake(BY_NAME["team-cli"], tmp_path, team=team).name == folder
 
 
@@ -146,19 +143,18 @@ def test_the_short_name_of_any_team_is_one(
         ("https://git.example.org/mfakit.git", " @ git+https://git.example.org/mfakit.git"),
     ],
 )
-def test_a_source_is_written_as_pip_takes_it(
+def test_the_source_of_mfakit_is_written_for_pip(
     bake: Bake, template: Template, tmp_path: Path, source: str, written: str
 ) -> None:
-    """A bare repository is cloned, a folder is not."""
+    """A bare repository is cloned, and a folder is not."""
     project = bake(template, tmp_path, mfakit_source=source)
     assert written in (project / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% if", "{# x", "x }}"])
-def test_template_syntax_is_refused(
+def test_template_syntax_in_any_answer_is_refused(
     bake: Bake, template: Template, tmp_path: Path, syntax: str
 ) -> None:
-    """In whatever question it is typed."""
     for question, default in template.questions.items():
         if isinstance(default, str):
             with pytest.raises(FailedHookException):
@@ -170,8 +166,8 @@ def test_template_syntax_is_refused(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.text(), st.sampled_from(["'", '"', "'''", '"""', "\\", '\\"', ")", "\r"]))
-def test_no_answer_is_ever_run(bake: Bake, tmp_path: Path, text: str, attack: str) -> None:
-    """Quotes and line breaks of every kind do not end the text that it is."""
+def test_no_answer_is_run_as_code(bake: Bake, tmp_path: Path, text: str, attack: str) -> None:
+    """Quotes and line breaks of every kind do not end the text of the answer."""
     crime = tmp_path / "crime"
     code = f"{attack}\n__import__('pathlib').Path({str(crime)!r}).touch()\n#{attack}"
     answer = (text.replace("endraw", "") + code).encode("utf-8", "replace").decode()
@@ -180,8 +176,8 @@ def test_no_answer_is_ever_run(bake: Bake, tmp_path: Path, text: str, attack: st
     assert not crime.exists()
 
 
-def test_every_region_of_a_partition_fits_it_and_no_other(bake: Bake) -> None:
-    """As botocore knows them; checked by the hook's own patterns."""
+def test_each_region_matches_the_pattern_of_its_partition_alone(bake: Bake) -> None:
+    """The regions are botocore's, and the patterns the hook's own."""
     hook = (BY_NAME["team-cli"].folder / "hooks" / "pre_gen_project.py").read_text()
     [patterns] = re.findall(r"^REGIONS = (\{.*?^\})", hook, re.DOTALL | re.MULTILINE)
     forms = ast.literal_eval(patterns)

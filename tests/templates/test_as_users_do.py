@@ -14,7 +14,7 @@ from tests.templates.conftest import files_in
 
 
 class User:
-    """Somebody who types commands, at first in an empty folder."""
+    """A user who types commands, at first in an empty folder."""
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
         self.folder = folder
@@ -42,8 +42,7 @@ def user(place: Any, tmp_path: Path) -> User:
     return User(folder, place.environ)
 
 
-def test_the_menu_offers_every_template() -> None:
-    """Those that are there, in the order of the menu."""
+def test_the_menu_offers_every_template_in_order() -> None:
     offered = json.loads((ROOT / "cookiecutter.json").read_text())["templates"]
     assert list(offered) == [template.name for template in TEMPLATES]
     assert set(offered) == set(os.listdir(ROOT / "templates"))
@@ -53,8 +52,9 @@ def test_the_menu_offers_every_template() -> None:
         }
 
 
-def test_from_the_menu(user: User, clone: Path, template: Template) -> None:
-    """Which one is asked first; the defaults work as they stand."""
+def test_a_project_can_be_made_from_the_menu_with_the_defaults(
+    user: User, clone: Path, template: Template
+) -> None:
     number = TEMPLATES.index(template) + 1
     answers = f"{number}\n" + "\n" * len(template.questions)
     done = user.types("cookiecutter", f"file://{clone}", answers=answers)
@@ -63,8 +63,9 @@ def test_from_the_menu(user: User, clone: Path, template: Template) -> None:
     assert set(files_in(project)) == template.files_of({})
 
 
-def test_directly(user: User, clone: Path, template: Template) -> None:
-    """With --directory, one template is taken without the menu."""
+def test_a_project_can_be_made_directly_with_directory(
+    user: User, clone: Path, template: Template
+) -> None:
     where = f"templates/{template.name}"
     done = user.types("cookiecutter", "--no-input", f"file://{clone}", "--directory", where)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,8 +73,9 @@ def test_directly(user: User, clone: Path, template: Template) -> None:
     assert set(files_in(project)) == template.files_of({})
 
 
-def test_a_wrong_answer_is_told_as_such(user: User, clone: Path) -> None:
-    """All of them, each in a line; and nothing is written."""
+def test_every_wrong_answer_is_reported_on_a_line_and_nothing_is_written(
+    user: User, clone: Path
+) -> None:
     answers = "1\n{{ 7 * 7 }}\nNo Slug\n" + "\n" * 6
     done = user.types("cookiecutter", f"file://{clone}", answers=answers)
     assert done.returncode != 0
@@ -82,10 +84,9 @@ def test_a_wrong_answer_is_told_as_such(user: User, clone: Path) -> None:
     assert os.listdir(user.folder) == []
 
 
-def test_what_is_improved_is_taken_up(
+def test_cruft_updates_a_project_and_keeps_the_teams_changes(
     user: User, clone: Path, template: Template, tmp_path: Path
 ) -> None:
-    """By cruft, from an older tag; what the team has changed stays."""
     server, upstream = tmp_path / "server.git", tmp_path / "upstream"
     user.types("git", "clone", "--quiet", "--bare", str(clone), str(server))
     user.types("git", "tag", "before", cwd=server)

@@ -1,4 +1,4 @@
-"""What is made of the templates, for every answer that can be chosen and many that are typed."""
+"""The generated projects, for every choice and many typed answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REGIONS = {
 
 
 def check(project: Path) -> None:
-    """Whatever is in the project can be read as what it is, and no template is left in it."""
+    """Check that every file of the project is well-formed, and has no template syntax in it."""
     for name, path in files_in(project).items():
         text = path.read_text()
         assert not LEFT_OVER.search(name + text), name
@@ -60,21 +60,21 @@ def check(project: Path) -> None:
 def test_each_choice_makes_exactly_these_files(
     bake: Bake, template: Template, answers: dict[str, str]
 ) -> None:
-    """And all of them are well-formed."""
+    """All of them are well-formed."""
     project = bake(template, **answers)
     assert set(files_in(project)) == template.files_of(answers)
     check(project)
 
 
 def test_nasty_names_do_no_harm(bake: Bake, template: Template) -> None:
-    """Spaces, quotes, umlauts, what shells and formatters expand."""
+    """They have spaces, quotes, umlauts, and characters that shells and formatters expand."""
     project = bake(template, team=NASTY, slug="payments")
     assert set(files_in(project)) == template.files_of({})
     check(project)
 
 
-def test_its_workflow_is_as_safe_as_our_own(bake: Bake, template: Template) -> None:
-    """Actions are pinned, to the same commits as here, and zizmor finds nothing."""
+def test_each_workflow_is_as_safe_as_our_own(bake: Bake, template: Template) -> None:
+    """Its actions are pinned to the same commits as ours, and zizmor finds nothing."""
     project = bake(template)
     ours = "".join(path.read_text() for path in (ROOT / ".github/workflows").iterdir())
     actions = re.findall(r"uses: .*", (project / ".github/workflows/ci.yml").read_text())
@@ -112,7 +112,7 @@ sources = st.sampled_from(
 
 @given(printable, slugs, role_names, places, sources, st.from_regex(r"[0-9]{12}", fullmatch=True))
 @settings(max_examples=30, deadline=None)
-def test_what_was_answered_is_what_the_command_knows(
+def test_the_generated_command_knows_the_answers(
     bake: Bake,
     team: str,
     slug: str,
@@ -121,7 +121,7 @@ def test_what_was_answered_is_what_the_command_knows(
     source: str,
     account_id: str,
 ) -> None:
-    """However the team, its roles and its account are called."""
+    """This holds for any names of the team, its roles and its account."""
     partition, region = place
     answers = {"team": team, "slug": slug, "roles": ", ".join(roles), "region": region}
     project = bake(
@@ -155,8 +155,12 @@ def test_what_was_answered_is_what_the_command_knows(
         ("C:\\Users\\me\\mfakit", "mfakit @ file:///C:/Users/me/mfakit"),
     ],
 )
-def test_mfakit_comes_from_where_it_was_said_to(bake: Bake, source: str, requirement: str) -> None:
-    """A published release, a repository or a folder, for the command and for its tests."""
+def test_mfakit_is_installed_from_the_answered_source(
+    bake: Bake, source: str, requirement: str
+) -> None:
+    """The source is a published release, a repository or a folder, for the command and for its
+    tests.
+    """
     project = tomllib.loads(
         (bake(BY_NAME["team-cli"], mfakit_source=source) / "pyproject.toml").read_text()
     )
@@ -167,7 +171,7 @@ def test_mfakit_comes_from_where_it_was_said_to(bake: Bake, source: str, require
 
 
 def test_the_templates_can_be_cloned_on_windows(template: Template) -> None:
-    """No name has a letter that its file systems forbid, none is a link, no two differ by case."""
+    """No name has a forbidden letter, none is a link, and no two differ only by case."""
     paths = [Path(folder, name) for folder, _, names in os.walk(template.folder) for name in names]
     names = [path.relative_to(template.folder).as_posix() for path in paths]
     assert not [name for name in names if re.search(r'[<>:"|?*\\]|[ .](/|$)', name)]

@@ -28,16 +28,18 @@ EXPIRY_CHECK = BY_NAME["expiry-check"]
         ("30m", "36h", "desktop"),
     ],
 )
-def test_nothing_is_written_twice(bake: Bake, every: str, warn: str, notify: str) -> None:
-    """The files are what `mfakit schedule` prints, to the byte, whatever was answered."""
+def test_the_generated_files_are_what_schedule_prints(
+    bake: Bake, every: str, warn: str, notify: str
+) -> None:
+    """They are equal to the byte, for any answers."""
     project = bake(EXPIRY_CHECK, every=every, warn=warn, notify=notify)
     made = {name: path.read_bytes() for name, path in files_in(project).items()}
     subprocess.run([sys.executable, "-B", "render.py"], check=True, cwd=project)
     assert {name: path.read_bytes() for name, path in files_in(project).items()} == made
 
 
-def test_an_own_url_is_put_beside_those_that_are_there(bake: Bake, place: Any) -> None:
-    """As the README says, whether apprise was used before or there is not even a folder for it."""
+def test_a_persons_own_url_is_added_to_apprises_config(bake: Bake, place: Any) -> None:
+    """It works by the README, whether the file exists or not even its folder does."""
     readme = (bake(EXPIRY_CHECK, notify="apprise") / "README.md").read_text()
     [block] = re.findall(r"^```console\n(.*?apprise.*?)^```", readme, re.DOTALL | re.MULTILINE)
     for tag in "payments-mfa", "another":
@@ -54,16 +56,15 @@ def test_an_own_url_is_put_beside_those_that_are_there(bake: Bake, place: Any) -
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize(("every", "warn"), [("1m", "2m"), ("30m", "31m"), ("30m", "36h")])
-def test_the_alerts_come_when_they_should(bake: Bake, every: str, warn: str) -> None:
-    """By the unit tests of the rules, at the shortest and the longest times."""
+def test_the_alerts_fire_on_time(bake: Bake, every: str, warn: str) -> None:
+    """The rules' own unit tests check it, at the shortest and the longest times."""
     project = bake(EXPIRY_CHECK, every=every, warn=warn)
     promtool = ["promtool", "test", "rules", "monitoring/rules_test.yml"]
     done = subprocess.run(promtool, check=False, cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_grafana_knows_all_of_the_dashboard(bake: Bake) -> None:
-    """Its own library reads it, and has lost nothing of it when it writes it again."""
+def test_grafanas_library_reads_and_writes_the_dashboard_unchanged(bake: Bake) -> None:
     project = bake(EXPIRY_CHECK, team=NASTY, slug="payments")
     ours = json.loads((project / "monitoring" / "dashboard.json").read_text())
     register_default_plugins()
@@ -74,7 +75,7 @@ def test_grafana_knows_all_of_the_dashboard(bake: Bake) -> None:
 
 
 def lost(before: Any, after: Any, where: str = "") -> list[str]:
-    """Name what is no longer as it was; what was added is not told."""
+    """Return the paths of values that have changed or are missing; added ones do not count."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = [(key, value, after.get(key, ...)) for key, value in before.items()]
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

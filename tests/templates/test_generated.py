@@ -21,7 +21,7 @@ VARIANTS = [
 
 
 def commands_of(readme: str) -> list[str]:
-    """Collect what a README gives to type: its blocks for a shell, then what is in its tables."""
+    """Collect the commands of a README: its blocks for a shell, then those in its tables."""
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     rows = [line for line in readme.splitlines() if line.startswith("| ")]
     return blocks + [command for row in rows for command in re.findall(r"`([^`]+ [^`]+)`", row)]
@@ -35,7 +35,7 @@ def skip_without(template: Template) -> None:
 
 @pytest.mark.usefixtures("engineer")
 def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Template) -> None:
-    """From installing it to its tests; at a simulated AWS, by a user with a device."""
+    """A user with a device runs them at a simulated AWS, from the installation to the tests."""
     skip_without(template)
     project = bake(template)
     commands = commands_of((project / "README.md").read_text())
@@ -55,7 +55,7 @@ def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Tem
 
 
 @pytest.mark.parametrize(("template", "variant"), VARIANTS)
-def test_its_own_tests_pass(
+def test_the_tests_of_each_generated_project_pass(
     bake: Bake,
     place: Any,
     wheel: Path,
@@ -63,7 +63,7 @@ def test_its_own_tests_pass(
     template: Template,
     variant: dict[str, str],
 ) -> None:
-    """With other answers, and mfakit from elsewhere."""
+    """They pass with other answers, too, and with mfakit from another source."""
     skip_without(template)
     answers = {key: value.format(wheel=wheel, clone=clone) for key, value in variant.items()}
     project = bake(template, **answers)

@@ -1,4 +1,4 @@
-"""The policies of the template, beside what mfakit prints; and whether its tests would notice."""
+"""The template's policies are what mfakit prints, and its tests notice weaker ones."""
 
 from __future__ import annotations
 
@@ -37,8 +37,10 @@ def own_tests(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("answers", MFA_POLICY.combinations(), ids=lambda a: "-".join(a.values()))
-def test_what_it_carries_is_what_mfakit_prints(bake: Bake, answers: dict[str, str]) -> None:
-    """For all that can be chosen; the rest of each file is the template's own."""
+def test_the_policies_of_the_template_are_what_mfakit_prints(
+    bake: Bake, answers: dict[str, str]
+) -> None:
+    """The rest of each file is the template's own."""
     project = bake(MFA_POLICY, **answers, account_id=ACCOUNT_ID)
     hours = int(answers["max_age"].removesuffix("h"))
     options = {"max_age": hours * 3600, "partition": answers["partition"]}
@@ -54,8 +56,8 @@ def test_what_it_carries_is_what_mfakit_prints(bake: Bake, answers: dict[str, st
             assert head == render(drafts[kind], form).removesuffix("}\n")
 
 
-def test_files_are_renewed_and_what_is_ours_in_them_stays(bake: Bake) -> None:
-    """As the options are by then: what is exempted is not denied any more."""
+def test_render_renews_the_policies_and_keeps_the_teams_lines(bake: Bake) -> None:
+    """The new policies follow the options, so an exempted action is not denied any more."""
     project = bake(MFA_POLICY, account_id=ACCOUNT_ID)
     files = {name: path for name, path in files_in(project).items() if OURS in path.read_text()}
     made = {name: path.read_text() for name, path in files.items() if path.suffix != ".py"}
@@ -89,10 +91,10 @@ def test_files_are_renewed_and_what_is_ours_in_them_stays(bake: Bake) -> None:
         ("cloudformation/role.yaml", '"43200"', '"86400"'),
     ],
 )
-def test_its_own_tests_notice_a_weaker_policy(
+def test_the_projects_tests_fail_for_a_weaker_policy(
     bake: Bake, name: str, right: str, wrong: str
 ) -> None:
-    """By who gets in, not by how it is written."""
+    """They judge who gets in, not how the policy is written."""
     project = bake(MFA_POLICY)
     path = project / name
     assert right in path.read_text()
@@ -103,8 +105,7 @@ def test_its_own_tests_notice_a_weaker_policy(
 
 
 @pytest.mark.parametrize("way", ["terraform", "cloudformation"])
-def test_one_of_the_two_will_do(bake: Bake, way: str) -> None:
-    """As the README says: the other folder can be deleted."""
+def test_either_of_the_two_folders_can_be_deleted(bake: Bake, way: str) -> None:
     project = bake(MFA_POLICY)
     shutil.rmtree(project / way)
     done = own_tests(project)

@@ -1,4 +1,4 @@
-"""The functions of the shell wrapper, as each shell takes them, whatever the team is called."""
+"""The functions of the shell wrapper, in each shell, for any name of a team."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ READS = {
 
 
 def loaded(shell: str, project: Path, line: str) -> list[str]:
-    """Give the command that runs a line in a shell which has loaded the functions."""
+    """Return the command that runs a line in a shell that has loaded the functions."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     init = project / "shell" / f"init.{shell}"
@@ -48,8 +48,8 @@ def loaded(shell: str, project: Path, line: str) -> list[str]:
 
 
 @pytest.mark.parametrize("partition", SHELL_WRAPPER.questions["partition"])
-def test_each_file_is_one_of_its_shell(bake: Bake, partition: str) -> None:
-    """To the shell itself, and to shellcheck."""
+def test_each_file_is_valid_in_its_shell(bake: Bake, partition: str) -> None:
+    """The shell itself and shellcheck accept it."""
     project = bake(SHELL_WRAPPER, partition=partition, team=NASTY, slug="z9-eu")
     files: dict[str, list[str]] = {}
     for name, path in files_in(project).items():
@@ -69,10 +69,10 @@ def test_each_file_is_one_of_its_shell(bake: Bake, partition: str) -> None:
 
 @given(printable, slugs, places, sources)
 @settings(max_examples=15, deadline=None)
-def test_each_shell_knows_the_functions(
+def test_each_shell_defines_the_functions(
     bake: Bake, team: str, slug: str, place: tuple[str, str], source: str
 ) -> None:
-    """By names that are valid in all of them; PowerShell, by its grammar."""
+    """Their names are valid in all shells; PowerShell's file is checked by its grammar."""
     partition, region = place
     answers = {"team": team, "slug": slug, "region": region, "partition": partition}
     project = bake(SHELL_WRAPPER, **answers, mfakit_source=source)
@@ -87,7 +87,7 @@ def test_each_shell_knows_the_functions(
 
 
 def functions_of(script: Path) -> set[str]:
-    """Parse a script for PowerShell, and name its functions."""
+    """Parse a script for PowerShell, and return the names of its functions."""
     root = Parser(Language(tree_sitter_powershell.language())).parse(script.read_bytes()).root_node
     assert not root.has_error
     found, nodes = set(), [root]
@@ -101,8 +101,9 @@ def functions_of(script: Path) -> set[str]:
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize("shell", LOADS)
-def test_a_prompt_costs_one_program(bake: Bake, home: Any, tmp_path: Path, shell: str) -> None:
-    """No more than what it asks; and no start of a shell starts any."""
+def test_a_prompt_starts_one_program_and_a_new_shell_none(
+    bake: Bake, home: Any, tmp_path: Path, shell: str
+) -> None:
     project = bake(SHELL_WRAPPER)
     trace = tmp_path / "trace"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

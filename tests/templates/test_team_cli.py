@@ -1,4 +1,4 @@
-"""The team's own command, for teams that are not as the template's questions suppose."""
+"""The team's own command, for teams beyond the template's questions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ arn = "arn:aws:iam::210987654321:role/platform/payments/developer"
 
 @pytest.mark.parametrize("first", [True, False], ids=["alone", "beside"])
 def test_roles_may_be_in_other_accounts(bake: Bake, first: bool) -> None:
-    """With a path, and of a name that is taken in the team's own; alone, or beside those there."""
+    """Such a role may have a path, and a name that is taken in the team's own account."""
     project = bake(BY_NAME["team-cli"])
     data = project / "src" / "payments_mfa" / "team.toml"
     text = data.read_text()
     data.write_text((text.partition("\n[roles.")[0] if first else text) + ELSEWHERE)
     done = python(project, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", "role or use")
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "test_one_code_serves_every_role[production] PASSED" in done.stdout
+    assert "test_one_code_is_enough_for_every_role[production] PASSED" in done.stdout
     done = python(project, "-c", "from payments_mfa.team import TEAM; print(*TEAM.roles.values())")
     assert ":role/platform/payments/developer" in done.stdout
 

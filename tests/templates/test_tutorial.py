@@ -44,10 +44,9 @@ def terminal() -> Iterator[Any]:
         process.close()
 
 
-def test_from_cookiecutter_to_a_teammates_first_login(
+def test_the_tutorial_leads_to_a_teammates_first_login(
     place: Home, aws: Any, alice: Any, steps: list[str], terminal: Any, tmp_path: Path
 ) -> None:
-    """Every line of the page, as it stands there."""
     page, *blocks = steps
     generate, see, publish, first_login, work = blocks
     [repository] = re.findall(r"git push --quiet file://(\S+)", publish)

@@ -114,6 +114,15 @@ def device(alice: User) -> Device:
 
 
 @pytest.fixture
+def s3(aws: AWSSimulator) -> Any:
+    """The root user's S3, with a bucket and an object in it."""
+    client: Any = aws.root.session().client("s3")
+    client.create_bucket(Bucket="bucket")
+    client.put_object(Bucket="bucket", Key="key", Body=b"content")
+    return client
+
+
+@pytest.fixture
 def refusal() -> Callable[..., tuple[int, str, str]]:
     return refused_with
 

@@ -24,3 +24,8 @@ def deny(action: Any, resource: Any = "*", **more: Any) -> dict[str, Any]:
 
 def text(*statements: dict[str, Any]) -> str:
     return json.dumps(document(*statements))
+
+
+def permission(*actions: str, resource: str = "*") -> dict[str, Any]:
+    """Return a policy that allows some actions on a resource."""
+    return document(allow(list(actions), resource))

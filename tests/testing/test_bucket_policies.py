@@ -38,25 +38,24 @@ def bucket(clients: Any, alice: User) -> str:
 
 
 class TestBuckets:
-    """A bucket's policy has a say in who may do what to it."""
+    """The policy of a bucket counts for calls about it."""
 
     def put(self, clients: Any, alice: User, *statements: dict[str, Any]) -> None:
         clients.of(alice, "s3").put_bucket_policy(Bucket="pail", Policy=text(*statements))
 
     @pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": BOB}, {"AWS": [BOB]}])
-    def test_a_bucket_lets_in_whom_it_names(
+    def test_a_bucket_policy_that_names_the_user_needs_no_policy_of_the_user(
         self, clients: Any, alice: User, bob: User, bucket: str, principal: Any
     ) -> None:
-        """A bucket's policy that names the user, or everyone, needs no policy of the user's."""
+        """Naming everyone works alike."""
         what = allow("s3:GetObject", "arn:aws:s3:::pail/open/*", Principal=principal)
         self.put(clients, alice, what)
         s3 = clients.of(bob, "s3")
         assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"a"
 
-    def test_a_bucket_that_names_the_account_leaves_it_to_the_account(
+    def test_a_bucket_policy_that_names_the_account_needs_the_users_policy_too(
         self, clients: Any, alice: User, bob: User, bucket: str, refusal: Refusal
     ) -> None:
-        """Naming the account lets in whom the account's own policies let in, and nobody else."""
         self.put(clients, alice, allow("s3:*", "arn:aws:s3:::pail/*", Principal={"AWS": ACCOUNT}))
         status, code, message = refusal(
             clients.of(bob, "s3").get_object, Bucket=bucket, Key="open/a"
@@ -68,10 +67,10 @@ class TestBuckets:
             " action"
         )
 
-    def test_a_denial_of_the_bucket_wins(
+    def test_a_denial_in_a_bucket_policy_wins(
         self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, refusal: Refusal
     ) -> None:
-        """What the bucket denies everyone is denied to who may do everything, and to root."""
+        """It is for the root user too."""
         self.put(clients, alice, deny("s3:GetObject", "arn:aws:s3:::pail/shut/*", Principal="*"))
         for user, arn in ((alice, alice.arn), (aws.root, ACCOUNT)):
             s3 = clients.of(user, "s3")
@@ -83,10 +82,9 @@ class TestBuckets:
                 ' "arn:aws:s3:::pail/shut/b" with an explicit deny in a resource-based policy',
             )
 
-    def test_a_bucket_that_requires_mfa(
+    def test_a_bucket_policy_can_require_mfa(
         self, clients: Any, alice: User, device: Device, bucket: str, refusal: Refusal
     ) -> None:
-        """A bucket may ask for MFA: only a session with a code gets at its objects."""
         what = deny("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Condition=NO_MFA)
         self.put(clients, alice, what)
         for without in (alice.session(), clients.exchange(alice)):
@@ -95,19 +93,17 @@ class TestBuckets:
         s3 = clients.of(clients.exchange(alice, device), "s3")
         assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"a"
 
-    def test_a_condition_that_does_not_hold_harms_nobody_else(
+    def test_a_grant_with_conditions_to_others_is_no_denial(
         self, clients: Any, alice: User, bucket: str
     ) -> None:
-        """A grant to others, under conditions, is no denial."""
         other = {"StringEquals": {"aws:username": "carol"}}
         what = allow("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Condition=other)
         self.put(clients, alice, what)
         clients.of(alice, "s3").get_object(Bucket=bucket, Key="open/a")
 
-    def test_a_policy_holds_from_when_it_is_put_until_it_is_deleted(
+    def test_a_change_of_a_bucket_policy_counts_at_once(
         self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, refusal: Refusal
     ) -> None:
-        """A policy that was put, replaced or deleted, or whose bucket is new, counts at once."""
         s3, root = clients.of(alice, "s3"), clients.of(aws.root, "s3")
         s3.get_object(Bucket=bucket, Key="open/a")
         denial = deny("s3:*", ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*"], Principal="*")
@@ -123,10 +119,9 @@ class TestBuckets:
         s3.put_object(Bucket=bucket, Key="open/a", Body=b"new")
         assert s3.get_object(Bucket=bucket, Key="open/a")["Body"].read() == b"new"
 
-    def test_a_policy_comes_back_as_it_was_put(
+    def test_get_bucket_policy_returns_the_very_text(
         self, clients: Any, alice: User, bucket: str, refusal: Refusal
     ) -> None:
-        """GetBucketPolicy gives the very text."""
         s3 = clients.of(alice, "s3")
         assert refusal(s3.get_bucket_policy, Bucket=bucket)[1] == "NoSuchBucketPolicy"
         given = text(allow("s3:GetObject", "arn:aws:s3:::pail/*", Principal="*", Sid="Ünder"))
@@ -134,10 +129,9 @@ class TestBuckets:
         assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == given
 
     @pytest.mark.parametrize("public", [True, False])
-    def test_a_bucket_may_be_public(
+    def test_get_bucket_policy_status_says_whether_a_bucket_is_public(
         self, clients: Any, alice: User, bucket: str, public: bool
     ) -> None:
-        """Whether a policy makes the bucket public is told as ever."""
         item = allow(
             "s3:GetObject", "arn:aws:s3:::pail/*", Principal="*" if public else {"AWS": BOB}
         )
@@ -157,10 +151,9 @@ class TestBuckets:
             (json.dumps({"Version": "2012"}), "Version"),
         ],
     )
-    def test_what_is_no_policy_is_not_kept(
+    def test_a_malformed_bucket_policy_is_refused_when_it_is_put(
         self, clients: Any, alice: User, bucket: str, refusal: Refusal, policy: str, complaint: str
     ) -> None:
-        """A malformed policy is refused when it is put, and says what is wrong."""
         s3 = clients.of(alice, "s3")
         status, code, message = refusal(s3.put_bucket_policy, Bucket=bucket, Policy=policy)
         assert (status, code) == (400, "MalformedPolicy")
@@ -169,14 +162,13 @@ class TestBuckets:
 
 
 class TestObjects:
-    """Calls that are about more than one object."""
+    """A call may be about several objects."""
 
     READER = allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "arn:aws:s3:::pail/open/*")
 
-    def test_a_copy_needs_its_source(
+    def test_a_copy_asks_for_reading_its_source_and_writing_the_copy(
         self, clients: Any, aws: AWSSimulator, bucket: str, refusal: Refusal
     ) -> None:
-        """Who copies an object has to be allowed to read it, and to write the copy."""
         carol = aws.create_user("carol", policy=document(self.READER))
         s3 = clients.of(carol, "s3")
         s3.copy_object(Bucket=bucket, Key="open/copy", CopySource=f"{bucket}/open/a")
@@ -187,10 +179,9 @@ class TestObjects:
         message = refusal(s3.copy_object, **forbidden)[2]
         assert 's3:PutObject on resource: "arn:aws:s3:::pail/shut/copy"' in message
 
-    def test_an_acl_needs_its_own_permission(
+    def test_an_acl_or_tags_ask_for_their_own_permission(
         self, clients: Any, aws: AWSSimulator, bucket: str, refusal: Refusal
     ) -> None:
-        """An object that is put with an ACL or tags needs the permission to set them."""
         s3 = clients.of(aws.create_user("carol", policy=document(self.READER)), "s3")
         s3.put_object(Bucket=bucket, Key="open/c", Body=b"")
         for more, action in (
@@ -204,7 +195,7 @@ class TestObjects:
     def test_each_object_of_a_deletion_is_judged(
         self, clients: Any, alice: User, aws: AWSSimulator, bucket: str, keys: list[str]
     ) -> None:
-        """DeleteObjects deletes what is allowed, and tells of each of the rest."""
+        """DeleteObjects deletes what is allowed, and its answer names the rest."""
         s3 = clients.of(aws.create_user("carol", policy=document(self.READER)), "s3")
         named = {"Objects": [{"Key": key} for key in keys]}
         answer = s3.delete_objects(Bucket=bucket, Delete=named)
@@ -217,18 +208,16 @@ class TestObjects:
         assert "shut/b" in [each["Key"] for each in left]
         assert ("open/a" in keys) == ("open/a" not in [each["Key"] for each in left])
 
-    def test_listing_all_buckets_names_no_bucket(
+    def test_a_refusal_about_no_bucket_names_no_resource(
         self, clients: Any, bob: User, refusal: Refusal
     ) -> None:
-        """S3 leaves the resource out of a refusal that is about no bucket."""
         assert refusal(clients.of(bob, "s3").list_buckets)[2] == (
             f"User: {BOB} is not authorized to perform: s3:ListAllMyBuckets because no"
             " identity-based policy allows the s3:ListAllMyBuckets action"
         )
 
 
-def test_without_enforcement_nobody_keeps_what_a_policy_opened() -> None:
-    """Anonymous calls are judged by the present policy even where no other call is judged."""
+def test_anonymous_calls_are_judged_by_the_current_policy_without_enforcement() -> None:
     with AWSSimulator(enforce_policies=False) as aws:
         s3: Any = aws.root.session().client("s3")
         s3.create_bucket(Bucket="bucket")
@@ -243,8 +232,8 @@ def test_without_enforcement_nobody_keeps_what_a_policy_opened() -> None:
         assert refused_with(nobody.get_object, Bucket="bucket", Key="key")[1] == "AccessDenied"
 
 
-def test_an_upload_that_is_not_there(aws: AWSSimulator) -> None:
-    """S3 answers so, where moto raises an exception."""
+def test_an_unknown_upload_is_refused_as_by_s3(aws: AWSSimulator) -> None:
+    """moto raises an exception."""
     s3: Any = aws.root.session().client("s3")
     s3.create_bucket(Bucket="bucket")
     part = {"Bucket": "bucket", "Key": "key", "PartNumber": 1, "UploadId": "none", "Body": b""}

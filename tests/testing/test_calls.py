@@ -28,8 +28,9 @@ def session(key_id: str, secret: str, token: str | None = None) -> boto3.Session
     return boto3.Session(key_id, secret, token, region_name="us-east-1")
 
 
-def test_a_record(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """A record tells when, what, who by which key, and what was answered."""
+def test_a_record_has_time_call_caller_and_answer(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     assert aws.calls == []
     aws.clock.advance(hours=5)
     clients.of(alice, "sts").get_caller_identity()
@@ -47,8 +48,9 @@ def test_a_record(clients: Any, aws: AWSSimulator, alice: User) -> None:
     )
 
 
-def test_kinds_of_credentials(clients: Any, aws: AWSSimulator, alice: User, device: Device) -> None:
-    """A record tells what kind of credentials were used, and whose they are."""
+def test_a_record_has_the_kind_and_the_owner_of_the_credentials(
+    clients: Any, aws: AWSSimulator, alice: User, device: Device
+) -> None:
     clients.of(clients.exchange(alice), "s3").list_buckets()
     clients.of(clients.exchange(alice, device), "s3").list_buckets()
     assert [(c.operation, c.credentials, c.caller) for c in aws.calls] == [
@@ -59,8 +61,9 @@ def test_kinds_of_credentials(clients: Any, aws: AWSSimulator, alice: User, devi
     ]
 
 
-def test_roles_and_federated_users(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """Sessions of roles and of federated users are told by their own ARN."""
+def test_sessions_of_roles_and_federated_users_are_recorded_by_their_own_arn(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": alice.arn}}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam = aws.root.session().client("iam")
@@ -91,7 +94,7 @@ def test_roles_and_federated_users(clients: Any, aws: AWSSimulator, alice: User)
         ("ec2", "describe_vpcs", {"VpcIds": ["vpc-0"]}, 400, "InvalidVpcID.NotFound"),
     ],
 )
-def test_errors(
+def test_a_record_names_the_error_in_every_protocol(
     clients: Any,
     aws: AWSSimulator,
     alice: User,
@@ -101,7 +104,6 @@ def test_errors(
     status: int,
     error: str,
 ) -> None:
-    """The record names the error, whichever service tells it in whichever protocol."""
     client = clients.of(alice, service, config=ONE_TRY)
     with pytest.raises(ClientError) as caught:
         getattr(client, operation)(**parameters)
@@ -110,8 +112,8 @@ def test_errors(
     assert caught.value.response["Error"]["Code"] == error
 
 
-def test_unknown_callers(aws: AWSSimulator, alice: User) -> None:
-    """Who uses an unknown key, or none, is no caller; the key's id is told."""
+def test_a_call_with_an_unknown_key_has_no_caller(aws: AWSSimulator, alice: User) -> None:
+    """The id of the key is recorded."""
     sts: Any = session("AKIAAAAAAAAAAAAAAAAA", "secret").client("sts", config=ONE_TRY)
     with pytest.raises(ClientError):
         sts.get_caller_identity()
@@ -126,23 +128,22 @@ def test_unknown_callers(aws: AWSSimulator, alice: User) -> None:
     assert (unsigned.service, unsigned.operation, unsigned.status) == ("s3", "GetObject", 403)
 
 
-def test_who_deleted_their_own_key(aws: AWSSimulator, alice: User) -> None:
-    """The caller is who it was when the call came, even if the call removed its key."""
+def test_the_caller_is_recorded_even_if_the_call_deleted_its_key(
+    aws: AWSSimulator, alice: User
+) -> None:
     iam: Any = alice.session().client("iam")
     iam.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
     assert [(c.operation, c.caller) for c in aws.calls] == [("DeleteAccessKey", alice.arn)]
 
 
-def test_calls_that_nothing_answers(aws: AWSSimulator, alice: User) -> None:
-    """A call that ends in an error of the simulator itself is taken down without a status."""
+def test_a_call_that_raises_is_recorded_without_a_status(aws: AWSSimulator, alice: User) -> None:
     client: Any = alice.session().client("cloudsearch", config=ONE_TRY)
     with pytest.raises(SimulatorError):
         client.list_domain_names()
     assert [(c.operation, c.status) for c in aws.calls] == [("ListDomainNames", None)]
 
 
-def test_records_are_fixed(aws: AWSSimulator, alice: User) -> None:
-    """Neither a record nor the list can be used to change what was taken down."""
+def test_records_cannot_be_changed(aws: AWSSimulator, alice: User) -> None:
     alice.session().client("sts").get_caller_identity()
     with pytest.raises(dataclasses.FrozenInstanceError):
         aws.calls[0].status = 500  # type: ignore[misc]
@@ -150,8 +151,8 @@ def test_records_are_fixed(aws: AWSSimulator, alice: User) -> None:
     assert len(aws.calls) == 1
 
 
-def test_calls_of_many_threads(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """Every call of every thread is taken down, while others read the record."""
+def test_calls_of_all_threads_are_recorded(clients: Any, aws: AWSSimulator, alice: User) -> None:
+    """Others read the records meanwhile."""
     sts = clients.of(alice, "sts")
 
     def call(_: int) -> int:
@@ -164,13 +165,12 @@ def test_calls_of_many_threads(clients: Any, aws: AWSSimulator, alice: User) -> 
     assert {c.caller for c in aws.calls} == {alice.arn}
 
 
-def test_what_was_set_up_is_no_call(aws: AWSSimulator) -> None:
-    """What the test itself sets up is not taken down."""
+def test_preparations_of_a_test_are_not_recorded(aws: AWSSimulator) -> None:
     aws.create_user("bob").enable_virtual_mfa()
     assert aws.calls == []
 
 
-def test_no_secret_is_taken_down(clients: Any, aws: AWSSimulator, alice: User) -> None:
+def test_no_secret_is_recorded(clients: Any, aws: AWSSimulator, alice: User) -> None:
     """No secret, seed, code or token is in the repr of anything, whatever was called."""
     device = alice.enable_virtual_mfa()
     secrets = [alice.secret_access_key, aws.root.secret_access_key, aws.control_token, device.seed]

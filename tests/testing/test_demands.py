@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mfakit.testing.actions import Call
-from mfakit.testing.demands import Place, demands_of
+from mfakit.testing.actions import Place
+from mfakit.testing.demands import demands_of
 from mfakit.testing.errors import AWSError
+from mfakit.testing.models import Call, models_of
 from mfakit.testing.wire import Request
 
 PLACE = Place("aws", "eu-west-1", "123456789012")
@@ -17,6 +18,14 @@ IAM = "arn:aws:iam::123456789012"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function"
 BUCKET = "arn:aws:s3:::pail"
+ROLE = "worker"
+ROLE_ARN = f"{IAM}:role/r"
+PROFILE_ARN = f"{IAM}:instance-profile/team/{ROLE}"
+FIREHOSE = {"ExtendedS3DestinationConfiguration": {"RoleARN": ROLE_ARN, "BucketARN": BUCKET}}
+DETAILS = {"AwsLambdaFunction": {"Role": ROLE_ARN}}
+FINDING = {"Findings": [{"Resources": [{"Id": "f", "Details": DETAILS}]}]}
+# What stands in a variable of that name is not a role of the function.
+ENVIRONMENT = {"FunctionName": "f", "Environment": {"Variables": {"Role": ROLE_ARN}}}
 
 
 def demands(
@@ -29,9 +38,16 @@ def demands(
     def find_arn(kind: str, name: str) -> str:
         return f"{IAM}:{kind}/team/{name or 'me'}"
 
-    call = Call(service, operation, "query", given or {})
+    def find_roles(kind: str, name: str) -> tuple[str, ...]:
+        """There is one role, and one instance profile, which holds it."""
+        return (f"{IAM}:role/team/{ROLE}",) if name == ROLE else ()
+
+    model = next(model for model in models_of(service) if model.has(operation))
+    protocol = "query" if service in ("iam", "sts") else model.protocol
+    call = Call(service, operation, protocol, given or {}, model=model)
     request = Request("POST", "https://aws.test/", headers, body)
-    return [(d.action, d.resource) for d in demands_of(call, request, PLACE, find_arn)]
+    found = demands_of(call, request, PLACE, find_arn, find_roles)
+    return [(d.action, d.resource) for d in found]
 
 
 @pytest.mark.parametrize(
@@ -52,17 +68,17 @@ def demands(
         ("DeleteVirtualMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:mfa/d"),
         ("DeactivateMFADevice", {"SerialNumber": f"{IAM}:mfa/d"}, f"{IAM}:user/team/me"),
         ("GetAccountSummary", {}, "*"),
-        ("AddRoleToInstanceProfile", {"InstanceProfileName": "i", "RoleName": "r"}, None),
+        ("DeleteInstanceProfile", {"InstanceProfileName": "i"}, None),
         ("GetAccessKeyLastUsed", {"AccessKeyId": "AKIA"}, None),
     ],
 )
-def test_iam(operation: str, given: dict[str, str], resource: str | None) -> None:
-    """IAM's calls are about what their parameters name, or about the caller's own user."""
+def test_a_call_of_iam_is_about_what_it_names_or_the_callers_user(
+    operation: str, given: dict[str, str], resource: str | None
+) -> None:
     assert demands("iam", operation, given) == [(f"iam:{operation}", resource)]
 
 
-def test_foreign_parameters_of_iam_are_not_read() -> None:
-    """What the operation does not have cannot make a call about something else."""
+def test_parameters_that_an_operation_of_iam_lacks_are_ignored() -> None:
     given = {"UserName": "bob", "GroupName": "mine"}
     assert demands("iam", "DeleteUser", given) == [("iam:DeleteUser", f"{IAM}:user/team/bob")]
 
@@ -76,8 +92,9 @@ def test_foreign_parameters_of_iam_are_not_read() -> None:
         ({}, "user/team/bob"),
     ],
 )
-def test_renaming_is_about_both_names(given: dict[str, str], becomes: str) -> None:
-    """Who renames a user has to be allowed to do it to the old one and to the new one."""
+def test_renaming_a_user_asks_for_the_old_and_the_new_arn(
+    given: dict[str, str], becomes: str
+) -> None:
     found = demands("iam", "UpdateUser", {"UserName": "bob"} | given)
     assert [resource for _, resource in found] == [f"{IAM}:user/team/bob", f"{IAM}:{becomes}"]
 
@@ -90,8 +107,9 @@ def test_renaming_is_about_both_names(given: dict[str, str], becomes: str) -> No
         ("GetAccessKeyInfo", {"AccessKeyId": "AKIA"}, "*"),
     ],
 )
-def test_sts(operation: str, given: dict[str, str], resource: str) -> None:
-    """STS's calls are about roles, about the users that it makes, or about nothing."""
+def test_a_call_of_sts_is_about_a_role_a_federated_user_or_nothing(
+    operation: str, given: dict[str, str], resource: str
+) -> None:
     assert demands("sts", operation, given) == [(f"sts:{operation}", resource)]
 
 
@@ -128,14 +146,14 @@ def test_sts(operation: str, given: dict[str, str], resource: str) -> None:
         ("GetObject", {"Bucket": "arn:aws:s3:::x", "Key": "k"}, (), [("GetObject", None)]),
     ],
 )
-def test_s3(operation: str, given: dict[str, str], headers: Any, expected: Any) -> None:
-    """S3's calls are about a bucket, an object, and the object that is copied."""
+def test_a_call_of_s3_is_about_a_bucket_an_object_and_a_copied_one(
+    operation: str, given: dict[str, str], headers: Any, expected: Any
+) -> None:
     found = demands("s3", operation, given, headers=headers)
     assert found == [(f"s3:{action}", resource) for action, resource in expected]
 
 
-def test_each_object_of_a_deletion() -> None:
-    """A deletion asks for each object, and for versions by their own action."""
+def test_a_deletion_asks_for_each_object_and_version() -> None:
     body = (
         b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a</Key></Object>'
         b"<Object><Key>b</Key><VersionId>1</VersionId></Object><Quiet>true</Quiet></Delete>"
@@ -181,8 +199,9 @@ def test_each_object_of_a_deletion() -> None:
         ("RestoreTableFromBackup", {"BackupArn": "x"}, [("RestoreTableFromBackup", None)]),
     ],
 )
-def test_dynamodb(operation: str, body: dict[str, Any], expected: Any) -> None:
-    """DynamoDB's calls are about tables and indexes, each one of a batch or a transaction."""
+def test_a_call_of_dynamodb_is_about_each_table_and_index(
+    operation: str, body: dict[str, Any], expected: Any
+) -> None:
     found = demands("dynamodb", operation, body=json.dumps(body).encode())
     assert found == [(f"dynamodb:{action}", resource) for action, resource in expected]
 
@@ -217,21 +236,59 @@ def test_dynamodb(operation: str, body: dict[str, Any], expected: Any) -> None:
         ),
     ],
 )
-def test_lambda(
+def test_a_call_of_lambda_is_about_functions_layers_and_mappings(
     operation: str, given: dict[str, str], body: dict[str, Any], resource: str | None
 ) -> None:
-    """Lambda's calls are about functions with their versions, layers and mappings."""
     action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
     found = demands("lambda", operation, given, json.dumps(body).encode())
     assert found == [(action, resource)]
 
 
-def test_passing_a_role() -> None:
-    """Who makes a function has to be allowed to pass it its role."""
-    body = json.dumps({"FunctionName": "f", "Role": f"{IAM}:role/r"}).encode()
-    assert demands("lambda", "CreateFunction", body=body) == [
-        ("lambda:CreateFunction", f"{FUNCTION}:f"),
-        ("iam:PassRole", f"{IAM}:role/r"),
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "body", "passed"),
+    [
+        ("lambda", "CreateFunction", {}, {"FunctionName": "f", "Role": ROLE_ARN}, ["r"]),
+        ("firehose", "CreateDeliveryStream", {}, FIREHOSE, ["r"]),
+        ("states", "CreateStateMachine", {}, {"roleArn": ROLE_ARN}, ["r"]),
+        (
+            *("ecs", "RegisterTaskDefinition", {}),
+            {"taskRoleArn": ROLE, "executionRoleArn": ROLE_ARN},
+            ["team/worker", "r"],
+        ),
+        ("glue", "CreateJob", {}, {"Name": "j", "Role": ROLE, "Command": {}}, ["team/worker"]),
+        ("events", "PutTargets", {}, {"Targets": [{"Id": "1", "RoleArn": ROLE_ARN}]}, ["r"]),
+        ("scheduler", "CreateSchedule", {"Name": "s"}, {"Target": {"RoleArn": ROLE_ARN}}, ["r"]),
+        ("cognito-identity", "SetIdentityPoolRoles", {}, {"Roles": {"a": ROLE_ARN}}, ["r"]),
+        ("apigateway", "PutIntegration", {"restApiId": "a"}, {"credentials": ROLE_ARN}, ["r"]),
+        ("elasticmapreduce", "RunJobFlow", {}, {"JobFlowRole": ROLE}, ["team/worker"]),
+        ("redshift", "CreateCluster", {"IamRoles.IamRoleArn.1": ROLE_ARN}, {}, ["r"]),
+        ("rds", "CreateDBInstance", {"DomainIAMRoleName": ROLE}, {}, ["team/worker"]),
+        ("securityhub", "BatchImportFindings", {}, FINDING, []),
+        ("ec2", "RunInstances", {"IamInstanceProfile.Name": ROLE}, {}, ["team/worker"]),
+        ("ec2", "RunInstances", {"IamInstanceProfile.Arn": PROFILE_ARN}, {}, ["team/worker"]),
+        ("cloudformation", "DescribeStacks", {"RoleARN": ROLE_ARN}, {}, []),
+        ("sns", "SetTopicAttributes", {"AttributeValue": ROLE_ARN}, {}, ["r"]),
+        ("iam", "AddRoleToInstanceProfile", {"RoleName": ROLE}, {}, ["team/worker"]),
+        ("glue", "CreateJob", {}, {"Role": "nobody"}, []),
+        ("lambda", "CreateFunction", {}, ENVIRONMENT, []),
+        ("redshift", "ModifyClusterIamRoles", {"RemoveIamRoles.IamRoleArn.1": ROLE_ARN}, {}, []),
+        ("sts", "AssumeRole", {"RoleArn": ROLE_ARN}, {}, []),
+    ],
+)
+def test_handing_a_role_to_a_service_asks_for_pass_role(
+    service: str, operation: str, given: dict[str, str], body: dict[str, Any], passed: list[str]
+) -> None:
+    found = demands(service, operation, given, json.dumps(body).encode())
+    expected = [("iam:PassRole", f"{IAM}:role/{name}") for name in passed]
+    assert [each for each in found if each[0] == "iam:PassRole"] == expected
+
+
+def test_a_replication_of_a_bucket_asks_for_pass_role() -> None:
+    body = f"<ReplicationConfiguration><Role>{ROLE_ARN}</Role></ReplicationConfiguration>".encode()
+    found = demands("s3", "PutBucketReplication", {"Bucket": "pail"}, body)
+    assert found == [
+        ("s3:PutReplicationConfiguration", BUCKET),
+        ("iam:PassRole", ROLE_ARN),
     ]
 
 
@@ -246,8 +303,10 @@ def test_passing_a_role() -> None:
         ("f:1", "2", "InvalidParameterValueException"),
     ],
 )
-def test_a_function_that_is_not_here(name: str, qualifier: str, code: str) -> None:
-    """moto takes the last part of a name in the region of the call, so others are refused."""
+def test_a_function_of_another_region_or_account_is_refused(
+    name: str, qualifier: str, code: str
+) -> None:
+    """moto would take one of the same name in the region of the call."""
     given = {"FunctionName": name, "Qualifier": qualifier}
     with pytest.raises(AWSError) as caught:
         demands("lambda", "GetFunction", given)
@@ -262,15 +321,13 @@ def test_a_function_that_is_not_here(name: str, qualifier: str, code: str) -> No
         ("UpdateFunctionCode", {"S3Bucket": "pail", "S3Key": "k"}),
     ],
 )
-def test_code_in_s3(operation: str, body: dict[str, Any]) -> None:
-    """Who gives a function code from S3 has to be allowed to read it."""
+def test_code_in_s3_asks_for_reading_it(operation: str, body: dict[str, Any]) -> None:
     given = {"FunctionName": "f", "LayerName": "l"}
     found = demands("lambda", operation, given, json.dumps(body).encode())
     assert found[1:] == [("s3:GetObject", f"{BUCKET}/k")]
 
 
-def test_tables_in_s3() -> None:
-    """To export a table is to write into a bucket, to import one to read from it."""
+def test_exporting_and_importing_a_table_ask_for_writing_and_reading_s3() -> None:
     body = json.dumps({"TableArn": f"{TABLE}/t", "S3Bucket": "pail", "S3Prefix": "p"}).encode()
     found = demands("dynamodb", "ExportTableToPointInTime", body=body)
     assert found[1:] == [("s3:PutObject", f"{BUCKET}/p/AWSDynamoDB/")]
@@ -278,6 +335,5 @@ def test_tables_in_s3() -> None:
     assert demands("dynamodb", "ImportTable", body=body)[1:] == [("s3:GetObject", f"{BUCKET}/p")]
 
 
-def test_other_services() -> None:
-    """Elsewhere what a call is about is not told."""
+def test_the_resource_of_other_services_is_not_known() -> None:
     assert demands("sqs", "SendMessage", {"QueueUrl": "q"}) == [("sqs:SendMessage", None)]

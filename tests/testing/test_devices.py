@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyotp
 import pytest
 
-from mfakit.testing import AWSSimulator
+from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,9 @@ def pair(aws: AWSSimulator, seed: str) -> dict[str, str]:
     return {"AuthenticationCode1": first, "AuthenticationCode2": second}
 
 
-def test_a_device_from_nothing(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """A client creates a device, enables it with two codes, and logs in with a third."""
+def test_a_device_is_created_enabled_and_used_by_a_client(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     iam = clients.of(alice, "iam")
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
     seed = made["Base32StringSeed"].decode()
@@ -46,8 +47,9 @@ def test_a_device_from_nothing(clients: Any, aws: AWSSimulator, alice: User) -> 
     clients.of(alice, "sts").get_session_token(SerialNumber=serial, TokenCode=code)
 
 
-def test_lists_show_no_seed(clients: Any, aws: AWSSimulator, alice: User, device: Device) -> None:
-    """Lists tell whose a device is, but neither seed, QR code nor tags."""
+def test_lists_show_neither_seed_nor_qr_code_nor_tags(
+    clients: Any, aws: AWSSimulator, alice: User, device: Device
+) -> None:
     iam = clients.of(alice, "iam")
     iam.create_virtual_mfa_device(VirtualMFADeviceName="spare", Tags=[{"Key": "k", "Value": "v"}])
     (own,) = iam.list_mfa_devices()["MFADevices"]
@@ -61,8 +63,7 @@ def test_lists_show_no_seed(clients: Any, aws: AWSSimulator, alice: User, device
     assert tags == [{"Key": "k", "Value": "v"}]
 
 
-def test_lists_come_in_pages(clients: Any, alice: User) -> None:
-    """A list goes on where its marker says."""
+def test_a_list_continues_at_its_marker(clients: Any, alice: User) -> None:
     iam = clients.of(alice, "iam")
     for name in "abc":
         iam.create_virtual_mfa_device(VirtualMFADeviceName=name)
@@ -70,16 +71,16 @@ def test_lists_come_in_pages(clients: Any, alice: User) -> None:
     assert [len(page["VirtualMFADevices"]) for page in pages] == [2, 1]
 
 
-def test_names_are_taken_once(clients: Any, alice: User, device: Device, refusal: Refusal) -> None:
-    """A second device of the same name is refused."""
+def test_a_second_device_of_the_same_name_is_refused(
+    clients: Any, alice: User, device: Device, refusal: Refusal
+) -> None:
     got = refusal(clients.of(alice, "iam").create_virtual_mfa_device, VirtualMFADeviceName="alice")
     assert got == (409, "EntityAlreadyExists", "MFA device already exists.")
 
 
-def test_wrong_codes_enable_nothing(
+def test_reversed_or_equal_codes_do_not_enable_a_device(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
 ) -> None:
-    """Reversed or equal codes are refused."""
     iam = clients.of(alice, "iam")
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
     codes = pair(aws, made["Base32StringSeed"].decode())
@@ -93,10 +94,10 @@ def test_wrong_codes_enable_nothing(
         assert got == (403, "InvalidAuthenticationCode", text)
 
 
-def test_a_device_is_enabled_once(
+def test_an_enabled_device_cannot_be_enabled_again(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """Enabling again is refused, for the same user and for another."""
+    """Neither for the same user nor for another one."""
     aws.create_user("bob")
     iam = clients.of(aws.root, "iam")
     codes = pair(aws, device.seed)
@@ -107,18 +108,16 @@ def test_a_device_is_enabled_once(
     assert got == (409, "EntityAlreadyExists", "MFA Device is already in use.")
 
 
-def test_eight_devices_and_no_more(aws: AWSSimulator, alice: User) -> None:
-    """A user has eight devices at most."""
+def test_a_ninth_device_of_a_user_is_refused(aws: AWSSimulator, alice: User) -> None:
     for number in range(8):
         alice.enable_virtual_mfa(f"device-{number}")
     with pytest.raises(Exception, match="MFADevicesPerUser: 8"):
         alice.enable_virtual_mfa("one-too-many")
 
 
-def test_a_device_ends(
+def test_a_device_has_to_be_deactivated_before_it_or_its_user_is_deleted(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A device is deactivated before it is deleted, and its user before that keeps it."""
     iam = clients.of(aws.root, "iam")
     serial = device.serial_number
     got = refusal(iam.delete_virtual_mfa_device, SerialNumber=serial)
@@ -138,10 +137,9 @@ def test_a_device_ends(
     assert refusal(iam.deactivate_mfa_device, **of_alice) == gone
 
 
-def test_a_device_of_another_user(
+def test_a_device_cannot_be_changed_for_a_user_who_does_not_have_it(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A device cannot be deactivated or resynchronised for a user who does not have it."""
     aws.create_user("bob")
     iam = clients.of(aws.root, "iam")
     bobs = {"UserName": "bob", "SerialNumber": device.serial_number}
@@ -150,10 +148,9 @@ def test_a_device_of_another_user(
     assert refusal(iam.resync_mfa_device, **bobs, **pair(aws, device.seed)) == expected
 
 
-def test_resync(
+def test_a_device_that_runs_an_hour_fast_works_after_a_resync(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A device that runs an hour fast serves again after a resync with two of its codes."""
     iam, sts = clients.of(alice, "iam"), clients.of(alice, "sts")
     totp, now = pyotp.TOTP(device.seed), aws.clock.now()
     of_alice = {"UserName": "alice", "SerialNumber": device.serial_number}
@@ -169,10 +166,9 @@ def test_resync(
     assert got[:2] == (403, "InvalidAuthenticationCode")
 
 
-def test_own_devices_are_managed_with_mfa(
+def test_removing_ones_own_device_needs_a_session_with_mfa(
     clients: Any, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """Who has a device removes it only in a session with MFA."""
     iam = clients.of(alice, "iam")
     own = {"UserName": "alice", "SerialNumber": device.serial_number}
     got = refusal(iam.deactivate_mfa_device, **own)
@@ -181,10 +177,9 @@ def test_own_devices_are_managed_with_mfa(
     assert iam.list_mfa_devices()["MFADevices"] == []
 
 
-def test_get_mfa_device_is_for_keys_of_another_kind(
+def test_get_mfa_device_refuses_virtual_devices(
     clients: Any, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """GetMFADevice knows hardware FIDO keys only."""
     got = refusal(clients.of(alice, "iam").get_mfa_device, SerialNumber=device.serial_number)
     assert got[:2] == (400, "ValidationError")
     assert "only hardware FIDO security keys are supported" in got[2]
@@ -193,7 +188,7 @@ def test_get_mfa_device_is_for_keys_of_another_kind(
 def test_a_new_device_does_not_refill_the_budget(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """Verifications are counted by ARN, over deletion and creation."""
+    """Verifications are counted by ARN, which outlives a device."""
     aws.clock.advance(seconds=180 - aws.clock.timestamp() % 180)
     sts, iam = clients.of(alice, "sts"), clients.of(aws.root, "iam")
     for _ in range(9):
@@ -206,10 +201,9 @@ def test_a_new_device_does_not_refill_the_budget(
     assert "unable to validate MFA code" in got[2]
 
 
-def test_a_budget_is_refilled_for_tests(
+def test_reset_budget_refills_one_device_or_all(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A test that is not about the budget gets nine verifications more, for one device or all."""
     sts = clients.of(alice, "sts")
     aws.clock.advance(seconds=180 - aws.clock.timestamp() % 180)
     wrong = {"SerialNumber": device.serial_number, "TokenCode": "000000"}
@@ -223,7 +217,20 @@ def test_a_budget_is_refilled_for_tests(
         device.reset_budget()
 
 
-def test_propagation_is_one_of_two() -> None:
-    """Who misspells how changes spread is told so."""
+def test_an_unknown_propagation_is_refused() -> None:
     with pytest.raises(ValueError, match="propagation is one of instant, aws, not 'slow'"):
         AWSSimulator(propagation="slow")
+
+
+def test_require_mfa_allows_a_long_term_key_to_enable_its_own_users_device_only(
+    clients: Any, aws: AWSSimulator
+) -> None:
+    users = {name: aws.create_user(name, policy=REQUIRE_MFA_POLICY) for name in ("alice", "bob")}
+    iam = clients.of(users["alice"], "iam")
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName="new")["VirtualMFADevice"]
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
+    given = {"SerialNumber": made["SerialNumber"], **codes}
+    with pytest.raises(iam.exceptions.ClientError, match="not authorized to perform: iam:Enable"):
+        iam.enable_mfa_device(UserName="bob", **given)
+    with pytest.raises(iam.exceptions.ClientError, match="Authentication code for device"):
+        iam.enable_mfa_device(UserName="alice", **given)

@@ -11,8 +11,7 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_moto_is_loaded_when_it_is_used() -> None:
-    """Naming the simulator loads neither moto nor boto3, and the package alone nothing heavy."""
+def test_importing_the_simulator_loads_neither_moto_nor_boto3() -> None:
     heavy = "print({'moto', 'boto3', 'botocore', 'pyotp', 'dataclasses'} & set(sys.modules))"
     done = python(f"import sys, mfakit.testing; {heavy}")
     assert done.stdout == "set()\n", done.stderr
@@ -21,8 +20,7 @@ def test_moto_is_loaded_when_it_is_used() -> None:
     assert done.stdout == "set()\n", done.stderr
 
 
-def test_a_missing_extra_says_what_installs_it() -> None:
-    """Without moto the import fails with the line that installs it."""
+def test_without_moto_the_error_names_the_extra_to_install() -> None:
     done = python(
         "import importlib.util as util; find = util.find_spec\n"
         "util.find_spec = lambda name: None if name == 'moto' else find(name)\n"

@@ -42,7 +42,7 @@ def operations(aws: AWSSimulator) -> list[str]:
         ("OfTheirOwnMaking", 400, "The simulator was told to answer so."),
     ],
 )
-def test_the_next_calls_fail(
+def test_exactly_the_next_calls_fail(
     clients: Any,
     aws: AWSSimulator,
     alice: User,
@@ -51,7 +51,6 @@ def test_the_next_calls_fail(
     status: int,
     text: str,
 ) -> None:
-    """The next calls are refused as AWS words it, the ones after them are answered."""
     sts = clients.of(alice, "sts", config=ONE_TRY)
     aws.fail_next("GetSessionToken", code=code, times=2)
     sts.get_caller_identity()
@@ -75,7 +74,7 @@ def test_the_next_calls_fail(
         ("iam", "list_users", "Throttling", 400, "Rate exceeded"),
     ],
 )
-def test_every_protocol_fails(
+def test_each_services_client_reads_the_error_of_a_fault(
     clients: Any,
     aws: AWSSimulator,
     alice: User,
@@ -86,31 +85,29 @@ def test_every_protocol_fails(
     status: int,
     text: str,
 ) -> None:
-    """Each service's client reads the error that it was told to meet."""
     aws.fail_next("*", code)
     client = clients.of(alice, service, config=ONE_TRY)
     assert refusal(getattr(client, operation)) == (status, code, text)
 
 
-def test_status_and_message_of_ones_own(
+def test_a_given_status_and_message_replace_awss(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
 ) -> None:
-    """A status and a message that are given stand in place of AWS's."""
     aws.fail_next("GetCallerIdentity", "Throttling", status=429, message="<slow> & 'easy'")
     sts = clients.of(alice, "sts", config=ONE_TRY)
     assert refusal(sts.get_caller_identity) == (429, "Throttling", "<slow> & 'easy'")
 
 
-def test_an_sdk_retries(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """A throttled client tries again by itself, and its retries use faults up."""
+def test_retries_of_an_sdk_use_faults_up(clients: Any, aws: AWSSimulator, alice: User) -> None:
     aws.fail_next("GetCallerIdentity")
     assert clients.of(alice, "sts").get_caller_identity()["Arn"] == alice.arn
     assert operations(aws) == ["GetCallerIdentity"] * 2
 
 
 @pytest.mark.parametrize("operation", ["sts:GetCallerIdentity", "sts:*", "*"])
-def test_which_calls(aws: AWSSimulator, alice: User, refusal: Refusal, operation: str) -> None:
-    """A fault waits for a call of its operation, of its service, or for any."""
+def test_a_fault_is_for_an_operation_a_service_or_any_call(
+    aws: AWSSimulator, alice: User, refusal: Refusal, operation: str
+) -> None:
     aws.fail_next(operation, "InternalFailure")
     if operation != "*":
         alice.session().client("iam", config=ONE_TRY).list_users()
@@ -118,8 +115,9 @@ def test_which_calls(aws: AWSSimulator, alice: User, refusal: Refusal, operation
     assert refusal(sts.get_caller_identity)[1] == "InternalFailure"
 
 
-def test_which_service(aws: AWSSimulator, alice: User) -> None:
-    """A service may be named as policies name it or as requests are signed for it."""
+def test_a_faults_service_has_its_name_in_policies_or_in_signatures(
+    aws: AWSSimulator, alice: User
+) -> None:
     cloudwatch = alice.session().client("cloudwatch", config=ONE_TRY)
     for name in ("cloudwatch", "monitoring"):
         aws.drop_next(f"{name}:ListMetrics")
@@ -127,8 +125,9 @@ def test_which_service(aws: AWSSimulator, alice: User) -> None:
             cloudwatch.list_metrics()
 
 
-def test_one_fault_a_call(aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
-    """Faults are met one a call, in the order in which they were asked for."""
+def test_each_call_meets_one_fault_in_order(
+    aws: AWSSimulator, alice: User, refusal: Refusal
+) -> None:
     aws.fail_next("*", "First")
     aws.fail_next("GetCallerIdentity", "Second", times=2)
     aws.fail_next("GetCallerIdentity", "Third")
@@ -137,8 +136,7 @@ def test_one_fault_a_call(aws: AWSSimulator, alice: User, refusal: Refusal) -> N
     assert met == ["First", "Second", "Second", "Third"]
 
 
-def test_what_is_left(aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
-    """Faults that no call has met are shown, with how often they are still to be met."""
+def test_pending_faults_are_shown(aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
     aws.fail_next("GetCallerIdentity", times=3)
     aws.drop_next("Never")
     sts = alice.session().client("sts", config=ONE_TRY)
@@ -153,7 +151,7 @@ def test_what_is_left(aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
 def test_a_failed_call_is_not_carried_out(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A code that came with a call that failed so is not used up."""
+    """Its code is not used up."""
     sts = clients.of(alice, "sts", config=ONE_TRY)
     given = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
     aws.fail_next("GetSessionToken", "InternalFailure")
@@ -161,10 +159,9 @@ def test_a_failed_call_is_not_carried_out(
     assert sts.get_session_token(**given)["Credentials"]
 
 
-def test_a_connection_dropped_before(
+def test_a_retry_succeeds_after_a_connection_dropped_before_the_call(
     clients: Any, aws: AWSSimulator, alice: User, device: Device
 ) -> None:
-    """A connection that is dropped before the call costs nothing: the SDK's retry succeeds."""
     given = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
     sts = clients.of(alice, "sts", config=ONE_TRY)
     aws.drop_next("GetSessionToken")
@@ -174,10 +171,10 @@ def test_a_connection_dropped_before(
     assert clients.of(alice, "sts", config=TWO_TRIES).get_session_token(**given)["Credentials"]
 
 
-def test_a_connection_dropped_after(
+def test_a_retry_is_refused_after_a_connection_dropped_after_the_call(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """When the answer is lost the code is used up, so the SDK's retry is refused."""
+    """The code is used up."""
     given = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
     aws.drop_next("GetSessionToken", after=True)
     got = refusal(clients.of(alice, "sts", config=TWO_TRIES).get_session_token, **given)
@@ -189,8 +186,9 @@ def test_a_connection_dropped_after(
     ]
 
 
-def test_what_was_dropped_after_happened(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """What a dropped call did stays done."""
+def test_a_call_dropped_afterwards_is_carried_out(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     s3 = clients.of(alice, "s3", config=ONE_TRY)
     aws.drop_next("CreateBucket")
     aws.drop_next("CreateBucket", after=True)
@@ -200,8 +198,9 @@ def test_what_was_dropped_after_happened(clients: Any, aws: AWSSimulator, alice:
         assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == expected
 
 
-def test_a_late_answer(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """An answer may come late in real time, whether it is a success or a refusal."""
+def test_a_success_or_a_refusal_can_be_delayed_in_real_time(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     sts = clients.of(alice, "sts", config=ONE_TRY)
     sts.get_caller_identity()
     aws.delay_next("GetCallerIdentity", 0.3)
@@ -210,10 +209,9 @@ def test_a_late_answer(clients: Any, aws: AWSSimulator, alice: User) -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_a_client_that_does_not_wait(
+def test_a_client_sees_its_time_out_and_the_code_is_used_up(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A client that gives up before the answer sees its time-out, and the code is used up."""
     impatient = Config(retries={"total_max_attempts": 1}, read_timeout=1)
     sts = clients.of(alice, "sts", config=impatient)
     sts.get_caller_identity()
@@ -226,8 +224,9 @@ def test_a_client_that_does_not_wait(
     assert "invalid MFA" in refusal(clients.of(alice, "sts").get_session_token, **given)[2]
 
 
-def test_others_do_not_wait(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """While one client waits for its late answer, others are answered."""
+def test_other_clients_do_not_wait_for_a_delayed_answer(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     iam, sts = clients.of(alice, "iam"), clients.of(alice, "sts")
     iam.list_users()
     sts.get_caller_identity()
@@ -241,8 +240,10 @@ def test_others_do_not_wait(clients: Any, aws: AWSSimulator, alice: User) -> Non
         assert late.result()["Users"]
 
 
-def test_a_garbled_answer(clients: Any, aws: AWSSimulator, alice: User, device: Device) -> None:
-    """Half an answer with status 200 is no answer that an SDK can read; the code is used up."""
+def test_an_sdk_cannot_read_a_garbled_answer(
+    clients: Any, aws: AWSSimulator, alice: User, device: Device
+) -> None:
+    """The code is used up."""
     sts = clients.of(alice, "sts", config=ONE_TRY)
     aws.garble_next("GetSessionToken")
     given = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
@@ -251,8 +252,7 @@ def test_a_garbled_answer(clients: Any, aws: AWSSimulator, alice: User, device: 
     assert [(call.status, call.error) for call in aws.calls] == [(200, None)]
 
 
-def test_plain_http_in_process(aws: AWSSimulator, alice: User) -> None:
-    """What is sent with requests instead of an SDK meets the same faults."""
+def test_requests_meets_the_same_faults(aws: AWSSimulator, alice: User) -> None:
     s3: Any = alice.session().client("s3", config=Config(signature_version="s3v4"))
     link = s3.generate_presigned_url("list_buckets")
     aws.drop_next("ListBuckets")
@@ -265,8 +265,7 @@ def test_plain_http_in_process(aws: AWSSimulator, alice: User) -> None:
     assert 0 < len(half.content) < len(whole.content)
 
 
-def test_a_socket_closed_without_an_answer(aws: AWSSimulator, url: str) -> None:
-    """Over HTTP the connection really is closed, with not one byte sent."""
+def test_a_dropped_connection_sends_no_byte_over_http(aws: AWSSimulator, url: str) -> None:
     aws.drop_next("*")
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     connection.request("GET", "/")
@@ -274,8 +273,7 @@ def test_a_socket_closed_without_an_answer(aws: AWSSimulator, url: str) -> None:
     connection.close()
 
 
-def test_faults_from_many_threads(aws: AWSSimulator, alice: User) -> None:
-    """Each fault is met once, however many clients call at a time."""
+def test_each_fault_is_met_once_with_many_threads(aws: AWSSimulator, alice: User) -> None:
     sts = alice.session().client("sts", config=ONE_TRY)
     aws.drop_next("GetCallerIdentity", times=10)
 
@@ -315,10 +313,9 @@ def test_faults_from_many_threads(aws: AWSSimulator, alice: User) -> None:
         ({"operation": "*", "kind": "drop", "after": "yes"}, "after"),
     ],
 )
-def test_faults_that_make_no_sense(
+def test_senseless_faults_are_refused_by_method_and_control_call(
     aws: AWSSimulator, url: str, arguments: dict[str, Any], complaint: str
 ) -> None:
-    """What is no fault is refused at once, by the method and by the control call alike."""
     status, answer = post_fault(aws, url, json.dumps(arguments))
     assert status == 400
     assert answer["error"].startswith(f"{complaint} has to be ")
@@ -348,14 +345,16 @@ def test_faults_that_make_no_sense(
         ),
     ],
 )
-def test_bodies_that_are_no_fault(aws: AWSSimulator, url: str, body: str, complaint: str) -> None:
-    """The control call says what is wrong with its body."""
+def test_the_control_call_says_what_is_wrong_with_its_body(
+    aws: AWSSimulator, url: str, body: str, complaint: str
+) -> None:
     assert post_fault(aws, url, body) == (400, {"error": complaint})
     assert aws.faults_left == []
 
 
-def test_faults_by_control(aws: AWSSimulator, url: str, alice: User, refusal: Refusal) -> None:
-    """A test in any language asks for every kind of fault over HTTP."""
+def test_every_kind_of_fault_can_be_added_over_http(
+    aws: AWSSimulator, url: str, alice: User, refusal: Refusal
+) -> None:
     sts: Any = alice.session().client("sts", endpoint_url=url, config=ONE_TRY)
     fail = {"operation": "GetCallerIdentity", "code": "InternalFailure", "times": 2}
     assert post_fault(aws, url, json.dumps(fail)) == (200, {"faults_left": 1})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.testing.sending import call, send
 
 from mfakit.testing import AWSSimulator
-from mfakit.testing.signature import ALGORITHM
+from mfakit.testing.authentication import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def check(status: int, answer: bytes, capfd: pytest.CaptureFixture[str], sent: o
     body=bodies,
     region=st.sampled_from(REGIONS),
 )
-def test_signed_requests(
+def test_signed_requests_are_always_answered(
     served: Any,
     capfd: pytest.CaptureFixture[str],
     method: str,
@@ -165,7 +165,7 @@ def test_signed_requests(
     body: bytes,
     region: str,
 ) -> None:
-    """Whatever is signed is answered, and where moto fails a line on stderr says so."""
+    """Where moto fails, a line on stderr says so."""
     _, url, alice = served
     if query:
         path += "?" + "&".join(f"{quote(n)}={quote(v)}" if v else quote(n) for n, v in query)
@@ -209,7 +209,7 @@ def test_signed_requests(
     given_headers=headers,
     body=bodies,
 )
-def test_requests_that_are_not_signed(
+def test_requests_without_a_valid_signature_never_succeed(
     served: Any,
     capfd: pytest.CaptureFixture[str],
     method: str,
@@ -219,7 +219,6 @@ def test_requests_that_are_not_signed(
     given_headers: dict[str, str],
     body: bytes,
 ) -> None:
-    """Without a signature that holds, nothing is answered with success."""
     _, url, _ = served
     if query:
         path += "?" + "&".join(f"{quote(n)}={quote(v)}" for n, v in query)
@@ -233,7 +232,7 @@ def test_requests_that_are_not_signed(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(name=st.sampled_from(("code", "clock", "fault", "x")), query=pairs, user=values, body=bodies)
-def test_control_calls(
+def test_senseless_control_calls_are_refused_with_a_fitting_status(
     served: Any,
     capfd: pytest.CaptureFixture[str],
     name: str,
@@ -241,7 +240,6 @@ def test_control_calls(
     user: str,
     body: bytes,
 ) -> None:
-    """What makes no sense is refused with a status that says so."""
     aws, url, _ = served
     query = [*query, ("user", user), ("advance", user)]
     path = f"/_mfakit/{name}?" + "&".join(f"{quote(n)}={quote(v)}" for n, v in query)

@@ -35,8 +35,7 @@ def with_key(key_id: str, secret: str, token: str | None = None) -> boto3.Sessio
     return boto3.Session(key_id, secret, token, region_name="us-east-1")
 
 
-def test_an_unknown_key(clients: Any, refusal: Refusal) -> None:
-    """A key that nobody created is refused."""
+def test_an_unknown_key_is_refused(clients: Any, refusal: Refusal) -> None:
     session = with_key("AKIAAAAAAAAAAAAAAAAA", "no-secret")
     got = refusal(clients.of(session, "sts").get_caller_identity)
     assert got == (403, "InvalidClientTokenId", UNKNOWN)
@@ -52,7 +51,7 @@ def test_an_unknown_key(clients: Any, refusal: Refusal) -> None:
         ("iam", "list_users", 403, "SignatureDoesNotMatch"),
     ],
 )
-def test_a_wrong_secret(
+def test_a_wrong_secret_is_refused_in_the_words_of_each_service(
     clients: Any,
     alice: User,
     refusal: Refusal,
@@ -61,7 +60,6 @@ def test_a_wrong_secret(
     status: int,
     code: str,
 ) -> None:
-    """A signature by another secret is refused, in the words of each service."""
     session = with_key(alice.access_key_id, "wrong")
     got = refusal(getattr(clients.of(session, service), operation))
     assert got[:2] == (status, code)
@@ -69,8 +67,9 @@ def test_a_wrong_secret(
         assert got[2] == MISMATCH
 
 
-def test_a_session_needs_its_token(clients: Any, alice: User, refusal: Refusal) -> None:
-    """The key of a session is nothing without its token, or with another."""
+def test_a_session_without_its_own_token_is_refused(
+    clients: Any, alice: User, refusal: Refusal
+) -> None:
     given = clients.exchange(alice).get_credentials()
     for token in (None, given.token + "x", "other"):
         session = with_key(given.access_key, given.secret_key, token)
@@ -81,10 +80,9 @@ def test_a_session_needs_its_token(clients: Any, alice: User, refusal: Refusal) 
 @pytest.mark.parametrize(
     ("minutes", "text"), [(20, "Signature expired: "), (-20, "Signature not yet current: ")]
 )
-def test_a_client_whose_clock_is_wrong(
+def test_a_skew_of_more_than_fifteen_minutes_is_refused(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal, minutes: int, text: str
 ) -> None:
-    """Only skew makes a client late or early, more than fifteen minutes of it."""
     sts = clients.of(alice, "sts", config=ONE_TRY)
     aws.clock.skew(minutes=minutes)
     status, code, got = refusal(sts.get_caller_identity)
@@ -98,7 +96,7 @@ def test_a_client_whose_clock_is_wrong(
 def test_moving_the_clock_makes_no_client_late(
     clients: Any, aws: AWSSimulator, alice: User
 ) -> None:
-    """Signatures are judged by real time, however far the clock was moved."""
+    """Signatures are verified by real time."""
     sts = clients.of(alice, "sts")
     aws.clock.advance(hours=1000)
     sts.get_caller_identity()
@@ -106,10 +104,9 @@ def test_moving_the_clock_makes_no_client_late(
     sts.get_caller_identity()
 
 
-def test_keys_are_learned_and_forgotten(
+def test_a_key_works_from_its_creation_until_it_is_inactive_or_deleted(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
 ) -> None:
-    """A key that IAM made works until it is made inactive or deleted."""
     iam = clients.of(aws.root, "iam")
     made = iam.create_access_key(UserName="alice")["AccessKey"]
     sts = clients.of(with_key(made["AccessKeyId"], made["SecretAccessKey"]), "sts")
@@ -123,17 +120,17 @@ def test_keys_are_learned_and_forgotten(
     assert refusal(sts.get_caller_identity)[1] == "InvalidClientTokenId"
 
 
-def test_a_user_who_is_renamed(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """The keys of a renamed user go on, under the new name."""
+def test_the_keys_of_a_renamed_user_keep_working(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     clients.of(aws.root, "iam").update_user(UserName="alice", NewUserName="eve")
     who = clients.of(alice, "sts").get_caller_identity()
     assert who["Arn"] == alice.arn == "arn:aws:iam::123456789012:user/eve"
 
 
-def test_a_user_who_is_deleted(
+def test_keys_and_sessions_end_with_their_user(
     clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
 ) -> None:
-    """The keys and the sessions of a deleted user end with the user."""
     iam, session = clients.of(aws.root, "iam"), clients.exchange(alice)
     iam.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
     sts = clients.of(session, "sts")
@@ -143,8 +140,9 @@ def test_a_user_who_is_deleted(
     assert refusal(sts.get_caller_identity)[1] == "InvalidClientTokenId"
 
 
-def test_a_user_with_a_path(clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal) -> None:
-    """A policy about a user means the whole ARN, the path included."""
+def test_the_path_is_part_of_a_users_arn_in_policies(
+    clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
+) -> None:
     clients.of(aws.root, "iam").create_user(UserName="eve", Path="/team/")
     deny = {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:iam::*:user/team/*"}
     allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -168,8 +166,10 @@ NO_IAM = {
 }
 
 
-def test_what_no_policy_allows(clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
-    """A denied call says who, what, on what and why; GetCallerIdentity is never denied."""
+def test_a_refusal_names_caller_action_resource_and_reason(
+    clients: Any, aws: AWSSimulator, refusal: Refusal
+) -> None:
+    """GetCallerIdentity is never denied."""
     user = aws.create_user("bob", policy=NO_IAM)
     clients.of(user, "s3").create_bucket(Bucket="bucket")
     assert refusal(clients.of(user, "iam").list_users) == (
@@ -199,7 +199,7 @@ def test_what_no_policy_allows(clients: Any, aws: AWSSimulator, refusal: Refusal
         ("ec2", "describe_vpcs", 403, "UnauthorizedOperation"),
     ],
 )
-def test_a_policy_that_requires_mfa(
+def test_a_policy_that_requires_mfa_allows_sessions_with_mfa_only(
     clients: Any,
     aws: AWSSimulator,
     refusal: Refusal,
@@ -208,7 +208,6 @@ def test_a_policy_that_requires_mfa(
     status: int,
     code: str,
 ) -> None:
-    """Denied with the long-term key and without MFA, allowed in a session with it."""
     user = aws.create_user("bob", policy=REQUIRE_MFA_POLICY)
     device = user.enable_virtual_mfa()
     assert refusal(getattr(clients.of(user, service), operation))[:2] == (status, code)
@@ -218,10 +217,9 @@ def test_a_policy_that_requires_mfa(
         assert refusal(getattr(clients.of(without, service), operation))[:2] == (status, code)
 
 
-def test_policies_of_groups_and_managed_ones(
+def test_policies_of_groups_and_managed_policies_count_at_once(
     clients: Any, aws: AWSSimulator, refusal: Refusal
 ) -> None:
-    """Attached policies and those of groups count, and a change counts at once."""
     user = aws.create_user("bob", policy=ONLY_EC2)
     root, s3 = clients.of(aws.root, "iam"), clients.of(user, "s3")
     assert refusal(s3.list_buckets)[1] == "AccessDenied"
@@ -239,10 +237,9 @@ def test_policies_of_groups_and_managed_ones(
     assert "explicit deny" in refusal(s3.list_buckets)[2]
 
 
-def test_what_cannot_be_judged_is_an_error(
+def test_a_policy_that_cannot_be_judged_is_refused_by_name(
     clients: Any, aws: AWSSimulator, refusal: Refusal
 ) -> None:
-    """A construct that the simulator does not know stops the call, and the error names it."""
     odd = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     odd["Condition"] = {"NumericLessThan": {"aws:Unheard": "1"}}  # type: ignore[assignment]
     user = aws.create_user("bob", policy={"Version": "2012-10-17", "Statement": [odd]})
@@ -253,14 +250,14 @@ def test_what_cannot_be_judged_is_an_error(
 
 
 def test_policies_can_be_switched_off() -> None:
-    """Without enforcement no policy is asked, but signatures still are."""
+    """Signatures are still verified."""
     with AWSSimulator(enforce_policies=False) as aws:
         user = aws.create_user("bob", policy=ONLY_EC2)
         assert user.session().client("iam").list_users()["Users"]
 
 
-def test_objects_pass_through_unharmed(clients: Any, alice: User) -> None:
-    """Odd keys, large multipart bodies, metadata and ranges arrive as with plain moto."""
+def test_objects_are_stored_as_with_plain_moto(clients: Any, alice: User) -> None:
+    """Odd keys, large multipart bodies, metadata and ranges are among them."""
     s3 = clients.of(alice, "s3")
     s3.create_bucket(Bucket="bucket")
     body = os.urandom(6 << 20)
@@ -277,8 +274,9 @@ def test_objects_pass_through_unharmed(clients: Any, alice: User) -> None:
     assert s3.get_object(Bucket="bucket", Key="big")["Body"].read() == body + body
 
 
-def test_links(clients: Any, aws: AWSSimulator, alice: User) -> None:
-    """A presigned link serves anyone, as its signer, until it or anything in it is changed."""
+def test_a_presigned_link_works_until_it_is_changed(
+    clients: Any, aws: AWSSimulator, alice: User
+) -> None:
     s3 = clients.of(alice, "s3", config=Config(signature_version="s3v4"))
     s3.create_bucket(Bucket="bucket")
     s3.put_object(Bucket="bucket", Key="k", Body=b"content")
@@ -292,8 +290,7 @@ def test_links(clients: Any, aws: AWSSimulator, alice: User) -> None:
     assert (late.status_code, "Request has expired" in late.text) == (403, True)
 
 
-def test_several_threads(clients: Any, alice: User) -> None:
-    """Clients in several threads do not disturb each other."""
+def test_clients_in_several_threads_do_not_disturb_each_other(clients: Any, alice: User) -> None:
     sts, s3 = clients.of(alice, "sts"), clients.of(alice, "s3")
 
     def work(number: int) -> str:
@@ -305,8 +302,8 @@ def test_several_threads(clients: Any, alice: User) -> None:
     assert len(s3.list_buckets()["Buckets"]) == 40
 
 
-def test_clients_made_before() -> None:
-    """A client made before the simulator started is answered by it, and by moto afterwards."""
+def test_a_client_made_before_the_simulator_is_answered_by_it() -> None:
+    """Afterwards moto answers it."""
     early = with_key("AKIAAAAAAAAAAAAAAAAA", "no-secret").client("sts")
     with AWSSimulator(), pytest.raises(early.exceptions.ClientError, match="InvalidClientTokenId"):
         early.get_caller_identity()
@@ -315,8 +312,9 @@ def test_clients_made_before() -> None:
         assert late.get_caller_identity()["Account"] == "123456789012"
 
 
-def test_nothing_reaches_the_network(aws: AWSSimulator, alice: User) -> None:
-    """A host that is not AWS's is an error, and so are moto's own control pages."""
+def test_unknown_hosts_of_aws_and_motos_own_pages_are_errors(
+    aws: AWSSimulator, alice: User
+) -> None:
     for host in ("http://example.com", "http://motoapi.amazonaws.com", "https://x.amazonaws.com"):
         client: Any = alice.session().client("s3", endpoint_url=host)
         with pytest.raises(SimulatorError, match="does not know the host"):
@@ -325,42 +323,36 @@ def test_nothing_reaches_the_network(aws: AWSSimulator, alice: User) -> None:
         requests.post("http://motoapi.amazonaws.com/moto-api/reset", timeout=5)
 
 
-def test_no_metadata_service(aws: AWSSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client without credentials finds none on the machine that it thinks it runs on."""
+def test_there_is_no_metadata_service(aws: AWSSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
     assert boto3.Session(region_name="us-east-1").get_credentials() is None
 
 
-def test_a_call_signed_for_another_service(aws: AWSSimulator, alice: User) -> None:
-    """What is signed for one service cannot be sent to another."""
+def test_a_call_signed_for_another_service_is_refused(aws: AWSSimulator, alice: User) -> None:
     client: Any = alice.session().client("sts", endpoint_url="https://iam.amazonaws.com")
     with pytest.raises(client.exceptions.ClientError, match="scoped to correct service"):
         client.get_caller_identity()
 
 
-def test_one_simulator_at_a_time(aws: AWSSimulator) -> None:
-    """A second simulator, and one inside mock_aws, are refused rather than mixed up."""
+def test_a_second_simulator_is_refused(aws: AWSSimulator) -> None:
     with pytest.raises(SimulatorError, match="active in this process already"), AWSSimulator():
         pass
 
 
-def test_not_inside_mock_aws() -> None:
-    """The simulator brings moto with it, and does not share it with another."""
+def test_a_simulator_inside_mock_aws_is_refused() -> None:
     with mock_aws(), pytest.raises(SimulatorError, match="mock_aws is active"), AWSSimulator():
         pass
     with AWSSimulator():
         pass
 
 
-def test_the_environment_is_left_alone() -> None:
-    """No credentials are put into the environment."""
+def test_the_environment_is_unchanged() -> None:
     before = dict(os.environ)
     with AWSSimulator():
         assert dict(os.environ) == before
 
 
-def test_not_without_with() -> None:
-    """An account that was not started says so."""
+def test_an_account_that_was_not_started_says_so() -> None:
     with pytest.raises(SimulatorError, match="not active"):
         AWSSimulator().create_user("alice")
 
@@ -368,8 +360,7 @@ def test_not_without_with() -> None:
 @pytest.mark.parametrize(
     ("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")]
 )
-def test_other_partitions(region: str, partition: str) -> None:
-    """Users, devices and sessions of GovCloud and China have ARNs of their partition."""
+def test_arns_are_those_of_the_partition(region: str, partition: str) -> None:
     with AWSSimulator(account_id="999988887777", region=region) as aws:
         alice = aws.create_user("alice")
         device = alice.enable_virtual_mfa()
@@ -382,8 +373,9 @@ def test_other_partitions(region: str, partition: str) -> None:
         assert iam.list_users()["Users"][0]["Arn"] == alice.arn
 
 
-def test_forms_of_presigned_posts_are_not_known(aws: AWSSimulator, alice: User, url: str) -> None:
-    """A form that was signed for a POST is refused as what the simulator cannot verify."""
+def test_forms_of_presigned_posts_are_not_supported(
+    aws: AWSSimulator, alice: User, url: str
+) -> None:
     post = alice.session().client("s3", endpoint_url=url).generate_presigned_post("bucket", "key")
     answer = requests.post(post["url"], data=post["fields"], files={"file": b"x"}, timeout=5)
     assert answer.status_code == 501

@@ -38,8 +38,8 @@ def wrong_code(device: Device) -> str:
     return next(code for code in ("000000", "000001", "000002") if code not in near)
 
 
-def test_a_code_becomes_a_session(clients: Any, alice: User, device: Device) -> None:
-    """A code gives a key of its own that starts ASIA, with a token, for twelve hours."""
+def test_a_code_gives_a_session_of_twelve_hours(clients: Any, alice: User, device: Device) -> None:
+    """It has a key of its own that starts with ASIA, and a token."""
     sts = clients.of(alice, "sts")
     asked = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
     given = sts.get_session_token(**asked)["Credentials"]
@@ -51,14 +51,16 @@ def test_a_code_becomes_a_session(clients: Any, alice: User, device: Device) -> 
     assert (who["Arn"], who["Account"]) == (alice.arn, "123456789012")
 
 
-def test_a_session_may_call_iam(clients: Any, alice: User, device: Device) -> None:
-    """A session made with MFA may call IAM, as the user."""
+def test_a_session_with_mfa_may_call_iam_as_the_user(
+    clients: Any, alice: User, device: Device
+) -> None:
     session = clients.exchange(alice, device)
     assert clients.of(session, "iam").get_user()["User"]["UserName"] == "alice"
 
 
-def test_a_code_serves_once(clients: Any, alice: User, device: Device, refusal: Refusal) -> None:
-    """A code that was used is refused like a wrong one."""
+def test_a_used_code_is_refused_like_a_wrong_one(
+    clients: Any, alice: User, device: Device, refusal: Refusal
+) -> None:
     sts = clients.of(alice, "sts")
     asked = {"SerialNumber": device.serial_number, "TokenCode": device.code()}
     sts.get_session_token(**asked)
@@ -68,10 +70,9 @@ def test_a_code_serves_once(clients: Any, alice: User, device: Device, refusal: 
     assert refusal(sts.get_session_token, **asked) == expected
 
 
-def test_a_device_serves_only_its_user(
+def test_a_device_of_another_user_cannot_be_validated(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """A device of another user, and one that does not exist, cannot be validated."""
     sts = clients.of(aws.create_user("bob"), "sts")
     for serial in (device.serial_number, device.serial_number + "x"):
         got = refusal(sts.get_session_token, SerialNumber=serial, TokenCode=device.code())
@@ -81,7 +82,7 @@ def test_a_device_serves_only_its_user(
 def test_the_tenth_verification_is_refused(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """When nine verifications are spent, the right code fails too; code() waits it out."""
+    """The right code is refused too; code() waits until there are verifications again."""
     sts = clients.of(alice, "sts")
     aws.clock.advance(seconds=180 - aws.clock.timestamp() % 180)
     wrong = {"SerialNumber": device.serial_number, "TokenCode": "000000"}
@@ -94,10 +95,9 @@ def test_the_tenth_verification_is_refused(
 
 
 @pytest.mark.parametrize("given", ["SerialNumber", "TokenCode"])
-def test_serial_and_code_go_together(
+def test_serial_number_or_code_alone_is_refused(
     clients: Any, alice: User, device: Device, refusal: Refusal, given: str
 ) -> None:
-    """Only one of serial number and code is refused."""
     asked = {"SerialNumber": device.serial_number, "TokenCode": "123456"}
     sts = clients.of(alice, "sts")
     got = refusal(sts.get_session_token, **{given: asked[given]})
@@ -112,10 +112,9 @@ def test_serial_and_code_go_together(
         ("12345-7", ["Member must have length less than or equal to 6", PATTERN]),
     ],
 )
-def test_a_code_is_six_digits(
+def test_a_code_that_is_not_six_digits_is_refused_by_its_form(
     clients: Any, alice: User, device: Device, refusal: Refusal, code: str, complaints: list[str]
 ) -> None:
-    """What is not six digits is refused by its form, each constraint on its own."""
     sts = clients.of(alice, "sts")
     got = refusal(sts.get_session_token, SerialNumber=device.serial_number, TokenCode=code)
     count = "1 validation error" if len(complaints) == 1 else f"{len(complaints)} validation errors"
@@ -123,8 +122,9 @@ def test_a_code_is_six_digits(
     assert got == (400, "ValidationError", f"{count} detected: {'; '.join(each)}")
 
 
-def test_the_longest_duration(clients: Any, alice: User, refusal: Refusal) -> None:
-    """A user's session lasts 36 hours at most."""
+def test_a_users_session_lasts_at_most_36_hours(
+    clients: Any, alice: User, refusal: Refusal
+) -> None:
     sts = clients.of(alice, "sts")
     assert sts.get_session_token(DurationSeconds=129600)
     assert refusal(sts.get_session_token, DurationSeconds=129601) == (
@@ -139,19 +139,17 @@ def test_the_longest_duration(clients: Any, alice: User, refusal: Refusal) -> No
     ("asked", "got"),
     [({}, 3600), ({"DurationSeconds": 7200}, 3600), ({"DurationSeconds": 900}, 900)],
 )
-def test_root_gets_an_hour_at_most(
+def test_a_root_session_is_cut_to_an_hour(
     clients: Any, aws: AWSSimulator, asked: dict[str, int], got: int
 ) -> None:
-    """What root asks beyond an hour becomes an hour, not an error."""
     given = clients.of(aws.root, "sts").get_session_token(**asked)["Credentials"]
     left = (given["Expiration"] - datetime.now(UTC)).total_seconds()
     assert got - 60 < left <= got
 
 
-def test_a_session_gets_no_session(
+def test_a_session_cannot_call_get_session_or_federation_token(
     clients: Any, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """GetSessionToken and GetFederationToken cannot be called with session credentials."""
     for session in (clients.exchange(alice, device), clients.exchange(alice)):
         sts = clients.of(session, "sts")
         text = "Cannot call GetSessionToken with session credentials"
@@ -163,7 +161,7 @@ def test_a_session_gets_no_session(
 def test_a_session_without_mfa_may_not_call_iam(
     clients: Any, alice: User, refusal: Refusal
 ) -> None:
-    """A session made without MFA may call S3 and GetCallerIdentity, but not IAM."""
+    """It may call S3 and GetCallerIdentity."""
     session = clients.exchange(alice)
     assert clients.of(session, "s3").list_buckets()["Buckets"] == []
     assert clients.of(session, "sts").get_caller_identity()["Arn"] == alice.arn
@@ -181,11 +179,10 @@ def test_a_session_without_mfa_may_not_call_iam(
         ("ec2", "describe_vpcs", 400, "RequestExpired", None),
     ],
 )
-def test_a_session_ends(
+def test_an_expired_session_is_refused_in_the_words_of_each_service(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal,
     service: str, operation: str, status: int, code: str, text: str | None,
 ) -> None:  # fmt: skip
-    """After its time a session is refused, by each service in its own words."""
     session = clients.exchange(alice, device, DurationSeconds=900)
     call = getattr(clients.of(session, service), operation)
     aws.clock.advance(seconds=895)
@@ -195,8 +192,9 @@ def test_a_session_ends(
     assert refusal(call) == (status, code, text or usual)
 
 
-def test_what_is_not_known_says_so(clients: Any, alice: User, refusal: Refusal) -> None:
-    """A call of STS that the simulator does not know is refused, never passed."""
+def test_an_unknown_call_of_sts_is_not_supported(
+    clients: Any, alice: User, refusal: Refusal
+) -> None:
     task = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
     sts = clients.of(alice, "sts")
     if not hasattr(sts, "assume_root"):
@@ -205,38 +203,37 @@ def test_what_is_not_known_says_so(clients: Any, alice: User, refusal: Refusal) 
     assert got[:2] == (501, "NotSupportedBySimulator")
 
 
-def test_the_root_user_is_known(clients: Any, aws: AWSSimulator) -> None:
-    """The bootstrap key is the account's root user."""
+def test_the_first_key_is_the_root_users(clients: Any, aws: AWSSimulator) -> None:
     who = clients.of(aws.root, "sts").get_caller_identity()
     assert who["Arn"] == "arn:aws:iam::123456789012:root"
     assert who["UserId"] == who["Account"] == "123456789012"
 
 
-def test_root_logs_in_with_a_device(clients: Any, aws: AWSSimulator) -> None:
-    """The root user's device has the name that AWS gives it."""
+def test_the_root_users_device_has_awss_name_and_works(clients: Any, aws: AWSSimulator) -> None:
     device = aws.root.enable_virtual_mfa()
     assert device.serial_number == "arn:aws:iam::123456789012:mfa/root-account-mfa-device"
     assert clients.of(clients.exchange(aws.root, device), "iam").list_users()["Users"] == []
 
 
-def test_codes_never_run_out(clients: Any, aws: AWSSimulator, alice: User, device: Device) -> None:
-    """Every code that is handed out serves, and the clock moves when there is none left."""
+def test_every_code_that_is_handed_out_is_valid(
+    clients: Any, aws: AWSSimulator, alice: User, device: Device
+) -> None:
+    """The clock moves if there is none left."""
     before = aws.clock.now()
     for _ in range(12):
         clients.exchange(alice, device)
     assert aws.clock.now() > before
 
 
-def test_secrets_are_not_shown(aws: AWSSimulator, alice: User, device: Device) -> None:
-    """No repr shows a secret, a token or a seed."""
+def test_no_repr_shows_a_secret(aws: AWSSimulator, alice: User, device: Device) -> None:
     shown = f"{aws!r} {alice!r} {device!r} {device._device!r} {alice._key!r}"
     assert alice.secret_access_key not in shown
     assert device.seed not in shown
     assert aws.control_token not in shown
 
 
-def test_without_policies_roles_are_there_for_all() -> None:
-    """With policies switched off, any role that exists may be assumed, and a code still counts."""
+def test_without_policies_any_role_may_be_assumed() -> None:
+    """A code still counts."""
     with AWSSimulator(enforce_policies=False) as aws:
         alice, trust = aws.create_user("alice"), '{"Version": "2012-10-17", "Statement": []}'
         device = alice.enable_virtual_mfa()

@@ -14,8 +14,8 @@ KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SEED = "JBSWY3DPEHPK3PXP" * 4
 
 
-def test_a_given_key_serves(aws: AWSSimulator, clients: Any) -> None:
-    """Calls signed with it are answered, by the simulator itself and by moto."""
+def test_calls_with_a_given_key_are_answered(aws: AWSSimulator, clients: Any) -> None:
+    """The simulator answers some of them itself, and moto the others."""
     alice = aws.create_user("alice", access_key=KEY)
     assert (alice.access_key_id, alice.secret_access_key) == KEY
     assert clients.of(alice, "sts").get_caller_identity()["Arn"] == alice.arn
@@ -23,8 +23,7 @@ def test_a_given_key_serves(aws: AWSSimulator, clients: Any) -> None:
     clients.of(alice, "s3").create_bucket(Bucket="bucket")
 
 
-def test_a_given_key_is_the_one_that_iam_knows(aws: AWSSimulator, clients: Any) -> None:
-    """It is listed, made inactive and deleted by its own id."""
+def test_iam_knows_a_given_key_by_its_own_id(aws: AWSSimulator, clients: Any) -> None:
     alice = aws.create_user("alice", access_key=KEY)
     admin = clients.of(aws.create_user("admin"), "iam")
     listed = admin.list_access_keys(UserName="alice")["AccessKeyMetadata"]
@@ -36,8 +35,9 @@ def test_a_given_key_is_the_one_that_iam_knows(aws: AWSSimulator, clients: Any) 
     assert admin.list_access_keys(UserName="alice")["AccessKeyMetadata"] == []
 
 
-def test_a_given_seed_makes_the_codes(aws: AWSSimulator, clients: Any) -> None:
-    """An authenticator app that holds it shows what STS accepts."""
+def test_a_given_seed_makes_the_codes_of_an_authenticator_app(
+    aws: AWSSimulator, clients: Any
+) -> None:
     alice = aws.create_user("alice", access_key=KEY)
     device = alice.enable_virtual_mfa(seed=SEED)
     code = pyotp.TOTP(SEED).at(int(aws.clock.timestamp()))
@@ -50,23 +50,22 @@ def test_a_given_seed_makes_the_codes(aws: AWSSimulator, clients: Any) -> None:
 @pytest.mark.parametrize(
     "key", [("AKIA", KEY[1]), ("ASIAIOSFODNN7EXAMPLE", KEY[1]), (KEY[0], "short"), (KEY[0], "\n")]
 )
-def test_a_key_that_aws_could_not_have_made(aws: AWSSimulator, key: tuple[str, str]) -> None:
-    """It is refused, and the refusal does not show the secret."""
+def test_a_malformed_key_is_refused_without_its_secret_in_the_error(
+    aws: AWSSimulator, key: tuple[str, str]
+) -> None:
     with pytest.raises(ValueError, match="of an access key is") as refused:
         aws.create_user("alice", access_key=key)
     assert key[1] not in str(refused.value)
 
 
-def test_a_key_is_given_once(aws: AWSSimulator) -> None:
-    """Two users cannot have the same."""
+def test_two_users_cannot_have_the_same_key(aws: AWSSimulator) -> None:
     aws.create_user("alice", access_key=KEY)
     with pytest.raises(ValueError, match="is there already"):
         aws.create_user("bob", access_key=KEY)
 
 
 @pytest.mark.parametrize("seed", ["", "ABC", "10" * 16, "jbswy3dpehpk3pxp"])
-def test_a_seed_that_is_not_base32(aws: AWSSimulator, seed: str) -> None:
-    """It is refused before anything is made of it."""
+def test_a_seed_that_is_not_base32_is_refused(aws: AWSSimulator, seed: str) -> None:
     alice = aws.create_user("alice")
     with pytest.raises(ValueError, match="base32"):
         alice.enable_virtual_mfa(seed=seed)

@@ -34,7 +34,7 @@ def session(aws: AWSSimulator, *statements: dict[str, Any]) -> boto3.Session:
 
 
 def is_done(call: Any, **parameters: Any) -> bool:
-    """Tell whether a call is carried out; if it is refused, then by policies."""
+    """Whether a call is carried out; any refusal has to be by policies."""
     try:
         call(**parameters)
     except ClientError as error:
@@ -44,20 +44,11 @@ def is_done(call: Any, **parameters: Any) -> bool:
     return True
 
 
-@pytest.fixture
-def s3(aws: AWSSimulator) -> Any:
-    """The root user's S3, with a bucket and an object in it."""
-    client: Any = aws.root.session().client("s3")
-    client.create_bucket(Bucket="bucket")
-    client.put_object(Bucket="bucket", Key="key", Body=b"a,b\n1,2\n")
-    return client
-
-
 @pytest.mark.parametrize("denied", [(), (deny("iam:*"),)])
-def test_a_stack_is_made_only_by_whoever_may_do_everything(
+def test_creating_a_stack_asks_for_everything(
     aws: AWSSimulator, denied: tuple[dict[str, Any], ...]
 ) -> None:
-    """A stack makes what its template says with the permissions of who asks for it."""
+    """A stack creates whatever its template says with the permissions of the caller."""
     pytest.importorskip("openapi_spec_validator")
     template = json.dumps(TEMPLATE)
     allowed = allow("*") if denied else allow("cloudformation:*")
@@ -72,18 +63,15 @@ def test_a_stack_is_made_only_by_whoever_may_do_everything(
     assert is_done(session(aws, allow("*")).client("cloudformation").create_stack, **made)
 
 
-def test_a_template_in_s3_is_read_only_by_whoever_may_do_everything(
-    aws: AWSSimulator, s3: Any
-) -> None:
-    """Its URL alone does not tell which object it is."""
+def test_a_template_in_s3_asks_for_everything(aws: AWSSimulator, s3: Any) -> None:
+    """Its URL does not say which object it is."""
     s3.put_object(Bucket="bucket", Key="t", Body=json.dumps(TEMPLATE).encode())
     client: Any = session(aws, allow("cloudformation:*")).client("cloudformation")
     url = "https://bucket.s3.amazonaws.com/t"
     assert refused_with(client.get_template_summary, TemplateURL=url)[0] == 501
 
 
-def test_tags_by_the_tagging_service(aws: AWSSimulator, s3: Any) -> None:
-    """To tag something by way of the tagging service takes the permission to tag that."""
+def test_tagging_by_the_tagging_service_asks_for_everything(aws: AWSSimulator, s3: Any) -> None:
     pytest.importorskip("pyparsing")
     client: Any = session(aws, allow("tag:*")).client("resourcegroupstaggingapi")
     given = {"ResourceARNList": ["arn:aws:s3:::bucket"], "Tags": {"a": "b"}}
@@ -91,8 +79,7 @@ def test_tags_by_the_tagging_service(aws: AWSSimulator, s3: Any) -> None:
     assert client.get_resources()["ResourceTagMappingList"] == []
 
 
-def test_a_secret_by_way_of_a_parameter(aws: AWSSimulator) -> None:
-    """Systems Manager gives a secret only to whoever may read it."""
+def test_a_parameter_that_is_a_secret_asks_for_get_secret_value(aws: AWSSimulator) -> None:
     root: Any = aws.root.session()
     root.client("secretsmanager").create_secret(Name="s", SecretString="hidden")
     name = "/aws/reference/secretsmanager/s"
@@ -103,8 +90,94 @@ def test_a_secret_by_way_of_a_parameter(aws: AWSSimulator) -> None:
         assert is_done(client.get_parameters, Names=[name], WithDecryption=True) is with_secrets
 
 
-def test_a_query_of_an_object_reads_it(aws: AWSSimulator, s3: Any) -> None:
-    """SelectObjectContent and GetObjectAttributes ask for s3:GetObject."""
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": {"Service": "firehose.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    },
+}
+
+
+@pytest.fixture
+def role(aws: AWSSimulator) -> str:
+    """The ARN of a role, which is in an instance profile of the same name."""
+    iam: Any = aws.root.session().client("iam")
+    made = iam.create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_instance_profile(InstanceProfileName="role")
+    iam.add_role_to_instance_profile(InstanceProfileName="role", RoleName="role")
+    return str(made["Role"]["Arn"])
+
+
+def test_creating_a_delivery_stream_asks_for_pass_role(
+    aws: AWSSimulator, s3: Any, role: str
+) -> None:
+    """A stream writes with its role, so its creator could otherwise do whatever the role may."""
+    target = {"RoleARN": role, "BucketARN": "arn:aws:s3:::bucket"}
+    made = {"DeliveryStreamName": "stream", "ExtendedS3DestinationConfiguration": target}
+    client: Any = session(aws, allow("firehose:*")).client("firehose")
+    status, code, text = refused_with(client.create_delivery_stream, **made)
+    assert (status, code) == (400, "AccessDeniedException")
+    assert f"is not authorized to perform: iam:PassRole on resource: {role} because" in text
+    may = session(aws, allow("firehose:*"), allow("iam:PassRole", resource=role))
+    assert is_done(may.client("firehose").create_delivery_stream, **made)
+
+
+def test_running_an_instance_with_a_profile_asks_for_pass_role(
+    aws: AWSSimulator, role: str
+) -> None:
+    ec2: Any = aws.root.session().client("ec2")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "IamInstanceProfile": {"Name": "role"}}
+    client: Any = session(aws, allow("ec2:*")).client("ec2")
+    status, code, text = refused_with(client.run_instances, **run)
+    assert (status, code) == (403, "UnauthorizedOperation")
+    assert "iam:PassRole" in text
+    may: Any = session(aws, allow("ec2:*"), allow("iam:PassRole", resource=role)).client("ec2")
+    assert is_done(may.run_instances, **run)
+
+
+def test_adding_a_role_to_an_instance_profile_asks_for_pass_role(
+    aws: AWSSimulator, role: str
+) -> None:
+    aws.root.session().client("iam").create_instance_profile(InstanceProfileName="other")
+    given = {"InstanceProfileName": "other", "RoleName": "role"}
+    adding = allow("iam:AddRoleToInstanceProfile")
+    client: Any = session(aws, adding).client("iam")
+    text = refused_with(client.add_role_to_instance_profile, **given)[2]
+    assert f"is not authorized to perform: iam:PassRole on resource: {role} because" in text
+    may: Any = session(aws, adding, allow("iam:PassRole")).client("iam")
+    assert is_done(may.add_role_to_instance_profile, **given)
+
+
+@pytest.mark.parametrize(
+    ("principal", "done"), [("states.amazonaws.com", True), ("lambda.amazonaws.com", False)]
+)
+def test_passed_to_service_is_the_service_that_gets_the_role(
+    aws: AWSSimulator, role: str, principal: str, done: bool
+) -> None:
+    to_one = {"StringEquals": {"iam:PassedToService": principal}}
+    passing = {**allow("iam:PassRole", resource=role), "Condition": to_one}
+    client: Any = session(aws, allow("states:*"), passing).client("stepfunctions")
+    definition = json.dumps({"StartAt": "s", "States": {"s": {"Type": "Succeed"}}})
+    made = {"name": "machine", "definition": definition, "roleArn": role}
+    assert is_done(client.create_state_machine, **made) is done
+
+
+def test_a_condition_on_an_unknown_passed_to_service_is_not_supported(
+    aws: AWSSimulator, role: str
+) -> None:
+    to_one = {"StringEquals": {"iam:PassedToService": "logs.us-east-1.amazonaws.com"}}
+    passing = {**allow("iam:PassRole", resource=role), "Condition": to_one}
+    client: Any = session(aws, allow("logs:*"), passing).client("logs")
+    given = {"destinationName": "d", "targetArn": "arn:aws:kinesis:us-east-1:1:s", "roleArn": role}
+    status, code, text = refused_with(client.put_destination, **given)
+    assert (status, code) == (501, "NotSupportedBySimulator")
+    assert "iam:PassedToService" in text
+
+
+def test_select_and_attributes_of_an_object_ask_for_get_object(aws: AWSSimulator, s3: Any) -> None:
     client: Any = session(aws, allow("s3:*"), deny("s3:GetObject")).client("s3")
     assert not is_done(
         client.select_object_content,
@@ -128,10 +201,9 @@ def test_a_query_of_an_object_reads_it(aws: AWSSimulator, s3: Any) -> None:
         ({"Tagging": "a=b"}, "s3:PutObjectTagging"),
     ],
 )
-def test_what_is_set_with_an_object(
+def test_headers_of_put_object_ask_for_the_actions_that_set_them(
     aws: AWSSimulator, s3: Any, given: dict[str, str], action: str
 ) -> None:
-    """What could be set by a call of its own takes the permission for that."""
     put = {"Bucket": "bucket", "Key": "new", **given}
     assert not is_done(session(aws, allow("s3:PutObject")).client("s3").put_object, **put)
     assert is_done(session(aws, allow("s3:PutObject", action)).client("s3").put_object, **put)
@@ -149,18 +221,17 @@ def test_what_is_set_with_an_object(
         ),
     ],
 )
-def test_what_is_set_with_a_bucket(
+def test_headers_of_create_bucket_ask_for_the_actions_that_set_them(
     aws: AWSSimulator, given: dict[str, Any], actions: list[str]
 ) -> None:
-    """What could be set by a call of its own takes the permission for that."""
     made = {"Bucket": "made", **given}
     assert not is_done(session(aws, allow("s3:CreateBucket")).client("s3").create_bucket, **made)
     may = session(aws, allow("s3:CreateBucket", *actions)).client("s3")
     assert is_done(may.create_bucket, **made)
 
 
-def test_a_retention_is_not_passed_by(aws: AWSSimulator, s3: Any) -> None:
-    """Only s3:BypassGovernanceRetention lets a locked version be deleted, alone or with others."""
+def test_bypassing_a_retention_asks_for_its_own_permission(aws: AWSSimulator, s3: Any) -> None:
+    """Otherwise a locked version cannot be deleted, alone or with others."""
     s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     locked = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": UNTIL}
     version = s3.put_object(Bucket="locked", Key="key", **locked)["VersionId"]
@@ -184,16 +255,14 @@ def test_a_retention_is_not_passed_by(aws: AWSSimulator, s3: Any) -> None:
         ("delete_bucket_ownership_controls", "s3:PutBucketOwnershipControls"),
     ],
 )
-def test_actions_that_are_called_otherwise(
+def test_operations_are_judged_by_their_names_in_policies(
     aws: AWSSimulator, s3: Any, operation: str, action: str
 ) -> None:
-    """A policy calls some operations of S3 by another name than their own."""
     client: Any = session(aws, allow("s3:*"), deny(action)).client("s3")
     assert not is_done(getattr(client, operation), Bucket="bucket")
 
 
-def test_own_calls_of_a_session_whose_key_is_gone(aws: AWSSimulator) -> None:
-    """A session goes on without the key it came from, and so do the calls about its own user."""
+def test_a_session_whose_key_is_gone_can_call_about_its_own_user(aws: AWSSimulator) -> None:
     alice = aws.create_user("alice")
     device = alice.enable_virtual_mfa()
     sts: Any = alice.session().client("sts")
@@ -207,8 +276,7 @@ def test_own_calls_of_a_session_whose_key_is_gone(aws: AWSSimulator) -> None:
     assert iam.create_access_key()["AccessKey"]["UserName"] == "alice"
 
 
-def test_own_calls_of_who_is_no_user(aws: AWSSimulator) -> None:
-    """The root user and roles have to name a user."""
+def test_the_root_user_has_to_name_a_user(aws: AWSSimulator) -> None:
     root: Any = aws.root.session().client("iam")
     assert refused_with(root.create_access_key)[0] == 501
 
@@ -217,7 +285,7 @@ def test_own_calls_of_who_is_no_user(aws: AWSSimulator) -> None:
 def test_another_partition_does_not_know_the_account(
     aws: AWSSimulator, s3: Any, region: str
 ) -> None:
-    """A denial by ARN holds in the account's own partition, and in others there is no account."""
+    """Otherwise a denial by ARN could be passed by in another partition."""
     may = session(aws, allow("*"), deny("*", resource="arn:aws:s3:::bucket/*"))
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         may.client("s3", region_name=region).get_object(Bucket="bucket", Key="key")
@@ -225,8 +293,7 @@ def test_another_partition_does_not_know_the_account(
         may.client("iam", region_name=region).create_user(UserName="evil")
 
 
-def test_each_statement_of_a_batch(aws: AWSSimulator) -> None:
-    """A batch asks for what each of its statements asks for."""
+def test_a_partiql_batch_asks_for_the_action_of_each_statement(aws: AWSSimulator) -> None:
     client: Any = session(aws, allow("dynamodb:*"), deny("dynamodb:PartiQLDelete")).client(
         "dynamodb"
     )
@@ -237,8 +304,7 @@ def test_each_statement_of_a_batch(aws: AWSSimulator) -> None:
     assert refused_with(client.execute_statement, Statement=hidden)[0] == 501
 
 
-def test_tags_of_a_bucket_by_the_other_api(aws: AWSSimulator, s3: Any) -> None:
-    """What a bucket's policy denies is denied by either way to the bucket."""
+def test_a_bucket_policy_denies_calls_of_s3_control_too(aws: AWSSimulator, s3: Any) -> None:
     arn = "arn:aws:s3:::bucket"
     denied = {**deny("s3:*", resource=arn), "Principal": "*"}
     s3.put_bucket_policy(
@@ -249,8 +315,7 @@ def test_tags_of_a_bucket_by_the_other_api(aws: AWSSimulator, s3: Any) -> None:
     assert not is_done(client.tag_resource, AccountId=aws.account_id, ResourceArn=arn, **tags)
 
 
-def test_the_accounts_public_access_block(aws: AWSSimulator) -> None:
-    """It is not the one of a bucket."""
+def test_the_accounts_public_access_block_has_its_own_action(aws: AWSSimulator) -> None:
     action = "s3:PutAccountPublicAccessBlock"
     block = {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
     client: Any = session(aws, allow("s3:*"), deny(action)).client("s3control")

@@ -59,7 +59,7 @@ def recording_proxy() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
-    """Whoever heeds the environment goes through a proxy, which would see it."""
+    """Clients that read the environment use a proxy, which would see their requests."""
     with recording_proxy() as (url, asked):
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, url)
@@ -113,8 +113,10 @@ WAYS: dict[str, Callable[[str], Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_other_clients_are_refused_in_words(proxy: Any, way: Callable[[str], Any]) -> None:
-    """They learn of aws_server, and neither a proxy nor a resolver learns of them."""
+def test_other_clients_are_refused_with_an_error_about_aws_server(
+    proxy: Any, way: Callable[[str], Any]
+) -> None:
+    """Neither a proxy nor a resolver gets anything."""
     url, asked = proxy
     with AWSSimulator(), pytest.raises(SimulatorError, match=r"was not called.*aws_server"):
         way(url)
@@ -122,7 +124,7 @@ def test_other_clients_are_refused_in_words(proxy: Any, way: Callable[[str], Any
 
 
 def test_boto3_and_requests_are_answered(proxy: Any) -> None:
-    """With somebody's own keys they learn that nobody here knows them."""
+    """Real keys are unknown to the simulator."""
     with AWSSimulator():
         s3: Any = boto3.client("s3")
         with pytest.raises(s3.exceptions.ClientError, match="InvalidAccessKeyId"):
@@ -132,8 +134,10 @@ def test_boto3_and_requests_are_answered(proxy: Any) -> None:
     assert proxy[1] == []
 
 
-def test_another_endpoint_is_refused_in_words(proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither an argument nor the environment leads a client of boto3 out of the process."""
+def test_a_client_with_another_endpoint_is_refused(
+    proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint may come from an argument or from the environment."""
     with AWSSimulator():
         with pytest.raises(SimulatorError, match=r"another endpoint than AWS's: .* minio"):
             boto3.client("s3", endpoint_url="http://minio.example").list_buckets()
@@ -143,8 +147,7 @@ def test_another_endpoint_is_refused_in_words(proxy: Any, monkeypatch: pytest.Mo
     assert proxy[1] == []
 
 
-def test_other_hosts_are_let_through(proxy: Any) -> None:
-    """What is not meant for AWS goes where it would go."""
+def test_calls_to_other_hosts_are_let_through(proxy: Any) -> None:
     with AWSSimulator():
         answer = urllib3.ProxyManager(proxy[0]).request("GET", "http://example.com/")
         assert answer.status == 502
@@ -159,11 +162,9 @@ print(boto3.client("sts", config=config).get_caller_identity()["Arn"])
 """
 
 
-def test_other_processes_are_told_where_to_call(
+def test_sdks_in_child_processes_call_the_server_or_an_unused_address(
     proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An SDK in another process calls the server, or nobody at all."""
-
     def run() -> Any:
         return subprocess.run(
             [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False
@@ -181,8 +182,8 @@ def test_other_processes_are_told_where_to_call(
     assert proxy[1] == []
 
 
-def test_everything_is_put_back() -> None:
-    """Afterwards clients are what they were, those that were imported meanwhile too."""
+def test_all_clients_work_as_before_after_the_simulator() -> None:
+    """Modules that were imported meanwhile work too."""
     owners = (socket, socket.socket, http.client.HTTPConnection, subprocess.Popen)
     before = [dict(vars(owner)) for owner in owners]
     finders = list(sys.meta_path)
@@ -192,8 +193,7 @@ def test_everything_is_put_back() -> None:
     assert sys.meta_path == finders
 
 
-def test_boto3_of_a_process_that_was_told() -> None:
-    """The environment of this process is left alone."""
+def test_the_environment_of_this_process_is_unchanged() -> None:
     with AWSSimulator():
         assert "AWS_ENDPOINT_URL" not in os.environ
         config = Config(retries={"total_max_attempts": 1})

@@ -110,8 +110,8 @@ def python() -> str:
 
 
 @pytest.mark.parametrize("order", ["early", "late"])
-def test_asynchronous_clients(python: str, order: str) -> None:
-    """Whether they were imported before the simulator started or after it."""
+def test_asynchronous_clients_are_answered(python: str, order: str) -> None:
+    """They may have been imported before the simulator started or after it."""
     with recording_proxy() as (url, asked):
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), url)
         keys = {"AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL", "AWS_SECRET_ACCESS_KEY": "s" * 40}

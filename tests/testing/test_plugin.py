@@ -45,8 +45,7 @@ def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:
     return f"\n{count} passed in " in done.stdout
 
 
-def test_nothing_heavy_is_loaded(run: Run) -> None:
-    """A run that uses no fixture of the plugin loads nothing that is heavy."""
+def test_a_run_without_fixtures_loads_nothing_heavy(run: Run) -> None:
     source = """
 import sys
 
@@ -59,8 +58,7 @@ def test_it():
     assert passed(run(source), 1)
 
 
-def test_the_fixtures(run: Run) -> None:
-    """A test gets an account, the URL of the same account, and clients that reach it."""
+def test_the_fixtures_are_an_account_its_url_and_a_home(run: Run) -> None:
     source = """
 import boto3
 
@@ -81,8 +79,8 @@ def test_another_account(aws_simulator):
 
 
 @pytest.mark.long
-def test_the_marker(run: Run) -> None:
-    """The marker's options make the account; those closest to the test win."""
+def test_the_markers_options_make_the_account(run: Run) -> None:
+    """Those closest to the test win."""
     source = """
 import boto3
 import pytest
@@ -127,8 +125,7 @@ def test_late(aws_simulator):
         ("aws_simulator(propagation='slow')", "@pytest.mark.aws_simulator: "),
     ],
 )
-def test_a_wrong_marker(run: Run, marker: str, complaint: str) -> None:
-    """Options that mean nothing are told in one line."""
+def test_a_wrong_marker_fails_with_one_line(run: Run, marker: str, complaint: str) -> None:
     source = f"""
 import pytest
 
@@ -143,8 +140,8 @@ def test_it(aws_simulator): pass
     assert "pytest_plugin.py" not in done.stdout
 
 
-def test_the_home(run: Run, tmp_path: Path) -> None:
-    """The home is empty, nothing of the real one shows in it, and all of it is undone."""
+def test_the_home_is_empty_and_undone_afterwards(run: Run, tmp_path: Path) -> None:
+    """Nothing of the real home shows in it."""
     mine = tmp_path / "mine"
     (mine / ".aws").mkdir(parents=True)
     (mine / ".aws" / "credentials").write_text("[real]\naws_access_key_id = AKIAREAL\n")
@@ -185,8 +182,7 @@ def test_restored():
     assert passed(run(source, **environ, AWS_SESSION_TOKEN="real"), 4)
 
 
-def test_what_is_set_aside(run: Run) -> None:
-    """Profile, endpoints and keys of one's own neither reach a test nor stay away after it."""
+def test_the_users_own_aws_settings_are_set_aside_and_restored(run: Run) -> None:
     source = """
 import os
 import boto3
@@ -214,8 +210,7 @@ def test_afterwards():
     assert passed(run(source, **mine), 2)
 
 
-def test_several_workers(run: Run) -> None:
-    """Under pytest-xdist each worker has its own account, home and server."""
+def test_each_xdist_worker_has_its_own_account_home_and_server(run: Run) -> None:
     source = """
 import os
 import boto3
@@ -233,8 +228,8 @@ def test_it(aws_simulator, aws_server, aws_home, number):
     assert passed(run(source, "-n", "2"), 6)
 
 
-def test_a_missing_extra(run: Run, tmp_path: Path) -> None:
-    """Without the extra, pytest runs, and a test that uses a fixture says what installs it."""
+def test_without_the_extra_a_fixture_names_it(run: Run, tmp_path: Path) -> None:
+    """pytest runs otherwise."""
     (tmp_path / "conftest.py").write_text(
         "import importlib.util as util\n"
         "find = util.find_spec\n"
@@ -247,8 +242,7 @@ def test_a_missing_extra(run: Run, tmp_path: Path) -> None:
     assert "pytest_plugin.py" not in done.stdout
 
 
-def test_it_is_listed(run: Run) -> None:
-    """pytest lists the fixtures and the marker, each with a line that says what it is."""
+def test_pytest_lists_fixtures_and_marker_with_a_description(run: Run) -> None:
     told = run("", "--fixtures").stdout
     for name in ("aws_simulator", "aws_server", "aws_home"):
         assert f"\n{name} -- " in told

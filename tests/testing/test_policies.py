@@ -19,22 +19,20 @@ if TYPE_CHECKING:
 
 
 class TestResources:
-    """What a call is about is told for IAM, DynamoDB and Lambda too."""
+    """The resource of a call is known for IAM, DynamoDB and Lambda too."""
 
-    def test_a_user_may_manage_his_own_keys(
+    def test_username_in_a_policy_is_the_caller_where_the_call_names_nobody(
         self, clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
     ) -> None:
-        """A policy about ${aws:username} means who calls, also where the call names nobody."""
         own = allow("iam:*AccessKey*", "arn:aws:iam::*:user/${aws:username}")
         iam = clients.of(aws.create_user("bob", policy=document(own)), "iam")
         assert len(iam.list_access_keys()["AccessKeyMetadata"]) == 1
         assert len(iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]) == 1
         assert refusal(iam.list_access_keys, UserName="alice")[1] == "AccessDenied"
 
-    def test_users_manage_their_own_devices(
+    def test_awss_example_of_self_management_allows_own_devices_only(
         self, clients: Any, aws: AWSSimulator, alice: User, refusal: Refusal
     ) -> None:
-        """AWS's example of self-management lets a user set up his own device, and no other's."""
         own, mfa = "arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::*:mfa/*"
         calls = ["iam:CreateVirtualMFADevice", "iam:EnableMFADevice", "iam:ListMFADevices"]
         policy = document(
@@ -56,8 +54,9 @@ class TestResources:
         assert len(iam.list_virtual_mfa_devices()["VirtualMFADevices"]) == 1
         assert "explicit deny" in refusal(iam.list_users)[2]
 
-    def test_tables_of_a_batch(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
-        """Each table of a batch, and each item of a transaction, has to be allowed."""
+    def test_each_table_of_a_batch_or_transaction_has_to_be_allowed(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
         root = clients.of(aws.root, "dynamodb")
         for name in ("mine", "yours"):
             root.create_table(
@@ -82,8 +81,9 @@ class TestResources:
         assert "dynamodb:PutItem on resource" in message
         assert "table/yours" in message
 
-    def test_functions(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
-        """A function is known by its name, its ARN, and its version."""
+    def test_a_function_is_known_by_name_arn_and_version(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
         arn = "arn:aws:lambda:us-east-1:123456789012:function"
         one = allow("lambda:GetFunction", f"{arn}:one*")
         client = clients.of(aws.create_user("carol", policy=document(one)), "lambda")
@@ -93,10 +93,10 @@ class TestResources:
         message = refusal(client.get_function, FunctionName="two", Qualifier="3")[2]
         assert f"on resource: {arn}:two:3 because" in message
 
-    def test_elsewhere_only_a_policy_about_everything_can_be_judged(
+    def test_an_unknown_resource_is_judged_by_a_policy_about_everything_only(
         self, clients: Any, aws: AWSSimulator, refusal: Refusal
     ) -> None:
-        """Where the resource of a call cannot be told, the simulator says so."""
+        """Otherwise the simulator says that it does not know the resource."""
         queue = allow("sqs:*", "arn:aws:sqs:*:*:q")
         sqs = clients.of(aws.create_user("carol", policy=document(queue)), "sqs")
         status, code, message = refusal(sqs.list_queues)
@@ -106,7 +106,7 @@ class TestResources:
 
 
 class TestConditions:
-    """The condition keys of a call are those that AWS gives it."""
+    """A call has the condition keys that AWS documents."""
 
     @pytest.mark.parametrize(
         "condition",
@@ -126,15 +126,15 @@ class TestConditions:
         ],
         ids=str,
     )
-    def test_a_user_with_a_long_term_key(
+    def test_a_long_term_key_has_no_condition_keys_about_mfa(
         self, clients: Any, aws: AWSSimulator, condition: dict[str, Any]
     ) -> None:
-        """A long-term key's call has these keys, and none about MFA."""
         only = allow("s3:ListAllMyBuckets", Condition=condition)
         clients.of(aws.create_user("carol", policy=document(only)), "s3").list_buckets()
 
-    def test_the_age_of_mfa(self, clients: Any, aws: AWSSimulator, refusal: Refusal) -> None:
-        """aws:MultiFactorAuthAge is in seconds since the code, by the simulator's clock."""
+    def test_the_age_of_mfa_is_in_seconds_of_the_simulators_clock(
+        self, clients: Any, aws: AWSSimulator, refusal: Refusal
+    ) -> None:
         young = {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}
         user = aws.create_user("carol", policy=document(allow("s3:*", Condition=young)))
         s3 = clients.of(clients.exchange(user, user.enable_virtual_mfa()), "s3")
@@ -144,8 +144,9 @@ class TestConditions:
         aws.clock.advance(minutes=2)
         assert refusal(s3.list_buckets)[1] == "AccessDenied"
 
-    def test_a_session_without_mfa(self, clients: Any, aws: AWSSimulator) -> None:
-        """The key is there, and false; an age is not."""
+    def test_mfa_is_false_and_has_no_age_in_a_session_without_mfa(
+        self, clients: Any, aws: AWSSimulator
+    ) -> None:
         without = {
             "Bool": {"aws:MultiFactorAuthPresent": "false"},
             "Null": {"aws:MultiFactorAuthAge": "true", "aws:TokenIssueTime": "false"},
@@ -177,7 +178,7 @@ class TestRoles:
     def test_a_role_may_do_what_its_policies_allow(
         self, clients: Any, aws: AWSSimulator, refusal: Refusal
     ) -> None:
-        """Who has assumed a role is refused by the session's name what the role may not do."""
+        """A refusal names the session."""
         session = self.role(clients, aws)
         clients.of(session, "s3").create_bucket(Bucket="pail")
         assert refusal(clients.of(session, "iam").list_users)[2].startswith(
@@ -185,20 +186,18 @@ class TestRoles:
             " iam:ListUsers on resource"
         )
 
-    def test_a_session_policy_allows_less(
+    def test_a_session_policy_limits_the_session(
         self, clients: Any, aws: AWSSimulator, refusal: Refusal
     ) -> None:
-        """What a session policy does not allow is refused, and says so."""
         session = self.role(clients, aws, Policy=text(allow("s3:*")))
         clients.of(session, "s3").list_buckets()
         assert refusal(clients.of(session, "ec2").describe_vpcs)[2].endswith(
             "because no session policy allows the ec2:DescribeVpcs action"
         )
 
-    def test_a_permissions_boundary_allows_less(
+    def test_a_permissions_boundary_limits_a_role(
         self, clients: Any, aws: AWSSimulator, refusal: Refusal
     ) -> None:
-        """What a role's boundary does not allow is refused, and says so."""
         session = self.role(clients, aws)
         iam = clients.of(aws.root, "iam")
         policy = iam.create_policy(PolicyName="b", PolicyDocument=text(allow("s3:*")))
@@ -218,10 +217,9 @@ class TestRoles:
             (BOB, False),
         ],
     )
-    def test_a_bucket_knows_a_role_and_its_session(
+    def test_a_bucket_can_deny_a_role_or_one_session_of_it(
         self, clients: Any, aws: AWSSimulator, refusal: Refusal, principal: str, let_in: bool
     ) -> None:
-        """A denial of the role's ARN or of the session's meets the session."""
         session = self.role(clients, aws)
         s3 = clients.of(aws.root, "s3")
         s3.create_bucket(Bucket="pail")

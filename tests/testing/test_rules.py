@@ -54,8 +54,8 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("rule", TABLE)
-def test_rule(scene: Scene, rule: Rule) -> None:
-    """AWS's answer to a call, with status, code and text, is the simulator's."""
+def test_the_simulator_answers_as_aws(scene: Scene, rule: Rule) -> None:
+    """Status, code and text are AWS's."""
     if not rule.refused:
         assert rule.play(scene) == rule.answer
         return
@@ -71,7 +71,6 @@ def test_rule(scene: Scene, rule: Rule) -> None:
         assert error["Message"] == text
 
 
-def test_no_rule_is_there_twice() -> None:
-    """Each row of the table has a name of its own."""
+def test_each_rule_has_a_name_of_its_own() -> None:
     names = [row.id for row in TABLE]
     assert len(set(names)) == len(names)

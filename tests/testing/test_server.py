@@ -58,40 +58,39 @@ def control(aws: AWSSimulator, url: str, path: str) -> tuple[int, Any]:
 def test_web_pages_are_refused(
     aws: AWSSimulator, url: str, path: str, headers: dict[str, str]
 ) -> None:
-    """A foreign Host, an Origin or a Sec-Fetch-Site is refused, even with the token."""
+    """A foreign Host, an Origin or a Sec-Fetch-Site is refused even with the token."""
     status, answered, _ = send(url, "POST", path, X_Mfakit_Token=aws.control_token, **headers)
     assert status == 403
     assert not [name for name in answered if name.lower().startswith("access-control")]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:80", "[::1]:1234", "bucket.localhost"])
-def test_loopback_hosts_are_let_in(aws: AWSSimulator, url: str, host: str) -> None:
-    """Every name of this machine's loopback reaches it, with a port or without."""
+def test_loopback_hosts_are_accepted(aws: AWSSimulator, url: str, host: str) -> None:
     headers = {"Host": host, "X_Mfakit_Token": aws.control_token}
     assert send(url, "POST", "/_mfakit/clock?advance=1", **headers)[0] == 200
 
 
 @pytest.mark.parametrize("token", [{}, {"X_Mfakit_Token": ""}, {"X_Mfakit_Token": "é"}])
-def test_control_needs_the_token(url: str, token: dict[str, str]) -> None:
-    """Without the right token there is no control."""
+def test_control_calls_need_the_token(url: str, token: dict[str, str]) -> None:
     assert send(url, "POST", "/_mfakit/clock?advance=1", **token)[0] == 403
 
 
-def test_control_is_post_only(aws: AWSSimulator, url: str) -> None:
-    """What changes state is never a GET, and an unknown call says so."""
+def test_control_calls_are_post_only(aws: AWSSimulator, url: str) -> None:
+    """An unknown call says so."""
     token = {"X_Mfakit_Token": aws.control_token}
     assert send(url, "GET", "/_mfakit/clock?advance=1", **token)[0] == 405
     assert send(url, "POST", "/_mfakit/unheard", **token)[0] == 404
 
 
-def test_moto_has_no_pages(url: str) -> None:
-    """moto's control pages are not served."""
+def test_motos_control_pages_are_not_served(url: str) -> None:
     for method, path in (("GET", "/moto-api/data.json"), ("POST", "/moto-api/reset")):
         assert send(url, method, path)[0] in (403, 405)
 
 
-def test_a_code_by_control(aws: AWSSimulator, url: str, alice: User, device: Device) -> None:
-    """Codes come one by one; when none is left there is a time to wait, or the clock moves."""
+def test_control_hands_out_codes_one_by_one(
+    aws: AWSSimulator, url: str, alice: User, device: Device
+) -> None:
+    """If none is left, there is a time to wait, or the clock moves."""
     codes = []
     while (answer := control(aws, url, "code?user=alice"))[0] == 200:
         codes.append(answer[1]["code"])
@@ -104,8 +103,8 @@ def test_a_code_by_control(aws: AWSSimulator, url: str, alice: User, device: Dev
     assert control(aws, url, "code?user=nobody")[0] == 404
 
 
-def test_the_clock_by_control(aws: AWSSimulator, url: str) -> None:
-    """The clock moves by seconds, back too; what is no number is refused."""
+def test_control_moves_the_clock_in_both_directions(aws: AWSSimulator, url: str) -> None:
+    """What is no number is refused."""
     before = aws.clock.timestamp()
     status, answer = control(aws, url, "clock?advance=3600")
     assert (status, answer["now"][-6:]) == (200, "+00:00")
@@ -116,8 +115,7 @@ def test_the_clock_by_control(aws: AWSSimulator, url: str) -> None:
         assert control(aws, url, f"clock?advance={nonsense}")[0] == 400
 
 
-def test_chunked_bodies(alice: User, url: str) -> None:
-    """A streaming upload arrives whole, checksum trailer and all."""
+def test_a_streaming_upload_with_a_trailer_arrives_whole(alice: User, url: str) -> None:
     s3: Any = alice.session().client("s3", endpoint_url=url)
     s3.create_bucket(Bucket="bucket")
     content = b"abc" * 100_000
@@ -126,8 +124,8 @@ def test_chunked_bodies(alice: User, url: str) -> None:
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == content
 
 
-def test_chunks_without_length(aws: AWSSimulator, url: str) -> None:
-    """A body in chunks is read to its end, and the connection serves on."""
+def test_a_body_in_chunks_is_read_to_its_end(aws: AWSSimulator, url: str) -> None:
+    """The connection stays open."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     headers = {"X-Mfakit-Token": aws.control_token}
     for _ in range(2):
@@ -138,8 +136,7 @@ def test_chunks_without_length(aws: AWSSimulator, url: str) -> None:
     connection.close()
 
 
-def test_the_bucket_in_the_host(alice: User, url: str) -> None:
-    """A client that puts the bucket into the host name is understood."""
+def test_a_bucket_in_the_host_name_is_understood(alice: User, url: str) -> None:
     plain: Any = alice.session().client("s3", endpoint_url=url)
     plain.create_bucket(Bucket="bucket")
     plain.put_object(Bucket="bucket", Key="a/b", Body=b"content")
@@ -153,8 +150,10 @@ def test_the_bucket_in_the_host(alice: User, url: str) -> None:
 
 
 @pytest.mark.skipif(not AWS_CLI.exists(), reason="the AWS CLI is not installed")
-def test_the_aws_cli(aws: AWSSimulator, url: str, alice: User, device: Device) -> None:
-    """The AWS CLI gets a session for a code, works with it, and is refused the code again."""
+def test_the_aws_cli_gets_and_uses_a_session(
+    aws: AWSSimulator, url: str, alice: User, device: Device
+) -> None:
+    """The used code is refused."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = dict(os.environ) | variables

@@ -111,8 +111,8 @@ def headers_of(aws: AWSSimulator, host: str = "127.0.0.1") -> bytes:
         "",
     ],
 )
-def test_names_that_are_not_loopback(aws: AWSSimulator, url: str, host: str) -> None:
-    """A name that DNS could rebind, or that is no name, is refused before anything happens."""
+def test_hosts_that_are_not_loopback_are_refused(aws: AWSSimulator, url: str, host: str) -> None:
+    """A name that DNS could rebind is refused before anything happens."""
     before = aws.clock.timestamp()
     got = exchange(url, b"POST %b HTTP/1.1\r\n%b\r\n" % (CLOCK.encode(), headers_of(aws, host)))
     assert statuses(got) == [403]
@@ -122,8 +122,8 @@ def test_names_that_are_not_loopback(aws: AWSSimulator, url: str, host: str) -> 
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.1:65535", "[::1]", "[::1]:80"]
 )
-def test_names_of_loopback(aws: AWSSimulator, url: str, host: str) -> None:
-    """Every way to write loopback is let in, IPv6 too, though the server listens on IPv4."""
+def test_every_name_of_loopback_is_accepted(aws: AWSSimulator, url: str, host: str) -> None:
+    """IPv6 too, though the server listens on IPv4."""
     got = exchange(url, b"POST %b HTTP/1.1\r\n%b\r\n" % (CLOCK.encode(), headers_of(aws, host)))
     assert statuses(got) == [200]
 
@@ -142,8 +142,10 @@ def test_names_of_loopback(aws: AWSSimulator, url: str, host: str) -> None:
         "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Private-Network: true\r\n",
     ],
 )
-def test_what_a_browser_could_send(aws: AWSSimulator, url: str, request_head: str) -> None:
-    """A page gets neither an answer that it may read nor anything done, even with the token."""
+def test_requests_of_web_pages_are_refused_even_with_the_token(
+    aws: AWSSimulator, url: str, request_head: str
+) -> None:
+    """A page gets no answer that it may read, and nothing is carried out."""
     before = aws.clock.timestamp()
     token = f"X-Mfakit-Token: {aws.control_token}\r\n"
     got = exchange(url, f"{request_head.format(path=CLOCK, token=token)}\r\n".encode())
@@ -164,10 +166,9 @@ def test_what_a_browser_could_send(aws: AWSSimulator, url: str, request_head: st
         ("HEAD", "right", 405),
     ],
 )
-def test_control_calls(
+def test_a_control_call_is_a_post_with_the_token(
     aws: AWSSimulator, url: str, path: str, method: str, token: str | None, status: int
 ) -> None:
-    """Each control call is a POST that brings the token."""
     aws.create_user("alice").enable_virtual_mfa()
     before = aws.clock.timestamp()
     given = {"right": aws.control_token, "wrong": aws.control_token[:-1] + "!"}
@@ -185,10 +186,9 @@ def test_control_calls(
 
 @pytest.mark.parametrize("service", ["motoapi", "moto-api", "s3", "sts"])
 @pytest.mark.parametrize("path", ["/moto-api/data.json", "/moto-api/", "/moto-api/reset"])
-def test_signed_calls_of_moto(
+def test_motos_own_pages_are_not_served_to_signed_requests(
     aws: AWSSimulator, url: str, alice: User, service: str, path: str
 ) -> None:
-    """Not even a signed request reaches moto's own pages."""
     signed = AWSRequest("POST" if path.endswith("reset") else "GET", url + path)
     key: Any = alice.session().get_credentials()
     SigV4Auth(key, service, "us-east-1").add_auth(signed)
@@ -212,8 +212,9 @@ def test_signed_calls_of_moto(
         (b"0\r\n\r\n", b""),
     ],
 )
-def test_chunks(body: bytes, arrived: bytes) -> None:
-    """A body in chunks is put together, and the connection serves the next request."""
+def test_a_body_in_chunks_is_joined_and_the_connection_stays_open(
+    body: bytes, arrived: bytes
+) -> None:
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     with served() as url:
         got = exchange(url, (head + body) * 2)
@@ -243,8 +244,7 @@ def test_chunks(body: bytes, arrived: bytes) -> None:
         ("Content-Length: 6", b"hello"),
     ],
 )
-def test_bodies_that_are_not_framed(headers: str, body: bytes) -> None:
-    """A body that is cut or ambiguous is refused, and nothing is carried out."""
+def test_a_cut_or_ambiguous_body_is_refused_and_not_carried_out(headers: str, body: bytes) -> None:
     done: list[Request] = []
 
     def handle(request: Request) -> Response:
@@ -266,8 +266,7 @@ def test_bodies_that_are_not_framed(headers: str, body: bytes) -> None:
         (f"Content-Length: {LARGEST_BODY + 1}", b"hello"),
     ],
 )
-def test_bodies_that_are_too_large(headers: str, body: bytes) -> None:
-    """A body that is larger than it may be is refused with 413 before it is read."""
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(headers: str, body: bytes) -> None:
     with served() as url:
         head = f"POST / HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n".encode()
         got = exchange(url, head + body)
@@ -298,8 +297,9 @@ def test_bodies_that_are_too_large(headers: str, body: bytes) -> None:
         b"",
     ],
 )
-def test_malformed_requests(aws: AWSSimulator, url: str, data: bytes) -> None:
-    """What is no request is refused or hung up on, never with a success, and the server lives."""
+def test_malformed_requests_never_succeed_and_do_not_stop_the_server(
+    aws: AWSSimulator, url: str, data: bytes
+) -> None:
     got = exchange(url, data)
     assert all(400 <= status < 600 for status in statuses(got))
     assert b"Traceback" not in got
@@ -308,8 +308,7 @@ def test_malformed_requests(aws: AWSSimulator, url: str, data: bytes) -> None:
     ) == [200]
 
 
-def test_expect_continue() -> None:
-    """A client that asks first is told to go on, and its body arrives."""
+def test_a_client_that_expects_continue_gets_it() -> None:
     with served() as url, connect(url) as connection:
         head = b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
         connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
@@ -320,16 +319,16 @@ def test_expect_continue() -> None:
         assert (answer.status, answer.read()) == (200, b"hello")
 
 
-def test_expect_continue_of_a_page() -> None:
-    """A page that asks first is refused at once, and never sends its body."""
+def test_a_web_page_that_expects_continue_is_refused_at_once() -> None:
+    """It never sends its body."""
     with served() as url, connect(url) as connection:
         head = b"PUT / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a\r\nContent-Length: 5\r\n"
         connection.sendall(head + b"Expect: 100-continue\r\n\r\n")
         assert statuses(connection.recv(1000)) == [403]
 
 
-def test_head(aws: AWSSimulator, url: str, alice: User) -> None:
-    """HEAD tells the length of the body and sends none, and the connection serves on."""
+def test_head_returns_the_length_without_a_body(aws: AWSSimulator, url: str, alice: User) -> None:
+    """The connection stays open."""
     s3: Any = alice.session().client(
         "s3", endpoint_url=url, config=Config(signature_version="s3v4")
     )
@@ -344,16 +343,15 @@ def test_head(aws: AWSSimulator, url: str, alice: User) -> None:
     assert all(part.endswith(b"\r\n\r\n") for part in got.split(b"HTTP/1.1 ")[1:])
 
 
-def test_keep_alive() -> None:
-    """A connection serves many requests, one after the other or sent ahead; 1.0 serves one."""
+def test_a_connection_serves_many_requests() -> None:
+    """They may be sent one after the other or all at once; HTTP/1.0 serves one."""
     request = b"POST / HTTP/1.%d\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi"
     with served() as url:
         assert statuses(exchange(url, request % 1 * 20)) == [200] * 20
         assert statuses(exchange(url, request % 0 * 20)) == [200]
 
 
-def test_headers_of_answers() -> None:
-    """An answer's header can add no line, and opens nothing to other origins."""
+def test_answers_have_no_injected_headers_and_allow_no_other_origins() -> None:
     headers = (
         ("X-A", "a\r\nSet-Cookie: b"),
         ("X-B", "\u65e5\u00e9"),
@@ -366,8 +364,7 @@ def test_headers_of_answers() -> None:
     assert b"access-control" not in got.lower()
 
 
-def test_slow_clients() -> None:
-    """A client that falls silent halfway is hung up on, and others are served meanwhile."""
+def test_a_silent_client_is_disconnected_while_others_are_served() -> None:
     head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
     with served(patience=0.5) as url, connect(url) as slow, connect(url) as slower:
         slow.sendall(head)
@@ -376,8 +373,8 @@ def test_slow_clients() -> None:
         assert (slow.recv(100), slower.recv(100)) == (b"", b"")
 
 
-def test_stopping_does_not_wait() -> None:
-    """The server stops at once, though clients are connected and an answer is held back."""
+def test_the_server_stops_at_once() -> None:
+    """Clients may be connected, and an answer may be delayed."""
     with served(lambda _: Response(200, (), b"", delay=600)) as url:
         idle, waiting = connect(url), connect(url)
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -389,8 +386,9 @@ def test_stopping_does_not_wait() -> None:
             assert connection.recv(100) == b""
 
 
-def test_many_clients_at_once(aws: AWSSimulator, url: str, alice: User) -> None:
-    """Thirty-two clients that begin at the same moment are all answered, each for itself."""
+def test_32_clients_at_the_same_moment_are_all_answered(
+    aws: AWSSimulator, url: str, alice: User
+) -> None:
     users = [aws.create_user(f"user{number}") for number in range(32)]
     alike = threading.Barrier(len(users))
     clients: list[Any] = [

@@ -30,8 +30,8 @@ BAD_PAIR = "Authentication code for device is not valid."
 SERIAL_NUMBER = r"arn:aws(-cn|-us-gov)?:iam::\d{12}:mfa/[\w+=,.@/-]+|GAHT\d{8}"
 
 
-def test_arguments_of_the_right_form(aws: AWSSimulator, alice: User) -> None:
-    """Whatever is drawn is of the form that STS takes: it is refused for what it is alone."""
+def test_drawn_arguments_are_of_the_form_that_sts_accepts(aws: AWSSimulator, alice: User) -> None:
+    """STS refuses them by their values only."""
     sts: Any = alice.session().client("sts")
 
     @settings(max_examples=50, deadline=None)
@@ -44,16 +44,14 @@ def test_arguments_of_the_right_form(aws: AWSSimulator, alice: User) -> None:
 
 
 @given(serial_numbers())
-def test_serial_numbers(serial_number: str) -> None:
-    """A serial number names a device that can have a code."""
+def test_a_serial_number_names_a_device_that_has_codes(serial_number: str) -> None:
     assert re.fullmatch(SERIAL_NUMBER, serial_number, re.ASCII)
     assert len(serial_number) <= 256
 
 
 @pytest.mark.parametrize("kind", ["virtual", "root", "fido"])
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_some_kinds_only(kind: str, partition: str) -> None:
-    """Kinds and partitions can be chosen."""
+def test_kinds_and_partitions_can_be_chosen(kind: str, partition: str) -> None:
     mark = {"virtual": ":mfa/", "root": ":mfa/root-account-mfa-device", "fido": ":u2f/"}[kind]
 
     @settings(max_examples=10)
@@ -65,22 +63,20 @@ def test_some_kinds_only(kind: str, partition: str) -> None:
     chosen()
 
 
-def test_zeros_in_front() -> None:
-    """Codes with zeros in front are drawn, which tools that take them for numbers lose."""
+def test_codes_with_leading_zeros_are_drawn() -> None:
+    """Tools that read codes as numbers lose the zeros."""
     assert find(token_codes(), lambda code: code.startswith("0")) == "000000"
 
 
 @settings(max_examples=20, deadline=None)
 @given(session_credentials())
-def test_sessions_are_kept(credentials: mfakit.SessionCredentials) -> None:
-    """A session that is drawn is read back as it was written."""
+def test_a_drawn_session_is_read_as_it_was_written(credentials: mfakit.SessionCredentials) -> None:
     mfakit.write_session("mfa", credentials)
     assert mfakit.read_session("mfa") == credentials
 
 
 @pytest.mark.long
-def test_chosen_expirations() -> None:
-    """When sessions end can be chosen."""
+def test_the_expirations_of_sessions_can_be_chosen() -> None:
     at = find(session_credentials(), lambda _: True).expiration
     assert at is not None
     assert find(session_credentials(st.just(at)), lambda _: True).expiration == at
@@ -91,9 +87,9 @@ def test_chosen_expirations() -> None:
     [("DeactivateMFADevice", "used"), ("EnableMFADevice", "used"), ("ResyncMFADevice", "late")],
 )
 @pytest.mark.long
-def test_sequences_reach_far(operation: str, code: str) -> None:
-    """Logins come before and after what changes the device."""
-
+def test_sequences_have_logins_before_and_after_each_change_of_the_device(
+    operation: str, code: str
+) -> None:
     def wanted(calls: list[DeviceCall]) -> bool:
         done = [(call.operation, call.code) for call in calls]
         names = [name for name, _ in done]
@@ -172,8 +168,7 @@ def refusal(call: Any, **parameters: str) -> str:
     return ""
 
 
-def test_lives_of_devices(aws: AWSSimulator) -> None:
-    """Whatever happens to a device, a fresh code of it serves while it is enabled, and no other."""
+def test_a_fresh_code_is_valid_exactly_while_the_device_is_enabled(aws: AWSSimulator) -> None:
     numbers = itertools.count()
 
     @settings(max_examples=20, deadline=None)

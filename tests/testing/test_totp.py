@@ -5,8 +5,7 @@ from __future__ import annotations
 import pyotp
 import pytest
 
-from mfakit.testing.devices import new_seed
-from mfakit.testing.totp import Budget, Token
+from mfakit.testing.devices import Budget, Token, new_seed
 
 NOW = 1_800_000_000.0
 STEP = int(NOW // 30)
@@ -18,8 +17,7 @@ def token() -> Token:
     return Token(SEED)
 
 
-def test_codes_are_those_of_any_authenticator_app(token: Token) -> None:
-    """A device shows what pyotp shows for the same seed and time."""
+def test_codes_are_those_of_an_authenticator_app(token: Token) -> None:
     assert token.code(STEP) == pyotp.TOTP(SEED).at(int(NOW))
 
 
@@ -27,20 +25,21 @@ def test_codes_are_those_of_any_authenticator_app(token: Token) -> None:
     ("steps", "serves"),
     [(-3, False), (-2, True), (-1, True), (0, True), (1, True), (2, True), (3, False)],
 )
-def test_codes_serve_within_two_steps(token: Token, steps: int, serves: bool) -> None:
-    """A code serves from two steps before its time to two after."""
+def test_a_code_is_valid_from_two_steps_before_to_two_steps_after(
+    token: Token, steps: int, serves: bool
+) -> None:
     assert token.verify(token.code(STEP + steps), NOW) is serves
 
 
-def test_each_code_serves_once_in_any_order(token: Token) -> None:
-    """A newer code does not use up an older one, but each serves only once."""
+def test_each_code_is_valid_once_in_any_order(token: Token) -> None:
+    """A newer code does not use up an older one."""
     order = [2, -2, 0, 1, -1]
     assert all(token.verify(token.code(STEP + steps), NOW) for steps in order)
     assert not any(token.verify(token.code(STEP + steps), NOW) for steps in order)
 
 
 def test_a_pair_has_to_be_consecutive_and_in_order(token: Token) -> None:
-    """Equal, reversed or distant codes prove nothing."""
+    """Equal, reversed or distant codes are refused."""
     now, before = token.code(STEP), token.code(STEP - 1)
     assert not token.accept_pair(now, now, NOW)
     assert not token.accept_pair(now, before, NOW)
@@ -48,8 +47,7 @@ def test_a_pair_has_to_be_consecutive_and_in_order(token: Token) -> None:
     assert token.accept_pair(before, now, NOW)
 
 
-def test_a_pair_is_not_used_up_for_sessions(token: Token) -> None:
-    """The codes that enabled a device still serve for one session each."""
+def test_codes_that_enabled_a_device_are_still_valid_for_a_session(token: Token) -> None:
     token.accept_pair(*token.current_pair(NOW), NOW)
     assert token.verify(token.code(STEP - 1), NOW)
     assert token.verify(token.code(STEP), NOW)
@@ -58,29 +56,28 @@ def test_a_pair_is_not_used_up_for_sessions(token: Token) -> None:
 @pytest.mark.parametrize(
     ("steps", "found"), [(-999, False), (-998, True), (1000, True), (1001, False)]
 )
-def test_a_pair_is_looked_for_far_around(token: Token, steps: int, found: bool) -> None:
-    """The second code is looked for from 998 steps behind to 1000 ahead."""
+def test_a_pair_is_found_from_998_steps_behind_to_1000_ahead(
+    token: Token, steps: int, found: bool
+) -> None:
     pair = token.code(STEP + steps - 1), token.code(STEP + steps)
     assert token.accept_pair(*pair, NOW) is found
 
 
-def test_a_pair_shifts_the_device(token: Token) -> None:
-    """After a resync, the window lies around the device's own time."""
+def test_a_resync_shifts_the_window_to_the_devices_own_time(token: Token) -> None:
     token.accept_pair(token.code(STEP + 99), token.code(STEP + 100), NOW)
     assert not token.verify(token.code(STEP), NOW)
     assert token.verify(token.code(STEP + 100), NOW)
 
 
 def test_a_pair_has_to_be_newer_than_the_last(token: Token) -> None:
-    """Neither code of a pair may be older than the last accepted pair, or in it."""
+    """Neither code of a pair may be older than the last accepted pair, or part of it."""
     assert token.accept_pair(token.code(STEP - 1), token.code(STEP), NOW)
     assert not token.accept_pair(token.code(STEP - 1), token.code(STEP), NOW)
     assert not token.accept_pair(token.code(STEP), token.code(STEP + 1), NOW)
     assert token.accept_pair(token.code(STEP + 1), token.code(STEP + 2), NOW)
 
 
-def test_nine_verifications_in_three_minutes_of_the_clock() -> None:
-    """The tenth verification fails until the next window of three minutes begins."""
+def test_the_tenth_verification_fails_until_the_next_three_minutes() -> None:
     budget = Budget()
     start = NOW - NOW % 180
     assert [budget.spend("arn", start + 179) for _ in range(10)] == [True] * 9 + [False]
@@ -89,8 +86,8 @@ def test_nine_verifications_in_three_minutes_of_the_clock() -> None:
     assert budget.spend("arn", start + 180)
 
 
-def test_codes_are_handed_out_once_and_serve(token: Token) -> None:
-    """Each code that is handed out is a fresh one that serves; then there is none."""
+def test_each_code_that_is_handed_out_is_fresh_and_valid(token: Token) -> None:
+    """Once all valid codes are handed out, there is none until the next step."""
     codes = []
     while handed_out := token.hand_out(NOW):
         codes.append(handed_out[0])
@@ -98,8 +95,7 @@ def test_codes_are_handed_out_once_and_serve(token: Token) -> None:
     assert all(token.verify(code, NOW) for code in codes)
 
 
-def test_a_code_serves_as_long_as_it_says(token: Token) -> None:
-    """The seconds that go with a code are how long it serves."""
+def test_a_code_is_valid_for_the_seconds_that_come_with_it(token: Token) -> None:
     handed_out = token.hand_out(NOW + 7)
     assert handed_out is not None
     code, seconds = handed_out
@@ -107,8 +103,7 @@ def test_a_code_serves_as_long_as_it_says(token: Token) -> None:
     assert token.verify(code, NOW + 7 + seconds - 0.01)
 
 
-def test_a_seed_is_as_long_as_those_of_aws() -> None:
-    """A seed is 64 base32 characters, and is not shown."""
+def test_a_seed_has_64_base32_characters_and_is_not_shown() -> None:
     seed = new_seed()
     assert len(seed) == 64
     assert pyotp.TOTP(seed).now().isdecimal()

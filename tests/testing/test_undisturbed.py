@@ -318,22 +318,20 @@ def over_http(service: str) -> list[Any]:
 def test_services_answer_as_without_the_simulator(
     service: str, way: Callable[[str], list[Any]]
 ) -> None:
-    """Call for call, refusals included."""
+    """Other services answer each call, refusals too, as plain moto answers it."""
     assert len(SERVICES[service]) >= 25
     for ours, moto in zip(way(service), plain(service), strict=True):
         assert ours == moto
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_compared_says_something(service: str) -> None:
-    """Among the calls are some that moto fulfils and some that it refuses."""
+def test_the_compared_calls_include_successes_and_refusals(service: str) -> None:
     statuses = {answer["ResponseMetadata"]["HTTPStatusCode"] for _, answer in plain(service)}
     assert {200} < statuses
     assert max(statuses) < 500
 
 
-def test_moto_alone_works_again_afterwards() -> None:
-    """The simulator leaves nothing behind: mock_aws in the same process starts empty."""
+def test_mock_aws_works_and_is_empty_after_the_simulator() -> None:
     with AWSSimulator(enforce_policies=False) as aws:
         aws.root.session().client("s3").create_bucket(Bucket="bucket")
     with mock_aws():

@@ -9,21 +9,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.environment.asking import detect_shell
     from mfakit.environment.render import (
+        detect_shell,
         render_environment,
         render_failure,
         render_profile,
         render_unset,
+        run_command,
     )
-    from mfakit.environment.running import run_command
     from mfakit.errors import MFAKitError
-    from mfakit.exchange.get_session_token import assume_role, get_session_token
+    from mfakit.exchange.library import (
+        assume_role,
+        get_session_token,
+        login,
+        refreshing_session,
+    )
     from mfakit.exchange.login import Login
-    from mfakit.exchange.login_call import login
-    from mfakit.exchange.refreshing import refreshing_session
     from mfakit.expiry.status import check_sessions
-    from mfakit.profiles.sessions import read_session, remove_session, write_session
+    from mfakit.profiles.profile import read_session, remove_session, write_session
     from mfakit.profiles.settings import read_settings, write_settings
     from mfakit.session import SessionCredentials
 
@@ -31,21 +34,21 @@ _HOMES = {
     "Login": "exchange.login",
     "MFAKitError": "errors",
     "SessionCredentials": "session",
-    "assume_role": "exchange.get_session_token",
+    "assume_role": "exchange.library",
     "check_sessions": "expiry.status",
-    "detect_shell": "environment.asking",
-    "get_session_token": "exchange.get_session_token",
-    "login": "exchange.login_call",
-    "read_session": "profiles.sessions",
+    "detect_shell": "environment.render",
+    "get_session_token": "exchange.library",
+    "login": "exchange.library",
+    "read_session": "profiles.profile",
     "read_settings": "profiles.settings",
-    "refreshing_session": "exchange.refreshing",
-    "remove_session": "profiles.sessions",
+    "refreshing_session": "exchange.library",
+    "remove_session": "profiles.profile",
     "render_environment": "environment.render",
     "render_failure": "environment.render",
     "render_profile": "environment.render",
     "render_unset": "environment.render",
-    "run_command": "environment.running",
-    "write_session": "profiles.sessions",
+    "run_command": "environment.render",
+    "write_session": "profiles.profile",
     "write_settings": "profiles.settings",
 }
 

@@ -1,5 +1,5 @@
 """`python -m mfakit` is the command."""
 
-from mfakit.cli.main import run
+from mfakit.cli import run
 
 run()

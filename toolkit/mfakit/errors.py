@@ -68,6 +68,10 @@ class ExchangeError(MFAKitError):
     """AWS gave no session: it refused, or could not be reached."""
 
 
+class NobodyToAskError(ExchangeError):
+    """There is no terminal to ask a person on; the hint is about options of ``mfakit login``."""
+
+
 class CodeRefusedError(ExchangeError):
     """AWS did not accept the token code.
 

@@ -1,4 +1,4 @@
-"""What only some commands need, and may not be installed."""
+"""Extras: libraries that only some commands need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def require_extra(extra: str, module: str) -> None:
         module: a module that only the extra brings.
 
     Raises:
-        MFAKitError: it is not there; the hint is the line that installs it for this very Python.
+        MFAKitError: it is missing; the hint is the command that installs it for this Python.
     """
     if find_spec(module) is None:
         raise MFAKitError(
@@ -40,5 +40,5 @@ def _requirements(extra: str) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    """Quote it as every shell understands, cmd too."""
+    """Quote a word so that every shell understands it, even cmd."""
     return f'"{word}"' if set(word) & set(" <>[]") else word

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from mfakit.errors import InvalidSessionError
+from mfakit.moments import parse_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+
 
 SESSION_KEY_PREFIX = "ASIA"
 
@@ -80,3 +82,28 @@ class SessionCredentials:
 
     def _parts(self) -> tuple[str, str, str, datetime | None]:
         return self.access_key_id, self.secret_access_key, self.session_token, self.expiration
+
+
+_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+_FROM_AWS = "give the output of: aws sts get-session-token"
+
+
+def session_from_json(text: str) -> SessionCredentials:
+    """Read a session; ``Credentials`` around it, as STS has it, may be there or not.
+
+    Raises:
+        InvalidSessionError: the text is not JSON, or holds no session. It is not in the message.
+    """
+    import json
+
+    try:
+        found = json.loads(text)
+        found = found.get("Credentials", found)
+        key, secret, token = (found[name] for name in _PARTS)
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        raise InvalidSessionError("this is no session in JSON", _FROM_AWS) from None
+    expiration = found.get("Expiration")
+    moment = parse_timestamp(expiration) if isinstance(expiration, str) else None
+    if moment is None or not all(isinstance(part, str) for part in (key, secret, token)):
+        raise InvalidSessionError("this session has no proper expiration or keys", _FROM_AWS)
+    return SessionCredentials(key, secret, token, moment)

@@ -1,7 +1,7 @@
 """Refuse answers that would make a project which does not work, before anything is written.
 
-The same file serves every template: what is asked in several of them means the same everywhere.
-The answers come in as one JSON text, so that nothing in an answer is ever a part of this program.
+All templates have the same file, so that a question means the same in each of them.
+The answers come as one JSON text, so that no answer ever becomes part of this program.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 
-# cookiecutter puts a string in place of the braces; to Python they are a set that is never made.
+# cookiecutter replaces the braces by a string; linters of the template see a set in them.
 ANSWERS = json.loads({{cookiecutter | jsonify | jsonify}})  # noqa: F821
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 15 * 60, 36 * 3600
@@ -20,12 +20,12 @@ REGIONS = {  # as botocore's endpoints.json has them
     "aws-cn": r"cn-\w+-\d+",
 }
 EXAMPLES = {"aws": "eu-central-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
-TEMPLATE_SYNTAX = r"[{][#%{]|[#%}][}]"  # each in brackets, or it would be some here too
+TEMPLATE_SYNTAX = r"[{][#%{]|[#%}][}]"  # in brackets, so that this line is no such syntax
 DRIVE = r"[A-Za-z]:[\\/]"
 
 
 def plain(text: str) -> str | None:
-    """Refuse what no answer may hold, whatever it is for."""
+    """Refuse what no answer may contain, whatever the question is."""
     if not text.strip() or text != text.strip():
         return "it is empty, or has spaces at its ends"
     if not text.isprintable():
@@ -121,7 +121,7 @@ CHECKS = (team, slug, account_id, region, roles, duration, every, warn, mfakit_s
 
 
 def main() -> int:
-    """Tell of every answer that is wrong, what is right."""
+    """Print what is allowed for each answer that is wrong; return the exit code."""
     checks = {check.__name__: check for check in CHECKS}
     wrong = {}
     for question, answer in ANSWERS.items():

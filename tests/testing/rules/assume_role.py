@@ -62,7 +62,7 @@ def assumes_arn(arn: str) -> Callable[[Scene], Any]:
 
 
 def lasts(longest: int = 3600, kind: str = "", **asked: Any) -> Callable[[Scene], int]:
-    """Tell how long a role's session lasts."""
+    """Return the seconds that a role's session lasts."""
     return lambda scene: scene.seconds_left(assumes(longest, kind, **asked)(scene))
 
 
@@ -178,7 +178,7 @@ def role_without_its_path(scene: Scene) -> None:
 
 
 def source_identity(**asked: Any) -> Callable[[Scene], list[str]]:
-    """Tell the source identity of a session, and of one that was got with it."""
+    """Return the source identity of a session, and of another one made with it."""
 
     def play(scene: Scene) -> list[str]:
         actions = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}

@@ -89,7 +89,7 @@ def answered(call: Callable[[], Any]) -> bool:
 
 
 def values(prepare: Callable[[Scene], Allowed]) -> Callable[[Scene], tuple[str, str]]:
-    """Tell both keys, as they show by what is allowed on their condition."""
+    """Return both condition keys, as derived from what their conditions allow."""
 
     def play(scene: Scene) -> tuple[str, str]:
         allowed = prepare(scene)
@@ -107,7 +107,7 @@ def values(prepare: Callable[[Scene], Allowed]) -> Callable[[Scene], tuple[str, 
 
 
 def operators(kind: str) -> Callable[[Scene], list[str]]:
-    """Tell which operators match, with the key absent or there."""
+    """Return which operators match, with the key absent or present."""
 
     def play(scene: Scene) -> list[str]:
         allowed = of_user(kind)(scene)
@@ -125,7 +125,7 @@ def operators(kind: str) -> Callable[[Scene], list[str]]:
 
 
 def denying(operator: str) -> Callable[[Scene], list[str]]:
-    """Tell who gets through a policy that denies what is done without MFA."""
+    """Return which callers pass a policy that denies calls without MFA."""
 
     def play(scene: Scene) -> list[str]:
         deny = ALLOW_ALL | {"Effect": "Deny", "Condition": {operator: {PRESENT: "false"}}}

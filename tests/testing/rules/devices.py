@@ -81,7 +81,7 @@ def delete_user(scene: Scene) -> None:
 
 
 def own_call(operation: str, credentials: str, **wrong: Any) -> Callable[[Scene], str]:
-    """Let alice, who has a device, call about her own devices."""
+    """Call as alice, who has a device, about her own devices."""
 
     def play(scene: Scene) -> str:
         named = {"UserName": "alice", "SerialNumber": scene.serial}
@@ -99,7 +99,7 @@ def own_call(operation: str, credentials: str, **wrong: Any) -> Callable[[Scene]
 
 
 def manage_another(operation: str) -> Callable[[Scene], str]:
-    """Let alice, who has a device, call about bob's with her long-term key."""
+    """Call as alice, who has a device, about bob's with her long-term key."""
 
     def play(scene: Scene) -> str:
         scene.device  # noqa: B018 - is enabled by being asked for
@@ -139,7 +139,7 @@ def ninth(scene: Scene) -> None:
 
 
 def lists(scene: Scene) -> list[set[str]]:
-    """Tell what is shown of an assigned device and of one that is not."""
+    """Return what the list shows of an assigned and of an unassigned device."""
     scene.device  # noqa: B018 - is enabled by being asked for
     scene.iam.create_virtual_mfa_device(
         VirtualMFADeviceName="spare", Tags=[{"Key": "k", "Value": "v"}]
@@ -166,7 +166,7 @@ def png(code: segno.QRCode) -> bytes:
 
 
 def serial_in(region: str) -> Callable[[Scene], str]:
-    """Tell the serial number of a device in that region's partition, which serves there."""
+    """Return the serial number of a device that works in that region's partition."""
 
     def play(scene: Scene) -> str:
         scene.where(region=region)

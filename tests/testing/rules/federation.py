@@ -64,7 +64,7 @@ def asks(**asked: Any) -> Callable[[Scene], Any]:
 
 
 def lasts(who: str, **asked: Any) -> Callable[[Scene], int]:
-    """Tell how long a federated session lasts."""
+    """Return the seconds that a federated session lasts."""
 
     def play(scene: Scene) -> int:
         user = scene.aws.root if who == "root" else scene.alice
@@ -146,7 +146,7 @@ def deleted_user(kind: str) -> Callable[[Scene], Any]:
 
 
 def deleted_user_and_role(scene: Scene) -> str:
-    """The session of a role is the role's, whoever got it."""
+    """The session of a role belongs to the role, not to the user who assumed it."""
     session = scene.role_session()
     scene.iam.delete_access_key(UserName="alice", AccessKeyId=scene.alice.access_key_id)
     scene.iam.delete_user_policy(UserName="alice", PolicyName="simulated")

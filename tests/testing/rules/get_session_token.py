@@ -41,7 +41,7 @@ def asks(**asked: Any) -> Callable[[Scene], Any]:
 
 
 def lasts(who: str, **asked: Any) -> Callable[[Scene], int]:
-    """Tell how long a session lasts."""
+    """Return the seconds that a session lasts."""
 
     def play(scene: Scene) -> int:
         user = scene.aws.root if who == "root" else scene.alice
@@ -125,7 +125,7 @@ def after_its_end(service: str, operation: str, **asked: Any) -> Callable[[Scene
 
 
 def calls(kind: str, service: str, operation: str, **asked: Any) -> Callable[[Scene], str]:
-    """Tell that a session of that kind may call an operation."""
+    """Return a rule that a session of that kind may call an operation."""
 
     def play(scene: Scene) -> str:
         getattr(scene.client(getattr(scene, kind)(), service), operation)(**asked)

@@ -45,8 +45,19 @@ def calls(operation: str, **asked: Any) -> Callable[[Scene], Any]:
     return play
 
 
+def rename_in_capitals(scene: Scene) -> str:
+    scene.iam.update_user(UserName=scene.alice.name, NewUserName=scene.alice.name.upper())
+    return str(scene.iam.get_user(UserName="ALICE")["User"]["UserName"])
+
+
+def create_after_deletion(scene: Scene) -> str:
+    scene.iam.create_user(UserName="bob")
+    scene.iam.delete_user(UserName="bob")
+    return str(scene.iam.create_user(UserName="BOB")["User"]["UserName"])
+
+
 def paged(operation: str, name: str, **asked: Any) -> Callable[[Scene], list[int]]:
-    """Tell how long the pages of a list of three are that is asked for two at a time."""
+    """Return the lengths of the pages of a list of three, with two per page."""
 
     def play(scene: Scene) -> list[int]:
         for number in range(3):
@@ -174,7 +185,7 @@ def dates_in_report(scene: Scene) -> set[bool]:
 
 
 def summary(*who: str) -> Callable[[Scene], dict[str, int]]:
-    """Tell what the account's summary says of devices, where those have one."""
+    """Return the account summary's figures on devices, if these users have one."""
 
     def play(scene: Scene) -> dict[str, int]:
         scene.new_device("spare")
@@ -237,7 +248,7 @@ def tags_of(kind: str, tags: list[dict[str, str]]) -> Callable[[Scene], Any]:
 
 
 def ids(scene: Scene) -> dict[str, bool]:
-    """Tell whether each unique id has AWS's form, wherever it shows."""
+    """Whether each unique id has AWS's form in every call."""
     own = scene.client(scene.alice, "iam").get_user()["User"]["UserId"]
     (listed,) = scene.iam.list_users()["Users"]
     who = scene.sts.get_caller_identity()["UserId"]
@@ -262,7 +273,7 @@ def ids(scene: Scene) -> dict[str, bool]:
 
 
 def dates(scene: Scene) -> set[tuple[str, int]]:
-    """Tell the year, and the microseconds, of what is made a hundred years from now."""
+    """Return year and microseconds of dates of what is created a hundred years from now."""
     scene.aws.clock.advance(hours=24 * 365 * 100)
     key = scene.iam.create_access_key(UserName=scene.alice.name)["AccessKey"]
     scene.role()
@@ -520,6 +531,18 @@ RULES = [
         lambda s: s.iam.update_user(UserName=s.alice.name, NewUserName=s.bob.name),
         (409, "EntityAlreadyExists", "User with name bob already exists."),
     ),
+    Rule(
+        "create a user whose name another one has in other letters",
+        lambda s: s.iam.create_user(UserName=s.alice.name.upper()),
+        (409, "EntityAlreadyExists", "User with name ALICE already exists."),
+    ),
+    Rule(
+        "rename a user to another's name in other letters",
+        lambda s: s.iam.update_user(UserName=s.alice.name, NewUserName=s.bob.name.upper()),
+        (409, "EntityAlreadyExists", "User with name BOB already exists."),
+    ),
+    Rule("rename a user to its own name in other letters", rename_in_capitals, "ALICE"),
+    Rule("create a user whose name was free again", create_after_deletion, "BOB"),
     Rule("delete a user with nothing", delete_user_with(), []),
     Rule(
         "delete a group with a user", delete_group_with("user"), conflict("remove users from group")

@@ -100,7 +100,7 @@ def federated(*principals: str) -> Callable[[Scene], str]:
 
 
 def boundary_of_user(scene: Scene) -> list[Any]:
-    """Tell the boundary that each call shows, from when it is set to when it is gone."""
+    """Return the boundary that each call shows before, while and after it is set."""
     arn = bound(scene, ONLY_EC2)
     made = scene.iam.create_user(UserName="bob", PermissionsBoundary=arn)
     told = scene.iam.get_user(UserName="bob")

@@ -63,7 +63,7 @@ def across(owner: str, own: dict[str, Any]) -> Callable[[Scene], list[str]]:
 
 
 def details(scene: Scene) -> Any:
-    """Tell all that there is about two actions on two resources."""
+    """Return the decisions about two actions on two resources."""
     statements = (S3 | {"Resource": "arn:aws:s3:::pail/*"}, DENY | {"Action": "s3:Put*"})
     answer = scene.iam.simulate_custom_policy(
         PolicyInputList=[document(*statements)],

@@ -27,7 +27,7 @@ def tags(**given: str) -> list[dict[str, str]]:
 
 
 def chained(given: list[dict[str, str]]) -> Callable[[Scene], str]:
-    """Give tags to a second session, where the first one passes its team on."""
+    """Assume a second role with tags, where the first session passes its team on."""
 
     def play(scene: Scene) -> str:
         first = scene.role("first", trust=[MAY_TAG])
@@ -47,7 +47,7 @@ def passed_on_without_leave(scene: Scene) -> None:
 
 
 def seen(scene: Scene, role: str, session: Any, **expected: str) -> list[str]:
-    """Tell which of those tags a role's policy sees in a session of the role."""
+    """Return which of those tags a role's policy sees in a session of the role."""
     s3 = scene.client(session, "s3")
 
     def matches(key: str, value: str) -> bool:
@@ -99,7 +99,7 @@ def variable(scene: Scene) -> list[bool]:
 
 
 def packed_size(**asked: Any) -> Callable[[Scene], Any]:
-    """Tell how much of the room for policy and tags is used, of a role and of a federated user."""
+    """Return how much of the space for policy and tags a role and a federated user take."""
 
     def play(scene: Scene) -> list[int | None]:
         assumed = scene.assume(scene.role(trust=[MAY_TAG]), **asked)

@@ -26,7 +26,7 @@ def any_app(scene: Scene) -> str:
 
 
 def steps_away(*steps: int) -> Callable[[Scene], list[str]]:
-    """Tell which codes serve, one after the other."""
+    """Return which codes are valid, one after the other."""
     return lambda scene: scene.spend([scene.code(step) for step in steps])
 
 
@@ -35,7 +35,7 @@ def resync(scene: Scene, steps: int) -> None:
 
 
 def after_resync(*steps: int) -> Callable[[Scene], list[str]]:
-    """Tell which codes serve a device that turned out to be a hundred steps ahead."""
+    """Return which codes are valid for a device that is a hundred steps ahead."""
 
     def play(scene: Scene) -> list[str]:
         resync(scene, 100)
@@ -45,7 +45,7 @@ def after_resync(*steps: int) -> Callable[[Scene], list[str]]:
 
 
 def enabled_again(scene: Scene) -> None:
-    """A counter serves once for each seed, whoever has the device since."""
+    """A code is valid once for each seed, even if the device gets another owner."""
     code = scene.code(1)
     scene.login(code)
     scene.iam.deactivate_mfa_device(UserName="alice", SerialNumber=scene.serial)

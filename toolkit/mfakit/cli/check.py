@@ -4,49 +4,47 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
-from mfakit.cli.output import escape, note, show, write_utf8
-from mfakit.errors import MFAKitError, SessionNotFoundError, UsageError
-from mfakit.expiry.report import EXIT_CODES, as_json, as_openmetrics, as_text, worst
+from mfakit.cli.output import complain, escape, note, show, write_utf8
+from mfakit.errors import FileError, MFAKitError, SessionNotFoundError, UsageError
+from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
 from mfakit.expiry.status import check_session
+from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.notices.ways import Way
 
 
 def run(options: Namespace) -> int:
     """Run the command: look, renew and tell if asked to, and report."""
     refuse_contradictions(options)
-    now = datetime.now(UTC)
+    now = utc_now()
     try:
         statuses = _look(options, now)
     except MFAKitError as error:
         if options.notify:
-            from mfakit.cli.telling import tell_of_failure
-
-            tell_of_failure(options, error)
+            _notify_of_failure(options, error)
         _report(options, [], now)
         raise
     if options.renew or options.prompt:
-        from mfakit.cli.renewing_due import renew_due
+        from mfakit.cli.renewing import renew_due
 
         if renew_due(options, statuses):
-            now = datetime.now(UTC)
+            now = utc_now()
             statuses = _look(options, now)
     if options.notify or options.on_expiring is not None:
-        from mfakit.cli.telling import tell_people
-
-        tell_people(options, statuses)
+        _notify(options, statuses)
     _report(options, statuses, now)
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
-    return EXIT_CODES[worst(statuses)]
+    return worst(statuses).exit_code
 
 
 def refuse_contradictions(options: Namespace) -> None:
@@ -96,13 +94,12 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     """Find the sessions that are asked for, and how they stand."""
     if options.from_json is not None:
         return [_check_json(options, now)]
-    files = AWSFiles(os.environ)
     if not options.all:
-        profile = session_profile(options.profile, os.environ, files)
-        return [check_session(profile, files, now, options.warn)]
+        profile = session_profile(options.profile, os.environ)
+        return [check_session(profile, now, options.warn)]
     from mfakit.expiry.status import check_all
 
-    caches = options.include_caches
+    files, caches = AWSFiles(os.environ), options.include_caches
     statuses = check_all(files, os.environ, now, options.warn, include_caches=caches)
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
@@ -111,14 +108,52 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     """Look at a session that is kept nowhere, but stands in the answer of STS."""
-    from mfakit.cli.input import read_input
+    from mfakit.cli.output import read_input
     from mfakit.expiry.status import status_of
-    from mfakit.session_json import session_from_json
+    from mfakit.session import session_from_json
 
     session = session_from_json(read_input(options.from_json))
     name = "standard input" if options.from_json == "-" else options.from_json
     key = session.access_key_id
     return status_of(name, "json", session.expiration, now, options.warn, key)
+
+
+def _notify(options: Namespace, statuses: list[SessionStatus]) -> None:
+    """Send notifications by the ways that were asked for; a failure is only noted."""
+    from mfakit.notices.tell import forget_gone, forget_trouble, tell
+    from mfakit.notices.ways import CommandWay
+
+    ways = _ways(options)
+    if options.on_expiring is not None:
+        ways.append(CommandWay(options.on_expiring))
+    files = AWSFiles(os.environ)
+    tell(statuses, ways, files, os.environ, complain)
+    if options.from_json is None:
+        forget_trouble(files.credentials_path)
+    if options.all:
+        forget_gone(files.credentials_path, statuses)
+
+
+def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
+    """Send the notification that sessions are unreadable, if a file has to be repaired for that.
+
+    ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
+    """
+    from mfakit.notices.tell import forget_trouble, tell_trouble
+
+    if options.from_json is not None:
+        return
+    files = AWSFiles(os.environ)
+    if isinstance(error, FileError):
+        tell_trouble(error, _ways(options), files, os.environ, complain)
+    else:
+        forget_trouble(files.credentials_path)
+
+
+def _ways(options: Namespace) -> list[Way]:
+    from mfakit.notices.ways import parse_way
+
+    return [parse_way(text) for text in dict.fromkeys(options.notify or ())]
 
 
 def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
@@ -134,6 +169,6 @@ def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) ->
     if options.output is None:
         (write_utf8 if options.format == "openmetrics" else show)(text)
         return
-    from mfakit.cli.output_file import write_report
+    from mfakit.cli.output import write_report
 
     write_report(options.output, text)

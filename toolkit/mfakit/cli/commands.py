@@ -12,8 +12,7 @@ from mfakit.cli.options import (
     port,
     user_name,
 )
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS
+from mfakit.environment.formats import FORMATS, SHELLS
 
 _PROFILE = Option(
     "-p",
@@ -42,8 +41,8 @@ _WARN = Option(
     "--warn",
     metavar="TIME",
     type=duration,
-    help="call it due when less than this is left; by default 30m, or a quarter of a shorter"
-    " session",
+    help="call a session due when less than this is left; by default 30m, or a quarter of a"
+    " shorter session",
 )
 _ON_EXPIRING = Option(
     "--on-expiring",
@@ -55,38 +54,35 @@ _ON_EXPIRING = Option(
 
 
 def _checking(*targets: str) -> tuple[Option, ...]:
-    """Return the options of `check` that `schedule install` takes too, and passes on.
-
-    Args:
-        targets: ways to tell that only one of them has.
-    """
+    """Return the options of `check` that `schedule install` takes, too, and passes on."""
+    desktop = "desktop (experimental on macOS and Windows)"
     return (
         Option(
             "--include-caches",
             action="store_true",
-            help="where all sessions are checked, let the caches of the AWS CLI and SDKs count too",
+            help="where all sessions are checked, count the caches of the AWS CLI and SDKs, too",
         ),
         _WARN,
         Option(
             "--format",
             choices=("text", "json", "openmetrics"),
             default="text",
-            help="by default text; openmetrics tells of those alone that count",
+            help="by default text; openmetrics has only the sessions that count",
         ),
         Option(
             "--output",
             metavar="FILE",
-            help="write it to this file, whole or not at all and readable by all users, such as"
-            " node_exporter",
+            help="write the report to this file, whole or not at all, readable by all users, such"
+            " as node_exporter",
         ),
         Option(
             "--notify",
             metavar="TARGET",
             action="append",
             type=notify_target,
-            help="tell when a session is due and when it has ended, once each: "
-            + ", or ".join(("desktop", "a tag of apprise's own config file", *targets))
-            + "; several times",
+            help="notify when a session is due and when it has ended, once each: "
+            + ", or ".join((desktop, "a tag of apprise's own config file", *targets))
+            + " (several times)",
         ),
         _ON_EXPIRING,
         Option(
@@ -99,7 +95,8 @@ def _checking(*targets: str) -> tuple[Option, ...]:
             "--prompt",
             action="store_true",
             help="renew what is still due by asking for the code in a dialog: pinentry, else the"
-            " platform's own; who says no is not asked again for that session",
+            " platform's own, which is experimental on macOS and Windows; after a no the same"
+            " session is not asked for again",
         ),
         Option(
             "--prompt-timeout",
@@ -135,7 +132,7 @@ _TABLE = (
             ),
             Option("--role-session-name", metavar="NAME", help="its name; by default mfakit"),
             Option("--external-id", metavar="ID", help="what the role's trust policy asks for"),
-            Option("--source-identity", metavar="NAME", help="who is to be on record as its user"),
+            Option("--source-identity", metavar="NAME", help="the user that AWS records for it"),
             Option(
                 "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
             ),
@@ -143,23 +140,23 @@ _TABLE = (
                 "--duration",
                 metavar="TIME",
                 type=duration,
-                help="how long the session is to last: 15m to 36h, by default 12h; of a role 15m"
-                " to 12h, by default as AWS has it",
+                help="how long the session lasts: 15m to 36h, by default 12h; of a role 15m to"
+                " 12h, by default as AWS has it",
             ),
             Option(
                 "--min-remaining",
                 metavar="TIME",
                 type=duration,
-                help="keep the session that is there if it lasts at least that long",
+                help="keep the existing session if it lasts at least that long",
             ),
             Option("--force", action="store_true", help="renew even a session that could be kept"),
             Option(
                 "--from-json",
                 metavar="FILE",
-                help="keep the session in this file, the output of `aws sts get-session-token`;"
+                help="take the session from this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
-            Option("--json", action="store_true", help="say what came of it as JSON"),
+            Option("--json", action="store_true", help="print the result as JSON"),
         ),
     ),
     Command(
@@ -170,7 +167,7 @@ _TABLE = (
     ),
     Command(
         "configure",
-        "ask once for what every login needs to know, and write it to the AWS config",
+        "ask once for the settings of every login, and write them to the AWS config",
         "mfakit configure --profile mfa",
         (
             _PROFILE,
@@ -186,14 +183,14 @@ _TABLE = (
             Option(
                 "--credential-process",
                 action="store_true",
-                help="let SDKs ask mfakit for the session, so that it is renewed by itself",
+                help="let SDKs ask mfakit for the session, so that it is renewed automatically",
             ),
             Option(
                 "--role-profile",
                 metavar="NAME",
                 action="append",
-                help="do no more than let the role of this profile be assumed with the session,"
-                " so that one login serves it too (several times)",
+                help="only let this profile assume its role with the session, so that one login"
+                " is enough for it, too (several times)",
             ),
         ),
     ),
@@ -214,20 +211,20 @@ _TABLE = (
                 choices=("auto", *SHELLS, *FORMATS, "github"),
                 default="auto",
                 help="the shell to write for, or a format for programs; by default the shell that"
-                " asks",
+                " runs mfakit",
             ),
-            Option("--unset", action="store_true", help="print how to take them out again"),
+            Option("--unset", action="store_true", help="print the statements that unset them"),
             Option(
                 "--from-json",
                 metavar="FILE",
-                help="of the session in this file, the output of `aws sts get-session-token`; -"
+                help="print the session in this file, the output of `aws sts get-session-token`; -"
                 " reads it from standard input",
             ),
         ),
     ),
     Command(
         "exec",
-        "run a command with the session in its environment, logging in first if need be",
+        "run a command with the session in its environment, logging in first if needed",
         "mfakit exec --min-remaining 1h -- terraform apply",
         (
             _PROFILE,
@@ -241,15 +238,15 @@ _TABLE = (
                 "command",
                 metavar="-- COMMAND",
                 nargs="...",
-                help="what to run; its exit code is passed on (125: mfakit failed, 126: it cannot"
-                " be run, 127: there is no such program)",
+                help="the command to run; its exit code is passed on (125: mfakit failed, 126: it"
+                " cannot be run, 127: there is no such program)",
             ),
         ),
         error_exit_code=125,
     ),
     Command(
         "credential-process",
-        "give the session to SDKs, as credential_process of the AWS config",
+        "print the session for SDKs, as credential_process of the AWS config",
         "credential_process = mfakit credential-process --profile mfa",
         (_PROFILE,),
     ),
@@ -287,12 +284,12 @@ _TABLE = (
                 help="this one alone; by default all, and with --short the one that `check` means",
             ),
             _WARN,
-            Option("--watch", action="store_true", help="keep it in view, until Ctrl-C"),
+            Option("--watch", action="store_true", help="keep them in view, until Ctrl-C"),
             Option(
                 "--plain",
                 action="store_true",
-                help="say it in sentences, a line for each, as where there is no terminal; with"
-                " --watch a new line for each change",
+                help="print a sentence for each, as where there is no terminal; with --watch a new"
+                " line for each change",
             ),
             Option(
                 "--short",
@@ -304,7 +301,7 @@ _TABLE = (
     ),
     Command(
         "schedule",
-        "let the machine check every few minutes, and tell before a session ends",
+        "run the check every few minutes, and notify before a session ends",
         "mfakit schedule install --every 5m --notify desktop",
         (
             Option(
@@ -323,7 +320,8 @@ _TABLE = (
                 "--using",
                 choices=("cron", "systemd", "launchd", "schtasks"),
                 help="the scheduler; by default the first that is here of launchd, schtasks,"
-                " systemd (its user manager) and cron",
+                " systemd (its user manager) and cron; launchd and schtasks are experimental, not"
+                " tried on macOS and Windows",
             ),
             Option(
                 "--dry-run",
@@ -360,7 +358,7 @@ _TABLE = (
                 "-p",
                 "--profile",
                 metavar="NAME",
-                help="what you would give to `aws --profile`; by default what the environment says",
+                help="the value of `aws --profile`; by default the profile of the environment",
             ),
             Option(
                 "--sdk",
@@ -372,15 +370,15 @@ _TABLE = (
             Option(
                 "--env-file",
                 metavar="FILE",
-                help="explain the environment in this file, as `env` or `env -0` prints it, not"
-                " one's own; - reads it from standard input",
+                help="explain the environment in this file, as `env` or `env -0` prints it, in"
+                " place of your own; - reads it from standard input",
             ),
             Option(
                 "--online",
                 action="store_true",
                 help="ask AWS whose the credentials are and what time it is; else nothing is sent",
             ),
-            Option("--json", action="store_true", help="say all of it as JSON"),
+            Option("--json", action="store_true", help="print it as JSON"),
         ),
     ),
     Command(
@@ -477,8 +475,8 @@ _TABLE = (
                 metavar="NAME",
                 type=user_name,
                 action="append",
-                help="make this user, with access key and MFA device (several times; by default"
-                " alice)",
+                help="make this user, with an access key and an MFA device (several times; by"
+                " default alice)",
             ),
             Option(
                 "--region",
@@ -490,8 +488,8 @@ _TABLE = (
             Option(
                 "--seed-file",
                 metavar="FILE",
-                help="keep the users, their keys and their devices in this file, and have the same"
-                " ones at the next start; by default all are new each time",
+                help="keep the users, their keys and their devices in this file for the next start;"
+                " by default all are new each time",
             ),
             Option(
                 "--scp",
@@ -506,12 +504,12 @@ _TABLE = (
                 help="its users may do nothing without MFA but get a session and manage their"
                 " own device",
             ),
-            Option("--json", action="store_true", help="say all of it in one line of JSON"),
+            Option("--json", action="store_true", help="print all of it in one line of JSON"),
         ),
     ),
     Command(
         "demo",
-        "all of it in a minute, against the simulator, touching nothing of yours",
+        "show the main job in a minute, against the simulator; your files stay untouched",
         "mfakit demo",
         (),
     ),

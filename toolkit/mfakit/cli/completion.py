@@ -9,8 +9,8 @@ from mfakit.cli.output import write
 from mfakit.cli.parser import add_options
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.section import is_long_term, is_protected
-from mfakit.profiles.selection import refuse_foreign
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.section import is_protected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 SESSION, LONG_TERM, ALL = "session", "long-term", "all"
-# Each shell completes a word with these as they are; some would run or expand others.
+# Every shell completes a word of these characters unchanged; some would run or expand others.
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-/")
-# What `exec` runs is completed as it is without it. bash-completion knows how, if it is there.
+# The command of `exec` is completed as without `exec`, by bash-completion where it is installed.
 _COMMAND_BEHIND_DASHES = {
     "bash": "_mfakit_command",
     "zsh": "_mfakit_command",
@@ -74,30 +74,30 @@ def run(options: Namespace) -> int:
 
 
 def _profiles(kind: str, files: AWSFiles) -> list[str]:
-    """Name the profiles of a kind, as far as they can be completed as they are."""
+    """Return the profiles of a kind whose names need no quotes."""
     return [
         name
         for name in files.profiles()
-        if name and set(name) <= _PLAIN and _is_of(kind, name, files)
+        if name and set(name) <= _PLAIN and _is_of(kind, Profile(name, files))
     ]
 
 
-def _is_of(kind: str, profile: str, files: AWSFiles) -> bool:
+def _is_of(kind: str, profile: Profile) -> bool:
     if kind == LONG_TERM:
-        return is_long_term(files.keys(profile))
-    return kind == ALL or _may_hold_a_session(profile, files)
+        return profile.is_long_term
+    return kind == ALL or _may_hold_a_session(profile)
 
 
-def _may_hold_a_session(profile: str, files: AWSFiles) -> bool:
+def _may_hold_a_session(profile: Profile) -> bool:
     try:
-        refuse_foreign(profile, files, "--profile")
+        profile.refuse_foreign("--profile")
     except ProfileError:
         return False
-    return not is_protected(files.keys(profile))
+    return not is_protected(profile.keys)
 
 
 def _parser() -> ArgumentParser:
-    """Make one parser of all commands, with what shtab wants to know of each option."""
+    """Make one parser of all commands, with shtab's settings for each option."""
     from mfakit.cli.commands import COMMANDS
 
     parser = ArgumentParser(prog="mfakit", description="A six-digit code becomes an AWS session.")
@@ -106,12 +106,12 @@ def _parser() -> ArgumentParser:
     for command in COMMANDS.values():
         below = commands.add_parser(command.name, help=command.summary, description=command.summary)
         for action in add_options(below, command):
-            _tell_how(action, command.name)
+            _set_completion(action, command.name)
     return parser
 
 
-def _tell_how(action: Action, command: str) -> None:
-    """Set how an option's value is completed, where its choices do not say it."""
+def _set_completion(action: Action, command: str) -> None:
+    """Set how an option's value is completed, where it has no choices."""
     import shtab
 
     kind = _PROFILES.get(action.dest)
@@ -127,7 +127,7 @@ def _tell_how(action: Action, command: str) -> None:
 
 
 def _profile_names(kind: str) -> dict[str, Any]:
-    """Complete the names of profiles, which are looked up only then."""
+    """Return shtab's settings for the names of profiles, which are looked up when completing."""
     command = f"mfakit completion --profiles {kind} 2>/dev/null"
     function = f"_mfakit_{kind.replace('-', '_')}_profiles"
     return {

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ProfileError
-from mfakit.expiry.rule import VALID, judge, process_warn_seconds
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import read_record
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import held_session
-from mfakit.timestamps import format_timestamp
+from mfakit.state import VALID, process_warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 _PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
@@ -27,43 +24,31 @@ _GOING_ON = "MFAKIT_PROCESSES"
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    files = AWSFiles(os.environ)
-    profile = session_profile(options.profile, os.environ, files)
-    session = _session(profile, files)
+    session = _session(session_profile(options.profile, os.environ))
     write(_as_json(session))
     return 0
 
 
-def _session(profile: str, files: AWSFiles) -> SessionCredentials:
-    now = datetime.now(UTC)
+def _session(profile: Profile) -> SessionCredentials:
     warn: float | None = None
-    session = held_session(profile, files)
-    if session is not None:
-        record = read_record(files.credentials_path, profile, session.access_key_id)
-        if session.expiration is not None:
-            warn = process_warn_seconds(session.expiration, record.made_at if record else None)
-        if judge(session.expiration, now, warn=warn) == VALID:
-            return session
+    held = profile.held()
+    if held is not None:
+        if held.session.expiration is not None:
+            warn = process_warn_seconds(held.session.expiration, held.made_at)
+        if held.state(utc_now(), warn) == VALID:
+            return held.session
     from mfakit.cli.renewing import renew
+    from mfakit.exchange.recipe import LoginRequest
 
-    return renew(profile, lambda: _log_in(profile, warn))
-
-
-def _log_in(profile: str, warn: float | None) -> None:
-    from mfakit.exchange.login import login
-    from mfakit.exchange.plan import LoginRequest
-
-    _refuse_loop(profile)
-    login(
-        LoginRequest(
-            profile=profile,
-            min_remaining=warn,
-            as_before=True,
-            patience=_PATIENCE_SECONDS,
-            note=note,
-        ),
-        os.environ,
+    _refuse_loop(profile.name)
+    request = LoginRequest(
+        profile=profile.name,
+        min_remaining=warn,
+        as_before=True,
+        patience=_PATIENCE_SECONDS,
+        note=note,
     )
+    return renew(profile, request)
 
 
 def _refuse_loop(profile: str) -> None:

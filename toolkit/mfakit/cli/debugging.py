@@ -30,7 +30,7 @@ _SHOWN_VARIABLES = (
 )
 _PREFIXES = ("AWS_", "MFAKIT_")
 
-# Folders whose files say nothing: the interpreter's own, and what the system shows of itself.
+# Folders of files that are not reported: the interpreter's own, and the system's.
 _PYTHONS_OWN = (
     *(
         f"{folder}{os.sep}"
@@ -43,11 +43,7 @@ _last_audited = ""
 
 
 def start_debugging(environ: Mapping[str, str]) -> None:
-    """Write each event to standard error from now on; the first lines are what a bug report needs.
-
-    Args:
-        environ: the environment, whose AWS and mfakit variables are reported.
-    """
+    """Write each event to standard error from now on, first what a bug report needs."""
     from importlib.metadata import version
 
     began = time.monotonic()
@@ -104,7 +100,7 @@ def _removed(path: object, *_: object) -> str:
 
 
 def _started(program: object, *_: object) -> str:
-    """Name a program; its arguments might hold a secret."""
+    """Return a program's name without its arguments, which might hold a secret."""
     return f"start the program {os.fsdecode(program)}"  # type: ignore[arg-type]
 
 

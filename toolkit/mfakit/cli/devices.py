@@ -7,7 +7,6 @@ import os
 from mfakit.cli.output import escape, note, show
 from mfakit.exchange.device import find_devices
 from mfakit.exchange.source import find_source
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
@@ -17,10 +16,8 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    files = AWSFiles(os.environ)
-    profile = session_profile(options.profile, os.environ, files)
-    source = find_source(options.source_profile, profile, files, os.environ)
-    devices = find_devices(source)
+    profile = session_profile(options.profile, os.environ)
+    devices = find_devices(find_source(options.source_profile, profile))
     for device in devices:
         usable = "" if device.is_usable else ", which AWS takes no code from"
         show(f"{escape(device.serial_number)}  {device.kind}{usable}\n")

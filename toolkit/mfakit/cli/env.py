@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note, write
-from mfakit.environment.asking import detect_shell
-from mfakit.environment.formats import FORMATS, github_environment, github_masks
+from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks
 from mfakit.environment.render import (
+    detect_shell,
     render_environment,
     render_failure,
     render_unset,
     session_variables,
 )
-from mfakit.environment.shells import SHELLS
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import read_live_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 _GITHUB = "github"
@@ -33,19 +31,18 @@ _GITHUB = "github"
 def run(options: Namespace) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
-    files = AWSFiles(os.environ)
     profile = None
     if options.from_json is None:
-        profile = session_profile(options.profile, os.environ, files)
-    region = files.setting("region", profile)
+        profile = session_profile(options.profile, os.environ)
+    name, region = (profile.name, profile.setting("region")) if profile else (None, None)
     if options.unset:
         write(render_unset(shell, region=region is not None))
         return 0
-    session = _session(options, profile, files)
+    session = _session(options, profile)
     if shell == _GITHUB:
-        _hand_to_github(session, region, profile)
+        _hand_to_github(session, region, name)
         return 0
-    write(render_environment(session, shell, region, profile))
+    write(render_environment(session, shell, region, name))
     if sys.stdout.isatty() and shell in SHELLS:
         usage = SHELLS[shell].usage.format(command="mfakit env")
         note(f"this is for a shell to evaluate: {usage}")
@@ -80,16 +77,16 @@ def _named_shell(arguments: list[str]) -> str | None:
     return named
 
 
-def _session(options: Namespace, profile: str | None, files: AWSFiles) -> SessionCredentials:
+def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     if profile is not None:
-        return read_live_session(profile, files, datetime.now(UTC))
-    from mfakit.cli.input import read_input
-    from mfakit.session_json import session_from_json
+        return profile.live(utc_now())
+    from mfakit.cli.output import read_input
+    from mfakit.session import session_from_json
 
     if options.profile is not None:
         raise UsageError("--profile has no meaning beside --from-json", "leave one of them out")
     session = session_from_json(read_input(options.from_json))
-    if session.expiration is not None and session.expiration <= datetime.now(UTC):
+    if session.expiration is not None and session.expiration <= utc_now():
         raise SessionExpiredError("this session has expired", "get another")
     return session
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import complain, note
-from mfakit.environment.running import run_command
-from mfakit.errors import CommandError, SessionNotFoundError, UsageError
-from mfakit.expiry.status import check_session
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.environment.render import run_command
+from mfakit.errors import CommandError, UsageError
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import read_live_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 
@@ -25,33 +23,25 @@ def run(options: Namespace) -> int:
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
-    files = AWSFiles(os.environ)
-    profile = session_profile(options.profile, os.environ, files)
-    if _is_due(profile, files, options.min_remaining):
+    profile = session_profile(options.profile, os.environ)
+    held = profile.held()
+    if held is None or held.state(utc_now(), options.min_remaining).is_due:
         session = _renewed(profile, options.min_remaining)
     else:
-        session = read_live_session(profile, files, datetime.now(UTC))
+        session = held.session
+    region = profile.setting("region")
     try:
-        return run_command(
-            command, session, region=files.setting("region", profile), profile=profile
-        )
+        return run_command(command, session, region=region, profile=profile.name)
     except CommandError as error:
         complain(error)
         return error.exit_code
 
 
-def _is_due(profile: str, files: AWSFiles, min_remaining: float | None) -> bool:
-    try:
-        status = check_session(profile, files, datetime.now(UTC), min_remaining)
-    except SessionNotFoundError:
-        return True
-    return status.state in ("expiring", "expired")
-
-
-def _renewed(profile: str, min_remaining: float | None) -> SessionCredentials:
+def _renewed(profile: Profile, min_remaining: float | None) -> SessionCredentials:
     from mfakit.cli.renewing import renew
-    from mfakit.exchange.login import login
-    from mfakit.exchange.plan import LoginRequest
+    from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(profile=profile, min_remaining=min_remaining, as_before=True, note=note)
-    return renew(profile, lambda: login(request, os.environ), may_make_do=min_remaining is None)
+    request = LoginRequest(
+        profile=profile.name, min_remaining=min_remaining, as_before=True, note=note
+    )
+    return renew(profile, request, may_make_do=min_remaining is None)

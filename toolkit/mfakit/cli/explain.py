@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, show, write
-from mfakit.environment.asking import likely_shell
+from mfakit.cli.output import escape, read_input, show, write
+from mfakit.environment.render import likely_shell
 from mfakit.errors import UsageError
-from mfakit.explain.report import Explanation
+from mfakit.explain import Explanation
 from mfakit.explain.situation import Situation
 from mfakit.explain.verdict import ask
+from mfakit.moments import utc_now
 
 # how bash and zsh print what they export
 _DECLARED = re.compile(r"^(?:declare|typeset) -\w*x\w* ", re.M)
@@ -27,7 +26,7 @@ def run(options: Namespace) -> int:
     """Run the command."""
     environ = _environment(options.env_file)
     shell = "sh" if options.json or options.env_file is not None else likely_shell()
-    situation = Situation(environ, options.profile, options.sdk, datetime.now(UTC), shell)
+    situation = Situation(environ, options.profile, options.sdk, utc_now(), shell)
     explanation = Explanation(situation, ask(situation) if options.online else None)
     if options.json:
         write(explanation.as_json() + "\n")
@@ -37,7 +36,7 @@ def run(options: Namespace) -> int:
 
 
 def _environment(env_file: str | None) -> Mapping[str, str]:
-    """Read another environment; where the files are is said by our own, if not by that."""
+    """Return the environment in a file, with our own home if it has none."""
     if env_file is None:
         return os.environ
     text = read_input(env_file)
@@ -47,16 +46,16 @@ def _environment(env_file: str | None) -> Mapping[str, str]:
 
 
 def _records(text: str) -> dict[str, str]:
-    """Read what `env -0` prints, and Linux's /proc/PID/environ: values may have any lines."""
+    """Read the output of `env -0`, or Linux's /proc/PID/environ; values may have several lines."""
     pairs = (record.partition("=") for record in text.split("\0"))
     return {name: value for name, _, value in pairs if name}
 
 
 def _lines(text: str, name: str) -> dict[str, str]:
-    """Read what `env` prints, a shell's `export` lines, or a .env file.
+    """Read the output of `env`, a shell's `export` lines, or a .env file.
 
     Raises:
-        UsageError: a line speaks of AWS, and cannot be read.
+        UsageError: a line with AWS in it cannot be read.
     """
     from io import StringIO
 

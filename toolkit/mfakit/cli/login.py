@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 
-from mfakit.cli.input import read_input
-from mfakit.cli.output import note, write
-from mfakit.durations import format_duration
+from mfakit.cli.output import note, read_input, write
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
-from mfakit.exchange.plan import LoginRequest
-from mfakit.timestamps import format_timestamp
+from mfakit.exchange.recipe import LoginRequest, Role
+from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ def run(options: Namespace) -> int:
         result = login(_request(options), os.environ)
     else:
         _refuse_beside_from_json(options)
-        from mfakit.exchange.store import store_session
+        from mfakit.exchange.library import store_session
 
         result = store_session(options.profile, read_input(options.from_json), os.environ, note)
     if options.json:
@@ -54,9 +51,7 @@ def _request(options: Namespace) -> LoginRequest:
         serial_number=options.serial_number,
         token_code=options.token_code,
         token_command=options.token_command,
-        role_arn=options.role_arn,
-        role_session_name=options.role_session_name,
-        role_options=_role_options(options),
+        role=_role(options),
         duration=None if options.duration is None else timedelta(seconds=options.duration),
         min_remaining=options.min_remaining,
         force=options.force,
@@ -64,14 +59,16 @@ def _request(options: Namespace) -> LoginRequest:
     )
 
 
-def _role_options(options: Namespace) -> dict[str, Any]:
+def _role(options: Namespace) -> Role | None:
     given = {"ExternalId": options.external_id, "SourceIdentity": options.source_identity}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
-    if options.role_arn is None and (chosen or options.role_session_name is not None):
+    if options.role_arn is not None:
+        return Role(options.role_arn, options.role_session_name, chosen)
+    if chosen or options.role_session_name is not None:
         raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
-    return chosen
+    return None
 
 
 def _tag(text: str) -> dict[str, str]:
@@ -92,7 +89,7 @@ def _refuse_beside_from_json(options: Namespace) -> None:
 def _as_text(result: Login) -> str:
     if result.expiration is None:
         return f"the session is kept in profile {result.profile}"
-    left = format_duration((result.expiration - datetime.now(UTC)).total_seconds())
+    left = format_duration((result.expiration - utc_now()).total_seconds())
     when = f"ends in {left} ({format_timestamp(result.expiration)})"
     if result.reused:
         return f"the session of profile {result.profile} is not due, and kept: {when}"

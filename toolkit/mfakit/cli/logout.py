@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.cli.output import note
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.sessions import read_session, remove_session
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +15,10 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ, AWSFiles(os.environ))
-    end = read_session(profile).expiration
-    remove_session(profile, note=note)
-    note(f"removed the session of profile {profile}")
-    if end is None or end > datetime.now(UTC):
+    profile = session_profile(options.profile, os.environ)
+    end = profile.remove(note).expiration
+    note(f"removed the session of profile {profile.name}")
+    if end is None or end > utc_now():
         until = f"until {format_timestamp(end)}" if end else "until it expires"
         note(f"AWS honours it {until} all the same, wherever else it was copied to")
     return 0

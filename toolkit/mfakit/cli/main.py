@@ -1,39 +1,25 @@
-"""From the command line to the command: only what the chosen command needs is loaded."""
+"""From the command line to the command. Only the modules of the chosen command are loaded."""
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
 
 from mfakit import debug
 from mfakit.cli.commands import COMMANDS
+from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
-from mfakit.cli.plain_line import read_plain_line
 from mfakit.errors import FAILED, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from mfakit.cli.options import Command
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def run() -> NoReturn:
-    """Run the command that the process was started with, and exit with its code."""
-    sys.exit(main(sys.argv[1:]))
-
-
 def main(arguments: list[str]) -> int:
-    """Run a command. Whatever goes wrong becomes two lines and an exit code, never a traceback.
-
-    Args:
-        arguments: the command line, without the program's name.
-
-    Returns:
-        The exit code.
-    """
+    """Run a command and return its exit code. An error becomes two lines, never a traceback."""
     if arguments[:1] == ["--debug"] or os.environ.get("MFAKIT_DEBUG", "0") not in ("", "0"):
         _debug()
         arguments = arguments[arguments[:1] == ["--debug"] :]
@@ -41,7 +27,7 @@ def main(arguments: list[str]) -> int:
     try:
         return _general(arguments) if command is None else _run_command(command, arguments[1:])
     except BaseException as error:
-        code = _tell(error)
+        code = _report(error)
         if command is None:
             return code
         from contextlib import suppress
@@ -63,12 +49,16 @@ def _run_command(command: Command, arguments: list[str]) -> int:
     if getattr(options, "debug", False):
         _debug()
     debug.event("command {}", command.name)
-    code: int = command.load().run(options)
+    module = command.load()
+    if not gc.isenabled():  # see `run`
+        gc.freeze()
+        gc.enable()
+    code: int = module.run(options)
     return code
 
 
 def _debug() -> None:
-    """Begin to show what happens, if that has not begun."""
+    """Turn --debug on, if it is not on."""
     if not debug.is_on():
         from mfakit.cli.debugging import start_debugging
 
@@ -76,7 +66,7 @@ def _debug() -> None:
 
 
 def _general(arguments: list[str]) -> int:
-    """Do what needs no command."""
+    """Handle a command line without a known command."""
     if not arguments:
         from mfakit.cli.standing import standing
 
@@ -95,7 +85,7 @@ def _general(arguments: list[str]) -> int:
 
 
 def _nearest(name: str) -> str:
-    """Suggest the command that was meant, or all."""
+    """Return a hint with the nearest command, or all of them."""
     from difflib import get_close_matches
 
     if name.startswith("-"):
@@ -104,8 +94,8 @@ def _nearest(name: str) -> str:
     return f"mfakit {near[0]}" if near else f"one of {', '.join(COMMANDS)}"
 
 
-def _tell(error: BaseException) -> int:
-    """Report what went wrong, as far as that can be seen, and return the exit code."""
+def _report(error: BaseException) -> int:
+    """Print an error, if there is something to print, and return the exit code."""
     if isinstance(error, MFAKitError):
         complain(error)
         return error.exit_code
@@ -119,7 +109,7 @@ def _tell(error: BaseException) -> int:
 
 
 def _unexpected(error: BaseException) -> MFAKitError:
-    """Name an error of our own by its kind and place; its message might hold a secret."""
+    """Return an error for a bug of ours, by its kind and place; its message might hold a secret."""
     import traceback
 
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -141,7 +131,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "mfakit COMMAND --help says more.",
+            "mfakit COMMAND --help shows its options.",
             "",
         ]
     )

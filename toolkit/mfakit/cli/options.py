@@ -1,9 +1,14 @@
-"""Options and commands as data: the parser, and whatever else describes a command, come from it."""
+"""Options and commands as data, and command lines that this data alone can read.
+
+To load argparse and build a parser takes longer than all that `env` or `check` do. So plain lines,
+with options in full and each with its value, as prompts and SDKs write, are read by
+`read_plain_line`; any other is left to argparse, which knows how to complain and to explain.
+"""
 
 from __future__ import annotations
 
-from mfakit.durations import parse_duration
 from mfakit.errors import UsageError
+from mfakit.moments import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,11 +18,11 @@ _LAST_PORT = 65535
 
 
 class Option:
-    """An option of a command, or the command that it is to run.
+    """An option or a positional argument of a command.
 
     Args:
         names: as they are typed.
-        settings: what argparse is told: ``action`` (``store_true`` or ``append``), ``choices``,
+        settings: as for argparse: ``action`` (``store_true`` or ``append``), ``choices``,
             ``default``, ``help``, ``metavar``, ``type`` (raises UsageError), ``nargs``.
     """
 
@@ -29,7 +34,7 @@ class Option:
 
     @property
     def is_positional(self) -> bool:
-        """Whether it is not an option, but what stands behind them."""
+        """Whether it is an argument without a name of its own."""
         return not self.names[0].startswith("-")
 
     @property
@@ -48,14 +53,14 @@ class Option:
         return self.settings.get("default", None if self.takes_value else False)
 
     def read(self, text: str, before: Any) -> Any:
-        """Return the value that was typed behind the name, or True for an option without one.
+        """Return the value that was typed after the name, or True for an option without one.
 
         Args:
             text: what was typed.
-            before: its value so far; what may be given several times is a list.
+            before: its value so far; a list for an option that may be repeated.
 
         Raises:
-            UsageError: it makes no sense.
+            UsageError: the value is not allowed.
         """
         if not self.takes_value:
             return True
@@ -66,14 +71,14 @@ class Option:
 
 
 class Command:
-    """A command: what it does in a line, an example, its options; its code is in the module named.
+    """A command; its code is in the module of its name.
 
     Args:
         name: as it is typed.
         summary: what it does, one line.
         example: a command line that shows it at work.
         options: its options.
-        error_exit_code: what every error exits with, where the error itself does not tell.
+        error_exit_code: the exit code of every error; None for the error's own.
     """
 
     __slots__ = ("error_exit_code", "example", "name", "options", "summary")
@@ -98,7 +103,7 @@ class Command:
         return f"mfakit.cli.{self.name.replace('-', '_')}"
 
     def on_failure(self, arguments: list[str]) -> None:
-        """Do what the command's module wants done when it failed, whatever it failed of."""
+        """Call the module's ``on_failure``, if it has one, after the command has failed."""
         module = self.load()
         if hasattr(module, "on_failure"):
             module.on_failure(arguments)
@@ -131,14 +136,14 @@ def port(text: str) -> int:
 
 def interval(text: str) -> int:
     """Read how often something is to run."""
-    from mfakit.expiry.schedule.job import parse_interval
+    from mfakit.schedule.scheduler import parse_interval
 
     return parse_interval(text)
 
 
 def user_name(text: str) -> str:
-    """Read the name of an IAM user, which is a matter of IAM's pattern for it."""
-    from mfakit.cli.simulate.seed_file import USER_NAME
+    """Read the name of an IAM user."""
+    from mfakit.cli.simulate import USER_NAME
 
     if not USER_NAME.fullmatch(text):
         raise UsageError(
@@ -148,8 +153,8 @@ def user_name(text: str) -> str:
 
 
 def notify_target(text: str) -> str:
-    """Check that a way to notify people makes sense, and return it as it is."""
-    from mfakit.expiry.notices.ways import parse_way
+    """Check that there is such a way to notify people, and return its name."""
+    from mfakit.notices.ways import parse_way
 
     parse_way(text, lambda: "")
     return text
@@ -157,7 +162,48 @@ def notify_target(text: str) -> str:
 
 def command_line(text: str) -> str:
     """Check that a command can be split into words, and return it as it is."""
-    from mfakit.expiry.notices.ways import split_command
+    from mfakit.programs import split_command
 
     split_command(text)
     return text
+
+
+class Options:
+    """The values of a command's options, as attributes that argparse would name alike."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+
+def read_plain_line(command: Command, arguments: list[str]) -> Options | None:
+    """Return a command's options; None if the line is not plain, even though it may be right."""
+    if any(o.is_positional and o.settings.get("nargs") != "..." for o in command.options):
+        return None  # which word it is depends on the words around it
+    options = (*command.options, *GENERAL_OPTIONS)
+    by_name = {name: option for option in options for name in option.names}
+    values = {option.destination: option.default for option in options}
+    left = list(reversed(arguments))
+    while left:
+        name, sign, value = left.pop().partition("=")
+        option = by_name.get(name) if name[:1] == "-" else None
+        if option is None or (sign and not (name[:2] == "--" and value and option.takes_value)):
+            return _with_rest(command, values, [name + sign + value, *reversed(left)])
+        if option.takes_value and not sign:
+            value = left.pop() if left else "-?"
+            if value.startswith("-") and value != "-":
+                return None
+        try:
+            values[option.destination] = option.read(value, values[option.destination])
+        except UsageError:
+            return None
+    return _with_rest(command, values, [])
+
+
+def _with_rest(command: Command, values: dict[str, Any], rest: list[str]) -> Options | None:
+    """Return the options if nothing is left but the command that `exec` runs."""
+    option = next((option for option in command.options if option.is_positional), None)
+    if option is None:
+        return None if rest else Options(values)
+    if rest and rest[0] != "--" and rest[0].startswith("-"):
+        return None
+    return Options({**values, option.destination: rest})

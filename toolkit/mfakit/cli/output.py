@@ -1,4 +1,4 @@
-"""The one place that prints, and decides what may be seen.
+"""What commands print, and what they read besides the AWS files.
 
 Standard output carries only what a program consumes; notes and errors go to standard error.
 """
@@ -9,11 +9,14 @@ import io
 import os
 import sys
 
-from mfakit.errors import MFAKitError
+from mfakit.errors import FileError, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
+
+# What reads a report runs as a user of its own, and there is no secret in it.
+_ALL_MAY_READ = 0o644
 
 
 def write(text: str) -> None:
@@ -21,7 +24,7 @@ def write(text: str) -> None:
 
     Raises:
         BrokenPipeError: nobody reads it any more.
-        MFAKitError: standard output is closed, full, or of an encoding that has no such letters.
+        MFAKitError: standard output is closed, full, or of an encoding without these letters.
     """
     if sys.stdout is None:
         raise MFAKitError("standard output is closed", "leave it open, or send it to a file")
@@ -49,7 +52,7 @@ def write_utf8(text: str) -> None:
 
 
 def show(text: str) -> None:
-    """Write what people read: a letter that their locale lacks is better escaped than not shown."""
+    """Write what people read: a letter that their locale lacks is escaped."""
     _configure_stdout(errors="backslashreplace")
     write(text)
 
@@ -60,7 +63,7 @@ def _configure_stdout(encoding: str | None = None, *, errors: str) -> None:
 
 
 def note(text: str) -> None:
-    """Write a note to standard error; that nobody can read it is no error."""
+    """Write a note to standard error; if that is closed or full, nothing is raised."""
     if sys.stderr is None:
         return
     try:
@@ -78,7 +81,7 @@ def complain(error: MFAKitError) -> None:
 
 
 def escape(text: str) -> str:
-    """Make control characters visible: what stands in a file must not steer the terminal."""
+    """Make control characters visible: text from a file must not control the terminal."""
     if text.isprintable():
         return text
     return "".join(
@@ -87,6 +90,66 @@ def escape(text: str) -> str:
         else character.encode("unicode_escape", "surrogatepass").decode()
         for character in text
     )
+
+
+def write_report(path: str, text: str) -> None:
+    """Replace a file, whole or not at all, by one that all users may read.
+
+    node_exporter's textfile collector never sees it half written, nor the new one before it has
+    its name, since it looks at ``*.prom`` alone.
+
+    Args:
+        path: the file; of a link, what it leads to.
+        text: its new content.
+
+    Raises:
+        UsageError: it is something other than a file.
+        MFAKitError: it cannot be written. It is then as it was.
+    """
+    from mfakit.profiles.replacing import temporary_beside
+    from mfakit.profiles.swapping import rename
+
+    try:
+        real = os.path.realpath(path)
+        if os.path.exists(real) and not os.path.isfile(real):
+            raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
+        with temporary_beside(real) as temporary:
+            os.chmod(temporary.path, _ALL_MAY_READ)
+            with open(temporary.path, "wb") as file:
+                file.write(text.encode("utf-8", "backslashreplace"))
+            temporary.close()
+            rename(temporary.path, real)
+    except OSError as error:
+        raise MFAKitError(
+            f"cannot write {path}: {error.strerror}", "see who may write in its folder: ls -ld"
+        ) from None
+
+
+def write_private(path: str, text: str) -> None:
+    """Write a new file that only its owner can read."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def read_input(name: str) -> str:
+    """Read a file, or standard input for ``-``.
+
+    Raises:
+        UsageError: there is no such file.
+        FileError: it cannot be read.
+    """
+    from mfakit.profiles.reading import read_text
+
+    if name == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
+    if not os.path.exists(name):
+        raise UsageError(f"there is no file {name}", "name one, or - for standard input")
+    try:
+        return read_text(name)
+    except FileError as error:
+        # the hints for the AWS files do not fit here
+        hint = "name a file that you can read, of UTF-8 text, or - for standard input"
+        raise FileError(error.message, hint) from None
 
 
 def _give_up(stream: TextIO) -> None:

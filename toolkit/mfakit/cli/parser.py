@@ -43,10 +43,7 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> list[argpa
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are errors like all others, and whose help is output like all.
-
-    An example comes first: it tells most people all that they want to know.
-    """
+    """A parser whose complaints are MFAKitErrors, and whose help begins with an example."""
 
     def __init__(self, example: str, **settings: Any) -> None:
         super().__init__(**settings)
@@ -57,23 +54,23 @@ class Parser(argparse.ArgumentParser):
         return f"example: {self._example}\n\n{super().format_help()}"
 
     def parse(self, arguments: list[str]) -> argparse.Namespace:
-        """Read a command line, whose options may stand before, between and behind the rest."""
+        """Read a command line, whose options may be before, between and after the arguments."""
         if any(action.nargs == argparse.REMAINDER for action in self._actions):
-            return self.parse_args(arguments)  # what stands behind is another command's
+            return self.parse_args(arguments)  # the rest is another command's
         return self.parse_intermixed_args(arguments)
 
     def error(self, message: str) -> NoReturn:
-        """Raise a complaint of argparse as an error like all others."""
-        # a URL may hold a password, and what cron's programs complain of is mailed
+        """Raise a complaint of argparse as a UsageError."""
+        # a URL may hold a password, and cron mails error messages
         shown = re.sub(r"[\w.+-]+://\S+", "(a URL)", message)
         raise UsageError(shown, self._hint(message))
 
     def _hint(self, message: str) -> str:
-        """Return the option or value that was meant, as far as argparse's message names it."""
+        """Return the nearest option or value, if argparse's message names a mistyped one."""
         from difflib import get_close_matches
 
         if message.endswith("expected one argument"):
-            return "give it a value, behind = if that begins with -; or see --help"
+            return "give it a value, after = if that begins with -; or see --help"
         mistyped = re.search(r"(?:unrecognized arguments: |invalid choice: ')([^\s'=]+)", message)
         near = get_close_matches(mistyped[1], self._words(), n=1, cutoff=0.75) if mistyped else []
         return f"{near[0]}; or see {self.prog} --help" if near else f"see {self.prog} --help"
@@ -89,7 +86,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """A formatter that knows its width: finding it out would load shutil, at every start."""
+    """A formatter with a set width: argparse would load shutil to find it."""
 
     def __init__(self, prog: str) -> None:
         try:

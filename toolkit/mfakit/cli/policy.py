@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.input import read_input
-from mfakit.cli.output import escape, note, show, write
+from mfakit.cli.output import escape, note, read_input, show, write
 from mfakit.errors import FAILED, UsageError
 from mfakit.policy.callers import COUNTED
 from mfakit.policy.document import Kind, kind_of, parse

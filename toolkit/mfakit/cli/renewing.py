@@ -1,53 +1,208 @@
-"""Renewing a session for a command that is no `login`."""
+"""Renewing sessions for commands that are no `login`."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from datetime import UTC, datetime
 
-from mfakit.cli.output import note
-from mfakit.errors import MFAKitError
+from mfakit.cli.output import complain, note
+from mfakit.errors import MFAKitError, NobodyToAskError
+from mfakit.exchange.dialog import Dialog
+from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
+from mfakit.exchange.login import login
+from mfakit.exchange.recipe import LoginRequest
+from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.sessions import read_live_session
+from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.programs import desktop_environment, without_secrets
+from mfakit.state import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from argparse import Namespace
 
+    from mfakit.exchange.code import Asker
+    from mfakit.expiry.status import SessionStatus
+    from mfakit.notices.tell import Told
+    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
+
+_PROMPT_SECONDS = 120
+_DECLINED = "declined"
 
 
 def renew(
-    profile: str, log_in: Callable[[], object], *, may_make_do: bool = True
+    profile: Profile, request: LoginRequest, *, may_make_do: bool = True
 ) -> SessionCredentials:
-    """Log in, and give the session; where that cannot be, one that still lives may have to do.
+    """Log in and return the session; where that fails, one that has not ended may have to do.
 
     Args:
         profile: the session profile.
-        log_in: keeps a new session in it.
+        request: what to log in with.
         may_make_do: whether a session that is due is better than none.
 
     Raises:
-        MFAKitError: as ``log_in`` raises it.
+        MFAKitError: as ``login`` raises it.
     """
     try:
-        log_in()
+        return login(request, os.environ).session
     except MFAKitError as error:
-        if "--token-code" in error.hint:  # which is an option of `login`
+        if isinstance(error, NobodyToAskError):
             error.hint = (
-                f"log in: mfakit login --profile {shlex.quote(profile)}; or let"
+                f"log in: mfakit login --profile {shlex.quote(profile.name)}; or let"
                 " mfakit_token_command of the AWS config give the code"
             )
-        if may_make_do and (session := _live_session(profile)):
+        if may_make_do and (session := _live_session(profile.read_again())):
             note(f"the session is due, but could not be renewed: {error.message}")
             return session
         raise
-    return read_live_session(profile, AWSFiles(os.environ), datetime.now(UTC))
 
 
-def _live_session(profile: str) -> SessionCredentials | None:
+def _live_session(profile: Profile) -> SessionCredentials | None:
     try:
-        return read_live_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+        return profile.live(utc_now())
     except MFAKitError:
         return None
+
+
+def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
+    """Renew the sessions that are due or have ended; what fails of it is only noted.
+
+    Args:
+        options: of `check`.
+        statuses: how the sessions stand.
+
+    Returns:
+        Whether any of them was renewed.
+    """
+    # of the user's own first: those of roles may be made from them
+    due = sorted(
+        (status for status in statuses if _may_renew(status, options)),
+        key=lambda status: bool(status.record and status.record.role_arn),
+    )
+    left = due
+    if options.renew:
+        left = [status for status in left if not _renew_alone(status, options)]
+    if options.prompt:
+        left = _ask_for(left, options)
+    return len(left) < len(due)
+
+
+def make_dialog(occasion: str, options: Namespace) -> Dialog:
+    """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one."""
+    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
+    return Dialog(occasion, options.prompt_timeout or _PROMPT_SECONDS, environ)
+
+
+def _may_renew(status: SessionStatus, options: Namespace) -> bool:
+    """Whether a session is due and ours to renew; with --all, only one that mfakit made."""
+    is_ours = status.record is not None and status.record.source_access_key_id is not None
+    return (
+        status.state.is_due
+        and status.source in (CREDENTIALS_FILE, SESSION_CACHE)
+        and (is_ours or not options.all)
+        and not _is_due_all_its_life(status, options.warn)
+    )
+
+
+def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
+    """Whether --warn is so long that the next session would be due as soon as it is made.
+
+    Each check would renew it then, or ask for a code.
+    """
+    if status.state == EXPIRED or warn is None or status.record is None:
+        return False
+    assert status.expiration is not None
+    life = (status.expiration - status.record.made_at).total_seconds()
+    if life > warn:
+        return False
+    error = MFAKitError(
+        f"it lasts no longer than --warn {format_duration(warn)}: a new one would be due at once",
+        "give a shorter --warn, or make longer sessions: mfakit login --duration",
+    )
+    _complain(status, error)
+    return True
+
+
+def _renew_alone(status: SessionStatus, options: Namespace) -> bool:
+    try:
+        _log_in(status, options, Unattended(note), patience=PATIENCE_SECONDS)
+    except MFAKitError as error:
+        _complain(status, error)
+        return False
+    return True
+
+
+def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionStatus]:
+    """Ask a person for the codes, one after the other; give the sessions that are as they were.
+
+    While another check is asking, this one goes on without.
+    """
+    from mfakit.notices.tell import Told
+
+    path = AWSFiles(os.environ).credentials_path
+    asked = [(status, Told(path, status, complain)) for status in statuses]
+    asked = [(status, told) for status, told in asked if not told.has(_DECLINED)]
+    left = list(statuses)
+    if not asked:
+        return left
+    try:
+        with turn_to_ask(path, ALL_PROFILES, note, patience=0):
+            for status, told in asked:
+                if _ask(status, told, options):
+                    left.remove(status)
+    except NotAnsweredError:
+        pass  # to be asked for the others
+    except MFAKitError as error:
+        complain(error)
+    return left
+
+
+def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
+    """Ask a person for the code of one session, who may say no to that once and for all.
+
+    Raises:
+        NotAnsweredError: nobody is there.
+    """
+    from mfakit.notices.news import news_of
+
+    news = news_of(status)
+    if news is None or told.has(_DECLINED):
+        return False
+    try:
+        _log_in(status, options, make_dialog(news.title, options), patience=0)
+    except MFAKitError as error:
+        _complain(status, error)
+        if isinstance(error, NotAnsweredError):
+            raise
+        if isinstance(error, DeclinedError):
+            _remember(told, _DECLINED)
+        return False
+    return True
+
+
+def _remember(told: Told, mark: str) -> None:
+    try:
+        with told.turn():
+            told.add(mark)
+    except MFAKitError as error:
+        complain(error)
+
+
+def _log_in(status: SessionStatus, options: Namespace, asker: Asker, *, patience: float) -> None:
+    request = LoginRequest(
+        profile=status.profile,
+        min_remaining=options.warn,
+        as_before=True,
+        patience=patience,
+        asker=asker,
+        must_ask=isinstance(asker, Dialog),
+        note=note,
+    )
+    login(request, os.environ)
+
+
+def _complain(status: SessionStatus, error: MFAKitError) -> None:
+    message = f"the session of profile {status.profile} was not renewed: {error.message}"
+    complain(MFAKitError(message, error.hint))

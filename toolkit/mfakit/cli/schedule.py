@@ -9,13 +9,12 @@ from functools import partial
 from mfakit.cli.check import refuse_contradictions
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, show, write
-from mfakit.durations import format_duration
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.expiry.schedule.job import make_job
-from mfakit.expiry.schedule.schedulers import all_schedulers, choose_scheduler
 from mfakit.expiry.status import check_session
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp, utc_now
+from mfakit.profiles.selection import session_profile
+from mfakit.schedule import all_schedulers, choose_scheduler
+from mfakit.schedule.scheduler import make_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mfakit.cli.options import Option
-    from mfakit.expiry.notices.way import Way
-    from mfakit.expiry.schedule.job import Job
-    from mfakit.expiry.schedule.scheduler import Scheduler
+    from mfakit.notices.ways import Way
+    from mfakit.schedule.scheduler import Job, Scheduler
 
 _EVERY_SECONDS = 300
 
@@ -44,12 +42,12 @@ def run(options: Namespace) -> int:
         else:
             _ask_all(_remove_from, "nothing was installed")
     else:
-        raise UsageError("what is to be done is not said", "one of install, show, remove")
+        raise UsageError("no action given", "name one of install, show, remove")
     return 0
 
 
 def _refuse_others(options: Namespace, meant: str) -> None:
-    """Refuse options that would do nothing."""
+    """Refuse options that would have no effect."""
     for option in COMMANDS["schedule"].options:
         name = option.destination
         if name != meant and getattr(options, name) != option.default:
@@ -60,11 +58,11 @@ def _refuse_others(options: Namespace, meant: str) -> None:
 def _script() -> str:
     from importlib.resources import files
 
-    return files("mfakit.expiry.schedule").joinpath("check.sh").read_text("utf-8")
+    return files("mfakit.schedule").joinpath("check.sh").read_text("utf-8")
 
 
 def _install(options: Namespace) -> None:
-    _tell_by_default(options)
+    _notify_by_default(options)
     arguments = _arguments(options)
     scheduler = choose_scheduler(options.using, _environ_for(options))
     every = options.every or _EVERY_SECONDS
@@ -76,7 +74,7 @@ def _install(options: Namespace) -> None:
     if not scheduler.is_here():
         raise MFAKitError(
             f"{scheduler.name} does not run here",
-            "leave --using out to take what does, or see what it would get: --dry-run",
+            "leave --using out for one that does, or print what it would get: --dry-run",
         )
     _check(_checks(ways, options))
     notes = scheduler.install(job)
@@ -84,7 +82,7 @@ def _install(options: Namespace) -> None:
     for line in notes:
         note(line)
     if options.profile is not None:
-        _see_session(options.profile)
+        _check_session_exists(options.profile)
     others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
     _, errors = _ask_each(others, _remove_from)
     for error in errors:
@@ -95,28 +93,28 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
     """Return the environment that a scheduler sees: for other machines, nothing of this user's.
 
     Raises:
-        UsageError: something for other machines was to be installed here.
+        UsageError: a job for other machines cannot be installed here.
     """
     if options.python is None:
         return os.environ
     if not options.dry_run:
         raise UsageError(
-            "--python is for other machines, and nothing of theirs can be installed here",
+            "--python is for other machines, whose job cannot be installed here",
             "add --dry-run, or leave --python out",
         )
     return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
-def _see_session(profile: str) -> None:
-    """Note that there is no session yet: the name may be mistyped, and the log is far away."""
+def _check_session_exists(profile: str) -> None:
+    """Note that there is no session yet: the name may be mistyped, and few people read the log."""
     try:
-        check_session(profile, AWSFiles(os.environ), datetime.now(UTC))
+        check_session(session_profile(profile, os.environ), utc_now())
     except MFAKitError as error:
         complain(error)
 
 
-def _tell_by_default(options: Namespace) -> None:
-    """Choose the desktop, where a check would have nothing to do but be looked at in the log."""
+def _notify_by_default(options: Namespace) -> None:
+    """Add --notify desktop to a check that would only write to the log."""
     acts = ("notify", "on_expiring", "renew", "prompt", "output")
     if not any(getattr(options, name, None) for name in acts):
         options.notify = ["desktop"]
@@ -139,7 +137,7 @@ def _arguments(options: Namespace) -> list[str]:
 
 
 def _words(option: Option, value: object) -> list[str]:
-    """Write an option as it would be typed; with ``=``, so that no value is taken for a name."""
+    """Return an option as it is typed, with ``=``, so that no value is read as a name."""
     name = option.names[-1]
     if value == option.default or value is None:
         return []
@@ -152,9 +150,9 @@ def _ways(options: Namespace) -> list[Way]:
     """Return the ways to notify people that the check is to use.
 
     Raises:
-        UsageError: one of them cannot be had where nobody types and nothing is exported.
+        UsageError: one of them needs standard input or an exported variable.
     """
-    from mfakit.expiry.notices.ways import CommandWay, parse_way
+    from mfakit.notices.ways import CommandWay, parse_way
 
     asked = options.notify or []
     if "-" in asked or "env" in asked:
@@ -170,14 +168,14 @@ def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
     """Return the functions that try each way to reach the person; the last may ask for a code."""
     checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
     if options.prompt:
-        from mfakit.cli.renewing_due import make_dialog
+        from mfakit.cli.renewing import make_dialog
 
         checks.append(make_dialog("", options).check_without_terminal)
     return checks
 
 
 def _check(checks: list[Callable[[], object]]) -> None:
-    """Try the ways to reach the person here and now, not in a log that nobody reads.
+    """Try the ways to reach the person now, since nobody reads the errors in a log.
 
     Raises:
         MFAKitError: none of them works.
@@ -194,7 +192,7 @@ def _check(checks: list[Callable[[], object]]) -> None:
         complain(failed)
     if checks and len(errors) == len(checks):
         raise MFAKitError(
-            "nothing is installed, since there would be no way to tell you",
+            "nothing is installed, since no way to notify you works",
             "mend one of these ways, or name another: --notify TAG, --on-expiring COMMAND",
         )
 
@@ -202,11 +200,7 @@ def _check(checks: list[Callable[[], object]]) -> None:
 def _ask_each(
     schedulers: list[Scheduler], ask: Callable[[Scheduler], bool]
 ) -> tuple[bool, list[MFAKitError]]:
-    """Ask schedulers one after the other; one that refuses does not stand before the others.
-
-    Returns:
-        Whether any of them answered with yes, and the errors of those that did not answer.
-    """
+    """Ask all schedulers; return whether any answered with yes, and the errors of the others."""
     answers, errors = [], []
     for scheduler in schedulers:
         try:
@@ -217,10 +211,10 @@ def _ask_each(
 
 
 def _ask_all(ask: Callable[[Scheduler], bool], otherwise: str) -> None:
-    """Ask every scheduler, and say so if none has anything.
+    """Ask every scheduler, and note it if none has a job.
 
     Raises:
-        MFAKitError: none has, and one cannot be asked, such as a crontab that is denied.
+        MFAKitError: none has, and one of them cannot be asked, such as a denied crontab.
     """
     found, errors = _ask_each(all_schedulers(os.environ), ask)
     if errors and not found:

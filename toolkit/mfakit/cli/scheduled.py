@@ -1,4 +1,4 @@
-"""What a scheduler starts: mfakit, with the environment that it lacks there, and a log.
+"""The program that a scheduler starts: mfakit, with an environment and a log.
 
 ``python -P -m mfakit.cli.scheduled [LOG] [NAME=VALUE ...] COMMAND [OPTION ...]``. So a job is one
 plain command, the same in a crontab, a unit, a property list and a task.
@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import takewhile
 
 from mfakit.cli.main import main
 from mfakit.cli.output import complain, write
 from mfakit.errors import FAILED, MFAKitError
-from mfakit.expiry.schedule.job import is_log, log_path
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_timestamp, utc_now
+from mfakit.schedule.scheduler import is_log, log_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +28,12 @@ def run(arguments: list[str]) -> int:
     """Run mfakit with its output in the log.
 
     Args:
-        arguments: the log, if it is not where the system keeps such files; the environment; the
-            command.
+        arguments: the log, if it is not where the system keeps logs; the environment; the command.
 
     Returns:
-        0 whatever came of it: that a session has expired is no failure of the job. 1 if there
-        can be no log: to be told of a session does not depend on one, so the command runs all the
-        same, and what it says goes to whom the scheduler reports to.
+        0 for every result of the command, since an expired session is no failure of the job. 1 if
+        the log cannot be written; the command runs all the same, since notifications do not depend
+        on a log, and its output goes to the scheduler.
     """
     rest = list(arguments)
     given = rest.pop(0) if is_log(rest[0]) else None
@@ -53,15 +51,15 @@ def run(arguments: list[str]) -> int:
         complain(MFAKitError(f"cannot write {log}: {reason}", "see the modes of its folders"))
         code = FAILED
     with suppress(MFAKitError, BrokenPipeError):  # the disk may be full
-        write(f"{' '.join((format_timestamp(datetime.now(UTC)), 'mfakit', *command))}\n")
+        write(f"{' '.join((format_timestamp(utc_now()), 'mfakit', *command))}\n")
     main(command)
     return code
 
 
 def _write_to(log: str) -> None:
-    """Send to the log what this process and those that it starts print from now on.
+    """Redirect the output of this process and its children to the log.
 
-    A full log becomes the old one, and the one that was old is gone.
+    A full log replaces the old one.
     """
     from mfakit.profiles.replacing import make_private_folder
     from mfakit.profiles.swapping import rename

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, datetime
 
 from mfakit.errors import MFAKitError, SessionNotFoundError
 from mfakit.expiry.report import as_text
 from mfakit.expiry.status import check_session
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.section import is_long_term
+from mfakit.moments import utc_now
 from mfakit.profiles.selection import default_source_profile, session_profile
+from mfakit.state import VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from mfakit.profiles.profile import Profile
 
 
 def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
@@ -24,35 +26,34 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
         environ: the environment.
         now: the time to judge by; the present by default.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = utc_now() if now is None else now
     try:
-        files = AWSFiles(environ)
-        profile = session_profile(None, environ, files)
-        status = check_session(profile, files, now)
+        profile = session_profile(None, environ)
+        status = check_session(profile, now)
     except SessionNotFoundError:
-        return _without_session(profile, files, environ)
+        return _without_session(profile)
     except MFAKitError as error:
         return [error.message, _next(error.hint)]
-    option = "" if profile == "mfa" else f" --profile {shlex.quote(profile)}"
-    steps = {
-        "valid": f"aws s3 ls --profile {shlex.quote(profile)}",
-        "expiring": f"mfakit login{option}",
-        "expired": f"mfakit login{option}",
-        "unknown": f"mfakit login{option}",
-    }
-    return [as_text([status], str).rstrip(), _next(steps[status.state])]
+    step = _login_line(profile)
+    if status.state == VALID:
+        step = f"aws s3 ls --profile {shlex.quote(profile.name)}"
+    return [as_text([status], str).rstrip(), _next(step)]
 
 
-def _without_session(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> list[str]:
-    source = default_source_profile(files)
-    if is_long_term(files.keys(source)) or environ.get("AWS_ACCESS_KEY_ID"):
-        option = "" if profile == "mfa" else f" --profile {shlex.quote(profile)}"
-        return [f"{profile}: no session yet", _next(f"mfakit login{option}")]
+def _without_session(profile: Profile) -> list[str]:
+    source = default_source_profile(profile.files)
+    if source.is_long_term or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
+        return [f"{profile.name}: no session yet", _next(_login_line(profile))]
     return [
-        f"{profile}: no session yet, and no access key in the profile {source!r}",
+        f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",
         _next("aws configure"),
         "or see how it goes: mfakit demo",
     ]
+
+
+def _login_line(profile: Profile) -> str:
+    option = "" if profile.name == "mfa" else f" --profile {shlex.quote(profile.name)}"
+    return f"mfakit login{option}"
 
 
 def _next(step: str) -> str:

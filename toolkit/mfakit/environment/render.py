@@ -1,19 +1,23 @@
-"""A session as environment variables, and the way back."""
+"""A session as environment variables: for a shell, for a file, for a command that is run."""
 
 from __future__ import annotations
 
-from mfakit.environment.formats import FORMATS
-from mfakit.environment.shells import SHELLS, Shell
-from mfakit.errors import UsageError
-from mfakit.timestamps import format_timestamp
+import os
+
+from mfakit import debug
+from mfakit.environment.formats import FORMATS, SHELLS, Shell
+from mfakit.errors import CommandError, CommandNotFoundError, UsageError
+from mfakit.moments import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import NoReturn
 
     from mfakit.session import SessionCredentials
 
-# These would override the session, or name another than the one that is set.
+
+# These would override the session, or name another one.
 CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -74,10 +78,10 @@ def render_environment(
     region: str | None = None,
     profile: str | None = None,
 ) -> str:
-    """Write what puts a session into a shell's environment, or hands it to a program as data.
+    """Return the statements that set a session in a shell, or the session as data for a program.
 
-    For shells, what would contradict the session is unset: variables that name a profile, an old
-    token, and the expiration of a session that was there before.
+    In shells, variables that would contradict the session are unset: the name of a profile, an old
+    token, and the expiration of an earlier session.
 
     Args:
         credentials: the session.
@@ -107,7 +111,7 @@ def render_environment(
 
 
 def render_unset(shell: str = "sh", *, region: bool = True) -> str:
-    """Write the statements that take a session out of a shell's environment again.
+    """Return the statements that remove a session from a shell's environment.
 
     Args:
         shell: a shell, as for ``render_environment``.
@@ -122,7 +126,7 @@ def render_unset(shell: str = "sh", *, region: bool = True) -> str:
 
 
 def render_profile(profile: str, shell: str = "sh") -> str:
-    """Write what makes the AWS tools of a shell use a profile, instead of keys in its environment.
+    """Return the statements that make AWS tools in a shell use a profile instead of keys.
 
     Args:
         profile: the profile, such as one with a role whose ``source_profile`` is the session's.
@@ -141,21 +145,21 @@ def render_profile(profile: str, shell: str = "sh") -> str:
         lines = _statements(dialect, _BEATING_PROFILE, {"AWS_PROFILE": profile})
     except ValueError as error:
         raise UsageError(str(error), "take another shell") from None
-    # what sees that it has worked stands on the line that sets the variable
+    # the guard is on the line that sets the variable
     count = len(_BEATING_PROFILE)
     return "".join(f"{line}\n" for line in (*lines[:count], " ".join(lines[count:])))
 
 
 def render_failure(shell: str) -> str:
-    """Write one statement that fails and changes nothing; nothing for what is no shell.
+    """Return a statement that fails and changes nothing; "" for a data format.
 
-    A command whose output a shell evaluates prints it when it fails: ``eval ""`` succeeds.
+    A command whose output a shell evaluates prints it when it fails, since ``eval ""`` succeeds.
     """
     return f"{SHELLS[shell].failure}\n" if shell in SHELLS else ""
 
 
 def _statements(dialect: Shell, unset: Iterable[str], variables: Mapping[str, str]) -> list[str]:
-    """Write a line for each statement; the last one, if any, sees that the others have worked."""
+    """Return a line for each statement; the last one, if any, checks that the others worked."""
     lines = [dialect.unset.format(name=name) for name in unset]
     lines += [dialect.assign(name, value) for name, value in variables.items()]
     lines.append(dialect.guard(variables, "".join(lines)))
@@ -167,5 +171,172 @@ def _dialect(shell: str) -> Shell:
         return SHELLS[shell]
     except KeyError:
         raise UsageError(
-            f"{shell!r} is no shell that has such statements", f"one of {', '.join(SHELLS)}"
+            f"mfakit cannot write statements for {shell!r}", f"one of {', '.join(SHELLS)}"
         ) from None
+
+
+def run_command(
+    command: list[str],
+    credentials: SessionCredentials,
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Run a command with a session in its environment, and nothing that contradicts it.
+
+    On POSIX systems the command replaces this process, so that signals, the terminal and the exit
+    code are its own, and this function does not return.
+
+    Args:
+        command: the program and its arguments; no shell is involved.
+        credentials: the session.
+        region: sets the region too, if given.
+        profile: the session profile, for mfakit's own use.
+        environ: the environment otherwise; the process's own by default.
+
+    Returns:
+        The exit code of the command, on Windows, where no process can become another.
+
+    Raises:
+        CommandNotFoundError: there is no such program; its exit code is 127, as in shells.
+        CommandError: it cannot be run; its exit code is 126.
+    """
+    variables = session_variables(credentials, region, profile)
+    environment = session_environment(os.environ if environ is None else environ, variables)
+    program = command[0]
+    if not program:
+        raise _not_found(program)
+    debug.event("run {} with the session {}", program, debug.key_id(credentials.access_key_id))
+    try:
+        if os.name == "posix":
+            _replace(command, environment)
+        return _attend(command, environment)
+    except FileNotFoundError:
+        if os.path.isfile(program):
+            raise CommandError(
+                f"cannot run {program}", "see the program that its first line names"
+            ) from None
+        raise _not_found(program) from None
+    except OSError as error:
+        raise CommandError(
+            f"cannot run {program}: {error.strerror}", "see its mode, ls -l, and its first line, #!"
+        ) from None
+
+
+def _not_found(program: str) -> CommandNotFoundError:
+    return CommandNotFoundError(f"there is no program {program!r}", "see its name, and PATH")
+
+
+def _replace(command: list[str], environ: dict[str, str]) -> NoReturn:
+    """Replace this process by the command."""
+    import signal
+
+    for ignored_by_python in ("SIGPIPE", "SIGXFSZ"):  # and that would be inherited
+        if hasattr(signal, ignored_by_python):
+            signal.signal(getattr(signal, ignored_by_python), signal.SIG_DFL)
+    os.execvpe(command[0], command, environ)  # noqa: S606
+
+
+def _attend(command: list[str], environ: dict[str, str]) -> int:
+    """Run the command and wait for its end.
+
+    Ctrl-C reaches both, and is the command's to handle. Names without an extension are looked up
+    as at the prompt, so that `npm` finds `npm.cmd`.
+    """
+    import shutil
+    import signal
+    import subprocess
+
+    program = shutil.which(command[0]) or command[0]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return subprocess.run([program, *command[1:]], check=False, env=environ).returncode
+
+
+_KINDS = {
+    "bash": "sh",
+    "zsh": "sh",
+    "dash": "sh",
+    "ash": "sh",
+    "busybox": "sh",
+    "ksh": "sh",
+    "ksh93": "sh",
+    "mksh": "sh",
+    "lksh": "sh",
+    "yash": "sh",
+    "sh": "sh",
+    "csh": "csh",
+    "tcsh": "csh",
+    "bsd-csh": "csh",
+    "fish": "fish",
+    "elvish": "elvish",
+    "nu": "nu",
+    "xonsh": "xonsh",
+    "pwsh": "powershell",
+    "powershell": "powershell",
+    "cmd": "cmd",
+}
+_MOST_ANCESTORS = 32
+
+
+def detect_shell() -> str:
+    """Find the kind of the nearest shell that this process was started from.
+
+    Returns:
+        Its name, as ``render_environment`` takes it.
+
+    Raises:
+        UsageError: it cannot be found, or mfakit cannot write for it.
+    """
+    kind = _nearest_kind()
+    if kind is None:
+        import shellingham
+
+        try:
+            name = shellingham.detect_shell()[0]
+        except (shellingham.ShellDetectionFailure, OSError):
+            name = "unknown"
+        kind = _KINDS.get(name)
+        if kind is None:
+            raise UsageError(
+                f"the shell that asked is {name}", f"name one: --shell {'|'.join(SHELLS)}"
+            )
+    return kind
+
+
+def likely_shell() -> str:
+    """Return the kind of shell that lines are pasted into; ``sh`` if it cannot be found."""
+    try:
+        return detect_shell()
+    except UsageError:
+        return "sh"
+
+
+def _nearest_kind() -> str | None:
+    """Look in Linux's /proc; shellingham works everywhere, but takes long to load."""
+    pid = os.getppid()
+    for _ in range(_MOST_ANCESTORS):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = os.fsdecode(file.read()).split("\0")
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return None
+        if kind := _kind_of(words):
+            return kind
+        pid = parent
+    return None
+
+
+def _kind_of(words: list[str]) -> str | None:
+    """Return the kind of shell that a command line starts, if it starts one."""
+    name = _name(words[0])
+    if name.startswith("python") and "xonsh" in map(_name, words[1:3]):
+        name = "xonsh"  # a script, or `-m xonsh`
+    return _KINDS.get(name)
+
+
+def _name(word: str) -> str:
+    """Return a program's name; a login shell has a dash before its own."""
+    return os.path.basename(word).removeprefix("-").lower().removesuffix(".exe")

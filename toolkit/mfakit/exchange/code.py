@@ -1,24 +1,78 @@
-"""The six digits: their form, and where they come from."""
+"""Token codes: their form, and where they come from: an option, the user or a command."""
 
 from __future__ import annotations
 
+import os
 import sys
+import time
+from contextlib import contextmanager
 
 from mfakit.errors import ExchangeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mfakit.exchange.plan import Asker
+    from collections.abc import Callable, Iterator
+    from typing import IO, Protocol
 
-STEP_SECONDS = 30  # every authenticator shows another code on each half minute
+    class Asker(Protocol):
+        """Asks the user, on the terminal or in a window, or refuses to ask.
+
+        Attributes:
+            when_asked: called as soon as a question for a code is shown.
+        """
+
+        when_asked: Callable[[], object]
+
+        def check(self) -> None:
+            """Raise an ExchangeError if the user cannot be asked."""
+
+        def ask_code(self, question: str) -> str:
+            """Ask until the answer has the form of a code; return it."""
+
+        def choose(self, question: str, answers: list[str]) -> int:
+            """Ask for a choice; return its number, counted from 0."""
+
+        def say(self, text: str) -> object:
+            """Show a message."""
+
+        def count_down(self, seconds: float, what: str) -> None:
+            """Wait, and show how much time is left."""
+
+    class Codes(Protocol):
+        """A source of codes."""
+
+        @property
+        def asker(self) -> Asker | None:
+            """What can ask other questions too; None if the user cannot be asked."""
+
+        @property
+        def may_try_again(self) -> bool:
+            """Whether another code can follow a refused one."""
+
+        def check(self) -> None:
+            """Raise an error if it is already known that there is no code."""
+
+        def when_asked(self, begin: Callable[[], object]) -> None:
+            """Call `begin` while the user types; immediately if nothing is typed."""
+
+        def get(self, serial_number: str) -> str:
+            """Return a code of the device."""
+
+        def report(self, refusal: str, *, is_used: bool) -> None:
+            """Show why the last code was refused, and wait until there is another one."""
+
+
+STEP_SECONDS = 30  # authenticators show a new code at each half minute
 _COMMAND_RUNS = 3
+_COMMAND_SECONDS = 60
+_SEE_IT = "run it by hand and see what it prints; it should be the code"
 
 
 def check_code(text: str) -> str:
-    """Take the spaces out of a code and refuse what AWS would refuse for its form alone.
+    """Return a code without its spaces.
 
     Raises:
-        UsageError: it is not six digits. The code is not in the message.
+        UsageError: it is not six digits. The message does not contain the code.
     """
     code = "".join(text.split())
     if len(code) != 6 or not (code.isascii() and code.isdigit()):
@@ -27,9 +81,10 @@ def check_code(text: str) -> str:
 
 
 class GivenCode:
-    """A code that was given with the command: there is no other after it."""
+    """A code from the command line; no other can follow it."""
 
     may_try_again = False
+    asker = None
 
     def __init__(self, given: str) -> None:
         self._given = given
@@ -37,59 +92,175 @@ class GivenCode:
             check_code(given)
 
     def check(self) -> None:
-        """Nothing more can be known of it before it is used."""
+        """Do nothing: the form of the code is checked already."""
 
-    def get(self) -> str:
-        """Return the code; ``-`` is the first line of standard input."""
+    def when_asked(self, begin: Callable[[], object]) -> None:
+        """Call `begin` immediately."""
+        begin()
+
+    def get(self, serial_number: str) -> str:
+        """Return the code; for ``-``, read it from the first line of standard input."""
         if self._given != "-":
             return check_code(self._given)
         if sys.stdin is None:
             raise ExchangeError("standard input is closed", "give the code: --token-code 123456")
         return check_code(sys.stdin.buffer.readline().decode("ascii", "replace"))
 
+    def report(self, refusal: str, *, is_used: bool) -> None:
+        """Do nothing: there is no other code to try."""
+
 
 class TypedCode:
-    """Codes that a person types."""
+    """Codes that the user types."""
 
     may_try_again = True
 
-    def __init__(self, asker: Asker, serial_number: str) -> None:
-        self._asker = asker
-        self._question = f"MFA code for {serial_number}: "
+    def __init__(self, asker: Asker) -> None:
+        self.asker = asker
 
     def check(self) -> None:
-        """Check that there is somebody to ask."""
-        self._asker.check()
+        """Check that the user can be asked."""
+        self.asker.check()
 
-    def get(self) -> str:
-        """Ask for one."""
-        return self._asker.ask_code(self._question)
+    def when_asked(self, begin: Callable[[], object]) -> None:
+        """Call `begin` when the question is shown, which loading modules would delay."""
+        self.asker.when_asked = begin
+
+    def get(self, serial_number: str) -> str:
+        """Ask the user for a code."""
+        return self.asker.ask_code(f"MFA code for {serial_number}: ")
+
+    def report(self, refusal: str, *, is_used: bool) -> None:
+        """Show why; wait for a new code only if this one was used, and not mistyped."""
+        self.asker.say(refusal)
+        if is_used:
+            _await_next_code(self.asker)
 
 
 class CommandCode:
     """Codes that a command prints, such as ``ykman oath accounts code -s aws``."""
 
-    def __init__(self, command: str) -> None:
+    asker = None
+
+    def __init__(self, command: str, asker: Asker) -> None:
         self._command = command
+        self._screen = asker
         self._runs = 0
 
     @property
     def may_try_again(self) -> bool:
-        """The command is run again twice at most."""
+        """Whether the command may run again, which it does twice at most."""
         return self._runs < _COMMAND_RUNS
 
     def check(self) -> None:
         """Check that the command exists."""
-        from mfakit.exchange.token_command import check_command
-
         check_command(self._command)
 
-    def get(self) -> str:
-        """Run it."""
-        from mfakit.exchange.token_command import run_token_command
+    def when_asked(self, begin: Callable[[], object]) -> None:
+        """Call `begin` immediately."""
+        begin()
 
+    def get(self, serial_number: str) -> str:
+        """Run the command."""
         self._runs += 1
         return run_token_command(self._command)
 
+    def report(self, refusal: str, *, is_used: bool) -> None:
+        """Show why, and wait: the command prints a new code only in the next half minute."""
+        self._screen.say(refusal)
+        _await_next_code(self._screen)
 
-Codes = GivenCode | TypedCode | CommandCode
+
+def _await_next_code(asker: Asker) -> None:
+    asker.count_down(STEP_SECONDS - time.time() % STEP_SECONDS, "the next code")
+
+
+def check_command(command: str) -> list[str]:
+    """Split a command into its words, and check that its program is installed.
+
+    Raises:
+        UsageError: it cannot be split, or its program is not installed.
+    """
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(f"the token command cannot be read: {error}", "mend its quotes") from None
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(
+            f"there is no program {words[0] if words else ''!r} for the token command",
+            "install it, or mend mfakit_token_command or --token-command",
+        )
+    return words
+
+
+def run_token_command(command: str) -> str:
+    """Run a command that prints a code, without a shell.
+
+    The terminal is its standard input and error, so that it can ask for a touch or a password
+    even if an SDK has redirected those of this process. Its output is never shown.
+
+    Args:
+        command: the program and its arguments, quoted as in a shell.
+
+    Returns:
+        The code.
+
+    Raises:
+        UsageError: the program is not installed.
+        ExchangeError: it failed, took more than a minute, or did not print exactly one code.
+    """
+    import re
+    import subprocess
+
+    words = check_command(command)
+    name = os.path.basename(words[0])
+    with _keyboard() as keyboard, _screen() as screen:
+        try:
+            done = subprocess.run(
+                words,
+                check=False,
+                stdin=keyboard,
+                stdout=subprocess.PIPE,
+                stderr=screen,
+                timeout=_COMMAND_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise ExchangeError(
+                f"the token command {name} took more than {_COMMAND_SECONDS} s", _SEE_IT
+            ) from None
+        except OSError as error:
+            raise ExchangeError(
+                f"the token command {name} cannot be run: {error.strerror}", _SEE_IT
+            ) from None
+    if done.returncode:
+        raise ExchangeError(f"the token command {name} failed ({done.returncode})", _SEE_IT)
+    codes = set(re.findall(r"(?<!\d)\d{6}(?!\d)", done.stdout.decode("utf-8", "replace"), re.ASCII))
+    if len(codes) != 1:
+        found = "no code" if not codes else "several codes"
+        raise ExchangeError(f"the token command {name} printed {found}", _SEE_IT)
+    return str(codes.pop())
+
+
+@contextmanager
+def _screen() -> Iterator[int | None]:
+    """Open the terminal for writing; yield None, for standard error, if there is none."""
+    try:
+        screen = os.open("CONOUT$" if os.name == "nt" else "/dev/tty", os.O_WRONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield screen
+    finally:
+        os.close(screen)
+
+
+def _keyboard() -> IO[bytes]:
+    """Open the terminal for reading, or the null device if there is none."""
+    try:
+        return open("CONIN$" if os.name == "nt" else "/dev/tty", "rb", buffering=0)
+    except OSError:
+        return open(os.devnull, "rb", buffering=0)

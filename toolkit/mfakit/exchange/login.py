@@ -1,201 +1,243 @@
-"""Logging in: everything checked first, the code asked last, the session kept."""
+"""Logging in: check everything, ask for the code, and write the session."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
 
 from mfakit import debug
-from mfakit.durations import format_duration
 from mfakit.errors import ProfileError
-from mfakit.exchange.codes import spend_code
+from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
-from mfakit.exchange.endpoint import is_of_aws
-from mfakit.exchange.plan import Plan
-from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
-from mfakit.expiry.rule import VALID, judge
-from mfakit.profiles.files import check_writable
-from mfakit.profiles.record import SessionRecord, keep_record, read_record
-from mfakit.profiles.sessions import held_session, keep_session
+from mfakit.exchange.recipe import make_recipe
+from mfakit.exchange.source import is_of_aws
+from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
+from mfakit.moments import format_duration, timedelta, utc_now
+from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.selection import session_profile
+from mfakit.state import VALID
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
 
-    from mfakit.exchange.plan import LoginRequest
-    from mfakit.exchange.sts import STS
+    from mfakit.exchange.code import Codes
+    from mfakit.exchange.recipe import LoginRequest, Recipe
+    from mfakit.exchange.spending import STS
+    from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
 _SHORTENED = timedelta(minutes=5)
+_ALMOST = timedelta(minutes=5)
 _ROOTS_LONGEST = timedelta(hours=1)
 
 
-class Login:
-    """What came of it: a session kept in a profile, a new one or the one that was there.
+class Login(Value):
+    """The result of a login: the session of a profile, new or reused.
 
     Args:
         profile: the session profile.
-        serial_number: the device, as far as known.
-        expiration: when the session ends.
-        origin: the words for where its long-term credentials come from; "" if that is not known.
-        account: the account, as far as known.
-        reused: whether it was there before.
+        session: the session itself.
+        serial_number: the device, if it is known.
+        origin: a description of where its long-term credentials come from; "" if unknown.
+        account: the account, if it is known.
+        reused: whether the session existed before.
     """
 
-    def __init__(
-        self,
-        profile: str,
-        serial_number: str | None,
-        expiration: datetime | None,
-        origin: str,
-        *,
-        account: str | None,
-        reused: bool,
-    ) -> None:
-        self.profile = profile
-        self.serial_number = serial_number
-        self.expiration = expiration
-        self.origin = origin
-        self.account = account
-        self.reused = reused
+    profile: str
+    session: SessionCredentials
+    serial_number: str | None = None
+    origin: str = ""
+    account: str | None = None
+    reused: bool = False
+
+    @property
+    def expiration(self) -> datetime | None:
+        """When the session ends; None if that is not known."""
+        return self.session.expiration
 
 
 def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
-    """Get a session for a code and keep it; a session that is not due is kept as it is.
+    """Return the session that the profile holds if it can be reused, else make and write one.
 
-    A code or a duration that was given always leads to a new session. Whatever can be known to
-    be wrong is refused before a code is asked for, since a code works only once. Of several
-    processes that want the same session, one asks; the others wait for it, and use what it got.
+    An explicit code or duration always gets a new session. All checks that are possible come before
+    the question for a code, since a code works only once. Of several processes that want the same
+    session only one asks; the others wait for it, and use its session.
 
     Raises:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
-            is then as it was.
+            was not changed then.
     """
-    plan = Plan(request, environ)
-    if not plan.must_renew and (kept := _kept(plan)):
-        return kept
-    if not request.force:
-        _refuse_replacing_aws(plan)
+    profile = session_profile(request.profile, environ)
+    profile.check_may_hold()
+    profile.refuse_foreign("the session profile")
+    held = profile.held()
+    recipe = make_recipe(request, profile, _made_before(held) if request.as_before else None)
+    codes = _find_codes(request, recipe, profile)
+    if held and not request.wants_new and _will_do(held, recipe, request):
+        return _reused(held, recipe)
+    if held and not request.force:
+        _refuse_to_replace_aws(held, recipe)
+    with _turn(profile, request):
+        renewed = None
+        if request.token_code is None:
+            profile = profile.read_again()
+            renewed = profile.held()
+        is_new = renewed and (held is None or renewed.key_id != held.key_id)
+        if renewed and is_new and _will_do(renewed, recipe, request):
+            return _reused(renewed, recipe)
+        return _renew(profile, recipe, codes, request)
+
+
+def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[None]:
+    """Wait until no other process asks for this session, unless the code was given."""
     if request.token_code is not None:
-        return _renew(plan)
-    before = _key_id(plan)
+        return nullcontext()
     patience = PATIENCE_SECONDS if request.patience is None else request.patience
-    with turn_to_ask(plan.files.credentials_path, plan.profile, request.note, patience):
-        plan.look_again()
-        renewed_meanwhile = _key_id(plan) != before
-        if renewed_meanwhile and (kept := _kept(plan)):
-            return kept
-        return _renew(plan)
+    return turn_to_ask(profile.files.credentials_path, profile.name, request.note, patience)
 
 
-def _kept(plan: Plan) -> Login | None:
-    """Return the session that is held, if it is not due and is the one that was asked for."""
-    session = held_session(plan.profile, plan.files)
-    if session is None:
+def _made_before(held: Held | None) -> SessionRecord | None:
+    """Return the record of a session that mfakit made, and not another tool."""
+    record = held.record if held else None
+    return record if record and record.source_access_key_id else None
+
+
+def _find_codes(request: LoginRequest, recipe: Recipe, profile: Profile) -> Codes | None:
+    """Return where codes come from; None if the source is an MFA session, which needs none.
+
+    Raises:
+        MFAKitError: it is already known that there will be no code.
+    """
+    if recipe.source.is_session:
         return None
-    record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
-    if record is None or not plan.agrees_with(session, record):
-        how = "it is not known how it was made" if record is None else "it was made differently"
-        debug.event("the session is not reused: {}", how)
-        return None
-    now = datetime.now(UTC)
-    state = judge(session.expiration, now, record.made_at, plan.request.min_remaining)
+    asker = request.asker or Terminal(request.patience)
+    configured = profile.files.setting("mfakit_token_command", profile.name, recipe.source.profile)
+    command = request.token_command or configured
+    codes: Codes = TypedCode(asker)
+    if request.token_code is not None:
+        codes = GivenCode(request.token_code)
+    elif command is not None and not request.must_ask:
+        codes = CommandCode(command, asker)
+    elif request.asker is None:
+        return codes  # it is checked later, as there may be no need to ask
+    codes.check()
+    return codes
+
+
+def _will_do(held: Held, recipe: Recipe, request: LoginRequest) -> bool:
+    """Whether a session is not due, and is what was requested."""
+    record = held.record
+    if record is None:
+        debug.event("the session is not reused: it is not known how it was made")
+        return False
+    name = request.role.session_name if request.role else None
+    is_asked_for = name in (None, record.role_session_name) and _lasts(held, request.duration)
+    if not is_asked_for or not recipe.agrees_with(record):
+        debug.event("the session is not reused: it was made differently")
+        return False
+    state = held.state(utc_now(), request.min_remaining)
     if state != VALID:
         debug.event("the session is not reused: it is {}", state)
-        return None
+    return state == VALID
+
+
+def _lasts(held: Held, duration: timedelta | None) -> bool:
+    """Whether a session was made with the requested duration."""
+    if duration is None or held.session.expiration is None or held.made_at is None:
+        return True
+    return abs(held.session.expiration - held.made_at - duration) <= _ALMOST
+
+
+def _reused(held: Held, recipe: Recipe) -> Login:
+    assert held.record is not None
     return Login(
-        plan.profile,
-        record.serial_number,
-        session.expiration,
-        plan.source.origin,
-        account=record.account,
+        held.profile.name,
+        held.session,
+        held.record.serial_number,
+        recipe.source.origin,
+        held.record.account,
         reused=True,
     )
 
 
-def _key_id(plan: Plan) -> str | None:
-    session = held_session(plan.profile, plan.files)
-    return None if session is None else session.access_key_id
+def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: LoginRequest) -> Login:
+    """Get a session, with a code unless the source is an MFA session, and write it."""
+    from mfakit.exchange.spending import STS, spend_code
+    from mfakit.profiles.editing import check_writable
+
+    if codes and recipe.serial_number is None:
+        recipe = recipe.replace(serial_number=_find_device(recipe, codes, request))
+    sts = STS(recipe.source, recipe.serial_number)
+    path = profile.files.credentials_path
+    check_writable(path)
+    if codes:
+        session = spend_code(recipe, codes, sts, path)
+    else:
+        session = sts.get_session(recipe.role, recipe.duration)
+    profile.keep(session, request.note)
+    _note_if_shortened(recipe, session, request)
+    record = _record(profile, recipe, sts, session)
+    keep_record(path, record, request.note)
+    source, serial_number = recipe.source, recipe.serial_number
+    return Login(profile.name, session, serial_number, source.origin, record.account)
 
 
-def _renew(plan: Plan) -> Login:
-    if plan.needs_code and plan.serial_number is None:
-        _find_device(plan)
-    sts = plan.sts()
-    check_writable(plan.files.credentials_path)
-    session = spend_code(plan, sts) if plan.needs_code else sts.assume_role(plan.role)
-    keep_session(plan.profile, session, plan.files, plan.request.note)
-    _tell_if_shortened(plan, session)
-    record = _record(plan, sts, session)
-    keep_record(plan.files.credentials_path, record, plan.request.note)
-    return Login(
-        plan.profile,
-        plan.serial_number,
-        session.expiration,
-        plan.source.origin,
-        account=record.account,
-        reused=False,
-    )
-
-
-def _find_device(plan: Plan) -> None:
-    devices = find_devices(plan.source)
-    usable = [device for device in devices if device.is_usable]
-    if len(usable) > 1 and plan.may_ask:
-        names = [device.serial_number for device in usable]
-        plan.serial_number = names[plan.asker.choose("Which device?", names)]
-        debug.event("device: {}, as chosen of {}", plan.serial_number, ", ".join(names))
-        return
+def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
+    devices = find_devices(recipe.source)
+    names = [device.serial_number for device in devices if device.is_usable]
+    if len(names) > 1 and codes.asker is not None:
+        name = names[codes.asker.choose("Which device?", names)]
+        debug.event("device: {}, as chosen of {}", name, ", ".join(names))
+        return name
     device = only_device(devices)
     how = "a guess from the user's name" if device.is_guess else "the only one that IAM lists"
     debug.event("device: {}, {}", device.serial_number, how)
     if device.is_guess:
-        plan.request.note(
-            f"IAM does not let this user list devices; {device.serial_number} is a guess"
-        )
-    plan.serial_number = device.serial_number
+        request.note(f"IAM does not let this user list devices; {device.serial_number} is a guess")
+    return device.serial_number
 
 
-def _tell_if_shortened(plan: Plan, session: SessionCredentials) -> None:
-    if session.expiration is None or plan.duration is None:
+def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: LoginRequest) -> None:
+    if session.expiration is None or recipe.duration is None:
         return
-    given = session.expiration - datetime.now(UTC)
-    if given < plan.duration - _SHORTENED:
+    given = session.expiration - utc_now()
+    if given < recipe.duration - _SHORTENED:
         given_text = format_duration(given.total_seconds() + 1)
-        asked = format_duration(plan.duration.total_seconds())
-        is_beyond_root = plan.duration > _ROOTS_LONGEST
+        asked = format_duration(recipe.duration.total_seconds())
+        is_beyond_root = recipe.duration > _ROOTS_LONGEST
         reason = "; a root user's session lasts one hour at most" if is_beyond_root else ""
-        plan.request.note(f"AWS gave {given_text} for the {asked} that was asked for{reason}")
+        request.note(f"AWS gave {given_text} for the {asked} that was asked for{reason}")
 
 
-def _record(plan: Plan, sts: STS, session: SessionCredentials) -> SessionRecord:
-    role_arn = plan.role.get("RoleArn")
+def _record(
+    profile: Profile, recipe: Recipe, sts: STS, session: SessionCredentials
+) -> SessionRecord:
+    role_arn = recipe.role.arn if recipe.role else None
     return SessionRecord(
-        datetime.now(UTC),
-        profile=plan.profile,
+        made_at=utc_now(),
+        profile=profile.name,
         access_key_id=session.access_key_id,
-        source_profile=plan.source.profile,
-        source_access_key_id=plan.source.access_key_id,
-        serial_number=plan.serial_number,
+        source_profile=recipe.source.profile,
+        source_access_key_id=recipe.source.access_key_id,
+        serial_number=recipe.serial_number,
         role_arn=role_arn,
-        role_options=plan.role_options,
-        endpoint_url=plan.endpoint_url,
-        account=account_of(role_arn) or sts.account or account_of(plan.serial_number),
+        role_options=recipe.role_options,
+        endpoint_url=recipe.endpoint_url,
+        account=account_of(role_arn) or sts.account or account_of(recipe.serial_number),
         arn=sts.arn,
     )
 
 
-def _refuse_replacing_aws(plan: Plan) -> None:
-    """Keep a simulator's session from taking the place of a real one by accident."""
-    if is_of_aws(plan.endpoint_url):
+def _refuse_to_replace_aws(held: Held, recipe: Recipe) -> None:
+    """Refuse to replace a live session of AWS by a simulator's, unless it is forced."""
+    if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
         return
-    session = held_session(plan.profile, plan.files)
-    if session is None:
-        return
-    record = read_record(plan.files.credentials_path, plan.profile, session.access_key_id)
-    ended = session.expiration is not None and session.expiration <= datetime.now(UTC)
-    if not ended and (record is None or is_of_aws(record.endpoint_url)):
+    if held.record is None or is_of_aws(held.record.endpoint_url):
         raise ProfileError(
-            f"the profile {plan.profile!r} holds a live AWS session, and {plan.endpoint_url} is"
-            " not AWS",
+            f"the profile {held.profile.name!r} holds a live AWS session, and"
+            f" {recipe.endpoint_url} is not AWS",
             "name another profile, or replace it with --force",
         )

@@ -1,4 +1,4 @@
-"""The credentials that a session is made from: long-term ones, but for a role's from a session."""
+"""The credentials that a session is made from: long-term ones, or for a role also a session."""
 
 from __future__ import annotations
 
@@ -6,56 +6,48 @@ from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.section import is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
-from mfakit.profiles.session_cache import is_own_process
+from mfakit.profiles.stores import is_own_process
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.profile import Profile
 
 _PROCESS_TIMEOUT_SECONDS = 60
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu")
 
 
-class Source:
+class Source(Value):
     """Credentials, and where they come from. ``repr`` shows no secret.
 
     Args:
         access_key_id: the key's id.
         secret_access_key: its secret.
-        profile: the profile whose settings go with them; None for the environment.
+        profile: the profile whose settings apply; None for the environment.
         region: the region to sign for.
-        session_token: of a session; empty for long-term credentials.
+        session_token: the token of a session; empty for long-term credentials.
     """
 
-    __slots__ = ("access_key_id", "profile", "region", "secret_access_key", "session_token")
-
-    def __init__(
-        self,
-        access_key_id: str,
-        secret_access_key: str,
-        profile: str | None,
-        region: str | None,
-        session_token: str = "",
-    ) -> None:
-        self.access_key_id = access_key_id
-        self.secret_access_key = secret_access_key
-        self.profile = profile
-        self.region = region
-        self.session_token = session_token
+    access_key_id: str
+    secret_access_key: str
+    profile: str | None
+    region: str | None
+    session_token: str = ""
 
     @property
     def is_session(self) -> bool:
-        """Whether these are a session's."""
+        """Whether these are the credentials of a session."""
         return bool(self.session_token)
 
     @property
     def likely_account(self) -> str | None:
-        """The account that stands in the key's id, if it is one of those that hold one.
+        """The account that the key's id encodes, if it encodes one.
 
-        AWS documents no such form, so this only tells what is worth asking AWS first. Ids from
-        before 2019 begin with I or J after the prefix, and hold none.
+        AWS does not document this form, so the account only decides whether to ask AWS first.
+        Ids from before 2019 begin with I or J after the prefix, and encode none.
         """
         body = self.access_key_id[4:]
         if len(body) != 16 or body[0] in "IJ" or not set(body) <= set(_BASE32):
@@ -67,61 +59,53 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """The words for where they come from."""
+        """A description of where they come from, for messages."""
         return "the environment" if self.profile is None else f"profile {self.profile!r}"
 
     def __repr__(self) -> str:
         return f"Source({self.access_key_id!r}, {self.origin!r})"
 
 
-def find_source(
-    flag: str | None,
-    session: str,
-    files: AWSFiles,
-    environ: Mapping[str, str],
-    *,
-    may_be_session: bool = False,
-) -> Source:
+def find_source(flag: str | None, session: Profile, *, may_be_session: bool = False) -> Source:
     """Find the credentials that a session is made from.
 
-    They are read from the files themselves, or given by the profile's own `credential_process`.
-    The variables count only if they hold long-term credentials and no source profile is meant, so
-    that a session left in the environment never gets in the way.
+    They are read from the files themselves, or come from the profile's own `credential_process`.
+    Environment variables are used only if they hold long-term credentials and no source profile is
+    named, so that a session left in the environment does no harm.
 
     Args:
-        flag: what ``--source-profile`` says, if anything.
+        flag: the value of ``--source-profile``, if it was given.
         session: the session profile.
-        files: the AWS files.
-        environ: the environment.
-        may_be_session: for a role, the source may be a session.
+        may_be_session: whether the source may be a session, as for a role.
 
     Raises:
-        ProfileError: there are none, or they are a session's.
+        ProfileError: there are none, or they are those of a session.
     """
-    meant = named_source_profile(flag, session, files)
+    files, environ = session.files, session.files.environ
+    meant = named_source_profile(flag, session)
     profile = default_source_profile(files) if meant is None else meant
-    region = files.setting("region", session, profile)
+    region = files.setting("region", session.name, profile.name)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     debug.event("region: {}", region or "none is set; one of the device's partition will be used")
     if meant is None and _holds_long_term(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
         return Source(key, secret, None, region)
-    values = files.keys(profile)
-    process = files.merged(profile).get("credential_process")
+    values = profile.keys
+    process = profile.merged.get("credential_process")
     if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
-        values = _ask_process(process, profile)
+        values = _ask_process(process, profile.name)
     if not is_long_term(values) and not (may_be_session and is_session(values)):
-        debug.event("source: the profile {!r} holds no long-term key", profile)
-        raise _no_credentials(profile, files)
+        debug.event("source: the profile {!r} holds no long-term key", profile.name)
+        raise _no_credentials(profile)
     if debug.is_on():
-        place = files.place(profile, "aws_access_key_id") or "its credential_process"
+        place = files.place(profile.name, "aws_access_key_id") or "its credential_process"
         shown = debug.key_id(values["aws_access_key_id"])
-        debug.event("source: the key {} of profile {!r}, from {}", shown, profile, place)
+        debug.event("source: the key {} of profile {!r}, from {}", shown, profile.name, place)
     return Source(
         values["aws_access_key_id"],
         values["aws_secret_access_key"],
-        profile,
+        profile.name,
         region,
         session_token(values),
     )
@@ -137,9 +121,9 @@ def _holds_long_term(environ: Mapping[str, str]) -> bool:
 
 
 def _ask_process(command: str, profile: str) -> dict[str, str]:
-    """Ask a `credential_process`, such as aws-vault's, which keeps keys in a keychain.
+    """Return the keys that a `credential_process` prints, such as aws-vault from a keychain.
 
-    The contract is that of the AWS SDKs and tools: JSON with ``Version`` 1 on standard output.
+    Its output is the one that AWS SDKs and tools expect: JSON with ``Version`` 1.
     """
     import json
     import shlex
@@ -180,27 +164,74 @@ def _ask_process(command: str, profile: str) -> dict[str, str]:
     return keys
 
 
-def _no_credentials(profile: str, files: AWSFiles) -> ProfileError:
+def _no_credentials(profile: Profile) -> ProfileError:
     import shlex
 
-    values = files.keys(profile)
+    name, files, values = profile.name, profile.files, profile.keys
     if session_token(values):
         return ProfileError(
-            f"the source profile {profile!r} holds a session; AWS gives no session for a session",
+            f"the source profile {name!r} holds a session; AWS gives no session for a session",
             "name the profile with the long-term credentials: --source-profile default",
         )
-    if not files.exists(profile):
-        problem = f"there is no profile {profile!r} in {files.credentials_path}"
-        meant = files.like(profile)
-        if meant and is_long_term(files.keys(meant)):
+    if not profile.exists:
+        problem = f"there is no profile {name!r} in {files.credentials_path}"
+        meant = files.like(name)
+        if meant and profile.other(meant).is_long_term:
             hint = f"is it the profile {meant!r}? --source-profile {shlex.quote(meant)}"
             return ProfileError(problem, hint)
     elif values.get("aws_access_key_id") or values.get("aws_secret_access_key"):
-        problem = f"the profile {profile!r} has only a part of its access key"
+        problem = f"the profile {name!r} has only a part of its access key"
     else:
-        problem = f"the profile {profile!r} has no access key"
+        problem = f"the profile {name!r} has no access key"
     return ProfileError(
         problem,
-        f"put your long-term access key there: aws configure --profile {shlex.quote(profile)};"
+        f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
         " or name another with --source-profile",
     )
+
+
+def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:
+    """Return the endpoint of STS calls, without a password in it.
+
+    Args:
+        profile: the profile whose keys sign; None for keys of the environment.
+        environ: the environment.
+
+    Returns:
+        The endpoint in the variables or the profile, as boto3 reads them; None is AWS's own.
+    """
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    url = (
+        environ.get("AWS_ENDPOINT_URL_STS")
+        or environ.get("AWS_ENDPOINT_URL")
+        or (_configured_endpoint(profile) if profile else None)
+    )
+    if not url or "@" not in url:
+        return url
+    scheme, _, rest = url.partition("//")
+    return f"{scheme}//{rest.rpartition('@')[2]}"
+
+
+def is_of_aws(url: str | None) -> bool:
+    """Whether an endpoint belongs to AWS, such as a VPC endpoint, or None."""
+    if url is None:
+        return True
+    from urllib.parse import urlsplit
+
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host.endswith(_AWS_DOMAINS)
+
+
+def _configured_endpoint(profile: Profile) -> str | None:
+    """Return a profile's endpoint: that of STS in its `services` section, else its own."""
+    if services := profile.setting("services"):
+        section = profile.files.config_file.section(f"services {services}")
+        pairs = (line.partition("=")[::2] for line in section.get("sts", "").splitlines())
+        settings = {key.strip(): value.strip() for key, value in pairs}
+        if url := settings.get("endpoint_url"):
+            return url
+    return profile.setting("endpoint_url")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import FileError
-from mfakit.profiles.paths import expand_path
-from mfakit.timestamps import parse_timestamp
+from mfakit.moments import parse_timestamp
+from mfakit.profiles.aws_files import expand_path
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,40 +18,35 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    # its name, the id of its key and its end, each "" where that is not told
+    # its name, the id of its key and its end, each "" where it is not known
     Session = tuple[str, str, str]
 
-# Far more than any of them holds. What is larger was not made by an AWS tool.
+# Far more than any of them holds: a larger file was not written by an AWS tool.
 _LARGEST_BYTES = 1 << 20
 
 
-class CachedSession:
+class CachedSession(Value):
     """A session in a cache of another tool.
 
-    Args:
-        name: what tells it from others: the role's ARN, the SSO start URL, or else the file's name.
+    Attributes:
+        name: the role's ARN, the SSO start URL, or else the file's name.
         source: the kind of cache: ``cli-cache``, ``sso-cache`` or ``login-cache``.
         access_key_id: the id of its key, if it has one.
         expiration: when it ends; None if that is not known.
     """
 
-    __slots__ = ("access_key_id", "expiration", "name", "source")
-
-    def __init__(
-        self, name: str, source: str, access_key_id: str | None, expiration: datetime | None
-    ) -> None:
-        self.name = name
-        self.source = source
-        self.access_key_id = access_key_id
-        self.expiration = expiration
+    name: str
+    source: str
+    access_key_id: str | None
+    expiration: datetime | None
 
 
 def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:
-    """Find what these caches hold; what cannot be read, or is no session, is passed over.
+    """Yield the sessions in these caches; unreadable files and those without one are ignored.
 
     Args:
-        environ: says where the home is; ``AWS_LOGIN_CACHE_DIRECTORY`` moves one of them, as it
-            does for botocore.
+        environ: names the home; ``AWS_LOGIN_CACHE_DIRECTORY`` moves one of the caches, as for
+            botocore.
     """
     from collections import Counter
 
@@ -73,7 +69,7 @@ def cached_sessions(environ: Mapping[str, str]) -> Iterator[CachedSession]:
 
 
 def _role_session(found: Any) -> Session | None:
-    """Read what the CLI keeps of AssumeRole, or of SSO's GetRoleCredentials."""
+    """Read the CLI's cache of AssumeRole, or of SSO's GetRoleCredentials."""
     credentials = _part(found, "Credentials")
     if not _text(credentials, "SessionToken"):
         return None
@@ -82,14 +78,14 @@ def _role_session(found: Any) -> Session | None:
 
 
 def _sso_session(found: Any) -> Session | None:
-    """Read a token of IAM Identity Center; a client's registration has none."""
+    """Read a token of IAM Identity Center, which the registration of a client does not have."""
     if not _text(found, "accessToken"):
         return None
     return _text(found, "startUrl"), "", _text(found, "expiresAt")
 
 
 def _login_session(found: Any) -> Session | None:
-    """Read what `aws login` keeps."""
+    """Read the cache of `aws login`."""
     token = _part(found, "accessToken")
     if not _text(token, "sessionToken"):
         return None

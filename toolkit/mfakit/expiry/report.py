@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mfakit.durations import format_duration
-from mfakit.expiry.rule import EXPIRED, EXPIRING, UNKNOWN, VALID
-from mfakit.timestamps import format_timestamp
+from mfakit.moments import format_duration, format_timestamp
+from mfakit.state import EXPIRED, UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,27 +11,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.state import State
 
-# The convention of monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown.
-EXIT_CODES = {VALID: 0, EXPIRING: 1, EXPIRED: 2, UNKNOWN: 3}
-# Their order too (max_state_alt): what is known to be bad is worse than what is not known.
-_RANK = (VALID, UNKNOWN, EXPIRING, EXPIRED)
 _METRIC = "mfakit_session_expiration_timestamp_seconds"
 
 
-def worst(statuses: Iterable[SessionStatus]) -> str:
+def worst(statuses: Iterable[SessionStatus]) -> State:
     """Return the worst state of the sessions that count; ``unknown`` if none does."""
     states = (status.state for status in statuses if status.counts)
-    return max(states, key=_RANK.index, default=UNKNOWN)
+    return max(states, key=lambda state: state.rank, default=UNKNOWN)
 
 
 def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
-    """Return a line for each session that says how it stands.
-
-    Args:
-        statuses: the sessions.
-        escape: makes visible what must not reach a terminal.
-    """
+    """Return a line for each session that says how it stands, with names escaped."""
     if len(statuses) == 1:
         status = statuses[0]
         return f"{escape(status.profile)}: {status.state}, {_when(status)}\n"
@@ -91,9 +82,12 @@ def _label(text: str) -> str:
 
 
 def _when(status: SessionStatus) -> str:
-    if status.expiration is None or status.seconds_left is None:
+    if status.expiration is None:
         return "when it ends is not recorded"
-    moment = format_timestamp(status.expiration)
-    duration = format_duration(status.seconds_left)
-    when = f"ended {duration} ago" if status.state == EXPIRED else f"ends in {duration}"
-    return f"{when} ({moment})"
+    return f"{ends_in(status)} ({format_timestamp(status.expiration)})"
+
+
+def ends_in(status: SessionStatus, duration: Callable[[float], str] = format_duration) -> str:
+    """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known."""
+    left = duration(status.seconds_left or 0)
+    return f"ended {left} ago" if status.state == EXPIRED else f"ends in {left}"

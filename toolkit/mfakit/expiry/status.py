@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 
 from mfakit.errors import FileError, InvalidSessionError, UsageError
-from mfakit.expiry.rule import judge
+from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
-from mfakit.profiles.record import read_record
+from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_keys, is_session, session_of
-from mfakit.profiles.session_cache import is_own_process, read_cached
-from mfakit.profiles.sessions import CREDENTIALS_FILE, SESSION_CACHE, find_session
+from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE, SessionCache, is_own_process
+from mfakit.state import judge
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
-    from mfakit.profiles.record import SessionRecord
+    from mfakit.profiles.own_files import SessionRecord
+    from mfakit.profiles.profile import Profile
     from mfakit.profiles.section import Values
+    from mfakit.state import State
 
     Found = tuple[str, str, Values]
 
 
-class SessionStatus:
+class SessionStatus(Value):
     """How a session stands at one moment.
 
     Args:
@@ -41,50 +43,24 @@ class SessionStatus:
             unless asked for: their owners renew what is in there, and never clean up.
     """
 
-    __slots__ = (
-        "access_key_id",
-        "counts",
-        "expiration",
-        "profile",
-        "record",
-        "seconds_left",
-        "source",
-        "state",
-    )
-
-    def __init__(
-        self,
-        profile: str,
-        source: str,
-        state: str,
-        expiration: datetime | None,
-        seconds_left: int | None,
-        *,
-        access_key_id: str | None = None,
-        record: SessionRecord | None = None,
-        counts: bool = True,
-    ) -> None:
-        self.profile = profile
-        self.source = source
-        self.state = state
-        self.expiration = expiration
-        self.seconds_left = seconds_left
-        self.access_key_id = access_key_id
-        self.record = record
-        self.counts = counts
+    profile: str
+    source: str
+    state: State
+    expiration: datetime | None
+    seconds_left: int | None
+    access_key_id: str | None = None
+    record: SessionRecord | None = None
+    counts: bool = True
 
     def __repr__(self) -> str:
         return f"SessionStatus({self.profile!r}, {self.source!r}, {self.state!r})"
 
 
-def check_session(
-    profile: str, files: AWSFiles, now: datetime, warn: float | None = None
-) -> SessionStatus:
+def check_session(profile: Profile, now: datetime, warn: float | None = None) -> SessionStatus:
     """Look at the session of one profile.
 
     Args:
         profile: the session profile.
-        files: the AWS files.
         now: the time to judge by.
         warn: seconds before the end from which it is due, in place of the rule.
 
@@ -92,10 +68,9 @@ def check_session(
         SessionNotFoundError: the profile holds no session.
         FileError: the credentials file cannot be read.
     """
-    session, place = find_session(profile, files)
-    key = session.access_key_id
-    record = read_record(files.credentials_path, profile, key)
-    return status_of(profile, place, session.expiration, now, warn, key, record)
+    held = profile.find()
+    end = held.session.expiration
+    return status_of(profile.name, held.place, end, now, warn, held.key_id, held.record)
 
 
 def status_of(
@@ -112,16 +87,7 @@ def status_of(
     """Judge a session by when it ends, and by the record of when it was made."""
     state = judge(expiration, now, record.made_at if record else None, warn)
     left = None if expiration is None else int((expiration - now).total_seconds() // 1)
-    return SessionStatus(
-        profile,
-        source,
-        state,
-        expiration,
-        left,
-        access_key_id=access_key_id,
-        record=record,
-        counts=counts,
-    )
+    return SessionStatus(profile, source, state, expiration, left, access_key_id, record, counts)
 
 
 ENVIRONMENT = "environment"
@@ -163,7 +129,7 @@ def check_sessions(
         raise UsageError("the time to judge by has no time zone", "give one: datetime.now(UTC)")
     environ = os.environ if environ is None else environ
     seconds = None if warn is None else warn.total_seconds()
-    return check_all(AWSFiles(environ), environ, now or datetime.now(UTC), seconds)
+    return check_all(AWSFiles(environ), environ, now or utc_now(), seconds)
 
 
 def check_all(
@@ -228,7 +194,7 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
 def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
     """Find the session that is cached for a profile; an unreadable one is there all the same."""
     try:
-        values = read_cached(files.credentials_path, profile)
+        values = SessionCache(profile, files).read()
     except FileError:
         yield profile, SESSION_CACHE, {}
         return

@@ -1,1 +1,246 @@
 """Explain: which credentials AWS tools would use, which others those shadow, and what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
+
+from mfakit.explain.chain import ABSENT, FAILED
+from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
+from mfakit.explain.findings.profile import RULES as PROFILE_RULES
+from mfakit.explain.situation import is_metadata, place_of
+from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, online_findings, verdict
+from mfakit.moments import format_duration, format_timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from mfakit.explain.chain import Link
+    from mfakit.explain.situation import Situation
+    from mfakit.explain.verdict import Identity, Verdict
+
+_WORDS = {
+    "env": "environment variables",
+    "assume-role": "a role",
+    "assume-role-with-web-identity": "a role, by web identity",
+    "sso": "IAM Identity Center",
+    "shared-credentials-file": "credentials file",
+    "login": "aws login",
+    "custom-process": "credential_process",
+    "config-file": "config file",
+    "ec2-credentials-file": "AWS_CREDENTIAL_FILE",
+    "boto-config": "boto's old config",
+    "container-role": "container's metadata",
+    "iam-role": "machine's metadata",
+    "fromEnv": "environment variables",
+    "fromIni": "the profile",
+    "fromProcess": "credential_process",
+    "fromTokenFile": "a role, by web identity",
+    "remoteProvider": "metadata service",
+}
+_RULES = (*ENVIRONMENT_RULES, *PROFILE_RULES)
+
+
+class Explanation:
+    """The credentials that would be used in a situation, and what is wrong with them.
+
+    Args:
+        situation: the situation.
+        online: AWS's answer, if it was asked.
+    """
+
+    def __init__(self, situation: Situation, online: Identity | None = None) -> None:
+        self.situation = situation
+        self.verdict = verdict(situation)
+        self.findings = find(situation)
+        if online is not None:
+            self.findings = [*online_findings(online, situation), *self.findings]
+        if online is not None and online.account is not None:
+            # the credentials came from a metadata service
+            self.findings = [f for f in self.findings if f.code != "no-credentials"]
+        self.online = online
+
+    @property
+    def matters(self) -> bool:
+        """Whether anything is wrong that matters."""
+        return any(finding.matters for finding in self.findings)
+
+    def as_json(self) -> str:
+        """Return the report as one JSON document; no secret is in it."""
+        import json
+
+        situation, chain = self.situation, self.situation.chain
+        report = {
+            "profile": chain.profile,
+            "sdk": situation.sdk,
+            "error": _error(chain.error),
+            "sources": [_link_as_json(link, situation) for link in chain.links],
+            "credentials": _verdict_as_json(self.verdict),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+        if self.online is not None:
+            report["online"] = _answer_as_json(self.online)
+        return json.dumps(report, indent=2)
+
+    def lines(self) -> Iterator[str]:
+        """Return the report for people, line by line."""
+        situation, chain = self.situation, self.situation.chain
+        name = chain.profile or "''"
+        yield f"profile {name}, as {situation.sdk} resolves it{_chosen_by(situation)}"
+        yield ""
+        width = max((len(_WORDS[link.provider]) for link in chain.links), default=0)
+        for link in chain.links:
+            what = f"  {_WORDS[link.provider]:{width}}  {link.state:9}  {_details(link, situation)}"
+            yield what.rstrip()
+        if chain.links:
+            yield ""
+        yield self._conclusion()
+        if self.online is not None and self.online.arn:
+            yield f"AWS says they are of {self.online.arn}, account {self.online.account}"
+        elif self.online is not None and self.online.error and self.online.error[0] == NOT_ASKED:
+            yield f"AWS was not asked: {self.online.error[1]}"
+        for finding in self.findings:
+            yield ""
+            yield f"{'!' if finding.matters else '-'} {finding.code}: {finding.message}"
+            yield f"  {finding.leads_to}"
+            yield f"  try: {finding.fix}"
+
+    def _conclusion(self) -> str:
+        if self.verdict is not None:
+            return f"AWS would be called with {_described(self.verdict, self.situation)}"
+        winner = self.situation.chain.winner
+        error = self.situation.chain.error or (winner.error if winner else None)
+        if error is None:
+            return "AWS would be called with nothing: there are no credentials"
+        return f"AWS would not be called: {': '.join(part for part in error if part)}"
+
+
+def find(situation: Situation) -> list[Finding]:
+    """Return what is wrong; findings that matter come first."""
+    found = [finding for rule in _RULES for finding in rule(situation)]
+    if not any(finding.matters for finding in found):
+        found += search_fails(situation)
+    return sorted(found, key=lambda finding: not finding.matters)
+
+
+def search_fails(situation: Situation) -> Iterator[Finding]:
+    """The search ends with an error that no other finding explains."""
+    winner, error = situation.chain.winner, situation.chain.error
+    if error is None and winner is not None and winner.state == FAILED:
+        error = winner.error
+    if error is None:
+        return
+    files = situation.files
+    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
+    path = files.credentials_path if in_credentials else files.config_path
+    yield Finding(
+        "search-fails",
+        f"the search for credentials fails: {': '.join(part for part in error if part)}",
+        "programs get no credentials, whatever comes after that",
+        _to_sign_in(situation, error[0]) or edit(path),
+    )
+
+
+def _to_sign_in(situation: Situation, error: str) -> str:
+    """Return the command that makes `aws login` work; "" if it is not what fails."""
+    winner = situation.chain.winner
+    if winner is None or winner.provider != "login":
+        return ""
+    if error == "MissingDependencyException":
+        return 'pip install "botocore[crt]"'
+    return f"aws login --profile {quoted(situation.profile)}"
+
+
+def _chosen_by(situation: Situation) -> str:
+    if situation.flag is not None:
+        return ""
+    name = situation.profile_variable
+    return f" ({name} names it)" if name else " (nothing names another)"
+
+
+def _details(link: Link, situation: Situation) -> str:
+    if link.state in (ABSENT, FAILED):
+        return ": ".join(part for part in link.error or () if part)
+    parts = [place_of(link, situation)]
+    if link.access_key_id:
+        parts.append(shortened(link.access_key_id))
+    if link.asks:
+        parts.append(_would_ask(link, situation))
+    return ", ".join(part for part in parts if part)
+
+
+def _would_ask(link: Link, situation: Situation) -> str:
+    values = situation.values
+    if link.provider == "assume-role" or (link.provider == "fromIni" and "role_arn" in values):
+        source = link.source
+        key = f" with the key {shortened(source.access_key_id)}" if source else ""
+        code = " and a code" if values.get("mfa_serial") else ""
+        return f"would ask AWS for {values.get('role_arn')}{key}{code}"
+    if link.provider in ("custom-process", "fromProcess") or (
+        link.provider == "fromIni" and "credential_process" in values
+    ):
+        return "would run a program"
+    return "would ask"
+
+
+def _described(found: Verdict, situation: Situation) -> str:
+    key = f" {shortened(found.access_key_id)}" if found.access_key_id else ""
+    text = f"{_article(found.kind)}{found.kind}{key}"
+    winner = situation.chain.winner
+    if found.kind == "unknown":
+        text = "what a program gives"
+    elif winner is not None and is_metadata(winner, situation):
+        text = "what the machine's metadata service gives, if this is a machine at AWS"
+    if found.expiration is not None:
+        left = (found.expiration - situation.now).total_seconds()
+        when = f"ends in {format_duration(left)}" if left > 0 else "has ended"
+        text += f", which {when} ({format_timestamp(found.expiration)})"
+    elif found.kind != LONG_TERM:
+        text += ", and when it ends is not known"
+    mfa = {True: "with MFA", False: "without MFA", None: "with or without MFA, which is not known"}
+    role = ", which no role's session carries" if found.kind == ROLE_SESSION else ""
+    return f"{text}; {mfa[found.has_mfa]}{role}"
+
+
+def _article(kind: str) -> str:
+    if kind == LONG_TERM:
+        return ""
+    return "an " if kind.startswith("MFA") else "a "
+
+
+def _link_as_json(link: Link, situation: Situation) -> dict[str, Any]:
+    return {
+        "provider": link.provider,
+        "state": link.state,
+        "place": place_of(link, situation) or None if link.state != ABSENT else None,
+        "access_key_id": shortened(link.access_key_id) if link.access_key_id else None,
+        "asks": link.asks,
+        "error": _error(link.error),
+        "source": _link_as_json(link.source, situation) if link.source else None,
+    }
+
+
+def _error(error: tuple[str, str] | None) -> dict[str, str] | None:
+    return None if error is None else {"name": error[0], "message": error[1]}
+
+
+def _verdict_as_json(found: Verdict | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "access_key_id": shortened(found.access_key_id) if found.access_key_id else None,
+        "expiration": found.expiration and format_timestamp(found.expiration),
+        "mfa": found.has_mfa,
+    }
+
+
+def _answer_as_json(answer: Identity) -> dict[str, Any]:
+    return {
+        "account": answer.account,
+        "arn": answer.arn,
+        "error": _error(answer.error),
+        "clock_seconds": answer.clock_seconds,
+    }

@@ -1,21 +1,21 @@
 """The chain of places where boto3 and the AWS CLI look for credentials, walked by botocore itself.
 
-Every place is looked at, not only those before the first that has credentials: what is shadowed
-is what people stumble over.
+Every place is searched, not only those before the first with credentials, since people stumble over
+shadowed ones.
 
-A provider is asked by its own code, so that what it makes of the files is what botocore makes of
-them. Only its part that would run a program, go to the network or ask a person is replaced, by
-one that returns a stand-in for the result.
+Each provider runs its own code, so it reads the files exactly as botocore does. Only the part that
+would run a program, use the network or ask a person is replaced, by one that returns a stand-in.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
 
@@ -24,7 +24,7 @@ SHADOWED = "shadowed"
 ABSENT = "not there"
 FAILED = "failed"
 
-# What these give is not there to be read: it would be asked for, or made.
+# Providers that call a program or the network.
 _ACTING = {
     "assume-role",
     "assume-role-with-web-identity",
@@ -36,65 +36,51 @@ _ACTING = {
 }
 
 
+@dataclass
 class Link:
-    """A place where credentials are looked for.
+    """A place where an SDK looks for credentials.
 
-    Args:
+    Attributes:
         provider: its name, as botocore has it in ``credentials.method``.
         state: ``used``, ``shadowed``, ``not there`` or ``failed``.
-        access_key_id: the id of the key that is there, if it can be read.
-        has_token: whether a session token stands beside it.
-        asks: whether it would have to ask for the credentials: a program, AWS, a person.
-        error: why it failed: the name of botocore's error, and what it says.
-        source: of a role, the link at which the credentials that assume it were found.
+        access_key_id: the id of its key, if that can be read.
+        has_token: whether there is a session token beside the key.
+        asks: whether it would ask a program, AWS or a person for the credentials.
+        error: why it failed: the name of botocore's error, and its message.
+        source: of a role, the link with the credentials that assume it.
     """
 
-    __slots__ = ("access_key_id", "asks", "error", "has_token", "provider", "source", "state")
-
-    def __init__(
-        self,
-        provider: str,
-        state: str,
-        *,
-        access_key_id: str | None = None,
-        has_token: bool = False,
-        asks: bool = False,
-        error: tuple[str, str] | None = None,
-        source: Link | None = None,
-    ) -> None:
-        self.provider = provider
-        self.state = state
-        self.access_key_id = access_key_id
-        self.has_token = has_token
-        self.asks = asks
-        self.error = error
-        self.source = source
+    provider: str
+    state: str
+    access_key_id: str | None = None
+    has_token: bool = False
+    asks: bool = False
+    error: tuple[str, str] | None = None
+    source: Link | None = None
 
 
+@dataclass
 class Chain:
-    """What came of walking the chain.
+    """The result of a walk through the chain.
 
-    Args:
+    Attributes:
         profile: the profile that botocore resolved.
-        links: the places in their order; empty if ``error`` says why there are none.
-        error: the name of botocore's error, and what it says.
+        links: the places in their order; empty if there is an ``error``.
+        error: the name of botocore's error, and its message.
     """
 
-    def __init__(
-        self, profile: str, links: list[Link], error: tuple[str, str] | None = None
-    ) -> None:
-        self.profile = profile
-        self.links = links
-        self.error = error
+    profile: str
+    links: list[Link]
+    error: tuple[str, str] | None = None
 
     @property
     def winner(self) -> Link | None:
-        """The link that decides: the credentials that are used, or the failure that ends it."""
+        """The link with the credentials that are used, or with the failure that ends the search."""
         return next((link for link in self.links if link.state in (USED, FAILED)), None)
 
 
 def as_seen_by(sdk: str, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Leave out the variables that the SDK does not look at, where botocore would.
+    """Return the environment without the variables that the SDK ignores and botocore reads.
 
     Of the two that name a profile, botocore takes the older, AWS CLI v2 the newer.
     """
@@ -111,7 +97,7 @@ def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "bot
 
     Args:
         environ: the environment.
-        profile: what ``aws --profile`` would be given; None leaves it to the environment.
+        profile: the value of ``aws --profile``; None leaves it to the environment.
         sdk: ``boto3`` or ``cli``.
     """
     from botocore.exceptions import BotoCoreError
@@ -127,7 +113,7 @@ def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "bot
             providers = inert_providers(session, gave, signs_in=sdk == "cli")
         except BotoCoreError as error:
             return Chain("default" if name is None else name, [], _described(error))
-        return Chain(name, _judged(_look(provider, gave) for provider in providers))
+        return Chain(name, judged(_look(provider, gave) for provider in providers))
 
 
 def _look(provider: Any, gave: list[tuple[str, Any]]) -> Link:
@@ -156,7 +142,7 @@ def _link(method: str, credentials: Any, source: Link | None = None) -> Link:
 
 
 def _key_id(method: str, credentials: Any) -> str | None:
-    """Read a key's id; that of credentials which renew themselves would be renewed for it."""
+    """Return a key's id; None for credentials that would be renewed by reading it."""
     from botocore.credentials import RefreshableCredentials
 
     if method == "env":
@@ -174,20 +160,18 @@ def _has_token(method: str, credentials: Any) -> bool:
     return isinstance(credentials, RefreshableCredentials) or bool(credentials.token)
 
 
-def _judged(links: Iterator[Link]) -> list[Link]:
-    """Mark the first link that has credentials or fails as used, and those behind as shadowed."""
-    judged: list[Link] = []
-    decided = False
+def judged(links: Iterable[Link]) -> list[Link]:
+    """Return links of which all are shadowed after the first that has credentials or fails."""
+    found: list[Link] = []
     for link in links:
-        if decided and link.state in (USED, FAILED):
+        if link.state in (USED, FAILED) and any(k.state in (USED, FAILED) for k in found):
             link.state = SHADOWED
-        decided = decided or link.state in (USED, FAILED)
-        judged.append(link)
-    return judged
+        found.append(link)
+    return found
 
 
 def _described(error: Exception) -> tuple[str, str]:
-    """Name an error; what configparser says of a file quotes lines, which may hold secrets."""
+    """Return an error's name and message; configparser's message quotes lines, maybe secrets."""
     from botocore.exceptions import ConfigParseError
 
     text = _unreadable(error) if isinstance(error, ConfigParseError) else str(error)
@@ -219,11 +203,11 @@ _FAR_AHEAD = "9999-01-01T00:00:00Z"
 
 
 class Witness:
-    """A provider that remembers what it gave.
+    """A provider that records the credentials it returns.
 
     Args:
         provider: botocore's.
-        gave: what it, and others, gave: pairs of the provider's name and the credentials.
+        gave: the list of pairs of a provider's name and its credentials.
     """
 
     def __init__(self, provider: Any, gave: list[tuple[str, Any]]) -> None:
@@ -241,13 +225,7 @@ class Witness:
 
 
 class SignedIn:
-    """Stands for botocore's provider of `aws login`, which needs a library that may be missing.
-
-    Args:
-        provider: botocore's.
-        session: a ``botocore.session.Session``.
-        profile: whose `login_session` is looked for.
-    """
+    """A stand-in for botocore's provider of `aws login`, whose library may be missing."""
 
     def __init__(self, provider: Any, session: Any, profile: str) -> None:
         self.METHOD = provider.METHOD
@@ -263,16 +241,16 @@ class SignedIn:
 
 
 def inert_providers(session: Any, gave: list[tuple[str, Any]], *, signs_in: bool) -> list[Any]:
-    """List the providers of a botocore session, in their order, as ones that only read.
+    """Return the providers of a botocore session, in their order, as ones that only read.
 
     Args:
         session: a ``botocore.session.Session``.
-        gave: where the providers of a role's source profile put what they gave.
-        signs_in: whether the SDK knows `aws login` without a library of its own.
+        gave: where the providers of a role's source profile record what they return.
+        signs_in: whether the SDK supports `aws login` without a library of its own.
 
     Raises:
-        botocore.exceptions.BotoCoreError: the chain cannot even be made, such as for a profile
-            that is in no file.
+        botocore.exceptions.BotoCoreError: the chain cannot be made, for example because the
+            profile is in no file.
     """
     from botocore.credentials import create_credential_resolver
 
@@ -313,7 +291,7 @@ def _machine_provider() -> Any:
 
 
 def _role_provider(session: Any, profile: str, gave: list[tuple[str, Any]]) -> Any:
-    """Make the provider of roles, whose sources are looked up by providers that only read."""
+    """Make the provider of roles, which finds its sources with providers that only read."""
     from botocore.credentials import (
         AssumeRoleProvider,
         CanonicalNameCredentialSourcer,
@@ -339,7 +317,7 @@ class _Builder:
         self._gave = gave
 
     def providers(self, profile_name: str, disable_env_vars: bool = False) -> list[Any]:
-        """List them in their order."""
+        """Return the providers in their order."""
         from botocore.credentials import ProfileProviderBuilder
 
         builder: Any = ProfileProviderBuilder(self._session)
@@ -351,7 +329,7 @@ class _Builder:
 
 
 class _NoProcess:
-    """Stands where a program would be started."""
+    """A stand-in for the program of a credential_process."""
 
     returncode = 0
 
@@ -367,7 +345,7 @@ class _NoProcess:
 
 
 class _NoContainer:
-    """Stands where the metadata service of a container would be asked."""
+    """A stand-in for the metadata service of a container."""
 
     def full_url(self, relative_uri: str) -> str:
         """Return the address that a container's variable means."""
@@ -384,7 +362,7 @@ class _NoContainer:
 
 
 class _NoMachine:
-    """Stands where the metadata service of a machine at AWS would be asked."""
+    """A stand-in for the metadata service of a machine at AWS."""
 
     def retrieve_iam_role_credentials(self) -> dict[str, str]:
         """Return what the service might answer; nothing, if it is switched off."""

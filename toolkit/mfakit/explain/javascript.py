@@ -1,13 +1,14 @@
 """The chain of the AWS SDK for JavaScript v3, which differs from botocore's.
 
-A profile that is named by ``AWS_PROFILE`` beats the access key's variables, ``AWS_DEFAULT_PROFILE``
-and ``aws_security_token`` mean nothing, and of a profile the keys beat all but ``role_arn``.
+A profile that ``AWS_PROFILE`` names beats the access key's variables, ``AWS_DEFAULT_PROFILE`` and
+``aws_security_token`` are ignored, and within a profile the keys beat all but ``role_arn``.
 (From the source of its packages ``credential-provider-node`` and ``credential-provider-ini``.)
 """
 
 from __future__ import annotations
 
-from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link
+from mfakit.explain.chain import ABSENT, FAILED, SHADOWED, USED, Chain, Link, judged
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
@@ -25,36 +26,30 @@ _CREDENTIAL_SOURCES = ("EcsContainer", "Ec2InstanceMetadata", "Environment")
 
 
 class _SkippedError(Exception):
-    """A profile gives nothing; why, if that is worth to be told."""
+    """A profile has no credentials; the message, if any, says why."""
 
 
 class _NoMFAError(Exception):
-    """A role wants a code: the search ends there."""
+    """A role requires a code, which ends the search."""
 
 
-def walk_javascript(environ: Mapping[str, str], flag: str | None, files: AWSFiles) -> Chain:
+def walk_javascript(flag: str | None, files: AWSFiles) -> Chain:
     """Walk the chain as ``fromNodeProviderChain`` does.
 
     Args:
-        environ: the environment.
         flag: the profile that the program names, if it does.
         files: the AWS files.
     """
-    named = flag or environ.get("AWS_PROFILE")
-    profile = named or "default"
+    named = flag or files.environ.get("AWS_PROFILE")
+    profile = Profile(named or "default", files)
     links = [
-        _from_env(environ, skipped=bool(named)),
-        _from_ini(profile, files, environ),
-        _from_process(profile, files),
-        _from_token_file(environ),
-        _remote(environ),
+        _from_env(files.environ, skipped=bool(named)),
+        _from_ini(profile),
+        _from_process(profile),
+        _from_token_file(files.environ),
+        _remote(files.environ),
     ]
-    decided = False
-    for link in links:
-        if decided and link.state in (USED, FAILED):
-            link.state = SHADOWED
-        decided = decided or link.state in (USED, FAILED)
-    return Chain(profile, links)
+    return Chain(profile.name, judged(links))
 
 
 def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:
@@ -68,10 +63,10 @@ def _from_env(environ: Mapping[str, str], *, skipped: bool) -> Link:
     )
 
 
-def _from_ini(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> Link:
-    """Look at a profile, as ``fromIni`` does; the search goes on after all failures but one."""
+def _from_ini(profile: Profile) -> Link:
+    """Look at a profile as ``fromIni`` does; the search continues after all failures but one."""
     try:
-        return _resolved(profile, files, environ, ())
+        return _resolved(profile, ())
     except _NoMFAError as error:
         return Link("fromIni", FAILED, error=("CredentialsProviderError", str(error)))
     except _SkippedError as error:
@@ -79,18 +74,16 @@ def _from_ini(profile: str, files: AWSFiles, environ: Mapping[str, str]) -> Link
         return Link("fromIni", ABSENT, error=("CredentialsProviderError", why) if why else None)
 
 
-def _resolved(
-    profile: str, files: AWSFiles, environ: Mapping[str, str], visited: tuple[str, ...]
-) -> Link:
-    """Resolve a profile: roles first, then keys, then what has to be asked.
+def _resolved(profile: Profile, visited: tuple[str, ...]) -> Link:
+    """Resolve a profile: roles first, then keys, then providers that ask.
 
     Raises:
-        _NoMFAError, _SkippedError: it gives nothing.
+        _NoMFAError, _SkippedError: it has no credentials.
     """
-    values = files.merged(profile)
+    values = profile.merged
     has_keys = all(key in values for key in KEYS)
     if "role_arn" in values and len(_SOURCES & values.keys()) == 1 and not (visited and has_keys):
-        return _role(profile, values, files, environ, visited)
+        return _role(profile, visited)
     if has_keys:
         token = bool(values.get("aws_session_token"))
         return Link("fromIni", USED, access_key_id=values[KEYS[0]], has_token=token)
@@ -105,25 +98,21 @@ def _resolved(
     raise _SkippedError
 
 
-def _role(
-    profile: str,
-    values: dict[str, str],
-    files: AWSFiles,
-    environ: Mapping[str, str],
-    visited: tuple[str, ...],
-) -> Link:
+def _role(profile: Profile, visited: tuple[str, ...]) -> Link:
+    values = profile.merged
     source = values.get("source_profile")
     if source in visited:
-        raise _SkippedError(f"the source profiles go round in a circle, at {source}")
+        raise _SkippedError(f"the source profiles form a loop, at {source}")
     if source is None:
-        _check_credential_source(values["credential_source"], environ)
+        _check_credential_source(values["credential_source"], profile.files.environ)
     if values.get("mfa_serial"):
         raise _NoMFAError(
-            f"the role of profile {profile} wants a code, and the program has no way to ask for it"
+            f"the role of profile {profile.name} wants a code, and the program has no way to ask"
+            " for it"
         )
     if source is None:
         return Link("fromIni", USED, asks=True)
-    found = _resolved(source, files, environ, (*visited, source))
+    found = _resolved(profile.other(source), (*visited, source))
     return Link("fromIni", USED, asks=True, source=found.source or found)
 
 
@@ -136,9 +125,9 @@ def _check_credential_source(name: str, environ: Mapping[str, str]) -> None:
         )
 
 
-def _from_process(profile: str, files: AWSFiles) -> Link:
-    """Look for a program, which ``fromIni`` has run already unless a role there failed."""
-    there = "credential_process" in files.merged(profile)
+def _from_process(profile: Profile) -> Link:
+    """Look for a credential_process, which ``fromIni`` has run already unless a role failed."""
+    there = "credential_process" in profile.merged
     return Link("fromProcess", USED if there else ABSENT, asks=there)
 
 

@@ -1,4 +1,4 @@
-"""What is explained: an environment, its AWS files, what an SDK makes of them, and from where."""
+"""The situation to explain: an environment, its AWS files, and where an SDK finds credentials."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _SETTINGS = {
 
 
 def place_of(link: Link, situation: Situation) -> str:
-    """Name where a link's credentials stand: ``~/.aws/credentials, line 3``, or a variable.
+    """Return the place of a link's credentials: ``~/.aws/credentials, line 3``, or a variable.
 
     Returns:
-        "" if they stand nowhere on this machine.
+        "" if they are not on this machine.
     """
     for key in _SETTINGS.get(link.provider, ()):
-        if found := situation.files.place(situation.profile, key):
+        if found := situation.place(key):
             return found
     names = [name for name in _VARIABLES.get(link.provider, ()) if situation.environ.get(name)]
     return " ".join(names)
@@ -64,14 +64,14 @@ def is_metadata(link: Link, situation: Situation) -> bool:
 
 
 class Situation:
-    """What an SDK finds in an environment, with all that findings are made from.
+    """An environment as an SDK sees it, with all that findings are made from.
 
     Args:
         environ: the environment.
-        profile: what ``aws --profile`` would be given; None leaves it to the environment.
+        profile: the value of ``aws --profile``; None leaves it to the environment.
         sdk: ``boto3``, ``cli`` (version 2) or ``js`` (version 3).
         now: the time to judge by.
-        shell: the kind of shell that commands are for, as ``detect_shell`` names it.
+        shell: the kind of shell that commands are for, as ``detect_shell`` returns it.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Situation:
     def chain(self) -> Chain:
         """The places where the SDK looks."""
         if self.sdk == "js":
-            return walk_javascript(self.environ, self.flag, self.files)
+            return walk_javascript(self.flag, self.files)
         return walk(self.environ, self.flag, self.sdk)
 
     @property
@@ -115,12 +115,16 @@ class Situation:
 
     @cached_property
     def values(self) -> dict[str, str]:
-        """What both files say of that profile."""
+        """The settings of that profile in both files."""
         return self.files.merged(self.profile)
+
+    def place(self, key: str) -> str:
+        """Return where a setting of that profile is: ``~/.aws/config, line 3``; "" if nowhere."""
+        return self.files.place(self.profile, key)
 
     @property
     def role_source(self) -> str | None:
-        """The profile at whose end the role of that profile starts; None if it names none."""
+        """The last profile in the chain of source profiles; None if the profile has no source."""
         profile, seen = self.profile, {self.profile}
         while "role_arn" in (values := self.files.merged(profile)) and "source_profile" in values:
             profile = values["source_profile"]
@@ -131,14 +135,14 @@ class Situation:
 
     @cached_property
     def sessions(self) -> list[SessionStatus]:
-        """Every session on this machine; none if the files cannot be read."""
+        """Every session on this machine; empty if the files cannot be read."""
         try:
             return check_all(self.files, self.environ, self.now)
         except MFAKitError:
             return []
 
     def session_with(self, access_key_id: str | None) -> SessionStatus | None:
-        """Find a session by its key's id."""
+        """Return the session with a key's id; None if there is none."""
         found = (session for session in self.sessions if session.access_key_id == access_key_id)
         return next(found, None) if access_key_id else None
 

@@ -1,19 +1,20 @@
-"""What kind of credentials have won, how long they last, and whether they carry MFA.
+"""The credentials that would be used: their kind, their end, and whether they carry MFA.
 
-Only what is asked for by ``--online`` is sent to AWS: whose the credentials are, and the time.
+Only ``--online`` asks AWS: whose the credentials are, and the time.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
 from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
-from mfakit.explain.findings.finding import Finding, edit, quoted
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.session_cache import is_own_process
+from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,29 +42,22 @@ _OF_ROLES = {
 }
 
 
+@dataclass
 class Verdict:
     """The credentials that would be used.
 
-    Args:
-        kind: ``long-term credentials``, ``MFA session``, ``role session``, ``session`` (of which
-            it is not known how it was made), or ``unknown`` (what a program would give).
+    Attributes:
+        kind: ``long-term credentials``, ``MFA session``, ``role session``, ``session`` (made in
+            an unknown way), or ``unknown`` (a program would return them).
         access_key_id: the id of their key, if it can be read.
         expiration: when they end; None if they do not, or that is not known.
         has_mfa: whether they carry MFA; None if that is not known.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        access_key_id: str | None = None,
-        expiration: datetime | None = None,
-        *,
-        has_mfa: bool | None = None,
-    ) -> None:
-        self.kind = kind
-        self.access_key_id = access_key_id
-        self.expiration = expiration
-        self.has_mfa = has_mfa
+    kind: str
+    access_key_id: str | None = None
+    expiration: datetime | None = None
+    has_mfa: bool | None = None
 
 
 def verdict(situation: Situation) -> Verdict | None:
@@ -110,7 +104,7 @@ def _of_session(status: SessionStatus) -> Verdict:
     return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
 
 
-# AWS takes a signature for 15 minutes either way; a clock that is off by less will drift.
+# AWS accepts a signature for 15 minutes either way; a clock that is off by less will drift.
 _SERIOUS_SECONDS = 300
 _TIMEOUT_SECONDS = 10
 _REGION = "us-east-1"
@@ -118,61 +112,54 @@ NOT_ASKED = "NotAsked"
 _SET_CLOCK = {"darwin": "sudo sntp -sS time.apple.com", "win32": "w32tm /resync"}
 
 
-class Answer:
-    """What came of asking AWS.
+@dataclass
+class Identity:
+    """AWS's answer to whose the credentials are.
 
-    Args:
-        account: whose the credentials are; None if AWS refused them.
+    Attributes:
+        account: the account; None if AWS refused the credentials.
         arn: the user or the role.
-        error: why it could not be told: the name of an error, and what it says.
-        endpoint: what could not be reached, if that is why.
+        error: the name and the message of the error, if there was one.
+        endpoint: the address, if it could not be reached.
         clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
     """
 
-    def __init__(
-        self,
-        account: str | None = None,
-        arn: str | None = None,
-        error: tuple[str, str] | None = None,
-        clock_seconds: float | None = None,
-        endpoint: str | None = None,
-    ) -> None:
-        self.account = account
-        self.arn = arn
-        self.error = error
-        self.clock_seconds = clock_seconds
-        self.endpoint = endpoint
+    account: str | None = None
+    arn: str | None = None
+    error: tuple[str, str] | None = None
+    clock_seconds: float | None = None
+    endpoint: str | None = None
 
 
-def ask(situation: Situation) -> Answer:
+def ask(situation: Situation) -> Identity:
     """Ask AWS whose the credentials are, with the SDK's own search for them.
 
-    A role that wants a code is not asked for: the code would be spent on nothing.
+    A role that requires a code is not assumed: that would use the code up.
     """
     from botocore import exceptions
 
     winner = situation.chain.winner
     if winner is None or winner.state == FAILED:
-        return Answer(error=(NOT_ASKED, "there is nothing to ask with"))
+        return Identity(error=(NOT_ASKED, "there is nothing to ask with"))
     if winner.asks and situation.values.get("mfa_serial"):
-        return Answer(error=(NOT_ASKED, "it would take a code"))
+        return Identity(error=(NOT_ASKED, "it would take a code"))
     with in_environment(as_seen_by(situation.sdk, situation.environ)):
         try:
             answer = _client(situation).get_caller_identity()
         except exceptions.ClientError as error:
             told = error.response["Error"]
             refusal = str(told.get("Code", "")), str(told.get("Message", ""))
-            return Answer(error=refusal, clock_seconds=_clock(error.response))
+            return Identity(error=refusal, clock_seconds=_clock(error.response))
         except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
             endpoint = error.kwargs.get("endpoint_url") or f"https://sts.{_REGION}.amazonaws.com"
-            return Answer(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
-        except Exception as error:  # a program that is run may print anything
-            return Answer(error=(type(error).__name__, str(error)))
-    return Answer(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
+            return Identity(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
+        except Exception as error:  # a credential_process may print anything
+            return Identity(error=(type(error).__name__, str(error)))
+    return Identity(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
 
 
-def findings(answer: Answer, situation: Situation) -> list[Finding]:
-    """Yield what is wrong and only asking AWS shows."""
+def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
+    """Return the findings that only AWS's answer shows."""
     found = []
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
@@ -192,9 +179,9 @@ def findings(answer: Answer, situation: Situation) -> list[Finding]:
     said = ": ".join(part for part in answer.error if part)
     if answer.endpoint is not None:
         fix = f"curl -v {quoted(answer.endpoint)}"
-        leads_to = "nothing is known of the credentials; curl shows where the way ends"
+        leads_to = "nothing is known of the credentials; curl shows where the connection fails"
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
-    leads_to, fix = "every program that finds these credentials fares so", _renewal(situation)
+    leads_to, fix = "every program that uses these credentials is refused", _renewal(situation)
     source = situation.role_source
     if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
         leads_to = "a role may ask for MFA, which a long-term key does not have"
@@ -244,4 +231,4 @@ def _clock(answer: dict[str, Any]) -> float | None:
     try:
         return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
-        return None  # there is none, or no such date
+        return None  # the answer has no valid date

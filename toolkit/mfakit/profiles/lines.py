@@ -1,11 +1,18 @@
-"""What the lines of an AWS file mean: headers, keys, and what belongs to the key above it.
+"""Parsing the lines of an AWS file: headers, keys, and lines that belong to the key above them.
 
-It does without patterns: to load `re` takes longer than to read the file.
+It uses no regular expressions, since loading `re` takes longer than reading the file.
 """
 
 from __future__ import annotations
 
 from io import StringIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_KEY_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 
 
 class Entry:
@@ -21,7 +28,7 @@ class Entry:
 
 
 class Section:
-    """A section: its header is line ``start``; ``end`` is the line behind its last key."""
+    """A section: its header is line ``start``; ``end`` is the line after its last key."""
 
     __slots__ = ("end", "entries", "name", "start")
 
@@ -33,7 +40,7 @@ class Section:
 
 
 class JunkError(Exception):
-    """A line, counted from 0, makes no sense."""
+    """A line, counted from 0, is malformed."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -42,39 +49,100 @@ class JunkError(Exception):
 
 
 def lines_of(text: str) -> StringIO:
-    """Go through a text line by line, endings included; splitlines would cut at more."""
+    """Return an iterator over the lines with their endings; splitlines would split at more."""
     return StringIO(text, newline="")
 
 
-def outline(text: str) -> tuple[list[str], list[int]]:
-    """Name the sections, and say where each begins, if it can be understood on its own.
+class Outline:
+    """The positions of the sections in a text, so that one can be read without the others.
 
-    Returns:
-        The names in the order of the file, and where in it their headers begin: nowhere if one
-        has to scan all lines to understand any.
+    Most texts are plain: each line that is not empty is a header, or ``key = value`` with a key
+    that begins with a letter. For such a text, the lines are checked but not parsed.
+
+    Args:
+        text: the text.
 
     Raises:
-        JunkError: a line makes no sense.
+        JunkError: a line is malformed.
     """
-    names: list[str] = []
-    starts: list[int] = []
-    at = 0
-    for line in lines_of(text):  # none is kept: of many that would take longer than to read them
-        if (name := _header(line)) is not None:
-            names.append(name)
-            starts.append(at)
-        elif not _stands_alone(line):
-            return [section.name for section in scan(list(lines_of(text)))], []
-        at += len(line)
-    scan(list(lines_of(text[: starts[0]] if starts else text)))
-    return names, starts
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._headers = _plain_headers(text)
+        self._names: list[str] = []
+        self._starts: list[int] = []
+        if self._headers is None:
+            self._find_sections()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sections, in the order of the file."""
+        if self._headers is not None:
+            return [header[1:-1].strip() for header in self._headers]
+        return self._names
+
+    def parts(self) -> list[str]:
+        """Return the parts of the text that can be understood alone, or the whole text."""
+        if self._headers is None:
+            return [self._text]
+        return [f"[{part}" for part in self._text[1:].split("\n[")]
+
+    def spans(self, name: str) -> list[tuple[int, int]]:
+        """Return the start and the end of each part of the text with sections of this name.
+
+        Each part can be understood alone. If any line may belong to another, the whole text is one.
+        """
+        if self._headers is not None:
+            found = {header for header in self._headers if name in header}
+            exact = [header for header in found if header[1:-1].strip() == name]
+            starts = sorted(start for header in exact for start in self._lines(header))
+            return [(start, self._end(start)) for start in starts]
+        if not self._starts:
+            return [(0, len(self._text))] if name in self._names else []
+        ends = [*self._starts[1:], len(self._text)]
+        spans = zip(self._names, self._starts, ends, strict=True)
+        return [(start, end) for found, start, end in spans if found == name]
+
+    def _end(self, start: int) -> int:
+        return self._text.find("\n[", start) + 1 or len(self._text)
+
+    def _lines(self, line: str) -> Iterator[int]:
+        """Yield the positions of all lines that are equal to this one."""
+        text = f"\n{self._text}\n"
+        at = text.find(f"\n{line}\n")
+        while at >= 0:
+            yield at
+            at = text.find(f"\n{line}\n", at + 1)
+
+    def _find_sections(self) -> None:
+        names, starts, at = self._names, self._starts, 0
+        for line in lines_of(self._text):  # keeping all lines takes longer than reading them
+            if (name := _header(line)) is not None:
+                names.append(name)
+                starts.append(at)
+            elif not _stands_alone(line):
+                sections = scan(list(lines_of(self._text)))
+                self._names, self._starts = [section.name for section in sections], []
+                return
+            at += len(line)
+        scan(list(lines_of(self._text[: starts[0]] if starts else self._text)))
+
+
+def _plain_headers(text: str) -> list[str] | None:
+    """Return the lines that are headers; None if the text is not plain."""
+    if not text.startswith("[") or "\r" in text:
+        return None
+    headers = [
+        line
+        for line in text.split("\n")
+        if line and ("=" not in line or line[0] not in _KEY_BEGINS)
+    ]
+    others = [line for line in headers if line[0] != "[" or line[-1] != "]" or line == "[]"]
+    return None if others else headers
 
 
 def _stands_alone(line: str) -> bool:
-    """Tell whether a line makes sense without those above it, and cannot belong to one of them.
-
-    It is no header.
-    """
+    """Whether a line can be understood without those above it. It must not be a header."""
     first = line[0]
     if first in "#;\r\n":
         return True
@@ -84,7 +152,7 @@ def _stands_alone(line: str) -> bool:
 
 
 def _header(line: str) -> str | None:
-    """Give the name in a header that is not indented; None if the line is none."""
+    """Return the name in a header that is not indented; None for any other line."""
     if line[0] != "[":
         return None
     end = line.rfind("]")
@@ -92,10 +160,10 @@ def _header(line: str) -> str | None:
 
 
 def split_key(line: str) -> tuple[str, str, str, str]:
-    """Split a line into indent, key, sign with the spaces around it, and value.
+    """Split a line into indentation, key, sign with the spaces around it, and value.
 
     Returns:
-        The key is empty if there is none. What is behind a value is a comment.
+        The four parts. The key is empty if there is none. A comment after the value is dropped.
     """
     at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=0)
     indent = indent_of(line)
@@ -147,11 +215,11 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
 
 
 def indent_of(line: str) -> str:
-    """Give the spaces that a line begins with."""
+    """Return the spaces that a line begins with."""
     return line[: len(line) - len(line.lstrip())]
 
 
 def split_ending(line: str) -> tuple[str, str]:
-    """Split a line into what it says and its line ending."""
+    """Split a line into its content and its line ending."""
     content = line.rstrip("\r\n")
     return content, line[len(content) :]

@@ -1,20 +1,247 @@
-"""Reading a file whole."""
+"""Reading a file that other programs write without a lock: when it is quiet, and in one version."""
 
 from __future__ import annotations
 
 import errno
+import os
+import stat
+import sys
+import time
 
 from mfakit.errors import FileError
-from mfakit.profiles.watching import read_quiet
+
+MARK = ".mfakit-"
+QUIET_SECONDS = 0.2
+_PATIENCE_SECONDS = 2
+_PAUSE_SECONDS = 0.01
+_TRIES = 50
+# Opening must not block if the file is replaced by a named pipe.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
+class Snapshot:
+    """The content of a file, and the version of the file that it was read from.
+
+    Args:
+        content: the whole content.
+        version: the result of ``version``; None if there was no file.
+        changed_at: its modification time, in seconds since 1970; 0 if it is of no use.
+        has_writer: whether a program had it open for writing.
+    """
+
+    __slots__ = ("changed_at", "content", "has_writer", "version")
+
+    def __init__(
+        self,
+        content: bytes,
+        version: tuple[int, ...] | None,
+        changed_at: float = 0,
+        *,
+        has_writer: bool = False,
+    ) -> None:
+        self.content = content
+        self.version = version
+        self.changed_at = changed_at
+        self.has_writer = has_writer
+
+
+def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
+    """Read a file when it has not changed for a moment, or as it is after two seconds.
+
+    Args:
+        path: the file.
+        to_edit: whether to wait, too, until no program has it open for writing.
+
+    Raises:
+        FileError: it had content, and was emptied in that time; or, to edit it, another program had
+            it open for writing all that time.
+        OSError: it cannot be read.
+    """
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    longest = 0
+    while True:
+        snapshot = read_now(path, to_edit=to_edit)
+        longest = max(longest, len(snapshot.content))
+        vanished = bool(longest) and not snapshot.content
+        too_late = time.monotonic() > give_up + (QUIET_SECONDS if vanished else 0)
+        if not snapshot.has_writer and (too_late or _is_past(snapshot.changed_at)):
+            break
+        if too_late:
+            raise FileError(
+                f"another program is writing {path}",
+                f"wait for it to end, and try again; fuser {path} names it",
+            )
+        time.sleep(_PAUSE_SECONDS)
+    if vanished:
+        raise FileError(
+            f"another program has emptied {path} just now", "wait for it to end, and try again"
+        )
+    return snapshot
+
+
+def _is_past(changed_at: float) -> bool:
+    """Whether a change is over, or has a time in the future, which a wrong clock has set."""
+    return not 0 <= time.time() - changed_at < QUIET_SECONDS
+
+
+def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
+    """Read a file; repeat that if it changes while it is read.
+
+    Args:
+        path: the file.
+        to_edit: whether to check if a program has it open for writing.
+
+    Raises:
+        FileError: it is a named pipe.
+        OSError: it cannot be read.
+    """
+    try:
+        for _ in range(_TRIES):
+            with open(path, "rb", opener=_open) as file:
+                before = os.fstat(file.fileno())
+                content = file.read()
+                after = os.fstat(file.fileno())
+                if not stat.S_ISREG(after.st_mode):
+                    return Snapshot(content, None)  # a pipe of the shell can be read only once
+                has_writer = to_edit and has_writer_now(file.fileno())
+            if version(before) == version(after):
+                break
+    except FileNotFoundError:
+        return Snapshot(b"", None)
+    return Snapshot(content, version(after), after.st_mtime, has_writer=has_writer)
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file for reading.
+
+    A named pipe is refused, since reading it may block forever. Pipes of the shell, `<(...)`, have
+    a writer.
+    """
+    descriptor = os.open(path, flags | _NONBLOCK)
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        if not os.path.realpath(path).startswith(("/proc/", "/dev/fd/")):
+            os.close(descriptor)
+            raise FileError(f"{path} is a named pipe", "name a regular file")
+        os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def has_writer_now(descriptor: int) -> bool:
+    """Whether a program has a file open for writing, which only Linux can tell.
+
+    Linux grants a read lease only if no program has. The lease is released immediately. A program
+    that opens the file for writing in between is blocked for that time, and the kernel sends this
+    process a signal: SIGURG, which is ignored by default.
+
+    Args:
+        descriptor: the file, open for reading only.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+    import signal
+
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        # NFS and CIFS return EAGAIN whenever the server has not delegated the file
+        return error.errno == errno.EAGAIN and not is_remote(os.fstat(descriptor).st_dev)
+    return False
+
+
+def version(found: os.stat_result) -> tuple[int, ...]:
+    """Return values of which one differs after every change of the file."""
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_mode,
+        found.st_uid,
+        found.st_gid,
+    )
+
+
+def version_of(path: str) -> tuple[int, ...] | None:
+    """Return the current version of a file; None if it does not exist."""
+    try:
+        return version(os.stat(path))
+    except FileNotFoundError:
+        return None
+
+
+def is_untouched(path: str, before: Snapshot) -> bool:
+    """Whether a file is the one that was read, unchanged, and no program has it open to write.
+
+    Args:
+        path: the file, maybe under a new name; links are not followed.
+        before: the file as it was read.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if version(os.lstat(path)) != before.version:
+        return False
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NONBLOCK)
+    with open(descriptor, "rb") as file:
+        # look for a writer first: if there is none, the content that is read next is complete
+        return (
+            not has_writer_now(descriptor)
+            and file.read() == before.content
+            and version(os.fstat(descriptor)) == before.version
+        )
+
+
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3"}
+# The kernel escapes these; the backslash comes first, since the others add backslashes.
+_ESCAPES = {"\\": r"\134", " ": r"\040", "\t": r"\011", "\n": r"\012"}
+
+
+def is_mount_point(path: str, mounts: str | None = None) -> bool:
+    """Whether a path itself is a mount point.
+
+    Args:
+        path: an absolute path without links.
+        mounts: the content of ``/proc/self/mountinfo``, which is read by default.
+    """
+    for character, number in _ESCAPES.items():
+        path = path.replace(character, number)
+    return any(fields[4] == path for fields in _mounts(mounts))
+
+
+def is_remote(device: int, mounts: str | None = None) -> bool:
+    """Whether a device is a network file system.
+
+    Args:
+        device: ``st_dev`` of a file.
+        mounts: the content of ``/proc/self/mountinfo``, which is read by default.
+    """
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return any(
+        fields[2] == number and fields[fields.index("-") + 1] in _REMOTE
+        for fields in _mounts(mounts)
+    )
+
+
+def _mounts(text: str | None) -> list[list[str]]:
+    if text is None:
+        try:
+            with open("/proc/self/mountinfo", errors="surrogateescape") as file:
+                text = file.read()
+        except OSError:
+            text = ""
+    return [line.split(" ") for line in text.split("\n") if line]
 
 
 def read_text(path: str) -> str:
-    """Read a file as UTF-8, line endings and byte-order mark as they are.
+    """Read a file as UTF-8, with its line endings and byte-order mark.
 
-    A file that is being written by another program is read when that is done.
+    If another program is writing the file, it is read after that.
 
     Returns:
-        The text; "" if there is no such file.
+        The text; "" if the file does not exist.
 
     Raises:
         FileError: it cannot be read, is a folder, or is not UTF-8.
@@ -26,7 +253,7 @@ def read_text(path: str) -> str:
 
 
 def decode(content: bytes, path: str) -> str:
-    """Read bytes as UTF-8, or say which file is none."""
+    """Decode UTF-8; the error for other content names the file."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -37,9 +264,7 @@ def decode(content: bytes, path: str) -> str:
 
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
-    """Say what could not be done to a file, and what helps."""
-    from mfakit.profiles.temporary import MARK
-
+    """Return the error for a failed operation on a file, with a hint."""
     if isinstance(error, FileError):
         return error
     elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"

@@ -1,14 +1,12 @@
-"""Settings of profiles in the AWS config file: read, and written so that all else stays."""
+"""Reading and writing the settings of profiles in the AWS config file."""
 
 from __future__ import annotations
-
-import os
 
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.document import Document
+from mfakit.profiles.profile import Profile, check_profile_name
 from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
-from mfakit.profiles.sessions import check_profile_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
     Settings = Mapping[str, str | None]
 
-# Each of them wins over a role in the same profile, or would be hidden by one.
+# In a profile with a role, these would hide the role, or be hidden by it.
 _OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session", *KEYS)
 _OWN = "mfakit_"
 
@@ -26,12 +24,12 @@ def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> 
 
     Args:
         profile: its name, without the word ``profile`` of the section's header.
-        environ: says where the file is; the process's own environment by default.
+        environ: the environment with the path of the file; by default the process's own.
 
     Raises:
         FileError: the file cannot be read.
     """
-    return AWSFiles(os.environ if environ is None else environ).config(profile)
+    return AWSFiles(environ).config(profile)
 
 
 def write_settings(
@@ -43,28 +41,28 @@ def write_settings(
     """Set keys in sections of the AWS config file, all of them or none; all else stays as it is.
 
     Args:
-        profiles: for each profile its settings, by their names in the file; None removes one.
-        environ: says where the file is; the process's own environment by default.
-        note: is told what a person should know, such as permissions that were taken away.
+        profiles: the settings of each profile, by their names in the file; None removes one.
+        environ: the environment with the path of the file; by default the process's own.
+        note: called with messages for the user, such as permissions that were removed.
 
     Raises:
-        UsageError: a name or a value cannot stand in the file, or is an access key, whose place
-            is the credentials file.
-        ProfileError: a role would hide what the profile holds: keys, a session, another way of
-            signing in; or a session's profile assumes a role, which hides the session.
-        FileError: the file cannot be written. It is then as it was.
+        UsageError: a name or a value cannot be written to the file, or is an access key, which
+            belongs into the credentials file.
+        ProfileError: a role would hide other credentials of the profile, or a session profile
+            would assume a role, which hides the session.
+        FileError: the file cannot be written. It was not changed then.
     """
-    edit_settings(profiles, AWSFiles(os.environ if environ is None else environ), note)
+    edit_settings(profiles, AWSFiles(environ), note)
 
 
 def edit_settings(
     profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
 ) -> None:
-    """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
-    from mfakit.profiles.files import edit_text
+    """Set keys as ``write_settings`` does, in files that may have been read already."""
+    from mfakit.profiles.editing import edit_text
 
     for profile, settings in profiles.items():
-        _check(profile, settings, files)
+        _check(Profile(profile, files), settings)
 
     def put(text: str) -> str:
         document = Document(text, files.config_path)
@@ -75,24 +73,24 @@ def edit_settings(
     edit_text(files.config_path, put, note=note)
 
 
-def _check(profile: str, settings: Settings, files: AWSFiles) -> None:
-    check_profile_name(profile)
+def _check(profile: Profile, settings: Settings) -> None:
+    check_profile_name(profile.name)
     if any(settings.get(key) for key in SESSION_KEYS):
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )
     if settings.get("role_arn"):
-        _refuse_hiding(profile, files)
-    elif "role_arn" in files.config(profile) and any(key.startswith(_OWN) for key in settings):
+        _refuse_hiding(profile)
+    elif "role_arn" in profile.config and any(key.startswith(_OWN) for key in settings):
         raise ProfileError(
-            f"the profile {profile!r} assumes a role, and would ask for codes of its own",
+            f"the profile {profile.name!r} assumes a role, and would ask for codes of its own",
             "name another profile for the session: --profile mfa",
         )
 
 
-def _refuse_hiding(profile: str, files: AWSFiles) -> None:
-    """Refuse a role in a profile that has credentials of another kind: SDKs would take the role."""
-    values = files.merged(profile)
+def _refuse_hiding(profile: Profile) -> None:
+    """Refuse a role in a profile with other credentials, which SDKs would then ignore."""
+    values = profile.merged
     if is_protected(values):
         what = "holds long-term credentials"
     elif any(values.get(key) for key in _OTHER_WAYS) or any(
@@ -102,6 +100,6 @@ def _refuse_hiding(profile: str, files: AWSFiles) -> None:
     else:
         return
     raise ProfileError(
-        f"the profile {profile!r} {what}, which a role would hide",
+        f"the profile {profile.name!r} {what}, which a role would hide",
         "name another profile for the role, or rename that one",
     )

@@ -20,24 +20,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.testing.calls import CallRecord
-    from mfakit.testing.clock import Clock
+    from mfakit.testing.devices import Clock
     from mfakit.testing.errors import SimulatorError
-    from mfakit.testing.faults import Fault
-    from mfakit.testing.simulator import ALLOW_ALL_POLICY, REQUIRE_MFA_POLICY, AWSSimulator
-    from mfakit.testing.users import Device, User
+    from mfakit.testing.faults import CallRecord, Fault
+    from mfakit.testing.simulator import (
+        ALLOW_ALL_POLICY,
+        REQUIRE_MFA_POLICY,
+        AWSSimulator,
+        Device,
+        User,
+    )
 
-_HOMES = {
-    "ALLOW_ALL_POLICY": "simulator",
-    "REQUIRE_MFA_POLICY": "simulator",
-    "AWSSimulator": "simulator",
-    "CallRecord": "calls",
-    "Clock": "clock",
-    "Device": "users",
-    "Fault": "faults",
-    "SimulatorError": "errors",
-    "User": "users",
-}
+# Every name that is not here is in `simulator`.
+_HOMES = {"CallRecord": "faults", "Clock": "devices", "Fault": "faults", "SimulatorError": "errors"}
 
 __all__ = [
     "ALLOW_ALL_POLICY",
@@ -55,11 +50,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib.util import find_spec
 
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'mfakit.testing' has no attribute {name!r}")
     if not (find_spec("moto") and find_spec("pyotp")):
         raise ImportError("mfakit.testing needs its extra: pip install 'mfakit[testing]'")
-    return getattr(import_module(f"mfakit.testing.{_HOMES[name]}"), name)
+    return getattr(import_module(f"mfakit.testing.{_HOMES.get(name, 'simulator')}"), name)
 
 
 def __dir__() -> list[str]:

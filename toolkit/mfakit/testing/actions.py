@@ -1,76 +1,31 @@
-"""Which operation a request calls, and what IAM calls that."""
+"""Which operation a request calls, with which parameters, and the terms of what that demands."""
 
 from __future__ import annotations
 
+import io
+import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from mfakit.testing import refusals
+from mfakit.testing import errors
 from mfakit.testing.errors import AWSError, not_supported
-from mfakit.testing.models import models_of
+from mfakit.testing.models import Call, members, models_of
 from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mfakit.testing.models import Model, Operation
+    from mfakit.testing.models import Operation
     from mfakit.testing.wire import Request
 
-# Where a policy's prefix is not the name that requests are signed for.
-PREFIXES = {
-    "monitoring": "cloudwatch",
-    "email": "ses",
-    "tagging": "tag",
-    "iotdata": "iot",
-}
-# Where IAM's name for an operation is not the operation's own.
-ACTIONS = {
-    "s3:ListBuckets": "s3:ListAllMyBuckets",
-    "s3:HeadBucket": "s3:ListBucket",
-    "s3:ListObjects": "s3:ListBucket",
-    "s3:ListObjectsV2": "s3:ListBucket",
-    "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "s3:ListParts": "s3:ListMultipartUploadParts",
-    "s3:HeadObject": "s3:GetObject",
-    "s3:CopyObject": "s3:PutObject",
-    "s3:CreateMultipartUpload": "s3:PutObject",
-    "s3:UploadPart": "s3:PutObject",
-    "s3:UploadPartCopy": "s3:PutObject",
-    "s3:CompleteMultipartUpload": "s3:PutObject",
-    "s3:DeleteObjects": "s3:DeleteObject",
-    "s3:SelectObjectContent": "s3:GetObject",
-    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
-    "s3:PutBucketAccelerateConfiguration": "s3:PutAccelerateConfiguration",
-    "s3:GetBucketInventoryConfiguration": "s3:GetInventoryConfiguration",
-    "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
-    "s3:PutBucketInventoryConfiguration": "s3:PutInventoryConfiguration",
-    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
-    "s3:GetBucketCors": "s3:GetBucketCORS",
-    "s3:PutBucketCors": "s3:PutBucketCORS",
-    "s3:DeleteBucketCors": "s3:PutBucketCORS",
-    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
-    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
-    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
-    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
-    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
-    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
-    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
-    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
-    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
-    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
-    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
-    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
-    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
-    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
-    "lambda:Invoke": "lambda:InvokeFunction",
-}
+
+PASSING = "iam:PassRole"
+
+# The resource of a call that is about nothing in particular.
+NOTHING = "*"
 
 
 # Operations of S3 that moto carries out. It would take any other one for its nearest relative:
@@ -100,47 +55,8 @@ RPC = "smithy-rpc-v2-cbor"
 RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Call:
-    """What a request calls.
-
-    Attributes:
-        service: the name that requests to the service are signed for.
-        operation: the operation; empty if it cannot be told.
-        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
-        parameters: those in the URL or the form; of REST calls, those in the path too.
-        several: of REST calls, the parameters in the URL that are lists.
-        model: the service as AWS describes it; None where the operation is not known.
-        shape: of REST calls, how AWS describes the operation.
-    """
-
-    service: str
-    operation: str
-    protocol: str
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
-    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    model: Model | None = field(default=None, repr=False)
-    shape: Operation | None = field(default=None, repr=False)
-
-    @property
-    def action(self) -> str:
-        """What policies call it: ``s3:GetObject``."""
-        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
-        return ACTIONS.get(name, name)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether it belongs to the services whose refusals end in ``Exception``."""
-        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
-
-    @property
-    def json_status(self) -> int:
-        """The status of those refusals."""
-        return 403 if self.protocol == "rest-json" else 400
-
-
 def protocol_of(request: Request, service: str) -> str:
-    """Return the protocol of a request, as far as it shows without the body: for refusals."""
+    """Return the protocol of a request, as far as it shows without the body: for errors."""
     if service == "s3":
         return "rest-xml"
     if request.header("x-amz-target"):
@@ -153,7 +69,7 @@ def protocol_of(request: Request, service: str) -> str:
 
 
 def identify(request: Request, service: str) -> Call:
-    """Tell what a request to that service calls, in the only way that it can be read.
+    """Return the call that a request is, in the only way in which it can be read.
 
     Raises:
         AWSError: it can be read in several ways, or AWS has no such operation.
@@ -184,7 +100,7 @@ def _identify_json(service: str, target: str) -> Call:
     models = (m for m in models_of(service) if m.target_prefix and m.target_prefix == prefix)
     model = next((m for m in models if m.has(operation)), None)
     if model is None:
-        raise refusals.no_such_operation(Call(service, operation, "json"))
+        raise errors.no_such_operation(Call(service, operation, "json"))
     return Call(service, operation, "json", model=model)
 
 
@@ -195,12 +111,12 @@ def _identify_named(
     model = next((m for m in models if not m.routes and m.has(operation)), None)
     call = Call(service, operation, protocol, parameters, model=model)
     if model is None:
-        raise refusals.no_such_operation(call)
+        raise errors.no_such_operation(call)
     return call
 
 
 def bucket_in_host(host: str) -> str:
-    """Return the bucket that a virtual host names, as in ``bucket.s3.amazonaws.com``."""
+    """Return the bucket in a virtual host, as in ``bucket.s3.amazonaws.com``; else nothing."""
     name = host.rpartition(":")[0] or host
     found = re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name.lower())
     return (found[1] or found[3]) if found else ""
@@ -224,7 +140,7 @@ def _identify_rest(request: Request, service: str) -> Call:
             return _read_rest(operation, request, service, path)
     call = Call(service, "", protocol)
     if service != "s3":
-        raise refusals.no_such_operation(call)
+        raise errors.no_such_operation(call)
     if request.header("content-type").startswith("multipart/form-data"):
         raise not_supported("the simulator does not verify the forms of presigned POST requests")
     raise AWSError(
@@ -233,7 +149,7 @@ def _identify_rest(request: Request, service: str) -> Call:
 
 
 def _is_s3_control(request: Request) -> bool:
-    """Tell whether a request is for S3's other API, whose hosts and paths are its own."""
+    """Whether a request is for S3 Control, which has hosts and paths of its own."""
     host = request.host.lower()
     if not host.endswith(("localhost", "127.0.0.1")) and ".s3-control." in f".{host}":
         return True
@@ -266,7 +182,7 @@ def _read_rest(operation: Operation, request: Request, service: str, path: str) 
         }
         pairs = request.query_pairs(strict=True)
     except ValueError:
-        raise refusals.malformed(call, "Couldn't parse the specified URI.") from None
+        raise errors.malformed(call, "Couldn't parse the specified URI.") from None
     _check_bucket(labels.get("Bucket", "b"))
     single, several = _known_query(call, operation, pairs)
     return replace(call, parameters=single | labels, several=several)
@@ -280,7 +196,7 @@ def _check_bucket(name: str) -> None:
 def _known_query(
     call: Call, operation: Operation, pairs: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    """Return the parameters that the operation has; like AWS, take no notice of any other."""
+    """Return the parameters that the operation has; like AWS, ignore any other."""
     single: dict[str, str] = {}
     several = []
     for name, value in pairs:
@@ -289,12 +205,12 @@ def _known_query(
         elif not (name in operation.query or (operation.takes_any_query and name != "Action")):
             continue
         elif single.setdefault(name, value) != value:
-            raise refusals.malformed(call, f"The parameter {name} was given more than once.")
+            raise errors.malformed(call, f"The parameter {name} was given more than once.")
     return single, tuple(several)
 
 
 def _check_s3(call: Call, operation: Operation, request: Request) -> None:
-    """Refuse what asks for two things at once, and what moto would take for something else."""
+    """Refuse a call of two operations at once, or of one that moto would mistake for another."""
     asked = {name for name in request.query if name in _s3_subresources()}
     meant = {name for name, _ in operation.literals}
     others = asked - meant
@@ -307,11 +223,95 @@ def _check_s3(call: Call, operation: Operation, request: Request) -> None:
 
 @cache
 def _s3_subresources() -> frozenset[str]:
-    """Return the parameters that choose between operations of S3 by just being there."""
+    """Return the parameters whose presence selects an operation of S3."""
     model = next(iter(models_of("s3")))
     operations = (o for several in model.routes.values() for o in several)
     return frozenset(name for o in operations for name, value in o.literals if not value)
 
 
 def _malformed(request: Request, service: str, why: str) -> AWSError:
-    return refusals.malformed(Call(service, "", protocol_of(request, service)), why)
+    return errors.malformed(Call(service, "", protocol_of(request, service)), why)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A permission that a call needs: an action on a resource.
+
+    Attributes:
+        action: its name in policies; None if it is not known.
+        resource: an ARN; ``*`` for no particular resource; None if it is not known.
+        passed_to: of ``iam:PassRole``, the service that gets the role, ``lambda.amazonaws.com``;
+            None if it is not known; empty for any other action.
+    """
+
+    action: str | None
+    resource: str | None
+    passed_to: str | None = ""
+
+    @property
+    def condition_keys(self) -> Mapping[str, str | tuple[str, ...]]:
+        """The condition keys of this demand; a key without a value is known to be absent."""
+        return {} if self.passed_to is None else {"iam:passedtoservice": self.passed_to or ()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The partition, region and account of a call."""
+
+    partition: str
+    region: str
+    account_id: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this account that is in no region."""
+        return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
+
+    def principal(self, service: str) -> str | None:
+        """Return the principal of a service; None in China, where some end in ``.cn``."""
+        return None if self.partition == "aws-cn" else f"{service}.amazonaws.com"
+
+
+def json_body(call: Call, request: Request) -> dict[str, Any]:
+    """Return the parameters in a JSON body; none if it is no JSON object.
+
+    Members that the operation does not have are left out: AWS does not read them.
+    """
+    body = _json_object(request.body)
+    known = members(call.service, call.operation)
+    return {n: v for n, v in body.items() if n in known}
+
+
+def document(call: Call, request: Request) -> dict[str, Any]:
+    """Return all parameters of a call with a body in JSON or CBOR, by their names on the wire."""
+    model = call.model
+    if model is None:
+        return {}
+    body = _cbor_object(request.body) if call.protocol == RPC else _json_object(request.body)
+    shape = model.shapes.get(model.input_of(call.operation), {})
+    payload = shape.get("payload")
+    if payload is not None:
+        body = {shape["members"][payload].get("locationName", payload): body}
+    return {**call.parameters, **body}
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _cbor_object(body: bytes) -> dict[str, Any]:
+    from botocore.parsers import RpcV2CBORParser
+
+    parser: Any = RpcV2CBORParser()
+    try:
+        content = parser.parse_data_item(io.BufferedReader(io.BytesIO(body)))
+    except Exception:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,34 +1,56 @@
-"""The account's users and their policies, asked from moto over the wire, and what is learned."""
+"""The account's users, roles and policies, asked from moto's IAM, and what its answers teach."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 from mfakit import policy
 from mfakit.testing.errors import AWSError
-from mfakit.testing.hosts import aws_host, partition
-from mfakit.testing.validation import service_model
-from mfakit.testing.wire import Request, Response
+from mfakit.testing.models import aws_host, partition, service_model
+from mfakit.testing.wire import FORM, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from mfakit.testing.keys import Identity, KeyStore
 
+    Statements = tuple[policy.Statement, ...]
+
 BOUNDARY_ARN = "PermissionsBoundaryArn"
 ROOT_POLICY = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+# Calls that name something whose name IAM does not allow to differ in case alone from another.
+NAMING = re.compile("(Create|Update)(User|Group|Role)")
 READ_ONLY = re.compile(r"Get|List|Simulate|Generate")
+ANY_ARN = r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+"
+ROLE_ARN = r"arn:[\w-]+:iam::\d{12}:role/(?:[^/]+/)*([\w+=,.@-]+)"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that can be assumed, for at most so many seconds."""
+
+    identity: Identity
+    max_session_duration: int
+    trust_policy: Any
+
+    @property
+    def arn(self) -> str:
+        """The role's own ARN, with its path."""
+        return self.identity.arn
 
 
 class Directory:
-    """Asks moto's IAM, and keeps users and keys in step with what it answers.
+    """Asks moto's IAM, past the gate, and keeps users and keys in step with what it answers.
+
+    What policies say, ARNs and tags are kept until a call changes anything.
 
     Args:
         forward: passes a request on to moto.
-        keys: where keys are learned into.
+        keys: learns the keys that IAM makes.
         account_id: the account.
         region: decides the partition.
     """
@@ -46,18 +68,23 @@ class Directory:
         self._region = region
         self._users: dict[str, Identity] = {}
         self._arns: dict[tuple[str, str], str] = {}
-        self._statements: dict[str, tuple[policy.Statement, ...]] = {}
-        self._boundaries: dict[str, tuple[policy.Statement, ...] | None] = {}
+        self._roles: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._spellings: dict[tuple[str, str], str] = {}
+        self._statements: dict[str, Statements] = {}
+        self._boundaries: dict[str, Statements | None] = {}
         self._user_boundaries: dict[str, str] = {}
         self._tags: dict[str, dict[str, str]] = {}
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
-        """Call IAM past the gate, and learn from the answer.
+        """Call IAM, and learn from the answer.
 
         Raises:
             AWSError: IAM refused.
         """
-        response = self._forward(self._request(operation, parameters))
+        host = aws_host("iam", self._region)
+        form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
+        headers = (("Host", host), ("Content-Type", FORM))
+        response = self._forward(Request("POST", f"https://{host}/", headers, form.encode()))
         answer = _parsed(operation, response)
         if response.status >= 300:
             error = answer.get("Error", {})
@@ -73,13 +100,13 @@ class Directory:
             self._take_over(operation, parameters, answer)
 
     def get_user(self, name: str) -> dict[str, Any]:
-        """Return what IAM tells about a user."""
+        """Return what IAM's GetUser shows of a user."""
         found: dict[str, Any] = self.call("GetUser", UserName=name)["User"]
         arn = self._user_boundaries.get(name)
         return found | {"PermissionsBoundary": shown_boundary(arn)} if arn else found
 
     def get_role(self, name: str) -> dict[str, Any]:
-        """Return what IAM tells about a role, the trust policy as an object."""
+        """Return what IAM's GetRole shows of a role, the trust policy as an object."""
         found: dict[str, Any] = self.call("GetRole", RoleName=name)["Role"]
         trust = _document(found["AssumeRolePolicyDocument"])
         return found | {"AssumeRolePolicyDocument": trust}
@@ -91,25 +118,60 @@ class Directory:
             self._users[name] = self._keys.identity("user", name, user["Arn"], user["UserId"])
         return self._users[name]
 
+    def role(self, arn: str) -> Role | None:
+        """Return the role of that ARN; None if the account has none.
+
+        Raises:
+            AWSError: it is not the ARN of a role at all.
+        """
+        named = re.fullmatch(ROLE_ARN, arn, re.ASCII)
+        if named is None:
+            what = "Request ARN" if re.fullmatch(ANY_ARN, arn) else arn
+            raise AWSError(400, "ValidationError", f"{what} is invalid")
+        try:
+            role = self.get_role(named[1])
+        except AWSError:
+            return None
+        if role["Arn"] != arn:
+            return None
+        identity = self._keys.identity("role", role["RoleName"], arn, role["RoleId"])
+        # Roles that are older than this limit have none in IAM's answer.
+        longest = int(role.get("MaxSessionDuration") or 3600)
+        return Role(identity, longest, role["AssumeRolePolicyDocument"])
+
     def arn_of(self, kind: str, name: str) -> str:
         """Return the ARN of a ``user``, ``group`` or ``role``, which may have a path.
 
-        If there is none of that name, it is what the ARN would be without one.
+        If there is none of that name, return the ARN that it would have without a path.
         """
         if (kind, name) not in self._arns:
-            self._arns[kind, name] = self._find_arn(kind, name)
+            title = kind.capitalize()
+            try:
+                found = self.call(f"Get{title}", **{f"{title}Name": name})[title]["Arn"]
+            except AWSError:
+                found = f"arn:{partition(self._region)}:iam::{self._account_id}:{kind}/{name}"
+            self._arns[kind, name] = found
         return self._arns[kind, name]
 
-    def _find_arn(self, kind: str, name: str) -> str:
-        title = kind.capitalize()
-        try:
-            answer = self.call(f"Get{title}", **{f"{title}Name": name})
-        except AWSError:
-            return f"arn:{partition(self._region)}:iam::{self._account_id}:{kind}/{name}"
-        return str(answer[title]["Arn"])
+    def find_roles(self, kind: str, name: str) -> tuple[str, ...]:
+        """Return the ARNs of the ``role``, or of the roles in the ``instance-profile``, of a name.
 
-    def managed(self, arn: str) -> tuple[policy.Statement, ...]:
-        """Return what a managed policy says.
+        There are none if there is none of that name.
+        """
+        if (kind, name) not in self._roles:
+            try:
+                if kind == "role":
+                    found = [self.call("GetRole", RoleName=name)["Role"]]
+                else:
+                    answer = self.call("GetInstanceProfile", InstanceProfileName=name)
+                    found = answer["InstanceProfile"]["Roles"]
+            except AWSError:
+                found = []
+            self._roles[kind, name] = tuple(role["Arn"] for role in found)
+        return self._roles[kind, name]
+
+    def managed(self, arn: str) -> Statements:
+        """Return the statements of a managed policy.
 
         Raises:
             AWSError: there is none of that ARN.
@@ -126,26 +188,35 @@ class Directory:
         found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
         return found["PolicyVersion"]["Document"]
 
-    def statements(self, owner: Identity) -> tuple[policy.Statement, ...]:
-        """Return all that the policies of a user, and of the user's groups, or of a role say.
+    def statements(self, owner: Identity) -> Statements:
+        """Return the statements of all policies of a user, the user's groups, or a role.
 
-        The root user has none, and may do everything.
+        The root user has no policies, and may do everything.
         """
         if owner.is_root:
             return policy.parse(ROOT_POLICY, "of the root user")
-        if not owner.name:  # whoever calls without credentials
-            return ()
-        return self.statements_of(owner.kind, owner.name)
+        return self.statements_of(owner.kind, owner.name) if owner.name else ()
 
-    def statements_of(self, kind: str, name: str) -> tuple[policy.Statement, ...]:
-        """Return all that the policies of the ``user``, ``group`` or ``role`` of a name say."""
+    def statements_of(self, kind: str, name: str) -> Statements:
+        """Return the statements of all policies of the ``user``, ``group`` or ``role`` named."""
         key = f"{kind}/{name}"
         if key not in self._statements:
             self._statements[key] = tuple(self._read_statements(kind.capitalize(), name))
         return self._statements[key]
 
-    def boundary(self, owner: Identity) -> tuple[policy.Statement, ...] | None:
-        """Return what the permissions boundary of a user or role says; None if there is none."""
+    def _read_statements(self, kind: str, name: str) -> Iterable[policy.Statement]:
+        of = {f"{kind}Name": name}
+        for inline in self.call(f"List{kind}Policies", **of)["PolicyNames"]:
+            found = self.call(f"Get{kind}Policy", PolicyName=inline, **of)
+            yield from policy.parse(_document(found["PolicyDocument"]), inline)
+        for attached in self.call(f"ListAttached{kind}Policies", **of)["AttachedPolicies"]:
+            yield from self.managed(attached["PolicyArn"])
+        if kind == "User":
+            for group in self.call("ListGroupsForUser", UserName=name)["Groups"]:
+                yield from self.statements_of("group", group["GroupName"])
+
+    def boundary(self, owner: Identity) -> Statements | None:
+        """Return the permissions boundary of a user or role; None if there is none."""
         key = f"{owner.kind}/{owner.name}"
         if key not in self._boundaries:
             arn = self.boundary_arn(owner)
@@ -155,24 +226,23 @@ class Directory:
     def boundary_arn(self, owner: Identity) -> str:
         """Return the ARN of the permissions boundary of a user or role; empty if there is none.
 
-        moto keeps none for users, so it is kept here.
+        moto keeps none for users, so they are kept here.
         """
         if owner.kind == "role":
             return self._boundary_of_role(owner.name)
         return self._user_boundaries.get(owner.name, "") if owner.kind == "user" else ""
 
     def _boundary_of_role(self, name: str) -> str:
-        found = self.get_role(name).get("PermissionsBoundary", {})
-        return str(found.get(BOUNDARY_ARN, ""))
+        return str(self.get_role(name).get("PermissionsBoundary", {}).get(BOUNDARY_ARN, ""))
 
     def is_boundary(self, arn: str) -> bool:
-        """Tell whether a policy is the permissions boundary of a user or a role."""
+        """Whether a policy is the permissions boundary of a user or a role."""
         roles = self.call("ListRoles", MaxItems="1000")["Roles"]
         of_roles = (self._boundary_of_role(role["RoleName"]) for role in roles)
         return arn in self._user_boundaries.values() or arn in of_roles
 
     def set_boundary(self, user: str, arn: str) -> None:
-        """Keep the permissions boundary of a user; an empty ARN is none."""
+        """Keep the permissions boundary of a user; an empty ARN removes it."""
         self._boundaries.clear()
         if arn:
             self._user_boundaries[user] = arn
@@ -190,91 +260,79 @@ class Directory:
             self._tags[key] = {tag["Key"]: tag["Value"] for tag in found}
         return self._tags[key]
 
+    def check_name(self, operation: str, parameters: Mapping[str, str]) -> None:
+        """Refuse to create something with a name that is taken in another case, or to rename it so.
+
+        IAM does not distinguish names by case (API reference), while moto does. If a user is
+        renamed to the name of another one, moto would replace that one.
+
+        Raises:
+            AWSError: the name is taken.
+        """
+        kind, name, old = _new_name(operation, parameters)
+        known = self._spellings.get((kind, name.lower()), name)
+        if known == old or (known == name and not old):
+            return
+        try:
+            self.call(f"Get{kind}", **{f"{kind}Name": known})
+        except AWSError:  # it was deleted or renamed
+            return
+        raise AWSError(409, "EntityAlreadyExists", f"{kind} with name {name} already exists.")
+
     def forget(self) -> None:
-        """Ask anew for whatever a policy may say by now."""
-        self._arns.clear()
-        self._statements.clear()
-        self._boundaries.clear()
-        self._tags.clear()
+        """Forget what a call may have changed."""
+        for kept in (self._arns, self._roles, self._statements, self._boundaries, self._tags):
+            kept.clear()
 
     def _take_over(
-        self, operation: str, parameters: Mapping[str, str], answer: Mapping[str, Any]
+        self, operation: str, given: Mapping[str, str], answer: Mapping[str, Any]
     ) -> None:
         if READ_ONLY.match(operation):
             return
         self.forget()
-        change = getattr(self, f"_after_{operation}", None)
-        if change is not None:
-            change(parameters, answer)
+        kind, name, _ = _new_name(operation, given)
+        if kind:
+            self._spellings[kind, name.lower()] = name
+        match operation:
+            case "CreateUser" | "UpdateUser" | "DeleteUser":
+                self._user_changed(operation, given)
+            case "DeleteRole":
+                self._keys.forget_role(given["RoleName"])
+            case "CreateAccessKey":
+                key = answer["AccessKey"]
+                owner = self.user(key["UserName"])
+                self._keys.add(key["AccessKeyId"], key["SecretAccessKey"], owner)
+            case "UpdateAccessKey":
+                active = given["Status"] == "Active"
+                self._keys.set_active(given["AccessKeyId"], active=active)
+            case "DeleteAccessKey":
+                self._keys.forget(given["AccessKeyId"])
 
-    def _after_CreateUser(  # noqa: N802 - named after the call
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        self.set_boundary(parameters["UserName"], parameters.get("PermissionsBoundary", ""))
+    def _user_changed(self, operation: str, given: Mapping[str, str]) -> None:
+        name = given["UserName"]
+        if operation == "CreateUser":
+            self.set_boundary(name, given.get("PermissionsBoundary", ""))
+            return
+        boundary, known = self._user_boundaries.get(name, ""), self._users.pop(name, None)
+        self.set_boundary(name, "")
+        if operation == "UpdateUser":
+            renamed = given.get("NewUserName", name)
+            self.set_boundary(renamed, boundary)
+            if known is not None:
+                self.user(renamed)
+        elif known is not None:
+            self._keys.forget_owner(known)
 
-    def _after_CreateAccessKey(  # noqa: N802
-        self, _parameters: Mapping[str, str], answer: Mapping[str, Any]
-    ) -> None:
-        key = answer["AccessKey"]
-        owner = self.user(key["UserName"])
-        self._keys.add(key["AccessKeyId"], key["SecretAccessKey"], owner)
 
-    def _after_DeleteAccessKey(  # noqa: N802
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        self._keys.forget(parameters["AccessKeyId"])
-
-    def _after_UpdateAccessKey(  # noqa: N802
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        active = parameters["Status"] == "Active"
-        self._keys.set_active(parameters["AccessKeyId"], active=active)
-
-    def _after_DeleteRole(  # noqa: N802
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        self._keys.forget_role(parameters["RoleName"])
-
-    def _after_DeleteUser(  # noqa: N802
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        self.set_boundary(parameters["UserName"], "")
-        gone = self._users.pop(parameters["UserName"], None)
-        if gone is not None:
-            self._keys.forget_owner(gone)
-
-    def _after_UpdateUser(  # noqa: N802
-        self, parameters: Mapping[str, str], _answer: Mapping[str, Any]
-    ) -> None:
-        old = parameters["UserName"]
-        arn = self._user_boundaries.pop(old, "")
-        self.set_boundary(parameters.get("NewUserName", old), arn)
-        if self._users.pop(old, None) is not None:
-            self.user(parameters.get("NewUserName", old))
-
-    def _read_statements(self, kind: str, name: str) -> Iterable[policy.Statement]:
-        yield from self._inline(kind, name)
-        yield from self._attached(kind, name)
-        if kind == "User":
-            for group in self.call("ListGroupsForUser", UserName=name)["Groups"]:
-                yield from self.statements_of("group", group["GroupName"])
-
-    def _inline(self, kind: str, owner: str) -> Iterable[policy.Statement]:
-        of = {f"{kind}Name": owner}
-        for name in self.call(f"List{kind}Policies", **of)["PolicyNames"]:
-            found = self.call(f"Get{kind}Policy", PolicyName=name, **of)
-            yield from policy.parse(_document(found["PolicyDocument"]), name)
-
-    def _attached(self, kind: str, owner: str) -> Iterable[policy.Statement]:
-        answer = self.call(f"ListAttached{kind}Policies", **{f"{kind}Name": owner})
-        for attached in answer["AttachedPolicies"]:
-            yield from self.managed(attached["PolicyArn"])
-
-    def _request(self, operation: str, parameters: Mapping[str, str]) -> Request:
-        host = aws_host("iam", self._region)
-        form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
-        headers = (("Host", host), ("Content-Type", "application/x-www-form-urlencoded"))
-        return Request("POST", f"https://{host}/", headers, form.encode())
+def _new_name(operation: str, parameters: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return the kind of what a call creates or renames, its name, and the name that it had."""
+    found = NAMING.fullmatch(operation)
+    kind = found[2] if found else ""
+    name = parameters.get(f"{kind}Name", "")
+    if found and found[1] == "Create":
+        return kind, name, ""
+    new = parameters.get(f"New{kind}Name")
+    return (kind, new, name) if found and new is not None else ("", "", "")
 
 
 def shown_boundary(arn: str) -> dict[str, str]:
@@ -290,12 +348,10 @@ def _parsed(operation: str, response: Response) -> dict[str, Any]:
     from botocore.parsers import create_parser
 
     shape = service_model("iam").operation_model(operation).output_shape
-    answer: dict[str, Any] = create_parser("query").parse(
-        {
-            "status_code": response.status,
-            "headers": dict(response.headers),
-            "body": response.body,
-        },
-        shape,
-    )
+    raw = {
+        "status_code": response.status,
+        "headers": dict(response.headers),
+        "body": response.body,
+    }
+    answer: dict[str, Any] = create_parser("query").parse(raw, shape)
     return answer

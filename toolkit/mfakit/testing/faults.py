@@ -1,32 +1,46 @@
-"""Faults: what the next calls meet in place of their answer, because a test wants it so."""
+"""What tests do to calls and see of them: faults in place of answers, and the record of calls."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
+from collections import deque
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from mfakit.testing import refusals
+from mfakit.testing import errors
 from mfakit.testing.errors import AWSError
+from mfakit.testing.keys import LongTermKey
 from mfakit.testing.wire import Response, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from mfakit.testing.actions import Call
+    from mfakit.testing.authentication import Received
+    from mfakit.testing.keys import Credentials
+    from mfakit.testing.models import Call
 
     CarryOut = Callable[[], Response]
 
 OPERATION = re.compile(r"(?:[a-z][a-z0-9-]*:)?(?:[A-Z][A-Za-z0-9_]*|\*)")
 CODE = re.compile(r"[A-Za-z][\w.]{0,127}", re.ASCII)
 LONGEST_DELAY = 3600
+KEPT = 100_000
+SESSION_KINDS = {"role": "role session", "federated-user": "federated session"}
+# If a client confuses the id with the secret, the secret must not be recorded.
+KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+ERROR_CODES = (
+    re.compile(rb"<Code>([\w.]+)</Code>"),
+    re.compile(rb'"__type"\s*:\s*"(?:[^"#]*#)?([\w.]+)"'),
+    re.compile(rb"__type(?:[\x60-\x77]|\x78.|\x79..)(?:[\w.]*#)?([\w.]+)", re.DOTALL),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that the next calls of an operation meet.
+    """A fault that the next calls of an operation meet.
 
     Attributes:
         operation: ``GetSessionToken``, ``sts:GetSessionToken``, ``sts:*`` or ``*``.
@@ -44,13 +58,13 @@ class Fault:
         _check(_is_whole(self.times) and self.times > 0, "times has to be a whole number above 0")
 
     def concerns(self, call: Call) -> bool:
-        """Tell whether a call is to meet it."""
+        """Whether a call meets it."""
         service, _, operation = self.operation.rpartition(":")
         fits = operation in ("*", call.operation)
         return fits and service in ("", call.service, call.action.partition(":")[0])
 
     def answer(self, call: Call, carry_out: CarryOut) -> Response:
-        """Answer the call, or carry it out and spoil the answer."""
+        """Return the answer that the call gets; `carry_out` returns the correct one."""
         raise NotImplementedError
 
 
@@ -82,7 +96,7 @@ class Failure(Fault):
 
     def answer(self, call: Call, carry_out: CarryOut) -> Response:
         """Answer with the error."""
-        usual = refusals.named(self.code, call)
+        usual = errors.named(self.code, call)
         status = usual.status if self.status is None else self.status
         message = usual.message if self.message is None else self.message
         return error_response(AWSError(status, self.code, message), call.protocol, call.service)
@@ -172,7 +186,7 @@ def read_fault(text: bytes) -> Fault:
 
 
 class FaultQueue:
-    """The faults that are still to come. Each call meets one at most: the oldest that fits."""
+    """The pending faults. Each call meets one at most: the oldest that matches."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -184,12 +198,12 @@ class FaultQueue:
             self._faults.append(fault)
 
     def left(self) -> list[Fault]:
-        """Return what no call has met yet; `Fault.times` says how often."""
+        """Return the pending faults; `Fault.times` says how many calls each is for."""
         with self._lock:
             return list(self._faults)
 
     def answer(self, call: Call, carry_out: CarryOut) -> Response:
-        """Let a call meet the fault that waits for it, if there is one."""
+        """Return the answer to a call, with the first fault that matches it, if there is one."""
         fault = self._take(call) if self._faults else None
         return carry_out() if fault is None else fault.answer(call, carry_out)
 
@@ -204,7 +218,7 @@ class FaultQueue:
 
 
 class Faulty:
-    """What can be told to go wrong. Faults are met in the order in which they were asked for."""
+    """The methods that let calls fail. Faults are met in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults = FaultQueue()
@@ -272,7 +286,7 @@ class Faulty:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether it can be sent: half of a surrogate pair cannot."""
+    """Whether it can be sent: half of a surrogate pair cannot."""
     return isinstance(value, str) and value.isprintable()
 
 
@@ -283,3 +297,79 @@ def _is_whole(value: object) -> bool:
 def _check(holds: object, complaint: str) -> None:
     if not holds:
         raise ValueError(complaint)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call; no secret is in it.
+
+    Attributes:
+        time: when it was answered, by the simulator's clock, in UTC.
+        service: the name that its requests are signed for: ``sts``, ``s3``.
+        operation: such as ``GetSessionToken``; empty if it is not known.
+        caller: the ARN of the key's owner; None if the key is unknown or there was none.
+        access_key_id: the id of the key; None if there was none, or it was malformed.
+        credentials: ``long-term key``, ``session``, ``MFA session``, ``role session`` or
+            ``federated session``; None if the key is unknown.
+        status: the HTTP status; None if no answer was given.
+        error: AWS's name for the error; None if the call succeeded, or no answer was given.
+    """
+
+    time: datetime
+    service: str
+    operation: str
+    caller: str | None
+    access_key_id: str | None
+    credentials: str | None
+    status: int | None
+    error: str | None
+
+
+class CallLog:
+    """The latest calls, in the order of their answers."""
+
+    def __init__(self) -> None:
+        self._records: deque[CallRecord] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+
+    def add(self, at: datetime, received: Received) -> None:
+        """Record a call and its answer, if it has one."""
+        call, claim, credentials = received.named_call(), received.claim, received.caller
+        response = received.response
+        given = None if response is None or response.dropped else response
+        record = CallRecord(
+            at,
+            call.service,
+            call.operation,
+            credentials.arn if credentials else None,
+            claim.access_key_id if claim and KEY_ID.fullmatch(claim.access_key_id) else None,
+            _kind(credentials) if credentials else None,
+            given.status if given else None,
+            error_code(given) if given else None,
+        )
+        with self._lock:
+            self._records.append(record)
+
+    def records(self) -> list[CallRecord]:
+        """Return a copy of the records so far."""
+        with self._lock:
+            return list(self._records)
+
+
+def error_code(response: Response) -> str | None:
+    """Return AWS's name for the error in a response, in any of its protocols."""
+    if response.status < 400:
+        return None
+    for name, value in response.headers:
+        if name.lower() == "x-amzn-errortype":
+            return value.partition(":")[0].rpartition("#")[2]
+    found = next(filter(None, (p.search(response.body) for p in ERROR_CODES)), None)
+    return found[1].decode() if found else None
+
+
+def _kind(credentials: Credentials) -> str:
+    if isinstance(credentials, LongTermKey):
+        return "long-term key"
+    if credentials.owner.kind in SESSION_KINDS:
+        return SESSION_KINDS[credentials.owner.kind]
+    return "MFA session" if credentials.with_mfa else "session"

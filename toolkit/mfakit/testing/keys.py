@@ -1,4 +1,4 @@
-"""The keys that the simulator knows: long-term ones, and those of sessions."""
+"""Who calls: access keys and sessions, their owners, and the condition keys that describe them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,37 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mfakit.policy.patterns import PRINCIPAL_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mfakit.policy import Statement
+    from mfakit.testing.wire import Request
 
+
+# The kind of a caller without credentials.
+ANONYMOUS = "anonymous"
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+PRINCIPAL_TYPES = {
+    "user": "User",
+    "root": "Account",
+    "role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+}
+# Every caller, in this process or over HTTP, is on this machine.
+SOURCE_IP = "127.0.0.1"
 
 
 @dataclass(eq=False)
 class Identity:
-    """Who a key belongs to. Renaming changes it.
+    """The owner of a key; renaming a user changes it.
 
     Attributes:
-        kind: ``user``, ``root``, ``role``, ``federated-user``.
+        kind: ``user``, ``root``, ``role``, ``federated-user`` or ``anonymous``.
     """
 
     kind: str
@@ -35,13 +52,18 @@ class Identity:
         """Whether it is the account's root user, whom no policy binds."""
         return self.kind == "root"
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it stands for a caller without credentials."""
+        return self.kind == ANONYMOUS
+
 
 @dataclass
 class LongTermKey:
-    """An access key of a user: no session token.
+    """An access key of a user.
 
     Attributes:
-        moto_id: the id by which moto knows it, where that is another one.
+        moto_id: the id that moto knows it by, if that is another one.
     """
 
     access_key_id: str
@@ -54,31 +76,29 @@ class LongTermKey:
 
     @property
     def arn(self) -> str:
-        """Who calls with it, as GetCallerIdentity and refusals tell it."""
+        """The caller's ARN, as GetCallerIdentity and refusals show it."""
         return self.owner.arn
 
     @property
     def user_id(self) -> str:
-        """The unique id of who calls with it."""
+        """The caller's unique id."""
         return self.owner.user_id
 
 
 @dataclass(frozen=True)
 class Session:
-    """The credentials that STS issued. Times are seconds since 1970.
+    """Credentials issued by STS. Times are in seconds since 1970.
 
-    A session goes on when the key that it was got with is made inactive or deleted, as AWS's
-    guidance on leaked keys warns; it ends with its user or role.
+    A session outlives the key that it was issued for, as AWS's guidance on leaked keys warns; it
+    ends with its user or role.
 
     Attributes:
         owner: the user or root user, of GetSessionToken; the role; the federated user.
         mfa_time: when the code was verified; None if there was none.
-        name: what a role's session was called.
+        name: the name of a role's session.
         grantor: the user whose permissions a federated user shares; None for other sessions.
-        policy: the session policy: nothing is allowed that it does not allow too.
-        source_identity: what AssumeRole was given as such.
-        tags: the session's tags.
-        transitive_tags: those of them that go on to the roles that it assumes.
+        policy: the session policy, which limits all others; None if there is none.
+        transitive_tags: the tags that are passed on to the roles that it assumes.
     """
 
     access_key_id: str
@@ -97,7 +117,7 @@ class Session:
 
     @property
     def arn(self) -> str:
-        """Who calls with it, as GetCallerIdentity and refusals tell it."""
+        """The caller's ARN, as GetCallerIdentity and refusals show it."""
         if self.owner.kind != "role":
             return self.owner.arn
         _, part, _, _, account, _ = self.owner.arn.split(":", 5)
@@ -105,7 +125,7 @@ class Session:
 
     @property
     def user_id(self) -> str:
-        """The unique id of who calls with it."""
+        """The caller's unique id."""
         return f"{self.owner.user_id}:{self.name}" if self.name else self.owner.user_id
 
     def rendered(self) -> dict[str, Any]:
@@ -127,7 +147,7 @@ Credentials = LongTermKey | Session
 
 
 class KeyStore:
-    """Every key that is known, by its id."""
+    """All keys and their owners."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Credentials] = {}
@@ -135,19 +155,19 @@ class KeyStore:
         self._moto_ids: dict[bytes, bytes] = {}
 
     def identity(self, kind: str, name: str, arn: str, user_id: str) -> Identity:
-        """Return the one object for that user id, with its present name."""
+        """Return the only object for that user id, with its current name."""
         known = self._identities.setdefault(user_id, Identity(kind, name, arn, user_id))
         known.name, known.arn = name, arn
         return known
 
     def add(self, access_key_id: str, secret_access_key: str, owner: Identity) -> LongTermKey:
-        """Learn a long-term key."""
+        """Add a long-term key."""
         key = LongTermKey(access_key_id, secret_access_key, owner)
         self._keys[access_key_id] = key
         return key
 
     def issue(self, owner: Identity, at: float, duration: int, **details: Any) -> Session:
-        """Make the credentials of a session that begins now; details as `Session` has them."""
+        """Issue a session that begins at that time; `details` are attributes of `Session`."""
         session = Session(
             new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, **details
         )
@@ -160,7 +180,7 @@ class KeyStore:
         return None if isinstance(key, LongTermKey) and not key.active else key
 
     def knows(self, access_key_id: str) -> bool:
-        """Tell whether there is a key of that id, inactive ones included."""
+        """Whether there is a key of that id, active or not."""
         return access_key_id in self._keys
 
     def forget(self, access_key_id: str) -> None:
@@ -168,7 +188,7 @@ class KeyStore:
         self._keys.pop(access_key_id, None)
 
     def set_active(self, access_key_id: str, *, active: bool) -> None:
-        """Take over the status of a long-term key."""
+        """Set the status of a long-term key."""
         key = self._keys.get(access_key_id)
         if isinstance(key, LongTermKey):
             key.active = active
@@ -180,14 +200,14 @@ class KeyStore:
                 self.forget_owner(known)
 
     def forget_owner(self, owner: Identity) -> None:
-        """Forget a user or a role that was deleted: the keys and the sessions too."""
+        """Forget a user or a role that was deleted, with keys and sessions."""
         self._keys = {i: key for i, key in self._keys.items() if not _depends_on(key, owner)}
         self._identities.pop(owner.user_id, None)
 
     def long_term_id(self, credentials: Credentials) -> str:
-        """Return the id of a long-term key of the same owner, which is how moto finds the user.
+        """Return the id of a long-term key of the same owner, by which moto finds the user.
 
-        Roles have none: moto sees the session's own id, and knows the account without it.
+        For a role, which has none, it is the session's own id.
         """
         if isinstance(credentials, LongTermKey):
             return credentials.moto_id or credentials.access_key_id
@@ -196,10 +216,10 @@ class KeyStore:
         return next(ids, credentials.access_key_id)
 
     def replace(self, key: LongTermKey, access_key_id: str, secret: str) -> LongTermKey:
-        """Take an id and a secret that were given, for a key that moto made and knows by its own.
+        """Replace id and secret of a key that moto made, and goes on to know by its own id.
 
         Raises:
-            ValueError: the id or the secret is none that AWS could have made, or the id is taken.
+            ValueError: AWS makes no such id or secret, or the id is taken.
         """
         if not re.fullmatch("AKIA[A-Z0-9]{16}", access_key_id):
             raise ValueError("the id of an access key is AKIA and sixteen capitals or digits")
@@ -214,13 +234,13 @@ class KeyStore:
         return given
 
     def to_moto(self, body: bytes) -> bytes:
-        """Return what is sent to IAM, with moto's ids for those that were given."""
+        """Return the body of a call to moto's IAM, with moto's ids of keys."""
         for given, moto_id in self._moto_ids.items():
             body = body.replace(given, moto_id)
         return body
 
     def from_moto(self, body: bytes) -> bytes:
-        """Return what IAM answered, with the ids that were given."""
+        """Return the body of an answer of moto's IAM, with the ids of keys that callers know."""
         for given, moto_id in self._moto_ids.items():
             body = body.replace(moto_id, given)
         return body
@@ -236,11 +256,11 @@ def new_key_id(prefix: str) -> str:
 
 
 def account_of_key(access_key_id: str) -> str:
-    """Return the account that the id of a key tells of; any id tells of one.
+    """Return the account that is encoded in the id of a key.
 
     The prefix is followed by base32, of which the second to the forty-first bit are the account
-    (published by several analysts; AWS does not document it). An id from before 2019 is read in
-    the same way, though it holds no account.
+    (published by several analysts; AWS does not document it). An id from before 2019 holds no
+    account, but is decoded too.
     """
     bits = 0
     for letter in access_key_id[4:14].upper():
@@ -249,7 +269,7 @@ def account_of_key(access_key_id: str) -> str:
 
 
 def new_root_key(store: KeyStore, partition: str, account_id: str) -> LongTermKey:
-    """Add the key that everything begins with: the root user's."""
+    """Add an access key of the root user."""
     arn = f"arn:{partition}:iam::{account_id}:root"
     owner = store.identity("root", "root", arn, account_id)
     return store.add(new_key_id("AKIA"), _secret(), owner)
@@ -261,3 +281,68 @@ def _secret() -> str:
 
 def _token() -> str:
     return "IQoJb3JpZ2luX2Vj" + base64.b64encode(secrets.token_bytes(210)).decode()
+
+
+def condition_keys(
+    request: Request, caller: Credentials, region: str, at: float, tags: Mapping[str, str]
+) -> dict[str, str | tuple[str, ...]]:
+    """Return the condition keys of a call, their names in lower case.
+
+    Args:
+        request: the request.
+        caller: the credentials that signed it.
+        region: the region that it is signed for.
+        at: now, in seconds since 1970.
+        tags: the tags of the caller's user or role; those of a session override them.
+    """
+    owner = caller.owner
+    keys: dict[str, str | tuple[str, ...]] = {
+        **dates(at),
+        "aws:principalisawsservice": "false",
+        "aws:principaltype": PRINCIPAL_TYPES[owner.kind],
+        "aws:requestedregion": region,
+        "aws:securetransport": str(request.parts.scheme == "https").lower(),
+        "aws:sourceip": SOURCE_IP,
+        "aws:userid": caller.user_id,
+        "aws:viaawsservice": "false",
+    }
+    if owner.arn:
+        keys |= {"aws:principalaccount": owner.arn.split(":")[4], "aws:principalarn": owner.arn}
+    user_agent = request.header("user-agent")
+    if user_agent:
+        keys["aws:useragent"] = user_agent
+    if owner.kind == "user":
+        keys["aws:username"] = owner.name
+    if isinstance(caller, Session):
+        keys |= _session_keys(caller, at)
+        tags = {**tags, **caller.tags}
+    return keys | principal_tags(tags)
+
+
+def dates(at: float) -> dict[str, str]:
+    """Return the condition keys of the time, given in seconds since 1970."""
+    return {"aws:currenttime": _timestamp(at), "aws:epochtime": str(int(at))}
+
+
+def principal_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the condition keys of the caller's tags."""
+    return {PRINCIPAL_TAG + name.lower(): value for name, value in tags.items()}
+
+
+def _session_keys(session: Session, at: float) -> dict[str, str]:
+    """Return the condition keys that only sessions have."""
+    # A role's session is never one with MFA, even if a code was given to assume it. The key is
+    # there all the same, as the IAM User Guide says of temporary credentials in general.
+    keys = {
+        "aws:multifactorauthpresent": str(session.with_mfa).lower(),
+        "aws:tokenissuetime": _timestamp(session.issued),
+    }
+    if session.mfa_time is not None:
+        keys["aws:multifactorauthage"] = str(max(0, int(at - session.mfa_time)))
+    if session.source_identity:
+        keys["aws:sourceidentity"] = session.source_identity
+    return keys
+
+
+def _timestamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""AWS's models of its services, as botocore ships them: the operations and how each is called."""
+"""AWS as botocore's data describe it: services, their operations, regions; and a call of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,52 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
+
+
+# Where a policy's prefix is not the name that requests are signed for.
+PREFIXES = {"monitoring": "cloudwatch", "email": "ses", "tagging": "tag", "iotdata": "iot"}
+# IAM's names of actions, and the operations that they stand for where those are called otherwise.
+_ACTIONS = {
+    "s3:ListAllMyBuckets": "ListBuckets",
+    "s3:ListBucket": "HeadBucket ListObjects ListObjectsV2",
+    "s3:ListBucketVersions": "ListObjectVersions",
+    "s3:ListBucketMultipartUploads": "ListMultipartUploads",
+    "s3:ListMultipartUploadParts": "ListParts",
+    "s3:GetObject": "HeadObject SelectObjectContent",
+    "s3:PutObject": (
+        "CopyObject CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload"
+    ),
+    "s3:DeleteObject": "DeleteObjects",
+    "s3:GetAccelerateConfiguration": "GetBucketAccelerateConfiguration",
+    "s3:PutAccelerateConfiguration": "PutBucketAccelerateConfiguration",
+    "s3:GetInventoryConfiguration": (
+        "GetBucketInventoryConfiguration ListBucketInventoryConfigurations"
+    ),
+    "s3:PutInventoryConfiguration": "PutBucketInventoryConfiguration",
+    "s3:PutBucketOwnershipControls": "DeleteBucketOwnershipControls",
+    "s3:GetBucketCORS": "GetBucketCors",
+    "s3:PutBucketCORS": "PutBucketCors DeleteBucketCors",
+    "s3:GetEncryptionConfiguration": "GetBucketEncryption",
+    "s3:PutEncryptionConfiguration": "PutBucketEncryption DeleteBucketEncryption",
+    "s3:GetLifecycleConfiguration": "GetBucketLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration": "PutBucketLifecycleConfiguration DeleteBucketLifecycle",
+    "s3:GetReplicationConfiguration": "GetBucketReplication",
+    "s3:PutReplicationConfiguration": "PutBucketReplication DeleteBucketReplication",
+    "s3:PutBucketTagging": "DeleteBucketTagging",
+    "s3:GetBucketNotification": "GetBucketNotificationConfiguration",
+    "s3:PutBucketNotification": "PutBucketNotificationConfiguration",
+    "s3:GetBucketObjectLockConfiguration": "GetObjectLockConfiguration",
+    "s3:PutBucketObjectLockConfiguration": "PutObjectLockConfiguration",
+    "s3:GetBucketPublicAccessBlock": "GetPublicAccessBlock",
+    "s3:PutBucketPublicAccessBlock": "PutPublicAccessBlock DeletePublicAccessBlock",
+    "lambda:InvokeFunction": "Invoke",
+}
+ACTIONS = {
+    f"{action.partition(':')[0]}:{operation}": action
+    for action, operations in _ACTIONS.items()
+    for operation in operations.split()
+}
 
 # A model begins with its metadata; this much of the file holds what the index needs.
 HEAD = 8192
@@ -19,20 +64,17 @@ LABEL = re.compile(r"(\{[^}]+\})")
 
 @dataclass(frozen=True)
 class Operation:
-    """How an operation is called.
+    """How a REST operation is called.
 
     Attributes:
-        name: the operation.
-        model: the service that has it.
-        method: the HTTP method.
-        template: the path of a REST operation, ``/{Bucket}/{Key+}``.
-        host_prefix: what stands before the service's host, ``{AccountId}.``; mostly nothing.
-        literals: names and values that the query has to hold; of an empty value, just the name.
-        query: the other parameters in the query, and whether each may be there several times;
-            ``*`` stands for those of a map, which may have any name.
+        template: the path, ``/{Bucket}/{Key+}``.
+        host_prefix: a prefix of the service's host, ``{AccountId}.``; mostly empty.
+        literals: names and values that the query has to hold; an empty value allows any.
+        query: the other parameters in the query, and whether each may occur several times; ``*``
+            stands for those of a map, which may have any name.
         headers: the parameters that are headers, by lower-case name.
         header_prefixes: of parameters that are several headers, such as ``x-amz-meta-``.
-        needs_query, needs_headers: those without which it is another operation.
+        needs_query, needs_headers: the parameters without which it is another operation.
         body: names of the parameters in the body; None: the body is one parameter, whole;
             empty: there is no body.
     """
@@ -52,7 +94,7 @@ class Operation:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What the path looks like, as it is sent."""
+        """The path as it is sent, as a pattern."""
         pattern = ""
         for part in LABEL.split(self.template):
             if not part.startswith("{"):
@@ -65,7 +107,7 @@ class Operation:
 
     @cached_property
     def path_parts(self) -> list[tuple[str, str, str]]:
-        """What the path is made of: text, or the name of a label and what it may hold unquoted."""
+        """The parts of the path: a text, or the name of a label and its safe characters."""
         found = []
         for part in LABEL.split(self.template):
             if part.startswith("{"):
@@ -77,12 +119,12 @@ class Operation:
 
     @property
     def takes_any_query(self) -> bool:
-        """Whether parameters may be called anything: those of some are a map."""
+        """Whether the query may hold parameters of any name, which form a map."""
         return "*" in self.query
 
     @property
     def rank(self) -> tuple[int, int]:
-        """How specific it is: of several that fit a request, the highest is meant."""
+        """How specific it is: of several that match a request, the highest is meant."""
         parts = [p for p in self.template.split("/") if p and not p.startswith("{")]
         return len(parts), len(self.literals) + len(self.needs_query) + len(self.needs_headers)
 
@@ -92,10 +134,10 @@ class Model:
     """A service.
 
     Attributes:
-        endpoint_prefix: what its hosts begin with.
+        endpoint_prefix: the first part of its hosts.
         protocol: the one that botocore lists first.
+        target_prefix: the prefix of the operation in ``X-Amz-Target``; empty if it has none.
         has_rpc: whether operations may be named in the path, with a body in CBOR.
-        target_prefix: what stands before the operation in ``X-Amz-Target``; empty if it has none.
     """
 
     endpoint_prefix: str
@@ -104,18 +146,52 @@ class Model:
     has_rpc: bool
     _content: Mapping[str, Any] = field(repr=False)
 
+    @cached_property
+    def signing_name(self) -> str:
+        """The name that requests to it are signed for."""
+        return str(self._content["metadata"].get("signingName") or self.endpoint_prefix)
+
     def has(self, operation: str) -> bool:
-        """Tell whether it has an operation of exactly that name."""
+        """Whether it has an operation of exactly that name."""
         return operation in self._content["operations"]
+
+    @property
+    def shapes(self) -> Mapping[str, Any]:
+        """The shapes of parameters and results, by name."""
+        found: Mapping[str, Any] = self._content["shapes"]
+        return found
+
+    def input_of(self, operation: str) -> str:
+        """Return the name of the shape that an operation takes; empty if it takes nothing."""
+        return str(self._content["operations"][operation].get("input", {}).get("shape", ""))
+
+    def parts(self, shape: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+        """Yield the parts of a value in JSON: how a refusal names it, its shape, and itself.
+
+        A value of another type than the shape's has none.
+        """
+        about = self.shapes.get(shape, {})
+        match about.get("type"), value:
+            case "structure", dict():
+                for name, member in about["members"].items():
+                    inner = value.get(member.get("locationName", name))
+                    if inner is not None:
+                        yield name, member["shape"], inner
+            case "list", list():
+                for number, inner in enumerate(value, 1):
+                    yield f"{number}.member", about["member"]["shape"], inner
+            case "map", dict():
+                for name, inner in value.items():
+                    yield f"{name}.member", about["value"]["shape"], inner
 
     @cached_property
     def routes(self) -> dict[str, list[Operation]]:
-        """Its operations by HTTP method, the most specific first. Only REST services have any."""
+        """The operations of a REST service by HTTP method, the most specific first."""
         found: dict[str, list[Operation]] = {}
         if not self.protocol.startswith("rest"):
             return found
         for name, operation in self._content["operations"].items():
-            # Those that were replaced are called in the same way as what replaced them.
+            # Deprecated ones are called in the same way as their replacements.
             if not operation.get("deprecated"):
                 read = _operation(self, name, operation, self._content["shapes"])
                 found.setdefault(read.method, []).append(read)
@@ -125,7 +201,7 @@ class Model:
 
     @cached_property
     def routes_without_query(self) -> dict[str, list[Operation]]:
-        """Those that nothing in the query is needed for."""
+        """The routes that need nothing in the query."""
         return {
             method: [o for o in operations if not o.literals and not o.needs_query]
             for method, operations in self.routes.items()
@@ -133,34 +209,24 @@ class Model:
 
 
 def models_of(service: str) -> Iterator[Model]:
-    """Return the services that requests are signed for by that name.
+    """Yield the services that requests are signed for by that name.
 
-    The one of the same name comes first: looking for the others takes time.
+    The one of the same name comes first: the search for the others is slow.
     """
-    names = _index.get(service)
-    if names is None:
-        first = _load(service) if service in _available() else None
-        if first is not None and _signing_name(first) == service:
-            yield _model(service)
-        names = _all_signed_as(service)
-        _index[service] = names
-        yield from (_model(name) for name in names if first is None or name != service)
-        return
-    yield from (_model(name) for name in names)
-
-
-_index: dict[str, tuple[str, ...]] = {}
+    first = _model(service) if service in _available() else None
+    if first is not None and first.signing_name == service:
+        yield first
+    yield from (model for model in _all_signed_as(service) if model is not first)
 
 
 @cache
-def _all_signed_as(service: str) -> tuple[str, ...]:
-    found = [name for name, signed in _signing_names().items() if signed == service]
-    return tuple(sorted(found, key=lambda name: name != service))
+def _all_signed_as(service: str) -> tuple[Model, ...]:
+    return tuple(_model(name) for name, signed in _signing_names().items() if signed == service)
 
 
 @cache
 def _signing_names() -> dict[str, str]:
-    """Return what requests to each service are signed for, without reading the models whole."""
+    """Return the signing name of each service, without reading the models whole."""
     return {name: _peek(path) for name, path in _available().items()}
 
 
@@ -195,11 +261,6 @@ def _load(name: str) -> Any:
     from botocore.loaders import Loader
 
     return Loader().load_service_model(name, "service-2")
-
-
-def _signing_name(content: Any) -> str:
-    metadata = content["metadata"]
-    return str(metadata.get("signingName") or metadata["endpointPrefix"])
 
 
 @cache
@@ -266,3 +327,104 @@ def _body(
         return frozenset(m.get("locationName", k) for k, m in whole["members"].items())
     inside = (m.get("locationName", k) for k, m in members.items() if "location" not in m)
     return frozenset(inside)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an operation.
+
+    Attributes:
+        service: the name that requests to the service are signed for.
+        operation: the operation; empty if it is not known.
+        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
+        parameters: those in the URL or the form; of REST calls, those in the path too.
+        several: of REST calls, the parameters in the URL that are lists.
+        model: the service; None where the operation is not known.
+        shape: of REST calls, the operation.
+    """
+
+    service: str
+    operation: str
+    protocol: str
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    model: Model | None = field(default=None, repr=False)
+    shape: Operation | None = field(default=None, repr=False)
+
+    @property
+    def action(self) -> str:
+        """Its name in policies: ``s3:GetObject``."""
+        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
+        return ACTIONS.get(name, name)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the error codes of the service end in ``Exception``."""
+        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
+
+    @property
+    def json_status(self) -> int:
+        """The status with which such a service refuses credentials."""
+        return 403 if self.protocol == "rest-json" else 400
+
+
+@cache
+def aws_host(service: str, region: str) -> str:
+    """Return the host to which SDKs send calls, by endpoint prefix (``api.sagemaker``)."""
+    if service == "s3":
+        return f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    endpoint: Any = _resolver().construct_endpoint(service, region) or {}
+    return str(endpoint.get("hostname") or f"{service}.{region}.amazonaws.com")
+
+
+def is_region(region: str) -> bool:
+    """Whether AWS has a region of that name."""
+    return region in _regions()
+
+
+@cache
+def _regions() -> frozenset[str]:
+    from botocore.loaders import Loader
+
+    partitions: Any = Loader().load_data("endpoints")
+    return frozenset(name for part in partitions["partitions"] for name in part["regions"])
+
+
+def partition(region: str) -> str:
+    """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
+    return str(_resolver().get_partition_for_region(region))
+
+
+@cache
+def _resolver() -> Any:
+    from botocore.loaders import Loader
+    from botocore.regions import EndpointResolver
+
+    kind: Any = EndpointResolver
+    return kind(Loader().load_data("endpoints"))
+
+
+def members(service: str, operation: str) -> Container[str]:
+    """Return the names of an operation's parameters."""
+    shape = input_shape(service, operation)
+    return shape.members if shape is not None else ()
+
+
+@cache
+def input_shape(service: str, operation: str) -> Any:
+    """Return botocore's shape of what an operation takes; None if the operation is not known."""
+    from botocore.model import OperationNotFoundError
+
+    try:
+        return service_model(service).operation_model(operation).input_shape
+    except OperationNotFoundError:
+        return None
+
+
+@cache
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)

@@ -1,32 +1,38 @@
-"""The one place that knows moto: requests are caught before the network, and passed on to it."""
+"""The only module that knows moto: it catches requests before the network, and forwards to moto."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import inspect
 import io
 import re
+import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError, unknown_host
-from mfakit.testing.hosts import AWS_SUFFIXES, is_aws, is_loopback, is_metadata_service
-from mfakit.testing.network import closed
+from mfakit.testing.network import AWS_SUFFIXES, closed, is_aws, is_loopback, is_metadata_service
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from botocore.awsrequest import AWSResponse
 
+    from mfakit.testing.devices import Clock
+
     Handler = Callable[[Request], Response]
 
-# boto3's default session is put aside, as moto does it; the environment stays as it is.
+# Like moto, set boto3's default session aside; leave the environment as it is.
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
-# moto reads the partition from the region in the host, and some of AWS's hosts have none.
+# moto reads the partition from the region in the host, which some hosts of AWS lack.
 RENAMED_HOSTS = {
     "iam.us-gov.amazonaws.com": "iam.us-gov-west-1.amazonaws.com",
     "sdb.amazonaws.com": "sdb.us-east-1.amazonaws.com",
@@ -37,26 +43,49 @@ AWS_URL = re.compile(
     rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})\.?(:\d+)?([/?#]|$)"
 )
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
+# The prefixes of AWS's ids ("IAM User Guide", unique identifiers). moto's ids are lower-case; those
+# of policies are an A and twenty letters and digits.
+ID_PREFIXES = {
+    b"UserId": "AIDA",
+    b"GroupId": "AGPA",
+    b"InstanceProfileId": "AIPA",
+    b"PolicyId": "ANPA",
+    b"ServerCertificateId": "ASCA",
+}
+ID_LENGTH = 21
+MOTO_ID = re.compile(rb"<(%s)>([a-z0-9]{20}|A[A-Z0-9]{20})<" % b"|".join(ID_PREFIXES))
+AWS_MANAGED = re.compile(rb"iam(?::|%3a){2}aws(?::|%3a)policy", re.IGNORECASE)
+LISTING = re.compile(rb"Action=(?:ListPolicies|GetAccountAuthorizationDetails)\b")
 
 
 class MotoBinding:
     """moto for one account, with a handler in front of it.
 
+    moto's IAM gets ids of AWS's form, the simulator's time, and AWS's managed policies. moto loads
+    these for each account anew, which takes a tenth of a second, so they are loaded when a request
+    names one, lists policies, or creates a stack.
+
     Args:
-        account_id: the account that everything happens in.
+        account_id: the account in which everything happens.
+        partition: its partition.
+        clock: the time of IAM, in whole seconds.
     """
 
-    def __init__(self, account_id: str) -> None:
+    def __init__(self, account_id: str, partition: str, clock: Clock) -> None:
         self._account_id = account_id
+        self._partition = partition
+        self._clock = clock
         self._mock: Any = None
         self._active = ExitStack()
+        self._iam_lock = threading.Lock()
+        self._iam_utcnow: Any = None
 
     def start(self, handle: Handler, endpoint_url: Callable[[], str]) -> None:
-        """Answer what botocore and requests send to AWS by the handler, from now on.
+        """Answer the calls of botocore, aiobotocore and requests to AWS by the handler from now on.
 
         Args:
-            handle: answers.
-            endpoint_url: tells what other processes are to call in place of AWS; nothing: nobody.
+            handle: answers a request.
+            endpoint_url: returns the URL for the AWS calls of other processes; empty: none.
         """
         from moto import mock_aws
 
@@ -76,19 +105,38 @@ class MotoBinding:
             self._active = stack.pop_all()
 
     def stop(self) -> None:
-        """Put everything back."""
+        """Undo all changes of other modules."""
         self._active.close()
 
     def _end(self) -> None:
+        if self._iam_utcnow is not None:
+            _iam_models().utcnow, self._iam_utcnow = self._iam_utcnow, None
         self._mock.stop()
         self._mock = None
 
     def forward(self, request: Request) -> Response:
-        """Let moto answer.
+        """Return moto's answer.
 
         Raises:
             SimulatorError: moto does not know the host.
         """
+        # Stacks may contain users, roles and policies.
+        creates_stacks = request.host.startswith("cloudformation.")
+        if not (creates_stacks or request.host.startswith("iam.")):
+            return self._forward(request)
+        with self._iam_lock:
+            if self._iam_utcnow is None:  # moto's IAM loads slowly, so not before it is called
+                models = _iam_models()
+                self._iam_utcnow, models.utcnow = models.utcnow, self._now
+            if creates_stacks or _needs_managed_policies(request):
+                _load_managed_policies(self._account_id, self._partition)
+        response = self._forward(request)
+        return replace(response, body=MOTO_ID.sub(_with_id_of_aws, response.body))
+
+    def _now(self) -> datetime:
+        return self._clock.now().replace(tzinfo=None, microsecond=0)
+
+    def _forward(self, request: Request) -> Response:
         from botocore.awsrequest import AWSPreparedRequest
         from botocore.compat import HTTPHeaders
         from moto.core.models import botocore_stubber
@@ -113,7 +161,7 @@ class MotoBinding:
 
 
 def _seams() -> tuple[Any, Any]:
-    """Return what hands requests to moto, and what botocore sends them by."""
+    """Return the object that hands requests to moto, and the class by which botocore sends them."""
     from botocore.httpsession import URLLib3Session
     from moto.core.models import botocore_stubber
 
@@ -121,7 +169,7 @@ def _seams() -> tuple[Any, Any]:
 
 
 class _RawBody(io.BytesIO):
-    """A body as urllib3 would hand it over."""
+    """A body with the interface of urllib3."""
 
     def stream(self, amt: int = 65536, decode_content: bool | None = None) -> Iterator[bytes]:
         while chunk := self.read(amt):
@@ -135,10 +183,7 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
         if is_loopback(urlsplit(request.url).netloc):
             sent: AWSResponse = original(session, request)
             return sent
-        _check_known(request.url)
-        response = handle(
-            Request(request.method, request.url, _headers(request.headers), _read(request.body))
-        )
+        response = handle(_request(request, request.body))
         _hold_back(response, request.url, session)
         raw: Any = _RawBody(response.body)
         return AWSResponse(request.url, response.status, dict(response.headers), raw)
@@ -147,7 +192,7 @@ def _botocore_seam(handle: Handler, original: Any) -> Any:
 
 
 def _async_seams(handle: Handler) -> dict[str, Any]:
-    """Return what answers aiobotocore, by the modules that it is put into."""
+    """Return the patches of aiobotocore, by module."""
 
     def into(class_name: str) -> Any:
         def patch(module: Any, stack: Any) -> None:
@@ -165,7 +210,7 @@ def _async_seams(handle: Handler) -> dict[str, Any]:
 
 
 class _AsyncBody:
-    """A body as aiohttp would hand it over."""
+    """A body with the interface of aiohttp."""
 
     def __init__(self, body: bytes) -> None:
         self._content = io.BytesIO(body)
@@ -195,14 +240,11 @@ def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
 
         if is_loopback(urlsplit(request.url).netloc):
             return await original(session, request)
-        _check_known(request.url)
         body = request.body
         content = body.read() if hasattr(body, "read") else body
         if inspect.isawaitable(content):
             content = await content
-        response = handle(
-            Request(request.method, request.url, _headers(request.headers), _read(content))
-        )
+        response = handle(_request(request, content))
         await asyncio.to_thread(_hold_back, response, request.url, session)
         headers = {name.lower(): value for name, value in response.headers}
         raw = _AsyncBody(response.body)
@@ -215,7 +257,7 @@ def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
 
 
 def _answer_requests(answer: Any) -> None:
-    """Come before moto in what it has responses do, of which it prefers plain callbacks."""
+    """Register callbacks in moto's copy of responses, which prefers them to moto's own."""
     from moto.core.models import responses_mock
 
     for method in METHODS:
@@ -224,10 +266,7 @@ def _answer_requests(answer: Any) -> None:
 
 def _requests_seam(handle: Handler) -> Any:
     def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
-        _check_known(request.url)
-        response = handle(
-            Request(request.method, request.url, _headers(request.headers), _read(request.body))
-        )
+        response = handle(_request(request, request.body))
         time.sleep(response.delay)
         if response.dropped:
             from requests.exceptions import ConnectionError as Dropped
@@ -239,7 +278,7 @@ def _requests_seam(handle: Handler) -> Any:
 
 
 def _hold_back(response: Response, url: str, session: Any) -> None:
-    """Be late or close the connection, as botocore would see it on the network."""
+    """Delay the response or close the connection, as botocore would see it on the network."""
     if not (response.delay or response.dropped):
         return
     from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
@@ -252,6 +291,16 @@ def _hold_back(response: Response, url: str, session: Any) -> None:
     time.sleep(response.delay)
     if response.dropped:
         raise ConnectionClosedError(endpoint_url=url)
+
+
+def _request(sent: Any, body: Any) -> Request:
+    """Return the request of a client as the gate reads it.
+
+    Raises:
+        SimulatorError: it is for a host that the simulator does not answer for.
+    """
+    _check_known(sent.url)
+    return Request(sent.method, sent.url, _headers(sent.headers), _read(body))
 
 
 def _check_known(url: str) -> None:
@@ -272,7 +321,7 @@ def _check_known(url: str) -> None:
 
 @lru_cache
 def _host_at_moto(host: str) -> str:
-    """Return the host under which moto has what AWS has at another one."""
+    """Return the host at which moto has the service that AWS has at this one."""
     host = RENAMED_HOSTS.get(host, host)
     elsewhere = host.removesuffix(".amazonaws.com") + ".api.aws"
     return elsewhere if not _is_at_moto(host) and _is_at_moto(elsewhere) else host
@@ -311,3 +360,39 @@ def _read(body: Any) -> bytes:
 def _response(status: int, headers: Any, body: Any) -> Response:
     pairs: Iterable[tuple[str, Any]] = headers.items() if hasattr(headers, "items") else headers
     return Response(int(status), tuple((n, _text(v)) for n, v in pairs), _read(body))
+
+
+def _with_id_of_aws(found: re.Match[bytes]) -> bytes:
+    """Return an element with an id of AWS's form, which is derived from moto's id."""
+    digest = base64.b32encode(hashlib.sha256(found[2]).digest()).decode()
+    made = (ID_PREFIXES[found[1]] + digest)[:ID_LENGTH]
+    return b"<%s>%s<" % (found[1], made.encode())
+
+
+def _iam_models() -> Any:
+    from moto.iam import models
+
+    return models
+
+
+def _needs_managed_policies(request: Request) -> bool:
+    sent = request.body + request.parts.query.encode()
+    return bool(AWS_MANAGED.search(sent) or (LISTING.search(sent) and b"Scope=Local" not in sent))
+
+
+def _load_managed_policies(account_id: str, partition: str) -> None:
+    from moto.core.config import default_user_config
+    from moto.iam.models import iam_backends
+
+    backend: Any = iam_backends[account_id][partition]
+    if backend.aws_managed_policies:
+        return
+    options: Any = default_user_config.setdefault("iam", {})
+    before = options.get("load_aws_managed_policies", False)
+    options["load_aws_managed_policies"] = True
+    try:
+        backend.aws_managed_policies = backend._init_aws_policies()
+    finally:
+        options["load_aws_managed_policies"] = before
+    known = {policy.arn: policy for policy in backend.aws_managed_policies}
+    backend.managed_policies = known | backend.managed_policies

@@ -1,26 +1,26 @@
-"""Keeps what is meant for AWS in this process from the network, whatever sends it.
+"""Which hosts are AWS's, and how calls to them are kept from the network.
 
-Calls of boto3, aiobotocore and requests are answered elsewhere; here other clients are refused
-before they connect. A library in C that connects by itself cannot be seen from Python, and is not
-stopped.
+Calls of boto3, aiobotocore and requests are answered by `moto_binding`; here other clients are
+refused before they connect. A library in C that connects by itself cannot be stopped from Python.
 """
 
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 import re
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from mfakit.testing.errors import SimulatorError
-from mfakit.testing.hosts import is_aws
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,12 +31,52 @@ if TYPE_CHECKING:
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 SCHEME = re.compile("https?://", re.IGNORECASE)
-# Nothing listens there. A client in another process shows this URL in its error.
+AWS_SUFFIXES = (
+    *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".on.aws"),
+    *(".api.amazonwebservices.com.cn", ".signin.aws.amazon.com"),
+    # The sign-in of other partitions, and the isolated partitions.
+    *(".signin.amazonaws.cn", ".signin.amazonaws-us-gov.com"),
+    *(".c2s.ic.gov", ".sc2s.sgov.gov", ".csp.hci.ic.gov", ".cloud.adc-e.uk"),
+)
+METADATA_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254")
+# Nothing listens there. A client in another process shows this URL in its error message.
 NOWHERE = "http://127.0.0.1:9/give-this-process-the-URL-of-aws_server-as-AWS_ENDPOINT_URL"
 
 
+@lru_cache  # each request asks several times about the same few hosts
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine."""
+    name = _name(host)
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    # Versions of Python differ about an IPv4 address within an IPv6 one; it is not loopback.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def is_aws(host: str) -> bool:
+    """Whether a host belongs to AWS."""
+    return f".{_name(host).removesuffix('.')}".endswith(AWS_SUFFIXES)
+
+
+def is_metadata_service(host: str) -> bool:
+    """Whether a host is the metadata service, where machines at AWS find credentials."""
+    return _name(host) in METADATA_HOSTS
+
+
+@lru_cache
+def _name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def not_from_here(host: str) -> SimulatorError:
-    """Return the error for a client that would call AWS by a transport of its own."""
+    """Return the error for a client that calls AWS by a transport of its own."""
     return SimulatorError(
         f"{host} was not called: in this process only boto3, aiobotocore and requests are answered;"
         " other clients have to be given the URL of the fixture aws_server as their endpoint",
@@ -50,8 +90,8 @@ def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Ite
 
     Args:
         patches: further changes of modules, by name, made as soon as the module is imported.
-        endpoint_url: returns the URL that child processes are told to call in place of AWS; an
-            empty one, where no server runs, stands for an address where nobody listens.
+        endpoint_url: returns the URL that child processes get as their endpoint; empty if no server
+            runs: they get an address where nothing listens.
     """
     with ExitStack() as stack:
         _close_sockets(stack)
@@ -87,7 +127,7 @@ def _close_http(stack: ExitStack) -> None:
 
 
 def _tell_processes(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
-    """Keep the SDKs in other processes from AWS: they are told to call the server, or nobody."""
+    """Set the endpoint of SDKs in child processes to the server, or to an address without one."""
     original = subprocess.Popen.__init__
 
     def started(self: Any, *args: Any, **options: Any) -> None:
@@ -103,7 +143,7 @@ def _told(environ: Mapping[Any, Any], url: str) -> dict[Any, Any]:
     told = dict(environ)
     if ENDPOINT not in told and os.fsencode(ENDPOINT) not in told:
         told[ENDPOINT] = url or NOWHERE
-        # Both addresses are on this machine: no proxy may be asked for them.
+        # Both addresses are on this machine, so they must not be sent to a proxy.
         for name in ("NO_PROXY", "no_proxy"):
             if any(other.lower().endswith("_proxy") for other in map(os.fsdecode, told)):
                 told[name] = ",".join(filter(None, (told.get(name), "127.0.0.1")))
@@ -171,7 +211,7 @@ def _check_address(address: Any) -> None:
 
 
 def _check_url(url: str) -> None:
-    """Look at the host of a whole URL, which clients send to a proxy in any spelling."""
+    """Check the host of a whole URL, as clients send it to a proxy in any spelling."""
     if SCHEME.match(url):
         _check(unquote(urlsplit(url).hostname or ""))
 
@@ -206,7 +246,7 @@ def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
 
 
 def _when_imported(stack: ExitStack, name: str, patch: Patch) -> None:
-    """Change a module now, or when it is imported."""
+    """Patch a module now, or when it is imported."""
     module = sys.modules.get(name)
     if module is not None:
         patch(module, stack)
@@ -217,7 +257,7 @@ def _when_imported(stack: ExitStack, name: str, patch: Patch) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module as it would be found anyway, and has it changed once it is there."""
+    """Finds one module as usual, and patches it after its import."""
 
     def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
         self._name = name

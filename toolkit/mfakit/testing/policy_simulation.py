@@ -1,7 +1,7 @@
 """IAM's policy simulator: SimulateCustomPolicy and SimulatePrincipalPolicy.
 
-AWS's own leaves out the trust policies of roles and the conditions of service control policies.
-Here they are judged too, by what judges every call.
+AWS's own ignores the trust policies of roles and the conditions of service control policies. Here
+they are judged too, as for every call.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ from mfakit.policy import (
 )
 from mfakit.policy.document import kind_of
 from mfakit.policy.evaluation import BOUNDARY, SERVICE_CONTROL
-from mfakit.testing.condition_keys import PRINCIPAL_TYPES, dates, principal_tags
+from mfakit.testing.directory import ROLE_ARN
 from mfakit.testing.errors import AWSError, no_such_entity, not_supported
-from mfakit.testing.keys import Identity
-from mfakit.testing.roles import ROLE_ARN
+from mfakit.testing.keys import PRINCIPAL_TYPES, Identity, dates, principal_tags
 from mfakit.testing.validation import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mfakit.policy import Statement, Verdict
     from mfakit.policy.evaluation import Decision
-    from mfakit.testing.clock import Clock
+    from mfakit.testing.devices import Clock
     from mfakit.testing.directory import Directory
     from mfakit.testing.keys import Credentials
 
@@ -54,10 +53,10 @@ POLICY_TYPES = {
 
 @dataclass(frozen=True)
 class _Case:
-    """What is simulated, but for action and resource.
+    """A simulation, except for action and resource.
 
     Attributes:
-        given_resource_policy: whether the call brought one, or else a role's trust policy counts.
+        given_resource_policy: whether the call holds one; if not, a role's trust policy counts.
     """
 
     policies: Policies
@@ -66,31 +65,24 @@ class _Case:
     given_resource_policy: bool
 
 
+@dataclass(frozen=True)
 class PolicySimulation:
-    """The calls.
-
-    Args:
-        directory: the policies of users, groups and roles.
-        clock: tells the time to policies that ask for it.
-        service_control: what the organization allows the account; None if it is in none.
-        account_id: the account.
+    """The calls of the policy simulator.
 
     Attributes:
-        operations: the calls, by name.
+        service_control: the statements of the organization's policies for the account; None if the
+            account is in no organization.
     """
 
-    def __init__(
-        self,
-        directory: Directory,
-        clock: Clock,
-        service_control: Statements | None,
-        account_id: str,
-    ) -> None:
-        self._directory = directory
-        self._clock = clock
-        self._service_control = service_control
-        self._account_id = account_id
-        self.operations = {
+    directory: Directory
+    clock: Clock
+    service_control: Statements | None
+    account_id: str
+
+    @property
+    def operations(self) -> dict[str, Callable[[Credentials, Parameters], dict[str, Any]]]:
+        """The calls by name."""
+        return {
             "SimulateCustomPolicy": self._custom,
             "SimulatePrincipalPolicy": self._principal,
             "GetContextKeysForCustomPolicy": self._keys_of_custom,
@@ -105,9 +97,9 @@ class PolicySimulation:
         source = self._source(given["PolicySourceArn"])
         caller = self._identity(given.get("CallerArn", given["PolicySourceArn"]))
         policies = Policies(
-            identity=(*self._directory.statements_of(*source), *_inputs(given)),
-            boundary=self._directory.boundary(Identity(*source, "", "")),
-            service_control=self._service_control,
+            identity=(*self.directory.statements_of(*source), *_inputs(given)),
+            boundary=self.directory.boundary(Identity(*source, "", "")),
+            service_control=self.service_control,
         )
         return self._results(given, policies, caller)
 
@@ -115,7 +107,7 @@ class PolicySimulation:
         return {"ContextKeyNames": sorted(_mentioned(_inputs(given)))}
 
     def _keys_of_principal(self, _caller: Credentials, given: Parameters) -> dict[str, Any]:
-        statements = self._directory.statements_of(*self._source(given["PolicySourceArn"]))
+        statements = self.directory.statements_of(*self._source(given["PolicySourceArn"]))
         return {"ContextKeyNames": sorted(_mentioned((*statements, *_inputs(given))))}
 
     def _results(
@@ -164,7 +156,7 @@ class PolicySimulation:
             for name in _mentioned(everything, action, case.keys)
             if name.lower() not in case.keys
         }
-        # A key that nobody gave is absent, whether or not this simulator knows of it otherwise.
+        # A key that was not given is absent, whether or not this simulator knows it otherwise.
         keys = {**{name.lower(): () for name in missing}, **case.keys}
         context = Context(action, resource, keys, case.principal)
         try:
@@ -174,24 +166,24 @@ class PolicySimulation:
         return _shown(verdict, action, resource, missing)
 
     def _with_trust(self, policies: Policies, resource: str, *, given: bool) -> Policies:
-        """Return the policies with the trust policy of a role, unless one was given, which decides.
+        """Return the policies with the role's trust policy, unless a resource policy was given.
 
         Raises:
             AWSError: the account has no such role.
         """
         named = re.fullmatch(ROLE_ARN, resource, re.ASCII)
-        if given or named is None or f":{self._account_id}:" not in resource:
+        if given or named is None or f":{self.account_id}:" not in resource:
             return replace(policies, resource_decides=given)
-        role = self._directory.get_role(named[1])
+        role = self.directory.get_role(named[1])
         if role["Arn"] != resource:
             raise no_such_entity(f"The role with name {named[1]} cannot be found.")
         trust = parse(role["AssumeRolePolicyDocument"], f"of role {named[1]}", Kind.TRUST)
         return replace(
-            policies, resource=trust, resource_decides=True, resource_account=self._account_id
+            policies, resource=trust, resource_decides=True, resource_account=self.account_id
         )
 
     def _keys(self, given: Parameters, caller: Identity | None) -> Keys:
-        keys: Keys = dict(dates(self._clock.timestamp()))
+        keys: Keys = dict(dates(self.clock.timestamp()))
         if caller is not None:
             keys |= {
                 "aws:principalaccount": caller.arn.split(":")[4],
@@ -202,35 +194,35 @@ class PolicySimulation:
             if caller.kind == "user":
                 keys["aws:username"] = caller.name
             if caller.user_id:
-                keys |= principal_tags(self._directory.tags(caller))
+                keys |= principal_tags(self.directory.tags(caller))
         return keys | _context_entries(given)
 
     def _source(self, arn: str) -> tuple[str, str]:
         found = SOURCE.fullmatch(arn)
-        if found is None or found[1] != self._account_id:
+        if found is None or found[1] != self.account_id:
             raise AWSError(400, "InvalidInput", f"Invalid Entity Arn: {arn}")
         kind, name = found[2], found[3]
-        if self._directory.arn_of(kind, name) != arn:
+        if self.directory.arn_of(kind, name) != arn:
             raise no_such_entity(f"The {kind} with name {name} cannot be found.")
         return kind, name
 
     def _identity(self, arn: str) -> Identity | None:
-        """Return who has that ARN; of another account, no more is known than the ARN."""
+        """Return the user or role of an ARN; of another account, only the ARN is known."""
         found = SOURCE.fullmatch(arn)
         if found is None or found[2] == "group":
             return None
-        if found[1] != self._account_id:
+        if found[1] != self.account_id:
             return Identity(found[2], found[3], arn, "")
         kind, name = self._source(arn)
         if kind == "user":
-            return self._directory.user(name)
-        return Identity(kind, name, arn, self._directory.get_role(name)["RoleId"])
+            return self.directory.user(name)
+        return Identity(kind, name, arn, self.directory.get_role(name)["RoleId"])
 
 
 def _as_principal(caller: Identity, has_boundary: bool) -> Principal:
     return Principal(
         account_id=caller.arn.split(":")[4],
-        # It is a session of a role that calls, and which one is not told.
+        # The caller is a session of the role, whose name is not known.
         arn="" if caller.kind == "role" else caller.arn,
         role_arn=caller.arn if caller.kind == "role" else "",
         unique_ids=(caller.user_id,),
@@ -258,7 +250,7 @@ def _shown(verdict: Verdict, action: str, resource: str, missing: set[str]) -> d
 
 
 def _matched(decisions: Mapping[str, Decision], verdict: Verdict) -> Iterable[dict[str, str]]:
-    """Yield the statements that made the decision: those that deny, or else those that allow."""
+    """Yield the statements that decided: those that deny, or else those that allow."""
     for kind, decision in decisions.items():
         if decision.statement is None or decision.allowed is not verdict.allowed:
             continue
@@ -306,7 +298,7 @@ def _context_entries(given: Parameters) -> Keys:
 def _mentioned(
     statements: Iterable[Statement], action: str = "", keys: Keys | None = None
 ) -> set[str]:
-    """Return the condition keys that statements name, as spelled; of an action, if one is given."""
+    """Return the condition keys in statements, as spelled there; only about an action, if given."""
     return {
         name
         for statement in statements

@@ -1,4 +1,4 @@
-"""The pytest plugin: a simulated AWS, and a home of its own, for each test that asks for them."""
+"""The pytest plugin: fixtures for a simulated AWS and an empty home."""
 
 from __future__ import annotations
 
@@ -17,23 +17,15 @@ if TYPE_CHECKING:
 MARKER = "aws_simulator"
 DEFAULT_REGION = "us-east-1"
 DUMMIES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-# What would lead a client to somebody's own account: each way in which SDKs find credentials.
+# Variables by which SDKs find credentials, which could be those of the user's own account.
 SET_ASIDE = frozenset(
-    {
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "AWS_SECURITY_TOKEN",
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-        "MFAKIT_PROFILE",
-    }
+    (
+        *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+        *("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        *("AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+        *("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "MFAKIT_PROFILE"),
+    )
 )
 
 
@@ -48,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def _aws_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set aside whose AWS this is: profile, endpoints and keys; the keys become dummies."""
+    """Remove the user's profile, endpoints and keys from the environment; set dummy keys."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.upper() in SET_ASIDE or name.upper().startswith("AWS_ENDPOINT_URL"):
@@ -79,10 +71,10 @@ def aws_server(aws_simulator: AWSSimulator) -> Iterator[str]:
 def aws_home(
     request: pytest.FixtureRequest, _aws_set_aside: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """Make an empty home, and an environment in which nothing of yours is found.
+    """Make an empty home, and an environment without any AWS settings of yours.
 
-    The keys in it are dummies: delete ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` where
-    the keys of a profile are to be found, since the environment wins over the files.
+    The keys in it are dummies: delete ``AWS_ACCESS_KEY_ID`` and ``AWS_SECRET_ACCESS_KEY`` if the
+    keys of a profile should be found, since the environment wins over the files.
     """
     home = tmp_path_factory.mktemp("aws-home")
     region = _options(request).get("region", DEFAULT_REGION)
@@ -116,7 +108,7 @@ def _simulator(options: dict[str, Any]) -> AWSSimulator:
 
 
 def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return what the markers say; the one closest to the test wins."""
+    """Return the options of the markers; the one closest to the test wins."""
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers(MARKER))):
         if marker.args:

@@ -14,14 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from mfakit.testing.errors import AWSError, SimulatorError
-from mfakit.testing.hosts import is_loopback
-from mfakit.testing.spool import Spool
-from mfakit.testing.wire import Request, Response, error_response
+from mfakit.testing.network import is_loopback
+from mfakit.testing.wire import Request, Response, Spool, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mfakit.testing.clock import Clock
+    from mfakit.testing.devices import Clock
 
     Control = Callable[[Request], tuple[int, dict[str, Any]]]
 
@@ -29,7 +28,7 @@ CONTROL_PREFIX = "/_mfakit/"
 WITHOUT_BODY = (204, 304)
 LARGEST_BODY = 16 << 20
 PIECE = 1 << 16
-# A client that is refused early may still be sending, and reads its answer only then.
+# A client that is refused early may still be sending, and reads its answer only afterwards.
 LINGER_SECONDS = 5
 LINGER_BYTES = 256 << 20
 TOO_LARGE = "the body is too large"
@@ -44,14 +43,14 @@ class Server:
     """Serves a gate on 127.0.0.1 from a thread of its own.
 
     Args:
-        handle: answers what is sent to AWS.
-        admit: looks at a request before its body is read: tells how large that may be, or refuses.
-        too_large: refuses a larger one.
-        controls: answers what tests ask of the simulator, by name.
-        token: has to come with each of those.
-        clock: what the Date header shows.
-        port: 0 takes a free one.
+        handle: answers a call.
+        controls: the control calls by name.
+        token: the token that control calls need.
+        clock: the time of the Date header.
+        port: 0 for any free one.
         patience: for how many seconds a connection may be silent before it is closed.
+        admit: returns how large the body of a request may be, or a refusal.
+        too_large: refuses a request with a larger body.
     """
 
     def __init__(
@@ -79,17 +78,17 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where clients reach it."""
+        """The URL for clients."""
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and every connection that is still open."""
+        """Stop, and close every open connection."""
         self.stopping.set()
-        # It waits for a connection, and so is told at once by one more.
+        # One more connection wakes the thread up at once.
         port = self._http.server_address[1]
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -127,7 +126,7 @@ class _HTTPServer(ThreadingHTTPServer):
                 continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that went away: their requests held signatures."""
+        """Log nothing about clients that went away: their requests held signatures."""
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -178,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(self.command, url, tuple(self.headers.items()), body or b"")
 
     def _look(self) -> Response | int | None:
-        """Return why a request is refused as it stands, or else how large its body may be."""
+        """Return a refusal by the head of a request, or how large its body may be."""
         refusal = self._refusal()
         if refusal is not None or self.path.startswith(CONTROL_PREFIX):
             return refusal or LARGEST_BODY
@@ -188,7 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
             return _plain(501, error.message)
 
     def _refuse(self, refusal: Response) -> None:
-        """Refuse a request whose body is not read, and end the connection if it has one."""
+        """Refuse a request without reading its body; if it has one, close the connection."""
         unread = (
             self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers
         )
@@ -198,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._linger()
 
     def _linger(self) -> None:
-        """Let the client send on for a while: it would not see the answer if it was cut off."""
+        """Read on for a while: a client that is cut off while it sends would not see the answer."""
         until = time.monotonic() + LINGER_SECONDS
         left = LINGER_BYTES
         with suppress(OSError):
@@ -212,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
                 left -= len(piece)
 
     def _refusal(self) -> Response | None:
-        """Return why a request is not even looked at: it may come from a web page."""
+        """Return the refusal of a request that may come from a web page."""
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1 or not HOST.fullmatch(hosts[0]) or not is_loopback(hosts[0]):
             return _plain(403, "the Host header has to name this machine's loopback")
@@ -314,11 +313,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
-        """Say nothing: URLs may hold signatures and tokens."""
+        """Log nothing: URLs may hold signatures and tokens."""
 
 
 class _TooLargeError(Exception):
-    """A body is larger than it may be."""
+    """A body is too large."""
 
 
 def _json(status: int, answer: dict[str, Any]) -> Response:

@@ -1,40 +1,45 @@
-"""The simulator's face: an AWS account whose STS and IAM treat MFA as AWS does."""
+"""The simulated AWS account, its users and their devices, as tests use them."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import secrets
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from mfakit.policy.making import require_mfa
-from mfakit.testing.calls import CallLog
-from mfakit.testing.clock import Clock
-from mfakit.testing.controls import Controls
-from mfakit.testing.devices import Devices
+from mfakit.testing.authentication import Authentication
+from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
-from mfakit.testing.faults import Faulty
-from mfakit.testing.gate import Gate
-from mfakit.testing.hosts import partition
+from mfakit.testing.faults import CallLog, Faulty, read_fault
+from mfakit.testing.gate import Gate, Judge, service_control
 from mfakit.testing.iam import IAM
-from mfakit.testing.judge import service_control
+from mfakit.testing.iam_calls import OwnCalls
 from mfakit.testing.keys import KeyStore, new_root_key
+from mfakit.testing.models import partition
 from mfakit.testing.moto_binding import MotoBinding
-from mfakit.testing.moto_iam import MotoIAM
 from mfakit.testing.policy_simulation import PolicySimulation
-from mfakit.testing.roles import Roles
+from mfakit.testing.s3 import BucketPolicies
 from mfakit.testing.server import Server
-from mfakit.testing.session_policies import SessionPolicies
 from mfakit.testing.sts import STS
-from mfakit.testing.users import Device, User, as_simulator_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from mfakit.testing.calls import CallRecord
+    import boto3
+
+    from mfakit.testing.devices import VirtualDevice
+    from mfakit.testing.faults import CallRecord, FaultQueue
+    from mfakit.testing.keys import LongTermKey
+    from mfakit.testing.wire import Request
+
+    Answer = tuple[int, dict[str, Any]]
 
 POLICY_NAME = "simulated"
 ALLOW_ALL_POLICY: dict[str, Any] = {
@@ -44,16 +49,19 @@ ALLOW_ALL_POLICY: dict[str, Any] = {
 
 
 def _denials_without_mfa() -> list[dict[str, Any]]:
-    """Return the denials of `mfakit policy require-mfa`, for the users of any partition."""
+    """Return the denials of `mfakit policy require-mfa`, for users of any partition."""
     made = json.dumps(require_mfa().document["Statement"]).replace("arn:aws:", "arn:*:")
     return [statement for statement in json.loads(made) if statement["Effect"] == "Deny"]
 
 
-# Without MFA, users may only get themselves a device and a session, and nobody else.
+# Without MFA, users may only get a device and a session, for themselves.
 REQUIRE_MFA_POLICY: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [*ALLOW_ALL_POLICY["Statement"], *_denials_without_mfa()],
 }
+# Rounding must not end a wait just before the moment that was waited for.
+MOMENT = 0.001
+USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _one_at_a_time = threading.Lock()
 
 
@@ -63,9 +71,9 @@ class AWSSimulator(Faulty):
     While it is active, every client of boto3 or aiobotocore in the process talks to it, whenever
     it was made, and so does requests. Other Python clients that call AWS are refused before they
     connect, with an error that says to give them the URL of `serve`; libraries in C that connect by
-    themselves cannot be stopped. Processes that are started by `subprocess` meanwhile get the URL
-    of `serve` as ``AWS_ENDPOINT_URL``, or one where nobody listens, unless they have one. Calls to
-    other hosts are let through.
+    themselves cannot be stopped. Processes started by `subprocess` meanwhile get the URL of `serve`
+    as ``AWS_ENDPOINT_URL``, or one where nothing listens, unless they have one. Calls to other
+    hosts are let through.
 
     Args:
         account_id: twelve digits.
@@ -74,8 +82,8 @@ class AWSSimulator(Faulty):
         propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
             resynchronised or deactivated seven seconds later, of the simulator's time.
         scps: the service control policies of the account's organization, as JSON or read from it.
-            All are attached to the account. Where none of them allows anything, AWS's policy
-            ``FullAWSAccess`` is taken to be attached beside them, as it is unless one detaches it.
+            All are attached to the account. If none of them allows anything, AWS's policy
+            ``FullAWSAccess`` counts as attached too, as it is unless somebody detaches it.
             None: the account is in no organization.
 
     Attributes:
@@ -103,9 +111,8 @@ class AWSSimulator(Faulty):
         part = partition(region)
         self.root = User(self, "root", new_root_key(self._keys, part, account_id))
         self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
-        self._moto = MotoBinding(account_id)
-        self._moto_iam = MotoIAM(self._moto.forward, self.clock, account_id, part)
-        self._directory = Directory(self._moto_iam.forward, self._keys, account_id, region)
+        self._moto = MotoBinding(account_id, part, self.clock)
+        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
         self._service_control = None if scps is None else service_control(scps)
         self._gate = self._new_gate(enforce_policies)
 
@@ -130,7 +137,6 @@ class AWSSimulator(Faulty):
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._moto_iam.stop()
             self._moto.stop()
         finally:
             _one_at_a_time.release()
@@ -146,16 +152,17 @@ class AWSSimulator(Faulty):
 
         Args:
             name: the user's name.
-            policy: an identity policy; becomes the user's only one.
-            access_key: id and secret of the key, to have the same ones again; else new ones.
+            policy: the user's only identity policy.
+            access_key: id and secret of the key; by default new ones.
 
         Raises:
             SimulatorError: IAM would refuse.
-            ValueError: no access key of AWS looks like that.
+            ValueError: AWS makes no such access key.
         """
         document = json.dumps(ALLOW_ALL_POLICY if policy is None else policy)
         put = {"UserName": name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
         with self._gate.lock, as_simulator_error():
+            self._directory.check_name("CreateUser", {"UserName": name})
             self._directory.call("CreateUser", UserName=name)
             self._directory.call("PutUserPolicy", **put)
             answer = self._directory.call("CreateAccessKey", UserName=name)
@@ -165,7 +172,7 @@ class AWSSimulator(Faulty):
         return User(self, name, key)
 
     def reset_budget(self) -> None:
-        """Let each device have its nine verifications anew, for tests that are not about them."""
+        """Refill the budget of nine verifications of each device, for tests about other things."""
         self._devices.budget.reset()
 
     @property
@@ -196,33 +203,28 @@ class AWSSimulator(Faulty):
             server.stop()
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
-        return Gate(
-            self._moto_iam.forward,
-            keys=self._keys,
-            clock=self.clock,
-            directory=self._directory,
-            sts=self._new_sts(),
-            iam=self._new_iam(),
-            account_id=self.account_id,
-            region=self.region,
-            owner_id=self.root.access_key_id,
-            enforce_policies=enforce_policies,
-            service_control=self._service_control,
-            faults=self._faults,
-            calls=self._calls,
-        )
-
-    def _new_iam(self) -> IAM:
-        simulation = PolicySimulation(
-            self._directory, self.clock, self._service_control, self.account_id
-        )
         root = self.root._key.owner
-        return IAM(self._directory, self._devices, self.clock, root, simulation)
-
-    def _new_sts(self) -> STS:
-        roles = Roles(self._directory.get_role, self._keys)
-        limits = SessionPolicies(self._directory.managed)
-        return STS(self.account_id, self._keys, self._devices, self.clock, roles, limits)
+        forward, directory, keys = self._moto.forward, self._directory, self._keys
+        limits, account = self._service_control, self.account_id
+        buckets = BucketPolicies(forward, self.region)
+        simulation = PolicySimulation(directory, self.clock, limits, account)
+        own_calls = OwnCalls(directory, self._devices, self.clock, root)
+        return Gate(
+            forward,
+            Authentication(keys, self.clock, self.region),
+            Judge(directory, buckets, self.clock, account, limits),
+            directory,
+            keys,
+            self.clock,
+            STS(account, keys, self._devices, self.clock, directory),
+            IAM(directory, self._devices, root),
+            {**own_calls.operations, **simulation.operations},
+            buckets,
+            self.root.access_key_id,
+            enforce_policies,
+            self._faults,
+            self._calls,
+        )
 
     def _device_of(self, user_name: str) -> Device:
         try:
@@ -233,3 +235,176 @@ class AWSSimulator(Faulty):
         if not devices:
             raise LookupError("there is no user of that name with a device")
         return Device(self, devices[0])
+
+
+class User:
+    """A user of the simulator, with an access key. ``repr`` shows no secret."""
+
+    def __init__(self, simulator: AWSSimulator, name: str, key: LongTermKey) -> None:
+        self.name = name
+        self._simulator = simulator
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"User(name={self.name!r}, access_key_id={self.access_key_id!r})"
+
+    @property
+    def arn(self) -> str:
+        """The user's ARN."""
+        return self._key.owner.arn
+
+    @property
+    def access_key_id(self) -> str:
+        """The id of the long-term key."""
+        return self._key.access_key_id
+
+    @property
+    def secret_access_key(self) -> str:
+        """The secret of the long-term key."""
+        return self._key.secret_access_key
+
+    def session(self, region_name: str | None = None) -> boto3.Session:
+        """Return a boto3 session with the user's long-term key."""
+        import boto3
+
+        return boto3.Session(
+            self.access_key_id,
+            self.secret_access_key,
+            region_name=region_name or self._simulator.region,
+        )
+
+    def enable_virtual_mfa(self, name: str | None = None, *, seed: str | None = None) -> Device:
+        """Enable a virtual MFA device for the user.
+
+        Args:
+            name: the device's name; by default the user's.
+            seed: the secret of its codes, in base32; by default a new one.
+
+        Raises:
+            SimulatorError: IAM would refuse.
+            ValueError: the seed is not base32.
+        """
+        default = "root-account-mfa-device" if self._key.owner.is_root else self.name
+        simulator = self._simulator
+        with simulator._gate.lock, as_simulator_error():
+            device = simulator._devices.create(name or default, seed=seed)
+            pair = device.token.current_pair(simulator.clock.timestamp())
+            simulator._devices.enable(self._key.owner, device.serial_number, *pair)
+        return Device(simulator, device)
+
+
+class Device:
+    """A user's virtual MFA device, and the authenticator app with its codes."""
+
+    def __init__(self, simulator: AWSSimulator, device: VirtualDevice) -> None:
+        self._simulator = simulator
+        self._device = device
+
+    def __repr__(self) -> str:
+        return f"Device(serial_number={self.serial_number!r})"
+
+    @property
+    def serial_number(self) -> str:
+        """The device's ARN."""
+        return self._device.serial_number
+
+    @property
+    def seed(self) -> str:
+        """The secret of the codes, in base32."""
+        return self._device.seed
+
+    def code(self) -> str:
+        """Return a valid code that was never handed out before.
+
+        If there is none, or the device's budget of verifications is spent, the clock is moved.
+        """
+        while True:
+            code, seconds = self.next_code()
+            if code is not None:
+                return code
+            self._simulator.clock.advance(seconds=seconds)
+
+    def reset_budget(self) -> None:
+        """Refill the device's budget of nine verifications, for tests about other things."""
+        self._simulator._devices.budget.reset(self.serial_number)
+
+    def next_code(self) -> tuple[str | None, float]:
+        """Return a fresh code and for how many seconds it is valid, without moving the clock.
+
+        If there is none: None, and how many seconds to wait for one.
+        """
+        with self._simulator._gate.lock:
+            at = self._simulator.clock.timestamp()
+            wait = self._simulator._devices.budget.seconds_until_refill(self.serial_number, at)
+            handed_out = None if wait else self._device.token.hand_out(at)
+            return handed_out or (None, (wait or seconds_to_next_step(at)) + MOMENT)
+
+
+@contextmanager
+def as_simulator_error() -> Iterator[None]:
+    """Raise the refusal of a call that the test itself made as a `SimulatorError`."""
+    try:
+        yield
+    except AWSError as error:
+        raise SimulatorError(f"the simulated AWS refused: {error.message}") from None
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The control calls of the server. Each returns the status and the JSON of its answer."""
+
+    device_of: Callable[[str], Device]
+    simulated: Clock
+    faults: FaultQueue
+
+    @property
+    def by_name(self) -> dict[str, Callable[[Request], Answer]]:
+        """The calls by what follows ``/_mfakit/`` in the path."""
+        return {"code": self.code, "clock": self.clock, "fault": self.fault}
+
+    def code(self, request: Request) -> Answer:
+        """Hand out a code: ``code?user=NAME``.
+
+        If none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
+
+        Raises:
+            ValueError: IAM allows no such name.
+            LookupError: there is no such user, or the user has no device.
+        """
+        name = request.query.get("user", "")
+        if not USER_NAME.fullmatch(name):
+            raise ValueError("user has to be the name of an IAM user")
+        device = self.device_of(name)
+        code, seconds = device.next_code()
+        while code is None and request.query.get("advance") == "true":
+            self.simulated.advance(seconds=seconds)
+            code, seconds = device.next_code()
+        if code is None:
+            return 409, {"retry_after_seconds": math.ceil(seconds)}
+        return 200, {"code": code, "valid_for_seconds": int(seconds)}
+
+    def clock(self, request: Request) -> Answer:
+        """Move the clock: ``clock?advance=SECONDS``, negative ones too.
+
+        Raises:
+            ValueError: it is no number, or too far.
+        """
+        self.simulated.advance(seconds=float(request.query.get("advance", "0")))
+        return 200, {"now": self.simulated.now().isoformat()}
+
+    def fault(self, request: Request) -> Answer:
+        """Add a fault: ``fault``, with a JSON object as the body.
+
+        Examples::
+
+            {"operation": "GetSessionToken", "code": "Throttling", "times": 2}
+            {"operation": "sts:*", "kind": "fail", "code": "X", "status": 500, "message": "text"}
+            {"operation": "*", "kind": "delay", "seconds": 2.5}
+            {"operation": "s3:GetObject", "kind": "drop", "after": true}
+            {"operation": "AssumeRole", "kind": "garble"}
+
+        Raises:
+            ValueError: the body is no such object.
+        """
+        self.faults.add(read_fault(request.body))
+        return 200, {"faults_left": len(self.faults.left())}

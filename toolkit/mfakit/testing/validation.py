@@ -1,7 +1,7 @@
-"""The form of parameters, judged and worded as AWS does it.
+"""Validation of parameters, in AWS's words.
 
-STS and IAM word it differently: STS quotes the value that it complains of, IAM does not, and has
-sentences of its own for names and paths.
+STS and IAM word it differently: STS quotes the wrong value; IAM does not, and has sentences of its
+own for names and paths. Of other services, only calls in which moto fails are validated.
 """
 
 from __future__ import annotations
@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mfakit.testing import errors
+from mfakit.testing.actions import document
 from mfakit.testing.errors import AWSError
+from mfakit.testing.models import input_shape, members
+from mfakit.testing.wire import parsed_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mfakit.testing.models import Call, Model
+    from mfakit.testing.wire import Request
 
     Parameters = Mapping[str, str]
 
 USUAL_PAGE = 100
 INT32 = range(-(2**31), 2**31)
 DUPLICATE_TAGS = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
-# What IAM says of values that break these patterns of its model; from public threads, but for the
-# prefix, which is the likeliest reading.
+# IAM's texts about values that break these patterns of its model; from public threads, except that
+# of the prefix, which is the likeliest one.
 IAM_SENTENCES = {
     r"[\w+=,.@-]+": "It must contain only alphanumeric characters and/or the following: +=,.@_-",
     r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)": (
@@ -36,10 +43,17 @@ IAM_SENTENCES = {
     ),
 }
 
+TYPES: dict[str, Any] = {"structure": dict, "map": dict, "list": list, "string": str}
+UNEXPECTED: dict[type, str] = {
+    dict: "Start of structure or map found where not expected.",
+    list: "Start of list found where not expected.",
+}
+OTHERWISE_UNEXPECTED = "Unexpected value type in payload."
+
 
 @dataclass(frozen=True)
 class Text:
-    """The limits of a text parameter, called as the API calls it: ``TokenCode``."""
+    """The limits of a text parameter, by its name in the API: ``TokenCode``."""
 
     name: str
     least: int = 0
@@ -48,7 +62,7 @@ class Text:
     enum: tuple[str, ...] = ()
 
     def complaints(self, value: str) -> Iterator[str]:
-        """Yield every constraint that the value breaks."""
+        """Yield every constraint that the value violates."""
         if self.most is not None and len(value) > self.most:
             yield f"Member must have length less than or equal to {self.most}"
         if len(value) < self.least:
@@ -68,11 +82,7 @@ class Number:
     most: int | None = None
 
     def complaints(self, value: str) -> Iterator[str]:
-        """Yield every constraint that the value breaks.
-
-        Raises:
-            AWSError: it is no number of 32 bits.
-        """
+        """Yield every constraint that the value violates; refuse what is no 32-bit number."""
         number = _int32(self.name, value)
         if self.least is not None and number < self.least:
             yield f"Member must have value greater than or equal to {self.least}"
@@ -83,11 +93,7 @@ class Number:
 def validate(
     parameters: Parameters, limits: Iterable[Text | Number], required: Iterable[str] = ()
 ) -> None:
-    """Refuse parameters of STS that are out of their limits, all of them in one message.
-
-    Raises:
-        AWSError: one is missing, or out of its limits.
-    """
+    """Refuse parameters of STS that are missing or outside their limits, in one message."""
     found = [
         f"Value null at '{_member(name)}' failed to satisfy constraint: Member must not be null"
         for name in required
@@ -104,15 +110,11 @@ def validate(
 
 
 def validate_iam(operation: str, parameters: Parameters) -> None:
-    """Refuse parameters of IAM that are out of the limits that botocore's model of IAM has.
-
-    Raises:
-        AWSError: one is missing, or out of its limits, or two tags differ in case alone.
-    """
+    """Refuse parameters of IAM that are missing, outside the model's limits, or duplicate tags."""
     shape = input_shape("iam", operation)
     if shape is None:
         return
-    # A name or a path that is not well-formed has a sentence of its own, and is told of alone.
+    # A malformed name or path has a sentence of its own, and is the only complaint.
     for name, member in shape.members.items():
         sentence = IAM_SENTENCES.get(member.metadata.get("pattern", ""))
         if sentence and name in parameters and _breaks_pattern_alone(member, parameters[name]):
@@ -125,33 +127,33 @@ def validate_iam(operation: str, parameters: Parameters) -> None:
 
 
 def known_parameters(operation: str, parameters: Parameters) -> Parameters:
-    """Return the parameters that a call of IAM has; IAM leaves others unread."""
+    """Return the parameters that an operation of IAM has; IAM ignores others."""
     known = members("iam", operation)
     return {name: value for name, value in parameters.items() if name.partition(".")[0] in known}
 
 
 def tag_pairs(parameters: Parameters, part: str = "Key") -> list[tuple[int, str]]:
-    """Return number and value of that part of each tag among the parameters."""
+    """Return number and value of a part, ``Key`` or ``Value``, of each tag."""
     found = ((re.fullmatch(rf"Tags\.member\.(\d+)\.{part}", n), v) for n, v in parameters.items())
     return sorted((int(match[1]), value) for match, value in found if match)
 
 
 def given_tags(parameters: Parameters) -> dict[str, str]:
-    """Return the tags among the parameters of a call of IAM, which are valid."""
+    """Return the tags among the valid parameters of a call of IAM."""
     values = dict(tag_pairs(parameters, "Value"))
     return {key: values.get(number, "") for number, key in tag_pairs(parameters, "Key")}
 
 
 def page(name: str, items: list[dict[str, Any]], given: Parameters) -> dict[str, Any]:
-    """Return the page of a list that a call asks for, by a marker that an earlier page gave.
+    """Return the page of a list that the valid parameters of a call ask for.
 
     Args:
-        name: what the answer calls the list.
+        name: the list's name in the answer.
         items: the whole list.
-        given: the parameters of the call, which are valid.
+        given: the parameters.
 
     Raises:
-        AWSError: no page of this list has given that marker.
+        AWSError: no page of this list ended with that marker.
     """
     check_marker(given)
     start = int(given.get("Marker", "0"))
@@ -165,11 +167,7 @@ def page(name: str, items: list[dict[str, Any]], given: Parameters) -> dict[str,
 
 
 def check_marker(given: Parameters) -> None:
-    """Refuse a marker that no list of the simulator or of moto gives.
-
-    Raises:
-        AWSError: it is none.
-    """
+    """Refuse a marker that no list of the simulator or of moto ends with."""
     if not re.fullmatch(r"\d{1,9}", given.get("Marker", "0"), re.ASCII):
         raise _invalid_marker()
 
@@ -178,23 +176,23 @@ def _invalid_marker() -> AWSError:
     return AWSError(400, "ValidationError", "Invalid Marker.")
 
 
-def complain(complaints: Iterable[str]) -> None:
-    """Refuse a call with every complaint there is, if there is one."""
+def complain(complaints: Iterable[str], code: str = "ValidationError") -> None:
+    """Refuse a call with all complaints in one message, if there is any."""
     found = tuple(complaints)
     if found:
         errors = "error" if len(found) == 1 else "errors"
         message = f"{len(found)} validation {errors} detected: {'; '.join(found)}"
-        raise AWSError(400, "ValidationError", message)
+        raise AWSError(400, code, message)
 
 
 def _iam_complaints(shape: Any, given: Parameters, prefix: str, place: str) -> Iterator[str]:
-    """Yield what IAM says of the members of a structure.
+    """Yield IAM's complaints about the members of a structure.
 
     Args:
         shape: the structure, as botocore models it.
         given: all parameters.
-        prefix: what the names of the structure's own begin with: ``Tags.member.1.``.
-        place: what IAM calls the structure: ``tags.1.member.``.
+        prefix: of the names of the structure's own parameters: ``Tags.member.1.``.
+        place: IAM's name for the structure: ``tags.1.member.``.
     """
     for name, member in shape.members.items():
         where = f"Value at '{place}{_member(name)}' failed to satisfy constraint:"
@@ -230,7 +228,7 @@ def _iam_list(
 
 
 def _limits(name: str, shape: Any) -> Text | Number | None:
-    """Return the limits that a model has for a plain value; None for what is not judged."""
+    """Return the limits of a string or an integer in a model; None for other shapes."""
     about = shape.metadata
     if shape.type_name == "string":
         least, most = about.get("min", 0), about.get("max")
@@ -252,38 +250,11 @@ def _int32(name: str, value: str) -> int:
     return int(value)
 
 
-def members(service: str, operation: str) -> Container[str]:
-    """Return the names of the parameters that an operation has, as botocore models it."""
-    shape = input_shape(service, operation)
-    return shape.members if shape is not None else ()
-
-
-@cache
-def input_shape(service: str, operation: str) -> Any:
-    """Return what an operation takes, as botocore models it; None if that is not known."""
-    from botocore.model import OperationNotFoundError
-
-    try:
-        return service_model(service).operation_model(operation).input_shape
-    except OperationNotFoundError:
-        return None
-
-
-@cache
-def service_model(service: str) -> Any:
-    """Return botocore's model of a service."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
-
-
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Return a pattern of AWS's, which is Java's, as Python's.
+    r"""Compile a pattern of AWS's, which is written for Java.
 
-    Tags may have letters, digits and separators of all scripts; elsewhere a letter is an ASCII one,
-    as it is in Java.
+    ``\p{L}`` and its kin match all scripts; elsewhere a letter is an ASCII letter, as in Java.
     """
     if r"\p{" not in pattern:
         return re.compile(pattern, re.ASCII)
@@ -294,3 +265,63 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _member(name: str) -> str:
     return name[0].lower() + name[1:]
+
+
+def refusal_of_form(call: Call, request: Request) -> AWSError | None:
+    """Return AWS's refusal of a call with missing parameters, or with values of another type.
+
+    None: the parameters satisfy the service's model.
+    """
+    if call.model is None:
+        return None
+    name = call.model.input_of(call.operation)
+    try:
+        if call.protocol == "rest-xml":
+            if call.shape is not None and call.shape.body and request.body:
+                parsed_xml(request.body)
+        elif call.shape is None and call.protocol in ("query", "ec2"):
+            _check_form(call, call.model.shapes.get(name, {}))
+        elif name:
+            found = _complaints(call.model, call, name, document(call, request), "")
+            complain(found, "ValidationException")
+    except AWSError as error:
+        return error
+    return None
+
+
+def _check_form(call: Call, shape: Mapping[str, Any]) -> None:
+    given = {name.partition(".")[0].lower() for name in call.parameters}
+    for key in shape.get("required", ()):
+        member = shape["members"][key]
+        names = {key, member.get("locationName", key), member.get("queryName", key)}
+        if given.isdisjoint(name.partition(".")[0].lower() for name in names):
+            if call.protocol == "ec2":
+                text = f"The request must contain the parameter {key}"
+                raise AWSError(400, "MissingParameter", text)
+            complain([_missing(key)])
+
+
+def _complaints(model: Model, call: Call, name: str, value: Any, place: str) -> Iterator[str]:
+    """Yield a complaint about each required member that a value lacks.
+
+    Raises:
+        AWSError: a part of it is of another type than in the model.
+    """
+    shape = model.shapes[name]
+    expected = TYPES.get(str(shape["type"]))
+    if expected is None or shape.get("document"):
+        return
+    if not isinstance(value, expected):
+        raise errors.malformed(call, UNEXPECTED.get(type(value), OTHERWISE_UNEXPECTED))
+    for key in shape.get("required", ()):
+        member = shape["members"][key]
+        in_header = member.get("location") in ("header", "headers")
+        if value.get(member.get("locationName", key)) is None and not in_header:
+            yield _missing(f"{place}{key}")
+    for part, inner_name, inner in model.parts(name, value):
+        yield from _complaints(model, call, inner_name, inner, f"{place}{part}.")
+
+
+def _missing(place: str) -> str:
+    named = re.sub(r"(^|[.])(\w)", lambda m: m[1] + m[2].lower(), place)
+    return f"Value null at '{named}' failed to satisfy constraint: Member must not be null"

@@ -1,4 +1,4 @@
-"""HTTP as the gate sees it: a request, a response, and AWS's ways to write one."""
+"""HTTP requests and responses, and how AWS writes results and errors in each protocol."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree as ET
+
+from mfakit.testing.errors import malformed_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
     from mfakit.testing.errors import AWSError
-    from mfakit.testing.spool import Spool
+
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -28,12 +32,13 @@ NAMESPACES = {
 }
 FORM = "application/x-www-form-urlencoded"
 MOST_PARAMETERS = 10_000
+IN_MEMORY = 1 << 20
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request: the URL keeps its path and query exactly as they were sent."""
+    """A request, whose URL has path and query exactly as they were sent."""
 
     method: str
     url: str = field(repr=False)  # a presigned one holds a token
@@ -54,7 +59,7 @@ class Request:
 
     @cached_property
     def parts(self) -> SplitResult:
-        """The URL, split."""
+        """The parts of the URL."""
         return urlsplit(self.url)
 
     def query_pairs(self, *, strict: bool = False) -> list[tuple[str, str]]:
@@ -68,7 +73,7 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The parameters in the URL, decoded; of several with one name, the last."""
+        """The parameters in the URL, decoded; the last one of each name."""
         return dict(self.query_pairs())
 
     @cached_property
@@ -103,11 +108,11 @@ class Request:
 
     @property
     def host(self) -> str:
-        """Where it was sent to, with the port unless it is the usual one."""
+        """The host that it was sent to, with the port unless it is the default."""
         return self.header("host") or self.parts.netloc
 
     def with_body(self, body: bytes) -> Request:
-        """Return the same request with another body, and without what was said of the old one."""
+        """Return the same request with another body, and without headers about the old one."""
         about = ("content-length", "content-md5", "x-amz-checksum-")
         kept = tuple((n, v) for n, v in self.headers if not n.lower().startswith(about))
         headers = (*kept, ("Content-Length", str(len(body))))
@@ -120,11 +125,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, whole.
+    """A whole response.
 
     Attributes:
-        delay: for how many real seconds it is held back.
-        dropped: whether the connection is closed in its place.
+        delay: by how many real seconds it is delayed.
+        dropped: whether the connection is closed instead.
     """
 
     status: int
@@ -134,9 +139,21 @@ class Response:
     dropped: bool = False
 
     def with_header(self, name: str, value: str) -> Response:
-        """Return the same answer with this header, and no other of its name."""
+        """Return the same response with this header in place of others of its name."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
         return replace(self, headers=(*others, (name, value)))
+
+
+def parsed_xml(body: bytes) -> ET.Element:
+    """Return the root of a document, which comes from the test's own client.
+
+    Raises:
+        AWSError: it is not well-formed.
+    """
+    try:
+        return ET.fromstring(body)  # noqa: S314
+    except (ET.ParseError, ValueError, LookupError):
+        raise malformed_xml() from None
 
 
 def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
@@ -144,7 +161,7 @@ def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
 
 
 def query_response(service: str, operation: str, result: Mapping[str, Any] | None) -> Response:
-    """Write the result of a call that the simulator answers itself: STS and IAM."""
+    """Return the response with the result of a call of STS or IAM."""
     request_id = str(uuid.uuid4())
     inner = "" if result is None else f"<{operation}Result>{_xml(result)}</{operation}Result>"
     body = (
@@ -156,78 +173,47 @@ def query_response(service: str, operation: str, result: Mapping[str, Any] | Non
 
 
 def error_response(error: AWSError, protocol: str, service: str = "") -> Response:
-    """Write a refusal in the protocol of the service that was called."""
+    """Return the response with an error, in the protocol of the service that was called."""
     request_id = str(uuid.uuid4())
-    write = _ERROR_WRITERS.get(protocol, _query_error)
-    return write(error, request_id, service)
-
-
-def _query_error(error: AWSError, request_id: str, service: str) -> Response:
-    namespace = NAMESPACES.get(service, "")
-    attribute = f' xmlns="{namespace}"' if namespace else ""
-    sender = "Sender" if error.status < 500 else "Receiver"
-    body = (
-        f"<ErrorResponse{attribute}><Error><Type>{sender}</Type>{_code_and_message(error)}"
-        f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-    )
-    return _response(error.status, request_id, "text/xml", body)
-
-
-def _ec2_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = (
-        f"{XML_DECLARATION}<Response><Errors><Error>{_code_and_message(error)}</Error></Errors>"
-        f"<RequestID>{request_id}</RequestID></Response>"
-    )
-    return _response(error.status, request_id, "text/xml", body)
-
-
-def _rest_xml_error(error: AWSError, request_id: str, service: str) -> Response:
-    if service != "s3":
-        return _query_error(error, request_id, service)
-    body = (
-        f"{XML_DECLARATION}<Error>{_code_and_message(error)}{_xml(error.details)}"
-        f"<RequestId>{request_id}</RequestId></Error>"
-    )
-    response = _response(error.status, request_id, "application/xml", body)
-    return response.with_header("x-amz-request-id", request_id)
-
-
-def _json_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = json.dumps({"__type": error.code, "message": error.message})
-    return _response(error.status, request_id, "application/x-amz-json-1.0", body)
-
-
-def _rest_json_error(error: AWSError, request_id: str, _service: str) -> Response:
-    body = json.dumps({"message": error.message})
-    response = _response(error.status, request_id, "application/json", body)
-    return response.with_header("x-amzn-ErrorType", error.code)
-
-
-def _cbor_error(error: AWSError, request_id: str, _service: str) -> Response:
-    fields = {"__type": error.code, "message": error.message}
-    body = b"\xa2" + b"".join(_cbor_text(k) + _cbor_text(v) for k, v in fields.items())
-    response = _response(error.status, request_id, "application/cbor", body)
-    return response.with_header("smithy-protocol", "rpc-v2-cbor")
-
-
-_ERROR_WRITERS = {
-    "query": _query_error,
-    "ec2": _ec2_error,
-    "rest-xml": _rest_xml_error,
-    "json": _json_error,
-    "rest-json": _rest_json_error,
-    "smithy-rpc-v2-cbor": _cbor_error,
-}
+    code = f"<Code>{_escaped(error.code)}</Code><Message>{_escaped(error.message)}</Message>"
+    kind, extra = "text/xml", ("x-amzn-RequestId", request_id)
+    body: str | bytes
+    match protocol:
+        case "json":
+            kind = "application/x-amz-json-1.0"
+            body = json.dumps({"__type": error.code, "message": error.message})
+        case "rest-json":
+            kind, extra = "application/json", ("x-amzn-ErrorType", error.code)
+            body = json.dumps({"message": error.message})
+        case "smithy-rpc-v2-cbor":
+            kind, extra = "application/cbor", ("smithy-protocol", "rpc-v2-cbor")
+            texts = ("__type", error.code, "message", error.message)
+            body = b"\xa2" + b"".join(map(_cbor_text, texts))
+        case "ec2":
+            body = (
+                f"{XML_DECLARATION}<Response><Errors><Error>{code}</Error></Errors>"
+                f"<RequestID>{request_id}</RequestID></Response>"
+            )
+        case "rest-xml" if service == "s3":
+            kind, extra = "application/xml", ("x-amz-request-id", request_id)
+            body = (
+                f"{XML_DECLARATION}<Error>{code}{_xml(error.details)}"
+                f"<RequestId>{request_id}</RequestId></Error>"
+            )
+        case _:
+            attribute = f' xmlns="{NAMESPACES[service]}"' if service in NAMESPACES else ""
+            sender = "Sender" if error.status < 500 else "Receiver"
+            body = (
+                f"<ErrorResponse{attribute}><Error><Type>{sender}</Type>{code}"
+                f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            )
+    return _response(error.status, request_id, kind, body).with_header(*extra)
 
 
 def _response(status: int, request_id: str, content_type: str, body: str | bytes) -> Response:
     content = body.encode() if isinstance(body, str) else body
     headers = (("Content-Type", content_type), ("x-amzn-RequestId", request_id))
     return Response(status, headers, content)
-
-
-def _code_and_message(error: AWSError) -> str:
-    return f"<Code>{_escaped(error.code)}</Code><Message>{_escaped(error.message)}</Message>"
 
 
 def _cbor_text(text: str) -> bytes:
@@ -255,3 +241,32 @@ def _scalar(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(text, quote=False)
+
+
+class Spool:
+    """A body in memory, or in a temporary file once it is large; write it first, then read it."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is deleted with this object
+        self._hash = sha256()
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece."""
+        self._file.write(piece)
+        self._hash.update(piece)
+        self.size += len(piece)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all pieces, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def read(self) -> bytes:
+        """Return the whole body."""
+        self._file.seek(0)
+        return self._file.read()
+
+    def close(self) -> None:
+        """Delete the body."""
+        self._file.close()

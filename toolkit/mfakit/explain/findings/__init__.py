@@ -1,51 +1,103 @@
-"""What is wrong with the credentials of a situation: each finding is a rule of its own."""
+"""Findings: what is wrong with credentials, what it leads to, and the command that mends it."""
 
 from __future__ import annotations
 
-from mfakit.explain.chain import FAILED
-from mfakit.explain.findings import environment, profile
-from mfakit.explain.findings.finding import Finding, edit, quoted
+import os
+from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
+
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.section import KEYS
+from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mfakit.explain.situation import Situation
 
-_RULES = (*environment.RULES, *profile.RULES)
+KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
-def find(situation: Situation) -> list[Finding]:
-    """Find what is wrong, what matters most first."""
-    found = [finding for rule in _RULES for finding in rule(situation)]
-    if not any(finding.matters for finding in found):
-        found += search_fails(situation)
-    return sorted(found, key=lambda finding: not finding.matters)
+@dataclass
+class Finding:
+    """Something that is wrong.
+
+    Attributes:
+        code: the name of the rule, such as ``variables-shadow-profile``.
+        message: what is wrong.
+        leads_to: its consequence.
+        fix: the command that mends it.
+        matters: whether AWS would refuse, or be called with other credentials than intended.
+    """
+
+    code: str
+    message: str
+    leads_to: str
+    fix: str
+    matters: bool = True
 
 
-def search_fails(situation: Situation) -> Iterator[Finding]:
-    """The search ends with an error, and what it comes from is for a person to see."""
-    winner, error = situation.chain.winner, situation.chain.error
-    if error is None and winner is not None and winner.state == FAILED:
-        error = winner.error
-    if error is None:
-        return
-    files = situation.files
-    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
-    path = files.credentials_path if in_credentials else files.config_path
-    yield Finding(
-        "search-fails",
-        f"the search for credentials fails: {': '.join(part for part in error if part)}",
-        "programs get no credentials, whatever comes after that",
-        _to_sign_in(situation, error[0]) or edit(path),
+def quoted(text: str) -> str:
+    """Quote a word for a shell; unprintable characters are escaped as in bash and zsh."""
+    import shlex
+
+    if text.isprintable():
+        return shlex.quote(text)
+    spelled = "".join(
+        character if character.isprintable() and character not in "'\\" else _spelled(character)
+        for character in text
+    )
+    return f"$'{spelled}'"
+
+
+def _spelled(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def shortened(access_key_id: str | None) -> str:
+    """Shorten a key's id to its ends: the whole id identifies the account."""
+    if access_key_id is None:
+        return "unknown"
+    return (
+        access_key_id if len(access_key_id) <= 8 else f"{access_key_id[:4]}...{access_key_id[-4:]}"
     )
 
 
-def _to_sign_in(situation: Situation, error: str) -> str:
-    """Return the command that makes `aws login` work; "" if it is not what fails."""
-    winner = situation.chain.winner
-    if winner is None or winner.provider != "login":
-        return ""
-    if error == "MissingDependencyException":
-        return 'pip install "botocore[crt]"'
-    return f"aws login --profile {quoted(situation.profile)}"
+def login(situation: Situation, profile: str) -> str:
+    """Return the command that puts a session into a profile, and before it what it is made from."""
+    files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
+    source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
+    values = source.merged
+    if values.get(KEYS[0]) or values.get("credential_process") or KEY_VARIABLE in situation.environ:
+        return command
+    typed = f"aws configure --profile {quoted(source.name)}"
+    return typed if source.name == profile else f"{typed} && {command}"
+
+
+def edit(path: str) -> str:
+    """Return the command with which a person edits a file by hand."""
+    return f'"${{EDITOR:-vi}}" {quoted(path)}'
+
+
+def set_setting(situation: Situation, key: str, value: str) -> str:
+    """Return the command that changes a setting of the profile where it takes effect."""
+    profile, files = situation.profile, situation.files
+    command = f"aws configure set {key} {quoted(value)} --profile {quoted(profile)}"
+    line = files.credentials_file.line_of(profile, key)
+    # the AWS CLI writes it into the config file, which the credentials file beats
+    return (
+        command if line is None else f"{without_lines(files.credentials_path, line)} && {command}"
+    )
+
+
+def without_settings(situation: Situation, *keys: str) -> str:
+    """Return the command that removes settings of the profile from the first one's file."""
+    found = [situation.files.line_of(situation.profile, key) for key in keys]
+    places = [place for place in found if place is not None]
+    path = places[0][0]
+    return without_lines(path, *(line for where, line in places if where == path))
+
+
+def without_lines(path: str, *lines: int) -> str:
+    """Return the command that removes lines from a file, and keeps a copy of it."""
+    # sed would put a file in the place of a link
+    real = os.path.realpath(path)
+    return f"sed -i.bak '{';'.join(f'{line}d' for line in lines)}' {quoted(real)}"

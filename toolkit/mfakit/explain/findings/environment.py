@@ -1,13 +1,13 @@
-"""Variables that get in the way."""
+"""What is wrong with the variables of an environment."""
 
 from __future__ import annotations
 
-from mfakit.environment.shells import unset_line
+from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings.finding import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
-from mfakit.timestamps import format_timestamp, parse_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _VARIABLES = (
     "AWS_SECURITY_TOKEN",
     "AWS_CREDENTIAL_EXPIRATION",
 )
-# what the variables' provider fails without; with it, what is left to fail on is the expiration
+# botocore's provider fails without this one; if it fails with it, the expiration is malformed
 _NEEDED = "AWS_SECRET_ACCESS_KEY"
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _LONG_TERM_PREFIX = "AKIA"
@@ -82,7 +82,7 @@ def variables_partial(situation: Situation) -> Iterator[Finding]:
 
 
 def variables_expiration(situation: Situation) -> Iterator[Finding]:
-    """The variable that tells when the session ends holds no time."""
+    """The variable for the end of the session holds no time."""
     link = next((link for link in situation.chain.links if link.provider == "env"), None)
     if link is not None and link.state == FAILED and situation.environ.get(_NEEDED):
         yield Finding(
@@ -110,7 +110,7 @@ def variables_stale_token(situation: Situation) -> Iterator[Finding]:
     if link and situation.sdk != "js" and old and new and old != new:
         yield Finding(
             "variables-stale-token",
-            "AWS_SECURITY_TOKEN and AWS_SESSION_TOKEN say different things",
+            "AWS_SECURITY_TOKEN and AWS_SESSION_TOKEN differ",
             "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
             unset_line(situation.shell, ["AWS_SECURITY_TOKEN"]),
         )
@@ -129,7 +129,7 @@ def profile_variables_differ(situation: Situation) -> Iterator[Finding]:
 
 
 def no_such_profile(situation: Situation) -> Iterator[Finding]:
-    """The profile is in no file; the empty name too is one that is not there."""
+    """The profile is in no file; an empty name counts as a missing profile, too."""
     profile = situation.profile
     missing = situation.chain.error and situation.chain.error[0] == "ProfileNotFound"
     if situation.sdk == "js":
@@ -157,7 +157,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         "no-such-profile",
         f"there is no profile {profile!r} in {situation.files.config_path} or"
         f" {situation.files.credentials_path}",
-        "the search goes on behind it"
+        "the search continues without it"
         if situation.sdk == "js"
         else "boto3 and the AWS CLI fail, even with keys in the variables",
         fix,
@@ -179,7 +179,7 @@ def unset_variables(situation: Situation) -> str:
 
 
 def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:
-    """Find the section that is headed as only the other file has it."""
+    """Return the path and header of a section whose header is right only in the other file."""
     files = situation.files
     for document, header in (
         (files.config_file, profile),

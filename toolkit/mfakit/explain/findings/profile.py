@@ -7,7 +7,7 @@ import re
 import stat
 
 from mfakit.explain.chain import ABSENT, FAILED, USED
-from mfakit.explain.findings.finding import (
+from mfakit.explain.findings import (
     Finding,
     login,
     quoted,
@@ -17,9 +17,9 @@ from mfakit.explain.findings.finding import (
     without_settings,
 )
 from mfakit.explain.situation import is_metadata, likely_account
+from mfakit.moments import format_timestamp
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.session import SESSION_KEY_PREFIX
-from mfakit.timestamps import format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,76 +28,29 @@ if TYPE_CHECKING:
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.situation import Situation
 
-
-def readable_by_others(situation: Situation) -> Iterator[Finding]:
-    """Everybody on the machine can read the keys."""
-    files = situation.files
-    paths = [files.credentials_path]
-    if any(has_keys(files.config(profile)) for profile in files.profiles()):
-        paths.append(files.config_path)
-    for path in paths:
-        mode = _mode(path)
-        if mode & 0o007:  # bits for the group alone are a choice
-            yield Finding(
-                "readable-by-others",
-                f"{path} has mode {mode:04o}",
-                "other users of this machine can read your keys",
-                f"chmod 600 {quoted(os.path.realpath(path))}",
-            )
-
-
-def _mode(path: str) -> int:
-    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return 0
-    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
-
-
-def byte_order_mark(situation: Situation) -> Iterator[Finding]:
-    """An editor put a mark before the first line, which the AWS CLI and boto3 cannot read."""
-    files = situation.files
-    for document in (files.credentials_file, files.config_file):
-        if situation.sdk != "js" and document.text.startswith("\ufeff"):
-            path = os.path.realpath(document.path)
-            yield Finding(
-                "byte-order-mark",
-                f"{document.path} begins with a byte-order mark",
-                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
-                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
-            )
-
-
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
-# What guides and generators put where a key is to go. Shorter words stand in real secrets too.
+# Placeholders of guides and generators. Shorter words occur in real secrets.
 _PLACEHOLDER = re.compile(
     r"example|your(?:[-_ ]|access|secret|aws|key)|changeme|placeholder|xxxxx|as-in-|<|\.\.\."
     r"|secret-access",
     re.I,
 )
-
-
-def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
-    """`mfa_serial` beside long-term credentials does nothing: it is read only with a role."""
-    values = situation.values
-    if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
-        return
-    source, target = situation.profile, _session_profile(situation.profile)
-    yield Finding(
-        "mfa-serial-ignored",
-        f"mfa_serial ({situation.files.place(source, 'mfa_serial')}) stands beside long-term"
-        " credentials",
-        "no SDK reads it there: calls are made without MFA",
-        f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
-        f" export {situation.profile_variable or 'AWS_PROFILE'}={quoted(target)}",
-    )
+_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
+_OTHER_WAYS = (
+    "role_arn",
+    "web_identity_token_file",
+    "sso_session",
+    "sso_start_url",
+    "sso_account_id",
+    "sso_role_name",
+)
+_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
 
 
 def session_expired(situation: Situation) -> Iterator[Finding]:
-    """The session in the profile, or that a role is made from, has ended; no SDK looks at that."""
+    """The session of the profile, or of a role's source, has ended, which no SDK checks."""
     status = _used_session(situation)
     if status is None or status.state != "expired" or status.expiration is None:
         return
@@ -121,7 +74,7 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
-    values, profile = _key_section(situation), situation.profile
+    values = _key_section(situation)
     tokens = ["aws_session_token"] if situation.sdk == "js" else list(_TOKENS)
     found = [key for key in tokens if values.get(key)]
     if not found or not _keys_are_used(situation):
@@ -129,8 +82,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
     if values.get(KEYS[0], "").startswith("AKIA"):
         yield Finding(
             "stale-token",
-            f"{found[0]} ({situation.files.place(profile, found[0])}) stands beside a"
-            " long-term key",
+            f"{found[0]} ({situation.place(found[0])}) stands beside a long-term key",
             "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
             without_settings(situation, *found),
         )
@@ -139,8 +91,8 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
         return
     yield Finding(
         "stale-token",
-        f"aws_security_token ({situation.files.place(situation.profile, 'aws_security_token')})"
-        " and aws_session_token say different things",
+        f"aws_security_token ({situation.place('aws_security_token')}) and"
+        " aws_session_token differ",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
         f"mfakit login --force --profile {quoted(situation.profile)}",
     )
@@ -155,28 +107,28 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
             "keys-partial",
-            f"the profile {situation.profile!r} has {there[0]}"
-            f" ({situation.files.place(situation.profile, there[0])}), but no {missing}",
+            f"the profile {situation.profile!r} has {there[0]} ({situation.place(there[0])}),"
+            f" but no {missing}",
             "boto3 and the AWS CLI fail",
             f"aws configure --profile {quoted(situation.profile)}",
         )
 
 
 def keys_empty(situation: Situation) -> Iterator[Finding]:
-    """A key stands there with nothing behind it, and counts all the same."""
+    """A key is set to nothing, and is used all the same."""
     values, profile = situation.values, situation.profile
     empty = next((key for key in KEYS if values.get(key) == ""), None)
     if empty is not None and _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"{empty} of profile {profile!r} ({situation.files.place(profile, empty)}) is empty",
+            f"{empty} of profile {profile!r} ({situation.place(empty)}) is empty",
             "it is used all the same, and AWS refuses it",
             f"aws configure --profile {quoted(profile)}",
         )
 
 
 def token_missing(situation: Situation) -> Iterator[Finding]:
-    """The key is a session's, and its token is not there."""
+    """The key is a session's, and its token is missing."""
     values, profile = _key_section(situation), situation.profile
     key_id = values.get(KEYS[0], "")
     if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
@@ -184,8 +136,8 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
     if _keys_are_used(situation):
         yield Finding(
             "keys-partial",
-            f"the key of profile {profile!r} ({situation.files.place(profile, KEYS[0])}) is of"
-            " a session, and there is no aws_session_token",
+            f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
+            " and there is no aws_session_token",
             "AWS refuses it (InvalidClientTokenId)",
             f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
         )
@@ -199,14 +151,29 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "keys-placeholder",
             f"{pasted} of profile {situation.profile!r}"
-            f" ({situation.files.place(situation.profile, pasted)}) looks like an example's",
+            f" ({situation.place(pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
             f"aws configure --profile {quoted(situation.profile)}",
         )
 
 
+def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
+    """`mfa_serial` beside long-term credentials does nothing: it is read only with a role."""
+    values = situation.values
+    if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
+        return
+    source, target = situation.profile, _session_profile(situation.profile)
+    yield Finding(
+        "mfa-serial-ignored",
+        f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",
+        "no SDK reads it there: calls are made without MFA",
+        f"mfakit login --source-profile {quoted(source)} --profile {quoted(target)} &&"
+        f" export {situation.profile_variable or 'AWS_PROFILE'}={quoted(target)}",
+    )
+
+
 def keys_in_both_files(situation: Situation) -> Iterator[Finding]:
-    """The profile has keys in both files, and not the same."""
+    """The profile has different keys in the two files."""
     profile, files = situation.profile, situation.files
     first, second = files.credentials(profile), files.config(profile)
     if not all(values.get(KEYS[0]) for values in (first, second)):
@@ -244,27 +211,148 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
     yield Finding(
         "serial-of-another-account",
-        f"mfa_serial ({situation.files.place(situation.profile, 'mfa_serial')}) is of account"
+        f"mfa_serial ({situation.place('mfa_serial')}) is of account"
         f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
-        "AWS refuses every code of it",
+        "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
     )
 
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
-    """There are none at all."""
+    """The profile has no credentials at all."""
     chain = situation.chain
     if chain.error is None and all(
         link.state == ABSENT or is_metadata(link, situation) for link in chain.links
     ):
         if situation.role_source is not None:
-            return  # what that lacks is said of it
+            return  # `role_without_source` reports that
         yield Finding(
             "no-credentials",
             f"there are no credentials for profile {situation.profile!r}",
             "SDKs ask the machine's metadata service, which machines at AWS alone have",
             login(situation, situation.profile),
         )
+
+
+def role_without_source(situation: Situation) -> Iterator[Finding]:
+    """The source profile of a role has no credentials."""
+    source = situation.role_source
+    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
+        return
+    yield Finding(
+        "role-without-source",
+        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
+        " credentials",
+        "the role cannot be assumed",
+        login(situation, source),
+    )
+
+
+def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
+    """A role or IAM Identity Center in the same profile beats its keys."""
+    profile, values = situation.profile, situation.values
+    ways = [way for way in _OTHER_WAYS if way in values]
+    link = situation.chain.winner
+    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
+        return
+    if link is None or not link.asks:
+        return
+    if is_session(situation.files.credentials(profile)):
+        fix = f"mfakit logout --profile {quoted(profile)}"
+    else:
+        fix = without_settings(situation, *ways)
+    yield Finding(
+        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
+        f"the profile {profile!r} has keys ({situation.place(KEYS[0])}) and"
+        f" {ways[0]} ({situation.place(ways[0])})",
+        f"the keys are not used; {ways[0]} comes first",
+        fix,
+    )
+
+
+def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
+    """A role asks for a code of its own, although the session of another code could assume it."""
+    values = situation.values
+    if "role_arn" not in values or not values.get("mfa_serial"):
+        return
+    live = [
+        s.profile
+        for s in situation.sessions
+        if s.state in ("valid", "expiring")
+        and s.source in ("credentials-file", "session-cache")
+        and s.record is not None
+        and s.record.serial_number == values["mfa_serial"]
+        and s.record.role_arn is None
+    ]
+    if live:
+        yield Finding(
+            "role-asks-own-code",
+            f"the role of profile {situation.profile!r} wants a code"
+            f" ({situation.place('mfa_serial')}), although {live[0]!r} is an MFA session",
+            "each program asks for a code of its own, and each code works once",
+            f"mfakit configure --profile {quoted(live[0])}"
+            f" --role-profile {quoted(situation.profile)}",
+        )
+
+
+def role_too_long(situation: Situation) -> Iterator[Finding]:
+    """A role that is assumed with a session may last one hour, no longer."""
+    values = situation.values
+    asked = values.get("duration_seconds", "")
+    if "role_arn" not in values or not asked.isdecimal():
+        return
+    source = _session_behind(situation)
+    # int refuses numbers of very many digits; a longer number is a larger one
+    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
+    if too_long and source:
+        yield Finding(
+            "role-too-long",
+            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
+            f" ({situation.place('duration_seconds')}), but is assumed"
+            f" with {source}",
+            "AWS refuses it: a role assumed with a session lasts one hour at most",
+            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
+        )
+
+
+def byte_order_mark(situation: Situation) -> Iterator[Finding]:
+    """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
+    files = situation.files
+    for document in (files.credentials_file, files.config_file):
+        if situation.sdk != "js" and document.text.startswith("\ufeff"):
+            path = os.path.realpath(document.path)
+            yield Finding(
+                "byte-order-mark",
+                f"{document.path} begins with a byte-order mark",
+                "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
+                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+            )
+
+
+def readable_by_others(situation: Situation) -> Iterator[Finding]:
+    """Everybody on the machine can read the keys."""
+    files = situation.files
+    paths = [files.credentials_path]
+    if any(has_keys(values) for _, values in files.config_file.sections()):
+        paths.append(files.config_path)
+    for path in paths:
+        mode = _mode(path)
+        if mode & 0o007:  # bits for the group alone are a choice
+            yield Finding(
+                "readable-by-others",
+                f"{path} has mode {mode:04o}",
+                "other users of this machine can read your keys",
+                f"chmod 600 {quoted(os.path.realpath(path))}",
+            )
+
+
+def _mode(path: str) -> int:
+    """Return a file's mode; 0 for what is no regular file, such as ``/dev/null``."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return 0
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) and os.name == "posix" else 0
 
 
 def _key_section(situation: Situation) -> dict[str, str]:
@@ -293,88 +381,8 @@ def _session_profile(source: str) -> str:
     return "mfa" if source == "default" else f"{source}-mfa"
 
 
-_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
-_OTHER_WAYS = (
-    "role_arn",
-    "web_identity_token_file",
-    "sso_session",
-    "sso_start_url",
-    "sso_account_id",
-    "sso_role_name",
-)
-_WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
-
-
-def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
-    """A role or IAM Identity Center in the same profile beats its keys."""
-    profile, values = situation.profile, situation.values
-    ways = [way for way in _OTHER_WAYS if way in values]
-    link = situation.chain.winner
-    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
-        return
-    if link is None or not link.asks:
-        return
-    if is_session(situation.files.credentials(profile)):
-        fix = f"mfakit logout --profile {quoted(profile)}"
-    else:
-        fix = without_settings(situation, *ways)
-    yield Finding(
-        "keys-beside-role" if ways[0] == "role_arn" else "keys-beside-sso",
-        f"the profile {profile!r} has keys ({situation.files.place(profile, KEYS[0])}) and"
-        f" {ways[0]} ({situation.files.place(profile, ways[0])})",
-        f"the keys are not used; {ways[0]} comes first",
-        fix,
-    )
-
-
-def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
-    """A role asks for a code of its own, although the session of another code could assume it."""
-    values = situation.values
-    if "role_arn" not in values or not values.get("mfa_serial"):
-        return
-    live = [
-        s.profile
-        for s in situation.sessions
-        if s.state in ("valid", "expiring")
-        and s.source in ("credentials-file", "session-cache")
-        and s.record is not None
-        and s.record.serial_number == values["mfa_serial"]
-        and s.record.role_arn is None
-    ]
-    if live:
-        yield Finding(
-            "role-asks-own-code",
-            f"the role of profile {situation.profile!r} wants a code"
-            f" ({situation.files.place(situation.profile, 'mfa_serial')}), although"
-            f" {live[0]!r} is an MFA session",
-            "each program asks for a code of its own, and each code serves once",
-            f"mfakit configure --profile {quoted(live[0])}"
-            f" --role-profile {quoted(situation.profile)}",
-        )
-
-
-def role_too_long(situation: Situation) -> Iterator[Finding]:
-    """A role that is assumed with a session may last one hour, no longer."""
-    values = situation.values
-    asked = values.get("duration_seconds", "")
-    if "role_arn" not in values or not asked.isdecimal():
-        return
-    source = _session_behind(situation)
-    # a longer number, which int would not even read, is a larger one
-    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
-    if too_long and source:
-        yield Finding(
-            "role-too-long",
-            f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
-            f" ({situation.files.place(situation.profile, 'duration_seconds')}), but is assumed"
-            f" with {source}",
-            "AWS refuses it: a role assumed with a session lasts one hour at most",
-            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
-        )
-
-
 def _session_behind(situation: Situation) -> str:
-    """Name the session that the role of the profile is assumed with; "" if there is none."""
+    """Return the name of the session that assumes the role of the profile; "" if there is none."""
     files, values = situation.files, situation.values
     source = values.get("source_profile")
     if source is None:
@@ -383,20 +391,6 @@ def _session_behind(situation: Situation) -> str:
     if source != situation.profile and "role_arn" in files.merged(source):
         return f"the role of profile {source!r}"
     return f"the session of profile {source!r}" if is_session(files.keys(source)) else ""
-
-
-def role_without_source(situation: Situation) -> Iterator[Finding]:
-    """The profile that a role is assumed from has nothing to assume it with."""
-    source = situation.role_source
-    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
-        return
-    yield Finding(
-        "role-without-source",
-        f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
-        " credentials",
-        "the role cannot be assumed",
-        login(situation, source),
-    )
 
 
 RULES = (

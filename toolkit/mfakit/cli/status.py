@@ -1,0 +1,104 @@
+"""`mfakit status`: every session on this machine, for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mfakit.cli.output import escape, show
+from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
+from mfakit.expiry.status import check_all, check_session
+from mfakit.moments import format_duration, utc_now
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.selection import session_profile
+from mfakit.state import EXPIRED, EXPIRING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime
+
+    from mfakit.expiry.status import SessionStatus
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    if options.short:
+        if options.plain or options.watch:
+            raise UsageError("--short goes with neither --plain nor --watch", "give only one")
+        return _show_short(options.profile, options.warn)
+    plain = options.plain or not _can_draw()
+    if options.watch:
+        from mfakit.cli.status_views import watch_lines, watch_table
+
+        watch = watch_lines if plain else watch_table
+        return watch(lambda now: _look(options.profile, options.warn, now))
+    from mfakit.cli.status_views import as_lines, draw, make_console
+
+    now = utc_now()
+    statuses = _look(options.profile, options.warn, now)
+    if plain:
+        show("".join(f"{line}\n" for line in as_lines(statuses, now)))
+    else:
+        console = make_console()
+        console.print(draw(console, statuses, now))
+    return 0
+
+
+def _can_draw() -> bool:
+    """Whether standard output is a terminal with UTF-8, colours and cursor movement."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    if not sys.stdout.encoding.lower().startswith("utf"):
+        return False
+    return os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def _look(profile: str | None, warn: float | None, now: datetime) -> list[SessionStatus]:
+    """Look at every session on this machine, or at those of one profile.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        FileError: the credentials file cannot be read.
+    """
+    files = AWSFiles(os.environ)
+    found = check_all(files, os.environ, now, warn)
+    if profile is not None:
+        # check_session raises the error that says why the profile has no session
+        return [status for status in found if status.profile == profile] or [
+            check_session(Profile(profile, files), now, warn)
+        ]
+    if not found:
+        raise SessionNotFoundError(
+            "there is no session on this machine", "mfakit login, which asks for a code"
+        )
+    return found
+
+
+_MINUTE = 60
+
+
+def _show_short(profile: str | None, warn: float | None) -> int:
+    """Print the session that other commands would use, if any; return the exit code."""
+    try:
+        status = check_session(session_profile(profile, os.environ), utc_now(), warn)
+    except (SessionNotFoundError, ProfileError):
+        return NOT_FOUND  # an error message would be printed at every prompt
+    show(as_short(status) + "\n")
+    return 0
+
+
+def as_short(status: SessionStatus) -> str:
+    """Return ``mfa 3h12m``, ``mfa 12m!`` when it is due, ``mfa expired``, ``mfa ?``."""
+    return f"{escape(status.profile)} {_left(status)}"
+
+
+def _left(status: SessionStatus) -> str:
+    if status.seconds_left is None:
+        return "?"
+    if status.state == EXPIRED:
+        return EXPIRED
+    left = status.seconds_left
+    duration = format_duration(left - left % _MINUTE if left >= _MINUTE else left)
+    return duration + "!" if status.state == EXPIRING else duration

@@ -1,0 +1,231 @@
+"""Logging in and exchanging codes by function calls, for programs that use mfakit."""
+
+from __future__ import annotations
+
+import os
+
+from mfakit.errors import UsageError
+from mfakit.exchange.code import check_code
+from mfakit.exchange.device import check_serial_number
+from mfakit.exchange.login import Login
+from mfakit.exchange.login import login as log_in
+from mfakit.exchange.recipe import (
+    DEFAULT_DURATION,
+    LoginRequest,
+    Role,
+    check_duration,
+    check_role_duration,
+    unexpected_code,
+)
+from mfakit.exchange.source import find_source
+from mfakit.exchange.spending import STS
+from mfakit.moments import format_timestamp, utc_now
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
+from mfakit.session import session_from_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    import boto3
+
+    from mfakit.session import SessionCredentials
+
+
+def get_session_token(
+    *,
+    serial_number: str,
+    token_code: str,
+    duration: timedelta = DEFAULT_DURATION,
+    source_profile: str | None = None,
+) -> SessionCredentials:
+    """Exchange a code for a session.
+
+    Args:
+        serial_number: the MFA device.
+        token_code: the six digits that it shows; spaces are fine.
+        duration: 15 minutes to 36 hours, by default 12; AWS shortens it to one hour for the
+            root user.
+        source_profile: the profile that holds the long-term credentials; by default the one
+            that the profile ``mfa`` names, else the environment if it holds some, else
+            ``default``.
+
+    Returns:
+        The session. It is not written to a file, and the code cannot be used again.
+
+    Raises:
+        UsageError: AWS would refuse the serial number, the code or the duration.
+        ProfileError: there are no long-term credentials.
+        CodeRefusedError: AWS did not accept the code.
+        ExchangeError: AWS refused for another reason, or could not be reached.
+        FileError: an AWS file cannot be read.
+    """
+    code = check_code(token_code)
+    check_duration(duration)
+    serial = check_serial_number(serial_number)
+    source = find_source(source_profile, _usual_profile())
+    return STS(source, serial).get_session(None, duration, code)
+
+
+def assume_role(
+    *,
+    role_arn: str,
+    serial_number: str | None = None,
+    token_code: str | None = None,
+    role_session_name: str = "mfakit",
+    duration: timedelta | None = None,
+    source_profile: str | None = None,
+) -> SessionCredentials:
+    """Exchange a code, or a live MFA session, for a session of a role.
+
+    Args:
+        role_arn: the role.
+        serial_number: the MFA device; required with a code.
+        token_code: the six digits; None if the source profile holds an MFA session.
+        role_session_name: the name of the session in the role's account.
+        duration: 15 minutes to 12 hours, or to one hour from an MFA session; by default one
+            hour, as AWS has it.
+        source_profile: as for ``get_session_token``; it may hold an MFA session.
+
+    Raises:
+        MFAKitError: as ``get_session_token`` raises it.
+    """
+    if (serial_number is None) != (token_code is None):
+        raise UsageError("a code and its device's serial number go together", "give both")
+    code = None if token_code is None else check_code(token_code)
+    serial = None if serial_number is None else check_serial_number(serial_number)
+    role = Role(role_arn, role_session_name)
+    source = find_source(source_profile, _usual_profile(), may_be_session=True)
+    if duration is not None:
+        check_role_duration(duration, chained=source.is_session)
+    if source.is_session and code is not None:
+        raise unexpected_code(source)
+    return STS(source, serial).get_session(role, duration, code)
+
+
+def _usual_profile() -> Profile:
+    return Profile(DEFAULT_SESSION_PROFILE, AWSFiles(os.environ))
+
+
+def login(
+    profile: str | None = None,
+    *,
+    source_profile: str | None = None,
+    serial_number: str | None = None,
+    token_code: str | None = None,
+    token_command: str | None = None,
+    duration: timedelta | None = None,
+    min_remaining: timedelta | None = None,
+    force: bool = False,
+    note: Callable[[str], object] = lambda _: None,
+) -> Login:
+    """Return the session that a profile holds if it is not due, else get a new one and write it.
+
+    This is what ``mfakit login`` does: arguments that are missing come from the AWS config, a code
+    comes from the profile's token command or is asked for on the terminal, and only one of several
+    processes asks.
+
+    Args:
+        profile: the session profile; by default the one that the command would use.
+        source_profile: the profile that holds the long-term credentials.
+        serial_number: the MFA device.
+        token_code: the six digits, or ``-`` for standard input; always gets a new session.
+        token_command: a command that prints a code.
+        duration: how long the session lasts; always gets a new session.
+        min_remaining: the time that a session must have left to be reused, instead of the rule.
+        force: get a new session even if the old one could be reused.
+        note: called with messages for the user that are no errors.
+
+    Returns:
+        The result, with ``.profile .serial_number .expiration .account .reused``.
+
+    Raises:
+        MFAKitError: there is no session, and none could be made. No file was changed then.
+    """
+    request = LoginRequest(
+        profile=profile,
+        source_profile=source_profile,
+        serial_number=serial_number,
+        token_code=token_code,
+        token_command=token_command,
+        duration=duration,
+        min_remaining=None if min_remaining is None else min_remaining.total_seconds(),
+        force=force,
+        note=note,
+    )
+    return log_in(request, os.environ)
+
+
+def store_session(
+    profile: str | None,
+    text: str,
+    environ: Mapping[str, str],
+    note: Callable[[str], object] = lambda _: None,
+) -> Login:
+    """Write the session that a text contains to a profile.
+
+    Args:
+        profile: the session profile, if one is named.
+        text: the output of ``aws sts get-session-token``, or output of the same form.
+        environ: the environment.
+        note: called with messages for the user that are no errors.
+
+    Raises:
+        InvalidSessionError: the text does not contain a session.
+        MFAKitError: as ``write_session`` raises it.
+    """
+    kept_in = session_profile(profile, environ)
+    kept_in.refuse_foreign("the session profile")
+    session = session_from_json(text)
+    kept_in.keep(session, note)
+    record = SessionRecord(
+        made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
+    )
+    keep_record(kept_in.files.credentials_path, record, note)
+    return Login(kept_in.name, session)
+
+
+def refreshing_session(profile: str = "mfa") -> boto3.Session:
+    """Return a boto3 session for a session profile that renews itself before its end.
+
+    When the session is due, it logs in as ``mfakit login`` does: by the token command, or by a
+    question on the terminal. It uses a session that another process has renewed. A role's session
+    is renewed as a session of that role.
+
+    Args:
+        profile: the session profile.
+
+    Raises:
+        MFAKitError: there is no session, and none can be made. Later, if a renewal fails, the
+            call that needed it raises the same error.
+    """
+    import boto3
+    import botocore.session
+    from botocore.credentials import RefreshableCredentials
+
+    metadata = _live_metadata(profile)
+    botocore_session = botocore.session.get_session()
+    # botocore has no public way to set credentials that renew themselves
+    botocore_session._credentials = RefreshableCredentials.create_from_metadata(
+        metadata=metadata, refresh_using=lambda: _live_metadata(profile), method="mfakit"
+    )
+    named = profile if profile in botocore_session.available_profiles else None
+    botocore_session.set_config_variable("profile", named or "default")
+    configured = Profile(profile, AWSFiles(os.environ)).setting("region")
+    region = configured or botocore_session.get_config_variable("region")
+    return boto3.Session(botocore_session=botocore_session, region_name=region)
+
+
+def _live_metadata(profile: str) -> dict[str, str | None]:
+    """Log in if the session is due; return it as botocore's metadata."""
+    session = log_in(LoginRequest(profile=profile, as_before=True), os.environ).session
+    return {
+        "access_key": session.access_key_id,
+        "secret_key": session.secret_access_key,
+        "token": session.session_token,
+        "expiry_time": format_timestamp(session.expiration) if session.expiration else None,
+    }

@@ -1,0 +1,294 @@
+"""How a session is made: the request, completed from the AWS files."""
+
+from __future__ import annotations
+
+from mfakit import debug
+from mfakit.errors import ProfileError, UsageError
+from mfakit.exchange.device import check_serial_number
+from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
+from mfakit.moments import parse_duration, timedelta
+from mfakit.profiles.own_files import as_role_options
+from mfakit.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from mfakit.exchange.code import Asker
+    from mfakit.exchange.source import Source
+    from mfakit.profiles.own_files import SessionRecord
+    from mfakit.profiles.profile import Profile
+
+DEFAULT_DURATION = timedelta(hours=12)
+_SHORTEST = timedelta(minutes=15)
+_LONGEST = timedelta(hours=36)
+_LONGEST_ROLE = timedelta(hours=12)
+_LONGEST_CHAINED_ROLE = timedelta(hours=1)
+
+# The forms that STS accepts, from its service model; that of the ARN is ours.
+_FORMS = {
+    "RoleArn": (r"arn:[\w-]+:iam::\d{12}:role/[!-~]+", "arn:aws:iam::123456789012:role/NAME"),
+    "RoleSessionName": (r"[\w+=,.@-]{2,64}", "2 to 64 letters, digits and + = , . @ - _"),
+    "ExternalId": (r"[\w+=,.@:/-]{2,1224}", "2 letters, digits and + = , . @ : / - _ or more"),
+    "SourceIdentity": (r"[\w+=,.@-]{2,64}", "2 to 64 letters, digits and + = , . @ - _"),
+}
+_WORDS = {
+    "RoleArn": "the ARN of a role",
+    "RoleSessionName": "the name of a role's session",
+    "ExternalId": "an external id",
+    "SourceIdentity": "a source identity",
+}
+
+
+class Role(Value):
+    """A role, and the other parameters of AssumeRole.
+
+    Args:
+        arn: the role.
+        session_name: the name of its session; None if none was requested.
+        options: the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+
+    Raises:
+        UsageError: AWS would refuse the form of one of them.
+    """
+
+    arn: str
+    session_name: str | None = None
+    options: Mapping[str, Any] = {}
+
+    def _check(self) -> None:
+        import re
+
+        given = self.parameters(None)
+        for name, (form, told) in _FORMS.items():
+            if name in given and not re.fullmatch(form, given[name], re.ASCII):
+                raise UsageError(f"{given[name]!r} is not {_WORDS[name]}", f"write it as {told}")
+
+    def parameters(self, duration: timedelta | None) -> dict[str, Any]:
+        """Return the parameters of AssumeRole, with a duration only if there is one."""
+        name = self.session_name or "mfakit"
+        role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options}
+        if duration is not None:
+            role["DurationSeconds"] = int(duration.total_seconds())
+        return role
+
+
+class LoginRequest(Value):
+    """What the user requested; None means what the profiles say.
+
+    Args:
+        profile: the session profile.
+        source_profile: where the long-term credentials are.
+        serial_number: the MFA device.
+        token_code: the six digits, or ``-`` for standard input.
+        token_command: a command that prints a code.
+        duration: how long the session lasts.
+        role: a role to get a session of, instead of the user's own.
+        as_before: whether to make the session as its record says: of the same role, from the
+            same profile's keys.
+        min_remaining: seconds that a session must have left to be reused, instead of the rule.
+        force: renew a session that could be reused, and let a simulator's replace one of AWS.
+        patience: seconds to wait for an answer on the terminal, and for another process that is
+            asking for the same session; None means forever.
+        asker: what asks for the code instead of the terminal.
+        must_ask: whether to ask even if a token command is configured.
+        note: called with messages for the user that are no errors.
+    """
+
+    profile: str | None = None
+    source_profile: str | None = None
+    serial_number: str | None = None
+    token_code: str | None = None
+    token_command: str | None = None
+    duration: timedelta | None = None
+    role: Role | None = None
+    as_before: bool = False
+    min_remaining: float | None = None
+    force: bool = False
+    patience: float | None = None
+    asker: Asker | None = None
+    must_ask: bool = False
+    note: Callable[[str], object] = staticmethod(lambda _: None)
+
+    @property
+    def wants_new(self) -> bool:
+        """Whether a new session was requested explicitly."""
+        return self.force or self.token_code is not None or self.duration is not None
+
+
+class Recipe(Value):
+    """All that is needed to make a session, as far as possible checked.
+
+    Args:
+        source: the credentials that it is made from.
+        serial_number: the device; None if IAM has yet to be asked for it.
+        role: the role that is assumed; None for a session of the user's own.
+        duration: how long the session lasts; None, for a role, leaves it to AWS.
+        endpoint_url: the endpoint of STS; None for AWS's own.
+    """
+
+    source: Source
+    serial_number: str | None
+    role: Role | None
+    duration: timedelta | None
+    endpoint_url: str | None
+
+    @property
+    def role_options(self) -> str | None:
+        """The other parameters of AssumeRole, as a record stores them."""
+        return as_role_options(dict(self.role.options)) if self.role else None
+
+    def agrees_with(self, record: SessionRecord) -> bool:
+        """Whether a session with this record was made by this recipe."""
+        role = self.role
+        return (
+            record.source_access_key_id == self.source.access_key_id
+            and record.endpoint_url == self.endpoint_url
+            and record.role_arn == (role and role.arn)
+            and record.role_options == self.role_options
+            and self.serial_number in (None, record.serial_number)
+        )
+
+
+def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord | None) -> Recipe:
+    """Return how to make a session, after all checks that are possible.
+
+    Args:
+        request: what the user requested.
+        profile: the session profile.
+        before: the record of the session to renew, if the new one should be like it.
+
+    Raises:
+        MFAKitError: the session cannot be made so.
+    """
+    role = request.role
+    if role is None and before is not None and before.role_arn is not None:
+        role = Role(before.role_arn, before.role_session_name, before.options_of_role())
+    named = request.source_profile
+    if not named and before is not None and not profile.setting("mfakit_source_profile"):
+        named = before.source_profile
+    source = find_source(named, profile, may_be_session=role is not None)
+    _refuse_contradictions(request, source, profile)
+    duration = _duration(request, source, profile, is_of_role=role is not None)
+    serial_number = request.serial_number
+    if serial_number is None:
+        serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
+    if serial_number is not None:
+        check_serial_number(serial_number)
+    signs = None if source.profile is None else profile.other(source.profile)
+    url = endpoint_url(signs, profile.files.environ)
+    recipe = Recipe(source, serial_number, role, duration, url)
+    debug.event("device: {}", serial_number or "not named; IAM will be asked")
+    debug.event("endpoint: {}", url or "AWS's own")
+    debug.event("duration: {}", duration or "not asked for")
+    if role is not None:
+        debug.event("role: {}", role.arn)
+    if before is not None:
+        _refuse_another(request, profile, before, recipe)
+    return recipe
+
+
+def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profile) -> None:
+    """Raise an error for options that exclude each other: none may be ignored."""
+    given, command = request.token_code, request.token_command
+    if given is not None and command is not None:
+        raise UsageError("--token-code and --token-command exclude each other", "give one of them")
+    if not source.is_session:
+        return
+    if given is not None or command is not None:
+        raise unexpected_code(source)
+    if source.profile == profile.name:
+        raise ProfileError(
+            f"the profile {profile.name!r} cannot hold the role's session: it holds the one"
+            " that the role is assumed from",
+            "name another profile for the role's: --profile ROLE",
+        )
+
+
+def _refuse_another(
+    request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
+) -> None:
+    """Raise an error if a renewal would make another user's session, maybe unnoticed."""
+    yourself = f"log in yourself: mfakit login --profile {profile.name}"
+    if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
+        raise ProfileError(
+            f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
+            f" and a new one would come from {recipe.endpoint_url or 'AWS'}",
+            yourself,
+        )
+    other_keys = before.source_access_key_id != recipe.source.access_key_id
+    if other_keys and before.source_profile is None and request.source_profile is None:
+        raise ProfileError(
+            f"the session of profile {profile.name!r} was made with keys of the environment,"
+            " which are not there",
+            yourself,
+        )
+
+
+def unexpected_code(source: Source) -> UsageError:
+    """Return the error for a code that was given although the source already is an MFA session."""
+    return UsageError(
+        f"{source.origin} holds a session, beside which no code is sent",
+        "leave the code out, or name long-term keys: --source-profile default",
+    )
+
+
+def _duration(
+    request: LoginRequest, source: Source, profile: Profile, *, is_of_role: bool
+) -> timedelta | None:
+    if is_of_role:
+        if request.duration is not None:
+            check_role_duration(request.duration, chained=source.is_session)
+        return request.duration
+    if request.duration is not None:
+        check_duration(request.duration)
+        return request.duration
+    configured = profile.files.setting("mfakit_duration", profile.name, source.profile)
+    if configured is None:
+        return DEFAULT_DURATION
+    try:
+        return read_session_duration(configured)
+    except UsageError as error:
+        raise UsageError(
+            f"mfakit_duration in {profile.files.config_path}: {error.message}", error.hint
+        ) from None
+
+
+def check_duration(duration: timedelta) -> None:
+    """Refuse a duration that AWS would refuse, before a code is used.
+
+    Raises:
+        UsageError: it is shorter than 15 minutes or longer than 36 hours.
+    """
+    _check_between(duration, _LONGEST, "AWS gives 900 s (15m) to 129600 s (36h)")
+
+
+def read_session_duration(text: str) -> timedelta:
+    """Parse the duration of a session, such as ``8h``.
+
+    Raises:
+        UsageError: it is no duration, or AWS would refuse it.
+    """
+    duration = timedelta(seconds=parse_duration(text))
+    check_duration(duration)
+    return duration
+
+
+def check_role_duration(duration: timedelta, *, chained: bool) -> None:
+    """Refuse a duration that no role's session can have, before a code is used.
+
+    Raises:
+        UsageError: it is shorter than 15 minutes or longer than 12 hours; or longer than one hour,
+            which is AWS's limit for a role that is assumed from a session.
+    """
+    if chained:
+        why = "a role assumed from a session lasts one hour at most; give a code for a longer one"
+        _check_between(duration, _LONGEST_CHAINED_ROLE, why)
+    else:
+        _check_between(duration, _LONGEST_ROLE, "a role's session lasts 15m to 12h at most")
+
+
+def _check_between(duration: timedelta, longest: timedelta, why: str) -> None:
+    if not _SHORTEST <= duration <= longest:
+        raise UsageError(f"a session cannot last {int(duration.total_seconds())} s", why)

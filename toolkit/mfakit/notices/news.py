@@ -1,0 +1,103 @@
+"""What notifications say: a session is due, has ended, or sessions are unreadable."""
+
+from __future__ import annotations
+
+import shlex
+
+from mfakit.expiry.report import ends_in
+from mfakit.moments import format_timestamp
+from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.state import EXPIRED, UNKNOWN
+from mfakit.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from mfakit.errors import MFAKitError
+    from mfakit.expiry.status import SessionStatus
+
+# What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
+_OTHER_TOOLS = {
+    "sso-cache": "To renew it: aws sso login",
+    "login-cache": "To renew it: aws login",
+    "cli-cache": "The AWS CLI renews it when it is used.",
+}
+# Sessions that ended longer ago are not reported: a first check would report every old one.
+_STALE_SECONDS = 7 * 24 * 3600
+
+
+class News(Value):
+    """The content of a notification.
+
+    Attributes:
+        title: what happened, in a few words.
+        text: its state, when it ends, and what renews it.
+        state: ``expiring`` or ``expired``, else ``unknown``.
+        variables: the same for a program, as environment variables.
+    """
+
+    title: str
+    text: str
+    state: str
+    variables: dict[str, str]
+
+
+def news_of(status: SessionStatus) -> News | None:
+    """Return the news of a session; None if it lasts, ended long ago, or its end is not known."""
+    if not status.state.is_due:
+        return None
+    assert status.expiration is not None
+    assert status.seconds_left is not None
+    if status.seconds_left < -_STALE_SECONDS:
+        return None
+    moment = f"{'ended' if status.state == EXPIRED else 'ends'} at {_local(status.expiration)}"
+    variables = {
+        "MFAKIT_PROFILE": status.profile,
+        "MFAKIT_STATE": status.state,
+        "MFAKIT_EXPIRATION": format_timestamp(status.expiration),
+    }
+    return News(
+        _visible(f"AWS session {status.profile} {ends_in(status)}"),
+        _visible(f"It is {status.state}: it {moment}. {_renewal(status)}"),
+        status.state,
+        variables,
+    )
+
+
+def news_of_trouble(error: MFAKitError) -> News:
+    """Return the news that sessions are unreadable, and what would help."""
+    text = f"{error.message[:1].upper()}{error.message[1:]}. Try: {error.hint}."
+    return News("mfakit cannot look at your AWS sessions", _visible(text), UNKNOWN, {})
+
+
+def _renewal(status: SessionStatus) -> str:
+    if status.source in _OTHER_TOOLS:
+        return _OTHER_TOOLS[status.source]
+    words = ["mfakit", "login"]
+    if status.source in (CREDENTIALS_FILE, SESSION_CACHE):
+        words += ["--profile", status.profile]
+    if status.record and status.record.role_arn:
+        words += _role_words(status.record.role_arn, status.record.options_of_role())
+    return f"To renew it: {shlex.join(words)}"
+
+
+def _role_words(role_arn: str, options: dict[str, Any]) -> list[str]:
+    """Write a role as `login` takes it."""
+    words = ["--role-arn", role_arn]
+    for name, flag in ("ExternalId", "--external-id"), ("SourceIdentity", "--source-identity"):
+        words += [flag, options[name]] if name in options else []
+    for tag in options.get("Tags", ()):
+        words += ["--tag", f"{tag['Key']}={tag['Value']}"]
+    return words
+
+
+def _local(moment: datetime) -> str:
+    """Return a time in the local time zone, and unambiguously in UTC."""
+    return f"{moment.astimezone():%H:%M} ({format_timestamp(moment)})"
+
+
+def _visible(text: str) -> str:
+    """Replace unprintable characters: a profile's name may hold any, and control a display."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

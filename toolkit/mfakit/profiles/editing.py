@@ -1,0 +1,374 @@
+"""Editing files so that nothing is lost that another process writes.
+
+mfakit's own processes take turns by a lock. Other tools take none, and most empty a file before
+they rewrite it. So a file is read only when it has not changed for a moment, and an edit starts
+again if another program has changed the file since it was read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from contextlib import contextmanager, suppress
+
+from mfakit import debug
+from mfakit.errors import BusyError, FileError
+from mfakit.profiles.own_files import make_own_folder, own_place
+from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
+from mfakit.profiles.replacing import filled_beside, flush_folder, remove_leftovers
+from mfakit.profiles.swapping import put_new
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+_LOCK_TIMEOUT_SECONDS = 30
+_TRIES = 50
+
+
+def edit_text(
+    path: str,
+    change: Callable[[str], str],
+    *,
+    backup: Callable[[str], bool] | None = None,
+    had_text: bool = False,
+    note: Callable[[str], object] = lambda _: None,
+    lock_timeout: float = _LOCK_TIMEOUT_SECONDS,
+) -> None:
+    """Replace a file by what ``change`` makes of its text, under a lock, atomically.
+
+    The new file is made beside the old one, readable by its owner alone from the start, and
+    replaces it only when all of it is on disk. A symlink stays a symlink. If ``change`` returns
+    its argument, the file is left alone.
+
+    Args:
+        path: the file.
+        change: may be called several times, each time with the current text; it must leave its own
+            result unchanged.
+        backup: whether to make a safety copy of the old text, which is done once.
+        had_text: whether the file had text when the caller first read it.
+        note: called with messages for the user: permissions that were removed, or files that were
+            found beside the file.
+        lock_timeout: seconds to wait for another mfakit that holds the lock.
+
+    Raises:
+        FileError: it cannot be read or written. It was not changed then, unless the message says
+            that another program has changed it.
+    """
+    from mfakit.profiles.putting import put, settle_leftovers
+
+    for _ in range(_TRIES):
+        with about_to_write(path, lock_timeout) as real:
+            settle_leftovers(path, real, note)
+            before = read_quiet(real, to_edit=True)
+            old = decode(before.content, path)
+            copy = SafetyCopy(path, real)
+            if before.version is not None and not old:
+                _refuse_emptied(path, copy, had_text=had_text)
+            new = change(old)
+            if backup is not None:
+                copy.move_here(note)
+            if new == old:
+                return
+            if backup is not None and backup(old):
+                copy.keep(before.content, note)
+            ours = put(path, real, before, new.encode("utf-8"), note)
+            if ours is not None and _leads_to(path, ours):
+                return
+    raise FileError(
+        f"another program keeps changing {path}", "end it, or wait for it, and try again"
+    )
+
+
+@contextmanager
+def about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
+    """Prepare to write a file, and hold its lock.
+
+    Args:
+        path: the file.
+        lock_timeout: seconds to wait for other mfakit processes.
+
+    Yields:
+        The path of the file itself, without symlinks.
+
+    Raises:
+        BusyError: another mfakit held the lock for that time.
+        FileError: it cannot be written, or its file system has no locks.
+    """
+    with _prepared(path) as real, locked(real, lock_timeout):
+        yield real
+
+
+def check_writable(path: str) -> None:
+    """Check that ``edit_text`` could replace this file, by doing everything before that.
+
+    This does not wait for the lock, which is held for milliseconds only.
+
+    Args:
+        path: the file.
+
+    Raises:
+        FileError: it could not do so.
+    """
+    from mfakit.profiles.replacing import refuse_mounted, temporary_beside
+
+    with _prepared(path) as real, temporary_beside(real):
+        refuse_mounted(real)
+        check_lockable(real)
+        copy = SafetyCopy(path, real)
+        if not os.path.isfile(real):
+            return
+        # other programs empty it for a moment before they write: refuse only one that stays empty
+        if not os.path.getsize(real) and not read_quiet(real).content:
+            _refuse_emptied(path, copy, had_text=False)
+
+
+def _leads_to(path: str, ours: tuple[int, ...]) -> bool:
+    """Whether a path leads to the file that was just written.
+
+    If not, the file was changed or removed since, or a symlink was changed. If the path cannot be
+    read, the file is in place anyway.
+    """
+    try:
+        return version_of(path) == ours
+    except OSError:
+        return True
+
+
+def _refuse_emptied(path: str, copy: SafetyCopy, *, had_text: bool) -> None:
+    """Refuse an empty file that had text: another program is writing it, or has lost it."""
+    copies = copy.places()
+    if had_text or copies:
+        source = f", from {' or '.join(copies)} say" if copies else ""
+        raise FileError(
+            f"{path} is empty, but was not when mfakit first saw it",
+            f"put back what is missing{source}; or remove the file, if it is to be empty",
+        )
+
+
+@contextmanager
+def _prepared(path: str) -> Iterator[str]:
+    """Resolve symlinks and make the folder; turn errors in the block into `FileError`."""
+    from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
+
+    try:
+        real = os.path.realpath(path)  # it fails if a link changes at that moment
+        _refuse_special(path, real)
+        refuse_other_owners(real)
+        make_private_folder(os.path.dirname(real))
+        yield real
+    except FileError:
+        raise
+    except OSError as error:
+        raise file_error("write", path, error) from error
+
+
+def _refuse_special(path: str, real: str) -> None:
+    """Refuse folders and devices: a file must not replace /dev/null."""
+    if os.path.isdir(real) or not os.path.basename(path):
+        problem = f"{path} is a folder"
+    elif os.path.exists(real) and not os.path.isfile(real):
+        problem = f"{path} is no regular file"
+    else:
+        return
+    raise FileError(problem, "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE")
+
+
+NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
+# A longer pause adds latency; with a shorter one, many waiting processes slow the writer down.
+_PAUSE_SECONDS = 0.025
+
+
+@contextmanager
+def locked(path: str, timeout: float) -> Iterator[None]:
+    """Hold the lock of a file.
+
+    Args:
+        path: the file; the lock is a file beside it.
+        timeout: seconds to wait for one holder. They start again each time that the lock passes
+            from one process to the next, so that a long queue is no error.
+
+    Raises:
+        BusyError: one process held it for that time.
+        FileError: the file system has no locks.
+        OSError: the lock file cannot be written.
+    """
+    name = _name(path)
+    descriptor = _open(name)
+    try:
+        try:
+            debug.event("wait for the lock {}", name)
+            while not _acquire(name, descriptor, path, timeout):
+                # the lock file was removed during the wait, so take the lock of the new one
+                os.close(descriptor)
+                descriptor = _open(name)
+        except OSError as error:
+            if error.errno not in NO_LOCKS or isinstance(error, FileError):
+                raise
+            raise FileError(
+                f"the file system of {path} has no locks",
+                "name another place with AWS_SHARED_CREDENTIALS_FILE",
+            ) from None
+        debug.event("hold the lock {}", name)
+        try:
+            yield
+        finally:
+            _tidy(name, descriptor)
+    finally:
+        with suppress(OSError):  # the work is done, and the lock is released anyway
+            os.close(descriptor)
+
+
+def check_lockable(path: str) -> None:
+    """Check that the lock file of a file can be opened.
+
+    Raises:
+        OSError: it cannot.
+    """
+    os.close(_open(_name(path)))
+
+
+def _name(path: str) -> str:
+    return f"{path}.lock"
+
+
+def take_lock(descriptor: int) -> bool:
+    """Take the lock of an open file if it is free; closing the descriptor releases it.
+
+    Raises:
+        OSError: the file system has no locks (one of ``NO_LOCKS``), or another error.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            _flock(descriptor)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+            return False
+        raise
+    return True
+
+
+def _flock(descriptor: int) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+        # A kernel or a sandbox without flock may have lockf.
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _tidy(name: str, descriptor: int) -> None:
+    """Remove the lock file if flock does not work: it is of no use to other programs then."""
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(name)
+
+
+def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
+    """Wait for the lock; return whether the lock file still has its name."""
+    since = time.monotonic()
+    marked = os.fstat(descriptor).st_mtime_ns
+    while not take_lock(descriptor):
+        if marked != (marked := os.fstat(descriptor).st_mtime_ns):
+            since = time.monotonic()
+        if time.monotonic() - since > timeout:
+            raise BusyError(
+                f"process {os.getpid()} waited {timeout:g} s for another mfakit that is writing"
+                f" {path}",
+                f"end it, and try again; fuser {name} names it",
+            )
+        time.sleep(_PAUSE_SECONDS)
+    with suppress(OSError):
+        os.utime(descriptor if os.utime in os.supports_fd else name)  # for waiting processes
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(name))
+    except FileNotFoundError:
+        return False
+
+
+def _open(name: str) -> int:
+    try:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # the umask may have removed bits of the owner
+            os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+class SafetyCopy:
+    """The safety copy of one file, in mfakit's own folder, which git ignores.
+
+    Args:
+        path: the file as the user names it; the copy is beside this, not beside a link's target.
+        real: the file itself. Earlier versions of mfakit kept the copy beside this.
+    """
+
+    def __init__(self, path: str, real: str) -> None:
+        self._path = path
+        self.place = own_place(path, f"{os.path.basename(path)}.before")
+        self._earlier_place = f"{real}.before-mfakit"
+
+    def places(self) -> list[str]:
+        """Return the paths of the existing copies."""
+        return [place for place in (self.place, self._earlier_place) if os.path.isfile(place)]
+
+    def keep(self, content: bytes, note: Callable[[str], object]) -> None:
+        """Make the copy, unless one exists; a failure is only noted."""
+        if self.places():
+            return
+        try:
+            self._write(content)
+        except OSError as error:
+            reason = error.strerror or error
+            note(f"no copy of {self._path} could be kept as {self.place}: {reason}")
+
+    def move_here(self, note: Callable[[str], object]) -> None:
+        """Move a copy of an earlier version to its new place, which may be on another disk.
+
+        Unfinished copies of killed processes are removed.
+        """
+        remove_leftovers(self.place)
+        if not os.path.isfile(self._earlier_place) or os.path.islink(self._earlier_place):
+            return
+        try:
+            self._move()
+        except OSError as error:
+            note(
+                f"the copy {self._earlier_place} has keys, and could not be moved to"
+                f" {self.place}: {error.strerror or error}"
+            )
+        else:
+            note(f"the copy of {self._path} with its keys is now {self.place}")
+
+    def _move(self) -> None:
+        with open(self._earlier_place, "rb") as file:
+            content = file.read()
+        if not os.path.lexists(self.place):
+            self._write(content)
+        with open(self.place, "rb") as file:
+            if file.read() != content:
+                raise FileExistsError(0, "they differ, so remove the one that you do not need")
+        os.unlink(self._earlier_place)
+
+    def _write(self, content: bytes) -> None:
+        make_own_folder(self.place)
+        with filled_beside(self.place, content) as (temporary, _):
+            put_new(temporary.path, self.place)
+        flush_folder(self.place)

@@ -1,0 +1,376 @@
+"""A profile, as AWS tools see it, and the session that it holds."""
+
+from __future__ import annotations
+
+from mfakit import debug
+from mfakit.errors import (
+    InvalidSessionError,
+    ProfileError,
+    SessionExpiredError,
+    SessionNotFoundError,
+    UsageError,
+)
+from mfakit.moments import format_timestamp
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.section import has_keys, is_long_term, is_protected, is_session, session_of
+from mfakit.profiles.stores import CredentialsFile, SessionCache, is_own_process, refuse_protected
+from mfakit.session import SESSION_KEY_PREFIX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from mfakit.profiles.own_files import SessionRecord
+    from mfakit.profiles.section import Values
+    from mfakit.profiles.stores import Store
+    from mfakit.session import SessionCredentials
+    from mfakit.state import State
+
+
+class Held:
+    """A session that a profile holds, expired or not.
+
+    Args:
+        profile: the profile.
+        session: the session.
+        place: the kind of the store: ``credentials-file`` or ``session-cache``.
+    """
+
+    def __init__(self, profile: Profile, session: SessionCredentials, place: str) -> None:
+        self.profile = profile
+        self.session = session
+        self.place = place
+        self._record: list[SessionRecord | None] = []
+
+    @property
+    def key_id(self) -> str:
+        """The id of the session's key."""
+        return self.session.access_key_id
+
+    @property
+    def record(self) -> SessionRecord | None:
+        """How the session was made, read when it is first needed; None if that is unknown."""
+        if not self._record:
+            from mfakit.profiles.own_files import read_record
+
+            path = self.profile.files.credentials_path
+            self._record.append(read_record(path, self.profile.name, self.key_id))
+        return self._record[0]
+
+    @property
+    def made_at(self) -> datetime | None:
+        """When the session was made; None if that is unknown."""
+        return self.record.made_at if self.record else None
+
+    def state(self, now: datetime, warn: float | None = None) -> State:
+        """Return the session's state, by ``warn`` seconds instead of the rule if that is given."""
+        from mfakit.state import judge
+
+        return judge(self.session.expiration, now, self.made_at, warn)
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the session is known to have ended."""
+        end = self.session.expiration
+        return end is not None and end <= now
+
+
+class Profile:
+    """A profile in the two AWS files.
+
+    Args:
+        name: its name, as in ``aws --profile``.
+        files: the AWS files.
+    """
+
+    def __init__(self, name: str, files: AWSFiles) -> None:
+        self.name = name
+        self.files = files
+
+    @property
+    def config(self) -> Values:
+        """The section of the config file."""
+        return self.files.config(self.name)
+
+    @property
+    def merged(self) -> Values:
+        """The values in both files; the credentials file wins."""
+        return self.files.merged(self.name)
+
+    @property
+    def keys(self) -> Values:
+        """The section that holds the profile's keys; the credentials file wins."""
+        return self.files.keys(self.name)
+
+    @property
+    def is_long_term(self) -> bool:
+        """Whether the profile holds complete long-term credentials."""
+        return is_long_term(self.keys)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the profile's session is kept in the session cache."""
+        return is_own_process(self.config.get("credential_process", ""))
+
+    @property
+    def exists(self) -> bool:
+        """Whether the profile is in one of the files."""
+        return self.files.exists(self.name)
+
+    def setting(self, key: str) -> str | None:
+        """Return a setting of the config section; None if it is not set."""
+        return self.files.setting(key, self.name)
+
+    def other(self, name: str) -> Profile:
+        """Return another profile of the same files."""
+        return Profile(name, self.files)
+
+    def read_again(self) -> Profile:
+        """Return the profile from files that are read again, as other processes may change them."""
+        return Profile(self.name, AWSFiles(self.files.environ))
+
+    def find(self) -> Held:
+        """Return the session that the profile holds.
+
+        Keys in the credentials file come before the session cache, as in every SDK.
+
+        Raises:
+            SessionNotFoundError: the profile does not exist, or holds no session.
+            FileError: a file cannot be read.
+        """
+        store: Store = CredentialsFile(self.name, self.files)
+        values = store.read()
+        if not has_keys(values) and self.is_cached:
+            store = SessionCache(self.name, self.files)
+            values = store.read()
+        if not is_session(values):
+            debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
+            raise self._not_found(values)
+        try:
+            session = session_of(values)
+        except InvalidSessionError as error:
+            raise SessionNotFoundError(
+                f"the profile {self.name!r} can't be used: {error.message}",
+                self._login_line("log in again"),
+            ) from None
+        shown, end = debug.key_id(session.access_key_id), session.expiration
+        debug.event(
+            "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
+        )
+        return Held(self, session, store.kind)
+
+    def held(self) -> Held | None:
+        """Return the session that the profile holds; None if it holds none.
+
+        Raises:
+            FileError: a file cannot be read.
+        """
+        try:
+            return self.find()
+        except SessionNotFoundError:
+            return None
+
+    def live(self, now: datetime) -> SessionCredentials:
+        """Return the session that the profile holds, if it has not ended.
+
+        Raises:
+            SessionExpiredError: it has ended.
+            SessionNotFoundError: there is none.
+            FileError: a file cannot be read.
+        """
+        held = self.find()
+        end = held.session.expiration
+        if end is not None and held.has_ended(now):
+            raise SessionExpiredError(
+                f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
+                self._login_line("log in again"),
+            )
+        return held.session
+
+    def keep(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
+        """Write a session to the profile, in place of the one that it holds.
+
+        Raises:
+            MFAKitError: as ``write_session`` raises it.
+        """
+        self.check_may_hold()
+        if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
+            raise InvalidSessionError(
+                f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
+            )
+        self._store(SessionCache if self.is_cached else CredentialsFile).write(session, note)
+
+    def remove(self, note: Callable[[str], object]) -> SessionCredentials:
+        """Remove the session that the profile holds, and its record; return the session.
+
+        Raises:
+            SessionNotFoundError: there is none.
+            FileError: the file cannot be written. It was not changed then.
+        """
+        from mfakit.profiles.own_files import record_file
+
+        held = self.find()
+        is_cached = held.place == SessionCache.kind
+        self._store(SessionCache if is_cached else CredentialsFile).remove(note)
+        record_file(self.files.credentials_path, self.name).remove()
+        return held.session
+
+    def check_may_hold(self) -> None:
+        """Refuse a profile that cannot hold a session.
+
+        Raises:
+            UsageError: its name could not be read back from a section's header.
+            ProfileError: it holds keys that are no session, or gets credentials from a program.
+        """
+        check_profile_name(self.name)
+        refuse_protected(self.name, self.keys)
+        if self.is_cached and is_session(self.files.credentials(self.name)):
+            raise ProfileError(
+                f"a session in {self.files.credentials_path} shadows the credential_process of"
+                f" {self.name!r}",
+                f"remove it first: mfakit logout --profile {self.name}",
+            )
+        if "credential_process" in self.merged and not self.is_cached:
+            raise ProfileError(
+                f"the profile {self.name!r} gets its credentials from another program",
+                "name another profile for the session: --profile mfa",
+            )
+
+    def refuse_foreign(self, named_by: str) -> None:
+        """Refuse a profile in which AWS tools would ignore a session's keys.
+
+        Args:
+            named_by: the option or variable with the profile, for the error.
+
+        Raises:
+            ProfileError: a role, SSO, a web identity, a console login or another program wins.
+        """
+        values = self.merged
+        if any(key.startswith("sso_") for key in values):
+            why = "signs in through IAM Identity Center: aws sso login"
+        elif "web_identity_token_file" in values:
+            why = "signs in with a web identity"
+        elif "login_session" in values:
+            why = "signs in through the console: aws login"
+        elif "role_arn" in values:
+            why = f"assumes the role {values['role_arn']}"
+        elif "credential_process" in values and not is_own_process(values["credential_process"]):
+            why = "gets its credentials from a program: credential_process"
+        else:
+            return
+        raise ProfileError(
+            f"{named_by} is {self.name!r}, which {why}; a session there would not be used",
+            "name another profile for the session: --profile mfa",
+        )
+
+    def _store(self, kind: Callable[[str, AWSFiles], Store]) -> Store:
+        return kind(self.name, self.files)
+
+    def _not_found(self, values: Values) -> SessionNotFoundError:
+        if is_protected(values):
+            return SessionNotFoundError(
+                f"the profile {self.name!r} holds long-term credentials, no session",
+                "name the profile that the session is kept in: --profile mfa",
+            )
+        log_in = self._login_line("log in first")
+        if self.exists:
+            return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
+        import shlex
+
+        meant = self.files.like(self.name)
+        return SessionNotFoundError(
+            f"there is no profile {self.name!r} in {self.files.credentials_path}",
+            f"is it the profile {meant!r}? --profile {shlex.quote(meant)}" if meant else log_in,
+        )
+
+    def _login_line(self, what: str) -> str:
+        import shlex
+
+        return f"{what}: mfakit login --profile {shlex.quote(self.name)}"
+
+
+def check_profile_name(name: str) -> None:
+    """Refuse a name that could not be read back from a section's header.
+
+    Raises:
+        UsageError: it has brackets, control characters, spaces at its ends, or is empty.
+    """
+    if (
+        not name
+        or name != name.strip()
+        or not name.isprintable()
+        or name.startswith("profile ")
+        or any(bracket in name for bracket in "[]")
+    ):
+        raise UsageError(
+            f"{name!r} cannot be a profile's name",
+            "use letters, digits, spaces within, and the characters - _ . @ +",
+        )
+
+
+def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> SessionCredentials:
+    """Read the session of a profile, expired or not.
+
+    Args:
+        profile: the session profile, as in ``aws --profile``.
+        environ: the environment with the paths of the files; by default the process's own.
+
+    Returns:
+        The session; its expiration is None if the tool that wrote it did not write one.
+
+    Raises:
+        SessionNotFoundError: the profile does not exist, or holds no session.
+        FileError: a file cannot be read.
+    """
+    return _profile(profile, environ).find().session
+
+
+def write_session(
+    profile: str,
+    credentials: SessionCredentials,
+    *,
+    environ: Mapping[str, str] | None = None,
+    note: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Write a session to a profile; all else in the files stays as it is.
+
+    Args:
+        profile: the session profile.
+        credentials: the session.
+        environ: the environment with the paths of the files; by default the process's own.
+        note: called with messages for the user, such as permissions that were removed.
+
+    Raises:
+        UsageError: the profile's name cannot be written to the file.
+        InvalidSessionError: the key id is not that of a session.
+        ProfileError: the profile holds keys that are no session, which are never overwritten, or
+            gets its credentials from another program.
+        FileError: the file cannot be written. It was not changed then.
+    """
+    _profile(profile, environ).keep(credentials, note)
+
+
+def remove_session(
+    profile: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    note: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Remove the session of a profile, and its record.
+
+    If the section of the credentials file is empty then, it is removed too.
+
+    Args:
+        profile: the session profile.
+        environ: the environment with the paths of the files; by default the process's own.
+        note: called with messages for the user, as by ``write_session``.
+
+    Raises:
+        SessionNotFoundError: the profile holds no session.
+        FileError: the file cannot be written. It was not changed then.
+    """
+    _profile(profile, environ).remove(note)
+
+
+def _profile(name: str, environ: Mapping[str, str] | None) -> Profile:
+    return Profile(name, AWSFiles(environ))

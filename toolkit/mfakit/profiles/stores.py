@@ -1,0 +1,193 @@
+"""The stores for the session of a profile: the credentials file and the session cache.
+
+The cache is used if mfakit is the profile's `credential_process`, since keys in the credentials
+file would shadow that process for every SDK.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mfakit import debug
+from mfakit.errors import ProfileError
+from mfakit.profiles.document import Document
+from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.profiles.section import (
+    SESSION_KEYS,
+    is_protected,
+    is_session,
+    looks_like_session,
+    section_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.section import Values
+    from mfakit.session import SessionCredentials
+
+    Note = Callable[[str], object]
+
+    class Store(Protocol):
+        """A store for the session of one profile."""
+
+        kind: str
+
+        def read(self) -> Values:
+            """Return the session as the keys of a section; empty if there is none."""
+
+        def write(self, session: SessionCredentials, note: Note) -> None:
+            """Write a session, and replace an old one."""
+
+        def remove(self, note: Note) -> None:
+            """Remove the session."""
+
+
+CREDENTIALS_FILE = "credentials-file"
+SESSION_CACHE = "session-cache"
+
+
+class CredentialsFile:
+    """The profile's section of the credentials file.
+
+    Args:
+        profile: its name.
+        files: the AWS files. If the credentials file has text in them, but is empty when the
+            session is written, it is refused.
+    """
+
+    kind = CREDENTIALS_FILE
+
+    def __init__(self, profile: str, files: AWSFiles) -> None:
+        self._profile = profile
+        self._files = files
+
+    def read(self) -> Values:
+        """Return the keys of the section."""
+        return self._files.credentials(self._profile)
+
+    def write(self, session: SessionCredentials, note: Note) -> None:
+        """Write the session's keys, unless the section holds keys that are no session.
+
+        Raises:
+            ProfileError: the section does.
+            FileError: the file cannot be written. It was not changed then.
+        """
+
+        def put(document: Document) -> None:
+            before = document.section(self._profile)
+            refuse_protected(self._profile, before)
+            document.update(self._profile, section_of(session, before))
+
+        debug.event("the session goes to {}", self._files.credentials_path)
+        self._edit(put, note)
+
+    def remove(self, note: Note) -> None:
+        """Remove the session's keys, and a section that is left empty."""
+
+        def cut(document: Document) -> None:
+            values = document.section(self._profile)
+            if not is_session(values):
+                return  # another program has already removed it
+            if set(values) <= set(SESSION_KEYS):
+                document.remove_section(self._profile)
+            else:
+                document.update(self._profile, dict.fromkeys(SESSION_KEYS))
+
+        self._edit(cut, note)
+
+    def _edit(self, change: Callable[[Document], None], note: Note) -> None:
+        from mfakit.profiles.editing import edit_text
+
+        path = self._files.credentials_path
+
+        def changed(text: str) -> str:
+            document = Document(text, path)
+            change(document)
+            return document.text
+
+        edit_text(
+            path,
+            changed,
+            backup=lambda text: _holds_keys(text, path),
+            had_text=bool(self._files.credentials_file.text),
+            note=note,
+        )
+
+
+class SessionCache:
+    """A file of the profile's own, beside the credentials file in use.
+
+    Args:
+        profile: its name.
+        files: the AWS files.
+    """
+
+    kind = SESSION_CACHE
+
+    def __init__(self, profile: str, files: AWSFiles) -> None:
+        self._profile = profile
+        self._files = files
+        self._file = OwnFile.of(files.credentials_path, "sessions", profile)
+
+    def read(self) -> Values:
+        """Return the keys of the entry.
+
+        Raises:
+            FileError: the entry was not written by mfakit, or cannot be read.
+        """
+        text = self._file.read_secret()
+        kept = pairs_of(text or "")
+        if text is not None and not kept:
+            raise self._file.not_ours()
+        return kept
+
+    def write(self, session: SessionCredentials, note: Note) -> None:
+        """Write an entry.
+
+        Raises:
+            FileError: it cannot be written, or mfakit did not write the old entry.
+        """
+        if debug.is_on():
+            place = self._files.place(self._profile, "credential_process")
+            debug.event("the session goes to the session cache, by credential_process in {}", place)
+        self.read()
+        kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
+        self._file.replace(as_pairs(kept))
+
+    def remove(self, note: Note) -> None:
+        """Remove the entry."""
+        self._file.remove()
+
+
+def is_own_process(command: str) -> bool:
+    """Whether a `credential_process` runs mfakit, by any path or wrapper."""
+    words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
+    names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
+    return "mfakit" in names and "credential-process" in names
+
+
+def refuse_protected(profile: str, values: Values) -> None:
+    """Refuse to overwrite keys that do not belong to a session.
+
+    Raises:
+        ProfileError: the values hold such keys.
+    """
+    if is_protected(values):
+        raise ProfileError(
+            f"the profile {profile!r} holds long-term credentials, which are never overwritten",
+            "name another profile for the session: --profile mfa",
+        )
+
+
+def _holds_keys(text: str, path: str) -> bool:
+    """Whether any section is protected; most are sessions, which is clear without parsing."""
+    return any(
+        is_protected(values)
+        for part in Document(text, path).parts()
+        if not looks_like_session(part)
+        for _, values in Document(part, path).sections()
+    )

@@ -1,0 +1,213 @@
+"""Other programs: where they are, what environment they get, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import sys
+
+from mfakit.errors import MFAKitError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_SECRET_WORDS = {"KEY", "SECRET", "TOKEN", "PASSWORD", "PASSPHRASE"}
+
+
+class Answer:
+    """What a program answered: its exit code, its output, and its complaint in one line."""
+
+    __slots__ = ("code", "complaint", "output")
+
+    def __init__(self, code: int, output: bytes, errors: bytes) -> None:
+        self.code = code
+        self.output = output
+        text = (errors.strip() or output.strip()).decode("utf-8", "replace")
+        self.complaint = "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def find_program(name: str, environ: Mapping[str, str]) -> str | None:
+    """Find a program on the search path that it would be run with."""
+    import shutil
+
+    return shutil.which(name, path=environ.get("PATH", os.defpath))
+
+
+def split_command(command: str) -> list[str]:
+    """Split a command into its words, as a shell would.
+
+    Raises:
+        UsageError: its quotes do not match, or it is empty.
+    """
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(f"the command cannot be read: {error}", "mend its quotes") from None
+    if not words:
+        raise UsageError("the command is empty", "name a program, and its arguments")
+    return words
+
+
+def run_program(
+    words: list[str],
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    hint: str,
+    seconds: float,
+    stdin: bytes = b"",
+    capture: bool = False,
+) -> Answer:
+    """Run a program to its end.
+
+    Args:
+        words: the program and its arguments.
+        environ: its environment.
+        name: what errors call it.
+        hint: what to do if it cannot be run, or takes too long.
+        seconds: how long it may take.
+        stdin: its standard input.
+        capture: whether its output is returned. Otherwise all of it goes to standard error, since
+            standard output is the command's own.
+
+    Raises:
+        MFAKitError: it cannot be run, or took too long. Its exit code is the caller's to judge.
+    """
+    import subprocess
+
+    standard_error = subprocess.DEVNULL if sys.stderr is None else 2
+    try:
+        done = subprocess.run(
+            words,
+            check=False,
+            env=dict(environ),
+            input=stdin,
+            stdout=subprocess.PIPE if capture else standard_error,
+            stderr=subprocess.PIPE if capture else None,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise MFAKitError(f"{name} took more than {seconds:g} s", hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "a NUL character among its words"
+        raise MFAKitError(f"{name} cannot be run: {reason}", hint) from None
+    return Answer(done.returncode, done.stdout or b"", done.stderr or b"")
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without AWS credentials, other AWS tools' passwords, and URLs.
+
+    Which names hold such things: the AWS SDKs and Tools Reference Guide (environment variables),
+    and the manuals of aws-vault and saml2aws.
+    """
+    return {name: value for name, value in environ.items() if not _is_secret(name.upper())}
+
+
+def _is_secret(name: str) -> bool:
+    if name == "MFAKIT_NOTIFY":
+        return True
+    return "AWS" in name and not (
+        name.endswith("_FILE") or _SECRET_WORDS.isdisjoint(name.split("_"))
+    )
+
+
+# The desktop session of a user, for a program that cron or a timer started outside of it. Such a
+# program has none of the variables that lead to the session's bus and screen, but what they would
+# name is at known places (XDG Base Directory Specification, the manuals of D-Bus, systemd's
+# pam_systemd, X and Wayland).
+_RUNTIME_FOLDERS = "/run/user"
+_X11_FOLDER = "/tmp/.X11-unix"  # noqa: S108  where X servers put their sockets
+_BUS = "DBUS_SESSION_BUS_ADDRESS"
+# GNOME, Xwayland and SDDM put the key of their screen into the runtime folder.
+_KEY_NAMES = ("gdm/Xauthority", ".mutter-Xwaylandauth.", "xauth_")
+
+
+def desktop_environment(
+    environ: Mapping[str, str],
+    uid: int | None = None,
+    *,
+    runtime_folders: str = _RUNTIME_FOLDERS,
+    x11_folder: str = _X11_FOLDER,
+) -> dict[str, str]:
+    """Find what leads to the user's desktop session. Only what belongs to the user counts.
+
+    Args:
+        environ: the environment so far; what is set in it stays.
+        uid: the user; by default the one that this process runs as.
+        runtime_folders: where the users' runtime folders are.
+        x11_folder: where the sockets of X servers are.
+
+    Returns:
+        The variables that are missing and could be found, of ``XDG_RUNTIME_DIR``,
+        ``DBUS_SESSION_BUS_ADDRESS``, ``WAYLAND_DISPLAY``, ``DISPLAY`` and ``XAUTHORITY``. None on
+        macOS and Windows, which need none.
+    """
+    if sys.platform in ("win32", "darwin"):
+        return {}
+    owner = os.getuid() if uid is None else uid
+    runtime = environ.get("XDG_RUNTIME_DIR") or os.path.join(runtime_folders, str(owner))
+    if not _belongs(runtime, owner, stat.S_ISDIR):
+        runtime = ""
+    display = environ.get("DISPLAY") or _display(x11_folder, owner)
+    found = {
+        "XDG_RUNTIME_DIR": runtime,
+        _BUS: _bus(runtime, owner),
+        "WAYLAND_DISPLAY": _first_socket(runtime, "wayland-", owner),
+        "DISPLAY": display,
+        "XAUTHORITY": _key(runtime, environ.get("HOME", ""), owner) if display else "",
+    }
+    return {name: value for name, value in found.items() if value and not environ.get(name)}
+
+
+def _bus(runtime: str, owner: int) -> str:
+    """Return the address of the session's bus, escaped as the D-Bus specification has it."""
+    from urllib.parse import quote
+
+    path = os.path.join(runtime, "bus")
+    return f"unix:path={quote(path)}" if runtime and _belongs(path, owner, stat.S_ISSOCK) else ""
+
+
+def _display(folder: str, owner: int) -> str:
+    name = _first_socket(folder, "X", owner)
+    return f":{name.removeprefix('X')}" if name else ""
+
+
+def _first_socket(folder: str, prefix: str, owner: int) -> str:
+    """Name the first socket of the user in a folder whose name is the prefix and a number."""
+    numbers = sorted(
+        int(rest)
+        for name in _names(folder)
+        if name.startswith(prefix) and (rest := name.removeprefix(prefix)).isdecimal()
+    )
+    names = (f"{prefix}{number}" for number in numbers)
+    sockets = (n for n in names if _belongs(os.path.join(folder, n), owner, stat.S_ISSOCK))
+    return next(sockets, "")
+
+
+def _key(runtime: str, home: str, owner: int) -> str:
+    """Find the file with the key to the X server, as its session names it in XAUTHORITY."""
+    in_runtime = [
+        os.path.join(runtime, name)
+        for name in ("gdm/Xauthority", *sorted(_names(runtime)))
+        if name.startswith(_KEY_NAMES)
+    ]
+    places = [*in_runtime, *([os.path.join(home, ".Xauthority")] if home else [])]
+    return next((path for path in places if _belongs(path, owner, stat.S_ISREG)), "")
+
+
+def _names(folder: str) -> Iterable[str]:
+    try:
+        return os.listdir(folder) if folder else ()
+    except OSError:
+        return ()
+
+
+def _belongs(path: str, owner: int, is_kind: Callable[[int], bool]) -> bool:
+    """Whether a path is of that kind, no link, and the user's own."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return is_kind(found.st_mode) and found.st_uid == owner

@@ -1,0 +1,122 @@
+"""How a session stands: the one rule that says when it is due, and the one table of its states."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_WARN_SECONDS = 30 * 60
+_WARN_PART_OF_LIFE = 4
+_PROCESS_WARN_SECONDS = 16 * 60
+
+# For each the exit code of `check`; the word, the colour and the sentence that people are shown.
+# Codes and order are those of the monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown;
+# and what is known to be bad is worse than what is not known (`max_state_alt`).
+_STATES = {
+    "valid": (0, "valid", "green", "valid, it"),
+    "unknown": (3, "unknown", "", "unknown whether valid,"),
+    "expiring": (1, "due", "yellow", "due for renewal, it"),
+    "expired": (2, "expired", "red", "expired, it"),
+}
+
+
+class State(str):
+    """The state of a session. It is its name, which is what JSON and metrics show.
+
+    Attributes:
+        exit_code: what `check` exits with.
+        word: what a table calls it.
+        colour: what the table shows it in; empty for the usual one.
+        sentence: what a sentence about it begins with.
+        rank: its place among the states; that of several sessions together is the last one's.
+    """
+
+    __slots__ = ("colour", "exit_code", "rank", "sentence", "word")
+
+    exit_code: int
+    word: str
+    colour: str
+    sentence: str
+    rank: int
+
+    def __new__(cls, name: str) -> State:
+        """Return the state of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        self = super().__new__(cls, name)
+        self.exit_code, self.word, self.colour, self.sentence = _STATES[name]
+        self.rank = list(_STATES).index(name)
+        return self
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a session in this state should be renewed."""
+        return self in (EXPIRING, EXPIRED)
+
+
+VALID = State("valid")
+EXPIRING = State("expiring")
+EXPIRED = State("expired")
+UNKNOWN = State("unknown")
+STATES = (VALID, EXPIRING, EXPIRED, UNKNOWN)
+
+
+def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
+    """Return how long before its end a session is due: 30 minutes, or a quarter of a shorter life.
+
+    Args:
+        expiration: when the session ends.
+        made_at: when it was made; None if that is not known, which counts as long ago.
+
+    Returns:
+        Seconds.
+    """
+    if made_at is None:
+        return _WARN_SECONDS
+    life = (expiration - made_at).total_seconds()
+    return max(0.0, min(_WARN_SECONDS, life / _WARN_PART_OF_LIFE))
+
+
+def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
+    """Return how long before its end `credential-process` renews a session.
+
+    SDKs ask anew when 15 minutes are left, and at each call after that; so what they get then has
+    to last longer, where the session is long enough for that.
+
+    Returns:
+        Seconds.
+    """
+    life = None if made_at is None else (expiration - made_at).total_seconds()
+    if life is None or life >= 2 * _PROCESS_WARN_SECONDS:
+        return _PROCESS_WARN_SECONDS
+    return warn_seconds(expiration, made_at)
+
+
+def judge(
+    expiration: datetime | None,
+    now: datetime,
+    made_at: datetime | None = None,
+    warn: float | None = None,
+) -> State:
+    """Judge a session by its expiration.
+
+    Args:
+        expiration: when it ends; None if that is not known.
+        now: the time to judge by.
+        made_at: when it was made, if that is known.
+        warn: seconds before the end from which it is due, in place of the rule.
+
+    Returns:
+        ``valid``, ``expiring`` (due for renewal), ``expired`` or ``unknown``.
+    """
+    if expiration is None:
+        return UNKNOWN
+    left = (expiration - now).total_seconds()
+    if left <= 0:
+        return EXPIRED
+    if warn is None:
+        warn = warn_seconds(expiration, made_at)
+    return EXPIRING if left < warn else VALID

@@ -1,0 +1,468 @@
+"""Authentication: Signature Version 4, verified with botocore's own canonical form.
+
+The head of a request is read before its body arrives, so that an unknown key is refused at once.
+The body is parsed only if the signature is valid.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.credentials import Credentials as SigningCredentials
+
+from mfakit.testing import errors
+from mfakit.testing.actions import identify, protocol_of
+from mfakit.testing.errors import AWSError, not_supported, unknown_host
+from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
+from mfakit.testing.models import Call, is_region, partition
+from mfakit.testing.network import is_aws
+from mfakit.testing.rebuilding import (
+    SIGNED_CHUNKS,
+    UNSIGNED_CHUNKS,
+    Chain,
+    cleaned,
+    is_chunked,
+    rebuilt,
+    unchunked,
+)
+from mfakit.testing.wire import Response, error_response
+
+if TYPE_CHECKING:
+    from mfakit.testing.devices import Clock
+    from mfakit.testing.keys import Credentials, KeyStore
+    from mfakit.testing.wire import Request
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TIMESTAMP = "%Y%m%dT%H%M%SZ"
+TOLERANCE = 15 * 60
+LONGEST_LINK = 7 * 24 * 3600
+S3_LIKE = ("s3", "s3-outposts")
+HASH = re.compile(r"[0-9a-f]{64}")
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+# Which SDK it is: some send it without signing it.
+CLIENT = "x-amz-user-agent"
+TWO_WAYS = (
+    "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
+    " string parameter or the Authorization header should be specified"
+)
+
+
+AT_S3 = re.compile(r"(^|[.])s3[.-]")
+# In bytes: of a call, of one that brings code for Lambda, of one that nobody signed.
+LARGEST_BODY = 16 << 20
+LARGEST_CODE = 70 << 20
+LARGEST_UNSIGNED = 1 << 20
+UNBOUNDED = ("PutObject", "UploadPart")
+WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The claim of a signed request about its signer, date and scope.
+
+    Attributes:
+        timestamp: as written, ``20261122T180000Z``.
+        valid_for: for how many seconds a presigned link is valid; None if it is no link.
+    """
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: frozenset[str]
+    signature: str
+    timestamp: str
+    session_token: str = field(repr=False)
+    valid_for: int | None = None
+
+    @cached_property
+    def signed_at(self) -> int:
+        """The timestamp, in seconds since 1970."""
+        return int(datetime.fromisoformat(self.timestamp).timestamp())
+
+
+class Received:
+    """A request, and what is known of it so far.
+
+    Attributes:
+        claim: None if it is not signed.
+        caller: the credentials with the claimed key id, verified or not.
+        response: None until it is answered.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.call = Call("", "", "query")
+        self.claim: Claim | None = None
+        self.caller: Credentials | None = None
+        self.response: Response | None = None
+
+    def refusal(self, error: AWSError) -> Response:
+        """Return a refusal in the protocol of the call."""
+        return error_response(error, self.call.protocol, self.call.service)
+
+    def named_call(self) -> Call:
+        """Return the call; if it was refused early, with the operation that its head names."""
+        if self.call.operation or self.request.is_form:
+            return self.call
+        try:
+            return identify(cleaned(self.request, _signed(self.claim)), self.call.service)
+        except (AWSError, ValueError):
+            return self.call
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """Authenticates requests in the partition of the account's region."""
+
+    keys: KeyStore
+    clock: Clock
+    region: str
+
+    def read_head(self, received: Received) -> None:
+        """Read the claim of a request, and refuse what can be refused without its body."""
+        request = received.request
+        claim = received.claim = _read_claim(received)
+        if claim is None:
+            received.call = _unread(request, _guessed_service(request))
+            if received.call.service != "s3" and not request.is_form:
+                raise errors.unsigned(received.call)
+            return
+        call = received.call = _unread(request, claim.service)
+        credentials = received.caller = self.keys.find(claim.access_key_id)
+        if credentials is None:
+            raise errors.unknown_key(call)
+        if not _has_its_token(credentials, claim):
+            raise errors.wrong_token(call)
+        self._check_time(call, claim)
+        _check_scope(request, call)
+        if not is_region(claim.region):
+            raise errors.wrong_region(call, claim.region, self.region)
+        # An account is in one partition, and no other one knows its keys.
+        if partition(claim.region) != partition(self.region):
+            raise errors.unknown_key(call)
+        unsigned = unsigned_headers(claim, request)
+        if unsigned:
+            raise errors.not_signed(call, unsigned)
+
+    def verify(self, received: Received) -> tuple[Credentials, Claim, Request]:
+        """Return the caller, the claim, and the request that is judged and passed to moto.
+
+        Raises:
+            AWSError: the signature is not valid, or the request cannot be read in just one way.
+        """
+        request, call = received.request, received.call
+        claim, caller = received.claim, received.caller
+        secret = ""
+        if claim is None or caller is None:
+            if call.service != "s3":
+                raise _without_signature(request, call)
+            claim, caller = nobody(self.region)
+        else:
+            secret = caller.secret_access_key
+            if not matches(claim, request, secret):
+                raise errors.wrong_signature(call)
+            if not body_fits(claim, request):
+                raise errors.wrong_body(call)
+            if isinstance(caller, Session) and self.clock.timestamp() >= caller.expires:
+                raise errors.expired(call)
+        try:
+            clean = cleaned(request, _signed(received.claim))
+        except ValueError as error:
+            raise errors.malformed(call, str(error)) from None
+        call = received.call = identify(clean, call.service)
+        if call.service == "s3" and is_chunked(request):
+            clean = unchunked(clean, request, chain_of(claim, secret) if secret else None)
+        return caller, claim, rebuilt(call, clean, claim.region)
+
+    def _check_time(self, call: Call, claim: Claim) -> None:
+        complaint = complaint_about_time(claim, self.clock.wire_timestamp())
+        if complaint:
+            refuse = errors.wrong_time if claim.valid_for is None else errors.link_expired
+            raise refuse(call, complaint)
+
+
+def largest_body(received: Received) -> int | None:
+    """Return how many bytes the body may have; None: any number."""
+    service = received.call.service
+    if received.claim is None and service != "s3":
+        return LARGEST_UNSIGNED
+    if service == "lambda":
+        return LARGEST_CODE
+    if service == "s3":
+        with suppress(AWSError):
+            if identify(received.request, "s3").operation in UNBOUNDED:
+                return None
+    return LARGEST_BODY
+
+
+def nobody(region: str) -> tuple[Claim, LongTermKey]:
+    """Return the stand-ins for signature and key of a request that has neither."""
+    claim = Claim("", "", region, "s3", frozenset(), "", "", "")
+    return claim, LongTermKey("", "", Identity(ANONYMOUS, "", "", ANONYMOUS))
+
+
+def _signed(claim: Claim | None) -> frozenset[str] | None:
+    return claim.signed_headers if claim is not None else None
+
+
+def _check_scope(request: Request, call: Call) -> None:
+    """Refuse a request that is signed for one service and sent to another."""
+    if not is_aws(request.host):
+        return
+    if call.service == "s3" and not AT_S3.search(request.host):
+        raise unknown_host(request.host)
+    for service in ("iam", "sts"):
+        there = request.host.startswith((f"{service}.", f"{service}-"))
+        if there != (call.service == service):
+            why = f"Credential should be scoped to correct service: '{service}'."
+            raise errors.wrong_signature(call, why)
+
+
+def _has_its_token(credentials: Credentials, claim: Claim) -> bool:
+    expected = "" if isinstance(credentials, LongTermKey) else credentials.session_token
+    return hmac.compare_digest(expected.encode(), claim.session_token.encode())
+
+
+def _read_claim(received: Received) -> Claim | None:
+    request = received.request
+    try:
+        _ = request.query
+    except ValueError as error:
+        raise errors.malformed(received.call, str(error)) from None
+    try:
+        return read_claim(request)
+    except AWSError:
+        received.call = _unread(request, _guessed_service(request))
+        raise
+
+
+def _without_signature(request: Request, call: Call) -> AWSError:
+    """Return the refusal of an unsigned form: AWS takes those of identity providers."""
+    with suppress(ValueError):
+        if request.parameters.get("Action") in WITH_PROVIDER:
+            return not_supported(errors.NO_FEDERATION)
+    return errors.unsigned(call)
+
+
+def _unread(request: Request, service: str) -> Call:
+    return Call(service, "", protocol_of(request, service))
+
+
+def _guessed_service(request: Request) -> str:
+    """Return the service of an unsigned request, as far as its refusal needs it."""
+    if is_aws(request.host) and not AT_S3.search(request.host):
+        return request.host.partition(".")[0]
+    if request.header("x-amz-target"):
+        return ""
+    return "sts" if request.is_form or "Action" in request.query else "s3"
+
+
+def read_claim(request: Request) -> Claim | None:
+    """Return the claim in a request's header or URL; None if it is not signed.
+
+    Raises:
+        AWSError: it is signed in a form that the simulator does not know.
+    """
+    authorization = request.header("authorization")
+    presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(request.query)
+    if authorization and presigned:
+        raise AWSError(400, "InvalidArgument", TWO_WAYS)
+    if authorization.startswith(ALGORITHM):
+        fields = dict(re.findall(r"(\w+)=([^,\s]+)", authorization))
+        fields["Date"] = request.header("x-amz-date") or _http_date(request.header("date"))
+        return _claim(fields, request.header("x-amz-security-token"))
+    if request.query.get("X-Amz-Algorithm") == ALGORITHM:
+        fields = _fields_of_link(request)
+        return _claim(fields, fields.get("Security-Token", ""), fields.get("Expires", ""))
+    if authorization.startswith("AWS") or presigned:
+        raise not_supported("the simulator verifies Signature Version 4 with SHA-256 only")
+    if authorization:
+        raise AWSError(400, "InvalidArgument", "Unsupported Authorization Type")
+    return None
+
+
+def _fields_of_link(request: Request) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in request.query_pairs():
+        if name.startswith("X-Amz-") and found.setdefault(name[6:], value) != value:
+            raise AWSError(403, "IncompleteSignature", f"{name} was given more than once.")
+    return found
+
+
+def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
+    """Whether the signature of the request was made with that secret."""
+    subject = _Subject(claim, request)
+    signer = _signer(claim, secret_access_key)
+    text = signer.string_to_sign(subject, signer.canonical_request(subject))
+    return hmac.compare_digest(_signature(claim, secret_access_key, text), claim.signature)
+
+
+def chain_of(claim: Claim, secret_access_key: str) -> Chain:
+    """Return the verifier of the signatures of a body's chunks."""
+    scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
+    return Chain(
+        partial(_signature, claim, secret_access_key), claim.timestamp, scope, claim.signature
+    )
+
+
+def _signature(claim: Claim, secret_access_key: str, text: str) -> str:
+    key = _signing_key(secret_access_key, claim.date, claim.region, claim.service)
+    return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+
+@lru_cache  # it is the same for a day
+def _signing_key(secret_access_key: str, *scope: str) -> bytes:
+    key = f"AWS4{secret_access_key}".encode()
+    for part in (*scope, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def unsigned_headers(claim: Claim, request: Request) -> list[str]:
+    """Return the unsigned headers that have a meaning at AWS."""
+    names = dict.fromkeys(name.lower() for name, _ in request.headers)
+    return [
+        name
+        for name in names
+        if name.startswith("x-amz-") and name not in claim.signed_headers and name != CLIENT
+    ]
+
+
+def body_fits(claim: Claim, request: Request) -> bool:
+    """Whether the body has the hash that was signed; chunks have signatures of their own."""
+    claimed = _claimed_hash(claim, request)
+    if not claimed:
+        return True
+    if HASH.fullmatch(claimed):
+        return claimed == request.body_sha256
+    if claimed == UNSIGNED_PAYLOAD:
+        return claim.service in S3_LIKE or not _operation_in_body(request)
+    return claim.service == "s3" and claimed in (UNSIGNED_CHUNKS, *SIGNED_CHUNKS)
+
+
+def _claimed_hash(claim: Claim, request: Request) -> str:
+    if claim.valid_for is None:
+        return request.header("x-amz-content-sha256")
+    return request.query.get("X-Amz-Content-Sha256", "")
+
+
+def _operation_in_body(request: Request) -> bool:
+    return request.is_form or bool(request.header("x-amz-target"))
+
+
+def complaint_about_time(claim: Claim, now: float) -> str:
+    """Return AWS's text about a request signed too long ago or in the future; else an empty one."""
+    signed_at, present = claim.signed_at, int(now)
+    age_allowed = TOLERANCE if claim.valid_for is None else claim.valid_for
+    if present - signed_at > age_allowed:
+        begin, limit, sign = "expired: {} is now earlier", present - TOLERANCE, "-"
+    elif signed_at - present > TOLERANCE:
+        begin, limit, sign = "not yet current: {} is still later", present + TOLERANCE, "+"
+    else:
+        return ""
+    begin = begin.format(claim.timestamp)
+    return f"Signature {begin} than {_stamp(limit)} ({_stamp(present)} {sign} 15 min.)"
+
+
+def _signer(claim: Claim, secret_access_key: str) -> Any:
+    """Return botocore's signer, changed to sign exactly the headers that were signed."""
+    kind: Any = S3SigV4Auth if claim.service in S3_LIKE else SigV4Auth
+    credentials = SigningCredentials(claim.access_key_id, secret_access_key)
+    signer = kind(credentials, claim.service, claim.region)
+    signer.headers_to_sign = lambda subject: subject.signed
+    signer.payload = lambda subject: subject.payload
+    return signer
+
+
+class _Subject:
+    """A request with the interface that botocore's signer reads."""
+
+    def __init__(self, claim: Claim, request: Request) -> None:
+        self.method = request.method
+        link = claim.valid_for is not None
+        self.url = _unsigned_url(request.url) if link else request.url
+        self.params: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
+        self.signed = _SignedHeaders()
+        unsigned = link and claim.service in S3_LIKE
+        self.payload = UNSIGNED_PAYLOAD if unsigned else request.body_sha256
+        self.context = {"timestamp": claim.timestamp}
+        hashed = _claimed_hash(claim, request)
+        if hashed:
+            self.headers["X-Amz-Content-SHA256"] = hashed
+        self._take_signed_headers(claim, request)
+
+    def _take_signed_headers(self, claim: Claim, request: Request) -> None:
+        for name, value in request.headers:
+            if name.lower() in claim.signed_headers:
+                self.signed.setdefault(name.lower(), []).append(value)
+        if "host" in claim.signed_headers and not request.header("host"):
+            self.signed["host"] = [request.host]
+
+
+class _SignedHeaders(dict[str, list[str]]):
+    """The signed headers, with the interface of botocore's own."""
+
+    def get_all(self, name: str) -> list[str]:
+        return self[name]
+
+
+def _claim(fields: dict[str, str], session_token: str, expires: str | None = None) -> Claim:
+    scope = fields.get("Credential", "").rsplit("/", 4)
+    timestamp = fields.get("Date", "")
+    signature = fields.get("Signature", "")
+    signed_headers = frozenset(fields.get("SignedHeaders", "").split(";"))
+    well_formed = (
+        len(scope) == 5
+        and scope[4] == "aws4_request"
+        and re.fullmatch(r"\d{8}T\d{6}Z", timestamp, re.ASCII)
+        and timestamp.startswith(scope[1])
+        and signature.isascii()
+        and "host" in signed_headers
+        and (expires is None or re.fullmatch(r"\d{1,6}", expires, re.ASCII))
+    )
+    if not well_formed:
+        raise AWSError(403, "IncompleteSignature", "The request's signature is incomplete.")
+    key_id, date, region, service, _ = scope
+    valid_for = None if expires is None else min(int(expires), LONGEST_LINK)
+    claim = Claim(
+        key_id, date, region, service, signed_headers, signature, timestamp, session_token,
+        valid_for,
+    )  # fmt: skip
+    _check_calendar(claim)
+    return claim
+
+
+def _check_calendar(claim: Claim) -> None:
+    try:
+        _ = claim.signed_at
+    except ValueError:
+        raise AWSError(403, "IncompleteSignature", "The request's date is no date.") from None
+
+
+def _http_date(value: str) -> str:
+    try:
+        return time.strftime(TIMESTAMP, time.strptime(value, "%a, %d %b %Y %H:%M:%S GMT"))
+    except ValueError:
+        return ""
+
+
+def _unsigned_url(url: str) -> str:
+    parts = urlsplit(url)
+    kept = [p for p in parts.query.split("&") if not p.startswith("X-Amz-Signature=")]
+    return parts._replace(query="&".join(kept)).geturl()
+
+
+def _stamp(at: float) -> str:
+    return time.strftime(TIMESTAMP, time.gmtime(at))

@@ -1,0 +1,63 @@
+"""The base of small classes that hold values, in place of dataclasses, which take long to load."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> object:
+        """Return what leaves a class as it is."""
+        return lambda kind: kind
+
+
+@dataclass_transform(frozen_default=True)
+class Value:
+    """An object whose fields are those that its class annotates; they are never changed.
+
+    A field that the class gives a value may be left out. Two objects are equal if their class and
+    all fields are. There is no ``repr``, since a field may be a secret.
+
+    Raises:
+        TypeError: a field is missing, given twice, or not one of the class.
+    """
+
+    def __init__(self, *given: object, **named: object) -> None:
+        kind = type(self)
+        fields = kind.__annotations__
+        values = dict(zip(fields, given, strict=False))
+        for name in named:
+            if name not in fields or name in values:
+                raise TypeError(f"{kind.__name__} takes no {name}, or takes it once")
+        values |= named
+        if len(given) > len(fields):
+            raise TypeError(f"{kind.__name__} has {len(fields)} fields")
+        for name in fields:
+            if name not in values and not hasattr(kind, name):
+                raise TypeError(f"{kind.__name__} needs {name}")
+        self.__dict__.update(values)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise an error if the fields make no sense."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Value)
+            and type(self) is type(other)
+            and self._fields() == other._fields()
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._fields().values()))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values in these fields."""
+        return type(self)(**{**self.__dict__, **changes})
+
+    def _fields(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in type(self).__annotations__}
