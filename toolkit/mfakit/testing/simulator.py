@@ -212,7 +212,7 @@ class AWSSimulator(Faulty):
         return Gate(
             forward,
             Authentication(keys, self.clock, self.region),
-            Judge(directory, buckets, self.clock, account, limits),
+            Judge(directory, buckets, self.clock, account, limits, enforce_policies),
             directory,
             keys,
             self.clock,
@@ -221,7 +221,6 @@ class AWSSimulator(Faulty):
             {**own_calls.operations, **simulation.operations},
             buckets,
             self.root.access_key_id,
-            enforce_policies,
             self._faults,
             self._calls,
         )
