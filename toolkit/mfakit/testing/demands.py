@@ -149,7 +149,7 @@ def _principal(call: Call, place: Place, kind: str) -> str | None:
 
 
 def _kind(name: str, shape: str, service: str) -> str:
-    """Whether a member holds a ``role`` or an ``instance-profile``; empty if neither."""
+    """Return ``role`` or ``instance-profile`` if a member holds one; else an empty string."""
     if NAMES_PROFILE.search(name):
         return PROFILE
     named = NAMES_ROLE.fullmatch(name) or SHAPE_OF_ROLE.search(shape) or name in OTHER_NAMES
