@@ -26,8 +26,7 @@ GUARD = {
 
 
 @pytest.mark.parametrize("what", MADE)
-def test_what_it_makes_it_finds_good(home, what: str) -> None:
-    """In each format the same, which check is content with."""
+def test_check_accepts_what_policy_makes_in_each_format(home, what: str) -> None:
     texts = {form: home.mfakit("policy", what, *MADE[what], "--format", form) for form in READERS}
     assert {(done.returncode, done.stderr) for done in texts.values()} == {(0, "")}
     made = home.mfakit("policy", what, *MADE[what])
@@ -38,15 +37,13 @@ def test_what_it_makes_it_finds_good(home, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", MADE)
-def test_no_advice_leads_back_to_what_was_just_made(home, what: str) -> None:
-    """Where check asks for more than what was made says, it names another way."""
+def test_advice_never_leads_back_to_the_policy_just_made(home, what: str) -> None:
     made = home.mfakit("policy", what, *MADE[what])
     done = home.mfakit("policy", "check", "-", stdin=made.stdout)
     assert f"mfakit policy {what}" not in done.stdout + done.stderr
 
 
-def test_service_calls_are_allowed_if_that_is_asked_for(home) -> None:
-    """By require-mfa, whose policies check is content with either way."""
+def test_allow_service_calls_is_shown_by_check(home) -> None:
     for arguments, expected in ((), "nothing"), (("--allow-service-calls",), "some"):
         made = home.mfakit("policy", "require-mfa", *arguments).stdout
         policies = [home.folder / "made.json", home.folder / "other.json"]
@@ -57,8 +54,7 @@ def test_service_calls_are_allowed_if_that_is_asked_for(home) -> None:
         assert f"call by a service for a session with MFA  allowed {expected} of it" in done.stdout
 
 
-def test_check_tells_whom_a_policy_lets_in(home) -> None:
-    """With the statement and the condition that decided, and how to mend it."""
+def test_check_prints_who_gets_in_by_which_statement_and_how_to_mend_it(home) -> None:
     policy = home.folder / "policy.json"
     policy.write_text(
         json.dumps(
@@ -96,8 +92,8 @@ def test_check_tells_whom_a_policy_lets_in(home) -> None:
     assert other.returncode == 0
 
 
-def test_several_files_are_one_user_s_policies(home) -> None:
-    """In any order, with options before, between and behind them."""
+def test_several_files_are_the_policies_of_one_user(home) -> None:
+    """They may come in any order, with options before, between and after them."""
     names = [str(home.folder / name) for name in ("allow.json", "guard.json")]
     for name, statement in zip(names, (ALLOW_ALL, GUARD), strict=True):
         with open(name, "w", encoding="utf-8") as file:
@@ -122,8 +118,7 @@ def test_exempt_actions_are_no_holes(home) -> None:
     assert done.stdout.rstrip().endswith(", s3:List*")
 
 
-def test_what_a_policy_holds_does_not_steer_the_terminal(home) -> None:
-    """Nor do its errors."""
+def test_control_characters_in_a_policy_are_escaped_in_output_and_errors(home) -> None:
     statement = {"Sid": "\x1b[31m", "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     for text in (json.dumps({"Statement": statement}), '{"Statement": "\x1b[31m"}'):
         done = home.mfakit("policy", "check", "-", stdin=text)
@@ -131,8 +126,7 @@ def test_what_a_policy_holds_does_not_steer_the_terminal(home) -> None:
         assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_a_long_policy_says_that_it_cannot_be_inline(home) -> None:
-    """A user's inline policies have 2048 characters together."""
+def test_a_long_policy_comes_with_a_note_that_it_cannot_be_inline(home) -> None:
     exempt = [f"--exempt-action=iam:Get{number:010}" for number in range(100)]
     done = home.mfakit("policy", "require-mfa", *exempt)
     assert done.returncode == 0
@@ -161,8 +155,7 @@ def test_a_long_policy_says_that_it_cannot_be_inline(home) -> None:
         (["bucket", "--allow-service-calls"], "--allow-service-calls has no meaning with bucket"),
     ],
 )
-def test_what_makes_no_sense_is_refused(home, arguments: list[str], complaint: str) -> None:
-    """With what to do instead."""
+def test_invalid_options_are_usage_errors(home, arguments: list[str], complaint: str) -> None:
     policy = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     done = home.mfakit("policy", *arguments, stdin=json.dumps({"Statement": policy}))
     assert (done.returncode, done.stdout) == (64, "")
@@ -173,16 +166,16 @@ def test_what_makes_no_sense_is_refused(home, arguments: list[str], complaint: s
     "text",
     ["", "[]", "{}", '{"Statement": []}', '{"Statement": {}}', "{", "[" * 1000, '{"a":' * 1000],
 )
-def test_what_is_no_policy_is_refused(home, text: str) -> None:
-    """In two lines."""
+def test_a_malformed_policy_fails_with_two_lines(home, text: str) -> None:
     done = home.mfakit("policy", "check", "-", stdin=text)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("mfakit: policy on standard input")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe{\0"])
-def test_a_file_that_cannot_be_read_is_no_aws_file(home, content: bytes | None) -> None:
-    """What to do about it says nothing of the AWS files."""
+def test_an_unreadable_policy_file_is_not_taken_for_an_aws_file(
+    home, content: bytes | None
+) -> None:
     policy = home.folder / "policy.json"
     policy.mkdir() if content is None else policy.write_bytes(content)
     done = home.mfakit("policy", "check", str(policy))
@@ -190,7 +183,6 @@ def test_a_file_that_cannot_be_read_is_no_aws_file(home, content: bytes | None) 
     assert "try: name a file that you can read, of UTF-8 text" in done.stderr
 
 
-def test_the_help_tells_of_the_lock_out(home) -> None:
-    """What a Deny with BoolIfExists for everyone does to a bucket."""
+def test_the_help_warns_that_a_deny_for_everyone_locks_roles_out(home) -> None:
     said = " ".join(home.mfakit("policy", "--help").stdout.split())
     assert "a Deny with BoolIfExists for everyone would lock all of them out" in said

@@ -181,7 +181,7 @@ def test_the_text_of_a_dialog_is_escaped_for_each_program(desktop) -> None:
         os.unlink(Path(desktop.environ["PATH"]) / kind)
 
 
-def test_without_a_usable_dialog_program_the_check_fails(desktop) -> None:
+def test_dialog_check_fails_without_a_usable_program(desktop) -> None:
     """Without a display, zenity exits as it does when the user declines."""
     del desktop.environ["DISPLAY"]
     desktop.install("zenity", "exit 1")

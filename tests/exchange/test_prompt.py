@@ -69,7 +69,7 @@ def test_end_of_input_and_ctrl_c_end_the_question_without_a_traceback(
     for typed, code in (("\x04", 1), ("\x03", 130)):
         terminal = on_terminal("login")
         terminal.read_until("MFA code for ")
-        time.sleep(1)  # a signal that comes while a module is being loaded may be lost
+        time.sleep(1)  # a signal during the import of a module may be lost
         terminal.type(typed)
         assert terminal.wait() == code
         assert "Traceback" not in terminal.screen
@@ -157,7 +157,7 @@ def test_a_stopped_process_that_is_asking_blocks_others_only_for_a_while(
     first.process.send_signal(signal.SIGSTOP)
     script = (
         "import sys\n"
-        "from mfakit.exchange.turn import turn_to_ask\n"
+        "from mfakit.exchange.terminal import turn_to_ask\n"
         "from mfakit.errors import ExchangeError\n"
         "try:\n"
         "    with turn_to_ask(sys.argv[1], 'mfa', print, patience=0.5): pass\n"

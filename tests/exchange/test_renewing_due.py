@@ -253,7 +253,7 @@ def test_an_unanswered_dialog_is_shown_again_by_the_next_check(home, due, aws, p
     assert "--timeout=90\n" in programs.shown[0]
 
 
-def test_only_one_of_two_checks_asks(home, due, programs) -> None:
+def test_only_one_of_two_concurrent_checks_asks_for_a_code(home, due, programs) -> None:
     """The other reports its sessions without a question, whatever their profile."""
     programs.answer('touch "$SHOWN.up"; until [ -e "$SHOWN.go" ]; do sleep 0.05; done; exit 5')
     command = [sys.executable, "-m", "mfakit", "check", "--prompt"]

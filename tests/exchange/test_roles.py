@@ -14,7 +14,7 @@ ROLE = "arn:aws:iam::123456789012:role/admin"
 
 @pytest.fixture
 def role(aws, alice):
-    """A role whose trust policy requires MFA."""
+    """Create a role whose trust policy requires MFA; return its ARN."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [

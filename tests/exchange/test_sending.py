@@ -164,6 +164,6 @@ def test_no_secret_and_no_code_is_printed_or_kept_in_another_file(
     assert not [secret for secret in session_secrets if secret in said]
     assert ("debug" in said) == (debug == "1")
     own = home.credentials.parent / "mfakit"
-    (own / "credentials.before").unlink()  # the credentials file as it was holds the keys
+    (own / "credentials.before").unlink()  # this copy of the credentials file holds the keys
     kept = "".join(path.read_text() for path in own.rglob("*") if path.is_file())
     assert not [secret for secret in session_secrets if secret in kept]

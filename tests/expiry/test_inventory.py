@@ -15,7 +15,7 @@ from tests.zones import local_time
 from mfakit import MFAKitError, check_sessions
 from mfakit.expiry.status import SessionStatus, check_all
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import SessionRecord, keep_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
 
 pytestmark = pytest.mark.pythons
 

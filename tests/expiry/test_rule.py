@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, write_session
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.record import SessionRecord, keep_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 
 pytestmark = pytest.mark.pythons

@@ -23,7 +23,7 @@ ALLOW_ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 @cache
 def shared_session() -> boto3.Session:
-    """Return one for all clients: it takes longer to make than they do."""
+    """Return one session for all clients, since it takes longer to make than they do."""
     return boto3.Session(region_name="us-east-1")
 
 
@@ -88,7 +88,7 @@ class Account:
         return given(self.alice.client("sts").get_session_token(**self.code()))
 
     def kinds(self) -> Iterator[tuple[str, Person]]:
-        """Give alice with each kind of credentials; with the last, two hours have gone by."""
+        """Yield alice with each kind of credentials, the last one two hours later."""
         sts = self.alice.client("sts")
         yield LONG_TERM, self.alice
         yield WITHOUT, given(sts.get_session_token())
@@ -101,7 +101,7 @@ class Account:
         return {kind: person.reads() for kind, person in self.kinds()}
 
     def give_alice(self, policy: dict[str, Any], *, other: bool = True) -> None:
-        """Give her a policy, and another one that allows all, unless she is to have no other."""
+        """Attach a policy to alice, and unless `other` is false, one that allows everything."""
         self.iam.put_user_policy(UserName="alice", PolicyName="made", PolicyDocument=text(policy))
         may = document(ALLOW_ALL if other else ALLOW_ALL | {"Action": "none:None"})
         self.iam.put_user_policy(UserName="alice", PolicyName="simulated", PolicyDocument=text(may))

@@ -17,7 +17,7 @@ ALLOWED, DENIED, NOT_ALLOWED = "allowed", "denied", "not allowed"
 
 
 class Example(NamedTuple):
-    """A policy, a call, and what comes of it for the kinds of credentials that AWS speaks of."""
+    """A policy, a call, and its outcome for the kinds of credentials that AWS mentions."""
 
     name: str
     statements: list[dict[str, Any]]

@@ -1,7 +1,7 @@
 """What small policies allow, found by trying every call, without any of the package's own code.
 
-All names are short and of few letters, so that there are not many calls. One letter stands in no
-policy: whatever has it stands for all that a policy does not name.
+All names are short and of few letters, so that there are not many calls. One letter appears in no
+policy: names with it stand for all that a policy does not name.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ RESOURCES = [
     *(f"arn:aws:s:::{name}/{word}" for name in ["x", "y", "z"] for word in NAMES),
     *(f"arn:q:{rest}" for rest in ("s:::zxz", "s:::z", "t::999999999999:user/z")),
     *(f"arn:aws:t::{account}:user/{name}" for account in ACCOUNTS for name in NAMES),
+    *(f"arn:aws:t::anonymous:user/{name}" for name in NAMES),  # "anonymous" is a key's value
 ]
 SITES = (None, "x", "z")  # the value of a condition key that differs from call to call
 Keys = dict[str, str]
@@ -107,7 +108,7 @@ def actions_like(pattern: str) -> int:
 
 
 def filled(pattern: str, keys: Keys) -> str | None:
-    """Fill variables in; None if one has no value."""
+    """Replace variables by their values; return None if one has no value."""
     for variable in re.findall(r"\$\{([^}]*)\}", pattern):
         value = keys.get(variable.lower())
         if value is None:
@@ -138,7 +139,7 @@ def resources_of(statement: dict[str, Any], keys: Keys) -> int:
 
 
 def names(statement: dict[str, Any], who: Who) -> bool:
-    """Whether principals include a caller; what is granted to a user is to his sessions, too."""
+    """Whether principals include a caller; a grant to a user includes the sessions of that user."""
     if "Principal" not in statement:
         return True
     value = statement["Principal"]

@@ -1,4 +1,4 @@
-"""Policies, read back out of each format as the tool that it is for reads it."""
+"""Read policies back from each format, as the tool for that format does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def from_cloudformation(text: str) -> dict[str, Any]:
 
 
 def from_terraform(text: str) -> dict[str, Any]:
-    """Do what the data source aws_iam_policy_document does ("Terraform Registry", AWS provider)."""
+    """Read as the data source aws_iam_policy_document does ("Terraform Registry", AWS provider)."""
     read = hcl2.load(io.StringIO(text))
     ((kind, found),) = _blocks(read["data"])
     assert kind == "aws_iam_policy_document"

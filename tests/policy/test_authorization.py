@@ -1,4 +1,4 @@
-"""Several policies at once, within one account and across two."""
+"""Several policies judged together, within one account and across two."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ def says(effect: str, principal: str = "") -> tuple[Statement, ...]:
     return parse({"Statement": item | {"Principal": {"AWS": principal}}}, "p", Kind.RESOURCE)
 
 
-def test_whoever_may_have_a_say() -> None:
-    """The identity or the resource grants, boundary and session policy limit, a denial wins."""
+def test_identity_policy_and_boundary_must_allow_and_no_policy_may_deny() -> None:
     effects = ("Allow", "Deny", None)
     for own, bucket, boundary, session in product(effects, effects, effects, effects):
         policies = Policies(
@@ -87,8 +86,7 @@ def test_whoever_may_have_a_say() -> None:
         ),
     ],
 )
-def test_reasons(policies: Policies, reason: str) -> None:
-    """A refusal ends in which kind of policy it is due to."""
+def test_a_refusal_names_the_kind_of_policy_that_caused_it(policies: Policies, reason: str) -> None:
     verdict = authorize(policies, CONTEXT)
     assert (verdict.allowed, verdict.reason) == (False, reason)
 
@@ -113,10 +111,10 @@ def test_reasons(policies: Policies, reason: str) -> None:
         (ANONYMOUS, ACCOUNT, False, False),
     ],
 )
-def test_what_a_resource_grants(
+def test_a_resource_grant_to_the_caller_itself_is_limited_by_explicit_denies_only(
     caller: Principal, principal: str, alone: bool, beyond_limits: bool
 ) -> None:
-    """A grant to the caller needs no other; one to exactly him is beyond boundary and session."""
+    """Boundary and session policy still limit a grant to the role or user behind a session."""
     context = Context(CONTEXT.action, CONTEXT.resource, principal=caller)
     grant = says("Allow", principal)
     assert authorize(Policies(resource=grant), context).allowed is alone
@@ -128,16 +126,15 @@ def test_what_a_resource_grants(
         assert not authorize(denied, context).allowed
 
 
-def test_the_most_direct_grant_counts() -> None:
-    """A policy that names the role and, in another statement, the session is not limited."""
+def test_the_most_direct_of_several_resource_grants_counts() -> None:
+    """A session policy does not limit a grant to the session beside one to its role."""
     context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_ROLE)
     for names in ((ROLE, SESSION), (SESSION, ROLE), (ACCOUNT, ROLE, SESSION)):
         grants = tuple(s for name in names for s in says("Allow", name))
         assert authorize(Policies(resource=grants, session=()), context).allowed
 
 
-def test_a_boundary_leaves_a_not_principal_no_effect() -> None:
-    """A Deny with NotPrincipal meets everyone who has a boundary, whomever it spares."""
+def test_a_deny_with_not_principal_applies_to_every_caller_with_a_boundary() -> None:
     spared = {"AWS": [USER, ACCOUNT]}
     item = {"Effect": "Deny", "Action": "*", "Resource": "*", "NotPrincipal": spared}
     denial = parse({"Statement": item}, "p", Kind.RESOURCE)
@@ -166,8 +163,7 @@ def unclear(effect: str, principal: str = "") -> tuple[Statement, ...]:
         Policies(says("Allow"), says("Allow", ACCOUNT) + unclear("Allow", "*")),
     ],
 )
-def test_what_is_allowed_anyway_needs_no_judgement_of_the_rest(policies: Policies) -> None:
-    """An Allow that cannot be judged does not matter where others suffice."""
+def test_an_unjudged_allow_does_not_matter_if_another_allow_suffices(policies: Policies) -> None:
     assert authorize(policies, CONTEXT).allowed
 
 
@@ -181,15 +177,13 @@ def test_what_is_allowed_anyway_needs_no_judgement_of_the_rest(policies: Policie
         Policies(identity=says("Allow"), service_control=unclear("Allow")),
     ],
 )
-def test_what_might_decide_has_to_be_judged(policies: Policies) -> None:
-    """Where a statement that cannot be judged might decide, the call is neither let in nor not."""
+def test_an_unjudged_statement_that_might_decide_is_an_error(policies: Policies) -> None:
     with pytest.raises(UnjudgedError):
         authorize(policies, CONTEXT)
 
 
 @pytest.mark.parametrize("allow", ["Allow", None])
-def test_an_organization_limits_every_grant(allow: str | None) -> None:
-    """A service control policy has to allow whatever else allows the call."""
+def test_a_service_control_policy_must_allow_the_call_too(allow: str | None) -> None:
     organization = says(allow) if allow else ()
     for policies in (
         Policies(identity=says("Allow"), service_control=organization),
@@ -206,8 +200,7 @@ def test_an_organization_limits_every_grant(allow: str | None) -> None:
     assert authorize(denied, CONTEXT).reason == reason
 
 
-def test_both_accounts_have_to_allow() -> None:
-    """Across accounts no grant of the resource stands alone, and none of the caller's does."""
+def test_across_accounts_both_must_allow_the_call() -> None:
     effects = ("Allow", "Deny", None)
     names = ("*", AS_STRANGER.arn, "arn:aws:iam::999999999999:root")
     context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_STRANGER)
@@ -227,8 +220,8 @@ def test_both_accounts_have_to_allow() -> None:
     )
 
 
-def test_a_role_of_another_account() -> None:
-    """Even a trust policy that names the caller needs an identity policy across accounts."""
+def test_a_trust_policy_that_names_a_foreign_caller_does_not_suffice() -> None:
+    """A caller of another account also needs an identity policy that allows AssumeRole."""
     context = Context(CONTEXT.action, CONTEXT.resource, principal=AS_STRANGER)
     trust = {"resource": says("Allow", AS_STRANGER.arn), "resource_decides": True}
     there = {"resource_account": "123456789012"}
@@ -236,8 +229,7 @@ def test_a_role_of_another_account() -> None:
     assert authorize(Policies(identity=says("Allow"), **trust, **there), context).allowed
 
 
-def test_a_denial_by_a_managed_policy_names_it() -> None:
-    """The ARN of a managed policy stands at the end of a refusal by an explicit deny."""
+def test_a_refusal_by_a_managed_policy_ends_in_its_arn() -> None:
     arn = "arn:aws:iam::123456789012:policy/no-s3"
     item = {"Effect": "Deny", "Action": "*", "Resource": "*"}
     denied = Policies(identity=(*says("Allow"), *parse({"Statement": item}, arn)))
@@ -246,8 +238,7 @@ def test_a_denial_by_a_managed_policy_names_it() -> None:
     )
 
 
-def test_a_role_has_the_last_word() -> None:
-    """Where the resource decides, its grant to the account still needs an identity policy."""
+def test_a_trust_policy_for_the_account_still_needs_an_identity_policy() -> None:
     to_account = says("Allow", ACCOUNT)
     trusting = Policies(resource=to_account, resource_decides=True)
     assert not authorize(trusting, CONTEXT).allowed

@@ -88,36 +88,34 @@ def sample(operator: str) -> str:
         ("Null", "false", "x", True),
     ],
 )
-def test_operators(operator: str, wanted: Any, present: str, expected: bool) -> None:
-    """Each operator compares as its name says; several values are alternatives."""
+def test_each_operator_compares_as_documented(
+    operator: str, wanted: Any, present: str, expected: bool
+) -> None:
+    """Several values in the policy are alternatives."""
     assert holds(operator, wanted, present) is expected
 
 
 @pytest.mark.parametrize("operator", PLAIN)
-def test_an_absent_key_fails_a_plain_operator(operator: str) -> None:
-    """What is not there matches nothing, unless the operator ends in IfExists."""
+def test_an_absent_key_meets_a_plain_operator_only_with_if_exists(operator: str) -> None:
     assert not holds(operator, sample(operator))
     assert holds(f"{operator}IfExists", sample(operator))
 
 
 @pytest.mark.parametrize("operator", NEGATED)
 def test_an_absent_key_meets_a_negated_operator(operator: str) -> None:
-    """What is not there differs from anything."""
     assert holds(operator, sample(operator.replace("not", "")))
     assert holds(f"{operator}IfExists", sample(operator.replace("not", "")))
 
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
-def test_sets_of_an_absent_key(operator: str) -> None:
-    """Of no values each one matches, and none does."""
+def test_an_absent_key_meets_for_all_values_and_not_for_any_value(operator: str) -> None:
     wanted = sample(operator.replace("not", ""))
     assert holds(f"ForAllValues:{operator}", wanted)
     assert not holds(f"ForAnyValue:{operator}", wanted)
     assert holds(f"ForAnyValue:{operator}IfExists", wanted)
 
 
-def test_null_asks_whether_the_key_is_there() -> None:
-    """Null with true holds if the key is absent, with false if it is present."""
+def test_null_asks_whether_the_key_is_absent() -> None:
     assert holds("Null", "true")
     assert not holds("Null", "false")
 
@@ -126,8 +124,10 @@ values = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4)
 
 
 @given(values, values)
-def test_sets(wanted: list[str], present: list[str]) -> None:
-    """ForAllValues asks that each value of the call is wanted; ForAnyValue that one is."""
+def test_set_operators_compare_each_value_of_the_call(
+    wanted: list[str], present: list[str]
+) -> None:
+    """ForAllValues asks that every value is wanted, ForAnyValue that at least one is."""
     among = [value in wanted for value in present]
     assert holds("ForAllValues:StringEquals", wanted, *present) is all(among)
     assert holds("ForAnyValue:StringEquals", wanted, *present) is any(among)
@@ -136,8 +136,10 @@ def test_sets(wanted: list[str], present: list[str]) -> None:
 
 
 @given(st.sampled_from(NEGATED), st.sampled_from(sorted(SAME.values())), st.booleans())
-def test_a_negated_operator_is_the_opposite(operator: str, value: str, present: bool) -> None:
-    """For one value that it can compare, present or not, it says the contrary of the plain one."""
+def test_a_negated_operator_is_the_opposite_of_the_plain_one(
+    operator: str, value: str, present: bool
+) -> None:
+    """This holds for one comparable value, whether it equals the wanted one or not."""
     plain = operator.replace("not", "", 1)
     wanted = sample(plain)
     compared = {"ip": "ip", "arn": "arn"}.get(re.match("ip|arn|", plain)[0])
@@ -147,23 +149,20 @@ def test_a_negated_operator_is_the_opposite(operator: str, value: str, present: 
 
 @pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress", "ArnLike", "ArnNotLike"])
 @pytest.mark.parametrize("quantifier", ["", "ForAnyValue:"])
-def test_what_is_no_address_or_no_arn_meets_neither_operator(
+def test_a_value_that_is_no_address_or_no_arn_meets_neither_operator(
     operator: str, quantifier: str
 ) -> None:
-    """As AWS was seen to have it."""
     wanted = SAME["ip"] if "Ip" in operator else SAME["arn"]
     assert not holds(quantifier + operator, wanted, "vpce-1")
 
 
 @pytest.mark.parametrize(("value", "truth"), [("true", True), ("yes", False), ("1", False)])
-def test_a_flag_is_false_unless_it_is_true(value: str, truth: bool) -> None:
-    """As AWS was seen to have it."""
+def test_bool_takes_any_value_but_true_for_false(value: str, truth: bool) -> None:
     assert holds("Bool", "true", value) is truth
     assert holds("Bool", "false", value) is not truth
 
 
-def test_variables_in_values() -> None:
-    """A value may have policy variables, if the policy's version has them."""
+def test_values_may_have_policy_variables_if_the_version_allows_them() -> None:
     keys = {"aws:username": "bob", "aws:useragent": "agent of bob"}
     like = ("aws:UserAgent", ("*of ${aws:username}",))
     assert Condition("StringLike", *like).holds(keys)
@@ -173,8 +172,7 @@ def test_variables_in_values() -> None:
     assert Condition("StringEqualsIgnoreCase", "aws:UserAgent", ignoring).holds(keys)
 
 
-def test_a_variable_without_a_value() -> None:
-    """It matches nothing; whether it differs from something cannot be judged."""
+def test_a_variable_without_a_value_equals_nothing_and_is_no_proof_of_difference() -> None:
     wanted = ("${aws:username}",)
     keys = {"aws:useragent": "x"}
     assert not Condition("StringEquals", "aws:UserAgent", wanted).holds(keys)
@@ -199,15 +197,16 @@ def test_a_variable_without_a_value() -> None:
         ("ArnLike", NAME, "arn:aws:iam:*", "arn:aws:iam:*"),
     ],
 )
-def test_what_cannot_be_judged_is_named(operator: str, key: str, wanted: str, named: str) -> None:
-    """An operator, key or value that is not known is an error that names it."""
+def test_an_unknown_operator_or_value_is_an_error_that_names_it(
+    operator: str, key: str, wanted: str, named: str
+) -> None:
     with pytest.raises(UnjudgedError, match="Condition") as caught:
         holds(operator, wanted, "7", key=key)
     assert named in caught.value.construct
 
 
-def test_a_key_that_is_not_known_is_judged_only_where_a_call_has_it() -> None:
-    """Whether a call has a foreign key cannot be told, unless it is said, be it without a value."""
+def test_an_unknown_key_is_judged_only_if_the_call_lists_it() -> None:
+    """The call may also list it without a value."""
     condition = Condition("StringEquals", "s3:prefix", ("x",))
     with pytest.raises(UnjudgedError, match="Condition key s3:prefix"):
         condition.holds({})
@@ -217,12 +216,10 @@ def test_a_key_that_is_not_known_is_judged_only_where_a_call_has_it() -> None:
 
 
 @pytest.mark.parametrize("operator", ["NumericEquals", "DateEquals", "IpAddress", "BinaryEquals"])
-def test_a_value_of_the_call_that_cannot_be_read_matches_nothing(operator: str) -> None:
-    """A key whose value is no number, date, address or base64 equals none."""
+def test_a_value_of_the_call_that_cannot_be_parsed_equals_nothing(operator: str) -> None:
     assert not holds(operator, sample(operator), "!")
 
 
 def test_a_key_with_several_values_needs_a_set_operator() -> None:
-    """Without ForAnyValue or ForAllValues it is open what several values mean."""
     with pytest.raises(UnjudgedError, match="several values"):
         holds("StringEquals", "a", "a", "b")

@@ -1,4 +1,4 @@
-"""Policy documents: what is a policy, and what is not."""
+"""Policy documents: what is accepted as a policy, and what is not."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ def without(*names: str, **more: Any) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_what_is_no_policy(document: Any, complaint: str) -> None:
-    """What is no identity policy is an error that names the policy and what is wrong with it."""
+def test_a_malformed_policy_is_an_error_that_names_the_policy_and_the_fault(
+    document: Any, complaint: str
+) -> None:
     with pytest.raises(MalformedPolicyError, match=complaint) as caught:
         parse(document, "mine")
     assert "policy mine" in caught.value.message
@@ -84,16 +85,14 @@ def test_what_is_no_policy(document: Any, complaint: str) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_policy_of_its_kind(
+def test_each_kind_of_policy_requires_and_forbids_principals_and_resources(
     kind: Kind, statement: dict[str, Any], complaint: str
 ) -> None:
-    """The policy of a bucket or a role tells who; a role's is about nothing but the role."""
     with pytest.raises(MalformedPolicyError, match=complaint):
         parse({"Statement": statement}, "mine", kind)
 
 
-def test_one_or_many() -> None:
-    """A single statement, action or resource needs no list; a document may be JSON."""
+def test_single_values_need_no_list_and_a_document_may_be_json() -> None:
     one = parse({"Statement": GOOD}, "p")
     assert parse({"Statement": [without(Action=["*"], Resource=["*"])]}, "p") == one
     assert parse(json.dumps({"Statement": GOOD}), "p") == one
@@ -103,8 +102,9 @@ def test_one_or_many() -> None:
 @pytest.mark.parametrize(
     ("version", "allowed"), [("2012-10-17", True), ("2008-10-17", False), (None, False)]
 )
-def test_variables_are_of_the_second_version(version: str | None, allowed: bool) -> None:
-    """A policy without that version takes ${aws:username} as plain text."""
+def test_variables_are_plain_text_in_the_first_version_of_the_language(
+    version: str | None, allowed: bool
+) -> None:
     document: dict[str, Any] = {"Statement": without(Resource="arn:aws:s3:::b/${aws:username}")}
     if version:
         document["Version"] = version
@@ -112,8 +112,7 @@ def test_variables_are_of_the_second_version(version: str | None, allowed: bool)
     assert evaluate(parse(document, "p"), context).allowed is allowed
 
 
-def test_a_statement_tells_where_it_is_from() -> None:
-    """Each statement knows its policy and its own name."""
+def test_a_statement_keeps_the_name_of_its_policy_and_its_sid() -> None:
     (statement,) = parse({"Id": "x", "Statement": without(Sid="First")}, "mine")
     assert (statement.policy, statement.sid) == ("mine", "First")
 
@@ -128,8 +127,8 @@ def test_a_statement_tells_where_it_is_from() -> None:
         ({"Policy": json.dumps({"Statement": GOOD})}, "Policy"),
     ],
 )
-def test_a_policy_inside_another_document_is_pointed_out(document: Any, path: str) -> None:
-    """What `aws iam get-policy-version` and the like print is not the policy itself."""
+def test_the_hint_leads_to_a_policy_inside_another_document(document: Any, path: str) -> None:
+    """`aws iam get-policy-version` and the like print the policy inside other JSON."""
     with pytest.raises(MalformedPolicyError) as caught:
         kind_of(json.dumps(document), "mine")
     assert path in caught.value.hint

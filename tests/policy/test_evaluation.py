@@ -1,4 +1,4 @@
-"""The judging of policies, without any AWS around it."""
+"""Policies judged for one call, without AWS."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def statement(effect: str = "Allow", **more: Any) -> dict[str, Any]:
     return {"Effect": effect, **more}
 
 
-def test_nothing_is_allowed_by_itself() -> None:
-    """What no statement allows is denied, though not explicitly."""
+def test_a_call_that_no_statement_allows_is_denied_implicitly() -> None:
     decision = evaluate((), Context("s3:GetObject"))
     assert not decision.allowed
     assert not decision.explicit_deny
@@ -38,13 +37,11 @@ def test_nothing_is_allowed_by_itself() -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "s3:*", "S3:getobject", "s3:Get*", "s3:?etObject"])
 def test_actions_match_with_wildcards_in_any_case(pattern: str) -> None:
-    """An asterisk stands for anything, a question mark for one character, case is ignored."""
     assert allowed("s3:GetObject", statement(Action=pattern))
     assert not allowed("s3:GetObject", statement(NotAction=pattern))
 
 
-def test_an_explicit_deny_wins() -> None:
-    """A deny wins over an allow, whatever their order."""
+def test_a_deny_wins_over_an_allow_in_any_order() -> None:
     allow, deny = statement(Action="*"), statement("Deny", Action="iam:*")
     assert not allowed("iam:ListUsers", allow, deny)
     assert not allowed("iam:ListUsers", deny, allow)
@@ -65,7 +62,7 @@ def test_an_explicit_deny_wins() -> None:
 def test_bool_needs_the_key_and_bool_if_exists_does_not(
     operator: str, present: str | None, matches: bool
 ) -> None:
-    """Deny with Bool lets long-term keys through, since they lack the key: the classic mistake."""
+    """The classic mistake: a Deny with Bool lets long-term keys pass, since they lack the key."""
     deny = statement(
         "Deny", Action="*", Condition={operator: {"aws:MultiFactorAuthPresent": False}}
     )
@@ -73,8 +70,7 @@ def test_bool_needs_the_key_and_bool_if_exists_does_not(
     assert allowed("s3:GetObject", statement(Action="*"), deny, **keys) is not matches
 
 
-def test_resources_match_where_the_resource_is_known() -> None:
-    """A resource is matched as a pattern, case included."""
+def test_resources_match_as_patterns_with_case() -> None:
     one = statement(Action="*", Resource="arn:aws:s3:::b/*")
     assert allowed("s3:GetObject", one, resource="arn:aws:s3:::b/k")
     assert not allowed("s3:GetObject", one, resource="arn:aws:s3:::B/k")
@@ -88,14 +84,15 @@ def test_resources_match_where_the_resource_is_known() -> None:
         ("arn:aws:ec2:x", {"Resource": "arn:aws:ec2:x"}),
     ],
 )
-def test_what_cannot_be_judged_is_named(construct: str, more: dict[str, Any]) -> None:
-    """A construct that is not known stops the call, rather than letting it pass."""
+def test_an_unknown_construct_is_an_error_that_names_it(
+    construct: str, more: dict[str, Any]
+) -> None:
     with pytest.raises(UnjudgedError, match=construct):
         allowed("s3:GetObject", statement(Action="*", **more))
 
 
-def test_what_does_not_concern_the_call_need_not_be_judged() -> None:
-    """An unknown construct does no harm in a statement about other actions, or beside a deny."""
+def test_an_unknown_construct_does_not_matter_where_it_cannot_decide() -> None:
+    """This is so in a statement about other actions, or beside a Deny that applies."""
     odd = statement(Action="ec2:*", Condition={"StringAlmost": {"aws:username": "a*"}})
     assert allowed("s3:GetObject", odd, statement(Action="s3:*"))
     assert not allowed("ec2:RunInstances", odd, statement("Deny", Action="*"))
@@ -111,16 +108,16 @@ def test_what_does_not_concern_the_call_need_not_be_judged() -> None:
         ("iam:DeleteVirtualMFADevice", "true", True),
     ],
 )
-def test_the_policy_that_requires_mfa(action: str, mfa: str | None, expected: bool) -> None:
-    """Without MFA there is only what it takes to set it up; with it, everything."""
+def test_the_simulators_mfa_policy_denies_all_but_the_setup_without_mfa(
+    action: str, mfa: str | None, expected: bool
+) -> None:
     keys = {"aws:username": "alice"} | ({} if mfa is None else {MFA: mfa})
     oneself = "arn:aws:iam::123456789012:user/alice"
     context = Context(action, oneself, keys)
     assert evaluate(parse(REQUIRE_MFA_POLICY, "p"), context).allowed is expected
 
 
-def test_policies_are_judged_without_the_simulator() -> None:
-    """Judging a policy loads neither moto nor an SDK, so that commands can do it anywhere."""
+def test_judging_a_policy_loads_neither_moto_nor_an_sdk() -> None:
     script = "import sys, mfakit.policy; print({n.partition('.')[0] for n in sys.modules})"
     loaded = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert not {"moto", "boto3", "botocore", "pyotp", "hypothesis"} & eval(loaded)

@@ -55,7 +55,7 @@ def calls(statements: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_work_grows_hardly_faster_than_the_number_of_statements(name: str) -> None:
+def test_the_work_of_a_review_grows_about_linearly_with_the_statements(name: str) -> None:
     work = []
     for count in (200, 800):
         # Other names each time, so that no cache of the first review serves the second.
@@ -99,7 +99,7 @@ KNOTS = {
 
 
 @pytest.mark.parametrize("name", KNOTS)
-def test_patterns_that_meet_in_many_ways_take_bounded_work(name: str) -> None:
-    """What would take more work than twenty times that of plain patterns cannot be shown."""
+def test_patterns_that_overlap_in_many_ways_take_bounded_work(name: str) -> None:
+    """A call whose judgement takes more work than the bound counts as "cannot be shown"."""
     plain = [one for number in range(200) for one in PAIRS["buckets"](number)]
     assert calls(KNOTS[name]) <= 20 * calls(plain)

@@ -1,4 +1,4 @@
-"""Policies that were made, put on the simulator in each format, and tried with all credentials."""
+"""Put the policies that mfakit makes on the simulator, and try them with all credentials."""
 
 from __future__ import annotations
 
@@ -33,22 +33,20 @@ pytestmark = pytest.mark.long
 
 
 def in_each_format(draft: Draft) -> Iterator[dict[str, Any]]:
-    """Give a policy as it comes out of each format."""
+    """Return a policy as it is read back from each format."""
     return (READERS[form](render(draft, form)) for form in FORMATS)
 
 
 @pytest.mark.parametrize(("limit", "found"), [(None, MFA_ALONE), (HOUR, FRESH_ALONE)])
-def test_require_mfa_lets_nobody_in_without(
+def test_require_mfa_denies_all_without_mfa_and_if_asked_without_fresh_mfa(
     account: Account, limit: int | None, found: dict[str, bool]
 ) -> None:
-    """Whatever else a user may do: with MFA alone; and if asked for, with a fresh code alone."""
     for policy in in_each_format(require_mfa(max_age=limit)):
         account.give_alice(policy)
         assert account.readers() == found
 
 
-def test_require_mfa_leaves_the_way_to_a_device_open(account: Account) -> None:
-    """A user who may do nothing else gets a device and a session, and no other user's."""
+def test_require_mfa_lets_users_set_up_only_their_own_device(account: Account) -> None:
     which = {"UserName": "alice", "SerialNumber": account.device.serial_number}
     account.iam.deactivate_mfa_device(**which)
     alice = account.alice.client("iam")
@@ -65,8 +63,8 @@ def test_require_mfa_leaves_the_way_to_a_device_open(account: Account) -> None:
         assert not succeeds(alice.list_users)
 
 
-def test_require_mfa_lets_no_key_remove_a_device_that_is_not_ones_own(account: Account) -> None:
-    """A half-made one of one's own can be made anew; AWS keeps one that is in use."""
+def test_require_mfa_lets_users_delete_only_their_own_unused_device(account: Account) -> None:
+    """A half-made device can be made anew, while AWS refuses to delete one in use."""
     theirs = account.iam.create_virtual_mfa_device(VirtualMFADeviceName="bob")
     for policy in in_each_format(require_mfa()):
         account.give_alice(policy)
@@ -78,8 +76,9 @@ def test_require_mfa_lets_no_key_remove_a_device_that_is_not_ones_own(account: A
 
 
 @pytest.mark.parametrize("limit", [None, HOUR])
-def test_require_mfa_lets_a_code_open_a_role(account: Account, limit: int | None) -> None:
-    """The code comes with AssumeRole itself, from a long-term key; without one it is denied."""
+def test_require_mfa_lets_a_long_term_key_assume_a_role_only_with_a_code(
+    account: Account, limit: int | None
+) -> None:
     for policy in in_each_format(require_mfa(max_age=limit)):
         account.give_alice(policy)
         assert account.alice.may_assume(account.role, **account.code())
@@ -87,8 +86,10 @@ def test_require_mfa_lets_a_code_open_a_role(account: Account, limit: int | None
 
 
 @pytest.mark.parametrize("limit", [None, HOUR])
-def test_require_mfa_gives_no_device_to_others(account: Account, limit: int | None) -> None:
-    """Without MFA, not even where a user may do everything; the user's own is left possible."""
+def test_require_mfa_denies_device_changes_for_other_users_without_mfa(
+    account: Account, limit: int | None
+) -> None:
+    """This holds even for a user who is otherwise allowed everything."""
     for number, policy in enumerate(in_each_format(require_mfa(max_age=limit))):
         account.give_alice(policy)
         alice = account.alice.client("iam")
@@ -100,8 +101,8 @@ def test_require_mfa_gives_no_device_to_others(account: Account, limit: int | No
         assert succeeds(alice.get_user)
 
 
-def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
-    """Who found a long-term key cannot get rid of the device; its owner can."""
+def test_a_device_can_be_deactivated_only_with_mfa(account: Account) -> None:
+    """A stolen long-term key cannot get rid of the device."""
     account.give_alice(require_mfa().document, other=False)
     which = {"UserName": "alice", "SerialNumber": account.device.serial_number}
     removed = {
@@ -112,8 +113,7 @@ def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
     assert removed == {LONG_TERM: False, FRESH: True}
 
 
-def test_exempt_actions_are_not_denied(account: Account) -> None:
-    """By require-mfa and by a bucket."""
+def test_require_mfa_and_bucket_do_not_deny_exempt_actions(account: Account) -> None:
     exempt = ("s3:ListBucket",)
     on_bucket = in_each_format(bucket("my-bucket", exempt_actions=exempt))
     for policy, buckets in zip(
@@ -126,8 +126,8 @@ def test_exempt_actions_are_not_denied(account: Account) -> None:
 
 
 @pytest.mark.parametrize("other", [True, False])
-def test_max_age_grants_and_guards(account: Account, other: bool) -> None:
-    """It grants its actions by itself, and no other policy grants them to anyone else."""
+def test_max_age_grants_its_actions_only_with_fresh_mfa(account: Account, other: bool) -> None:
+    """No other policy can grant these actions without it."""
     made = max_age(HOUR, ("s3:GetObject",), ("arn:aws:s3:::my-bucket/*",))
     for policy in in_each_format(made):
         account.give_alice(policy, other=other)
@@ -137,10 +137,10 @@ def test_max_age_grants_and_guards(account: Account, other: bool) -> None:
 
 @pytest.mark.parametrize("trusted", [ALICE, ACCOUNT])
 @pytest.mark.parametrize(("limit", "found"), [(None, MFA_ALONE), (HOUR, FRESH_ALONE)])
-def test_a_role_is_assumed_with_mfa_alone(
+def test_a_role_can_be_assumed_only_with_mfa(
     account: Account, trusted: str, limit: int | None, found: dict[str, bool]
 ) -> None:
-    """From a session with MFA, or with a code; not from another role's session."""
+    """Both a session with MFA and a code will do, but not the session of another role."""
     made = role_trust((trusted,), max_age=limit)
     for number, trust in enumerate(in_each_format(made)):
         role = account.make_role(f"made-{number}", trust)
@@ -149,8 +149,7 @@ def test_a_role_is_assumed_with_mfa_alone(
         assert not account.alice.assume(account.role).may_assume(role)
 
 
-def test_from_a_session_a_role_lasts_one_hour(account: Account) -> None:
-    """As the comment on it says; and with a code as long as the role has it."""
+def test_a_role_lasts_one_hour_from_a_session_and_longer_with_a_code(account: Account) -> None:
     role = account.make_role("made", role_trust((ACCOUNT,)).document)
     account.iam.update_role(RoleName="made", MaxSessionDuration=12 * HOUR)
     session = account.with_mfa()
@@ -161,10 +160,10 @@ def test_from_a_session_a_role_lasts_one_hour(account: Account) -> None:
 
 @pytest.mark.parametrize("users", [(), (ALICE,)])
 @pytest.mark.parametrize(("limit", "found"), [(None, MFA_ALONE), (HOUR, FRESH_ALONE)])
-def test_a_bucket_asks_users_for_mfa(
+def test_a_bucket_denies_users_without_mfa_but_not_roles(
     account: Account, users: tuple[str, ...], limit: int | None, found: dict[str, bool]
 ) -> None:
-    """All of them, or those who are named; roles get in as before."""
+    """If users are named, it denies only those."""
     for policy in in_each_format(bucket("my-bucket", users, max_age=limit)):
         account.put_on_bucket(policy)
         assert account.readers() == found
@@ -176,8 +175,7 @@ def test_a_bucket_asks_users_for_mfa(
         assert not given(federated).reads()
 
 
-def test_a_denial_for_everyone_locks_roles_out(account: Account) -> None:
-    """What the exemption is there for."""
+def test_without_its_exemption_a_bucket_locks_roles_out(account: Account) -> None:
     policy = bucket("my-bucket").document
     del policy["Statement"][0]["Condition"]["ArnNotLike"]
     account.put_on_bucket(policy)

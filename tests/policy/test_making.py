@@ -1,4 +1,4 @@
-"""Policies in the making: the same in each format, within AWS's limits, never from nonsense."""
+"""Made policies: the same in each format, within AWS's limits, never from invalid values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DRAFTS = {
 
 
 def plain(value: Any) -> Any:
-    """Write a policy in one way: what stands alone may be a list or not."""
+    """Unwrap lists of one element, so that both spellings compare as equal."""
     if isinstance(value, dict):
         return {key: plain(content) for key, content in value.items()}
     if isinstance(value, list):
@@ -50,23 +50,20 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", DRAFTS)
-def test_each_format_says_the_same(name: str, form: str) -> None:
-    """What the tool of a format reads out of it is the policy."""
+def test_each_format_holds_the_same_policy(name: str, form: str) -> None:
     draft = DRAFTS[name]
     assert plain(READERS[form](render(draft, form))) == plain(draft.document)
 
 
 @pytest.mark.parametrize("name", DRAFTS)
-def test_each_is_a_policy_of_its_kind(name: str) -> None:
-    """It parses as what it is to be put on."""
+def test_each_policy_parses_as_its_kind(name: str) -> None:
     draft = DRAFTS[name]
     assert len(parse(draft.document, name, draft.kind)) == len(draft.statements)
 
 
 @pytest.mark.parametrize("form", ["cloudformation", "terraform"])
 @pytest.mark.parametrize("name", DRAFTS)
-def test_formats_with_comments_have_them(name: str, form: str) -> None:
-    """What the policy does, and why each statement is as it is."""
+def test_formats_with_comments_explain_the_policy_and_each_statement(name: str, form: str) -> None:
     draft = DRAFTS[name]
     lines = render(draft, form).splitlines()
     said = " ".join(line.strip().removeprefix("# ") for line in lines if line.strip()[:1] == "#")
@@ -75,8 +72,7 @@ def test_formats_with_comments_have_them(name: str, form: str) -> None:
     assert max(map(len, lines)) <= 120
 
 
-def test_the_usual_ones_fit_inline() -> None:
-    """A user's inline policies may have 2048 characters together."""
+def test_usual_policies_fit_into_the_inline_quota_of_a_user() -> None:
     assert all(draft.size <= LONGEST_INLINE for draft in DRAFTS.values())
 
 
@@ -88,8 +84,8 @@ def test_the_usual_ones_fit_inline() -> None:
         (Kind.RESOURCE, lambda n: bucket("b-1", tuple(f"{ALICE}{i:04}" for i in range(n)))),
     ],
 )
-def test_what_is_too_long_for_aws_is_refused(kind: Kind, make: Any) -> None:
-    """The limits are those of the IAM User Guide and of Amazon S3, met to within an entry."""
+def test_a_policy_longer_than_aws_takes_is_refused(kind: Kind, make: Any) -> None:
+    """The limits are those of the IAM User Guide and of Amazon S3, met to within one entry."""
     longest = make(next(n for n in range(1, 1000) if is_too_long(make, n + 1)))
     text = render(longest, "json")
     real = len(text.strip().encode()) if kind is Kind.RESOURCE else len("".join(text.split()))
@@ -133,8 +129,8 @@ def is_too_long(make: Any, count: int) -> bool:
         lambda: bucket("my-bucket", ("arn:aws:iam::123456789012:role/worker",)),
     ],
 )
-def test_nonsense_is_refused(make: Any) -> None:
-    """So is what would lock out whom nobody means: roles never carry MFA."""
+def test_invalid_values_are_refused(make: Any) -> None:
+    """A role as principal is refused too, since roles never carry MFA."""
     with pytest.raises(UsageError) as caught:
         make()
     assert caught.value.hint
@@ -146,21 +142,19 @@ NAMES = st.text(
 
 
 @given(NAMES, st.sampled_from(sorted(FORMATS)))
-def test_any_name_comes_through(name: str, form: str) -> None:
-    """Quotes, backslashes, ${ and %{ in an ARN mean nothing to the formats."""
+def test_any_character_of_an_arn_survives_each_format(name: str, form: str) -> None:
+    """Quotes, backslashes, ${ and %{ have no special meaning in it."""
     draft = role_trust((f"arn:aws:iam::123456789012:user/{name}",))
     assert plain(READERS[form](render(draft, form))) == plain(draft.document)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_any_resource_comes_through(form: str) -> None:
-    """The key of an object may have any letters, those beyond the first plane too."""
+def test_letters_beyond_the_first_plane_survive_each_format(form: str) -> None:
     draft = max_age(3600, ("s3:GetObject",), ('arn:aws:s3:::b/\N{FACE WITH TEARS OF JOY}"*',))
     assert plain(READERS[form](render(draft, form))) == plain(draft.document)
 
 
 @pytest.mark.parametrize("name", ["123456", "1e10", "null", "2026-11-22", "my-bucket"])
-def test_a_bucket_s_name_stays_a_text(name: str) -> None:
-    """YAML takes some for a number, a date or nothing."""
+def test_yaml_reads_the_name_of_a_bucket_as_a_string(name: str) -> None:
     template = yaml.safe_load(render(bucket(name), "cloudformation"))
     assert template["Resources"]["MFABucket"]["Properties"]["Bucket"] == name

@@ -21,7 +21,7 @@ KEYS = {"aws:username": "bob", "aws:userid": "AIDA1", "aws:useragent": "a*c"}
 
 
 def reference(pattern: str, text: str) -> bool:
-    """Match as slowly and plainly as it can be said."""
+    """Match slowly, by the definition of the wildcards."""
     if not pattern:
         return not text
     if pattern[0] == "*":
@@ -31,7 +31,6 @@ def reference(pattern: str, text: str) -> bool:
 
 @given(st.text("ab*?/\n.", max_size=7), st.text("ab/\n.", max_size=7))
 def test_wildcards_match_as_the_reference_does(pattern: str, text: str) -> None:
-    """An asterisk stands for any characters, none included; a question mark for just one."""
     assert glob(pattern).matches(text, {}) is reference(pattern, text)
 
 
@@ -39,7 +38,7 @@ def test_wildcards_match_as_the_reference_does(pattern: str, text: str) -> None:
 def test_the_segments_of_an_arn_are_matched_one_by_one(
     pattern: list[str], data: st.DataObject
 ) -> None:
-    """A wildcard reaches over a colon in the last segment of an ARN alone."""
+    """A wildcard matches a colon only in the last segment."""
     heads = st.lists(st.text("ab/", max_size=3), min_size=5, max_size=5)
     text = [*data.draw(heads), data.draw(st.text("ab/:", max_size=4))]
     expected = all(map(reference, pattern, text))
@@ -62,8 +61,9 @@ def test_the_segments_of_an_arn_are_matched_one_by_one(
         ("arn:aws:s3:::*", "*", False),
     ],
 )
-def test_arns_of_a_resource_element(pattern: str, text: str, matches: bool) -> None:
-    """Segments that are missing at the end may be anything; a lone asterisk is any resource."""
+def test_missing_segments_of_a_resource_match_anything(
+    pattern: str, text: str, matches: bool
+) -> None:
     assert arn(pattern, complete=True).matches(text, {}) is matches
 
 
@@ -79,13 +79,14 @@ def test_arns_of_a_resource_element(pattern: str, text: str, matches: bool) -> N
         ("$", "$"),
     ],
 )
-def test_variables_stand_for_what_the_call_has(pattern: str, text: str) -> None:
-    """A variable stands for a key of the call, for a default, or for a sign that is special."""
+def test_a_variable_is_replaced_by_a_key_a_default_or_a_special_character(
+    pattern: str, text: str
+) -> None:
     assert glob(pattern, variables=True).matches(text, KEYS)
 
 
-def test_what_a_variable_stands_for_is_taken_as_it_is() -> None:
-    """An asterisk in a key's value is no wildcard, and a colon there begins no segment."""
+def test_the_value_of_a_variable_is_taken_literally() -> None:
+    """An asterisk in it is no wildcard, and a colon in it begins no segment."""
     assert glob("${aws:useragent}", variables=True).matches("a*c", KEYS)
     assert not glob("${aws:useragent}", variables=True).matches("abc", KEYS)
     pattern = arn("arn:aws:iam::1:user/${aws:userid}", variables=True)
@@ -93,44 +94,39 @@ def test_what_a_variable_stands_for_is_taken_as_it_is() -> None:
     assert pattern.matches("arn:aws:iam::1:user/AROA1:s", keys)
 
 
-def test_the_same_pattern_serves_every_caller() -> None:
-    """A pattern with a variable is judged anew for each call."""
+def test_a_pattern_with_a_variable_is_matched_anew_for_each_call() -> None:
     pattern = glob("${aws:username}", variables=True)
     for name in ("bob", "alice", "bob"):
         assert pattern.matches(name, {"aws:username": name})
         assert not pattern.matches("carol", {"aws:username": name})
 
 
-def test_a_variable_may_be_a_tag_of_who_calls() -> None:
-    """${aws:PrincipalTag/team} stands for the value of that tag, its name in any case."""
+def test_a_variable_may_be_a_principal_tag_in_any_case() -> None:
     pattern = glob("${aws:PrincipalTag/Team}-*", variables=True)
     assert pattern.matches("blue-1", {"aws:principaltag/team": "blue"})
     assert not pattern.matches("red-1", {"aws:principaltag/team": "blue"})
 
 
-def test_without_variables_the_text_is_plain() -> None:
-    """In the language's first version ${aws:username} is just these characters."""
+def test_without_variables_a_variable_is_plain_text() -> None:
     assert glob("${aws:username}").matches("${aws:username}", KEYS)
     assert exact("a*").matches("a*", {})
     assert not exact("a*").matches("ab", {})
 
 
 @pytest.mark.parametrize("spelling", ["${aws:RequestTag/team}", "${s3:prefix, 'x'}", "${a b}"])
-def test_a_variable_that_is_not_known_is_named(spelling: str) -> None:
-    """A variable that cannot be judged stops the call, even if it has a default."""
+def test_an_unknown_variable_is_an_error_that_names_it(spelling: str) -> None:
+    """This is so even if the variable has a default."""
     with pytest.raises(UnjudgedError, match="policy variable") as caught:
         glob(spelling, variables=True).matches("x", KEYS)
     assert spelling in caught.value.construct
 
 
-def test_a_variable_without_a_value_says_so() -> None:
-    """A key that the call does not have leaves its variable without a value."""
+def test_a_variable_whose_key_the_call_lacks_is_an_error() -> None:
     with pytest.raises(UnresolvedVariableError, match="has no value"):
         glob("${aws:tokenissuetime}", variables=True).matches("x", KEYS)
 
 
-def test_many_asterisks_take_no_long_time() -> None:
-    """No pattern takes exponential time, whatever it is held against."""
+def test_many_asterisks_take_no_exponential_time() -> None:
 
     def seconds(asterisks: int) -> float:
         pattern: Pattern = glob("*a" * asterisks + "b")

@@ -1,4 +1,4 @@
-"""The Principal element: whom a bucket or a role speaks about."""
+"""The Principal element: whom a policy of a bucket or a role applies to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mfakit.policy import Context, Decision, Kind, Principal, UnjudgedError, evaluate, parse
+from mfakit.policy.elements import Reach
 
 ACCOUNT = "123456789012"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -51,34 +52,33 @@ def decide(caller: Principal | None, effect: str = "Allow", **element: Any) -> D
     ],
     ids=str,
 )
-def test_who_is_named(principal: Any, callers: list[str]) -> None:
-    """A caller is known by his ARN, his role's, his unique id; a service by its name."""
+def test_a_principal_names_callers_by_arn_role_unique_id_or_service(
+    principal: Any, callers: list[str]
+) -> None:
     decided = {name: decide(caller, Principal=principal) for name, caller in CALLERS.items()}
     assert {name for name, decision in decided.items() if decision.allowed} == set(callers)
-    assert not any(decision.delegated for decision in decided.values())
+    assert not any(decision.reach is Reach.ACCOUNT for decision in decided.values())
 
 
 @pytest.mark.parametrize("name", [ACCOUNT, ROOT])
-def test_an_account_stands_for_all_who_belong_to_it(name: str) -> None:
-    """Naming the account allows everyone in it what its own policies allow as well."""
+def test_an_account_as_principal_delegates_to_its_own_policies(name: str) -> None:
+    """Everyone in the account is allowed what the identity policies there allow as well."""
     decided = {who: decide(caller, Principal={"AWS": name}) for who, caller in CALLERS.items()}
     members = {"user", "root", "role", "federated", "canonical"}
     assert {who for who, decision in decided.items() if decision.allowed} == members
     # The account's ARN is the root user's own, too.
-    direct = {who for who in members if not decided[who].delegated}
+    direct = {who for who in members if decided[who].reach is not Reach.ACCOUNT}
     assert direct == ({"root"} if name == ROOT else set())
 
 
-def test_an_account_that_is_denied_is_denied_whole() -> None:
-    """A denial of the account is one of everyone in it, with nothing left to delegate."""
+def test_a_deny_of_an_account_denies_everyone_in_it() -> None:
     for who in ("user", "root", "role"):
         assert decide(CALLERS[who], "Deny", Principal={"AWS": ROOT}).explicit_deny
     assert not decide(CALLERS["stranger"], "Deny", Principal={"AWS": ROOT}).explicit_deny
 
 
-def test_a_grant_to_the_caller_goes_before_one_to_the_account() -> None:
-    """Where a policy names both, nothing is left to the account's policies."""
-    assert not decide(CALLERS["user"], Principal={"AWS": [ROOT, BOB]}).delegated
+def test_a_grant_to_the_caller_takes_precedence_over_one_to_the_account() -> None:
+    assert decide(CALLERS["user"], Principal={"AWS": [ROOT, BOB]}).reach is Reach.CALLER
 
 
 @pytest.mark.parametrize(
@@ -91,41 +91,40 @@ def test_a_grant_to_the_caller_goes_before_one_to_the_account() -> None:
         (["*"], "stranger"),
     ],
 )
-def test_whom_not_principal_spares(spared: list[str], caller: str) -> None:
-    """NotPrincipal spares who is named with everything that he belongs to."""
+def test_not_principal_exempts_a_caller_whose_names_are_all_listed(
+    spared: list[str], caller: str
+) -> None:
     assert not decide(CALLERS[caller], "Deny", NotPrincipal={"AWS": spared}).explicit_deny
 
 
 @pytest.mark.parametrize("caller", ["role", "stranger", "service"])
-def test_whom_not_principal_denies(caller: str) -> None:
-    """NotPrincipal denies all the others."""
+def test_a_deny_with_not_principal_denies_callers_who_are_not_listed(caller: str) -> None:
     element = {"AWS": [BOB, "999999999998"]}
     assert decide(CALLERS[caller], "Deny", NotPrincipal=element).explicit_deny
 
 
 @pytest.mark.parametrize(("spared", "caller"), [(BOB, "user"), (ROOT, "user"), (ROLE, "role")])
-def test_not_principal_that_names_a_part(spared: str, caller: str) -> None:
-    """AWS does not tell what becomes of who is named without his account, or the reverse."""
+def test_not_principal_with_only_some_of_the_callers_names_is_an_error(
+    spared: str, caller: str
+) -> None:
+    """AWS does not document what becomes of a user listed without the account, or the reverse."""
     with pytest.raises(UnjudgedError, match="NotPrincipal"):
         decide(CALLERS[caller], "Deny", NotPrincipal={"AWS": spared})
 
 
-def test_a_service_is_spared_by_its_name() -> None:
-    """NotPrincipal may name a service."""
+def test_not_principal_exempts_a_service_by_its_name() -> None:
     element = {"Service": "lambda.amazonaws.com"}
     assert not decide(CALLERS["service"], "Deny", NotPrincipal=element).explicit_deny
     assert decide(CALLERS["user"], "Deny", NotPrincipal=element).explicit_deny
 
 
-def test_canonical_users() -> None:
-    """A canonical user id is compared where the caller's is known, and is an error elsewhere."""
+def test_a_canonical_user_is_judged_only_if_the_callers_is_known() -> None:
     assert decide(CALLERS["canonical"], Principal={"CanonicalUser": "79a5"}).allowed
     assert not decide(CALLERS["canonical"], Principal={"CanonicalUser": "79a6"}).allowed
     with pytest.raises(UnjudgedError, match="CanonicalUser"):
         decide(CALLERS["user"], Principal={"CanonicalUser": "79a5"})
 
 
-def test_somebody_has_to_call() -> None:
-    """A policy of a resource cannot be judged without knowing who calls."""
+def test_a_policy_of_a_resource_cannot_be_judged_without_a_caller() -> None:
     with pytest.raises(UnjudgedError, match="Principal"):
         decide(None, Principal="*")

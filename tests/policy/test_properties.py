@@ -1,4 +1,4 @@
-"""What holds of any policies and any call."""
+"""What holds for any policies and any call."""
 
 from __future__ import annotations
 
@@ -52,22 +52,25 @@ def allowed(items: list[dict[str, Any]], context: Context) -> bool:
 
 
 @given(policies, contexts)
-def test_an_explicit_deny_wins(items: list[dict[str, Any]], context: Context) -> None:
-    """A call that a statement denies is denied, whatever else is said and in whatever order."""
+def test_a_deny_wins_whatever_else_applies_and_in_any_order(
+    items: list[dict[str, Any]], context: Context
+) -> None:
     deny = {"Effect": "Deny", "Action": "*", "Resource": "*"}
     assert not allowed([*items, deny], context)
     assert not allowed([deny, *items], context)
 
 
 @given(policies, contexts)
-def test_order_does_not_matter(items: list[dict[str, Any]], context: Context) -> None:
-    """The order of statements changes nothing."""
+def test_the_order_of_statements_does_not_matter(
+    items: list[dict[str, Any]], context: Context
+) -> None:
     assert allowed(items, context) is allowed(items[::-1], context)
 
 
 @given(policies, contexts)
-def test_only_an_allow_allows(items: list[dict[str, Any]], context: Context) -> None:
-    """Nothing is allowed by denials, and a further one never allows more."""
+def test_denies_allow_nothing_and_a_further_one_never_allows_more(
+    items: list[dict[str, Any]], context: Context
+) -> None:
     denials = [item for item in items if item["Effect"] == "Deny"]
     assert not allowed(denials, context)
     grants = [item for item in items if item["Effect"] == "Allow"]
@@ -75,17 +78,17 @@ def test_only_an_allow_allows(items: list[dict[str, Any]], context: Context) -> 
 
 
 @given(policies, contexts)
-def test_it_is_what_each_statement_says(items: list[dict[str, Any]], context: Context) -> None:
-    """A call is allowed if and only if a statement allows it and none denies it."""
+def test_a_call_is_allowed_if_and_only_if_one_statement_allows_and_none_denies_it(
+    items: list[dict[str, Any]], context: Context
+) -> None:
     applying = {item["Effect"] for item in items if allowed([item | {"Effect": "Allow"}], context)}
     assert allowed(items, context) is (applying == {"Allow"})
 
 
 @given(policies, contexts, st.sampled_from(["Condition", "Resource"]))
-def test_what_cannot_be_judged_never_allows(
+def test_a_deny_with_an_unknown_part_is_never_ignored(
     items: list[dict[str, Any]], context: Context, what: str
 ) -> None:
-    """A grant or a denial with an unknown part is never read as if it were not there."""
     unknown: dict[str, Any] = {"Action": "*", "Resource": "*", "Effect": "Deny"}
     if what == "Condition":
         unknown["Condition"] = {"Bool": {"aws:Unheard": "true"}}

@@ -1,4 +1,4 @@
-"""What is found of policies: whether nobody gets in without MFA, and else who, by what."""
+"""What `policy check` finds: whether nobody gets in without MFA, and if not, who does, and how."""
 
 from __future__ import annotations
 
@@ -96,8 +96,7 @@ def outcomes(example: Example, kinds: list[str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
-def test_examples_of_aws_come_out_as_aws_says(example: Example) -> None:
-    """Those that it recommends, and those that it warns of."""
+def test_examples_of_aws_have_the_outcomes_that_aws_documents(example: Example) -> None:
     kinds = [kind for kind in example.outcomes if kind in KEYS]
     assert outcomes(example, kinds) == {kind: example.outcomes[kind] for kind in kinds}
     resources = (example.resource,) if example.resource else ()
@@ -105,8 +104,7 @@ def test_examples_of_aws_come_out_as_aws_says(example: Example) -> None:
     assert found.requires_mfa is example.requires_mfa
 
 
-def test_the_policy_of_aws_for_ones_own_credentials_requires_mfa() -> None:
-    """Alone and beside others; and the one of 2018 lets six small calls through."""
+def test_the_self_management_policy_of_aws_requires_mfa_and_that_of_2018_has_small_holes() -> None:
     found = reviewed(MANAGE_OWN)
     assert (found.requires_mfa, found.claims) == (True, (ALONE, GUARD))
     old = reviewed(MANAGE_OWN_2018)
@@ -127,8 +125,7 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-def test_what_is_found_is_what_happens(account: Account) -> None:
-    """To real calls at the simulator, with each operator that is used for MFA."""
+def test_check_predicts_the_outcome_of_real_calls_at_the_simulator(account: Account) -> None:
     people = {**dict(account.kinds()), FRESH: account.with_mfa()}
     del people[OLD]
     for effect, (operator, key, value) in product(["Allow", "Deny"], CONDITIONS):
@@ -161,8 +158,9 @@ def test_what_is_found_is_what_happens(account: Account) -> None:
          ("s3:GetObject",)),
     ],
 )  # fmt: skip
-def test_what_is_made_requires_mfa(draft: Any, actions: Any, exempt: Any) -> None:
-    """Asked about what it is for, and what it is told to exempt."""
+def test_check_accepts_the_policies_that_mfakit_makes(
+    draft: Any, actions: Any, exempt: Any
+) -> None:
     found = reviewed(draft.document["Statement"], *actions, exempt=exempt)
     assert found.requires_mfa
     assert found.outcomes[WITH_MFA] == SOME
@@ -252,8 +250,7 @@ ESCAPES = {
 
 
 @pytest.mark.parametrize("name", ESCAPES)
-def test_check_finds_how_a_long_term_key_escapes(name: str) -> None:
-    """By these and others of their kind; what it says mends it."""
+def test_check_finds_the_hole_through_which_a_long_term_key_gets_in(name: str) -> None:
     found = reviewed(ESCAPES[name])
     assert not found.requires_mfa
     assert all(finding.mend and finding.callers and finding.actions for finding in found.findings)
@@ -294,13 +291,12 @@ SOUND = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_check_is_content_with_what_holds(name: str) -> None:
+def test_check_accepts_policies_that_require_mfa(name: str) -> None:
     found = reviewed(SOUND[name], whole=name == "one's own alone")
     assert found.findings == ()
 
 
-def test_a_guard_has_to_hold_beside_other_policies() -> None:
-    """Unless the policies are all that the user has."""
+def test_a_guard_must_hold_beside_other_policies_unless_they_are_all() -> None:
     statements = [statement("Allow", "s3:*"), statement("Deny", "s3:*", **NO_MFA)]
     found = reviewed(statements)
     assert (found.claims, found.fallen) == ((ALONE, GUARD), (GUARD,))
@@ -312,8 +308,7 @@ def test_a_guard_has_to_hold_beside_other_policies() -> None:
     assert reviewed([statement("Allow", "s3:*", **MFA)]).claims == (ALONE,)
 
 
-def test_several_policies_are_judged_together() -> None:
-    """The Allow of one and the Deny of another; a hole names its policy."""
+def test_several_policies_are_judged_together_and_a_hole_names_its_policy() -> None:
     policies = [
         parse({"Version": "2012-10-17", "Statement": one}, name)
         for name, one in (("a.json", [ALLOW_ALL]), ("b.json", [GUARD_ALL]))
@@ -326,8 +321,7 @@ def test_several_policies_are_judged_together() -> None:
     assert review(tuple(both), scope).findings[0].statement == "statement 1 of a.json"
 
 
-def test_only_what_is_asked_about_is_judged() -> None:
-    """Patterns of actions and resources, as many as there are."""
+def test_only_the_actions_and_resources_asked_about_are_judged() -> None:
     statements = [ALLOW_ALL, statement("Deny", ["s3:*", "ec2:Run*"], BUCKETS[0], **NO_MFA)]
     upon = {"resources": ("arn:aws:s3:::a/x*",)}
     assert reviewed(statements, "s3:Get*", "ec2:RunInstances", **upon).requires_mfa
@@ -335,8 +329,7 @@ def test_only_what_is_asked_about_is_judged() -> None:
     assert not reviewed(statements, "s3:Get*").requires_mfa
 
 
-def test_what_is_exempt_is_no_hole() -> None:
-    """By default what it takes to get a session; nothing that serves a thief."""
+def test_exempt_actions_are_no_holes_and_none_of_them_helps_a_thief() -> None:
     assert reviewed([statement("Allow", list(EXEMPT))]).requires_mfa
     for action in ("iam:DeactivateMFADevice", "iam:CreateAccessKey", "iam:ChangePassword",
                    "sts:AssumeRole", "sts:GetFederationToken"):  # fmt: skip
@@ -353,8 +346,7 @@ def of_role(principal: Any, **condition: Any) -> dict[str, Any]:
     return said | ({"Condition": condition} if condition else {})
 
 
-def test_a_role_lets_nobody_in_whom_its_trust_policy_does_not() -> None:
-    """An account counts as its users do; roles, services and providers are told of."""
+def test_a_trust_policy_counts_users_and_accounts_and_only_reports_roles_and_services() -> None:
     assert not reviewed([of_role({"AWS": "123456789012"})]).requires_mfa
     assert not reviewed([of_role("*")]).requires_mfa
     assert not reviewed([of_role({"AWS": ALICE}, **MFA), of_role({"AWS": BOB})]).requires_mfa
@@ -375,7 +367,7 @@ def test_a_role_lets_nobody_in_whom_its_trust_policy_does_not() -> None:
 @pytest.mark.parametrize(
     "name", ["foo:user/x", "foo:role/x", "arn:aws:iam::1:user/x", "arn:aws:iam::1:role/r"]
 )
-def test_names_that_nobody_can_have_trip_nothing_up(name: str) -> None:
+def test_impossible_names_of_principals_are_accepted(name: str) -> None:
     assert reviewed([of_role({"AWS": name}, **MFA)]).requires_mfa
 
 
@@ -383,8 +375,8 @@ def on(effect: str, principal: Any, **condition: Any) -> dict[str, Any]:
     return statement(effect, "s3:*", BUCKETS[0], **condition) | {"Principal": principal}
 
 
-def test_the_policy_of_a_bucket_is_judged_for_what_and_whom_it_names() -> None:
-    """Anonymous callers, and GetFederationToken sessions of the users whom it names."""
+def test_the_policy_of_a_bucket_is_judged_for_the_calls_and_callers_that_it_names() -> None:
+    """Anonymous callers and the GetFederationToken sessions of named users are among them."""
     assert reviewed([on("Deny", "*", **NO_MFA)]).requires_mfa
     public = reviewed([on("Allow", "*", StringEquals={"aws:SourceVpc": "x"})])
     assert public.outcomes[ANONYMOUS] == GETS_IN
@@ -396,8 +388,7 @@ def test_the_policy_of_a_bucket_is_judged_for_what_and_whom_it_names() -> None:
     assert not reviewed([on("Allow", "*"), on("Deny", {"AWS": ALICE}, **NO_MFA)]).requires_mfa
 
 
-def test_the_default_policy_of_a_key_lets_users_of_the_account_in() -> None:
-    """As far as their own policies allow it."""
+def test_the_default_policy_of_a_kms_key_lets_users_of_the_account_in() -> None:
     root = {"AWS": "arn:aws:iam::123456789012:root"}
     found = reviewed([statement("Allow", "kms:*") | {"Principal": root}])
     assert found.findings[0].callers[0].startswith(LONG_TERM_KEY)
@@ -405,8 +396,7 @@ def test_the_default_policy_of_a_key_lets_users_of_the_account_in() -> None:
 
 
 @pytest.mark.parametrize("users", [(), (ALICE,)])
-def test_a_bucket_spares_roles_and_services(users: tuple[str, ...]) -> None:
-    """Which a Deny for everyone would not."""
+def test_a_made_bucket_policy_spares_roles_and_services(users: tuple[str, ...]) -> None:
     found = reviewed(bucket("my-bucket", users, max_age=3600).document["Statement"])
     assert found.outcomes[ROLE_SESSION] == found.outcomes[AWS_SERVICE] == SOME
     strict = reviewed([on("Deny", "*", **NO_MFA)])
@@ -423,8 +413,9 @@ def test_a_bucket_spares_roles_and_services(users: tuple[str, ...]) -> None:
         ("Deny", {"Null": {PRESENT: "true"}}, {"BoolIfExists": {PRESENT: "false"}}),
     ],
 )
-def test_what_it_says_mends_a_hole(effect: str, condition: Any, mended: Any) -> None:
-    """The operator that it names is the one that does."""
+def test_the_operator_that_the_advice_names_mends_the_hole(
+    effect: str, condition: Any, mended: Any
+) -> None:
     weak, good = (reviewed([statement(effect, "*", **c)]) for c in (condition, mended))
     assert f" write {next(iter(mended))}" in weak.findings[0].mend
     assert good.requires_mfa
@@ -444,12 +435,13 @@ def test_what_it_says_mends_a_hole(effect: str, condition: Any, mended: Any) -> 
         (max_age(60, ("ec2:*",)).document["Statement"], "ask with --action"),
     ],
 )
-def test_a_hole_is_told_with_how_to_mend_it(statements: Any, said: str) -> None:
-    """Never by what made the policy in the first place."""
+def test_a_hole_comes_with_advice_that_is_not_to_make_the_same_policy_again(
+    statements: Any, said: str
+) -> None:
     assert said in reviewed(statements).findings[0].mend
 
 
-def test_patterns_are_shown_as_the_policy_spells_them() -> None:
+def test_findings_spell_patterns_as_the_policy_does() -> None:
     (finding,) = reviewed(
         [statement("Allow", ["ecr:*", "s3:Get?bject"], "arn:aws:s3:::${aws:username}/*")]
     ).findings
@@ -461,8 +453,8 @@ def notes(*statements: Any, actions: tuple[str, ...] = ()) -> str:
     return "\n".join(reviewed(list(statements), *actions).notes)
 
 
-def test_it_tells_what_a_policy_breaks_for_the_login() -> None:
-    """Which is never GetSessionToken, since no policy decides that."""
+def test_notes_name_what_a_policy_breaks_for_the_login() -> None:
+    """That is never GetSessionToken, since no policy decides it."""
     assert "iam:ListMFADevices is denied without MFA" in notes(ALLOW_ALL, GUARD_ALL)
     assert "--serial-number" in notes(GUARD_ALL)
     assert "is denied without MFA" not in notes(*require_mfa().document["Statement"])
@@ -473,13 +465,12 @@ def test_it_tells_what_a_policy_breaks_for_the_login() -> None:
     assert "no policy decides" not in notes(GUARD_ALL)
 
 
-def test_it_tells_that_roles_never_carry_mfa() -> None:
+def test_a_note_says_that_roles_never_carry_mfa() -> None:
     assert "its trust policy is the place" in notes(statement("Allow", "*", **MFA))
     assert "trust policy" not in notes(ALLOW_ALL)
 
 
-def test_it_tells_whose_devices_are_reached_without_mfa() -> None:
-    """That is no hole."""
+def test_reaching_other_users_devices_is_a_note_and_no_hole() -> None:
     enable = statement("Allow", "iam:EnableMFADevice")
     assert reviewed([enable]).requires_mfa
     assert "iam:EnableMFADevice without MFA reach other users' devices" in notes(enable)
@@ -489,14 +480,12 @@ def test_it_tells_whose_devices_are_reached_without_mfa() -> None:
 
 
 @pytest.mark.parametrize(("allowed", "expected"), [(True, SOME), (False, NONE)])
-def test_it_tells_what_services_may_call_for_a_user(allowed: bool, expected: str) -> None:
-    """Such calls carry no MFA, though the user has used it."""
+def test_a_row_shows_whether_services_may_call_for_a_user(allowed: bool, expected: str) -> None:
     statements = require_mfa(allow_service_calls=allowed).document["Statement"]
     assert reviewed([ALLOW_ALL, *statements]).outcomes[CALLED_BY_SERVICE] == expected
 
 
-def test_too_much_work_cannot_be_shown() -> None:
-    """It is a hole, and found to be one soon."""
+def test_a_call_that_takes_too_much_work_cannot_be_shown_to_be_denied() -> None:
     stars = "*".join("abcdefghijklmnopqrstuvwxyz")
     others = "*".join("zyxwvutsrqponmlkjihgfedcba")
     found = reviewed(
@@ -511,7 +500,7 @@ def test_too_much_work_cannot_be_shown() -> None:
 
 
 def test_more_variables_than_can_be_told_apart_are_refused() -> None:
-    """Many times as many as fit into a policy that IAM takes."""
+    """That is many times as many as fit into a policy that IAM takes."""
     several = [f"arn:aws:s3:::${{aws:PrincipalTag/t{n}}}" for n in range(3000)]
     with pytest.raises(MalformedPolicyError, match="policy variables"):
         reviewed([statement("Allow", "s3:*", several)])
@@ -520,8 +509,7 @@ def test_more_variables_than_can_be_told_apart_are_refused() -> None:
 @pytest.mark.parametrize("place", ["Version", "Id", "Sid", "Effect", "Action", "Resource",
                                    "Principal", "Condition"])  # fmt: skip
 @pytest.mark.parametrize("depth", [100, 1000, 100_000])
-def test_what_is_nested_deep_is_refused(place: str, depth: int) -> None:
-    """In two lines, like all that is no policy."""
+def test_deep_nesting_is_refused_as_malformed(place: str, depth: int) -> None:
     said = {**statement("Allow", "*"), "Condition": {}}
     policy = {"Version": "2012-10-17", "Id": "x", "Statement": [said | {place: "HERE"}]}
     if place in ("Version", "Id"):
@@ -568,8 +556,9 @@ def element(name: str, values: list[str]) -> Any:
 
 
 @given(st.data(), st.sampled_from([(True, False), (True, True), (False, True)]))
-def test_any_policy_can_be_reviewed(data: st.DataObject, parts: tuple[bool, bool]) -> None:
-    """With an outcome for all callers, and a hole for each who gets in."""
+def test_any_policy_gets_an_outcome_for_each_caller_and_a_hole_if_one_gets_in(
+    data: st.DataObject, parts: tuple[bool, bool]
+) -> None:
     with_resource, with_principal = parts
     elements = [DRAWN, element("Action", ACTIONS)]
     elements += [element("Resource", RESOURCES)] if with_resource else []
@@ -583,7 +572,7 @@ def test_any_policy_can_be_reviewed(data: st.DataObject, parts: tuple[bool, bool
 
 
 def table() -> list[list[str]]:
-    """Read the table of the how-to."""
+    """Return the rows of the table in the how-to."""
     page = Path(__file__).parents[2] / "docs" / "how-to" / "require-mfa.md"
     rows = re.findall(r"^\| (`(?:Allow|Deny)`, .*) \|$", page.read_text(), re.M)
     return [re.sub(r"[`*]", "", row).split(" | ") for row in rows]
@@ -591,7 +580,7 @@ def table() -> list[list[str]]:
 
 @pytest.mark.parametrize("row", table(), ids=lambda row: row[0])
 def test_the_table_of_the_how_to_is_true(row: list[str]) -> None:
-    """What passes a Deny is left to other policies."""
+    """Whether a call that passes a Deny is allowed is up to other policies."""
     effect, operator, value = row[0].split(", ")
     found = reviewed([statement(effect, "s3:*", **{operator: {PRESENT: value}})], "s3:*").outcomes
     words = {KEPT_OUT: "not allowed", GETS_IN: "allowed", SOME: "allowed", NONE: "not allowed"}

@@ -67,7 +67,7 @@ def test_removing_a_key_removes_its_nested_lines() -> None:
     document = Document(ODD, "credentials")
     document.update("spaced", {"s3": None})
     expected = ODD.replace("s3 =\r\n    max_concurrent_requests = 20\r\n", "")
-    # botocore would not find the profile by a header with spaces in it
+    # The header changes too: botocore does not find a profile by a header with spaces in it.
     assert document.text == expected.replace("[ spaced ]", "[spaced]")
 
 

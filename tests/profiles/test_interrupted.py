@@ -21,7 +21,7 @@ OTHER = "[other]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n"
 
 
 def left_in_a_swap(file: Path, text: str) -> Path:
-    """Leave another program's file as a mfakit does that is killed during the swap."""
+    """Leave another program's file where a mfakit leaves it that is killed in a swap."""
     left = Path(swap_name(str(file), digest(b"before"), digest(b"after")))
     left.write_text(text)
     left.chmod(0o600)
@@ -73,7 +73,7 @@ def test_write_settings_names_the_file_that_a_killed_process_left(home) -> None:
     assert f"{kept} is what another program wrote" in notes[0]
 
 
-def test_a_killed_processs_unfinished_safety_copy_is_removed(home) -> None:
+def test_an_unfinished_safety_copy_of_a_killed_process_is_removed(home) -> None:
     """It holds the long-term keys, so it is removed even if a finished copy exists."""
     home.write_credentials(KEYS)
     write_session("mfa", SESSION, environ=home.environ)
@@ -100,7 +100,7 @@ def test_leftovers_are_removed_even_after_the_file_was_moved_behind_a_link(home)
     assert kept.read_text() == OTHER
 
 
-def test_logout_removes_a_killed_processs_unfinished_cache_entry(home) -> None:
+def test_logout_removes_an_unfinished_cache_entry_of_a_killed_process(home) -> None:
     """There may be no later write of that profile that would remove it."""
     home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
     write_session("mfa", SESSION, environ=home.environ)

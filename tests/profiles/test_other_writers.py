@@ -262,7 +262,7 @@ def test_concurrent_mfakit_processes_lose_no_session(home) -> None:
 def test_without_swaps_and_hard_links_the_file_is_checked_just_before_the_rename(home) -> None:
     """What another program writes while the system refuses both is kept."""
     home.write_credentials(LONG_TERM)
-    write_session("other", SESSION, environ=home.environ)  # keeps the copy
+    write_session("other", SESSION, environ=home.environ)  # makes the safety copy
     old(home.credentials)
     inject = ["renameat2:error=ENOSYS", "link,linkat:error=EPERM:delay_enter=1000000"]
     strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2,link,linkat"]

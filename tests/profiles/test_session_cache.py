@@ -18,7 +18,7 @@ from tests.profiles.test_bad_files import WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
-from mfakit.profiles.record import SessionRecord, keep_record, read_record
+from mfakit.profiles.own_files import SessionRecord, keep_record, read_record
 from mfakit.profiles.stores import is_own_process
 
 pytestmark = pytest.mark.pythons

@@ -1,4 +1,4 @@
-"""Policies that were made for CloudFormation, made by a CloudFormation."""
+"""CloudFormation creates the policies that mfakit makes for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from mfakit.policy.formats import render
 from mfakit.policy.making import require_mfa, role_trust
 
 
-def test_cloudformation_makes_them(account: Account) -> None:  # noqa: F811
-    """As stacks, where the simulator's CloudFormation knows the resources."""
+def test_the_simulators_cloudformation_creates_policy_and_role(account: Account) -> None:  # noqa: F811
     pytest.importorskip("openapi_spec_validator")
     stacks = account.admin.client("cloudformation")
     for name, draft in {"policy": require_mfa(), "role": role_trust((ACCOUNT,))}.items():

@@ -26,7 +26,7 @@ def test_roles_may_be_in_other_accounts(bake: Bake, first: bool) -> None:
     data.write_text((text.partition("\n[roles.")[0] if first else text) + ELSEWHERE)
     done = python(project, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", "role or use")
     assert done.returncode == 0, done.stdout[-4000:]
-    assert "test_one_code_serves_every_role[production] PASSED" in done.stdout
+    assert "test_one_code_is_enough_for_every_role[production] PASSED" in done.stdout
     done = python(project, "-c", "from payments_mfa.team import TEAM; print(*TEAM.roles.values())")
     assert ":role/platform/payments/developer" in done.stdout
 

@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.environment.asking import detect_shell
     from mfakit.environment.render import (
+        detect_shell,
         render_environment,
         render_failure,
         render_profile,
@@ -36,7 +36,7 @@ _HOMES = {
     "SessionCredentials": "session",
     "assume_role": "exchange.library",
     "check_sessions": "expiry.status",
-    "detect_shell": "environment.asking",
+    "detect_shell": "environment.render",
     "get_session_token": "exchange.library",
     "login": "exchange.library",
     "read_session": "profiles.profile",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "schedule"
-# Where mfakit is installed on machines that are set up for others.
+# Where mfakit is installed on machines that a team manages.
 PYTHON = "/opt/mfakit/bin/python"
 WINDOWS_PYTHON = r"C:\Program Files\mfakit\Scripts\pythonw.exe"
 HEADER = re.compile(r"^# .*(mfakit-check\.(?:service|timer))\n", re.MULTILINE)
@@ -21,7 +21,7 @@ def options(name: str) -> list[str]:
 
 
 def printed(scheduler: str, python: str = PYTHON) -> str:
-    """Ask mfakit what it would give to a scheduler on other machines."""
+    """Return what mfakit would give to a scheduler on another machine."""
     install = [sys.executable, "-m", "mfakit", "schedule", "install", *options("people.options")]
     elsewhere = ["--dry-run", "--python", python, "--using", scheduler]
     done = subprocess.run([*install, *elsewhere], check=True, stdout=subprocess.PIPE)
@@ -29,7 +29,7 @@ def printed(scheduler: str, python: str = PYTHON) -> str:
 
 
 def files() -> dict[str, str]:
-    """Give the files by their names; systemd has two, each printed below a line that names it."""
+    """Return the files by name; systemd has two, each printed below a line that names it."""
     _, *units = HEADER.split(printed("systemd"))
     texts = (text.rstrip("\n") + "\n" for text in units[1::2])
     return dict(zip(units[::2], texts, strict=True)) | {

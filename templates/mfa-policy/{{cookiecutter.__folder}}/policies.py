@@ -1,6 +1,6 @@
-"""What `mfakit policy` is asked for, and the files that begin with what it answers.
+"""The options of `mfakit policy`, and the files that begin with its output.
 
-Run as a program, it writes them anew; each keeps what follows in it, from the line on that says so.
+Run as a program, this writes the files anew; each keeps our part, below the line that marks it.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ HERE = Path(__file__).parent
 
 
 def renewed(path: Path, options: list[str]) -> str:
-    """Give the text that a file has to have: what is printed now, and what is ours in it."""
+    """Return the text that a file must have: what mfakit prints now, and our part of it."""
     text = path.read_text(encoding="utf-8")
     ours = text[text.rindex("\n", 0, text.index(OURS)) :]
-    # A block of Terraform's stays open, as what is ours goes on in it.
+    # The last block of Terraform stays open, since our part continues it.
     return printed(options).removesuffix("}\n") + ours
 
 
 def printed(options: list[str]) -> str:
-    """Give what `mfakit policy` prints."""
+    """Return what `mfakit policy` prints."""
     command = [sys.executable, "-m", "mfakit", "policy", *options]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
 
 
 def main() -> None:
-    """Write the files anew, of those that are here."""
+    """Write anew those of the files that exist."""
     for name, options in FILES.items():
         path = HERE / name
         if path.exists():

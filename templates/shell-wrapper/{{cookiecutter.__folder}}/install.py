@@ -29,11 +29,11 @@ TYPOGRAPHIC = "'\u2018\u2019\u201a\u201b"  # PowerShell takes each of these for 
 
 
 class CannotEditError(Exception):
-    """A file that is better left alone."""
+    """The file cannot be edited safely."""
 
 
 def main() -> int:
-    """Add the line, or take it out, for each shell that is named."""
+    """Add the line, or remove it, for each shell that is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shell", nargs="*", help=f"{', '.join(FILES)}; by default your own")
     parser.add_argument("--remove", action="store_true", help="take the line out again")
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def attempt(shell: str, *, remove: bool) -> int:
-    """Do it for one shell, and tell what was done."""
+    """Add or remove the line for one shell, and print what was done."""
     line = line_for(shell)
     try:
         refuse_unwritable(line)
@@ -69,7 +69,7 @@ def attempt(shell: str, *, remove: bool) -> int:
 
 
 def line_for(shell: str) -> str:
-    """Give the line that loads the functions, with the path as that shell quotes it."""
+    """Return the line that loads the functions, with the path quoted for that shell."""
     if shell == "powershell":
         path = str(HERE / "shell" / "init.ps1")
         quoted = "".join(letter * 2 if letter in TYPOGRAPHIC else letter for letter in path)
@@ -83,7 +83,7 @@ def line_for(shell: str) -> str:
 
 
 def with_line(content: bytes, line: str) -> bytes:
-    """Add the line at the end; where there is one already, it is brought up to date."""
+    """Append the line, or update it where it exists already."""
     new = line.encode()
     if OURS.search(content):
         return OURS.sub(lambda old: new + (old["no_end"] or b""), content)
@@ -93,7 +93,7 @@ def with_line(content: bytes, line: str) -> bytes:
 
 
 def without(content: bytes) -> bytes:
-    """Take the line out; the file is then as it was before."""
+    """Remove the line; the file is then as it was before."""
     kept: list[bytes] = []
     lines = content.split(b"\n")
     for number, line in enumerate(lines, 1):
@@ -106,7 +106,7 @@ def without(content: bytes) -> bytes:
 
 
 def read(path: Path) -> bytes:
-    """Read a file that can be edited; one that is not there yet is empty."""
+    """Read a file, and refuse one that cannot be edited; a missing file is empty."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -128,7 +128,7 @@ def read(path: Path) -> bytes:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file whole or not at all; where it is a link, what that leads to."""
+    """Replace a file as a whole or not at all; of a link, replace its target."""
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
@@ -144,19 +144,19 @@ def write(path: Path, content: bytes) -> None:
 
 
 def refuse_joining(content: bytes, continued: bytes) -> None:
-    """Refuse a file whose last line goes on in the one to come."""
+    """Refuse a file whose last line would continue in ours."""
     if re.search(re.escape(continued) + rb"\r?\n?\Z", content):
         raise CannotEditError(f"its last line is not over: it ends with {continued.decode()}")
 
 
 def refuse_unwritable(line: str) -> None:
-    """Refuse a folder whose name cannot stand in a line."""
+    """Refuse a folder whose name cannot be written in a line."""
     if not line.isprintable():
         raise CannotEditError(f"{str(HERE)!a} has a control character in it")
 
 
 def powershell_profile() -> Path:
-    """Ask PowerShell itself: on Windows it may be in a folder that is synchronized."""
+    """Return the path that PowerShell reports: on Windows its folder may be a synchronized one."""
     program = shutil.which("pwsh") or shutil.which("powershell")
     if program is None:
         raise CannotEditError("there is no PowerShell")
@@ -168,7 +168,7 @@ def powershell_profile() -> Path:
 
 
 def folder(variable: str, default: Path) -> Path:
-    """Give the folder that a variable names, or the default."""
+    """Return the folder that a variable names, or the default."""
     return Path(os.environ.get(variable) or default)
 
 
@@ -181,7 +181,7 @@ FILES: dict[str, Callable[[], Path]] = {
 
 
 def tell(text: str, file: TextIO | None = None) -> None:
-    """Tell the person something, each line with the program's name before it."""
+    """Print a message, each line with the program's name before it."""
     for line in text.splitlines():
         shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         print(f"install.py: {shown}", file=file or sys.stdout)

@@ -6,9 +6,9 @@ import os
 import sys
 
 from mfakit.cli.output import note, write
-from mfakit.environment.asking import detect_shell
 from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks
 from mfakit.environment.render import (
+    detect_shell,
     render_environment,
     render_failure,
     render_unset,

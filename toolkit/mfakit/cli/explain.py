@@ -6,7 +6,7 @@ import os
 import re
 
 from mfakit.cli.output import escape, read_input, show, write
-from mfakit.environment.asking import likely_shell
+from mfakit.environment.render import likely_shell
 from mfakit.errors import UsageError
 from mfakit.explain import Explanation
 from mfakit.explain.situation import Situation

@@ -153,14 +153,8 @@ def _scope(options: Namespace, kind: Kind) -> Scope:
     for resource in resources:
         if resource != "*" and not resource.startswith("arn:"):
             raise UsageError(f"{resource!r} is no ARN", "write it as arn:aws:s3:::my-bucket/*")
-    exempt = check_exempt(options.exempt_action or [])
-    return Scope(
-        kind,
-        tuple(options.action or ()),
-        resources,
-        tuple(dict.fromkeys([*EXEMPT, *exempt])),
-        options.whole,
-    )
+    exempt = tuple(dict.fromkeys([*EXEMPT, *check_exempt(options.exempt_action or [])]))
+    return Scope(kind, tuple(options.action or ()), resources, exempt, options.whole)
 
 
 def _as_text(found: Review, scope: Scope) -> str:
@@ -172,18 +166,13 @@ def _as_text(found: Review, scope: Scope) -> str:
     words = _CLAIMS if found.kind is Kind.IDENTITY else _CLAIMS_OF_OTHERS
     for claim in found.claims:
         holes = [finding for finding in found.findings if finding.claim == claim]
-        lines.append(f"{words[claim]}: {_verdict(holes)}")
+        count = "1 hole" if len(holes) == 1 else f"{len(holes)} holes"
+        lines.append(f"{words[claim]}: {count if holes else 'nobody gets in without MFA'}")
         for hole in holes:
             lines += _of_hole(hole)
     lines += [f"note: {text}" for text in found.notes]
     lines.append(f"exempt: {', '.join(scope.exempt)}")
     return "".join(f"{escape(line)}\n" for line in lines)
-
-
-def _verdict(holes: list[Finding]) -> str:
-    if not holes:
-        return "nobody gets in without MFA"
-    return f"{len(holes)} {'hole' if len(holes) == 1 else 'holes'}"
 
 
 def _of_hole(hole: Finding) -> list[str]:
@@ -213,7 +202,7 @@ def _as_json(found: Review, scope: Scope) -> str:
             {
                 "claim": claim,
                 "holds": claim not in found.fallen,
-                "holes": [_hole_as_json(f) for f in found.findings if f.claim == claim],
+                "holes": [_hole_as_json(hole) for hole in found.findings if hole.claim == claim],
             }
             for claim in found.claims
         ],
@@ -228,11 +217,6 @@ def _as_json(found: Review, scope: Scope) -> str:
 
 
 def _hole_as_json(hole: Finding) -> dict[str, object]:
-    return {
-        "statement": hole.statement,
-        "callers": list(hole.callers),
-        "actions": list(hole.actions),
-        "resources": list(hole.resources),
-        "shown": hole.shown,
-        "mend": hole.mend,
-    }
+    from dataclasses import asdict
+
+    return {name: value for name, value in asdict(hole).items() if name != "claim"}

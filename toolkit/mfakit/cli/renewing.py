@@ -11,8 +11,7 @@ from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
-from mfakit.exchange.terminal import Unattended
-from mfakit.exchange.turn import ALL_PROFILES, PATIENCE_SECONDS, turn_to_ask
+from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mfakit.cli.output import note, read_input, write, write_private
-from mfakit.environment.asking import likely_shell
 from mfakit.environment.formats import SHELLS, unset_line
+from mfakit.environment.render import likely_shell
 from mfakit.errors import FileError, MFAKitError, UsageError
 from mfakit.extras import require_extra
 from mfakit.profiles.editing import edit_text

@@ -1,1 +1,1 @@
-"""Exchange: from a code to a session. The only room that talks to AWS."""
+"""Exchanging a code for a session. Only this package calls AWS."""

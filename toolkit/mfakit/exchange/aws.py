@@ -1,10 +1,11 @@
-"""Clients of AWS for the exchange, and what AWS and the network answer, as errors.
+"""AWS clients for the exchange, and errors for what AWS and the network answer.
 
-They are botocore's: boto3 would load the transfer of files to S3 too, which takes as long again.
+The clients are botocore's: boto3 would also load the transfer of files to S3, in twice the time.
 """
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 
 from mfakit import debug
@@ -38,36 +39,49 @@ def make_client(
 
     Args:
         service: ``sts`` or ``iam``.
-        source: the credentials, and the profile whose other settings (endpoint, CA bundle) count.
+        source: the credentials, and the profile whose endpoint and CA bundle are used.
         retries: False for the call that carries a code: botocore would send the code again after
             a lost answer, and a code that arrived once is used up.
-        serial_number: tells the partition, where no profile names a region.
+        serial_number: names the partition, if no profile names a region.
     """
-    from botocore.config import Config
-    from botocore.session import Session
+    with _nothing_collected():
+        from botocore.config import Config
+        from botocore.session import Session
 
-    # no variable names the profile: AWS_PROFILE may be one that this login is still to make
-    session = Session(session_vars={"profile": (None, None, None, None)})
-    session.set_config_variable("profile", source.profile)
-    client = session.create_client(
-        service,
-        region_name=source.region or _region_of(serial_number),
-        aws_access_key_id=source.access_key_id,
-        aws_secret_access_key=source.secret_access_key,
-        aws_session_token=source.session_token or None,
-        config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
-        ),
-    )
+        # AWS_PROFILE is not read: it may name a profile that this login has yet to create
+        session = Session(session_vars={"profile": (None, None, None, None)})
+        session.set_config_variable("profile", source.profile)
+        client = session.create_client(
+            service,
+            region_name=source.region or _region_of(serial_number),
+            aws_access_key_id=source.access_key_id,
+            aws_secret_access_key=source.secret_access_key,
+            aws_session_token=source.session_token or None,
+            config=Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
+            ),
+        )
     if debug.is_on():
         _report_calls(client, source)
     return client
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from searching, in vain, what is loaded: a sixth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _report_calls(client: Any, source: Source) -> None:
-    """Report each request and its answer, without the content of either."""
+    """Write each request and its response to the debug log, without their content."""
     shown = debug.key_id(source.access_key_id)
     endpoint = client.meta.endpoint_url.rpartition("@")[2]
 
@@ -104,21 +118,20 @@ _BROKEN = "see what answers there: a proxy, a captive portal; a code that was se
 
 @contextmanager
 def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[None]:
-    """Turn whatever boto3 raises in the block into an error for people.
+    """Turn every exception of botocore in the block into an error with a hint.
 
-    botocore's own messages are shown only where they are known to hold no secret: those about an
-    answer that cannot be parsed hold the answer, those about a header that cannot be sent hold
-    the header.
+    botocore's own messages are shown only where they are known to hold no secret: a message about a
+    response that cannot be parsed includes the response, one about an invalid header the header.
 
     Args:
         source: the credentials that sign the calls.
-        serial_number: the device, if the call carries a code of one.
+        serial_number: the device, if the call carries a code.
 
     Raises:
         CodeRefusedError: AWS did not accept the code.
         CodeLostError: a code that was sent may be used up.
         NotSentError: the same call may be made again, with the same code.
-        ExchangeError: AWS refused for another reason, could not be reached or understood.
+        ExchangeError: AWS refused for another reason, or its response could not be understood.
     """
     try:
         yield
@@ -135,7 +148,7 @@ def asking_aws(source: Source, serial_number: str | None = None) -> Iterator[Non
 
 
 def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) -> ExchangeError:
-    """Recognize a refusal by its text; AWS has one code for several."""
+    """Return the error for a refusal, which its text identifies: one error code means several."""
     error = answer.get("Error", {})
     code, message = error.get("Code", "an error"), error.get("Message", "").strip()
     if "invalid MFA one time pass code" in message:
@@ -179,7 +192,7 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
 
 
 def _hint(code: str, message: str, source: Source) -> str:
-    """Return what helps against the other errors that AWS is known to answer."""
+    """Return a hint for the other known errors of AWS."""
     if code == "ExpiredToken":
         return f"the session of {source.origin} has ended: log in to it first"
     if "sts:AssumeRole" in message:
@@ -192,7 +205,7 @@ def _hint(code: str, message: str, source: Source) -> str:
 
 
 def _clock(answer: dict[str, Any]) -> str:
-    """Return how far this machine's clock is off AWS's; "" if it is not, or not known."""
+    """Return how much this machine's clock differs from AWS's; "" if little, or unknown."""
     from email.utils import parsedate_to_datetime
 
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -207,7 +220,7 @@ def _clock(answer: dict[str, Any]) -> str:
 
 
 def _failure(error: Exception) -> ExchangeError:
-    """Return the error for an exception that is no answer of AWS."""
+    """Return the error for an exception without a response of AWS."""
     from botocore import exceptions
 
     kind = type(error).__name__

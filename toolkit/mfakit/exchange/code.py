@@ -1,4 +1,4 @@
-"""The six digits: their form, who asks for them, and where else they come from."""
+"""Token codes: their form, and where they come from: an option, the user or a command."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from typing import IO, Protocol
 
     class Asker(Protocol):
-        """Asks a person: on the terminal, in a window; or stands where nobody is to be asked.
+        """Asks the user, on the terminal or in a window, or refuses to ask.
 
         Attributes:
-            when_asked: what to do as soon as a question for a code can be seen.
+            when_asked: called as soon as a question for a code is shown.
         """
 
         when_asked: Callable[[], object]
 
         def check(self) -> None:
-            """Raise an ExchangeError if there is nobody to ask."""
+            """Raise an ExchangeError if the user cannot be asked."""
 
         def ask_code(self, question: str) -> str:
-            """Ask until the answer has the form of a code, and return that."""
+            """Ask until the answer has the form of a code; return it."""
 
         def choose(self, question: str, answers: list[str]) -> int:
-            """Ask which of several it is, and return its number, counted from 0."""
+            """Ask for a choice; return its number, counted from 0."""
 
         def say(self, text: str) -> object:
             """Show a message."""
@@ -39,40 +39,40 @@ if TYPE_CHECKING:
             """Wait, and show how much time is left."""
 
     class Codes(Protocol):
-        """Where codes come from."""
+        """A source of codes."""
 
         @property
         def asker(self) -> Asker | None:
-            """Who may be asked something else too; None if nobody is there."""
+            """What can ask other questions too; None if the user cannot be asked."""
 
         @property
         def may_try_again(self) -> bool:
-            """Whether there is another code after one that was refused."""
+            """Whether another code can follow a refused one."""
 
         def check(self) -> None:
-            """Raise an error if it is known that there is no code."""
+            """Raise an error if it is already known that there is no code."""
 
         def when_asked(self, begin: Callable[[], object]) -> None:
-            """Begin what may go on while a person types; at once if nobody does."""
+            """Call `begin` while the user types; immediately if nothing is typed."""
 
         def get(self, serial_number: str) -> str:
-            """Return a code of the device with this serial number."""
+            """Return a code of the device."""
 
         def report(self, refusal: str, *, is_used: bool) -> None:
-            """Say why the last code was refused, and wait until there is another to try."""
+            """Show why the last code was refused, and wait until there is another one."""
 
 
-STEP_SECONDS = 30  # every authenticator shows another code on each half minute
+STEP_SECONDS = 30  # authenticators show a new code at each half minute
 _COMMAND_RUNS = 3
 _COMMAND_SECONDS = 60
 _SEE_IT = "run it by hand and see what it prints; it should be the code"
 
 
 def check_code(text: str) -> str:
-    """Take the spaces out of a code and refuse what AWS would refuse for its form alone.
+    """Return a code without its spaces.
 
     Raises:
-        UsageError: it is not six digits. The code is not in the message.
+        UsageError: it is not six digits. The message does not contain the code.
     """
     code = "".join(text.split())
     if len(code) != 6 or not (code.isascii() and code.isdigit()):
@@ -81,7 +81,7 @@ def check_code(text: str) -> str:
 
 
 class GivenCode:
-    """A code that was given with the command: there is no other after it."""
+    """A code from the command line; no other can follow it."""
 
     may_try_again = False
     asker = None
@@ -92,14 +92,14 @@ class GivenCode:
             check_code(given)
 
     def check(self) -> None:
-        """Nothing more can be known of it before it is used."""
+        """Do nothing: the form of the code is checked already."""
 
     def when_asked(self, begin: Callable[[], object]) -> None:
-        """Begin at once."""
+        """Call `begin` immediately."""
         begin()
 
     def get(self, serial_number: str) -> str:
-        """Return the code; ``-`` is the first line of standard input."""
+        """Return the code; for ``-``, read it from the first line of standard input."""
         if self._given != "-":
             return check_code(self._given)
         if sys.stdin is None:
@@ -107,11 +107,11 @@ class GivenCode:
         return check_code(sys.stdin.buffer.readline().decode("ascii", "replace"))
 
     def report(self, refusal: str, *, is_used: bool) -> None:
-        """Do nothing: the refusal is the end."""
+        """Do nothing: there is no other code to try."""
 
 
 class TypedCode:
-    """Codes that a person types."""
+    """Codes that the user types."""
 
     may_try_again = True
 
@@ -119,19 +119,19 @@ class TypedCode:
         self.asker = asker
 
     def check(self) -> None:
-        """Check that there is somebody to ask."""
+        """Check that the user can be asked."""
         self.asker.check()
 
     def when_asked(self, begin: Callable[[], object]) -> None:
-        """Begin when the question stands: to load would slow it down."""
+        """Call `begin` when the question is shown, which loading modules would delay."""
         self.asker.when_asked = begin
 
     def get(self, serial_number: str) -> str:
-        """Ask for one."""
+        """Ask the user for a code."""
         return self.asker.ask_code(f"MFA code for {serial_number}: ")
 
     def report(self, refusal: str, *, is_used: bool) -> None:
-        """Say why; a code that was mistyped may be typed again at once."""
+        """Show why; wait for a new code only if this one was used, and not mistyped."""
         self.asker.say(refusal)
         if is_used:
             _await_next_code(self.asker)
@@ -149,7 +149,7 @@ class CommandCode:
 
     @property
     def may_try_again(self) -> bool:
-        """The command is run again twice at most."""
+        """Whether the command may run again, which it does twice at most."""
         return self._runs < _COMMAND_RUNS
 
     def check(self) -> None:
@@ -157,7 +157,7 @@ class CommandCode:
         check_command(self._command)
 
     def when_asked(self, begin: Callable[[], object]) -> None:
-        """Begin at once."""
+        """Call `begin` immediately."""
         begin()
 
     def get(self, serial_number: str) -> str:
@@ -166,7 +166,7 @@ class CommandCode:
         return run_token_command(self._command)
 
     def report(self, refusal: str, *, is_used: bool) -> None:
-        """Say why; until the next half minute the command would print the same code."""
+        """Show why, and wait: the command prints a new code only in the next half minute."""
         self._screen.say(refusal)
         _await_next_code(self._screen)
 
@@ -176,10 +176,10 @@ def _await_next_code(asker: Asker) -> None:
 
 
 def check_command(command: str) -> list[str]:
-    """Split a command into its words, and make sure that its program is there.
+    """Split a command into its words, and check that its program is installed.
 
     Raises:
-        UsageError: it cannot be split, or there is no such program.
+        UsageError: it cannot be split, or its program is not installed.
     """
     import shlex
     import shutil
@@ -200,7 +200,7 @@ def run_token_command(command: str) -> str:
     """Run a command that prints a code, without a shell.
 
     The terminal is its standard input and error, so that it can ask for a touch or a password
-    while an SDK has those of this process. What it prints is never shown.
+    even if an SDK has redirected those of this process. Its output is never shown.
 
     Args:
         command: the program and its arguments, quoted as in a shell.
@@ -209,7 +209,7 @@ def run_token_command(command: str) -> str:
         The code.
 
     Raises:
-        UsageError: there is no such program.
+        UsageError: the program is not installed.
         ExchangeError: it failed, took more than a minute, or did not print exactly one code.
     """
     import re
@@ -246,7 +246,7 @@ def run_token_command(command: str) -> str:
 
 @contextmanager
 def _screen() -> Iterator[int | None]:
-    """Open the terminal for writing; where there is none, standard error has to do."""
+    """Open the terminal for writing; yield None, for standard error, if there is none."""
     try:
         screen = os.open("CONOUT$" if os.name == "nt" else "/dev/tty", os.O_WRONLY)
     except OSError:
@@ -259,7 +259,7 @@ def _screen() -> Iterator[int | None]:
 
 
 def _keyboard() -> IO[bytes]:
-    """Open the terminal for reading; where there is none, nothing can be read."""
+    """Open the terminal for reading, or the null device if there is none."""
     try:
         return open("CONIN$" if os.name == "nt" else "/dev/tty", "rb", buffering=0)
     except OSError:

@@ -1,4 +1,4 @@
-"""Which MFA device the code is of."""
+"""Finding the MFA device, and checking its serial number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.source import Source
 
 _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_serial in the AWS config"
-# What STS takes, from its service model.
+# The limits of STS, from its service model.
 _SHORTEST, _LONGEST = 9, 256
 _SIGNS = frozenset("_+=/:,.@-")
 _DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId")
@@ -22,7 +22,7 @@ class Device(Value):
 
     Args:
         serial_number: its ARN, or the number on a hardware token.
-        is_guess: whether it was derived from the user's name, since IAM did not list devices.
+        is_guess: whether it was derived from the user's name, as IAM did not list devices.
     """
 
     serial_number: str
@@ -37,15 +37,15 @@ class Device(Value):
 
     @property
     def is_usable(self) -> bool:
-        """Whether AWS takes codes of it for a session; never of security keys and passkeys."""
+        """Whether its codes can get a session, which those of security keys cannot."""
         return self.kind != "security key"
 
 
 def check_serial_number(text: str) -> str:
-    """Refuse a serial number that AWS would refuse for its form alone, or that is a user's ARN.
+    """Return a serial number whose form is valid.
 
     Raises:
-        UsageError: it is such a one.
+        UsageError: AWS would refuse its form, or it is the ARN of a user or a security key.
     """
     if not _has_form(text):
         raise UsageError(f"{text!r} is no serial number of an MFA device", _NAME_IT)
@@ -63,22 +63,22 @@ def check_serial_number(text: str) -> str:
 
 
 def _has_form(text: str) -> bool:
-    """Whether STS takes its form. The module re takes longer to load than all the rest here."""
+    """Whether STS accepts its form; without re, which takes longer to load than all else here."""
     letters = (letter.isascii() and (letter.isalnum() or letter in _SIGNS) for letter in text)
     return _SHORTEST <= len(text) <= _LONGEST and all(letters)
 
 
 def account_of(serial_number: str | None) -> str | None:
-    """Return the account that a serial number names; None for hardware, which names none."""
+    """Return the account in a serial number; None if it has none, as those of hardware."""
     parts = (serial_number or "").split(":")
     return parts[4] if len(parts) > 4 else None
 
 
 def find_devices(source: Source) -> list[Device]:
-    """Ask IAM for the MFA devices of the source's user.
+    """Return the MFA devices of the source's user.
 
-    Where IAM does not let the user list them, the usual name of a virtual device is derived from
-    the user's own, which STS tells everybody.
+    If IAM does not let the user list them, the usual name of a virtual device is derived from the
+    user's name, which STS reports to every user.
 
     Raises:
         ExchangeError: AWS did not answer, or refused for another reason.
@@ -97,7 +97,7 @@ def find_devices(source: Source) -> list[Device]:
 
 
 def only_device(devices: list[Device]) -> Device:
-    """Take the one device that codes can be used of.
+    """Return the one device whose codes can be used.
 
     Raises:
         ExchangeError: there is none, or several.

@@ -1,4 +1,4 @@
-"""A dialog that stands where the terminal would: the code is asked for in a window."""
+"""Asking for the code in a window instead of the terminal."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 
 class Dialog:
-    """Asks a person by the first program that can show a dialog here.
+    """Asks the user with the first program that can show a dialog here.
 
     Args:
-        occasion: why something is asked, a line that stands above each question.
+        occasion: the reason for the questions, a line above each of them.
         seconds: how long each question waits for an answer.
-        environ: the environment that a program with a window needs.
+        environ: the environment of the dialog programs.
 
     Attributes:
-        when_asked: what to do as soon as a question is shown.
+        when_asked: called as soon as a question is shown.
     """
 
     def __init__(self, occasion: str, seconds: float, environ: Mapping[str, str]) -> None:
@@ -55,7 +55,7 @@ class Dialog:
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
-        """Check that there is a program that can ask.
+        """Check that a dialog program is installed.
 
         Raises:
             ExchangeError: there is none.
@@ -67,10 +67,10 @@ class Dialog:
             )
 
     def check_without_terminal(self) -> None:
-        """Check that one of the programs shows a window, for a time when there is no terminal.
+        """Check that one of the programs can show a window without a terminal.
 
         Raises:
-            ExchangeError: none does.
+            ExchangeError: none can.
         """
         self.check()
         if all(
@@ -86,7 +86,7 @@ class Dialog:
         """Ask until the answer has the form of a code, three times at most.
 
         Raises:
-            ExchangeError: as ``check``; the person said no, or did not answer in time.
+            ExchangeError: as ``check``; the user declined, or did not answer in time.
         """
         for _ in range(TRIES):
             try:
@@ -96,7 +96,7 @@ class Dialog:
         raise ExchangeError("no code was typed", "try again when the device is at hand")
 
     def choose(self, question: str, answers: list[str]) -> int:
-        """Ask a person to choose one of several.
+        """Ask the user to choose one of several answers.
 
         Returns:
             Its number, counted from 0.
@@ -107,16 +107,16 @@ class Dialog:
         return chosen(self._ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
-        """Show the person a message, above the next question."""
+        """Show a message above the next question."""
         self._reason = text
 
     def count_down(self, seconds: float, what: str) -> None:
-        """Wait; there is no dialog meanwhile."""
+        """Wait without a dialog."""
         time.sleep(max(0, seconds))
 
     @cached_property
     def _programs(self) -> list[tuple[Callable[[str, Question], str], str]]:
-        # The one that people choose for such questions, then the platform's own.
+        # Pinentry, which users choose for such questions, comes before the platform's own dialogs.
         kinds = (
             (_find_pinentry, _ask_pinentry),
             (find_osascript, ask_osascript),
@@ -140,7 +140,7 @@ class Dialog:
         raise ExchangeError("; ".join(failures), "log in: mfakit login")
 
 
-# The lower half of an error's number, as libgpg-error has them; the upper half tells who raised it.
+# Error codes of libgpg-error: the lower half of the number, whose upper half is the error's source.
 _TIMED_OUT = 62
 _NO = {99, 114, 198}  # cancelled, not confirmed, fully cancelled
 _CODE_BITS = 0xFFFF
@@ -148,7 +148,7 @@ _FLAVOR_SECONDS = 10
 
 
 def _find_pinentry(environ: Mapping[str, str]) -> str | None:
-    """Find the pinentry that gpg-agent is told to use, else the one on the PATH."""
+    """Find the pinentry that gpg-agent is configured with, else the one on the PATH."""
     home = environ.get("GNUPGHOME") or os.path.join(os.path.expanduser("~"), ".gnupg")
     program = "pinentry"
     with suppress(OSError, UnicodeDecodeError), open(os.path.join(home, "gpg-agent.conf")) as file:
@@ -162,7 +162,7 @@ def _find_pinentry(environ: Mapping[str, str]) -> str | None:
 def _needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
     """Whether this pinentry would draw on a terminal here, as its ``GETINFO flavor`` says.
 
-    One with windows names in it what it falls back to without a desktop: ``gtk2:curses``.
+    For a graphical one it includes the fallback without a desktop, such as ``gtk2:curses``.
 
     Raises:
         NotShownError, NotAnsweredError: it cannot be run.
@@ -174,12 +174,12 @@ def _needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
 
 
 def _ask_pinentry(program: str, question: Question) -> str:
-    """Ask; give what was typed.
+    """Ask the question; return what was typed.
 
     Raises:
-        DeclinedError: the person said no.
-        NotAnsweredError: nobody answered.
-        NotShownError: there is neither a desktop nor a terminal for it.
+        DeclinedError: the user declined.
+        NotAnsweredError: the user did not answer in time.
+        NotShownError: it has neither a desktop nor a terminal.
     """
     commands = [*_options(question.environ), *_texts(question), "GETPIN"]
     lines = "".join(f"{command}\n" for command in (*commands, "BYE"))
@@ -188,7 +188,7 @@ def _ask_pinentry(program: str, question: Question) -> str:
 
 
 def _options(environ: Mapping[str, str]) -> list[str]:
-    """Return the options of its window, which must not grab the keyboard from other windows."""
+    """Return pinentry's options; its window must not grab the keyboard from others."""
     options = ["OPTION no-grab"]
     if terminal := foreground_terminal():
         options += [f"OPTION ttyname={terminal}", f"OPTION ttytype={environ.get('TERM', 'dumb')}"]
@@ -213,9 +213,9 @@ def _escaped(text: str) -> str:
 
 
 def _answer(output: str, number: int, question: Question) -> str:
-    """Read the answer to the last of a number of commands.
+    """Return the answer to the last of a number of commands.
 
-    Each answer ends with a line OK or ERR, the greeting too; what was typed is the line D before.
+    The greeting and each answer end with OK or ERR; the typed text is in the D line before that.
     """
     from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""What all dialogs have in common: the question, the program that shows it, what may come of it."""
+"""Dialog programs: a question, how a program shows it, and the possible outcomes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 TITLE = "mfakit"
 DECLINE = "Not this time"
 LOG_IN = "Log in"
-# What a program exits with that tells by its exit code how it was answered.
+# Exit codes of the programs that report the outcome by one.
 NO = 10
 TIMED_OUT = 5
-_OVERTIME_SECONDS = 1  # a program that knows its time-out is given the time to keep it
+_OVERTIME_SECONDS = 1  # so that a program with a timeout of its own can end by itself
 _ENDING_SECONDS = 1
 
 
 class DeclinedError(ExchangeError):
-    """The person said no."""
+    """The user declined."""
 
 
 class NotAnsweredError(ExchangeError):
-    """Nobody answered in time."""
+    """The user did not answer in time."""
 
 
 class NotShownError(ExchangeError):
@@ -37,14 +37,14 @@ class NotShownError(ExchangeError):
 
 
 class Question:
-    """A question, and how it is to be shown.
+    """A question, and how to show it.
 
     Args:
-        text: what is asked, a few lines.
-        reason: why the answer before would not do; empty if there was none.
+        text: the question, a few lines.
+        reason: why the previous answer was refused; empty if there was none.
         seconds: how long to wait for an answer.
         environ: the environment of the program that shows it.
-        when_shown: what to do as soon as that program runs.
+        when_shown: called as soon as that program runs.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Question:
 
     @property
     def whole_text(self) -> str:
-        """The text, below the reason if there is one, for dialogs with one place for both."""
+        """The reason, if there is one, and the text, for dialogs with one field for both."""
         return f"{self.reason}\n\n{self.text}" if self.reason else self.text
 
     @property
     def whole_seconds(self) -> int:
-        """The time to wait, for programs that count whole seconds and take 0 for ever."""
+        """The time to wait, for programs with whole seconds, to which 0 means forever."""
         return max(1, round(self.seconds))
 
 
@@ -84,14 +84,14 @@ def show(
     Args:
         command: the program and its arguments.
         question: what it shows.
-        commands: what it is told on its standard input.
-        environ: what its environment has besides the question's.
+        commands: the text for its standard input.
+        environ: variables to add to the question's environment.
 
     Returns:
-        Its exit code, and what it wrote.
+        Its exit code and its output.
 
     Raises:
-        NotAnsweredError: it did not end in time, and was ended.
+        NotAnsweredError: it did not end in time, and was killed.
         NotShownError: it cannot be run.
     """
     import subprocess
@@ -108,12 +108,12 @@ def show(
 
 
 def declined() -> DeclinedError:
-    """Return the error for a person who said no."""
+    """Return the error for a declined dialog."""
     return DeclinedError("the dialog was answered with no", "log in when you like: mfakit login")
 
 
 def not_answered(question: Question) -> NotAnsweredError:
-    """Return the error for a dialog that nobody answered."""
+    """Return the error for an unanswered dialog."""
     return NotAnsweredError(
         f"nobody answered the dialog within {question.seconds:g} s", "log in: mfakit login"
     )
@@ -125,10 +125,10 @@ def not_shown(program: str, why: str) -> NotShownError:
 
 
 def answer_by_code(program: str, code: int, output: str, question: Question) -> str:
-    """Return what was typed into a program whose exit code says how it was answered.
+    """Return what was typed into a program that reports the outcome by its exit code.
 
     Raises:
-        DeclinedError, NotAnsweredError, NotShownError: nothing was.
+        DeclinedError, NotAnsweredError, NotShownError: the outcome was another.
     """
     if code == NO:
         raise declined()
@@ -141,7 +141,7 @@ def answer_by_code(program: str, code: int, output: str, question: Question) -> 
 
 @contextmanager
 def _running(command: list[str], environ: Mapping[str, str]) -> Iterator[Popen[bytes]]:
-    """Run a program; if it is not waited for to the end, it is ended with all that it started."""
+    """Run a program; if the block raises, end it with all of its child processes."""
     import subprocess
 
     try:
@@ -165,7 +165,7 @@ def _running(command: list[str], environ: Mapping[str, str]) -> Iterator[Popen[b
 
 
 def _end(process: Popen[bytes]) -> None:
-    """End a program, first so that it can leave a terminal as it was."""
+    """Terminate a program, so that it can restore the terminal; kill it if it goes on."""
     import signal
     import subprocess
 
@@ -180,23 +180,23 @@ def _end(process: Popen[bytes]) -> None:
             return
 
 
-# It exits with 1 for no, and also where there is no display; so no is given a code of its own.
+# Without these, zenity exits with 1 both for no and for a missing display.
 _ZENITY_CODES = {"ZENITY_CANCEL": str(NO), "ZENITY_ESC": str(NO)}
 
 
 def find_zenity(environ: Mapping[str, str]) -> str | None:
-    """Find it, if there is a desktop to show something on."""
+    """Find zenity, if there is a display."""
     if not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
         return None
     return find_program("zenity", environ)
 
 
 def ask_zenity(program: str, question: Question) -> str:
-    """Ask; give what was typed.
+    """Ask the question; return what was typed.
 
     Raises:
-        DeclinedError: the person said no.
-        NotAnsweredError: nobody answered.
+        DeclinedError: the user declined.
+        NotAnsweredError: the user did not answer in time.
         NotShownError: it did not show the question.
     """
     command = [
@@ -213,11 +213,11 @@ def ask_zenity(program: str, question: Question) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep it from reading escapes, and from taking an underscore for a key to jump by."""
+    """Escape backslashes and mnemonic underscores."""
     return text.replace("\\", "\\\\").replace("_", "__")
 
 
-# What is shown comes as arguments, so that nothing in it is taken for a part of the script.
+# The texts are passed as arguments, so that they never become part of the script.
 _OSASCRIPT_SCRIPT = f"""\
 on run {{question, seconds}}
     tell me to activate
@@ -234,17 +234,17 @@ end run"""
 
 
 def find_osascript(environ: Mapping[str, str]) -> str | None:
-    """Find it; it is a part of macOS."""
+    """Find osascript, which macOS has."""
     return find_program("osascript", environ)
 
 
 def ask_osascript(program: str, question: Question) -> str:
-    """Ask; give what was typed.
+    """Ask the question; return what was typed.
 
     Raises:
-        DeclinedError: the person said no.
-        NotAnsweredError: nobody answered.
-        NotShownError: nobody is logged in on the desktop.
+        DeclinedError: the user declined.
+        NotAnsweredError: the user did not answer in time.
+        NotShownError: no user is logged in on the desktop.
     """
     command = [program, "-e", _OSASCRIPT_SCRIPT, question.whole_text, str(question.whole_seconds)]
     code, output = show(command, question)
@@ -258,8 +258,8 @@ def ask_osascript(program: str, question: Question) -> str:
     return typed
 
 
-# What is shown comes by the environment, so that nothing in it is taken for a part of the script;
-# and there is no double quote in the script, since those get lost on the way to PowerShell.
+# The texts are passed by the environment, so that they never become part of the script. The script
+# has no double quotes, since they get lost on the command line of PowerShell.
 _POWERSHELL_SCRIPT = f"""\
 $ErrorActionPreference = 'Stop'
 Add-Type -AssemblyName System.Windows.Forms
@@ -302,16 +302,16 @@ if ($result -ne 'OK') {{ exit {TIMED_OUT} }}
 
 
 def find_powershell(environ: Mapping[str, str]) -> str | None:
-    """Find it; it is a part of Windows."""
+    """Find PowerShell, which Windows has."""
     return find_program("powershell", environ)
 
 
 def ask_powershell(program: str, question: Question) -> str:
-    """Ask; give what was typed.
+    """Ask the question; return what was typed.
 
     Raises:
-        DeclinedError: the person said no.
-        NotAnsweredError: nobody answered.
+        DeclinedError: the user declined.
+        NotAnsweredError: the user did not answer in time.
         NotShownError: it did not show the question.
     """
     texts = {

@@ -1,4 +1,4 @@
-"""Logging in and exchanging codes as calls, for programs that bring a command of their own."""
+"""Logging in and exchanging codes by function calls, for programs that use mfakit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mfakit.exchange.source import find_source
 from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.record import SessionRecord, keep_record
 from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
 from mfakit.session import session_from_json
 
@@ -48,17 +48,17 @@ def get_session_token(
     Args:
         serial_number: the MFA device.
         token_code: the six digits that it shows; spaces are fine.
-        duration: 15 minutes to 36 hours, by default 12; for the root user AWS makes one hour of
-            what is longer.
+        duration: 15 minutes to 36 hours, by default 12; AWS shortens it to one hour for the
+            root user.
         source_profile: the profile that holds the long-term credentials; by default the one
             that the profile ``mfa`` names, else the environment if it holds some, else
             ``default``.
 
     Returns:
-        The session. A code works once, whether the session is kept or not.
+        The session. It is not written to a file, and the code cannot be used again.
 
     Raises:
-        UsageError: the serial number, the code or the duration is none that AWS takes.
+        UsageError: AWS would refuse the serial number, the code or the duration.
         ProfileError: there are no long-term credentials.
         CodeRefusedError: AWS did not accept the code.
         ExchangeError: AWS refused for another reason, or could not be reached.
@@ -80,15 +80,15 @@ def assume_role(
     duration: timedelta | None = None,
     source_profile: str | None = None,
 ) -> SessionCredentials:
-    """Exchange a code for a session of a role; or a live MFA session, without a code.
+    """Exchange a code, or a live MFA session, for a session of a role.
 
     Args:
         role_arn: the role.
-        serial_number: the MFA device; goes with the code.
+        serial_number: the MFA device; required with a code.
         token_code: the six digits; None if the source profile holds an MFA session.
-        role_session_name: what the session is called in the role's account.
-        duration: 15 minutes to 12 hours, to one hour from an MFA session; by default AWS's own,
-            one hour.
+        role_session_name: the name of the session in the role's account.
+        duration: 15 minutes to 12 hours, or to one hour from an MFA session; by default one
+            hour, as AWS has it.
         source_profile: as for ``get_session_token``; it may hold an MFA session.
 
     Raises:
@@ -123,28 +123,28 @@ def login(
     force: bool = False,
     note: Callable[[str], object] = lambda _: None,
 ) -> Login:
-    """Keep the session that a profile holds if it is not due, else get another and keep that.
+    """Return the session that a profile holds if it is not due, else get a new one and write it.
 
-    This is what ``mfakit login`` does: what is not given is as the AWS config says, a code comes
-    from the profile's token command or is asked for on the terminal, and of several processes
-    one asks.
+    This is what ``mfakit login`` does: arguments that are missing come from the AWS config, a code
+    comes from the profile's token command or is asked for on the terminal, and only one of several
+    processes asks.
 
     Args:
-        profile: the session profile; by default as for the command.
+        profile: the session profile; by default the one that the command would use.
         source_profile: the profile that holds the long-term credentials.
         serial_number: the MFA device.
-        token_code: the six digits, or ``-`` for standard input; leads to a new session always.
-        token_command: a command that prints them.
-        duration: how long a new session is to last; leads to one always.
-        min_remaining: how much a session must have left to be kept, in place of the rule.
-        force: get a new session even if the old one could be kept.
-        note: is told what a person should know although all went well.
+        token_code: the six digits, or ``-`` for standard input; always gets a new session.
+        token_command: a command that prints a code.
+        duration: how long the session lasts; always gets a new session.
+        min_remaining: the time that a session must have left to be reused, instead of the rule.
+        force: get a new session even if the old one could be reused.
+        note: called with messages for the user that are no errors.
 
     Returns:
-        What came of it, with ``.profile .serial_number .expiration .account .reused``.
+        The result, with ``.profile .serial_number .expiration .account .reused``.
 
     Raises:
-        MFAKitError: there is no session, and none could be had. The files are then as they were.
+        MFAKitError: there is no session, and none could be made. No file was changed then.
     """
     request = LoginRequest(
         profile=profile,
@@ -166,16 +166,16 @@ def store_session(
     environ: Mapping[str, str],
     note: Callable[[str], object] = lambda _: None,
 ) -> Login:
-    """Keep the session that a text holds.
+    """Write the session that a text contains to a profile.
 
     Args:
         profile: the session profile, if one is named.
-        text: the output of ``aws sts get-session-token``, or of another command of its form.
+        text: the output of ``aws sts get-session-token``, or output of the same form.
         environ: the environment.
-        note: is told what a person should know.
+        note: called with messages for the user that are no errors.
 
     Raises:
-        InvalidSessionError: the text is no session.
+        InvalidSessionError: the text does not contain a session.
         MFAKitError: as ``write_session`` raises it.
     """
     kept_in = session_profile(profile, environ)
@@ -190,18 +190,18 @@ def store_session(
 
 
 def refreshing_session(profile: str = "mfa") -> boto3.Session:
-    """Make a boto3 session of a session profile, which renews before its end.
+    """Return a boto3 session for a session profile that renews itself before its end.
 
-    It logs in when the session is due, as ``mfakit login`` does: by the token command, or by a
-    question on the terminal. A session that another process has renewed meanwhile is taken up. A
-    role's is renewed as one of that role.
+    When the session is due, it logs in as ``mfakit login`` does: by the token command, or by a
+    question on the terminal. It uses a session that another process has renewed. A role's session
+    is renewed as a session of that role.
 
     Args:
         profile: the session profile.
 
     Raises:
-        MFAKitError: there is no session, and none can be had. Later, when a renewal fails, the
-            call that needed it raises the same.
+        MFAKitError: there is no session, and none can be made. Later, if a renewal fails, the
+            call that needed it raises the same error.
     """
     import boto3
     import botocore.session
@@ -209,7 +209,7 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
     metadata = _live_metadata(profile)
     botocore_session = botocore.session.get_session()
-    # botocore has no other way to be given credentials that renew themselves
+    # botocore has no public way to set credentials that renew themselves
     botocore_session._credentials = RefreshableCredentials.create_from_metadata(
         metadata=metadata, refresh_using=lambda: _live_metadata(profile), method="mfakit"
     )
@@ -221,7 +221,7 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
 
 def _live_metadata(profile: str) -> dict[str, str | None]:
-    """Log in if the session is due, and return it in botocore's words."""
+    """Log in if the session is due; return it as botocore's metadata."""
     session = log_in(LoginRequest(profile=profile, as_before=True), os.environ).session
     return {
         "access_key": session.access_key_id,

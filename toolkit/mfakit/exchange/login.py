@@ -1,4 +1,4 @@
-"""Logging in: everything checked first, the code asked last, the session kept."""
+"""Logging in: check everything, ask for the code, and write the session."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.recipe import make_recipe
 from mfakit.exchange.source import is_of_aws
-from mfakit.exchange.terminal import Terminal
-from mfakit.exchange.turn import PATIENCE_SECONDS, turn_to_ask
+from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.moments import format_duration, timedelta, utc_now
-from mfakit.profiles.record import SessionRecord, keep_record
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.selection import session_profile
 from mfakit.state import VALID
 from mfakit.value import Value
@@ -36,15 +35,15 @@ _ROOTS_LONGEST = timedelta(hours=1)
 
 
 class Login(Value):
-    """What came of it: a session kept in a profile, a new one or the one that was there.
+    """The result of a login: the session of a profile, new or reused.
 
     Args:
         profile: the session profile.
         session: the session itself.
-        serial_number: the device, as far as known.
-        origin: the words for where its long-term credentials come from; "" if that is not known.
-        account: the account, as far as known.
-        reused: whether it was there before.
+        serial_number: the device, if it is known.
+        origin: a description of where its long-term credentials come from; "" if unknown.
+        account: the account, if it is known.
+        reused: whether the session existed before.
     """
 
     profile: str
@@ -61,15 +60,15 @@ class Login(Value):
 
 
 def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
-    """Return the session that the profile holds if it will do; else make one, and keep it.
+    """Return the session that the profile holds if it can be reused, else make and write one.
 
-    A code or a duration that was given always leads to a new session. Whatever can be known to
-    be wrong is refused before a code is asked for, since a code works only once. Of several
-    processes that want the same session, one asks; the others wait for it, and use what it got.
+    An explicit code or duration always gets a new session. All checks that are possible come before
+    the question for a code, since a code works only once. Of several processes that want the same
+    session only one asks; the others wait for it, and use its session.
 
     Raises:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
-            is then as it was.
+            was not changed then.
     """
     profile = session_profile(request.profile, environ)
     profile.check_may_hold()
@@ -93,7 +92,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
 
 
 def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[None]:
-    """Wait until no other process asks for this session; not at all if the code was given."""
+    """Wait until no other process asks for this session, unless the code was given."""
     if request.token_code is not None:
         return nullcontext()
     patience = PATIENCE_SECONDS if request.patience is None else request.patience
@@ -101,16 +100,16 @@ def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[Non
 
 
 def _made_before(held: Held | None) -> SessionRecord | None:
-    """Return the record of a session that an exchange of mfakit made."""
+    """Return the record of a session that mfakit made, and not another tool."""
     record = held.record if held else None
     return record if record and record.source_access_key_id else None
 
 
 def _find_codes(request: LoginRequest, recipe: Recipe, profile: Profile) -> Codes | None:
-    """Return where codes come from; None if a live MFA session stands for a code.
+    """Return where codes come from; None if the source is an MFA session, which needs none.
 
     Raises:
-        MFAKitError: it is known, at no cost, that there will be none.
+        MFAKitError: it is already known that there will be no code.
     """
     if recipe.source.is_session:
         return None
@@ -123,13 +122,13 @@ def _find_codes(request: LoginRequest, recipe: Recipe, profile: Profile) -> Code
     elif command is not None and not request.must_ask:
         codes = CommandCode(command, asker)
     elif request.asker is None:
-        return codes  # there may be no need to ask
+        return codes  # it is checked later, as there may be no need to ask
     codes.check()
     return codes
 
 
 def _will_do(held: Held, recipe: Recipe, request: LoginRequest) -> bool:
-    """Whether a session is not due, and is the one that was asked for."""
+    """Whether a session is not due, and is what was requested."""
     record = held.record
     if record is None:
         debug.event("the session is not reused: it is not known how it was made")
@@ -146,7 +145,7 @@ def _will_do(held: Held, recipe: Recipe, request: LoginRequest) -> bool:
 
 
 def _lasts(held: Held, duration: timedelta | None) -> bool:
-    """Whether a session was made to last as long as was asked for."""
+    """Whether a session was made with the requested duration."""
     if duration is None or held.session.expiration is None or held.made_at is None:
         return True
     return abs(held.session.expiration - held.made_at - duration) <= _ALMOST
@@ -165,7 +164,7 @@ def _reused(held: Held, recipe: Recipe) -> Login:
 
 
 def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: LoginRequest) -> Login:
-    """Get a session, by a code unless the source already is an MFA session, and keep it."""
+    """Get a session, with a code unless the source is an MFA session, and write it."""
     from mfakit.exchange.spending import STS, spend_code
     from mfakit.profiles.editing import check_writable
 
@@ -233,7 +232,7 @@ def _record(
 
 
 def _refuse_to_replace_aws(held: Held, recipe: Recipe) -> None:
-    """Keep a simulator's session from taking the place of a real one by accident."""
+    """Refuse to replace a live session of AWS by a simulator's, unless it is forced."""
     if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
         return
     if held.record is None or is_of_aws(held.record.endpoint_url):

@@ -1,4 +1,4 @@
-"""How a session is made: what was asked for, joined with what the AWS files say."""
+"""How a session is made: the request, completed from the AWS files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
-from mfakit.profiles.record import as_role_options
+from mfakit.profiles.own_files import as_role_options
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.source import Source
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
-    from mfakit.profiles.record import SessionRecord
 
 DEFAULT_DURATION = timedelta(hours=12)
 _SHORTEST = timedelta(minutes=15)
@@ -26,7 +26,7 @@ _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
 
-# What STS takes, from its service model; but for the ARN, which it takes of any form.
+# The forms that STS accepts, from its service model; that of the ARN is ours.
 _FORMS = {
     "RoleArn": (r"arn:[\w-]+:iam::\d{12}:role/[!-~]+", "arn:aws:iam::123456789012:role/NAME"),
     "RoleSessionName": (r"[\w+=,.@-]{2,64}", "2 to 64 letters, digits and + = , . @ - _"),
@@ -42,15 +42,15 @@ _WORDS = {
 
 
 class Role(Value):
-    """A role, and what AssumeRole takes with it.
+    """A role, and the other parameters of AssumeRole.
 
     Args:
         arn: the role.
-        session_name: what its session is called; None if that was not asked for.
-        options: what else AssumeRole is sent: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+        session_name: the name of its session; None if none was requested.
+        options: the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
 
     Raises:
-        UsageError: AWS would refuse one of them for its form alone.
+        UsageError: AWS would refuse the form of one of them.
     """
 
     arn: str
@@ -66,7 +66,7 @@ class Role(Value):
                 raise UsageError(f"{given[name]!r} is not {_WORDS[name]}", f"write it as {told}")
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
-        """Return the parameters of AssumeRole; no duration is sent unless one is asked for."""
+        """Return the parameters of AssumeRole, with a duration only if there is one."""
         name = self.session_name or "mfakit"
         role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options}
         if duration is not None:
@@ -75,25 +75,25 @@ class Role(Value):
 
 
 class LoginRequest(Value):
-    """What was asked for; None is "as the profiles say".
+    """What the user requested; None means what the profiles say.
 
     Args:
         profile: the session profile.
         source_profile: where the long-term credentials are.
         serial_number: the MFA device.
         token_code: the six digits, or ``-`` for standard input.
-        token_command: a command that prints them.
-        duration: how long the session is to last.
+        token_command: a command that prints a code.
+        duration: how long the session lasts.
         role: a role to get a session of, instead of the user's own.
-        as_before: whether the session is to be made as its record tells: of the same role, from
-            the same profile's keys.
-        min_remaining: seconds that a session must have left to be kept, in place of the rule.
-        force: renew a session that could be kept, and replace one of AWS by one that is not.
+        as_before: whether to make the session as its record says: of the same role, from the
+            same profile's keys.
+        min_remaining: seconds that a session must have left to be reused, instead of the rule.
+        force: renew a session that could be reused, and let a simulator's replace one of AWS.
         patience: seconds to wait for an answer on the terminal, and for another process that is
-            asking for the same; None is for ever.
-        asker: what asks for the code in place of the terminal.
-        must_ask: whether it asks even if a token command is configured.
-        note: is told what a person should know although all went well.
+            asking for the same session; None means forever.
+        asker: what asks for the code instead of the terminal.
+        must_ask: whether to ask even if a token command is configured.
+        note: called with messages for the user that are no errors.
     """
 
     profile: str | None = None
@@ -113,19 +113,19 @@ class LoginRequest(Value):
 
     @property
     def wants_new(self) -> bool:
-        """Whether a new session was asked for in so many words."""
+        """Whether a new session was requested explicitly."""
         return self.force or self.token_code is not None or self.duration is not None
 
 
 class Recipe(Value):
-    """What a session is made of. Nothing in it is known to be wrong.
+    """All that is needed to make a session, as far as possible checked.
 
     Args:
         source: the credentials that it is made from.
-        serial_number: the device; None as long as IAM has to be asked for it.
+        serial_number: the device; None if IAM has yet to be asked for it.
         role: the role that is assumed; None for a session of the user's own.
-        duration: how long the session is to last; None leaves it to AWS, for a role.
-        endpoint_url: the endpoint that is asked; None for AWS's own.
+        duration: how long the session lasts; None, for a role, leaves it to AWS.
+        endpoint_url: the endpoint of STS; None for AWS's own.
     """
 
     source: Source
@@ -136,11 +136,11 @@ class Recipe(Value):
 
     @property
     def role_options(self) -> str | None:
-        """What else AssumeRole is sent, as a record keeps it."""
+        """The other parameters of AssumeRole, as a record stores them."""
         return as_role_options(dict(self.role.options)) if self.role else None
 
     def agrees_with(self, record: SessionRecord) -> bool:
-        """Whether a session with this record was made so."""
+        """Whether a session with this record was made by this recipe."""
         role = self.role
         return (
             record.source_access_key_id == self.source.access_key_id
@@ -152,15 +152,15 @@ class Recipe(Value):
 
 
 def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord | None) -> Recipe:
-    """Work out how a session is to be made, and refuse whatever is known to be wrong.
+    """Return how to make a session, after all checks that are possible.
 
     Args:
-        request: what was asked for.
+        request: what the user requested.
         profile: the session profile.
-        before: the record of the session to renew, if it is to be made like that one.
+        before: the record of the session to renew, if the new one should be like it.
 
     Raises:
-        MFAKitError: something is known to be wrong.
+        MFAKitError: the session cannot be made so.
     """
     role = request.role
     if role is None and before is not None and before.role_arn is not None:
@@ -190,7 +190,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
 
 
 def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profile) -> None:
-    """Refuse what could not all be heeded: nothing that was given is ignored."""
+    """Raise an error for options that exclude each other: none may be ignored."""
     given, command = request.token_code, request.token_command
     if given is not None and command is not None:
         raise UsageError("--token-code and --token-command exclude each other", "give one of them")
@@ -209,7 +209,7 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
 def _refuse_another(
     request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
 ) -> None:
-    """Refuse to renew a session as another's: nobody may be there to notice."""
+    """Raise an error if a renewal would make another user's session, maybe unnoticed."""
     yourself = f"log in yourself: mfakit login --profile {profile.name}"
     if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
         raise ProfileError(
@@ -256,7 +256,7 @@ def _duration(
 
 
 def check_duration(duration: timedelta) -> None:
-    """Refuse a duration that AWS would refuse, before a code is spent on it.
+    """Refuse a duration that AWS would refuse, before a code is used.
 
     Raises:
         UsageError: it is shorter than 15 minutes or longer than 36 hours.
@@ -265,10 +265,10 @@ def check_duration(duration: timedelta) -> None:
 
 
 def read_session_duration(text: str) -> timedelta:
-    """Read how long a session is to last, as people write it.
+    """Parse the duration of a session, such as ``8h``.
 
     Raises:
-        UsageError: it is no duration, or none that AWS gives.
+        UsageError: it is no duration, or AWS would refuse it.
     """
     duration = timedelta(seconds=parse_duration(text))
     check_duration(duration)
@@ -276,11 +276,11 @@ def read_session_duration(text: str) -> timedelta:
 
 
 def check_role_duration(duration: timedelta, *, chained: bool) -> None:
-    """Refuse a duration that no role's session can have, before a code is spent on it.
+    """Refuse a duration that no role's session can have, before a code is used.
 
     Raises:
-        UsageError: it is shorter than 15 minutes, longer than 12 hours; or, from another session,
-            longer than the one hour that AWS gives then.
+        UsageError: it is shorter than 15 minutes or longer than 12 hours; or longer than one hour,
+            which is AWS's limit for a role that is assumed from a session.
     """
     if chained:
         why = "a role assumed from a session lasts one hour at most; give a code for a longer one"

@@ -1,4 +1,4 @@
-"""The credentials that a session is made from: long-term ones, but for a role's from a session."""
+"""The credentials that a session is made from: long-term ones, or for a role also a session."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Source(Value):
     Args:
         access_key_id: the key's id.
         secret_access_key: its secret.
-        profile: the profile whose settings go with them; None for the environment.
+        profile: the profile whose settings apply; None for the environment.
         region: the region to sign for.
-        session_token: of a session; empty for long-term credentials.
+        session_token: the token of a session; empty for long-term credentials.
     """
 
     access_key_id: str
@@ -39,15 +39,15 @@ class Source(Value):
 
     @property
     def is_session(self) -> bool:
-        """Whether these are a session's."""
+        """Whether these are the credentials of a session."""
         return bool(self.session_token)
 
     @property
     def likely_account(self) -> str | None:
-        """The account that stands in the key's id, if it is one of those that hold one.
+        """The account that the key's id encodes, if it encodes one.
 
-        AWS documents no such form, so this only tells what is worth asking AWS first. Ids from
-        before 2019 begin with I or J after the prefix, and hold none.
+        AWS does not document this form, so the account only decides whether to ask AWS first.
+        Ids from before 2019 begin with I or J after the prefix, and encode none.
         """
         body = self.access_key_id[4:]
         if len(body) != 16 or body[0] in "IJ" or not set(body) <= set(_BASE32):
@@ -59,7 +59,7 @@ class Source(Value):
 
     @property
     def origin(self) -> str:
-        """The words for where they come from."""
+        """A description of where they come from, for messages."""
         return "the environment" if self.profile is None else f"profile {self.profile!r}"
 
     def __repr__(self) -> str:
@@ -69,17 +69,17 @@ class Source(Value):
 def find_source(flag: str | None, session: Profile, *, may_be_session: bool = False) -> Source:
     """Find the credentials that a session is made from.
 
-    They are read from the files themselves, or given by the profile's own `credential_process`.
-    The variables count only if they hold long-term credentials and no source profile is meant, so
-    that a session left in the environment never gets in the way.
+    They are read from the files themselves, or come from the profile's own `credential_process`.
+    Environment variables are used only if they hold long-term credentials and no source profile is
+    named, so that a session left in the environment does no harm.
 
     Args:
-        flag: what ``--source-profile`` says, if anything.
+        flag: the value of ``--source-profile``, if it was given.
         session: the session profile.
-        may_be_session: for a role, the source may be a session.
+        may_be_session: whether the source may be a session, as for a role.
 
     Raises:
-        ProfileError: there are none, or they are a session's.
+        ProfileError: there are none, or they are those of a session.
     """
     files, environ = session.files, session.files.environ
     meant = named_source_profile(flag, session)
@@ -121,9 +121,9 @@ def _holds_long_term(environ: Mapping[str, str]) -> bool:
 
 
 def _ask_process(command: str, profile: str) -> dict[str, str]:
-    """Ask a `credential_process`, such as aws-vault's, which keeps keys in a keychain.
+    """Return the keys that a `credential_process` prints, such as aws-vault from a keychain.
 
-    The contract is that of the AWS SDKs and tools: JSON with ``Version`` 1 on standard output.
+    Its output is the one that AWS SDKs and tools expect: JSON with ``Version`` 1.
     """
     import json
     import shlex
@@ -191,14 +191,14 @@ def _no_credentials(profile: Profile) -> ProfileError:
 
 
 def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:
-    """Return the endpoint that STS calls go to, never with a password in it.
+    """Return the endpoint of STS calls, without a password in it.
 
     Args:
         profile: the profile whose keys sign; None for keys of the environment.
         environ: the environment.
 
     Returns:
-        What the variables or the profile name, as boto3 reads them; None is AWS's own.
+        The endpoint in the variables or the profile, as boto3 reads them; None is AWS's own.
     """
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
@@ -214,7 +214,7 @@ def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | N
 
 
 def is_of_aws(url: str | None) -> bool:
-    """Whether an endpoint is one of AWS's own, such as a VPC endpoint; None is."""
+    """Whether an endpoint belongs to AWS, such as a VPC endpoint, or None."""
     if url is None:
         return True
     from urllib.parse import urlsplit
@@ -227,7 +227,7 @@ def is_of_aws(url: str | None) -> bool:
 
 
 def _configured_endpoint(profile: Profile) -> str | None:
-    """Return a profile's endpoint of STS: the one in its `services` section, below `sts`, first."""
+    """Return a profile's endpoint: that of STS in its `services` section, else its own."""
     if services := profile.setting("services"):
         section = profile.files.config_file.section(f"services {services}")
         pairs = (line.partition("=")[::2] for line in section.get("sts", "").splitlines())

@@ -1,7 +1,7 @@
-"""Spending codes: each is sent once, and a refusal is explained as far as it can be known.
+"""Spending codes: each is sent once, and a refusal is explained as far as possible.
 
-AWS answers "used before" and "wrong" alike, and takes nine tries in each three minutes, counted on
-the UTC clock. So the codes that were sent for a device lately are kept, as hashes.
+AWS has the same answer for a used code and a wrong one, and accepts nine tries in each three
+minutes of the UTC clock. So hashes of the codes that were sent recently are kept in a file.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ TRIES = 9
 PERIOD_SECONDS = 180
 _TRIES = 3
 _SENDINGS = 4
-_IDENTITY_SECONDS = 3.0  # for AWS to answer whose the keys are, while a person types
+_IDENTITY_SECONDS = 3.0  # for the identity lookup, while the user types
 _SENDING_SECONDS = 20
 _FIRST_PAUSE_SECONDS = 0.5
 
 
 def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) -> SessionCredentials:
-    """Exchange a code for a session; after a refusal, the next one.
+    """Exchange a code for a session; after a refusal, try the next code.
 
-    A person is asked again at once if the code may have been mistyped, else when the device shows
-    another. A command is run again in the next half minute, since until then it would print the
-    same code. A code that was given is the only one.
+    The user is asked again immediately if the code may have been mistyped, else when the device
+    shows another. A command runs again in the next half minute, since until then it would print
+    the same code. A code from the command line is the only one.
 
     Raises:
-        CodeRefusedError, CodeLostError: the last code was no good either.
+        CodeRefusedError, CodeLostError: the last code was refused or lost too.
         ExchangeError: AWS refused for another reason, or could not be reached.
     """
     serial_number = recipe.serial_number
@@ -59,7 +59,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
     codes.check()
     if recipe.source.likely_account not in (None, account_of(serial_number)):
         sts.begin()
-        _check_account(recipe, sts)  # which takes a while, and so is not asked of all
+        _check_account(recipe, sts)  # it takes a while, so it is not done for all keys
     codes.when_asked(sts.begin)
     attempts = Attempts(credentials_path, serial_number)
     for number in range(1, _TRIES + 1):
@@ -84,7 +84,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
 
 
 def _send(recipe: Recipe, sts: STS, code: str) -> SessionCredentials:
-    """Send the code; again only if it certainly did not arrive, or AWS did not look at it."""
+    """Send the code; repeat that only if AWS certainly has not checked it."""
     import random
 
     pause = _FIRST_PAUSE_SECONDS
@@ -119,10 +119,10 @@ def _explained(
 
 
 def _check_account(recipe: Recipe, sts: STS) -> None:
-    """Refuse to send a code to an account that its device is not of.
+    """Refuse to send a code to another account than its device's.
 
-    Who the keys belong to is asked while the person types, since the question takes a while. If
-    AWS does not tell, the exchange itself will show it.
+    The account of the keys is looked up while the user types, since that takes a while. If the
+    lookup fails, the exchange itself shows what is wrong.
     """
     named, account = account_of(recipe.serial_number), sts.account
     if named and account and named != account:
@@ -134,10 +134,10 @@ def _check_account(recipe: Recipe, sts: STS) -> None:
 
 
 class Attempts:
-    """What this machine has sent for one device.
+    """The codes that this machine has sent for one device.
 
     Args:
-        credentials_path: our own files stand beside it.
+        credentials_path: the credentials file, beside which mfakit's own files are.
         serial_number: the device.
     """
 
@@ -150,12 +150,12 @@ class Attempts:
         return any(at >= since and kept == _hash(salt, code) for at, salt, kept in self._read())
 
     def tries_left(self, now: datetime) -> int:
-        """Return how many more codes AWS takes, at most: other machines may have sent some too."""
+        """Return how many tries are left at most: other machines may have sent codes too."""
         began = now.timestamp() // PERIOD_SECONDS * PERIOD_SECONDS
         return max(0, TRIES - sum(at >= began for at, _, _ in self._read()))
 
     def remember(self, code: str, now: datetime) -> None:
-        """Take down that the code is being sent. If that cannot be kept, it is no error."""
+        """Write down that the code is being sent; a file that cannot be written is no error."""
         import os
 
         since = now.timestamp() - PERIOD_SECONDS
@@ -164,7 +164,7 @@ class Attempts:
         self._write([*lately, (now.timestamp(), salt, _hash(salt, code))])
 
     def forget(self, now: datetime) -> None:
-        """Take back what was taken down at that moment: AWS has not looked at it."""
+        """Remove the code of that moment, which AWS has not checked."""
         self._write([attempt for attempt in self._read() if attempt[0] != now.timestamp()])
 
     def _write(self, attempts: list[tuple[float, str, str]]) -> None:
@@ -192,11 +192,11 @@ def _hash(salt: str, code: str) -> str:
 
 
 class STS:
-    """STS, as the source's credentials reach it. Each call is sent once: it may carry a code.
+    """STS with the source's credentials. Each call is sent once, since it may carry a code.
 
     Args:
         source: the credentials that sign.
-        serial_number: the device whose codes are sent; tells the partition where nothing else does.
+        serial_number: the device whose codes are sent; it also names the partition.
     """
 
     def __init__(self, source: Source, serial_number: str | None) -> None:
@@ -211,8 +211,8 @@ class STS:
         self._asked_at = 0.0
 
     def begin(self) -> None:
-        """Begin to load and to ask whose the keys are, if that has not begun."""
-        # Python 3.13.0 may hand out an empty one where two threads import it at once (gh-125245).
+        """Start loading botocore and looking up the identity, unless that has started."""
+        # In Python 3.13.0, threads that import it concurrently may get an empty one (gh-125245).
         import collections.abc  # noqa: F401
         import threading
 
@@ -223,22 +223,22 @@ class STS:
 
     @property
     def account(self) -> str | None:
-        """The account that the source's keys belong to, if AWS has told in time."""
+        """The account of the source's keys, if AWS answered in time."""
         return self._known_identity().get("Account")
 
     @property
     def arn(self) -> str | None:
-        """Whose the session is: the role's, or else whose the source's keys are, if AWS told."""
+        """The ARN of the role's session, else that of the source's keys if AWS answered."""
         return self._role_arn or self._known_identity().get("Arn")
 
     def get_session(
         self, role: Role | None, duration: timedelta | None, token_code: str | None = None
     ) -> SessionCredentials:
-        """Get a session of the user's own, or of a role. Raises as `asking_aws` does.
+        """Get a session of the user or of a role; raise as `asking_aws` does.
 
         Args:
             role: the role; None for the user's own session.
-            duration: how long it is to last; None leaves it to AWS, for a role.
+            duration: how long it lasts; None, for a role, leaves it to AWS.
             token_code: the code; a role's session needs none if its source is an MFA session.
         """
         code = {"SerialNumber": self._serial_number, "TokenCode": token_code} if token_code else {}
@@ -253,14 +253,14 @@ class STS:
             return _session(answer)
 
     def _prepare(self, loaded: threading.Event, identified: threading.Event) -> None:
-        """Load, then ask whose the keys are: a question that must not hold up the exchange."""
+        """Load botocore, then look up the identity, which must not delay the exchange."""
         try:
             self._make()
         except BaseException as error:
             self._error = error
         self._asked_at = time.monotonic()
         loaded.set()
-        with suppress(Exception):  # what is wrong with the keys, the exchange itself tells better
+        with suppress(Exception):  # the exchange itself reports better what is wrong
             self._identity = self._client.get_caller_identity()
         identified.set()
 
@@ -270,7 +270,7 @@ class STS:
         )
 
     def _known_identity(self) -> dict[str, Any]:
-        """Return what AWS answered; it has three seconds for it, most of them while one types."""
+        """Return the identity, for which AWS has three seconds from the time of the call."""
         if self._loaded is not None and self._identified is not None:
             self._loaded.wait()
             left = self._asked_at + _IDENTITY_SECONDS - time.monotonic()

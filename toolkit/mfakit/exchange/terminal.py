@@ -1,6 +1,6 @@
-"""The terminal itself: where a code is asked for, whatever the standard streams are connected to.
+"""Asking on the terminal itself, whatever the standard streams are connected to.
 
-Under an SDK, standard input and output belong to somebody else, and standard error is swallowed.
+Under an SDK, standard input and output are redirected, and standard error is discarded.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ import os
 import time
 from contextlib import contextmanager, suppress
 
-from mfakit.errors import ExchangeError, NobodyToAskError, UsageError
+from mfakit import debug
+from mfakit.errors import ExchangeError, FileError, NobodyToAskError, UsageError
 from mfakit.exchange.code import check_code
+from mfakit.profiles.editing import NO_LOCKS, take_lock
+from mfakit.profiles.own_files import OwnFile, make_own_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +27,14 @@ _GIVE_IT = "give the code: --token-code 123456, or --token-code - to read it fro
 
 
 class Terminal:
-    """Asks a person, if there is one to ask.
+    """Asks the user on the terminal, if there is one.
 
     Args:
-        patience: seconds from now on that there are for all answers; None is for ever.
-        clock: the seconds that have gone by, since whenever; by default the system's clock.
+        patience: seconds from now for all answers together; None means forever.
+        clock: a clock in seconds; by default the system's monotonic clock.
 
     Attributes:
-        when_asked: what to do as soon as a question for a code stands on the screen.
+        when_asked: called as soon as a question for a code is on the screen.
     """
 
     def __init__(
@@ -43,11 +46,11 @@ class Terminal:
         self.when_asked: Callable[[], object] = lambda: None
 
     def check(self) -> None:
-        """Check that a person can be asked, without asking anything.
+        """Check that the user can be asked, without asking anything.
 
         Raises:
-            ExchangeError: there is no terminal, or this process is in its background, where
-                reading from it would stop the process.
+            ExchangeError: there is no terminal, or this process is a background job, which
+                reading from it would stop.
         """
         with _opened() as (keyboard, _):
             _check_foreground(keyboard)
@@ -56,7 +59,7 @@ class Terminal:
         """Ask until the answer has the form of a code, three times at most.
 
         Raises:
-            ExchangeError: as ``check``; or there was no such answer, or none in time.
+            ExchangeError: as ``check``; or no answer was a code, or none came in time.
         """
         with _opened() as (keyboard, screen):
             _check_foreground(keyboard)
@@ -78,7 +81,7 @@ class Terminal:
         raise ExchangeError("no code was typed", "try again when the device is at hand")
 
     def ask(self, question: str) -> str:
-        """Ask for a line; empty if just the return key was hit.
+        """Ask for a line; return "" if only the return key was pressed.
 
         Raises:
             ExchangeError: as ``check``.
@@ -89,7 +92,7 @@ class Terminal:
             return self._read_line(keyboard).strip()
 
     def choose(self, question: str, answers: list[str]) -> int:
-        """Ask a person to choose one of several.
+        """Ask the user to choose one of several answers.
 
         Returns:
             Its number, counted from 0.
@@ -100,7 +103,7 @@ class Terminal:
         return chosen(self.ask(numbered(question, answers)), answers)
 
     def say(self, text: str) -> None:
-        """Show the person a message, if there is a terminal."""
+        """Show a message, if there is a terminal."""
         with suppress(ExchangeError), _opened() as (_, screen):
             _write(screen, f"{text}\n")
 
@@ -115,7 +118,7 @@ class Terminal:
         time.sleep(max(0, end - self._clock()))
 
     def _read_line(self, keyboard: int) -> str:
-        """Read a line; without the terminal's echo being touched, what is typed is seen."""
+        """Read a line; the terminal's echo stays on, so that the user sees the code."""
         if self._end is not None and os.name == "posix":
             import select
 
@@ -131,7 +134,7 @@ class Terminal:
 
 
 def numbered(question: str, answers: list[str]) -> str:
-    """Write a question with its answers, one of which is to be chosen by its number."""
+    """Return a question with its numbered answers."""
     lines = [f"{number}  {answer}" for number, answer in enumerate(answers, 1)]
     return "\n".join([*lines, f"{question} [1-{len(answers)}] "])
 
@@ -140,7 +143,7 @@ def chosen(typed: str, answers: list[str]) -> int:
     """Return the number that was typed, counted from 0.
 
     Raises:
-        ExchangeError: it is none of theirs.
+        ExchangeError: it is not the number of an answer.
     """
     if typed.isdecimal() and 1 <= int(typed) <= len(answers):
         return int(typed) - 1
@@ -148,7 +151,7 @@ def chosen(typed: str, answers: list[str]) -> int:
 
 
 def foreground_terminal() -> str | None:
-    """Name the terminal that this process may ask on; None if there is none."""
+    """Return the name of the terminal that this process may ask on; None if there is none."""
     with suppress(ExchangeError), _opened() as (keyboard, _):
         _check_foreground(keyboard)
         return terminal_name(keyboard) if os.name == "posix" else None
@@ -156,7 +159,7 @@ def foreground_terminal() -> str | None:
 
 
 def terminal_name(descriptor: int) -> str:
-    """Name the terminal; /dev/tty itself has no better name, so a standard stream may tell."""
+    """Return the terminal's name, from a standard stream first: /dev/tty has no better one."""
     for stream in (0, 1, 2):
         with suppress(OSError):
             return os.ttyname(stream)
@@ -191,10 +194,10 @@ def _write(screen: int, text: str) -> None:
 
 
 class Unattended:
-    """Stands where the terminal would, and asks nobody.
+    """Asks nobody, instead of the terminal.
 
     Args:
-        note: is told what a person would be.
+        note: called with the messages for the user.
     """
 
     def __init__(self, note: Callable[[str], object]) -> None:
@@ -227,3 +230,97 @@ class Unattended:
     def count_down(self, seconds: float, what: str) -> None:
         """Wait."""
         time.sleep(max(0, seconds))
+
+
+PATIENCE_SECONDS = 50
+ALL_PROFILES = ""  # no profile has this name
+_PAUSE_SECONDS = 0.05
+_NOTE_AFTER_SECONDS = 0.5
+
+
+@contextmanager
+def turn_to_ask(
+    credentials_path: str,
+    profile: str,
+    note: Callable[[str], object],
+    patience: float = PATIENCE_SECONDS,
+) -> Iterator[None]:
+    """Wait until no other process is asking for a code for this profile.
+
+    Args:
+        credentials_path: the credentials file, beside which mfakit's own files are.
+        profile: the session profile; ``ALL_PROFILES`` for one process that asks at a time.
+        note: called with the process that this waits for, if it takes a while.
+        patience: seconds to wait; a process that is stopped while it asks would block forever.
+
+    Raises:
+        ExchangeError: another process was asking during all that time.
+        FileError: mfakit's own folder cannot be written.
+    """
+    path = OwnFile.of(credentials_path, "turns", profile).path
+    try:
+        make_own_folder(path)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
+    try:
+        _wait_for_lock(descriptor, path, note, patience)
+        _sign(path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(
+    descriptor: int, path: str, note: Callable[[str], object], patience: float
+) -> None:
+    debug.event("wait for the turn to ask: {}", path)
+    began = time.monotonic()
+    told = False
+    while not _take_lock(descriptor):
+        waited = time.monotonic() - began
+        if waited > patience:
+            raise _still_asking(path, patience)
+        if waited > _NOTE_AFTER_SECONDS and not told:
+            note(f"waiting for {_holder(path)}, which is asking for the code")
+            told = True
+        time.sleep(_PAUSE_SECONDS)
+    debug.event("it is this process's turn to ask, after {:.1f} s", time.monotonic() - began)
+
+
+def _take_lock(descriptor: int) -> bool:
+    try:
+        return take_lock(descriptor)
+    except OSError as error:
+        # without locks, several processes may ask, which is better than none
+        if error.errno in NO_LOCKS:
+            return True
+        raise
+
+
+def _still_asking(path: str, patience: float) -> ExchangeError:
+    since = f" for more than {patience:g} s" if patience else ""
+    return ExchangeError(
+        f"{_holder(path)} has been asking for the code{since}",
+        "answer it, or end it, and try again",
+    )
+
+
+def _sign(path: str) -> None:
+    """Write this process and its terminal to the file, for the processes that wait."""
+    terminal = "no terminal"
+    with suppress(OSError):
+        descriptor = os.open("/dev/tty", os.O_RDONLY)
+        try:
+            terminal = terminal_name(descriptor)
+        finally:
+            os.close(descriptor)
+    with suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.truncate()
+        file.write(f"process {os.getpid()} on {terminal}")
+
+
+def _holder(path: str) -> str:
+    with suppress(OSError), open(path) as file:
+        return file.read() or "another process"
+    return "another process"

@@ -7,7 +7,7 @@ import os
 from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
-from mfakit.profiles.record import read_record
+from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_keys, is_session, session_of
 from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE, SessionCache, is_own_process
 from mfakit.state import judge
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
-    from mfakit.profiles.record import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.state import State
 

@@ -38,34 +38,18 @@ _OWN_DEVICES = [
     "arn:*:iam::*:mfa/${aws:username}-*",
 ]
 _UPON_DEVICES = ("iam:EnableMFADevice", "iam:ResyncMFADevice", "iam:DeleteVirtualMFADevice")
-# What a login needs besides the session itself, and the consequence if it is denied.
+# What a login needs besides the session itself, on which kind of resource, and the consequence
+# if it is denied.
 _LOGIN = (
-    (
-        "iam:ListMFADevices",
-        "arn:*:iam::*:user/${aws:username}",
-        "a login cannot look the device up, so that --serial-number or mfa_serial is needed",
-    ),
-    (
-        "iam:CreateVirtualMFADevice",
-        "arn:*:iam::*:mfa/${aws:username}",
-        "a user without a device cannot make one",
-    ),
-    (
-        "iam:EnableMFADevice",
-        "arn:*:iam::*:user/${aws:username}",
-        "a user without a device cannot enable one",
-    ),
-)
+    ("iam:ListMFADevices", "user",
+     "a login cannot look the device up, so that --serial-number or mfa_serial is needed"),
+    ("iam:CreateVirtualMFADevice", "mfa", "a user without a device cannot make one"),
+    ("iam:EnableMFADevice", "user", "a user without a device cannot enable one"),
+)  # fmt: skip
 
 
 class Mender:
-    """Finds what would close the holes in policies.
-
-    Args:
-        statements: of all policies.
-        reader: reads them.
-        kind: what the policies belong to.
-    """
+    """Finds what would close the holes in policies."""
 
     def __init__(self, statements: tuple[Statement, ...], reader: Reader, kind: Kind) -> None:
         self.labels = _labels(statements)
@@ -192,14 +176,7 @@ def notes(
     claims: Iterable[tuple[list[RuleFor], list[RuleFor]]],
     reader: Reader,
 ) -> Iterator[str]:
-    """Yield the notes.
-
-    Args:
-        statements: of all policies.
-        scope: which calls the review is about.
-        claims: what each claim allows and denies.
-        reader: reads the policies.
-    """
+    """Yield the notes on policies, for whose claims the rules that allow and deny are given."""
     keys = reader.of_kind(LONG_TERM_KEY)
     if scope.kind is Kind.IDENTITY:
         yield from _of_devices(scope, claims, keys, reader)
@@ -235,12 +212,9 @@ def _rules(reader: Reader, effect: str, action: Any, resource: Any, callers: int
 
 
 def _of_devices(
-    scope: Scope,
-    claims: Iterable[tuple[list[RuleFor], list[RuleFor]]],
-    keys: int,
-    reader: Reader,
+    scope: Scope, claims: Iterable[tuple[list[RuleFor], list[RuleFor]]], keys: int, reader: Reader
 ) -> Iterator[str]:
-    """Say which exempt calls reach other users' devices, as far as a bound allows."""
+    """Yield a note on exempt calls that reach other users' devices, as far as a bound allows."""
     found: dict[str, None] = {}
     work = Work(_STEPS)
     own = _rules(reader, "Deny", list(_UPON_DEVICES), _OWN_DEVICES, keys)
@@ -263,10 +237,10 @@ def _of_devices(
 
 
 def _of_login(statements: tuple[Statement, ...], keys: int, reader: Reader) -> Iterator[str]:
-    """Say what a long-term key is denied that a login needs."""
+    """Yield notes on what a long-term key is denied that a login needs."""
     denies = reader.denying(s for s in statements if s.effect == "Deny")
-    for action, resource, consequence in _LOGIN:
-        needed = _rules(reader, "Allow", action, resource, keys)
+    for action, kind, consequence in _LOGIN:
+        needed = _rules(reader, "Allow", action, f"arn:*:iam::*:{kind}/${{aws:username}}", keys)
         search = Search(denies, (), Work(_STEPS))
         open_to = (hole.callers for hole in search.holes(needed, [EVERYTHING]))
         if keys & ~reduce(or_, open_to, 0):
@@ -274,7 +248,7 @@ def _of_login(statements: tuple[Statement, ...], keys: int, reader: Reader) -> I
 
 
 def _of_principals(statements: tuple[Statement, ...], scope: Scope) -> Iterator[str]:
-    """Name principals that do not count, and accounts."""
+    """Yield notes on principals that do not count, and on accounts."""
     labels = _labels(statements)
     for statement in statements:
         if statement.effect != "Allow" or statement.principals is None:

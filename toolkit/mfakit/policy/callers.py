@@ -92,17 +92,11 @@ _READERS: dict[str, Callable[..., Pattern]] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Callers with one kind of credentials, whom a policy treats alike.
-
-    Attributes:
-        kind: of the credentials.
-        keys: the condition keys that all their calls have, except those of the identity.
-        identity: who they are; None if they are anonymous.
-    """
+    """Callers with one kind of credentials, whom a policy treats alike."""
 
     kind: str
-    keys: Keys
-    identity: Identity | None
+    keys: Keys  # that all their calls have, except those of the identity
+    identity: Identity | None  # None for an anonymous caller
 
     def value(self, key: str) -> str | None:
         """Return the value of a settled key, as a region; None if the key is absent."""
@@ -277,16 +271,10 @@ def _questions(statements: Iterable[Statement]) -> Iterator[Question]:
 
 @dataclass(frozen=True)
 class Identity:
-    """Users whom a policy treats alike, or roles, or sessions of GetFederationToken.
+    """Users whom a policy treats alike, or roles, or sessions of GetFederationToken."""
 
-    Attributes:
-        arn: the region of their ARNs.
-        name: the region of their names; None if they have no aws:username.
-        answers: what is known of them besides.
-    """
-
-    arn: str
-    name: str | None
+    arn: str  # the region of their ARNs
+    name: str | None  # the region of their names; None if they have no aws:username
     answers: dict[Question, bool] = field(default_factory=dict, hash=False)
 
     @property

@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import cached_property, lru_cache
 from math import isfinite
 from operator import eq, ge, gt, le, lt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mfakit.policy import patterns
 from mfakit.policy.patterns import (
@@ -23,9 +23,6 @@ from mfakit.policy.patterns import (
     is_known,
     values_of,
 )
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 ACCOUNT = re.compile(r"\d{12}")
 ACCOUNT_ROOT = re.compile(r"arn:[\w-]+:iam::(\d{12}):root")
@@ -350,13 +347,13 @@ def _binary_equals(text: str, _variables: bool) -> Test:
 
 
 def _ip_address(text: str, _variables: bool) -> Test:
-    from ipaddress import ip_network
+    from ipaddress import ip_address, ip_network
 
-    network: IPv4Network | IPv6Network = ip_network(text, strict=False)
+    network = ip_network(text, strict=False)
 
     def test(value: str, _keys: Keys) -> bool:
         try:
-            return _address(value) in network
+            return ip_address(value) in network
         except ValueError:
             raise _NotComparableError from None
 
@@ -369,13 +366,6 @@ def _compares(read: Callable[[str], float], compare: Callable[[float, float], bo
         return lambda value, _keys: compare(read(value), wanted)
 
     return make
-
-
-@lru_cache(maxsize=256)
-def _address(text: str) -> IPv4Address | IPv6Address:
-    from ipaddress import ip_address
-
-    return ip_address(text)
 
 
 def _number(text: str) -> float:

@@ -10,13 +10,15 @@ allow or deny access" for one account, "Cross-account policy evaluation logic" f
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mfakit.policy.elements import Condition, Element, Principal, Principals, Reach
 from mfakit.policy.patterns import Keys, UnjudgedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
 
 IDENTITY = "identity-based policy"
 RESOURCE = "resource-based policy"
@@ -67,17 +69,11 @@ class Statement:
 
     def applies(self, context: Context) -> bool:
         """Whether the statement applies to a call; raise UnjudgedError if that is not known."""
-        unjudged: UnjudgedError | None = None
         tests = (self._names_action, self._names_principal, self._names_resource, self._holds)
-        for test in tests:
-            try:
-                if not test(context):
-                    return False
-            except UnjudgedError as error:
-                unjudged = error
-        if unjudged is not None:
-            raise UnjudgedError(unjudged.construct, self.policy)
-        return True
+        try:
+            return _all_pass(tests, context)
+        except UnjudgedError as error:
+            raise UnjudgedError(error.construct, self.policy) from None
 
     def reach(self, context: Context) -> Reach:
         """Return how directly the statement names the caller; an identity policy always does."""
@@ -105,16 +101,21 @@ class Statement:
         return self.resources.holds(context.resource, context.keys)
 
     def _holds(self, context: Context) -> bool:
-        unjudged: UnjudgedError | None = None
-        for condition in self.conditions:
-            try:
-                if not condition.holds(context.keys):
-                    return False
-            except UnjudgedError as error:
-                unjudged = error
-        if unjudged is not None:
-            raise unjudged
-        return True
+        return _all_pass([condition.holds for condition in self.conditions], context.keys)
+
+
+def _all_pass(tests: Iterable[Callable[[T], bool]], what: T) -> bool:
+    """Whether all tests pass; raise UnjudgedError if none fails but one cannot be judged."""
+    unjudged: UnjudgedError | None = None
+    for test in tests:
+        try:
+            if not test(what):
+                return False
+        except UnjudgedError as error:
+            unjudged = error
+    if unjudged is not None:
+        raise unjudged
+    return True
 
 
 @dataclass(frozen=True)
@@ -133,15 +134,6 @@ class Decision:
     statement: Statement | None = None
     reach: Reach = Reach.NOBODY
     unjudged: UnjudgedError | None = None
-
-    @property
-    def delegated(self) -> bool:
-        """Whether the call was allowed by naming the caller's account.
-
-        Then an identity policy of that account must allow it as well ("IAM User Guide", the
-        Principal element).
-        """
-        return self.reach is Reach.ACCOUNT
 
     @property
     def explicit_deny(self) -> bool:

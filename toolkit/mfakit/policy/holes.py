@@ -64,21 +64,13 @@ EVERYTHING = Part(ANY_ACTION, ANY_RESOURCE)
 
 @dataclass(frozen=True)
 class Scope:
-    """Which calls a review is about.
-
-    Attributes:
-        kind: what the policies belong to.
-        actions: patterns of actions; all if there are none.
-        resources: patterns of ARNs; all if there are none.
-        exempt: patterns of actions that do not count.
-        whole: whether the policies are all that a user has.
-    """
+    """Which calls a review is about, by patterns of actions and ARNs; all if there are none."""
 
     kind: Kind
     actions: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
-    exempt: tuple[str, ...] = ()
-    whole: bool = False
+    exempt: tuple[str, ...] = ()  # patterns of actions that do not count
+    whole: bool = False  # whether the policies are all that a user has
 
     def parts(self) -> list[Part]:
         """Return the calls."""
@@ -101,21 +93,13 @@ def action_region(text: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A statement as it reads for some callers, in regions.
-
-    Attributes:
-        statement: the statement.
-        actions: what it names, from which NotAction and NotResource spare some.
-        resources: likewise.
-        spared_actions: what a NotAction lists.
-        spared_resources: what a NotResource lists.
-    """
+    """A statement as it reads for some callers, in regions."""
 
     statement: Statement
-    actions: tuple[str, ...]
+    actions: tuple[str, ...]  # from which those below are spared
     resources: tuple[str, ...]
-    spared_actions: tuple[str, ...]
-    spared_resources: tuple[str, ...]
+    spared_actions: tuple[str, ...]  # what a NotAction lists
+    spared_resources: tuple[str, ...]  # what a NotResource lists
 
     def applies(self, part: Part) -> bool:
         """Whether it applies to all of a part, except what it spares."""

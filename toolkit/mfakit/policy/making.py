@@ -1,4 +1,9 @@
-"""Make policies that require MFA: for users, for some actions, for a role, for a bucket."""
+"""Make policies that require MFA: for users, for some actions, for a role, for a bucket.
+
+In all of them, `max_age` is how old the code may be, in seconds (None: as old as a session can be),
+and `partition` is such as ``aws-cn``. Each maker raises UsageError if a value is invalid, or if the
+policy is longer than AWS takes.
+"""
 
 from __future__ import annotations
 
@@ -52,22 +57,15 @@ _SHORTEST_AGE, _LONGEST_AGE = 60, 36 * 3600
 class Draft:
     """A policy, with the comments and names that some formats add to it.
 
-    Attributes:
-        name: its name in formats that need one, in words of lower case.
-        kind: what it belongs to.
-        summary: what it does and where to put it, in lines.
-        statements: each with a comment.
-        bucket: the bucket that it is put on.
-
     Raises:
         UsageError: it is longer than AWS takes.
     """
 
-    name: str
+    name: str  # in words of lower case
     kind: Kind
-    summary: tuple[str, ...]
-    statements: tuple[tuple[str, Statement], ...]
-    bucket: str = ""
+    summary: tuple[str, ...]  # what it does and where to put it, in lines
+    statements: tuple[tuple[str, Statement], ...]  # each after a comment
+    bucket: str = ""  # that it is put on
 
     def __post_init__(self) -> None:
         if self.size > LONGEST[self.kind]:
@@ -98,14 +96,8 @@ def require_mfa(
 ) -> Draft:
     """Make the identity policy that denies users everything without MFA, except to get a session.
 
-    Args:
-        max_age: how old the code may be, in seconds; None: as old as a session can be.
-        exempt_actions: more actions that it does not deny, such as ``iam:ChangePassword``.
-        allow_service_calls: whether to let pass what a service calls for a user.
-        partition: such as ``aws-cn``.
-
-    Raises:
-        UsageError: a value is invalid, or the policy is longer than AWS takes.
+    It does not deny the exempt actions, such as ``iam:ChangePassword``, and, if asked for, calls
+    that a service makes for a user.
     """
     _check_partition(partition)
     exempt = sorted(check_exempt(list(exempt_actions)))
@@ -195,16 +187,7 @@ def _deny(sid: str, what: Statement, condition: Condition) -> Statement:
 
 
 def max_age(seconds: int, actions: tuple[str, ...], resources: tuple[str, ...] = ("*",)) -> Draft:
-    """Make the identity policy that grants some actions only while the code is fresh.
-
-    Args:
-        seconds: how old the code may be.
-        actions: granted while the code is not older, and denied otherwise.
-        resources: what the actions may be used on.
-
-    Raises:
-        UsageError: a value is invalid, or the policy is longer than AWS takes.
-    """
+    """Make the identity policy that grants actions only while the code is not older than that."""
     if not actions:
         raise UsageError(
             "no action given that needs a fresh code",
@@ -241,15 +224,9 @@ def max_age(seconds: int, actions: tuple[str, ...], resources: tuple[str, ...] =
 def role_trust(
     principals: tuple[str, ...], *, max_age: int | None = None, partition: str = "aws"
 ) -> Draft:
-    """Make the trust policy of a role that can only be assumed with MFA.
+    """Make the trust policy of a role that principals can assume only with MFA.
 
-    Args:
-        principals: who may assume the role: ARNs of users, or numbers of accounts.
-        max_age: how old the code may be, in seconds; None: as old as a session can be.
-        partition: such as ``aws-cn``.
-
-    Raises:
-        UsageError: a value is invalid, or the policy is longer than AWS takes.
+    They are ARNs of users, or numbers of accounts.
     """
     _check_partition(partition)
     if not principals:
@@ -291,17 +268,9 @@ def bucket(
     exempt_actions: tuple[str, ...] = (),
     partition: str = "aws",
 ) -> Draft:
-    """Make the policy of a bucket that users reach only with MFA. It only denies, grants nothing.
+    """Make the policy of a bucket that users reach only with MFA. It grants nothing.
 
-    Args:
-        name: the bucket's name.
-        users: ARNs of the users who need MFA; without any, everyone but roles and AWS services.
-        max_age: how old the code may be, in seconds; None: as old as a session can be.
-        exempt_actions: actions that it does not deny, such as ``s3:GetBucketLocation``.
-        partition: such as ``aws-cn``.
-
-    Raises:
-        UsageError: a value is invalid, or the policy is longer than AWS takes.
+    The users are ARNs; without any, everyone needs MFA but roles and AWS services.
     """
     if not _BUCKET.fullmatch(name):
         raise UsageError(

@@ -80,12 +80,7 @@ class Variables:
         self._characters: dict[tuple[str, int], str] = {}
 
     def of(self, name: str, place: int, *, colons: bool) -> str:
-        """Return the character of a variable.
-
-        Args:
-            name: of the variable.
-            place: which part of its value the character stands for, if some of that is known.
-            colons: whether the value may hold colons.
+        """Return the character of a variable, or of the part of its value at a place.
 
         Raises:
             MalformedPolicyError: there are more variables than can be told apart.

@@ -60,43 +60,25 @@ _MOST_EXPLAINED = 100  # holes for which all statements are searched for a way t
 
 @dataclass(frozen=True)
 class Finding:
-    """Calls that callers without MFA are allowed, or are not shown to be denied.
+    """Calls that callers without MFA are allowed, or are not shown to be denied."""
 
-    Attributes:
-        claim: which claim it disproves: ``alone`` or ``guard``.
-        statement: the statement that allows them; None if other policies do, which are guarded.
-        callers: who is allowed them.
-        actions: patterns of the actions.
-        resources: patterns of the resources; none in a role's trust policy.
-        shown: whether it is shown that they are allowed.
-        mend: what to do about it.
-    """
-
-    claim: str
-    statement: str | None
+    claim: str  # that it disproves
+    statement: str | None  # that allows them; None if other policies do, which are guarded
     callers: tuple[str, ...]
     actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    shown: bool
-    mend: str
+    resources: tuple[str, ...]  # none in a role's trust policy
+    shown: bool  # that they are allowed
+    mend: str  # what to do about it
 
 
 @dataclass(frozen=True)
 class Review:
-    """What a review of policies found.
-
-    Attributes:
-        kind: what the policies belong to.
-        claims: which claims were judged.
-        findings: what disproves them; empty if they hold.
-        outcomes: what each kind of credentials is allowed; only those in ``COUNTED`` count.
-        notes: what else there is to say.
-    """
+    """What a review of policies found."""
 
     kind: Kind
-    claims: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    outcomes: dict[str, str]
+    claims: tuple[str, ...]  # that were judged
+    findings: tuple[Finding, ...]  # what disproves them
+    outcomes: dict[str, str]  # by the kind of credentials; only those in `COUNTED` count
     notes: tuple[str, ...]
 
     @property
@@ -111,28 +93,18 @@ class Review:
 
 
 def review(statements: tuple[Statement, ...], scope: Scope) -> Review:
-    """Judge policies.
-
-    Args:
-        statements: of all policies, which are one user's if there are several.
-        scope: which calls the question is about.
-    """
+    """Judge the statements of policies, which are one user's if there are several."""
     reader = Reader(callers(statements, scope.kind), statements)
     counted = reader.of_kind(*COUNTED)
+    report = _Report(reader, statements, scope.kind)
     judged = _claims(statements, scope, reader)
     holes = {claim.name: claim.holes(counted) for claim in judged}
-    findings = [
-        finding
-        for claim in judged
-        for finding in _Report(reader, statements, scope.kind).findings(claim, holes[claim.name])
-    ]
+    findings = [found for name in holes for found in report.findings(name, holes[name])]
     outcomes = _outcomes(reader, [hole for found in holes.values() for hole in found])
     outcomes |= _outcomes_of_others(reader, judged[0], reader.everyone & ~counted)
     searches = ((claim.allowing(counted), claim.denying()) for claim in judged)
     said = [*notes(statements, scope, searches, reader), *_about(judged, reader)]
-    return Review(
-        scope.kind, tuple(claim.name for claim in judged), tuple(findings), outcomes, tuple(said)
-    )
+    return Review(scope.kind, tuple(holes), tuple(findings), outcomes, tuple(said))
 
 
 def _outcomes(reader: Reader, holes: list[Hole]) -> dict[str, str]:
@@ -150,7 +122,7 @@ def _outcomes_of_others(reader: Reader, claim: _Claim, others: int) -> dict[str,
     """Return what each kind of callers that do not count is allowed, by the first claim."""
     found = {caller.kind: NONE for caller in reader.called(others)}
     search = claim.search(Work(_STEPS_OF_OTHERS))
-    for hole in search.holes(reader.allowing(claim.allows, others), claim.parts):
+    for hole in search.holes(reader.allowing(claim.allows, others), claim.scope.parts()):
         found |= {caller.kind: SOME for caller in reader.called(hole.callers)}
         if NONE not in found.values():
             break
@@ -158,7 +130,7 @@ def _outcomes_of_others(reader: Reader, claim: _Claim, others: int) -> dict[str,
 
 
 def _about(judged: list[_Claim], reader: Reader) -> Iterator[str]:
-    """Say whom the Denies are about, if not about every user."""
+    """Yield a note on whom the Denies are about, if not about every user."""
     users = reader.of_kind(LONG_TERM_KEY)
     for claim in judged:
         if claim.audience & users != users:
@@ -172,27 +144,14 @@ def _about(judged: list[_Claim], reader: Reader) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Claim:
-    """The claim that callers get in by none of the calls of a scope.
-
-    Attributes:
-        name: ``alone`` or ``guard``.
-        allows: what allows something: of the policies, or of others that they guard.
-        denies: the Denies of the policies.
-        scope: which calls it is about.
-        reader: reads the statements.
-        audience: whom it is about, as bits.
-    """
+    """The claim that callers get in by none of the calls of a scope."""
 
     name: str
-    allows: tuple[Statement, ...]
+    allows: tuple[Statement, ...]  # of the policies, or of others that they guard
     denies: tuple[Statement, ...]
     scope: Scope
     reader: Reader
-    audience: int
-
-    @property
-    def parts(self) -> list[Part]:
-        return self.scope.parts()
+    audience: int  # the callers that it is about
 
     def allowing(self, callers: int) -> list[RuleFor]:
         return self.reader.allowing(self.allows, callers & self.audience)
@@ -205,13 +164,16 @@ class _Claim:
 
     def holes(self, callers: int) -> list[Hole]:
         """Return what callers are allowed, or not shown to be denied, statement by statement."""
-        found: dict[tuple[int, Part, bool], Hole] = {}
-        for hole in self.search(Work(_STEPS)).holes(self.allowing(callers), self.parts):
-            key = id(hole.statement), hole.part, hole.shown
-            before = found[key].callers if key in found else 0
-            found[key] = Hole(hole.statement, hole.part, hole.callers | before, hole.shown)
-        order = {id(statement): number for number, statement in enumerate(self.allows)}
-        return sorted(found.values(), key=lambda hole: order[id(hole.statement)])
+        number = {id(statement): number for number, statement in enumerate(self.allows)}
+        found: dict[tuple[int, Part, bool], int] = {}
+        search, allowing = self.search(Work(_STEPS)), self.allowing(callers)
+        for statement, part, open_to, shown in search.holes(allowing, self.scope.parts()):
+            key = number[id(statement)], part, shown
+            found[key] = found.get(key, 0) | open_to
+        return [
+            Hole(self.allows[number], part, open_to, shown)
+            for (number, part, shown), open_to in sorted(found.items(), key=lambda i: i[0][0])
+        ]
 
 
 def _claims(statements: tuple[Statement, ...], scope: Scope, reader: Reader) -> list[_Claim]:
@@ -235,18 +197,12 @@ def _everything(statements: tuple[Statement, ...], kind: Kind) -> Statement:
     if kind is Kind.RESOURCE:
         if not any(s.actions.negated for s in statements):
             actions = [p for s in statements for p in s.actions.patterns]
-        elements = [s.resources for s in statements if s.resources is not None]
-        if not any(element.negated for element in elements):
-            resources = [p for element in elements for p in element.patterns]
-    return Statement(
-        policy="",
-        sid="",
-        effect="Allow",
-        actions=Element("Action", tuple(dict.fromkeys(actions))),
-        resources=Element("Resource", tuple(dict.fromkeys(resources))),
-        principals=None,
-        conditions=(),
-    )
+        named = [s.resources for s in statements if s.resources is not None]
+        if not any(element.negated for element in named):
+            resources = [p for element in named for p in element.patterns]
+    action = Element("Action", tuple(dict.fromkeys(actions)))
+    resource = Element("Resource", tuple(dict.fromkeys(resources)))
+    return Statement("", "", "Allow", action, resource, None, ())
 
 
 def _audience(denies: tuple[Statement, ...], reader: Reader) -> int:
@@ -288,13 +244,7 @@ def _may_mean(condition: Condition, caller: Caller) -> bool:
 
 
 class _Report:
-    """Turns holes into findings, spelled as the policies spell them.
-
-    Args:
-        reader: reads the statements.
-        statements: of all policies.
-        kind: what the policies belong to.
-    """
+    """Turns holes into findings, spelled as the policies spell them."""
 
     def __init__(self, reader: Reader, statements: tuple[Statement, ...], kind: Kind) -> None:
         self._reader = reader
@@ -305,7 +255,7 @@ class _Report:
         }
         self._known: dict[int, tuple[str, ...]] = {}
 
-    def findings(self, claim: _Claim, holes: list[Hole]) -> Iterator[Finding]:
+    def findings(self, claim: str, holes: list[Hole]) -> Iterator[Finding]:
         """Yield the findings; holes that the same advice mends are one."""
         together: dict[tuple[int, tuple[str, ...], bool, str], list[Hole]] = {}
         for number, hole in enumerate(holes):
@@ -318,7 +268,7 @@ class _Report:
                 spelled = tuple(map(self._action, actions))
                 upon = tuple(map(self._reader.variables.shown, resources))
                 upon = () if self._kind is Kind.TRUST else upon
-                yield Finding(claim.name, label, names, spelled, upon, shown, advice)
+                yield Finding(claim, label, names, spelled, upon, shown, advice)
 
     def _action(self, region: str) -> str:
         text = self._reader.variables.shown(region)

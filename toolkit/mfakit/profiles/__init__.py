@@ -1,1 +1,1 @@
-"""Profiles: where sessions are kept, in the files that every AWS tool reads."""
+"""Profiles and their sessions, in the files that every AWS tool reads."""

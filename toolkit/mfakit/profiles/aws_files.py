@@ -1,4 +1,4 @@
-"""The credentials and the config file: where they are, and what they say of a profile."""
+"""The credentials and the config file: their paths, and the values of a profile."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class AWSFiles:
-    """What the two files say, each read once and only when it is asked for.
+    """The content of the two files, each of which is read once, when it is first needed.
 
     Args:
-        environ: the environment that says where the files are; the process's own by default.
+        environ: the environment with the paths of the files; the process's own by default.
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
@@ -29,7 +29,7 @@ class AWSFiles:
         self.environ = environ
         self.credentials_path = credentials_path(environ)
         self.config_path = config_path(environ)
-        # to load functools for its cached_property would take longer than to read them
+        # without cached_property: loading functools takes longer than reading the files
         self._documents: dict[str, Document] = {}
         self._headers: dict[str, list[str]] | None = None
         self._credentials: dict[str, Values] = {}
@@ -53,7 +53,7 @@ class AWSFiles:
         return self._documents[path]
 
     def _config_headers(self) -> dict[str, list[str]]:
-        """Return for each profile the headers of the config file that speak of it."""
+        """Return the headers of the config file for each profile."""
         if self._headers is None:
             self._headers = {}
             for header in self.config_file.names():
@@ -62,7 +62,7 @@ class AWSFiles:
         return self._headers
 
     def _headers_of(self, profile: str) -> list[str]:
-        """Return the headers of one profile; of many that takes less than to look at each."""
+        """Return the headers of one profile, without parsing those of all others."""
         if self._headers is not None:
             return self._headers.get(profile, [])
         document = self.config_file
@@ -80,7 +80,7 @@ class AWSFiles:
         return self._credentials[profile]
 
     def config(self, profile: str) -> Values:
-        """Return the profile's section of the config file, where most names need ``profile``."""
+        """Return the profile's section of the config file."""
         if profile not in self._configs:
             values: Values = {}
             for header in self._headers_of(profile):
@@ -89,7 +89,7 @@ class AWSFiles:
         return self._configs[profile]
 
     def config_header(self, profile: str) -> str:
-        """Return the header of a profile's section in the config file, as it is or would be."""
+        """Return the header of a profile's section in the config file, which may not exist yet."""
         if found := self._headers_of(profile):
             return found[-1]
         if profile == "default":
@@ -97,33 +97,33 @@ class AWSFiles:
         return f'profile "{profile}"' if " " in profile else f"profile {profile}"
 
     def merged(self, profile: str) -> Values:
-        """Return what both files say of a profile; the credentials file beats the config file."""
+        """Return the values of a profile in both files; the credentials file wins."""
         return {**self.config(profile), **self.credentials(profile)}
 
     def keys(self, profile: str) -> Values:
-        """Return the section that holds the profile's keys; the credentials file beats config."""
+        """Return the section that holds the profile's keys; the credentials file wins."""
         values = self.credentials(profile)
         return values if any(values.get(key) for key in KEYS) else self.config(profile)
 
     def profiles(self) -> list[str]:
-        """Name the profiles of both files, each once; the credentials file's come first."""
+        """Return the names of all profiles, those of the credentials file first."""
         return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers()]))
 
     def like(self, profile: str) -> str | None:
-        """Name the profile that was meant, if one is spelled nearly so."""
+        """Return the profile with the most similar name, if there is one."""
         from difflib import get_close_matches
 
         names = [name for name in self.profiles() if name]
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
     def exists(self, profile: str) -> bool:
-        """Whether either file knows the profile."""
+        """Whether the profile is in one of the files."""
         return bool(self.credentials(profile) or self.config(profile)) or (
             self.credentials_file.has_section(profile)
         )
 
     def setting(self, key: str, *profiles: str | None) -> str | None:
-        """Look a setting up in the config sections of these profiles, first come first served."""
+        """Return a setting from the first of these profiles that has it in the config file."""
         for profile in profiles:
             if profile and (value := self.config(profile).get(key)):
                 if debug.is_on():
@@ -134,7 +134,7 @@ class AWSFiles:
         return None
 
     def line_of(self, profile: str, key: str) -> tuple[str, int] | None:
-        """Find the file and the line of a profile's setting; the credentials file beats config."""
+        """Return the file and the line of a profile's setting; the credentials file wins."""
         if line := self.credentials_file.line_of(profile, key):
             return self.credentials_path, line
         if line := self.config_file.line_of(self.config_header(profile), key):
@@ -142,15 +142,15 @@ class AWSFiles:
         return None
 
     def place(self, profile: str, key: str) -> str:
-        """Name the line that a profile's setting stands in; "" if it has none."""
+        """Return the file and the line of a profile's setting as text; "" if it is not set."""
         found = self.line_of(profile, key)
         return f"{found[0]}, line {found[1]}" if found else ""
 
 
 def profile_of(header: str) -> str | None:
-    """Name the profile that a header of the config file speaks of, or None, as botocore reads it.
+    """Return the profile that a header of the config file names, or None, as botocore reads it.
 
-    All but ``default`` need the word ``profile`` before their name; SDKs pass over other sections.
+    All but ``default`` need the word ``profile`` before their name; SDKs ignore other sections.
     """
     if header == "default":
         return header
@@ -170,12 +170,12 @@ def profile_of(header: str) -> str | None:
 
 
 def credentials_path(environ: Mapping[str, str]) -> str:
-    """Locate the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
+    """Return the credentials file: ``AWS_SHARED_CREDENTIALS_FILE``, else in ``~/.aws``."""
     return expand_path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials", environ)
 
 
 def config_path(environ: Mapping[str, str]) -> str:
-    """Locate the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
+    """Return the config file: ``AWS_CONFIG_FILE``, else in ``~/.aws``."""
     return expand_path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config", environ)
 
 

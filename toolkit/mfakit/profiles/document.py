@@ -1,13 +1,12 @@
-"""A credentials or config file as a document: text in, text out, nothing lost in between.
+"""A credentials or config file as a document that can be edited without losing anything.
 
-One scanner serves reading and editing. It sees the lines as configparser does, which is what
-botocore reads with: a line that is indented deeper than the key above it belongs to that key's
-value, ``#`` and ``;`` start a comment only at the start of a line, keys are spelled in any case.
-Edits replace lines of one section; all other text stays as it was, byte for byte.
+One scanner serves reading and editing. It reads lines as configparser does, which botocore uses:
+a line that is indented deeper than the key above it belongs to that key's value, ``#`` and ``;``
+start a comment only at the start of a line, and keys may have any case. Edits replace lines of one
+section; all other text stays as it was, byte for byte.
 
-A header at the start of a line begins anew whatever stood above it. So in a plain file, where each
-line stands for itself, only the part below the header that is asked for is scanned: files with
-hundreds of profiles are common. Any other file is scanned whole.
+Files with hundreds of profiles are common. So of a plain file, where every line can be understood
+alone, only the sections with the requested name are scanned; any other file is scanned as a whole.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 class _Edit:
-    """Lines that take the place of lines ``start`` to ``end`` (end excluded)."""
+    """Lines that replace lines ``start`` to ``end`` (end excluded)."""
 
     __slots__ = ("end", "lines", "start")
 
@@ -44,7 +43,7 @@ class _Edit:
 
 
 class _Part:
-    """A piece of the text that can be understood on its own, scanned."""
+    """A part of the text that can be understood alone, and its sections."""
 
     __slots__ = ("_lines", "sections")
 
@@ -61,12 +60,12 @@ class _Part:
         return self._lines[number]
 
     def indent_below(self, section: Section) -> str:
-        """Return what the header that follows a section is indented by."""
+        """Return the indentation of the header that follows a section."""
         start = next((other.start for other in self.sections if other.start > section.start), None)
         return "" if start is None else indent_of(self._lines[start])
 
     def edited(self, edits: list[_Edit]) -> str:
-        """Return the text with lines put in place of others; the edits do not overlap."""
+        """Return the text after the edits, which do not overlap."""
         lines: list[str] = []
         done = 0
         for edit in sorted(edits, key=lambda edit: edit.start):
@@ -76,14 +75,14 @@ class _Part:
 
 
 class Document:
-    """The text of a credentials or config file, and what it says.
+    """The text of a credentials or config file, and its sections.
 
     Args:
         text: the whole file.
-        path: what the file is called in errors.
+        path: the name of the file in errors.
 
     Raises:
-        FileError: the text cannot be parsed; names file and line.
+        FileError: the text cannot be parsed. The message names the file and the line.
     """
 
     def __init__(self, text: str, path: str) -> None:
@@ -100,7 +99,7 @@ class Document:
 
     @property
     def _outline(self) -> Outline:
-        """Where the sections are, found when that is first asked for."""
+        """The positions of the sections, found when they are first needed."""
         if self._seen is None:
             try:
                 self._seen = Outline(self._body)
@@ -117,9 +116,9 @@ class Document:
         return self._mark + self._body
 
     def section(self, name: str) -> dict[str, str]:
-        """Return the keys of a section, lower-cased; empty if there is none of that name.
+        """Return the keys of a section in lower case, and their values; empty if it is missing.
 
-        Of a section or a key that comes twice, the later one counts, key by key.
+        If a section or a key occurs twice, the later value of each key counts.
         """
         return {
             entry.key: entry.value
@@ -129,11 +128,11 @@ class Document:
         }
 
     def has_section(self, name: str) -> bool:
-        """Whether there is a section of that name, even an empty one."""
+        """Whether a section of that name exists, even an empty one."""
         return bool(self._outline.spans(name))
 
     def names(self) -> list[str]:
-        """Name the sections in the order of the file, each once."""
+        """Return the names of the sections in the order of the file, each once."""
         return list(dict.fromkeys(self._outline.names))
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
@@ -142,11 +141,11 @@ class Document:
             yield section.name, {entry.key: entry.value for entry in section.entries}
 
     def parts(self) -> list[str]:
-        """Return the text in parts that can be understood alone; in one, if there are none."""
+        """Return the parts of the text that can be understood alone, or the whole text."""
         return self._outline.parts()
 
     def line_of(self, name: str, key: str) -> int | None:
-        """Return in which line of the file a key of a section stands, counted from 1."""
+        """Return the line of a key of a section, counted from 1; None if it is not set."""
         found = [
             entry.start + 1
             for section in _Part(self._body).named(name)
@@ -156,10 +155,10 @@ class Document:
         return found[-1] if found else None
 
     def update(self, name: str, values: dict[str, str | None]) -> None:
-        """Set keys of a section, or remove those whose value is None; make it if it is missing.
+        """Set keys of a section, which may be missing; remove those whose value is None.
 
         Raises:
-            UsageError: a value could not be read back as it is.
+            UsageError: a value could not be read back unchanged.
         """
         for key, value in values.items():
             _check_value(key, value)
@@ -178,9 +177,10 @@ class Document:
         self._put(text)
 
     def remove_section(self, name: str) -> None:
-        """Remove a section with its keys; comments and blank lines behind its last key stay.
+        """Remove a section with its keys; comments and blank lines after its last key stay.
 
-        So does the header, if the one below is indented: that would become a part of a value.
+        The header stays too if the next one is indented, which would otherwise become part of a
+        value.
         """
         text = self._body
         for start, end, part in reversed(self._parts_with(name)):
@@ -192,14 +192,14 @@ class Document:
         self._put(text)
 
     def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
-        """Scan the parts that hold sections of that name, and say where they begin and end."""
+        """Return the start, the end and the scan of each part with sections of that name."""
         spans = self._outline.spans(name)
         return [(start, end, _Part(self._body[start:end])) for start, end in spans]
 
     def _edits(
         self, part: _Part, section: Section, values: dict[str, str | None], *, may_add: bool
     ) -> list[_Edit]:
-        """Say which lines of a section change; a key that is not there may be added."""
+        """Return the edits of a section's lines; a missing key may be added."""
         edits = [_plain_header(part, section)]
         for key, value in values.items():
             found = [entry for entry in section.entries if entry.key == key]
@@ -212,7 +212,7 @@ class Document:
         return edits
 
     def _append(self, name: str) -> None:
-        """Add an empty section at the end, set apart by a blank line."""
+        """Add an empty section at the end, after a blank line."""
         text = self._body
         if text:
             *_, last = lines_of(text)
@@ -221,10 +221,10 @@ class Document:
         self._put(f"{text}[{name}]{self._newline}")
 
     def _addition(self, part: _Part, section: Section, key: str, value: str) -> _Edit:
-        """Add a key behind the section's last, and written like it.
+        """Return the edit that adds a key after the section's last one, in the same style.
 
-        Were it indented deeper than that one, it would be a part of its value; were the header
-        below it indented deeper than the key, that would be.
+        Indented deeper than the last key, the new one would become part of its value; indented less
+        than the next header, that would become part of the new key's value.
         """
         indent, sign = part.indent_below(section), " = "
         if section.entries:
@@ -236,7 +236,7 @@ class Document:
 
 
 def _plain_header(part: _Part, section: Section) -> _Edit:
-    """Take the spaces out of `[ name ]`, by which botocore would not find the profile."""
+    """Return the edit that writes `[ name ]` as `[name]`, as botocore needs it."""
     line = part.line(section.start)
     start, end = line.index("[") + 1, line.rindex("]")
     name = section.name or line[start:end]  # `[]` would be no header
@@ -245,7 +245,7 @@ def _plain_header(part: _Part, section: Section) -> _Edit:
 
 
 def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
-    """Write another value in place of an entry's; comments between its nested lines stay."""
+    """Return the edit that replaces an entry's value and keeps comments in its nested lines."""
     line, ending = split_ending(part.line(entry.start))
     nested = [part.line(number) for number in range(entry.start + 1, entry.end)]
     comments = [line for line in nested if line.lstrip()[:1] in ("#", ";")]
@@ -254,7 +254,7 @@ def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
 
 
 def _check_value(key: str, value: str | None) -> None:
-    """Refuse what would add lines of its own, or be cut short by a reader."""
+    """Refuse a value that would add lines, or that a reader would cut short."""
     if not value:
         return
     if not value.isprintable() or split_key(f"{key} = {value}")[3] != value:

@@ -1,8 +1,8 @@
-"""Editing files so that nothing that anybody wrote is lost.
+"""Editing files so that nothing is lost that another process writes.
 
-mfakit's own writers wait for one another at a lock. Other tools take none, and most rewrite a
-file by emptying it first; so a file is read only when it has been quiet for a moment, and what is
-put in its place is made anew if somebody else changed it meanwhile.
+mfakit's own processes take turns by a lock. Other tools take none, and most empty a file before
+they rewrite it. So a file is read only when it has not changed for a moment, and an edit starts
+again if another program has changed the file since it was read.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ def edit_text(
 ) -> None:
     """Replace a file by what ``change`` makes of its text, under a lock, atomically.
 
-    The new file is made beside the old one, readable by its owner alone from the start, and takes
-    its place only when all of it is on disk. A link stays a link. If ``change`` returns the text
-    that it got, the file is left alone.
+    The new file is made beside the old one, readable by its owner alone from the start, and
+    replaces it only when all of it is on disk. A symlink stays a symlink. If ``change`` returns
+    its argument, the file is left alone.
 
     Args:
         path: the file.
-        change: may be called several times, each time with the text as it is then; what it has
-            made it must leave as it is.
-        backup: says of the old text whether a copy of it is worth keeping, once.
-        had_text: whether the file had some when the caller looked at it first.
-        note: is told what a person should know: permissions that were taken away, or what was
+        change: may be called several times, each time with the current text; it must leave its own
+            result unchanged.
+        backup: whether to make a safety copy of the old text, which is done once.
+        had_text: whether the file had text when the caller first read it.
+        note: called with messages for the user: permissions that were removed, or files that were
             found beside the file.
         lock_timeout: seconds to wait for another mfakit that holds the lock.
 
     Raises:
-        FileError: it cannot be read or written. It is then as it was, unless the message says
+        FileError: it cannot be read or written. It was not changed then, unless the message says
             that another program has changed it.
     """
     from mfakit.profiles.putting import put, settle_leftovers
@@ -85,33 +85,33 @@ def edit_text(
 
 @contextmanager
 def about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> Iterator[str]:
-    """Prepare the place of a file, and hold its lock.
+    """Prepare to write a file, and hold its lock.
 
     Args:
         path: the file.
-        lock_timeout: seconds to wait for other mfakits.
+        lock_timeout: seconds to wait for other mfakit processes.
 
     Yields:
-        The file itself, if the path is a link.
+        The path of the file itself, without symlinks.
 
     Raises:
-        BusyError: another mfakit has been holding the lock all the while.
-        FileError: it could not be written, or its file system has no locks.
+        BusyError: another mfakit held the lock for that time.
+        FileError: it cannot be written, or its file system has no locks.
     """
     with _prepared(path) as real, locked(real, lock_timeout):
         yield real
 
 
 def check_writable(path: str) -> None:
-    """Make sure that ``edit_text`` could replace this file, by doing all that leads up to it.
+    """Check that ``edit_text`` could replace this file, by doing everything before that.
 
-    The lock is not waited for: it is held for milliseconds only.
+    This does not wait for the lock, which is held for milliseconds only.
 
     Args:
         path: the file.
 
     Raises:
-        FileError: it could not.
+        FileError: it could not do so.
     """
     from mfakit.profiles.replacing import refuse_mounted, temporary_beside
 
@@ -121,16 +121,16 @@ def check_writable(path: str) -> None:
         copy = SafetyCopy(path, real)
         if not os.path.isfile(real):
             return
-        # others empty it for a moment when they write: only one that stays empty is refused
+        # other programs empty it for a moment before they write: refuse only one that stays empty
         if not os.path.getsize(real) and not read_quiet(real).content:
             _refuse_emptied(path, copy, had_text=False)
 
 
 def _leads_to(path: str, ours: tuple[int, ...]) -> bool:
-    """Return whether a path leads to the file that was just put in place.
+    """Whether a path leads to the file that was just written.
 
-    If not, it was changed or removed, or a link leads elsewhere by now. If that cannot be seen, the
-    file is in place all the same.
+    If not, the file was changed or removed since, or a symlink was changed. If the path cannot be
+    read, the file is in place anyway.
     """
     try:
         return version_of(path) == ours
@@ -139,7 +139,7 @@ def _leads_to(path: str, ours: tuple[int, ...]) -> bool:
 
 
 def _refuse_emptied(path: str, copy: SafetyCopy, *, had_text: bool) -> None:
-    """Refuse a file that is empty, if it had text: somebody is at it, or has lost it."""
+    """Refuse an empty file that had text: another program is writing it, or has lost it."""
     copies = copy.places()
     if had_text or copies:
         source = f", from {' or '.join(copies)} say" if copies else ""
@@ -151,11 +151,11 @@ def _refuse_emptied(path: str, copy: SafetyCopy, *, had_text: bool) -> None:
 
 @contextmanager
 def _prepared(path: str) -> Iterator[str]:
-    """Resolve links, and make the folder; what fails in the block is a `FileError`."""
+    """Resolve symlinks and make the folder; turn errors in the block into `FileError`."""
     from mfakit.profiles.replacing import make_private_folder, refuse_other_owners
 
     try:
-        real = os.path.realpath(path)  # fails if a link changes meanwhile
+        real = os.path.realpath(path)  # it fails if a link changes at that moment
         _refuse_special(path, real)
         refuse_other_owners(real)
         make_private_folder(os.path.dirname(real))
@@ -167,7 +167,7 @@ def _prepared(path: str) -> Iterator[str]:
 
 
 def _refuse_special(path: str, real: str) -> None:
-    """Refuse folders, and devices: a file must not take the place of /dev/null."""
+    """Refuse folders and devices: a file must not replace /dev/null."""
     if os.path.isdir(real) or not os.path.basename(path):
         problem = f"{path} is a folder"
     elif os.path.exists(real) and not os.path.isfile(real):
@@ -178,7 +178,7 @@ def _refuse_special(path: str, real: str) -> None:
 
 
 NO_LOCKS = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK, errno.ENOSYS}
-# Longer adds latency; shorter, and many who wait keep the processor from the one who writes.
+# A longer pause adds latency; with a shorter one, many waiting processes slow the writer down.
 _PAUSE_SECONDS = 0.025
 
 
@@ -188,11 +188,11 @@ def locked(path: str, timeout: float) -> Iterator[None]:
 
     Args:
         path: the file; the lock is a file beside it.
-        timeout: seconds to wait for one holder. Each time that the lock passes from one process
-            to the next, they begin anew: a crowd that gets on is waited for.
+        timeout: seconds to wait for one holder. They start again each time that the lock passes
+            from one process to the next, so that a long queue is no error.
 
     Raises:
-        BusyError: one process has been holding it all the while.
+        BusyError: one process held it for that time.
         FileError: the file system has no locks.
         OSError: the lock file cannot be written.
     """
@@ -202,7 +202,7 @@ def locked(path: str, timeout: float) -> Iterator[None]:
         try:
             debug.event("wait for the lock {}", name)
             while not _acquire(name, descriptor, path, timeout):
-                # the lock file was removed meanwhile: the lock of the one that is there counts
+                # the lock file was removed during the wait, so take the lock of the new one
                 os.close(descriptor)
                 descriptor = _open(name)
         except OSError as error:
@@ -218,12 +218,12 @@ def locked(path: str, timeout: float) -> Iterator[None]:
         finally:
             _tidy(name, descriptor)
     finally:
-        with suppress(OSError):  # the work is done; the lock goes with the descriptor in any case
+        with suppress(OSError):  # the work is done, and the lock is released anyway
             os.close(descriptor)
 
 
 def check_lockable(path: str) -> None:
-    """Make sure that the lock file of a file can be opened.
+    """Check that the lock file of a file can be opened.
 
     Raises:
         OSError: it cannot.
@@ -236,7 +236,7 @@ def _name(path: str) -> str:
 
 
 def take_lock(descriptor: int) -> bool:
-    """Take the lock of an open file if it is free; it goes with the descriptor, or the process.
+    """Take the lock of an open file if it is free; closing the descriptor releases it.
 
     Raises:
         OSError: the file system has no locks (one of ``NO_LOCKS``), or another error.
@@ -263,12 +263,12 @@ def _flock(descriptor: int) -> None:
     except OSError as error:
         if error.errno != errno.ENOSYS:
             raise
-        # A kernel or a sandbox without that call may have the other one.
+        # A kernel or a sandbox without flock may have lockf.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _tidy(name: str, descriptor: int) -> None:
-    """Remove a lock file that other programs could not lock: it would tell them nothing."""
+    """Remove the lock file if flock does not work: it is of no use to other programs then."""
     if sys.platform != "win32":
         import fcntl
 
@@ -280,7 +280,7 @@ def _tidy(name: str, descriptor: int) -> None:
 
 
 def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
-    """Wait for the lock; return whether it is still that of the file with this name."""
+    """Wait for the lock; return whether the lock file still has its name."""
     since = time.monotonic()
     marked = os.fstat(descriptor).st_mtime_ns
     while not take_lock(descriptor):
@@ -294,7 +294,7 @@ def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
             )
         time.sleep(_PAUSE_SECONDS)
     with suppress(OSError):
-        os.utime(descriptor if os.utime in os.supports_fd else name)  # for those who wait
+        os.utime(descriptor if os.utime in os.supports_fd else name)  # for waiting processes
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(name))
     except FileNotFoundError:
@@ -307,17 +307,17 @@ def _open(name: str) -> int:
     except FileExistsError:
         return os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     if hasattr(os, "fchmod"):
-        with suppress(OSError):  # an umask may have taken bits from the owner
+        with suppress(OSError):  # the umask may have removed bits of the owner
             os.fchmod(descriptor, 0o600)
     return descriptor
 
 
 class SafetyCopy:
-    """The copy of one file, in our own folder, which git does not see.
+    """The safety copy of one file, in mfakit's own folder, which git ignores.
 
     Args:
-        path: the file as it was named: the copy is beside that, not where a link leads.
-        real: the file that it leads to. Earlier versions of mfakit kept the copy beside this.
+        path: the file as the user names it; the copy is beside this, not beside a link's target.
+        real: the file itself. Earlier versions of mfakit kept the copy beside this.
     """
 
     def __init__(self, path: str, real: str) -> None:
@@ -326,11 +326,11 @@ class SafetyCopy:
         self._earlier_place = f"{real}.before-mfakit"
 
     def places(self) -> list[str]:
-        """Return where there is a copy."""
+        """Return the paths of the existing copies."""
         return [place for place in (self.place, self._earlier_place) if os.path.isfile(place)]
 
     def keep(self, content: bytes, note: Callable[[str], object]) -> None:
-        """Make the copy, if there is none. One that cannot be made is only noted."""
+        """Make the copy, unless one exists; a failure is only noted."""
         if self.places():
             return
         try:
@@ -340,9 +340,9 @@ class SafetyCopy:
             note(f"no copy of {self._path} could be kept as {self.place}: {reason}")
 
     def move_here(self, note: Callable[[str], object]) -> None:
-        """Move a copy that an earlier version made to where it belongs; it may be another disk.
+        """Move a copy of an earlier version to its new place, which may be on another disk.
 
-        What killed processes have left of one goes.
+        Unfinished copies of killed processes are removed.
         """
         remove_leftovers(self.place)
         if not os.path.isfile(self._earlier_place) or os.path.islink(self._earlier_place):

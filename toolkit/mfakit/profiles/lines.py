@@ -1,6 +1,6 @@
-"""What the lines of an AWS file mean: headers, keys, and what belongs to the key above it.
+"""Parsing the lines of an AWS file: headers, keys, and lines that belong to the key above them.
 
-It does without patterns: to load `re` takes longer than to read the file.
+It uses no regular expressions, since loading `re` takes longer than reading the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Entry:
 
 
 class Section:
-    """A section: its header is line ``start``; ``end`` is the line behind its last key."""
+    """A section: its header is line ``start``; ``end`` is the line after its last key."""
 
     __slots__ = ("end", "entries", "name", "start")
 
@@ -40,7 +40,7 @@ class Section:
 
 
 class JunkError(Exception):
-    """A line, counted from 0, makes no sense."""
+    """A line, counted from 0, is malformed."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -49,22 +49,21 @@ class JunkError(Exception):
 
 
 def lines_of(text: str) -> StringIO:
-    """Go through a text line by line, endings included; splitlines would cut at more."""
+    """Return an iterator over the lines with their endings; splitlines would split at more."""
     return StringIO(text, newline="")
 
 
 class Outline:
-    """Where the sections of a text are, so that one of them can be read without the others.
+    """The positions of the sections in a text, so that one can be read without the others.
 
-    Most texts are plain: each line that is not empty is a header, alone on its line, or
-    ``key = value`` with a key that begins with a letter. Then hardly more is done for each line
-    than to see that it is such a one.
+    Most texts are plain: each line that is not empty is a header, or ``key = value`` with a key
+    that begins with a letter. For such a text, the lines are checked but not parsed.
 
     Args:
         text: the text.
 
     Raises:
-        JunkError: a line makes no sense.
+        JunkError: a line is malformed.
     """
 
     def __init__(self, text: str) -> None:
@@ -83,15 +82,15 @@ class Outline:
         return self._names
 
     def parts(self) -> list[str]:
-        """Return the text in parts that can be understood alone; in one, if there are none."""
+        """Return the parts of the text that can be understood alone, or the whole text."""
         if self._headers is None:
             return [self._text]
         return [f"[{part}" for part in self._text[1:].split("\n[")]
 
     def spans(self, name: str) -> list[tuple[int, int]]:
-        """Return where the parts of the text begin and end that hold sections of this name.
+        """Return the start and the end of each part of the text with sections of this name.
 
-        Each can be understood alone. It is all of the text, where any line may belong to another.
+        Each part can be understood alone. If any line may belong to another, the whole text is one.
         """
         if self._headers is not None:
             found = {header for header in self._headers if name in header}
@@ -108,7 +107,7 @@ class Outline:
         return self._text.find("\n[", start) + 1 or len(self._text)
 
     def _lines(self, line: str) -> Iterator[int]:
-        """Yield where there are lines like this one."""
+        """Yield the positions of all lines that are equal to this one."""
         text = f"\n{self._text}\n"
         at = text.find(f"\n{line}\n")
         while at >= 0:
@@ -117,7 +116,7 @@ class Outline:
 
     def _find_sections(self) -> None:
         names, starts, at = self._names, self._starts, 0
-        for line in lines_of(self._text):  # to keep them all would take longer than to read them
+        for line in lines_of(self._text):  # keeping all lines takes longer than reading them
             if (name := _header(line)) is not None:
                 names.append(name)
                 starts.append(at)
@@ -143,10 +142,7 @@ def _plain_headers(text: str) -> list[str] | None:
 
 
 def _stands_alone(line: str) -> bool:
-    """Whether a line makes sense without those above it, and cannot belong to one of them.
-
-    It is no header.
-    """
+    """Whether a line can be understood without those above it. It must not be a header."""
     first = line[0]
     if first in "#;\r\n":
         return True
@@ -156,7 +152,7 @@ def _stands_alone(line: str) -> bool:
 
 
 def _header(line: str) -> str | None:
-    """Return the name in a header that is not indented; None if the line is none."""
+    """Return the name in a header that is not indented; None for any other line."""
     if line[0] != "[":
         return None
     end = line.rfind("]")
@@ -164,10 +160,10 @@ def _header(line: str) -> str | None:
 
 
 def split_key(line: str) -> tuple[str, str, str, str]:
-    """Split a line into indent, key, sign with the spaces around it, and value.
+    """Split a line into indentation, key, sign with the spaces around it, and value.
 
     Returns:
-        The key is empty if there is none. What is behind a value is a comment.
+        The four parts. The key is empty if there is none. A comment after the value is dropped.
     """
     at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=0)
     indent = indent_of(line)
@@ -224,6 +220,6 @@ def indent_of(line: str) -> str:
 
 
 def split_ending(line: str) -> tuple[str, str]:
-    """Split a line into what it says and its line ending."""
+    """Split a line into its content and its line ending."""
     content = line.rstrip("\r\n")
     return content, line[len(content) :]

@@ -1,7 +1,9 @@
-"""Files of our own, beside the credentials file in use: where they are, and how they are written.
+"""mfakit's own files, beside the credentials file in use; one of them is the record of a session.
 
-Each holds little about one profile, a line for each thing: to load `json` takes longer than to
-read it.
+Each holds a few lines ``key=value`` about one profile, since loading `json` takes longer than
+reading such a file. A record holds what the credentials file has no place for, and no secrets: when
+and how a session was made. It counts only for the session whose key id it names, so that it is not
+applied to a session that another tool has written over ours.
 """
 
 from __future__ import annotations
@@ -11,22 +13,26 @@ import stat
 import sys
 
 from mfakit.errors import FileError
+from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
     from typing import Any
 
+
 _FOLDER = "mfakit"
-_MUCH_BYTES = 256 * 1024  # from which on OpenSSL is the faster one, its loading included
+_MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class OwnFile:
-    """A file that only mfakit writes, always whole, so that it can be read at any moment.
+    """A file that only mfakit writes, always as a whole, so that it can be read at any time.
 
     Args:
-        path: where it is.
+        path: its path.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,7 +45,7 @@ class OwnFile:
         return cls(own_place(credentials_path, kind, hashed))
 
     def read(self) -> str:
-        """Read the file at once.
+        """Read the file without waiting for writers.
 
         Raises:
             OSError: it cannot be read.
@@ -48,10 +54,10 @@ class OwnFile:
             return file.read()
 
     def read_secret(self) -> str | None:
-        """Read a file that holds a secret; None if it is not there.
+        """Read a file that holds a secret; return None if it does not exist.
 
         Raises:
-            FileError: it is a link, somebody else's, open to others, or cannot be read.
+            FileError: it is a link, belongs or is open to other users, or cannot be read.
         """
         try:
             with open(os.open(self.path, _FLAGS), "rb") as file:
@@ -67,10 +73,10 @@ class OwnFile:
             raise self.not_ours() from error
 
     def replace(self, text: str) -> None:
-        """Put a new file in place of this one, atomically; it need not be there yet.
+        """Write the file atomically; it may not exist yet.
 
         Raises:
-            FileError: it cannot be written. It is then as it was.
+            FileError: it cannot be written. It was not changed then.
         """
         from mfakit.profiles.reading import file_error
         from mfakit.profiles.replacing import refuse_other_owners, replace_file
@@ -83,7 +89,7 @@ class OwnFile:
             raise file_error("write", self.path, error) from error
 
     def remove(self) -> None:
-        """Remove the file, if it is there, and what killed processes have left of it.
+        """Remove the file, if it exists, and temporary files of killed processes.
 
         Raises:
             FileError: it cannot be removed.
@@ -114,12 +120,12 @@ def _is_private(found: os.stat_result) -> bool:
 
 
 def own_place(path: str, *names: str) -> str:
-    """Locate what we keep beside a file, as that was named: links are not followed."""
+    """Return the path of an own file beside another, whose links are not followed."""
     return os.path.join(os.path.dirname(path), _FOLDER, *names)
 
 
 def make_own_folder(path: str) -> None:
-    """Make the folder of a file of our own: for its owner alone, and unknown to git.
+    """Make the folder of an own file, private to its owner and ignored by git.
 
     Raises:
         OSError: it cannot be made.
@@ -136,7 +142,7 @@ def make_own_folder(path: str) -> None:
 
 
 def _hide_from_git(folder: str) -> None:
-    """Write what makes git see nothing in a folder; again, if a process was killed before that."""
+    """Make git ignore a folder; complete a file that a killed process has left empty."""
     path = os.path.join(folder, ".gitignore")
     if os.path.isfile(path) and os.path.getsize(path):
         return
@@ -146,7 +152,7 @@ def _hide_from_git(folder: str) -> None:
 
 def _make_private(folder: str) -> None:
     if os.name == "posix" and os.stat(folder).st_mode & 0o077:
-        os.chmod(folder, 0o700)  # somebody else may have made it
+        os.chmod(folder, 0o700)  # another program may have made it
 
 
 def digest(content: bytes) -> str:
@@ -155,10 +161,10 @@ def digest(content: bytes) -> str:
 
 
 def _sha256(content: bytes) -> Any:
-    """Hash a little by the module below hashlib, if it is there: to load OpenSSL takes 2 ms."""
+    """Hash short content without hashlib if possible: loading OpenSSL takes 2 ms."""
     if len(content) > _MUCH_BYTES:
         return __import__("hashlib").sha256(content)
-    # a module that is not there would be looked for in every folder again at each call
+    # by version, since a failing import would search every folder again at each call
     name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
     try:
         return __import__(name).sha256(content)
@@ -167,11 +173,99 @@ def _sha256(content: bytes) -> Any:
 
 
 def pairs_of(text: str) -> dict[str, str]:
-    """Read the lines ``key=value``; others are left out."""
+    """Parse the lines ``key=value``; ignore others."""
     pairs = (line.partition("=") for line in text.split("\n"))
     return {key: value for key, sign, value in pairs if sign}
 
 
 def as_pairs(values: Mapping[str, str]) -> str:
-    """Write values as lines ``key=value``; there are no line breaks in them."""
+    """Return values, which have no line breaks, as lines ``key=value``."""
     return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+class SessionRecord(Value):
+    """How a session was made; unknown values are None.
+
+    Args:
+        made_at: when the session was made, by this machine's clock.
+        profile: the session profile.
+        access_key_id: the id of the session's key.
+        source_profile: the profile with the keys that it was made from; None for the environment.
+        source_access_key_id: the id of those keys; None if mfakit did not make the session.
+        serial_number: the device whose code was sent.
+        role_arn: the role that was assumed.
+        role_options: the other parameters of AssumeRole, as ``as_role_options`` returns them.
+        endpoint_url: the endpoint of STS; None for AWS's own.
+        account: the account of the session.
+        arn: the identity of the session.
+    """
+
+    made_at: datetime
+    profile: str
+    access_key_id: str
+    source_profile: str | None = None
+    source_access_key_id: str | None = None
+    serial_number: str | None = None
+    role_arn: str | None = None
+    role_options: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    arn: str | None = None
+
+    @property
+    def role_session_name(self) -> str | None:
+        """The name of a role's session, which is the end of its ARN."""
+        return (self.arn or "").rpartition("/")[2] or None
+
+    def options_of_role(self) -> dict[str, Any]:
+        """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
+        import json
+
+        try:
+            options = json.loads(self.role_options or "{}")
+        except ValueError:  # not written by mfakit
+            return {}
+        return options if isinstance(options, dict) else {}
+
+
+_TEXTS = tuple(name for name in SessionRecord.__annotations__ if name != "made_at")
+
+
+def as_role_options(options: dict[str, Any]) -> str | None:
+    """Return the other parameters of AssumeRole as a record stores them; None if empty."""
+    import json
+
+    return json.dumps(options, sort_keys=True) if options else None
+
+
+def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
+    """Return the record of a session; None if it is missing, or another session's."""
+    try:
+        kept = pairs_of(record_file(credentials_path, profile).read())
+    except OSError:
+        return None
+    made_at = parse_timestamp(kept.get("made_at", ""))
+    if made_at is None or kept.get("access_key_id") != access_key_id:
+        return None
+    texts = {name: kept[name] for name in _TEXTS if kept.get(name)}
+    return SessionRecord(made_at=made_at, **{"profile": profile, **texts})
+
+
+def keep_record(
+    credentials_path: str, record: SessionRecord, note: Callable[[str], object]
+) -> None:
+    """Write a record beside the credentials file of the session.
+
+    The session is written by then, so a failure is only noted.
+    """
+    kept = {"made_at": format_timestamp(record.made_at)}
+    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
+    try:
+        record_file(credentials_path, record.profile).replace(as_pairs(kept))
+    except FileError as error:
+        note(f"the session is kept, but not how it was made: {error.message}")
+
+
+def record_file(credentials_path: str, profile: str) -> OwnFile:
+    """Return the file of a profile's record."""
+    return OwnFile.of(credentials_path, "records", profile)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from mfakit.profiles.record import SessionRecord
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.profiles.stores import Store
     from mfakit.session import SessionCredentials
@@ -50,9 +50,9 @@ class Held:
 
     @property
     def record(self) -> SessionRecord | None:
-        """How the session was made, read when it is first asked for; None if that is not known."""
+        """How the session was made, read when it is first needed; None if that is unknown."""
         if not self._record:
-            from mfakit.profiles.record import read_record
+            from mfakit.profiles.own_files import read_record
 
             path = self.profile.files.credentials_path
             self._record.append(read_record(path, self.profile.name, self.key_id))
@@ -60,26 +60,26 @@ class Held:
 
     @property
     def made_at(self) -> datetime | None:
-        """When the session was made; None if that is not known."""
+        """When the session was made; None if that is unknown."""
         return self.record.made_at if self.record else None
 
     def state(self, now: datetime, warn: float | None = None) -> State:
-        """Judge the session, with ``warn`` seconds in place of the rule if that is given."""
+        """Return the session's state, by ``warn`` seconds instead of the rule if that is given."""
         from mfakit.state import judge
 
         return judge(self.session.expiration, now, self.made_at, warn)
 
     def has_ended(self, now: datetime) -> bool:
-        """Whether the session has ended; one of unknown expiration may live."""
+        """Whether the session is known to have ended."""
         end = self.session.expiration
         return end is not None and end <= now
 
 
 class Profile:
-    """One name in the two AWS files.
+    """A profile in the two AWS files.
 
     Args:
-        name: as one would pass it to ``aws --profile``.
+        name: its name, as in ``aws --profile``.
         files: the AWS files.
     """
 
@@ -94,17 +94,17 @@ class Profile:
 
     @property
     def merged(self) -> Values:
-        """What both files say; the credentials file beats the config file."""
+        """The values in both files; the credentials file wins."""
         return self.files.merged(self.name)
 
     @property
     def keys(self) -> Values:
-        """The section that holds the profile's keys: the credentials file's beats config's."""
+        """The section that holds the profile's keys; the credentials file wins."""
         return self.files.keys(self.name)
 
     @property
     def is_long_term(self) -> bool:
-        """Whether the profile holds long-term credentials, whole."""
+        """Whether the profile holds complete long-term credentials."""
         return is_long_term(self.keys)
 
     @property
@@ -114,11 +114,11 @@ class Profile:
 
     @property
     def exists(self) -> bool:
-        """Whether either file knows the profile."""
+        """Whether the profile is in one of the files."""
         return self.files.exists(self.name)
 
     def setting(self, key: str) -> str | None:
-        """Return a setting of the config section; None if there is none."""
+        """Return a setting of the config section; None if it is not set."""
         return self.files.setting(key, self.name)
 
     def other(self, name: str) -> Profile:
@@ -126,16 +126,16 @@ class Profile:
         return Profile(name, self.files)
 
     def read_again(self) -> Profile:
-        """Return the profile as the files are now: another process may have changed them."""
+        """Return the profile from files that are read again, as other processes may change them."""
         return Profile(self.name, AWSFiles(self.files.environ))
 
     def find(self) -> Held:
-        """Find the session that the profile holds.
+        """Return the session that the profile holds.
 
-        Keys in the credentials file come before the session cache, as they do for every SDK.
+        Keys in the credentials file come before the session cache, as in every SDK.
 
         Raises:
-            SessionNotFoundError: there is no such profile, or it holds no session.
+            SessionNotFoundError: the profile does not exist, or holds no session.
             FileError: a file cannot be read.
         """
         store: Store = CredentialsFile(self.name, self.files)
@@ -171,7 +171,7 @@ class Profile:
             return None
 
     def live(self, now: datetime) -> SessionCredentials:
-        """Return the session that the profile holds, if that has not ended.
+        """Return the session that the profile holds, if it has not ended.
 
         Raises:
             SessionExpiredError: it has ended.
@@ -188,7 +188,7 @@ class Profile:
         return held.session
 
     def keep(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
-        """Keep a session in place of the one that the profile holds.
+        """Write a session to the profile, in place of the one that it holds.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
@@ -201,13 +201,13 @@ class Profile:
         self._store(SessionCache if self.is_cached else CredentialsFile).write(session, note)
 
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
-        """Remove the session that the profile holds, and what is recorded of it; return it.
+        """Remove the session that the profile holds, and its record; return the session.
 
         Raises:
             SessionNotFoundError: there is none.
-            FileError: the file cannot be written. It is then as it was.
+            FileError: the file cannot be written. It was not changed then.
         """
-        from mfakit.profiles.record import record_file
+        from mfakit.profiles.own_files import record_file
 
         held = self.find()
         is_cached = held.place == SessionCache.kind
@@ -216,11 +216,11 @@ class Profile:
         return held.session
 
     def check_may_hold(self) -> None:
-        """Refuse a profile that no session can be kept in.
+        """Refuse a profile that cannot hold a session.
 
         Raises:
             UsageError: its name could not be read back from a section's header.
-            ProfileError: it holds keys that are no session, or another program's credentials.
+            ProfileError: it holds keys that are no session, or gets credentials from a program.
         """
         check_profile_name(self.name)
         refuse_protected(self.name, self.keys)
@@ -237,10 +237,10 @@ class Profile:
             )
 
     def refuse_foreign(self, named_by: str) -> None:
-        """Refuse a profile in which AWS tools would not look at a session's keys.
+        """Refuse a profile in which AWS tools would ignore a session's keys.
 
         Args:
-            named_by: what the error says named the profile, such as ``--profile``.
+            named_by: the option or variable with the profile, for the error.
 
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
@@ -312,14 +312,14 @@ def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> S
     """Read the session of a profile, expired or not.
 
     Args:
-        profile: the session profile, as one would pass it to ``aws --profile``.
-        environ: says where the files are; the process's own environment by default.
+        profile: the session profile, as in ``aws --profile``.
+        environ: the environment with the paths of the files; by default the process's own.
 
     Returns:
-        The session; its expiration is None if what wrote it did not tell.
+        The session; its expiration is None if the tool that wrote it did not write one.
 
     Raises:
-        SessionNotFoundError: there is no such profile, or it holds no session.
+        SessionNotFoundError: the profile does not exist, or holds no session.
         FileError: a file cannot be read.
     """
     return _profile(profile, environ).find().session
@@ -332,20 +332,20 @@ def write_session(
     environ: Mapping[str, str] | None = None,
     note: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Keep a session in a profile; all else in the files stays as it is.
+    """Write a session to a profile; all else in the files stays as it is.
 
     Args:
         profile: the session profile.
         credentials: the session.
-        environ: says where the files are; the process's own environment by default.
-        note: is told what a person should know, such as permissions that were taken away.
+        environ: the environment with the paths of the files; by default the process's own.
+        note: called with messages for the user, such as permissions that were removed.
 
     Raises:
-        UsageError: the profile's name cannot stand in the file.
-        InvalidSessionError: the key id is not a session's.
-        ProfileError: the profile holds keys that are no session, which are never overwritten; or
-            another program gives its credentials.
-        FileError: the file cannot be written. It is then as it was.
+        UsageError: the profile's name cannot be written to the file.
+        InvalidSessionError: the key id is not that of a session.
+        ProfileError: the profile holds keys that are no session, which are never overwritten, or
+            gets its credentials from another program.
+        FileError: the file cannot be written. It was not changed then.
     """
     _profile(profile, environ).keep(credentials, note)
 
@@ -356,18 +356,18 @@ def remove_session(
     environ: Mapping[str, str] | None = None,
     note: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Remove the session of a profile, and what is recorded of it.
+    """Remove the session of a profile, and its record.
 
-    A section of the credentials file that is left empty goes with its session.
+    If the section of the credentials file is empty then, it is removed too.
 
     Args:
         profile: the session profile.
-        environ: says where the files are; the process's own environment by default.
-        note: is told what a person should know, as by ``write_session``.
+        environ: the environment with the paths of the files; by default the process's own.
+        note: called with messages for the user, as by ``write_session``.
 
     Raises:
         SessionNotFoundError: the profile holds no session.
-        FileError: the file cannot be written. It is then as it was.
+        FileError: the file cannot be written. It was not changed then.
     """
     _profile(profile, environ).remove(note)
 

@@ -1,9 +1,9 @@
-"""Putting an edited file in the place of the one that was read, if that is still there.
+"""Replacing the file that was read by its edited version, unless another program has changed it.
 
-The new file and the old one are swapped, and then the old one is looked at. If it is not what was
-read, or somebody is writing into it, they are swapped back at once. So what another program
-wrote always has a name, also after a kill: the next process finds it beside the file then. Where
-files cannot be swapped, ``swapping`` says what can be lost.
+The new file and the old one are swapped, and then the old one is checked. If it is not the file
+that was read, or a program has it open for writing, the two are swapped back immediately. So the
+text of another program always has a name, even after a kill: the next process finds it beside the
+file. For systems that cannot swap files, ``swapping`` says what can be lost.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ if TYPE_CHECKING:
 def put(
     path: str, real: str, before: Snapshot, content: bytes, note: Callable[[str], object]
 ) -> tuple[int, ...] | None:
-    """Put a new text in the place of the one that was read.
+    """Replace the text that was read by a new one.
 
     Args:
-        path: the file as it was named.
-        real: the file that this leads to. Its lock is held.
-        before: what was read; no version means that there was no file.
+        path: the file as the user names it.
+        real: the file itself, whose lock is held.
+        before: the text that was read; without a version there was no file.
         content: the new text.
-        note: is told what a person should know.
+        note: called with messages for the user that are no errors.
 
     Returns:
-        The version of the new file; None if another program has changed the old one meanwhile:
-        then that stands, and the edit is to begin anew.
+        The version of the new file; None if another program has changed the old one: then its text
+        is in place, and the edit has to start again.
 
     Raises:
-        FileError: another program's text had to be put elsewhere; the message says where.
-        OSError: it could not be done. The old file stands.
+        FileError: another program's text was moved; the message says where.
+        OSError: it failed. The old file is in place.
     """
-    # older than the quiet time, so that nobody waits as if it were still being written
+    # older than the quiet time, so that readers do not wait for a writer
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
         temporary.rename(_swap_name(real, before, ours))
@@ -78,15 +78,15 @@ def put(
 
 
 def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> None:
-    """Remove what killed processes have left beside a file, or bring it back if it is not ours.
+    """Remove the files of killed processes beside a file, or restore another program's text.
 
     Args:
-        path: the file as it was named.
-        real: the file that this leads to. Its lock is held.
-        note: is told what was found.
+        path: the file as the user names it.
+        real: the file itself, whose lock is held.
+        note: called with what was found.
     """
     found = leftovers(real)
-    if os.path.islink(path):  # perhaps only since then
+    if os.path.islink(path):  # which may be newer than the leftovers
         remove_leftovers(path)
         found += leftovers(path)
     for left in found:
@@ -106,20 +106,20 @@ def _replaced(
     ours: Snapshot,
     note: Callable[[str], object],
 ) -> bool:
-    """Swap the new file and the old one; back if the old one is not what was read."""
+    """Swap the new file and the old one, and swap back if the old one was changed."""
 
     def is_still_there() -> bool:
-        # the version again: another file may have been renamed in while this one was read
+        # compare versions again: the file may have been replaced while it was read
         return is_untouched(real, before) and version_of(real) == before.version
 
     spare, text = _swap_name(real, before, ours), digest(ours.content)
     load()
-    # From here to the end of a swap back, others may come between: so all is prepared by now.
+    # Other programs may act between here and the end of a swap back, so keep that time short.
     if version_of(real) != before.version:
         return False
     try:
         temporary.path = swap(temporary.path, real, spare, is_still_there)
-        # twice: somebody may have looked up its old name just before the swap, and open it after
+        # twice: another program may have resolved the path before the swap, and open it after
         if _came_out(temporary.path, before):
             flush_folder(real)
             if _came_out(temporary.path, before):
@@ -140,26 +140,26 @@ def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
 
 
 def _came_out(new: str, before: Snapshot) -> bool:
-    """Whether the file that came out of a swap is the one that was read."""
+    """Whether the file that a swap replaced is the one that was read."""
     try:
         return is_untouched(new, before)
     except FileNotFoundError:
-        return True  # no swap and no hard links on this file system: there is nothing to look at
+        return True  # without swaps and hard links, it has no name any more
 
 
 def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
-    """Return the file that came out its name back; return the name that ours has then.
+    """Put the replaced file back in its place; return the name of our file after that.
 
     Args:
-        left: where the file is.
-        path: the file as it was named.
-        real: the file that this leads to.
-        ours: what is in its place.
-        text: the digest of that.
+        left: the path of the replaced file.
+        path: the file as the user names it.
+        real: the file itself.
+        ours: the file that is in its place.
+        text: the digest of our text.
 
     Raises:
-        FileError: somebody has replaced our file meanwhile. The newest file stays in place, and the
-            one that came out is kept elsewhere; the message says where.
+        FileError: another program has replaced our file too. The newest file stays in place, and
+            the first one is kept elsewhere; the message says where.
     """
     with suppress(OSError):
         left = swap(left, real, swap_name(real, text, text))
@@ -174,7 +174,7 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
 
 
 def _opened(path: str) -> int | None:
-    """Open a file that came out of a swap; None for what is no file, such as a link or a folder."""
+    """Open a file that a swap replaced; return None if it is not a regular file."""
     try:
         if stat.S_ISREG(os.lstat(path).st_mode):
             return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -184,10 +184,10 @@ def _opened(path: str) -> int | None:
 
 
 def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str], object]) -> None:
-    """Keep a copy of a file that was out of its place for a moment, if it has a new text.
+    """Keep a copy of a file that was swapped out for a moment, if its text was changed.
 
-    It is in its place again. But a program that read our file in that moment, and writes back what
-    it read, overwrites that text.
+    The file is back in its place. But a program that read our file at that moment may write our
+    text over it.
     """
     try:
         with open(descriptor, "rb") as file:
@@ -207,7 +207,7 @@ def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str
 
 
 def _remove_old(temporary: Temporary, note: Callable[[str], object]) -> None:
-    """Remove what was replaced: it is what the new text was made from."""
+    """Remove the replaced file, whose text the new one was made from."""
     try:
         os.unlink(temporary.path)
     except FileNotFoundError:
@@ -237,7 +237,7 @@ def _is_second_name(left: str, real: str) -> bool:
 
 
 def _look_at(path: str) -> tuple[str | None, bool]:
-    """Return the digest of what is in a file, and whether a program has it open for writing."""
+    """Return the digest of a file, and whether a program has it open for writing."""
     if not stat.S_ISREG(os.lstat(path).st_mode):
         return None, False
     with open(path, "rb") as file:
@@ -246,7 +246,7 @@ def _look_at(path: str) -> tuple[str | None, bool]:
 
 
 def _keep_aside(left: str, path: str) -> str:
-    """Put a file that another program wrote where nothing removes it; return where that is."""
+    """Move another program's file to where nothing removes it; return its new path."""
     kept = _kept_name(path)
     try:
         make_own_folder(kept)

@@ -1,4 +1,4 @@
-"""Reading a file that others write without a lock: when it is quiet, and which version it was."""
+"""Reading a file that other programs write without a lock: when it is quiet, and in one version."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ QUIET_SECONDS = 0.2
 _PATIENCE_SECONDS = 2
 _PAUSE_SECONDS = 0.01
 _TRIES = 50
-# A pipe that takes the file's place while we look is not waited for.
+# Opening must not block if the file is replaced by a named pipe.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 class Snapshot:
-    """What was read from a file, and which version of it that was.
+    """The content of a file, and the version of the file that it was read from.
 
     Args:
-        content: all of it.
-        version: what ``version`` says of it; None if there was no file.
-        changed_at: when it was changed last, in seconds since 1970; 0 if that tells nothing.
-        has_writer: whether a program was found to have it open for writing.
+        content: the whole content.
+        version: the result of ``version``; None if there was no file.
+        changed_at: its modification time, in seconds since 1970; 0 if it is of no use.
+        has_writer: whether a program had it open for writing.
     """
 
     __slots__ = ("changed_at", "content", "has_writer", "version")
@@ -46,15 +46,15 @@ class Snapshot:
 
 
 def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
-    """Read a file when nobody has changed it for a moment; after a while, as it is then.
+    """Read a file when it has not changed for a moment, or as it is after two seconds.
 
     Args:
         path: the file.
-        to_edit: nobody may have it open for writing either.
+        to_edit: whether to wait, too, until no program has it open for writing.
 
     Raises:
-        FileError: it had content, and was emptied while it was looked at; or, to edit it, another
-            program has had it open for writing all the while.
+        FileError: it had content, and was emptied in that time; or, to edit it, another program had
+            it open for writing all that time.
         OSError: it cannot be read.
     """
     give_up = time.monotonic() + _PATIENCE_SECONDS
@@ -80,16 +80,16 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
 
 
 def _is_past(changed_at: float) -> bool:
-    """Whether a change is over; one to come is a clock that is off, which tells nothing."""
+    """Whether a change is over, or has a time in the future, which a wrong clock has set."""
     return not 0 <= time.time() - changed_at < QUIET_SECONDS
 
 
 def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
-    """Read a file that stays the same meanwhile.
+    """Read a file; repeat that if it changes while it is read.
 
     Args:
         path: the file.
-        to_edit: whether to see who has it open for writing.
+        to_edit: whether to check if a program has it open for writing.
 
     Raises:
         FileError: it is a named pipe.
@@ -102,7 +102,7 @@ def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
                 content = file.read()
                 after = os.fstat(file.fileno())
                 if not stat.S_ISREG(after.st_mode):
-                    return Snapshot(content, None)  # a pipe of the shell gives what it has once
+                    return Snapshot(content, None)  # a pipe of the shell can be read only once
                 has_writer = to_edit and has_writer_now(file.fileno())
             if version(before) == version(after):
                 break
@@ -112,10 +112,10 @@ def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open a file to read it.
+    """Open a file for reading.
 
-    A named pipe is refused, since it would be waited for without end. Pipes of the shell, `<(...)`,
-    have a writer.
+    A named pipe is refused, since reading it may block forever. Pipes of the shell, `<(...)`, have
+    a writer.
     """
     descriptor = os.open(path, flags | _NONBLOCK)
     if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
@@ -127,11 +127,11 @@ def _open(path: str, flags: int) -> int:
 
 
 def has_writer_now(descriptor: int) -> bool:
-    """Whether a program has a file open for writing, where the system tells: on Linux.
+    """Whether a program has a file open for writing, which only Linux can tell.
 
-    A read lease is granted only if nobody has. It is given back at once. Who opens the file for
-    writing in between waits that long, and makes the kernel send this process a signal; it is
-    made one that is ignored unless somebody handles it.
+    Linux grants a read lease only if no program has. The lease is released immediately. A program
+    that opens the file for writing in between is blocked for that time, and the kernel sends this
+    process a signal: SIGURG, which is ignored by default.
 
     Args:
         descriptor: the file, open for reading only.
@@ -146,13 +146,13 @@ def has_writer_now(descriptor: int) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        # NFS and CIFS say the same where the server has not lent the file, whoever has it open
+        # NFS and CIFS return EAGAIN whenever the server has not delegated the file
         return error.errno == errno.EAGAIN and not is_remote(os.fstat(descriptor).st_dev)
     return False
 
 
 def version(found: os.stat_result) -> tuple[int, ...]:
-    """Return what differs after every change: device, inode, size, time of change, mode, owner."""
+    """Return values of which one differs after every change of the file."""
     return (
         found.st_dev,
         found.st_ino,
@@ -165,7 +165,7 @@ def version(found: os.stat_result) -> tuple[int, ...]:
 
 
 def version_of(path: str) -> tuple[int, ...] | None:
-    """Return the version of the file that is there now; None if there is none."""
+    """Return the current version of a file; None if it does not exist."""
     try:
         return version(os.stat(path))
     except FileNotFoundError:
@@ -173,11 +173,11 @@ def version_of(path: str) -> tuple[int, ...] | None:
 
 
 def is_untouched(path: str, before: Snapshot) -> bool:
-    """Return whether a file is the one that was read, as it was, and nobody is writing into it.
+    """Whether a file is the one that was read, unchanged, and no program has it open to write.
 
     Args:
-        path: the file, perhaps under another name than it was read by; no link is followed.
-        before: what was read.
+        path: the file, maybe under a new name; links are not followed.
+        before: the file as it was read.
 
     Raises:
         OSError: it cannot be read.
@@ -186,7 +186,7 @@ def is_untouched(path: str, before: Snapshot) -> bool:
         return False
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NONBLOCK)
     with open(descriptor, "rb") as file:
-        # who writes is asked first: what is read after that is all that anybody has written
+        # look for a writer first: if there is none, the content that is read next is complete
         return (
             not has_writer_now(descriptor)
             and file.read() == before.content
@@ -195,16 +195,16 @@ def is_untouched(path: str, before: Snapshot) -> bool:
 
 
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3"}
-# The kernel writes these as octal numbers; the backslash first, which the others bring in.
+# The kernel escapes these; the backslash comes first, since the others add backslashes.
 _ESCAPES = {"\\": r"\134", " ": r"\040", "\t": r"\011", "\n": r"\012"}
 
 
 def is_mount_point(path: str, mounts: str | None = None) -> bool:
-    """Whether something is mounted on a path itself.
+    """Whether a path itself is a mount point.
 
     Args:
-        path: absolute, and no link.
-        mounts: what ``/proc/self/mountinfo`` says; read there by default.
+        path: an absolute path without links.
+        mounts: the content of ``/proc/self/mountinfo``, which is read by default.
     """
     for character, number in _ESCAPES.items():
         path = path.replace(character, number)
@@ -212,11 +212,11 @@ def is_mount_point(path: str, mounts: str | None = None) -> bool:
 
 
 def is_remote(device: int, mounts: str | None = None) -> bool:
-    """Whether a device, as ``stat`` numbers it, is a file system of another machine.
+    """Whether a device is a network file system.
 
     Args:
         device: ``st_dev`` of a file.
-        mounts: what ``/proc/self/mountinfo`` says; read there by default.
+        mounts: the content of ``/proc/self/mountinfo``, which is read by default.
     """
     number = f"{os.major(device)}:{os.minor(device)}"
     return any(
@@ -236,12 +236,12 @@ def _mounts(text: str | None) -> list[list[str]]:
 
 
 def read_text(path: str) -> str:
-    """Read a file as UTF-8, line endings and byte-order mark as they are.
+    """Read a file as UTF-8, with its line endings and byte-order mark.
 
-    A file that is being written by another program is read when that is done.
+    If another program is writing the file, it is read after that.
 
     Returns:
-        The text; "" if there is no such file.
+        The text; "" if the file does not exist.
 
     Raises:
         FileError: it cannot be read, is a folder, or is not UTF-8.
@@ -253,7 +253,7 @@ def read_text(path: str) -> str:
 
 
 def decode(content: bytes, path: str) -> str:
-    """Read bytes as UTF-8, or say which file is none."""
+    """Decode UTF-8; the error for other content names the file."""
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -264,7 +264,7 @@ def decode(content: bytes, path: str) -> str:
 
 
 def file_error(act: str, path: str, error: OSError) -> FileError:
-    """Say what could not be done to a file, and what helps."""
+    """Return the error for a failed operation on a file, with a hint."""
     if isinstance(error, FileError):
         return error
     elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"

@@ -1,7 +1,7 @@
-"""New files that are to take another's place: their owner's alone, and gone if nobody takes them.
+"""Temporary files that replace others: private to their owner, and removed if they are not used.
 
-The process that makes one holds a lock on it, so that others can tell it from what a killed process
-has left. (The number of a process tells nothing: in a container it means another.)
+The process that makes one holds a lock on it, which distinguishes it from the file of a killed
+process. (A process id does not: in a container it means another process.)
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _WINDOWS = os.name == "nt"
 _LEFT_OVER_SECONDS = 600
-# What follows the mark: random digits. The name of a file that is about to be swapped goes on with
-# the digests of the text that it is made from and of its own: after the swap it is somebody else's
-# file, and may be a new one. Earlier versions put the number of the process first.
+# The mark is followed by random digits. The name of a file for a swap also has the digests of the
+# old and the new text: after the swap, the name belongs to the replaced file, which may have been
+# changed. Earlier versions of mfakit wrote the process id first.
 _ENDING = r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}"
 
 
@@ -36,14 +36,14 @@ class Temporary:
         beside: the other file.
 
     Attributes:
-        path: where it is.
-        descriptor: open for writing; None when it has been closed.
+        path: its path.
+        descriptor: open for writing; None after it has been closed.
     """
 
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
         self._make(beside)
-        if not _WINDOWS and not self._hold():  # another process took it for a left-over
+        if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
             self.remove()
             self._make(beside)
             self._hold()
@@ -53,36 +53,36 @@ class Temporary:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self.descriptor: int | None = os.open(self.path, flags, 0o600)
         if hasattr(os, "fchmod"):
-            with suppress(OSError):  # an umask may have taken bits from the owner
+            with suppress(OSError):  # the umask may have removed bits of the owner
                 os.fchmod(self.descriptor, 0o600)
         found = os.fstat(self.descriptor)
         self._identity = found.st_dev, found.st_ino
 
     def _hold(self) -> bool:
-        """Lock it until it is removed; return whether it still has its name then."""
-        try:  # not the one that is open for writing: that is closed before the file is used
+        """Lock the file until it is removed; return whether it still has its name."""
+        try:  # by a second descriptor, since the first is closed before the file is used
             self._lock = os.open(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return False
         return not _is_locked_by_another(self._lock) and self.is_at(self.path)
 
     def close(self) -> None:
-        """Close it. Some file systems tell only now that a disk is full.
+        """Close the file, which is when some file systems report a full disk.
 
         Raises:
-            OSError: what was written is not safe.
+            OSError: the content may not be on disk.
         """
         if self.descriptor is not None:
             descriptor, self.descriptor = self.descriptor, None
             os.close(descriptor)
 
     def rename(self, path: str) -> None:
-        """Return it another name, which nobody has."""
+        """Rename the file to a name that no other file has."""
         os.rename(self.path, path)
         self.path = path
 
     def is_at(self, path: str) -> bool:
-        """Return whether it is this file that has a name now."""
+        """Whether a path leads to this file."""
         try:
             found = os.lstat(path)
         except FileNotFoundError:
@@ -90,7 +90,7 @@ class Temporary:
         return (found.st_dev, found.st_ino) == self._identity
 
     def remove(self) -> None:
-        """Let it go, unless another file has its name by now."""
+        """Remove the file, unless another file has its name by now, and release its lock."""
         with suppress(OSError):
             self.close()
         with suppress(OSError):
@@ -104,10 +104,10 @@ class Temporary:
 
 @contextmanager
 def temporary_beside(path: str) -> Iterator[Temporary]:
-    """Make a new file in the same folder; it goes unless it was renamed.
+    """Make a new file in the same folder, which is removed unless it was renamed.
 
-    What killed processes have left there goes first, since it may hold secrets; but for files that
-    were to be swapped.
+    Temporary files of killed processes are removed first, since they may hold secrets; but not
+    those for a swap.
     """
     remove_leftovers(path)
     temporary = Temporary(path)
@@ -118,24 +118,24 @@ def temporary_beside(path: str) -> Iterator[Temporary]:
 
 
 def temporary_name(path: str) -> str:
-    """Return a name beside a file that no other has."""
+    """Return a unique path beside a file."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}{MARK}{os.urandom(8).hex()}")
 
 
 def swap_name(path: str, before: str, after: str) -> str:
-    """Return such a name for a file that is about to be swapped with this one.
+    """Return a unique path for a file that will be swapped with this one.
 
     Args:
         path: the file.
         before: the digest of the text that was read from it.
-        after: the digest of the text that is to take its place.
+        after: the digest of the new text.
     """
     return f"{temporary_name(path)}-{before}-{after}"
 
 
 def leftovers(path: str) -> list[str]:
-    """List the temporary files beside a file: of processes that were killed, or are at work."""
+    """Return the temporary files beside a file, of killed or of running processes."""
     folder, name = os.path.split(path)
     try:
         entries = os.listdir(folder or os.curdir)
@@ -150,14 +150,14 @@ def leftovers(path: str) -> list[str]:
 
 
 def _ending(name: str) -> re.Match[str] | None:
-    """Match how the name of a temporary file ends. Few folders have one, and loading re costs."""
+    """Match the end of a temporary file's name; re is loaded only if there is one."""
     import re
 
     return re.fullmatch(_ENDING, name)
 
 
 def remove_leftovers(path: str) -> None:
-    """Remove the temporary files beside a file, but for those at work or in a swap."""
+    """Remove the temporary files beside a file, except those in use or for a swap."""
     for left in leftovers(path):
         if texts_of(left) is None:
             with suppress(OSError):
@@ -165,7 +165,7 @@ def remove_leftovers(path: str) -> None:
 
 
 def texts_of(path: str) -> tuple[str, str] | None:
-    """Return the two digests in a temporary file's name; None for one that was never swapped."""
+    """Return the two digests in a temporary file's name; None if it is not for a swap."""
     found = _ending(path.rpartition(MARK)[2])
     return (found[1], found[2]) if found and found[1] else None
 
@@ -185,11 +185,11 @@ def _remove_if_left(path: str) -> None:
 
 
 def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
-    """Lock a temporary file; return whether another process holds it.
+    """Lock a temporary file; return whether another process holds its lock.
 
     Args:
         descriptor: the file.
-        default: the answer where there are no locks.
+        default: the result if the file system has no locks.
     """
     import fcntl
 
@@ -210,14 +210,14 @@ _ACCESS_LIST = "system.posix_acl_access"
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Replace a file that nobody else writes, or make it.
+    """Write a file that no other program writes.
 
     Args:
-        path: the file itself, no link.
-        content: all that is to be in it.
+        path: the file itself, not a link.
+        content: its new content.
 
     Raises:
-        OSError: it could not be done. The file is then as it was.
+        OSError: it failed. The file was not changed then.
     """
     with filled_beside(path, content) as (temporary, _):
         rename(temporary.path, path)
@@ -228,19 +228,19 @@ def replace_file(path: str, content: bytes) -> None:
 def filled_beside(
     path: str, content: bytes, *, age_seconds: float = 0
 ) -> Iterator[tuple[Temporary, list[str]]]:
-    """Make a new file beside an old one, as private as that was, and put it on disk.
+    """Write a new file to disk beside an old one, and at least as private as that.
 
     Args:
-        path: the old file, which need not be there.
-        content: all that is to be in the new one.
-        age_seconds: how much older than now it is to look.
+        path: the old file, which may not exist.
+        content: the content of the new file.
+        age_seconds: how much to set back its modification time.
 
     Yields:
-        The file, which goes unless it is renamed; and what a person should know of it: which
-        permissions were taken away.
+        The file, which is removed unless it is renamed; and messages for the user about permissions
+        that were removed.
 
     Raises:
-        OSError: it could not be made.
+        OSError: it could not be written.
     """
     with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
@@ -254,18 +254,18 @@ def filled_beside(
 
 
 def make_private_folder(folder: str) -> None:
-    """Make a folder that is missing, with all above it, each for its owner alone.
+    """Make a missing folder and its parents, each of them private to the owner.
 
     Raises:
         OSError: it cannot be made, or a file is where it should be.
     """
     if not os.path.isdir(folder or os.curdir):
         above = os.path.dirname(folder)
-        if above != folder:  # else it is a drive that is not there
+        if above != folder:  # otherwise it is a missing drive
             make_private_folder(above)
         try:
             os.mkdir(folder, 0o700)
-            os.chmod(folder, 0o700)  # whatever the umask, or inherited bits
+            os.chmod(folder, 0o700)  # against the umask and inherited bits
         except FileExistsError:
             if not os.path.isdir(folder):
                 raise NotADirectoryError(
@@ -274,11 +274,11 @@ def make_private_folder(folder: str) -> None:
 
 
 def refuse_other_owners(path: str) -> None:
-    """Refuse to act as root in somebody else's home, where the owner would be locked out.
+    """Refuse to write as root in another user's home, which would lock its owner out.
 
     Raises:
-        FileError: this is root, and the file, or the folder it is or would be in, belongs to
-            another user.
+        FileError: this is root, and the file or its nearest existing folder belongs to another
+            user.
     """
     if _WINDOWS or os.geteuid() != 0:
         return
@@ -294,7 +294,7 @@ def refuse_other_owners(path: str) -> None:
 
 
 def refuse_mounted(path: str) -> None:
-    """Refuse a file that is a mount of its own, as containers have them: it cannot be replaced.
+    """Refuse a file that is a mount point, as in containers: it cannot be replaced.
 
     Raises:
         FileError: it is one.
@@ -307,12 +307,12 @@ def refuse_mounted(path: str) -> None:
 
 
 def _take_over_metadata(path: str, descriptor: int) -> list[str]:
-    """Return the new file the old one's owner, group, the group's bits and extended attributes.
+    """Copy owner, group, the group's bits and extended attributes; return messages for the user.
 
-    Others never read secrets; nor does the group, where it cannot be kept, or where others had
-    bits too: those of both come from an umask then, and nobody chose them. (An access list is a
-    choice, and the group's bits say how far it counts.) On Windows the new file inherits the
-    folder's access list, as the old one did.
+    Others never get access to secrets. The group loses its access if it cannot be kept, or if
+    others had access too: then the bits of both come from an umask, and nobody chose them. (An
+    access list is a choice, and the group's bits are its mask.) On Windows the new file inherits
+    the folder's access list, as the old one did.
     """
     if _WINDOWS:
         return []
@@ -332,7 +332,7 @@ def _take_over_metadata(path: str, descriptor: int) -> list[str]:
     if old.st_mode & _OTHERS:
         who = "you and its group" if mode & _GROUP else "you"
         notes.append(f"{path} could be read or written by everybody; now only {who} can")
-    # before the mode: an access list among them has a word on others too
+    # before chmod: an access list also sets permissions for others
     _copy_attributes(path, descriptor)
     with _let_pass():
         os.fchmod(descriptor, mode)
@@ -346,13 +346,13 @@ def _has_access_list(path: str) -> bool:
 
 
 def _give(descriptor: int, old: os.stat_result) -> bool:
-    """Hand the new file to the old one's owner and group.
+    """Set the new file's owner and group to those of the old one.
 
     Returns:
-        Whether that could be done; not if only the group had to stay behind.
+        Whether the group could be set too.
 
     Raises:
-        OSError: the owner cannot be kept, who would be locked out.
+        OSError: the owner cannot be set, and would be locked out.
     """
     try:
         os.fchown(descriptor, old.st_uid, old.st_gid)
@@ -386,7 +386,7 @@ def _set_age(descriptor: int, age_seconds: float) -> None:
 
 
 def flush_folder(path: str) -> None:
-    """Put a file's new name on disk too, as far as the system can; it has that name by now."""
+    """Write a folder to disk after a rename in it, as far as the system can."""
     if not _WINDOWS:
         with suppress(OSError):
             descriptor = os.open(os.path.dirname(path), os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What the keys of a profile's section mean, and how a session is written as such keys."""
+"""The keys of a profile's section: what they mean, and how a session is written as keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Values = dict[str, str]
 
 KEYS = ("aws_access_key_id", "aws_secret_access_key")
-# Every spelling that a tool is known to write; ours come first.
+# Every name that a tool is known to write; ours come first.
 _EXPIRATION_KEYS = (
     "aws_credential_expiration",
     "expiration",
@@ -30,26 +30,26 @@ SESSION_KEYS = (*KEYS, "aws_session_token", *_EXPIRATION_KEYS, "aws_security_tok
 
 
 def session_token(values: Values) -> str:
-    """Return a section's session token; the old spelling first, as botocore has it."""
+    """Return a section's session token, preferably by its old name, as in botocore."""
     return values.get("aws_security_token") or values.get("aws_session_token", "")
 
 
 def has_keys(values: Values) -> bool:
-    """Whether a section holds keys of any kind, even a part of them."""
+    """Whether a section holds any key or token, even without the others."""
     return any(values.get(key) for key in KEYS) or bool(session_token(values))
 
 
 def is_session(values: Values) -> bool:
-    """Whether a section is a session: it has a token, and an id that STS gave."""
+    """Whether a section is a session: it has a token, and a key id of STS."""
     return bool(session_token(values)) and values.get("aws_access_key_id", "").startswith(
         SESSION_KEY_PREFIX
     )
 
 
 def looks_like_session(text: str) -> bool:
-    """Whether the text of a plain section, as mfakit and most tools write it, is a session's.
+    """Whether the text of a plain section has a session as mfakit and most tools write it.
 
-    A section that is none never looks so; a session may be written in another way.
+    If so, it is a session. If not, it may be a session that is written in another way.
     """
     _, sign, token = text.partition("\naws_session_token = ")
     return (
@@ -62,17 +62,17 @@ def looks_like_session(text: str) -> bool:
 
 
 def is_protected(values: Values) -> bool:
-    """Whether a section holds keys, even a part of them, that are no session."""
+    """Whether a section holds a key that does not belong to a session."""
     return any(values.get(key) for key in KEYS) and not is_session(values)
 
 
 def is_long_term(values: Values) -> bool:
-    """Whether a section holds long-term credentials, whole."""
+    """Whether a section holds complete long-term credentials."""
     return all(values.get(key) for key in KEYS) and not session_token(values)
 
 
 def session_of(values: Values) -> SessionCredentials:
-    """Make a session of a section's keys.
+    """Return the session that a section's keys hold.
 
     Raises:
         InvalidSessionError: a part is missing, or holds control characters.
@@ -86,11 +86,11 @@ def session_of(values: Values) -> SessionCredentials:
 
 
 def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str | None]:
-    """Write a session as a section's keys; None is a key that has to go.
+    """Return a session as a section's keys, with None for a key to remove.
 
     Args:
         credentials: the session.
-        before: what the section holds so far.
+        before: the current keys of the section.
     """
     values: dict[str, str | None] = {
         "aws_access_key_id": credentials.access_key_id,
@@ -109,7 +109,7 @@ def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str
 
 
 def _expiration_of(values: Values) -> datetime | None:
-    """Return the earliest expiration that a section tells in any spelling, or None."""
+    """Return the earliest of a section's expirations by any name, or None."""
     moments = [
         parse_timestamp(values[key], _naive_meaning(key, values))
         for key in _EXPIRATION_KEYS
@@ -119,10 +119,10 @@ def _expiration_of(values: Values) -> datetime | None:
 
 
 def _naive_meaning(key: str, values: Values) -> str:
-    """Return what a time without a zone is to the tool that wrote a section.
+    """Return which zone a time without one has for the tool that wrote the section.
 
-    aws-mfa always writes whether a role was assumed, and UTC; awsume always puts its name to what
-    it writes, and takes `expiration` for local time.
+    aws-mfa writes UTC, and always `assumed_role`; awsume writes local time to `expiration`, and
+    always `manager`.
     """
     by_aws_mfa = "assumed_role" in values
     by_awsume = values.get("manager") == "awsume"

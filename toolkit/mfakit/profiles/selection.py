@@ -1,4 +1,4 @@
-"""Which profile is the session's, and which holds the long-term credentials it is made from."""
+"""Choosing the session profile, and the source profile with the long-term credentials."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term
 
 
 def session_profile(flag: str | None, environ: Mapping[str, str]) -> Profile:
-    """Return the profile that a session is kept in.
+    """Return the session profile.
 
     Args:
-        flag: what ``--profile`` says, if anything.
-        environ: ``MFAKIT_PROFILE`` comes next, then what ``AWS_PROFILE`` leads to.
+        flag: the value of ``--profile``, if it was given.
+        environ: its ``MFAKIT_PROFILE`` comes next, then the profile that ``AWS_PROFILE`` leads to.
 
     Raises:
-        ProfileError: ``AWS_PROFILE`` names a profile that another way of signing in owns.
+        ProfileError: the profile in ``AWS_PROFILE`` gets its credentials in another way.
     """
     files = AWSFiles(environ)
-    # botocore takes the older spelling first
+    # botocore prefers the older name too
     aws_profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
     if flag is not None:
         name, reason = flag, "by --profile"
@@ -43,10 +43,10 @@ def session_profile(flag: str | None, environ: Mapping[str, str]) -> Profile:
 
 
 def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
-    """Return the profile with the long-term credentials for a session profile, if one is meant.
+    """Return the source profile of a session profile, if a flag, a setting or its name tells it.
 
     Args:
-        flag: what ``--source-profile`` says, if anything.
+        flag: the value of ``--source-profile``, if it was given.
         session: the session profile.
 
     Returns:
@@ -65,7 +65,7 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
 
 
 def default_source_profile(files: AWSFiles) -> Profile:
-    """Return the profile that serves where none is meant: ``default``, or as aws-mfa spells it."""
+    """Return the default source profile: ``default``, or aws-mfa's ``default-long-term``."""
     found = _first_long_term(["default", "default" + _LONG_TERM], files)
     return found or Profile("default", files)
 
@@ -76,7 +76,7 @@ def _first_long_term(names: list[str], files: AWSFiles) -> Profile | None:
 
 
 def _led_to(profile: Profile) -> str:
-    """Follow ``AWS_PROFILE``: through roles to their source, from long-term keys to the session."""
+    """Return the session profile that ``AWS_PROFILE`` leads to, by roles and long-term keys."""
     seen = [profile.name]
     while profile.merged.get("role_arn"):
         source = profile.merged.get("source_profile")

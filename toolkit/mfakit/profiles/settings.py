@@ -1,4 +1,4 @@
-"""Settings of profiles in the AWS config file: read, and written so that all else stays."""
+"""Reading and writing the settings of profiles in the AWS config file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Settings = Mapping[str, str | None]
 
-# Each of them wins over a role in the same profile, or would be hidden by one.
+# In a profile with a role, these would hide the role, or be hidden by it.
 _OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session", *KEYS)
 _OWN = "mfakit_"
 
@@ -24,7 +24,7 @@ def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> 
 
     Args:
         profile: its name, without the word ``profile`` of the section's header.
-        environ: says where the file is; the process's own environment by default.
+        environ: the environment with the path of the file; by default the process's own.
 
     Raises:
         FileError: the file cannot be read.
@@ -41,16 +41,16 @@ def write_settings(
     """Set keys in sections of the AWS config file, all of them or none; all else stays as it is.
 
     Args:
-        profiles: for each profile its settings, by their names in the file; None removes one.
-        environ: says where the file is; the process's own environment by default.
-        note: is told what a person should know, such as permissions that were taken away.
+        profiles: the settings of each profile, by their names in the file; None removes one.
+        environ: the environment with the path of the file; by default the process's own.
+        note: called with messages for the user, such as permissions that were removed.
 
     Raises:
-        UsageError: a name or a value cannot stand in the file, or is an access key, whose place
-            is the credentials file.
-        ProfileError: a role would hide what the profile holds: keys, a session, another way of
-            signing in; or a session's profile assumes a role, which hides the session.
-        FileError: the file cannot be written. It is then as it was.
+        UsageError: a name or a value cannot be written to the file, or is an access key, which
+            belongs into the credentials file.
+        ProfileError: a role would hide other credentials of the profile, or a session profile
+            would assume a role, which hides the session.
+        FileError: the file cannot be written. It was not changed then.
     """
     edit_settings(profiles, AWSFiles(environ), note)
 
@@ -58,7 +58,7 @@ def write_settings(
 def edit_settings(
     profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
 ) -> None:
-    """Set keys, as ``write_settings`` does, in files that may have been looked at before."""
+    """Set keys as ``write_settings`` does, in files that may have been read already."""
     from mfakit.profiles.editing import edit_text
 
     for profile, settings in profiles.items():
@@ -89,7 +89,7 @@ def _check(profile: Profile, settings: Settings) -> None:
 
 
 def _refuse_hiding(profile: Profile) -> None:
-    """Refuse a role in a profile that has credentials of another kind: SDKs would take the role."""
+    """Refuse a role in a profile with other credentials, which SDKs would then ignore."""
     values = profile.merged
     if is_protected(values):
         what = "holds long-term credentials"

@@ -1,7 +1,7 @@
-"""Where the session of a profile is kept, and nothing else there is ever touched.
+"""The stores for the session of a profile: the credentials file and the session cache.
 
-A session stands in the credentials file; or, if mfakit is its profile's `credential_process`, in
-the session cache, since keys in the credentials file would shadow that process for every SDK.
+The cache is used if mfakit is the profile's `credential_process`, since keys in the credentials
+file would shadow that process for every SDK.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     Note = Callable[[str], object]
 
     class Store(Protocol):
-        """A place for the session of one profile."""
+        """A store for the session of one profile."""
 
         kind: str
 
         def read(self) -> Values:
-            """Return what is kept, as the keys of a section; empty if nothing is."""
+            """Return the session as the keys of a section; empty if there is none."""
 
         def write(self, session: SessionCredentials, note: Note) -> None:
-            """Keep a session in place of the one that is there."""
+            """Write a session, and replace an old one."""
 
         def remove(self, note: Note) -> None:
             """Remove the session."""
@@ -55,8 +55,8 @@ class CredentialsFile:
 
     Args:
         profile: its name.
-        files: the AWS files. A credentials file that has text there, and is empty when the session
-            is written, is refused.
+        files: the AWS files. If the credentials file has text in them, but is empty when the
+            session is written, it is refused.
     """
 
     kind = CREDENTIALS_FILE
@@ -73,8 +73,8 @@ class CredentialsFile:
         """Write the session's keys, unless the section holds keys that are no session.
 
         Raises:
-            ProfileError: it does.
-            FileError: the file cannot be written. It is then as it was.
+            ProfileError: the section does.
+            FileError: the file cannot be written. It was not changed then.
         """
 
         def put(document: Document) -> None:
@@ -91,7 +91,7 @@ class CredentialsFile:
         def cut(document: Document) -> None:
             values = document.section(self._profile)
             if not is_session(values):
-                return  # another program has removed it meanwhile
+                return  # another program has already removed it
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
@@ -134,10 +134,10 @@ class SessionCache:
         self._file = OwnFile.of(files.credentials_path, "sessions", profile)
 
     def read(self) -> Values:
-        """Return what the entry holds.
+        """Return the keys of the entry.
 
         Raises:
-            FileError: there is an entry that is not ours, or cannot be read.
+            FileError: the entry was not written by mfakit, or cannot be read.
         """
         text = self._file.read_secret()
         kept = pairs_of(text or "")
@@ -149,7 +149,7 @@ class SessionCache:
         """Write an entry.
 
         Raises:
-            FileError: it cannot be written, or there is an entry that is not ours.
+            FileError: it cannot be written, or mfakit did not write the old entry.
         """
         if debug.is_on():
             place = self._files.place(self._profile, "credential_process")
@@ -164,17 +164,17 @@ class SessionCache:
 
 
 def is_own_process(command: str) -> bool:
-    """Whether a `credential_process` is mfakit, by any path or wrapper of it."""
+    """Whether a `credential_process` runs mfakit, by any path or wrapper."""
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
     names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
     return "mfakit" in names and "credential-process" in names
 
 
 def refuse_protected(profile: str, values: Values) -> None:
-    """Refuse to keep a session where keys are that are none.
+    """Refuse to overwrite keys that do not belong to a session.
 
     Raises:
-        ProfileError: there are some.
+        ProfileError: the values hold such keys.
     """
     if is_protected(values):
         raise ProfileError(
@@ -184,7 +184,7 @@ def refuse_protected(profile: str, values: Values) -> None:
 
 
 def _holds_keys(text: str, path: str) -> bool:
-    """Whether a section is protected; to see that most are sessions, they are not parsed."""
+    """Whether any section is protected; most are sessions, which is clear without parsing."""
     return any(
         is_protected(values)
         for part in Document(text, path).parts()

@@ -1,11 +1,11 @@
-"""Swapping two files of a folder in one step, or giving a file a name that must be free.
+"""Swapping two files of a folder atomically, or renaming a file to a name that must be free.
 
-A rename destroys whatever stands under the new name at that moment. A swap destroys nothing: what
-stood there has the other name afterwards. Linux has `renameat2(RENAME_EXCHANGE)`, macOS
+A rename destroys the file that has the new name at that moment. A swap destroys nothing: that file
+has the other name afterwards. Linux has `renameat2(RENAME_EXCHANGE)`, macOS
 `renamex_np(RENAME_SWAP)`; Python has neither, so they are called through ctypes, which is loaded
 only when a file is written. Some file systems (FUSE, NFS), a filter of system calls and a mount on
-the file itself refuse it; there a hard link and a rename do nearly the same, in two steps, and
-where there are no hard links, a rename alone.
+the file itself refuse it. Then a hard link and a rename do nearly the same in two steps, or without
+hard links, a rename alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_LINKS = {*_NOT_HERE, errno.EMLINK, errno.EXDEV, errno.EACCES}
 _LINUX_KEEP, _LINUX_SWAP = 1, 2
 _DARWIN_SWAP, _DARWIN_KEEP = 2, 4
 _AT_FDCWD = -100
-# For a C library without the function, such as musl. By the machine's name, of 64 bits.
+# System call numbers for a C library without the function, such as musl, by 64-bit architecture.
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "s390x": 347, "ppc64le": 357}
 # A virus scanner or an indexer may hold a file open on Windows for a moment.
 _RENAME_TRIES = 20 if os.name == "nt" else 1
@@ -40,27 +40,26 @@ _RENAME_PAUSE_SECONDS = 0.05
 def swap(
     first: str, second: str, spare: str, is_still_there: Callable[[], bool] = lambda: True
 ) -> str:
-    """Let a file take the place of another of its folder, which keeps a name.
+    """Replace a file by another of its folder, and keep a name for the replaced one.
 
-    Where the system cannot swap names in one step, the second file gets the spare name too, and
-    then the first is renamed over it: a program that renames a new file into place between these
-    steps loses it. On a file system without hard links there is only the rename: the second file
-    then has no name, and what other programs did to it between ``is_still_there`` and the rename
-    is lost.
+    If the system cannot swap names in one step, the second file gets the spare name too, and then
+    the first is renamed over it: a file that another program renames into place between these steps
+    is lost. A file system without hard links has only the rename: the second file then has no name,
+    and changes by other programs between ``is_still_there`` and the rename are lost.
 
     Args:
-        first: a file that nobody else knows of.
-        second: the file whose place it takes.
-        spare: a name that is free, for the time being.
-        is_still_there: says whether the second file is still the one that is meant; called only
-            where there are no hard links, just before the rename.
+        first: a file that no other program knows.
+        second: the file to replace.
+        spare: a name that is free.
+        is_still_there: whether the second file is still the expected one; called only without hard
+            links, just before the rename.
 
     Returns:
-        The name that the second file has now, if it has one: the first, or the spare.
+        The new name of the second file, if it has one: the first, or the spare.
 
     Raises:
-        FileNotFoundError: there is no second file any more, or it is another.
-        OSError: it could not be done. Both files are where they were.
+        FileNotFoundError: the second file does not exist any more, or is another one.
+        OSError: it failed. Neither file was changed.
     """
     debug.event("swap {} and {}", first, second)
     try:
@@ -76,8 +75,8 @@ def put_new(new: str, path: str) -> None:
     """Rename a file to a name that no other file has.
 
     Raises:
-        FileExistsError: another has it.
-        OSError: it could not be done.
+        FileExistsError: another file has it.
+        OSError: it failed.
     """
     debug.event("rename {} to {}, which must be free", new, path)
     try:
@@ -96,17 +95,17 @@ def rename(
     replace: Callable[[str, str], object] = os.replace,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Rename; on Windows try repeatedly while another program holds the file open.
+    """Rename a file; on Windows, retry while another program holds it open.
 
     Args:
-        old: the name that goes.
-        new: the name that it gets, and takes from another file.
+        old: the old name.
+        new: the new name, whose file is replaced.
         tries: how often to try.
-        replace: what renames.
-        sleep: what waits between two tries, for so many seconds.
+        replace: the function that renames.
+        sleep: the function that waits between two tries, for this many seconds.
 
     Raises:
-        OSError: it could not be done.
+        OSError: it failed.
     """
     for left in reversed(range(tries)):
         try:
@@ -156,7 +155,7 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
     """Rename with a flag of the system.
 
     Raises:
-        OSError: it could not be done; ENOSYS if the system or its C library has no such flags.
+        OSError: it failed; ENOSYS if the system or its C library has no such flags.
     """
     call = load()
     if call is None:
@@ -168,9 +167,9 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
 
 @cache
 def load() -> Callable[[bytes, bytes, int], int] | None:
-    """Return a function that renames with a flag and returns the error number, 0 if it worked.
+    """Return a function that renames with a flag and returns an error number, 0 for success.
 
-    None where the system has no such call. The first load takes milliseconds.
+    It is None if the system has no such call. The first load takes milliseconds.
     """
     try:
         import ctypes
@@ -191,7 +190,7 @@ def load() -> Callable[[bytes, bytes, int], int] | None:
 
 
 def _system_function(library: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]] | None:
-    """Return the function, and what it takes before the first path and between the two."""
+    """Return the function, and its arguments before the first path and before the second."""
     import ctypes
 
     if sys.platform == "darwin":

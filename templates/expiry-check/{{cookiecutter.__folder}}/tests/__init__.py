@@ -1,1 +1,1 @@
-"""The tests of what people and hosts are given."""
+"""The tests of the schedule and of the monitoring."""

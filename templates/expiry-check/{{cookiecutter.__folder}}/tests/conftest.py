@@ -1,4 +1,4 @@
-"""An engineer with a session from a simulated AWS that checks MFA, and with a way to be told."""
+"""An engineer with a session of a simulated AWS that checks MFA, and their notifications."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_options(name: str) -> dict[str, str]:
 
 
 def duration(text: str) -> timedelta:
-    """Read hours, minutes and seconds, as 1h30m."""
+    """Parse hours, minutes and seconds, such as 1h30m."""
     parts = re.findall(r"([0-9]+)([hms]?)", text)
     return timedelta(seconds=sum(int(n) * {"h": 3600, "m": 60}.get(unit, 1) for n, unit in parts))
 
@@ -46,13 +46,13 @@ PROFILE, WARN = PEOPLE["profile"], duration(PEOPLE["warn"])
 
 @dataclass
 class Engineer:
-    """Somebody with a session, and what is said to them."""
+    """A user with a session, and the notifications to that user."""
 
     home: Path
     told: Callable[[], list[str]]
 
     def session_ends_in(self, left: timedelta) -> None:
-        """Let time pass, or come back."""
+        """Change the time at which the session ends."""
         session = mfakit.read_session(PROFILE)
         keys = (session.access_key_id, session.secret_access_key, session.session_token)
         mfakit.write_session(
@@ -60,7 +60,7 @@ class Engineer:
         )
 
     def job_runs(self) -> None:
-        """Run the command that schedulers are given, as they do: with hardly an environment."""
+        """Run the command of the schedulers as they do, with a minimal environment."""
         agent = plistlib.loads((render.FOLDER / "mfakit.check.plist").read_bytes())
         command = [sys.executable, *agent["ProgramArguments"][1:]]
         environ = {
@@ -80,7 +80,7 @@ def engineer(
     told: Callable[[], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Engineer:
-    """Log somebody in."""
+    """Log a user in."""
     user = aws_simulator.create_user("engineer")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", user.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", user.secret_access_key)
@@ -91,7 +91,7 @@ def engineer(
 {% if cookiecutter.notify == 'desktop' -%}
 @pytest.fixture
 def told(aws_home: Path) -> Callable[[], list[str]]:
-    """Give the messages on the desktop: what the programs that show them are told to show."""
+    """Return a function that returns the arguments of the desktop's notification programs."""
     path = aws_home / "told"
     (aws_home / "bin").mkdir()
     for name in ("notify-send", "osascript"):
@@ -102,7 +102,7 @@ def told(aws_home: Path) -> Callable[[], list[str]]:
 {%- else -%}
 @pytest.fixture
 def told(aws_home: Path) -> Iterator[Callable[[], list[str]]]:
-    """Give the messages that come to a service, whose URL stands in apprise's own file."""
+    """Yield a function that returns the messages to a service; apprise's file has its URL."""
     messages = []
 
     class Service(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ def told(aws_home: Path) -> Iterator[Callable[[], list[str]]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Service) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana understand what they are given, and it fits what the check writes."""
+"""Prometheus and Grafana can read their files, which fit the metrics that the check writes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OF_NODE_EXPORTER = {"node_textfile_mtime_seconds"}
 
 
 def promtool(*arguments: str | Path, given: str = "") -> None:
-    """Run it; what it complains of is an error."""
+    """Run promtool, and check that it reports no error."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed; it comes with Prometheus")
     command = ["promtool", *arguments]
@@ -32,25 +32,25 @@ def promtool(*arguments: str | Path, given: str = "") -> None:
 
 
 def metrics_of_a_host(output: Path) -> str:
-    """Let a host's check write what node_exporter reads, and give it."""
+    """Run a host's check, and return the metrics that it wrote for node_exporter."""
     rest = [f"--profile={HOSTS['profile']}", f"--format={HOSTS['format']}", f"--output={output}"]
     subprocess.run([sys.executable, "-m", "mfakit", "check", *rest], check=True)
     return output.read_text()
 
 
 def names_in(expression: str) -> set[str]:
-    """Name the metrics of an expression."""
+    """Return the names of the metrics in an expression."""
     return set(re.findall(r"([a-zA-Z_:][a-zA-Z0-9_:]*){", expression))
 
 
-def test_promtool_passes_the_rules() -> None:
-    """As they are, and for what they say at which time."""
+def test_promtool_accepts_the_rules_and_passes_their_tests() -> None:
+    """The tests check which alerts fire at which time."""
     promtool("check", "rules", "--lint=all", "--lint-fatal", FOLDER / "rules.yml")
     promtool("test", "rules", FOLDER / "rules_test.yml")
 
 
-def test_promtool_passes_the_expressions_of_the_dashboard(tmp_path: Path) -> None:
-    """As rules, since that is how it reads expressions."""
+def test_promtool_accepts_the_expressions_of_the_dashboard(tmp_path: Path) -> None:
+    """They are written as rules, since promtool reads expressions only in rules."""
     rules = [{"record": f"panel:{n}", "expr": one} for n, one in enumerate(EXPRESSIONS)]
     path = tmp_path / "panels.json"
     path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
@@ -58,8 +58,8 @@ def test_promtool_passes_the_expressions_of_the_dashboard(tmp_path: Path) -> Non
     promtool("check", "rules", path)
 
 
-def test_promtool_passes_what_a_host_writes(engineer: Engineer, tmp_path: Path) -> None:
-    """And its names are those that are asked for."""
+def test_promtool_accepts_the_metrics_of_a_host(engineer: Engineer, tmp_path: Path) -> None:
+    """Their names are those in the rules and in the dashboard."""
     written = metrics_of_a_host(tmp_path / "host.prom")
     promtool("check", "metrics", given=written)
     assert f'profile="{PROFILE}"' in written
@@ -67,15 +67,15 @@ def test_promtool_passes_what_a_host_writes(engineer: Engineer, tmp_path: Path) 
     assert asked == names_in(written) | OF_NODE_EXPORTER
 
 
-def test_the_file_of_a_host_is_the_one_that_is_looked_for() -> None:
-    """By its whole path, as node_exporter names it, or by its name alone, as older ones do."""
+def test_the_rules_and_the_dashboard_match_the_file_of_a_host() -> None:
+    """node_exporter names it by its whole path, older versions by its name alone."""
     [pattern] = set(re.findall(r'file=~"([^"]*)"', RULES + "".join(EXPRESSIONS)))
     for name in HOSTS["output"], Path(HOSTS["output"]).name:
         assert re.fullmatch(pattern, name)
 
 
-def test_prometheus_tells_as_early_as_people_are_told() -> None:
-    """And of checks that do not come; the dashboard's colours change at the same times."""
+def test_prometheus_warns_as_early_as_the_notifications_do() -> None:
+    """It also reports late checks; the dashboard's colours change at the same times."""
     warn, late = WARN.total_seconds(), 3 * duration(HOSTS["every"]).total_seconds()
     assert re.findall(r"time\(\) \+ (\d+)", RULES) == [f"{warn:.0f}"]
     assert re.findall(r" > (\d+)$", RULES, re.MULTILINE) == ["0", f"{late:.0f}"]

@@ -1,4 +1,4 @@
-"""What schedulers are given is what mfakit prints, and tells people in time."""
+"""The files of the schedulers are what mfakit prints, and their job notifies users in time."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ NAMES = sorted(path.name for path in render.FOLDER.iterdir())
 
 @pytest.fixture(scope="session")
 def printed() -> dict[str, str]:
-    """Ask mfakit once."""
+    """Return the files as mfakit prints them, once for all tests."""
     return render.files()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_file_is_what_mfakit_prints(printed: dict[str, str], name: str) -> None:
-    """To the byte."""
+    """The two are compared byte for byte."""
     assert (render.FOLDER / name).read_bytes() == printed[name].encode(), "try: nox -s render"
 
 
-def test_there_is_a_file_for_each_scheduler(printed: dict[str, str]) -> None:
-    """And none besides."""
+def test_each_scheduler_has_its_files_and_there_are_no_others(printed: dict[str, str]) -> None:
+    """A file that mfakit does not print would grow old unnoticed."""
     assert sorted(printed) == NAMES
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-def test_systemd_has_nothing_to_say_against_its_units(tmp_path: Path) -> None:
-    """On a machine that has mfakit."""
+def test_systemd_accepts_its_units(tmp_path: Path) -> None:
+    """The units name this Python here, since systemd wants the program to exist."""
     units = []
     for name in NAMES:
         if name.endswith((".service", ".timer")):
@@ -52,10 +52,10 @@ def test_systemd_has_nothing_to_say_against_its_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_check_tells_once_when_a_session_is_due_and_when_it_has_ended(
+def test_the_check_notifies_once_when_a_session_is_due_and_once_when_it_has_ended(
     engineer: Engineer,
 ) -> None:
-    """And nothing before."""
+    """Before that, it sends nothing."""
     for left, count in (2 * WARN, 0), (WARN / 2, 1), (-WARN, 2):
         engineer.session_ends_in(left)
         for _ in range(2):

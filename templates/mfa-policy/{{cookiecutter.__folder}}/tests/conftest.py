@@ -33,7 +33,7 @@ Policy = dict[str, Any]
 
 
 def policy(**statement: Any) -> Policy:
-    """Write a policy of one statement, by default one that allows it for everything."""
+    """Return a policy of one statement, which by default allows it for every resource."""
     given = {"Effect": "Allow", "Resource": "*", **statement}
     return {"Version": "2012-10-17", "Statement": [given]}
 
@@ -43,19 +43,19 @@ NOTHING = policy(Action="none:None")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the simulator be the team's account, in a region of its partition."""
+    """Make the simulator the team's account, in a region of its partition."""
     for item in items:
         item.add_marker(pytest.mark.aws_simulator(account_id=ACCOUNT_ID, region=REGION))
 
 
 @cache
 def clients() -> Any:
-    """Give the one that makes all clients: another one for each would take seconds."""
+    """Return the session that makes all clients: one for each client would take seconds."""
     return boto3.Session(region_name=REGION)
 
 
 class Caller:
-    """Somebody with credentials of one kind."""
+    """A user or a role, with credentials of one kind."""
 
     def __init__(self, key_id: str, secret: str, token: str | None = None) -> None:
         self._keys = key_id, secret, token
@@ -80,27 +80,27 @@ class Caller:
         return given(sts.assume_role(RoleArn=arn, RoleSessionName="trial", **parameters))
 
     def works(self) -> bool:
-        """Tell whether the credentials open what is in the account."""
+        """Whether the credentials give access to the account."""
         return succeeds(self.client("s3").list_buckets)
 
     def may_assume(self, arn: str, **parameters: Any) -> bool:
-        """Tell whether they open a role."""
+        """Whether the credentials may assume a role."""
         return succeeds(self.role, arn=arn, **parameters)
 
 
 def caller(user: User) -> Caller:
-    """Let a user call with the long-term key."""
+    """Return a caller with the user's long-term key."""
     return Caller(user.access_key_id, user.secret_access_key)
 
 
 def given(answer: dict[str, Any]) -> Caller:
-    """Let somebody call with the credentials that STS gave."""
+    """Return a caller with the credentials of a response of STS."""
     made = answer["Credentials"]
     return Caller(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
 
 
 def succeeds(call: Callable[..., Any], **parameters: Any) -> bool:
-    """Tell whether a call is let through, or refused to those credentials."""
+    """Whether a call is allowed, and not denied to its credentials."""
     try:
         call(**parameters)
     except ClientError as error:
@@ -121,17 +121,17 @@ class Person:
         self._clock = aws.clock
 
     def code(self) -> dict[str, str]:
-        """Give a code, as calls of STS take it."""
+        """Return a code as the parameters of a call of STS."""
         return {"SerialNumber": self.device.serial_number, "TokenCode": self.device.code()}
 
     def with_mfa(self) -> Caller:
-        """Get a session for a code, as long as any lasts."""
+        """Get a session for a code, of the longest duration."""
         return self.keys.session(**self.code(), DurationSeconds=LONGEST_SESSION)
 
     def kinds(self) -> Iterator[tuple[str, Caller]]:
-        """Give the person with each kind of credentials, one after the other.
+        """Yield the person's credentials of each kind, one after the other.
 
-        The clock is moved: the code of the third is about to get too old, that of the last one is.
+        The clock moves: the code of the third kind is almost too old, that of the last kind is.
         """
         yield LONG_TERM, self.keys
         yield WITHOUT, self.keys.session()
@@ -142,12 +142,12 @@ class Person:
         yield OLD, session
 
     def gets_in(self, tries: Callable[[Caller], bool] = Caller.works) -> dict[str, bool]:
-        """Tell with which kinds of credentials the person gets in."""
+        """Return for each kind of credentials whether the person has access."""
         return {kind: tries(credentials) for kind, credentials in self.kinds()}
 
 
 class Account:
-    """The account, with a group that the policies are on, and the roles."""
+    """The account, with the roles, and with a group that has the policies."""
 
     def __init__(self, aws: AWSSimulator, way: str) -> None:
         self.aws = aws
@@ -170,26 +170,26 @@ class Account:
         return Person(self.aws, "outsider", other)
 
     def make_role(self, name: str, trust: Policy) -> str:
-        """Make a role that may do everything; give its ARN."""
+        """Make a role that may do everything; return its ARN."""
         made = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
         self.let_role_do(name, EVERYTHING)
         arn: str = made["Role"]["Arn"]
         return arn
 
     def let_role_do(self, name: str, allowed: Policy) -> None:
-        """Give a role a policy."""
+        """Add a policy to a role."""
         text = json.dumps(allowed)
         self.iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=text)
 
     @property
     def policy_arn(self) -> str:
-        """The policy on the group that requires MFA."""
+        """The ARN of the group's policy that requires MFA."""
         attached = self.iam.list_attached_group_policies(GroupName=GROUP)["AttachedPolicies"]
         arn: str = attached[0]["PolicyArn"]
         return arn
 
     def replace_policy(self, other: Policy) -> None:
-        """Put another policy in the place of the one that requires MFA."""
+        """Replace the policy that requires MFA by another one."""
         self.iam.create_policy_version(
             PolicyArn=self.policy_arn, PolicyDocument=json.dumps(other), SetAsDefault=True
         )
@@ -199,7 +199,7 @@ class Account:
         parameters = {"GroupName": GROUP}, {"GroupName": GROUP, "RoleName": "worker"}
         for name, wanted in zip(("group", "role"), parameters, strict=True):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # those of what moto loads for it
+                warnings.simplefilter("ignore")  # moto's dependencies have warnings
                 stacks.create_stack(
                     StackName=name,
                     TemplateBody=(folder / f"{name}.yaml").read_text(encoding="utf-8"),
@@ -213,5 +213,5 @@ class Account:
 
 @pytest.fixture(params=WAYS)
 def account(request: pytest.FixtureRequest, aws_home: Path, aws_simulator: AWSSimulator) -> Account:
-    """Make the account, in each way that there are files for."""
+    """Make the account in each of the ways that have files."""
     return Account(aws_simulator, request.param)

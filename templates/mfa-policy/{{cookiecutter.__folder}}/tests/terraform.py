@@ -1,4 +1,4 @@
-"""As much of Terraform as the files take: what they describe is made, by calls of IAM."""
+"""The part of Terraform that the files need: calls of IAM make what the files describe."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Blocks = dict[str, list[dict[str, Any]]]
 
 
 def apply(iam: Any, folder: Path, **variables: str) -> list[str]:
-    """Make the roles that ask for MFA, and the policies that are on the group.
+    """Make the roles that require MFA, and the policies of the group.
 
-    All else is passed over, as are policies that the files name by an ARN.
+    All else is ignored, and so are policies that the files name by an ARN.
 
     Args:
         iam: the client.
         folder: where the files are.
-        variables: of the files.
+        variables: the values of the files' variables.
 
     Returns:
         The ARNs of the roles.
@@ -59,7 +59,7 @@ def apply(iam: Any, folder: Path, **variables: str) -> list[str]:
 
 
 def _make_roles(iam: Any, blocks: Blocks, body: dict[str, Any]) -> list[str]:
-    """Make a role for each name of a list; give their ARNs."""
+    """Make a role for each name of a list; return their ARNs."""
     names = _inside(r"toset\(local\.(\w+)\)", body["for_each"])
     [listed] = [values[names] for values in blocks["locals"] if names in values]
     trust = _document(blocks, body["assume_role_policy"], {})
@@ -71,7 +71,7 @@ def _make_roles(iam: Any, blocks: Blocks, body: dict[str, Any]) -> list[str]:
 
 
 def _document(blocks: Blocks, reference: str, known: dict[str, Any]) -> str:
-    """Do what the data source aws_iam_policy_document does."""
+    """Return the JSON of a data source aws_iam_policy_document."""
     wanted = _inside(rf"data\.{DOCUMENT}\.(\w+)\.json", reference)
     body = _labelled(blocks["data"], DOCUMENT)[wanted]
     statements = [_statement(block, known) for block in body["statement"]]
@@ -94,7 +94,7 @@ def _statement(block: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labelled(blocks: list[dict[str, Any]], wanted: str) -> dict[str, dict[str, Any]]:
-    """Give the blocks of a type, by their names."""
+    """Return the blocks of a type by their names."""
     return {
         json.loads(name): body
         for block in blocks
@@ -105,7 +105,7 @@ def _labelled(blocks: list[dict[str, Any]], wanted: str) -> dict[str, dict[str, 
 
 
 def _value(read: Any, known: dict[str, Any]) -> Any:
-    """Give the value of what was read: a text, a list, a block, or a name that is known."""
+    """Return the value of a parsed expression: a string, a list, a block, or a known name."""
     if isinstance(read, dict):
         return {name: _value(value, known) for name, value in read.items() if name[0] != "_"}
     if isinstance(read, list):
@@ -116,7 +116,7 @@ def _value(read: Any, known: dict[str, Any]) -> Any:
 
 
 def _inside(pattern: str, expression: str) -> str:
-    """Give the part of an expression that a pattern asks for."""
+    """Return the part of an expression that the pattern captures."""
     found = re.fullmatch(pattern, expression.removeprefix("${").removesuffix("}"))
     assert found, f"the tests cannot tell what {expression} is"
     return found[1]

@@ -1,4 +1,4 @@
-"""The files, beside what `mfakit policy` prints now."""
+"""The files begin with what `mfakit policy` prints now."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ HERE_NOW = {name: options for name, options in FILES.items() if (HERE / name).ex
 
 @pytest.mark.parametrize(("name", "options"), HERE_NOW.items(), ids=HERE_NOW)
 def test_each_file_begins_with_what_mfakit_prints(name: str, options: list[str]) -> None:
-    """If mfakit knows better by now: `nox -s renew`, and read what changes before you commit it."""
+    """If mfakit prints something else now, run `nox -s renew`, and review the changes."""
     path = HERE / name
     assert path.read_text(encoding="utf-8") == renewed(path, options)

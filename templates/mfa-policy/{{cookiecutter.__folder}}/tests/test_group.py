@@ -17,13 +17,13 @@ from .conftest import (
 )
 
 
-def test_members_get_in_with_mfa_alone(account: Account) -> None:
-    """Whatever else they are allowed; and with a code that is not too old."""
+def test_members_have_access_only_with_mfa(account: Account) -> None:
+    """Their other policies do not matter, and the code must not be too old."""
     assert account.member().gets_in() == MFA_ALONE
 
 
-def test_others_are_not_asked(account: Account) -> None:
-    """Who is not in the group gets in as before; who leaves it, does again."""
+def test_users_outside_the_group_have_access_without_mfa(account: Account) -> None:
+    """A user who leaves the group is one of them."""
     member = account.member()
     assert account.administrator.works()
     assert not member.keys.works()
@@ -31,8 +31,8 @@ def test_others_are_not_asked(account: Account) -> None:
     assert member.keys.works()
 
 
-def test_who_has_no_device_yet_gets_one_and_then_a_session(account: Account) -> None:
-    """With the long-term key alone, and with no other policy than the group's."""
+def test_a_member_without_a_device_can_add_one_and_then_get_a_session(account: Account) -> None:
+    """The long-term key and the group's policy are enough for that."""
     name = "newcomer"
     keys = caller(account.aws.create_user(name, NOTHING))
     account.iam.add_user_to_group(GroupName=GROUP, UserName=name)
@@ -48,8 +48,8 @@ def test_who_has_no_device_yet_gets_one_and_then_a_session(account: Account) -> 
     assert keys.session(**device, TokenCode=third).may_assume(account.roles[0])
 
 
-def test_without_mfa_that_is_all(account: Account) -> None:
-    """No list of users, no new key, no look at the keys there are."""
+def test_without_mfa_members_can_neither_list_users_nor_manage_keys(account: Account) -> None:
+    """They can still read their own user."""
     iam = account.member().keys.client("iam")
     assert succeeds(iam.get_user)
     assert not succeeds(iam.list_users)
@@ -57,8 +57,8 @@ def test_without_mfa_that_is_all(account: Account) -> None:
     assert not succeeds(iam.create_access_key, UserName="alice")
 
 
-def test_nobody_manages_the_devices_of_others(account: Account) -> None:
-    """By the group's policy: with MFA no more than without."""
+def test_members_cannot_manage_the_devices_of_other_users(account: Account) -> None:
+    """The group's policy does not allow it, with MFA or without."""
     member, bob = account.member(other=NOTHING), account.member("bob")
     which = {"UserName": "bob", "SerialNumber": bob.device.serial_number}
     for credentials in member.keys, member.with_mfa():
@@ -68,8 +68,8 @@ def test_nobody_manages_the_devices_of_others(account: Account) -> None:
         assert not succeeds(iam.deactivate_mfa_device, **which)
 
 
-def test_without_mfa_nobody_does_anything_for_others(account: Account) -> None:
-    """Who may do everything either: with such a key, another user could be given a device."""
+def test_without_mfa_not_even_administrators_can_manage_other_users(account: Account) -> None:
+    """With such a key, a thief could enable a device for another user."""
     member, bob = account.member(), account.member("bob")
     made = member.keys.client("iam").create_virtual_mfa_device(VirtualMFADeviceName="alice-2")
     which = {
@@ -88,16 +88,16 @@ def test_without_mfa_nobody_does_anything_for_others(account: Account) -> None:
     assert bob.device.serial_number in str(account.iam.list_mfa_devices(UserName="bob"))
 
 
-def test_a_device_is_removed_with_mfa_alone(account: Account) -> None:
-    """Who found a long-term key cannot get rid of the device; its owner can."""
+def test_a_device_can_be_removed_only_with_mfa(account: Account) -> None:
+    """A thief of the long-term key cannot remove the device, but its owner can."""
     member = account.member(other=NOTHING)
     which = {"UserName": "alice", "SerialNumber": member.device.serial_number}
     assert not succeeds(member.keys.client("iam").deactivate_mfa_device, **which)
     assert succeeds(member.with_mfa().client("iam").deactivate_mfa_device, **which)
 
 
-def test_the_policy_is_not_for_roles(account: Account) -> None:
-    """No role's session carries MFA: with this policy on it, it could do nothing."""
+def test_the_groups_policy_would_deny_everything_to_a_role(account: Account) -> None:
+    """No session of a role carries MFA, even if the role was assumed with MFA."""
     role = account.roles[0]
     name = role.rpartition("/")[2]
     account.let_role_do(name, EVERYTHING)

@@ -1,4 +1,4 @@
-"""Why the policies are written as they are: what looks as good, and whom it lets in without MFA.
+"""Why the policies are written as they are: similar ones give access without MFA.
 
 A long-term key has no `aws:MultiFactorAuthPresent` at all, neither true nor false; a session
 without MFA has one that is false. So a `Deny` needs `BoolIfExists`, and an `Allow` plain `Bool`.
@@ -25,7 +25,7 @@ from .conftest import (
 PRESENT, AGE = "aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"
 Condition = dict[str, dict[str, str]]
 
-# A condition, and who gets in without MFA where it is written so. The first one is right.
+# A condition, and the credentials without MFA that it gives access to. The first one is right.
 IN_A_DENY: list[tuple[Condition, set[str]]] = [
     ({"BoolIfExists": {PRESENT: "false"}}, set()),
     ({"Bool": {PRESENT: "false"}}, {LONG_TERM}),
@@ -38,12 +38,12 @@ IN_AN_ALLOW: list[tuple[Condition, set[str]]] = [
     ({"Null": {PRESENT: "false"}}, {WITHOUT}),
     ({"NumericLessThanIfExists": {AGE: "3600"}}, {LONG_TERM, WITHOUT}),
 ]
-# Whichever way the account was made: what is tried is put on it here.
+# One way to make the account is enough, since each test replaces a policy.
 pytestmark = pytest.mark.parametrize("account", WAYS[:1], indirect=True)
 
 
 def slip_through(account: Account, replacement: Policy, other: Policy, role: str = "") -> set[str]:
-    """Put another policy on the group; name the credentials without MFA that get in, or there."""
+    """Replace the group's policy; return the credentials without MFA that have access then."""
 
     def tries(credentials: Caller) -> bool:
         return credentials.may_assume(role) if role else credentials.works()
@@ -54,21 +54,27 @@ def slip_through(account: Account, replacement: Policy, other: Policy, role: str
 
 
 @pytest.mark.parametrize(("condition", "found"), IN_A_DENY, ids=str)
-def test_a_deny_needs_if_exists(account: Account, condition: Condition, found: set[str]) -> None:
-    """Beside a policy that allows everything."""
+def test_a_deny_requires_mfa_only_with_if_exists(
+    account: Account, condition: Condition, found: set[str]
+) -> None:
+    """Another policy allows everything here."""
     written = policy(Effect="Deny", NotAction="sts:GetSessionToken", Condition=condition)
     assert slip_through(account, written, EVERYTHING) == found
 
 
 @pytest.mark.parametrize(("condition", "found"), IN_AN_ALLOW, ids=str)
-def test_an_allow_must_not_have_it(account: Account, condition: Condition, found: set[str]) -> None:
-    """Beside no other policy."""
+def test_an_allow_requires_mfa_only_without_if_exists(
+    account: Account, condition: Condition, found: set[str]
+) -> None:
+    """There is no other policy here."""
     assert slip_through(account, policy(Action="*", Condition=condition), NOTHING) == found
 
 
 @pytest.mark.parametrize(("condition", "found"), IN_AN_ALLOW, ids=str)
-def test_nor_must_a_trust_policy(account: Account, condition: Condition, found: set[str]) -> None:
-    """Which opens a role by itself."""
+def test_a_trust_policy_requires_mfa_only_without_if_exists(
+    account: Account, condition: Condition, found: set[str]
+) -> None:
+    """A trust policy lets callers into a role by itself."""
     name, role = account.roles[0].rpartition("/")[2], account.roles[0]
     trust = account.iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"][0]["Condition"] = condition

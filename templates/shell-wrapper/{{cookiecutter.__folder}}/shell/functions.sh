@@ -9,8 +9,8 @@
     _{{ cookiecutter.slug }}-mfakit login "$@"
 }
 
-# If it fails, the environment stays as it is. What the shell echoes of itself is turned off
-# meanwhile (set -v, set -x): it would show the keys.
+# If it fails, the environment stays as it is. `set -v` and `set -x` are turned off while it runs,
+# since they would show the keys.
 {{ cookiecutter.slug }}-env() {
     case "$*" in
     '' | --unset) ;;
@@ -40,8 +40,8 @@
     _{{ cookiecutter.slug }}-mfakit exec -- "$@"
 }
 
-# For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
-# It fails as the command before it did, for what stands behind it in the prompt to show that.
+# For a prompt: print the time that is left and a space, or nothing without a session or mfakit.
+# It returns the exit code of the command before it, so that the prompt can show that afterwards.
 {{ cookiecutter.slug }}-prompt() {
     local code=$? left
     if command -v mfakit >/dev/null; then

@@ -3,7 +3,7 @@
 # shellcheck source=shell/functions.sh
 . "${BASH_SOURCE[0]%/*}/functions.sh"
 
-# mfakit completes its own options, once it has been asked how.
+# mfakit's own completion does the work; it is loaded when it is first needed.
 _{{ cookiecutter.slug }}-complete() {
     declare -F _shtab_mfakit >/dev/null || eval "$(command mfakit completion bash)"
     COMP_WORDS=(mfakit "${1##*-}" "${COMP_WORDS[@]:1}")

@@ -16,7 +16,7 @@ function {{ cookiecutter.slug }}-env --description 'Put the session into this sh
             echo '{{ cookiecutter.slug }}-env: it takes nothing, or --unset' >&2
             return 64
     end
-    set -l fish_trace # it would show the keys
+    set -l fish_trace # tracing would show the keys
     set -l statements (_{{ cookiecutter.slug }}-mfakit env --shell fish $argv)
     or return
     string join \n -- $statements | source
@@ -28,8 +28,8 @@ function {{ cookiecutter.slug }}-exec --description 'Run a command with the sess
     _{{ cookiecutter.slug }}-mfakit exec -- $argv
 end
 
-# For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
-# It fails as the command before it did, for what stands behind it in the prompt to show that.
+# For a prompt: print the time that is left and a space, or nothing without a session or mfakit.
+# It returns the exit code of the command before it, so that the prompt can show that afterwards.
 function {{ cookiecutter.slug }}-prompt --description 'Print the time that the session has left'
     set -l code $status
     set -l left
@@ -44,7 +44,7 @@ function _{{ cookiecutter.slug }}-mfakit
     command mfakit $argv[1] --profile {{ cookiecutter.__profile }} $argv[2..-1]
 end
 
-# mfakit completes its own options, once it has been asked how.
+# mfakit's own completion does the work; it is loaded when it is first needed.
 function _{{ cookiecutter.slug }}-complete
     functions -q _shtab_mfakit_using
     or command mfakit completion fish 2>/dev/null | source

@@ -10,7 +10,7 @@ function {{ cookiecutter.slug }}-login {
 
 # If it fails, the environment stays as it is.
 function {{ cookiecutter.slug }}-env {
-    [CmdletBinding()] # what is no parameter is an error, and does not go unseen
+    [CmdletBinding()] # makes an unknown parameter an error
     param([switch] $Unset)
     $options = @('--profile', '{{ cookiecutter.__profile }}', '--shell', 'powershell')
     if ($Unset) {
@@ -27,7 +27,7 @@ function {{ cookiecutter.slug }}-exec {
     & mfakit exec --profile {{ cookiecutter.__profile }} -- @args
 }
 
-# For a prompt: the time that is left and a space; nothing if there is no session, or no mfakit.
+# For a prompt: print the time that is left and a space, or nothing without a session or mfakit.
 function {{ cookiecutter.slug }}-prompt {
     if (Get-Command mfakit -CommandType Application -ErrorAction SilentlyContinue) {
         $code = $global:LASTEXITCODE

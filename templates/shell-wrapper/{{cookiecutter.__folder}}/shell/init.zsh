@@ -2,7 +2,7 @@
 
 . "${${(%):-%x}:h}/functions.sh"
 
-# mfakit completes its own options, once it has been asked how.
+# mfakit's own completion does the work; it is loaded when it is first needed.
 _{{ cookiecutter.slug }}-complete() {
     (( ${+functions[_shtab_mfakit]} )) || eval "$(command mfakit completion zsh 2>/dev/null)"
     words=(mfakit "${service##*-}" "${(@)words[2,-1]}")

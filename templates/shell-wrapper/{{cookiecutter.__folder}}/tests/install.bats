@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The line in the files that shells run when they start.
+# install.py adds a line to the files that shells run when they start, and removes it again.
 
 bats_require_minimum_version 1.5.0
 
@@ -31,7 +31,7 @@ refuses() {
     if command -v fish; then XDG_CONFIG_HOME=$HOME/x fish -c 'functions -q {{ cookiecutter.slug }}-login'; fi
 }
 
-@test "from a folder of whatever name" {
+@test "the functions load from a folder with special characters in its name" {
     strange="$HOME/it's \$(exit 3) \"a\\b\" ’ü"
     mkdir "$strange"
     cp -R "$PROJECT/shell" "$PROJECT/install.py" "$strange"
@@ -41,7 +41,7 @@ refuses() {
     if command -v fish; then fish -c 'functions -q {{ cookiecutter.slug }}-login'; fi
 }
 
-@test "whatever is in the file stays, and is all there is when the line is taken out" {
+@test "the file keeps its content, and removing the line restores it byte for byte" {
     # shellcheck disable=SC2016 # these are for printf
     for content in '' 'no end' 'end\n' '\n\n' 'a\r\n' '\0000\0377\n\0200' 'x=`y`' '\\\n\n'; do
         printf %b "$content" >"$HOME/before"
@@ -60,7 +60,7 @@ refuses() {
     done
 }
 
-@test "what comes after the line stays too" {
+@test "the file keeps what was added after the line" {
     printf 'no end' >"$RC"
     install
     echo 'alias x=y' >>"$RC"
@@ -70,7 +70,7 @@ refuses() {
     [ "$(cat "$RC")" = $'no end\nalias x=y' ]
 }
 
-@test "from another folder, the line is brought up to date" {
+@test "installing from another folder updates the line" {
     install
     cp -R "$PROJECT" "$HOME/moved"
     "$PYTHON" "$HOME/moved/install.py"
@@ -90,7 +90,7 @@ refuses() {
     [ "$(cat "$HOME/dotfiles/bashrc")" = '# mine' ]
 }
 
-@test "what cannot be edited is refused, and left as it is" {
+@test "a file that cannot be edited is refused, and stays as it was" {
     mkdir "$RC"
     refuses
     rmdir "$RC"
@@ -118,7 +118,7 @@ refuses() {
     [ "$(cat "$HOME/profile.ps1")" = ". '$PROJECT/shell/init.ps1' # {{ cookiecutter.__folder }}" ]
 }
 
-@test "a shell that there is nothing for is told" {
+@test "an unsupported shell is an error that lists the supported ones" {
     run install tcsh
     [ "$status" -eq 2 ]
     [[ $output = *"bash, zsh, fish, powershell"* ]]

@@ -1,4 +1,4 @@
-# An AWS simulator for all tests, and a home whose user has a key and a device there.
+# Start an AWS simulator for all tests, and make a home whose user has a key and a device there.
 
 setup_suite() {
     unset "${!AWS_@}" "${!MFAKIT_@}" ZDOTDIR XDG_CONFIG_HOME

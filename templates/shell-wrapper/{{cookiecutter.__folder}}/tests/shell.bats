@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The functions, in each shell that is here, for a user at a simulated AWS that checks codes.
+# The functions in each shell that is installed, for a user of a simulated AWS that checks codes.
 
 bats_require_minimum_version 1.5.0
 
@@ -13,8 +13,8 @@ setup() {
     done
 }
 
-# Run a script in a shell that has loaded the functions. If the test fails, all of it but the keys
-# is shown.
+# Run a script in a shell that has loaded the functions, and print its output without the keys:
+# bats shows that if the test fails.
 in_shell() {
     echo "in $1: $2"
     case $1 in
@@ -34,12 +34,12 @@ log_in() {
     mfakit login --profile {{ cookiecutter.__profile }}
 }
 
-# What is secret, of the session in the home.
+# Print the secrets of the session in the home.
 secrets() {
     sed -n 's/^aws_secret_access_key = //p; s/^aws_session_token = //p' "$HOME/.aws/credentials"
 }
 
-@test "the shells are here" {
+@test "bash, zsh and fish are installed" {
     [ "${SHELLS[*]}" = "bash zsh fish" ] || skip "not all of bash, zsh and fish are installed"
 }
 
@@ -57,7 +57,7 @@ secrets() {
     done
 }
 
-@test "env puts the session into the shell, and takes it out again" {
+@test "env puts the session into the shell, and --unset removes it" {
     log_in
     for shell in "${SHELLS[@]}"; do
         in_shell "$shell" '{{ cookiecutter.slug }}-env && printenv AWS_ACCESS_KEY_ID AWS_REGION'
@@ -69,7 +69,7 @@ secrets() {
     done
 }
 
-@test "env that fails leaves the environment as it was, and tells by its exit code" {
+@test "env leaves the environment as it was if it fails, and returns an error code" {
     for shell in "${SHELLS[@]}"; do
         for problem in '' --frobnicate --help '--unset --unset'; do
             AWS_PROFILE=mine in_shell "$shell" "{{ cookiecutter.slug }}-env $problem || printenv AWS_PROFILE"
@@ -81,7 +81,7 @@ secrets() {
     done
 }
 
-@test "env shows no key, though the shell shows all that it does" {
+@test "env shows no key, even if the shell traces its commands" {
     log_in
     for shell in "${SHELLS[@]}"; do
         trace='set -xv'
@@ -113,7 +113,7 @@ echo told"
     done
 }
 
-@test "exec runs a command as it is, with the session, logged in first if need be" {
+@test "exec runs a command unchanged with the session, and logs in first if needed" {
     for shell in "${SHELLS[@]}"; do
         rm -r "$HOME" && cp -Rp "$SUITE/home" "$HOME"
         in_shell "$shell" '{{ cookiecutter.slug }}-configure'
@@ -126,14 +126,14 @@ echo told"
     done
 }
 
-@test "zsh loads it with arrays that begin at 0, too" {
+@test "zsh loads the functions even with arrays that begin at 0" {
     command -v zsh || skip "zsh is not installed"
     run zsh -f -c "setopt ksharrays; . '$PROJECT/shell/init.zsh'"
     [ "$status" -eq 0 ]
     [ -z "$output" ]
 }
 
-@test "the prompt tells the time that is left, and nothing if there is no session" {
+@test "the prompt shows the time that is left, and nothing if there is no session" {
     for shell in "${SHELLS[@]}"; do
         in_shell "$shell" '{{ cookiecutter.slug }}-prompt'
         [ "$status" -eq 0 ]
@@ -147,7 +147,7 @@ echo told"
     done
 }
 
-@test "a prompt can show the exit code of the last command behind the time" {
+@test "a prompt can show the exit code of the last command after the time" {
     log_in
     for shell in "${SHELLS[@]}"; do
         in_shell "$shell" 'sh -c "exit 7"; {{ cookiecutter.slug }}-prompt >&2'
@@ -155,7 +155,7 @@ echo told"
     done
 }
 
-@test "without mfakit a prompt is whole all the same, and the other functions fail" {
+@test "without mfakit the prompt shows nothing, and the other functions fail" {
     mkdir "$BATS_TEST_TMPDIR/bin"
     for program in bash zsh fish sh printenv sed; do
         if command -v "$program"; then ln -s "$(command -v "$program")" "$BATS_TEST_TMPDIR/bin"; fi
@@ -171,7 +171,7 @@ echo told"
     done
 }
 
-@test "strict shells take the functions too" {
+@test "the functions work in a shell with set -eu" {
     log_in
     for shell in bash zsh; do
         if ! command -v "$shell"; then continue; fi

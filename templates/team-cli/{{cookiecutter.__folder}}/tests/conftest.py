@@ -16,12 +16,12 @@ ROLE = next(iter(TEAM.roles.values()))
 
 
 def in_account_of(role: Role) -> pytest.MarkDecorator:
-    """Let the simulator, which is one account, be that of a role, in the team's region."""
+    """Return a marker that makes the simulator a role's account, in the team's region."""
     return pytest.mark.aws_simulator(account_id=role.arn.split(":")[4], region=TEAM.region)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let it be that of the team's first role, for tests that do not say which."""
+    """Make the simulator the account of the team's first role, unless a test is marked."""
     for item in items:
         item.add_marker(in_account_of(ROLE))
 
@@ -35,11 +35,11 @@ class Engineer:
     credentials: Path
 
     def types(self, *arguments: str) -> int:
-        """Run the command; give its exit code."""
+        """Run the command; return its exit code."""
         return main(list(arguments))
 
     def logs_in(self) -> None:
-        """Do what one does at first, and every morning."""
+        """Configure the profiles, and log in with a code."""
         assert self.types("configure") == 0
         assert self.types("login", "--token-code", self.device.code()) == 0
 
@@ -48,7 +48,7 @@ class Engineer:
 def engineer(
     aws_simulator: AWSSimulator, aws_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Engineer:
-    """Make a user with keys in the profile default, whom the roles trust if there was a code."""
+    """Return a user with keys in the default profile, whom the roles trust with MFA."""
     user = aws_simulator.create_user("engineer")
     iam = aws_simulator.create_user("administrator").session().client("iam")
     trust = {

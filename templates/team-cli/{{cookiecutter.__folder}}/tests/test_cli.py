@@ -1,4 +1,4 @@
-"""What the command does for an engineer, at an AWS that checks every code."""
+"""The team's command, as an engineer uses it at an AWS that checks every code."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ EACH_ROLE = [
 
 
 def caller_of(session: boto3.Session) -> str:
-    """Ask AWS who a session is."""
+    """Return the ARN that AWS knows a session by."""
     arn: str = session.client("sts").get_caller_identity()["Arn"]
     return arn
 
 
 def acts_as(role: Role) -> str:
-    """Give what is in the ARN of who acts as a role."""
+    """Return the part of an ARN that shows a session of the role."""
     return f":assumed-role/{role.arn.rpartition('/')[2]}/"
 
 
-def test_each_role_has_a_profile_of_its_own() -> None:
-    """Beside the session's."""
+def test_each_role_has_a_profile_besides_the_one_of_the_session() -> None:
+    """No two roles may share a profile, nor a role and the session."""
     assert len(TEAM.profiles()) == 1 + len(TEAM.roles)
 
 
 @pytest.mark.parametrize("role", EACH_ROLE)
-def test_one_code_serves_every_role(engineer: Engineer, role: Role) -> None:
-    """Each profile assumes its role with the session, and asks for nothing."""
+def test_one_code_is_enough_for_every_role(engineer: Engineer, role: Role) -> None:
+    """Each profile assumes its role with the session, and asks for no code."""
     engineer.logs_in()
     assert acts_as(role) in caller_of(boto3.Session(profile_name=role.profile))
 
 
-def test_without_a_code_no_role_is_to_be_had(engineer: Engineer) -> None:
-    """The roles ask for MFA; so the tests above prove something."""
+def test_without_mfa_no_role_can_be_assumed(engineer: Engineer) -> None:
+    """So the tests above show that the session has MFA."""
     keys = boto3.Session(profile_name="default", region_name=TEAM.region)
     with pytest.raises(Exception, match="AccessDenied"):
         keys.client("sts").assume_role(RoleArn=ROLE.arn, RoleSessionName="without")
 
 
-def test_configure_keeps_what_else_is_in_the_config(engineer: Engineer) -> None:
-    """Comments too; and to configure again changes nothing."""
+def test_configure_keeps_the_rest_of_the_config(engineer: Engineer) -> None:
+    """Comments stay too, and a second run changes nothing."""
     engineer.config.write_text("# mine\n[profile other]\nregion = us-west-2\n")
     assert engineer.types("configure", "--source-profile", "default") == 0
     written = engineer.config.read_text()
@@ -66,8 +66,8 @@ def test_configure_keeps_what_else_is_in_the_config(engineer: Engineer) -> None:
     assert engineer.config.read_text() == written
 
 
-def test_configure_takes_out_what_would_ask_for_more_codes(engineer: Engineer) -> None:
-    """Every AWS tool asks for a code of its own where a role's profile names a device."""
+def test_configure_removes_the_mfa_device_from_a_roles_profile(engineer: Engineer) -> None:
+    """With a device there, every AWS tool asks for a code of its own."""
     engineer.logs_in()
     mfakit.write_settings({ROLE.profile: {"mfa_serial": engineer.device.serial_number}})
     assert engineer.types("use", ROLE.name, "--shell", "sh") == 1
@@ -77,25 +77,25 @@ def test_configure_takes_out_what_would_ask_for_more_codes(engineer: Engineer) -
 
 
 @pytest.mark.aws_simulator(account_id="999999999999", region=TEAM.region)
-def test_a_session_of_another_account_is_told(
+def test_a_session_of_another_account_is_reported_with_a_hint(
     engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each role would be denied to it, and nobody would know why."""
+    """AWS would deny every role to it without saying why."""
     engineer.logs_in()
     said = capsys.readouterr().err
     assert f"of account 999999999999, and the team's is {TEAM.account_id}" in said
     assert f"try: {TEAM.command} configure --source-profile NAME" in said
 
 
-def test_logout_takes_the_session_away(engineer: Engineer) -> None:
-    """From this machine."""
+def test_logout_removes_the_session_from_this_machine(engineer: Engineer) -> None:
+    """AWS still honours it until it ends."""
     engineer.logs_in()
     assert engineer.types("logout") == 0
     assert engineer.types("check") == 3
 
 
-def test_the_session_lasts_as_long_as_the_team_says(engineer: Engineer) -> None:
-    """A login while it lasts keeps it."""
+def test_the_session_has_the_teams_duration_and_is_reused(engineer: Engineer) -> None:
+    """A login before it is due keeps it."""
     engineer.logs_in()
     session = mfakit.read_session(TEAM.session_profile)
     hours, _, minutes = TEAM.duration.removesuffix("m").rpartition("h")
@@ -110,7 +110,7 @@ def test_the_session_lasts_as_long_as_the_team_says(engineer: Engineer) -> None:
 def test_a_wrong_code_changes_nothing(
     engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What failed, and what to do, are told in two lines."""
+    """The error has two lines: what failed, and what to do."""
     assert engineer.types("configure") == 0
     before = engineer.credentials.read_text()
     wrong = f"{(int(engineer.device.code()) + 1) % 1000000:06}"
@@ -122,10 +122,10 @@ def test_a_wrong_code_changes_nothing(
     assert engineer.credentials.read_text() == before
 
 
-def test_what_is_not_configured_is_told(
+def test_the_error_for_missing_settings_names_the_command_that_writes_them(
     engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the line that does it."""
+    """So does the error for a source profile that does not exist."""
     assert engineer.types("login") == 1
     assert f"{TEAM.command} configure" in capsys.readouterr().err
     assert engineer.types("configure", "--source-profile", "none-such") == 0
@@ -133,13 +133,13 @@ def test_what_is_not_configured_is_told(
     assert f"{TEAM.command} configure --source-profile" in capsys.readouterr().err
 
 
-def test_hints_name_only_what_there_is_here(
+def test_hints_name_only_the_commands_and_options_of_this_program(
     engineer: Engineer,
     aws_server: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A teammate has no mfakit to type, nor the options that it has beside these."""
+    """A teammate may not have mfakit, which has more options."""
     engineer.logs_in()
     capsys.readouterr()
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
@@ -150,8 +150,10 @@ def test_hints_name_only_what_there_is_here(
     assert "or mend mfakit_token_command\n" in capsys.readouterr().err
 
 
-def test_env_hands_the_session_on(engineer: Engineer, capsys: pytest.CaptureFixture[str]) -> None:
-    """The user's own, or a role's."""
+def test_env_prints_the_users_own_session_or_a_roles(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what it prints, boto3 acts as the user or as the role."""
     engineer.logs_in()
     for arguments, owner in ([], ":user/"), (["--role", ROLE.name], acts_as(ROLE)):
         capsys.readouterr()
@@ -169,7 +171,7 @@ def test_env_hands_the_session_on(engineer: Engineer, capsys: pytest.CaptureFixt
 def test_use_lets_a_shell_act_as_a_role(
     engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the role's profile; a role that is none of the team's fails in the shell too."""
+    """It sets the role's profile. An unknown role fails in the shell too."""
     engineer.logs_in()
     capsys.readouterr()
     assert engineer.types("use", ROLE.name, "--shell", "sh") == 0
@@ -189,18 +191,18 @@ def test_use_lets_a_shell_act_as_a_role(
         ("env --shell json", False),
     ],
 )
-def test_a_shell_fails_of_whatever_goes_wrong(
+def test_an_error_also_fails_in_the_shell_that_evaluates_the_output(
     engineer: Engineer, capsys: pytest.CaptureFixture[str], line: str, is_for_a_shell: bool
 ) -> None:
-    """Which one asks is found out where none is named; where data is expected, there is none."""
+    """A shell that is not named is detected; a data format gets no output."""
     assert engineer.types(*line.split()) > 0
     assert bool(capsys.readouterr().out) is is_for_a_shell
 
 
-def test_a_shell_fails_of_an_interrupt(
+def test_an_interrupt_also_fails_in_the_shell_that_evaluates_the_output(
     engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Somebody thought better of it while asked for the code."""
+    """The user pressed Ctrl-C when asked for the code."""
     assert engineer.types("configure") == 0
     interrupt = f"{shlex.quote(sys.executable)} -c 'import os; os.kill(os.getppid(), 2)'"
     mfakit.write_settings({TEAM.session_profile: {"mfakit_token_command": interrupt}})
@@ -208,10 +210,10 @@ def test_a_shell_fails_of_an_interrupt(
     assert capsys.readouterr().out == "false\n"
 
 
-def test_use_tells_of_a_role_that_cannot_be_had(
+def test_use_fails_if_aws_denies_the_role(
     aws_simulator: AWSSimulator, engineer: Engineer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before a shell takes it, and AWS refuses each command there."""
+    """Otherwise AWS would deny each later command in that shell."""
     engineer.logs_in()
     aws_simulator.fail_next("AssumeRole", code="AccessDenied", status=403)
     capsys.readouterr()
@@ -225,7 +227,7 @@ def test_use_tells_of_a_role_that_cannot_be_had(
 def test_exec_runs_a_command_with_the_session(
     engineer: Engineer, aws_server: str, monkeypatch: pytest.MonkeyPatch, role: str | None
 ) -> None:
-    """Its exit code is passed on; no key of another kind is in its environment."""
+    """It passes the exit code on, and the environment holds no long-term key."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
     engineer.logs_in()
     script = "import os; raise SystemExit(7 * os.environ['AWS_ACCESS_KEY_ID'].startswith('ASIA'))"
@@ -234,8 +236,8 @@ def test_exec_runs_a_command_with_the_session(
     assert subprocess.run(command, check=False).returncode == 7
 
 
-def test_exec_tells_what_cannot_be_run(engineer: Engineer) -> None:
-    """127, as shells have it; 125 if there is no session to run it with."""
+def test_exec_returns_127_for_an_unknown_program_and_125_for_no_session(engineer: Engineer) -> None:
+    """Shells return 127 as well."""
     engineer.logs_in()
     assert engineer.types("exec", "--", "no-such-program") == 127
     engineer.config.unlink()
@@ -243,8 +245,8 @@ def test_exec_tells_what_cannot_be_run(engineer: Engineer) -> None:
 
 
 @pytest.mark.usefixtures("engineer")
-def test_check_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    """0 valid, 1 due for renewal, 2 expired, 3 none."""
+def test_check_reports_the_state_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """0 is valid, 1 is due for renewal, 2 is expired, and 3 is no session."""
     assert main(["check"]) == 3
     for minutes, code in (600, 0), (10, 1), (-1, 2):
         end = datetime.now(UTC) + timedelta(minutes=minutes)
@@ -258,10 +260,10 @@ def test_check_tells_by_its_exit_code(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
 @pytest.mark.parametrize("arguments", [["check"], ["env", "--shell", "json"]])
-def test_an_output_that_cannot_be_written_is_told(
+def test_an_unwritable_standard_output_is_an_error_without_a_traceback(
     engineer: Engineer, aws_server: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    """In two lines, without a traceback."""
+    """The error has two lines."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
     engineer.logs_in()
     with Path("/dev/full").open("w") as full:
@@ -274,8 +276,8 @@ def test_an_output_that_cannot_be_written_is_told(
 
 @pytest.mark.usefixtures("engineer")
 @pytest.mark.parametrize("where", ["&-", "/dev/full"])
-def test_what_nobody_can_read_is_no_error(where: str) -> None:
-    """Nor does it go to standard output, where a shell would take it for statements."""
+def test_an_unwritable_standard_error_is_no_error(where: str) -> None:
+    """Messages must not go to standard output, which a shell may evaluate."""
     if not where.startswith("&") and not Path(where).exists():
         pytest.skip("only Linux has a disk that is full")
     command = ["sh", "-c", f'exec "$@" 2>{where}', "sh", *PROGRAM, "configure"]
@@ -284,16 +286,18 @@ def test_what_nobody_can_read_is_no_error(where: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["use", "use --frobnicate", "env --frobnicate"])
-def test_eval_fails_of_wrong_usage_too(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    """Or the shell would go on with other credentials."""
+def test_wrong_usage_also_fails_in_the_shell_that_evaluates_the_output(
+    capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    """Otherwise the shell would go on with other credentials."""
     with pytest.raises(SystemExit) as exit_:
         main(line.split())
     assert exit_.value.code == 64
     assert capsys.readouterr().out
 
 
-def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the exit code that mfakit has for it."""
+def test_wrong_usage_has_the_exit_codes_of_mfakit(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names --help."""
     for words, code in (["frobnicate"], 64), (["check", "-x"], 3), (["exec", "-x"], 125):
         with pytest.raises(SystemExit) as exit_:
             main(words)

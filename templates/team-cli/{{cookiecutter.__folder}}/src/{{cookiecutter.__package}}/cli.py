@@ -17,11 +17,11 @@ from .team import TEAM, Role
 
 Command = Callable[[argparse.Namespace], int]
 EXPIRED, NO_SESSION, USAGE, EXEC_FAILED, INTERRUPTED = 2, 3, 64, 125, 130
-CANNOT_RUN = (126, 127)  # what shells say of a command
+CANNOT_RUN = (126, 127)  # the exit codes of shells
 ROLE_SETTINGS = ("role_arn", "source_profile", "mfa_serial", "credential_source")
 DATA = ("json", "dotenv", "docker")  # formats of `env` that no shell evaluates
 CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
-OURS = {  # what the hints of mfakit name, as it is here; the first that fits comes first
+OURS = {  # texts in mfakit's hints, and what this command has instead; their order matters
     f"mfakit login --profile {TEAM.session_profile}": f"{TEAM.command} login",
     "mfakit login": f"{TEAM.command} login",
     f"mfakit logout --profile {TEAM.session_profile}": f"{TEAM.command} logout",
@@ -44,7 +44,7 @@ def run() -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; what goes wrong becomes two lines on standard error and an exit code."""
+    """Run a command; an error becomes two lines on standard error and an exit code."""
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -135,18 +135,18 @@ def check(_: argparse.Namespace) -> int:
 
 
 def tell(text: str) -> None:
-    """Tell the person something; what stands in a file must not steer the terminal."""
+    """Print a message to standard error; control characters from a file are escaped."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     if sys.stderr is None:
         return  # or it would go to standard output, which a shell may evaluate
     try:
         print(f"{TEAM.command}: {shown}", file=sys.stderr, flush=True)  # noqa: T201
-    except OSError:  # that nobody can read it is no error
+    except OSError:  # a message that cannot be written is no error
         _give_up(sys.stderr)
 
 
 def _write(text: str) -> None:
-    """Write what a program consumes."""
+    """Write to standard output what a program consumes."""
     if sys.stdout is None:
         raise mfakit.MFAKitError("standard output is closed", "leave it open")
     try:
@@ -160,7 +160,7 @@ def _write(text: str) -> None:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let what is left in its buffer go nowhere, or Python tries again at its end, and fails."""
+    """Discard the stream's buffer, which Python would otherwise fail to write at its exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -176,14 +176,14 @@ def _complain(error: mfakit.MFAKitError) -> None:
 
 
 def _fail_in_shell(shell: str | None) -> None:
-    """Print a statement that fails: a shell that evaluates nothing goes on as if all was well."""
+    """Print a statement that fails: a shell that evaluates nothing would go on."""
     if shell in DATA:
         return
     try:
         failure = mfakit.render_failure(shell or "") or mfakit.render_failure(mfakit.detect_shell())
     except mfakit.MFAKitError:
         failure = mfakit.render_failure("sh")
-    with suppress(mfakit.MFAKitError):  # nobody can read it, and what failed is told
+    with suppress(mfakit.MFAKitError):  # the error itself is reported anyway
         _write(failure)
 
 
@@ -192,7 +192,7 @@ def _shell(options: argparse.Namespace) -> str:
 
 
 def _log_in(token_code: str | None = None, *, force: bool = False) -> mfakit.Login:
-    """Have a session that is not due; it may be of another account than the team's."""
+    """Log in unless the session is not due; report a session of another account."""
     _check_configured(TEAM.session_profile)
     done = mfakit.login(TEAM.session_profile, token_code=token_code, force=force, note=tell)
     if done.account not in (None, TEAM.account_id):
@@ -202,7 +202,7 @@ def _log_in(token_code: str | None = None, *, force: bool = False) -> mfakit.Log
 
 
 def _session(role_name: str | None = None) -> mfakit.SessionCredentials:
-    """Give the session, renewed if it is due; or a role's, which needs no code of its own."""
+    """Return the session, renewed if it is due, or a role's, which needs no code."""
     role = _role(role_name) if role_name else None
     _log_in()
     if role is None:
@@ -217,7 +217,7 @@ def _role(name: str) -> Role:
 
 
 def _check_configured(profile: str) -> None:
-    """Refuse to work with profiles that are not there, or are not as the team has them now."""
+    """Raise an error if a profile is missing, or differs from the team's current settings."""
     is_now, wanted = mfakit.read_settings(profile), TEAM.profiles()[profile]
     changed = [key for key in ROLE_SETTINGS if key in wanted and is_now.get(key) != wanted[key]]
     if not is_now or changed:

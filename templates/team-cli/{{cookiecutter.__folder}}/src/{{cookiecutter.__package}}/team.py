@@ -9,7 +9,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Role:
-    """A role that the team assumes, by the name that is typed, and its profile in the config."""
+    """A role of the team: the name that users type, its profile in the config, and its ARN."""
 
     name: str
     profile: str
@@ -18,7 +18,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Team:
-    """What the command knows of the team."""
+    """The team's settings."""
 
     name: str
     command: str
@@ -29,7 +29,7 @@ class Team:
     roles: dict[str, Role]
 
     def profiles(self) -> dict[str, dict[str, str | None]]:
-        """Give the sections of the AWS config: the session's, and each role's on top of it."""
+        """Return the sections of the AWS config: the session's, and one for each role."""
         sections: dict[str, dict[str, str | None]] = {
             self.session_profile: {"region": self.region, "mfakit_duration": self.duration}
         }
@@ -38,7 +38,7 @@ class Team:
                 "role_arn": role.arn,
                 "source_profile": self.session_profile,
                 "region": self.region,
-                # with either of them AWS tools would ask for a code, or take other credentials
+                # either of them would make AWS tools ask for a code, or take other credentials
                 "mfa_serial": None,
                 "credential_source": None,
             }

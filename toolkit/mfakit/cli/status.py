@@ -30,11 +30,11 @@ def run(options: Namespace) -> int:
         return _show_short(options.profile, options.warn)
     plain = options.plain or not _can_draw()
     if options.watch:
-        from mfakit.cli.status.watch import watch_lines, watch_table
+        from mfakit.cli.status_views import watch_lines, watch_table
 
         watch = watch_lines if plain else watch_table
         return watch(lambda now: _look(options.profile, options.warn, now))
-    from mfakit.cli.status.views import as_lines, draw, make_console
+    from mfakit.cli.status_views import as_lines, draw, make_console
 
     now = utc_now()
     statuses = _look(options.profile, options.warn, now)
