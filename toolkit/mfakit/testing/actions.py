@@ -69,11 +69,7 @@ def protocol_of(request: Request, service: str) -> str:
 
 
 def identify(request: Request, service: str) -> Call:
-    """Return the call that a request is, in the only way in which it can be read.
-
-    Raises:
-        AWSError: it can be read in several ways, or AWS has no such operation.
-    """
+    """Return the call that a request is; refuse what can be read in several ways or in none."""
     if service == "s3" or all(model.routes for model in models_of(service)):
         return _identify_rest(request, service)
     target = request.header("x-amz-target")

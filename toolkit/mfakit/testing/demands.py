@@ -352,11 +352,7 @@ FUNCTION = re.compile(
 
 
 def _of_lambda(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return the demands of a call of Lambda: on a function, and on its code in S3.
-
-    Raises:
-        AWSError: a function's name is malformed, or of another region or account.
-    """
+    """Return the demands on a function of this account and region, and on its code in S3."""
     body = json_body(call, request)
     found = [Demand(call.action, _function_of(call, body, place))]
     inside = CODE_IN.get(call.operation)

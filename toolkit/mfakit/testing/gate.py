@@ -101,12 +101,7 @@ class Gate:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handle(self, request: Request) -> Response:
-        """Answer a request as AWS would.
-
-        Raises:
-            SimulatorError: moto does not know what is called.
-            Exception: moto fails.
-        """
+        """Answer a request as AWS would; what moto raises where it fails is raised."""
         return self._handle(Received(request))
 
     def serve(self, request: Request) -> Response:
@@ -293,11 +288,7 @@ class Judge:
     enforced: bool
 
     def check(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> None:
-        """Refuse a call that policies do not allow.
-
-        Raises:
-            AWSError: they do not, or it cannot be judged.
-        """
+        """Refuse a call that policies do not allow, or that cannot be judged."""
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
             return  # it succeeds, and its answer says which objects were refused
         for demand, verdict in self._verdicts(request, call, caller, claim):
@@ -309,11 +300,7 @@ class Judge:
     def refused_objects(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> dict[int, str]:
-        """Return why objects may not be deleted, by their position in a call of DeleteObjects.
-
-        Raises:
-            AWSError: it cannot be judged.
-        """
+        """Return why objects may not be deleted, by their position in a call of DeleteObjects."""
         count = len(deleted(request))
         verdicts = enumerate(self._verdicts(request, call, caller, claim))
         return {
@@ -354,16 +341,7 @@ class Judge:
     ) -> bool:
         """Whether a caller may do an action, such as ``sts:AssumeRole``, to a role of the account.
 
-        Args:
-            request: the request.
-            caller: who calls.
-            region: the region that the request is signed for.
-            action: the action.
-            role: the role.
-            extra: condition keys of this call, beside those of any call.
-
-        Raises:
-            AWSError: it cannot be judged.
+        This call has `extra` condition keys, beside those of any call or in their place.
         """
         if not self.enforced:
             return True

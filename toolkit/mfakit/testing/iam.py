@@ -169,11 +169,7 @@ class IAM:
     root: Identity
 
     def check(self, operation: str, given: Parameters) -> None:
-        """Refuse a call as IAM does, where moto does not.
-
-        Raises:
-            AWSError: a parameter is not valid, a name is taken, or the thing to delete is in use.
-        """
+        """Refuse invalid parameters, names that are taken, and deletions of what is in use."""
         validate_iam(operation, given)
         check_marker(given)
         self._check_boundary(given.get("PermissionsBoundary"))
