@@ -80,9 +80,12 @@ class MotoBinding:
 
         Other processes get `endpoint_url` as their endpoint; an empty one: an unused address.
         """
+        from botocore.httpsession import URLLib3Session
         from moto import mock_aws
+        from moto.core.models import botocore_stubber
 
-        stubber, sessions = _seams()
+        stubber: Any = botocore_stubber
+        sessions: Any = URLLib3Session
         if stubber.enabled:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
@@ -147,14 +150,6 @@ class MotoBinding:
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
-
-
-def _seams() -> tuple[Any, Any]:
-    """Return the object that hands requests to moto, and the class by which botocore sends them."""
-    from botocore.httpsession import URLLib3Session
-    from moto.core.models import botocore_stubber
-
-    return botocore_stubber, URLLib3Session
 
 
 class _RawBody(io.BytesIO):

@@ -30,7 +30,6 @@ from mfakit.testing.sts import STS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     import boto3
 
@@ -130,12 +129,7 @@ class AWSSimulator(Faulty):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._moto.stop()
         finally:
