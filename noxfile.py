@@ -16,7 +16,7 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
-# Twice as many workers as processors: half of the time they wait for the programs that they start.
+# More workers than processors: part of the time they wait for the programs that they start.
 WORKERS = 2 * (os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
