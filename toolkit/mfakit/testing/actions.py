@@ -1,4 +1,4 @@
-"""Which operation a request calls, with which parameters, and the terms of what that demands."""
+"""Which operation a request calls, with which parameters, and what a demand of a call is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PASSING = "iam:PassRole"
 
-# The resource of a call that is about nothing in particular.
+# The resource of a call about no particular resource.
 NOTHING = "*"
 
 
@@ -56,7 +56,7 @@ RPC_PATH = re.compile(r"/service/[\w.]+/operation/(\w+)", re.ASCII)
 
 
 def protocol_of(request: Request, service: str) -> str:
-    """Return the protocol of a request, as far as it shows without the body: for errors."""
+    """Return the protocol of a request as far as its head shows it, for refusals."""
     if service == "s3":
         return "rest-xml"
     if request.header("x-amz-target"):
@@ -69,11 +69,7 @@ def protocol_of(request: Request, service: str) -> str:
 
 
 def identify(request: Request, service: str) -> Call:
-    """Return the call that a request is, in the only way in which it can be read.
-
-    Raises:
-        AWSError: it can be read in several ways, or AWS has no such operation.
-    """
+    """Return the call that a request is; refuse what can be read in several ways or in none."""
     if service == "s3" or all(model.routes for model in models_of(service)):
         return _identify_rest(request, service)
     target = request.header("x-amz-target")

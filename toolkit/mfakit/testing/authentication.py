@@ -156,11 +156,7 @@ class Authentication:
             raise errors.not_signed(call, unsigned)
 
     def verify(self, received: Received) -> tuple[Credentials, Claim, Request]:
-        """Return the caller, the claim, and the request that is judged and passed to moto.
-
-        Raises:
-            AWSError: the signature is not valid, or the request cannot be read in just one way.
-        """
+        """Verify the signature; return caller, claim, and the request for judge and moto."""
         request, call = received.request, received.call
         claim, caller = received.claim, received.caller
         secret = ""
@@ -269,11 +265,7 @@ def _guessed_service(request: Request) -> str:
 
 
 def read_claim(request: Request) -> Claim | None:
-    """Return the claim in a request's header or URL; None if it is not signed.
-
-    Raises:
-        AWSError: it is signed in a form that the simulator does not know.
-    """
+    """Return the claim in header or URL, None if unsigned; refuse other kinds of signatures."""
     authorization = request.header("authorization")
     presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(request.query)
     if authorization and presigned:

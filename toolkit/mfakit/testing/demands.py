@@ -149,7 +149,7 @@ def _principal(call: Call, place: Place, kind: str) -> str | None:
 
 
 def _kind(name: str, shape: str, service: str) -> str:
-    """Whether a member holds a ``role`` or an ``instance-profile``; empty if neither."""
+    """Return ``role`` or ``instance-profile`` if a member holds one; else an empty string."""
     if NAMES_PROFILE.search(name):
         return PROFILE
     named = NAMES_ROLE.fullmatch(name) or SHAPE_OF_ROLE.search(shape) or name in OTHER_NAMES
@@ -352,11 +352,7 @@ FUNCTION = re.compile(
 
 
 def _of_lambda(call: Call, request: Request, place: Place) -> tuple[Demand, ...]:
-    """Return the demands of a call of Lambda: on a function, and on its code in S3.
-
-    Raises:
-        AWSError: a function's name is malformed, or of another region or account.
-    """
+    """Return the demands on a function of this account and region, and on its code in S3."""
     body = json_body(call, request)
     found = [Demand(call.action, _function_of(call, body, place))]
     inside = CODE_IN.get(call.operation)

@@ -47,12 +47,6 @@ class Directory:
     """Asks moto's IAM, past the gate, and keeps users and keys in step with what it answers.
 
     What policies say, ARNs and tags are kept until a call changes anything.
-
-    Args:
-        forward: passes a request on to moto.
-        keys: learns the keys that IAM makes.
-        account_id: the account.
-        region: decides the partition.
     """
 
     def __init__(
@@ -76,11 +70,7 @@ class Directory:
         self._tags: dict[str, dict[str, str]] = {}
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
-        """Call IAM, and learn from the answer.
-
-        Raises:
-            AWSError: IAM refused.
-        """
+        """Call IAM, and learn from the answer; raise AWSError if IAM refused."""
         host = aws_host("iam", self._region)
         form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
         headers = (("Host", host), ("Content-Type", FORM))
@@ -119,11 +109,7 @@ class Directory:
         return self._users[name]
 
     def role(self, arn: str) -> Role | None:
-        """Return the role of that ARN; None if the account has none.
-
-        Raises:
-            AWSError: it is not the ARN of a role at all.
-        """
+        """Return the role of an ARN, None if the account has none; refuse what is no role's ARN."""
         named = re.fullmatch(ROLE_ARN, arn, re.ASCII)
         if named is None:
             what = "Request ARN" if re.fullmatch(ANY_ARN, arn) else arn
@@ -171,19 +157,11 @@ class Directory:
         return self._roles[kind, name]
 
     def managed(self, arn: str) -> Statements:
-        """Return the statements of a managed policy.
-
-        Raises:
-            AWSError: there is none of that ARN.
-        """
+        """Return the statements of a managed policy, or refuse an ARN that does not exist."""
         return policy.parse(_document(self.managed_document(arn)), arn)
 
     def managed_document(self, arn: str) -> Any:
-        """Return the document of a managed policy, in its default version.
-
-        Raises:
-            AWSError: there is none of that ARN.
-        """
+        """Return the default version of a managed policy, or refuse an ARN that does not exist."""
         version = self.call("GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
         found = self.call("GetPolicyVersion", PolicyArn=arn, VersionId=version)
         return found["PolicyVersion"]["Document"]

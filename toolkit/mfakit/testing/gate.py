@@ -83,7 +83,6 @@ class Gate:
         forward: passes a request on to moto.
         own: the operations of IAM that the simulator answers itself.
         owner_id: the id of the root user's key, which moto sees of callers without credentials.
-        enforce_policies: whether policies are judged.
     """
 
     forward: Callable[[Request], Response]
@@ -97,18 +96,12 @@ class Gate:
     own: Mapping[str, Operation]
     buckets: BucketPolicies
     owner_id: str
-    enforce_policies: bool
     faults: FaultQueue
     calls: CallLog
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handle(self, request: Request) -> Response:
-        """Answer a request as AWS would.
-
-        Raises:
-            SimulatorError: moto does not know what is called.
-            Exception: moto fails.
-        """
+        """Answer a request as AWS would; what moto raises where it fails is raised."""
         return self._handle(Received(request))
 
     def serve(self, request: Request) -> Response:
@@ -185,13 +178,12 @@ class Gate:
     def _answer(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
         _check_kind(caller, call)
         if call.action == "sts:AssumeRole":
-            may_assume = partial(self._may_assume, request, caller, claim)
+            may_assume = partial(self.judge.may_assume, request, caller, claim.region)
             with self.lock:
                 role_session = self.sts.assume_role(caller, call.parameters, may_assume)
             return query_response(call.service, call.operation, role_session)
-        if self._enforces(caller):
-            with self.lock:
-                self.judge.check(request, call, caller, claim)
+        with self.lock:
+            self.judge.check(request, call, caller, claim)
         if call.service == "iam":
             with self.lock:
                 self.iam.check(call.operation, call.parameters)
@@ -213,23 +205,6 @@ class Gate:
         except KeyError:
             raise not_supported(f"the simulator does not know sts:{call.operation}") from None
 
-    def _enforces(self, caller: Credentials) -> bool:
-        # Without credentials only what a policy opens to everyone is allowed.
-        return self.enforce_policies or caller.owner.is_anonymous
-
-    def _may_assume(
-        self,
-        request: Request,
-        caller: Credentials,
-        claim: Claim,
-        action: str,
-        role: Role,
-        keys: Mapping[str, str],
-    ) -> bool:
-        return not self.enforce_policies or self.judge.may_assume(
-            request, caller, claim.region, action, role, keys
-        )
-
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
         if call.service == "iam":
             call = with_own_name(call, caller)
@@ -248,7 +223,7 @@ class Gate:
     def _pass_on_to_others(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> Response:
-        if (call.service, call.operation) == ("s3", "DeleteObjects") and self._enforces(caller):
+        if (call.service, call.operation) == ("s3", "DeleteObjects"):
             with self.lock:
                 refused = self.judge.refused_objects(request, call, caller, claim)
             return delete_objects(request, refused, self.forward)
@@ -301,6 +276,8 @@ class Judge:
     Attributes:
         service_control: the statements of the organization's policies for the account; None if the
             account is in no organization.
+        enforced: whether all callers are judged, or just those without credentials, who may do only
+            what a policy opens to everyone.
     """
 
     directory: Directory
@@ -308,13 +285,10 @@ class Judge:
     clock: Clock
     account_id: str
     service_control: tuple[Statement, ...] | None
+    enforced: bool
 
     def check(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> None:
-        """Refuse a call that policies do not allow.
-
-        Raises:
-            AWSError: they do not, or it cannot be judged.
-        """
+        """Refuse a call that policies do not allow, or that cannot be judged."""
         if (call.service, call.operation) == ("s3", "DeleteObjects"):
             return  # it succeeds, and its answer says which objects were refused
         for demand, verdict in self._verdicts(request, call, caller, claim):
@@ -326,11 +300,7 @@ class Judge:
     def refused_objects(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> dict[int, str]:
-        """Return why objects may not be deleted, by their position in a call of DeleteObjects.
-
-        Raises:
-            AWSError: it cannot be judged.
-        """
+        """Return why objects may not be deleted, by their position in a call of DeleteObjects."""
         count = len(deleted(request))
         verdicts = enumerate(self._verdicts(request, call, caller, claim))
         return {
@@ -371,17 +341,10 @@ class Judge:
     ) -> bool:
         """Whether a caller may do an action, such as ``sts:AssumeRole``, to a role of the account.
 
-        Args:
-            request: the request.
-            caller: who calls.
-            region: the region that the request is signed for.
-            action: the action.
-            role: the role.
-            extra: condition keys of this call, beside those of any call.
-
-        Raises:
-            AWSError: it cannot be judged.
+        This call has `extra` condition keys, beside those of any call or in their place.
         """
+        if not self.enforced:
+            return True
         keys = {**self._keys(request, caller, region), **extra}
         with _judging():
             context = Context(action, role.arn, keys, self._principal(caller))
@@ -427,7 +390,7 @@ class Judge:
 
     def _is_free(self, call: Call, caller: Credentials) -> bool:
         """Whether no policy is asked: only an organization's policies limit the root user."""
-        if call.action in ALWAYS_ALLOWED:
+        if call.action in ALWAYS_ALLOWED or not (self.enforced or caller.owner.is_anonymous):
             return True
         if not caller.owner.is_root or self.service_control is not None:
             return False

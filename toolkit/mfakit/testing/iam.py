@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mfakit.testing.actions import NOTHING, PASSING, Demand
@@ -160,24 +160,20 @@ def in_refusals(call: Call, resource: str) -> str:
     return f"policy {resource}" if "PolicyArn" in given else resource
 
 
+@dataclass(frozen=True)
 class IAM:
-    """What IAM checks and moto does not, and what moto answers wrongly."""
+    """The checks of IAM that moto lacks, and corrections of moto's answers."""
 
-    def __init__(self, directory: Directory, devices: Devices, root: Identity) -> None:
-        self._directory = directory
-        self._devices = devices
-        self._root = root
+    directory: Directory
+    devices: Devices
+    root: Identity
 
     def check(self, operation: str, given: Parameters) -> None:
-        """Refuse a call as IAM does, where moto does not.
-
-        Raises:
-            AWSError: a parameter is not valid, a name is taken, or the thing to delete is in use.
-        """
+        """Refuse invalid parameters, names that are taken, and deletions of what is in use."""
         validate_iam(operation, given)
         check_marker(given)
         self._check_boundary(given.get("PermissionsBoundary"))
-        self._directory.check_name(operation, given)
+        self.directory.check_name(operation, given)
         if operation == "DeleteUser":
             self._check_user_is_bare(given["UserName"])
         if operation in CHANGES_OF_POLICIES:
@@ -203,39 +199,39 @@ class IAM:
         if arn is None:
             return
         try:
-            self._directory.managed_document(arn)
+            self.directory.managed_document(arn)
         except AWSError:
             text = f"Scope ARN: {arn} does not exist or is not attachable."
             raise no_such_entity(text) from None
 
     def _check_user_is_bare(self, name: str) -> None:
-        user = self._directory.user(name)
-        if self._devices.of(user):
+        user = self.directory.user(name)
+        if self.devices.of(user):
             raise _conflict("remove tokens from principal")
         self._check_nothing_left(OF_USERS, UserName=name)
         try:
-            self._directory.call("GetLoginProfile", UserName=name)
+            self.directory.call("GetLoginProfile", UserName=name)
         except AWSError:
             return
         raise _conflict("delete login profile")
 
     def _check_policy_is_free(self, arn: str) -> None:
-        found = self._directory.call("GetPolicy", PolicyArn=arn)["Policy"]
-        if found["AttachmentCount"] or self._directory.is_boundary(arn):
+        found = self.directory.call("GetPolicy", PolicyArn=arn)["Policy"]
+        if found["AttachmentCount"] or self.directory.is_boundary(arn):
             text = "Cannot delete a policy attached to entities."
             raise AWSError(409, "DeleteConflict", text)
 
     def _check_nothing_left(self, lists: tuple[tuple[str, str, str], ...], **of: str) -> None:
         for operation, name, what in lists:
-            if self._directory.call(operation, **of)[name]:
+            if self.directory.call(operation, **of)[name]:
                 raise _conflict(what)
 
     def _summary(self, body: bytes) -> bytes:
-        devices = self._devices.all()
+        devices = self.devices.all()
         known = {
             "MFADevices": len(devices),
             "MFADevicesInUse": len([each for each in devices if each.owner is not None]),
-            "AccountMFAEnabled": int(any(each.owner is self._root for each in devices)),
+            "AccountMFAEnabled": int(any(each.owner is self.root for each in devices)),
             "AccountAccessKeysPresent": 1,
         }
         for name, value in known.items():

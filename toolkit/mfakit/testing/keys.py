@@ -286,14 +286,9 @@ def _token() -> str:
 def condition_keys(
     request: Request, caller: Credentials, region: str, at: float, tags: Mapping[str, str]
 ) -> dict[str, str | tuple[str, ...]]:
-    """Return the condition keys of a call, their names in lower case.
+    """Return the condition keys of a call at a time, their names in lower case.
 
-    Args:
-        request: the request.
-        caller: the credentials that signed it.
-        region: the region that it is signed for.
-        at: now, in seconds since 1970.
-        tags: the tags of the caller's user or role; those of a session override them.
+    The tags of the user or role are overridden by those of a session.
     """
     owner = caller.owner
     keys: dict[str, str | tuple[str, ...]] = {

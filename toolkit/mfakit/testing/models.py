@@ -208,6 +208,45 @@ class Model:
         }
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of an operation.
+
+    Attributes:
+        service: the name that requests to the service are signed for.
+        operation: the operation; empty if it is not known.
+        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
+        parameters: those in the URL or the form; of REST calls, those in the path too.
+        several: of REST calls, the parameters in the URL that are lists.
+        model: the service; None where the operation is not known.
+        shape: of REST calls, the operation.
+    """
+
+    service: str
+    operation: str
+    protocol: str
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    model: Model | None = field(default=None, repr=False)
+    shape: Operation | None = field(default=None, repr=False)
+
+    @property
+    def action(self) -> str:
+        """Its name in policies: ``s3:GetObject``."""
+        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
+        return ACTIONS.get(name, name)
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the error codes of the service end in ``Exception``."""
+        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
+
+    @property
+    def json_status(self) -> int:
+        """The status with which such a service refuses credentials."""
+        return 403 if self.protocol == "rest-json" else 400
+
+
 def models_of(service: str) -> Iterator[Model]:
     """Yield the services that requests are signed for by that name.
 
@@ -327,45 +366,6 @@ def _body(
         return frozenset(m.get("locationName", k) for k, m in whole["members"].items())
     inside = (m.get("locationName", k) for k, m in members.items() if "location" not in m)
     return frozenset(inside)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of an operation.
-
-    Attributes:
-        service: the name that requests to the service are signed for.
-        operation: the operation; empty if it is not known.
-        protocol: ``query``, ``ec2``, ``json``, ``rest-json``, ``rest-xml``, ``smithy-rpc-v2-cbor``.
-        parameters: those in the URL or the form; of REST calls, those in the path too.
-        several: of REST calls, the parameters in the URL that are lists.
-        model: the service; None where the operation is not known.
-        shape: of REST calls, the operation.
-    """
-
-    service: str
-    operation: str
-    protocol: str
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
-    several: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    model: Model | None = field(default=None, repr=False)
-    shape: Operation | None = field(default=None, repr=False)
-
-    @property
-    def action(self) -> str:
-        """Its name in policies: ``s3:GetObject``."""
-        name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
-        return ACTIONS.get(name, name)
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the error codes of the service end in ``Exception``."""
-        return self.protocol in ("json", "rest-json", "smithy-rpc-v2-cbor")
-
-    @property
-    def json_status(self) -> int:
-        """The status with which such a service refuses credentials."""
-        return 403 if self.protocol == "rest-json" else 400
 
 
 @cache

@@ -64,11 +64,6 @@ class MotoBinding:
     moto's IAM gets ids of AWS's form, the simulator's time, and AWS's managed policies. moto loads
     these for each account anew, which takes a tenth of a second, so they are loaded when a request
     names one, lists policies, or creates a stack.
-
-    Args:
-        account_id: the account in which everything happens.
-        partition: its partition.
-        clock: the time of IAM, in whole seconds.
     """
 
     def __init__(self, account_id: str, partition: str, clock: Clock) -> None:
@@ -81,15 +76,16 @@ class MotoBinding:
         self._iam_utcnow: Any = None
 
     def start(self, handle: Handler, endpoint_url: Callable[[], str]) -> None:
-        """Answer the calls of botocore, aiobotocore and requests to AWS by the handler from now on.
+        """Let the handler answer botocore's, aiobotocore's and requests' calls to AWS from now on.
 
-        Args:
-            handle: answers a request.
-            endpoint_url: returns the URL for the AWS calls of other processes; empty: none.
+        Other processes get `endpoint_url` as their endpoint; an empty one: an unused address.
         """
+        from botocore.httpsession import URLLib3Session
         from moto import mock_aws
+        from moto.core.models import botocore_stubber
 
-        stubber, sessions = _seams()
+        stubber: Any = botocore_stubber
+        sessions: Any = URLLib3Session
         if stubber.enabled:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
@@ -115,11 +111,7 @@ class MotoBinding:
         self._mock = None
 
     def forward(self, request: Request) -> Response:
-        """Return moto's answer.
-
-        Raises:
-            SimulatorError: moto does not know the host.
-        """
+        """Return moto's answer; raise SimulatorError if moto does not know the host."""
         # Stacks may contain users, roles and policies.
         creates_stacks = request.host.startswith("cloudformation.")
         if not (creates_stacks or request.host.startswith("iam.")):
@@ -158,14 +150,6 @@ class MotoBinding:
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
-
-
-def _seams() -> tuple[Any, Any]:
-    """Return the object that hands requests to moto, and the class by which botocore sends them."""
-    from botocore.httpsession import URLLib3Session
-    from moto.core.models import botocore_stubber
-
-    return botocore_stubber, URLLib3Session
 
 
 class _RawBody(io.BytesIO):
@@ -294,11 +278,7 @@ def _hold_back(response: Response, url: str, session: Any) -> None:
 
 
 def _request(sent: Any, body: Any) -> Request:
-    """Return the request of a client as the gate reads it.
-
-    Raises:
-        SimulatorError: it is for a host that the simulator does not answer for.
-    """
+    """Return the request of a client as the gate reads it; refuse hosts that are not AWS's."""
     _check_known(sent.url)
     return Request(sent.method, sent.url, _headers(sent.headers), _read(body))
 

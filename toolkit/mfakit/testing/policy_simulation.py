@@ -166,11 +166,7 @@ class PolicySimulation:
         return _shown(verdict, action, resource, missing)
 
     def _with_trust(self, policies: Policies, resource: str, *, given: bool) -> Policies:
-        """Return the policies with the role's trust policy, unless a resource policy was given.
-
-        Raises:
-            AWSError: the account has no such role.
-        """
+        """Return the policies with the role's trust policy, unless a resource policy was given."""
         named = re.fullmatch(ROLE_ARN, resource, re.ASCII)
         if given or named is None or f":{self.account_id}:" not in resource:
             return replace(policies, resource_decides=given)

@@ -67,11 +67,8 @@ SIGNATURE = "The request signature we calculated does not match the signature yo
 def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
     """Return a request without its signature and without headers that are not signed.
 
-    Parameters of a presigned URL that stand for headers become headers.
-
-    Args:
-        request: the request.
-        signed: the lower-case names of the signed headers; None if nobody signed the request.
+    Parameters of a presigned URL that stand for headers become headers. `signed` has the lower-case
+    names of signed headers; None: nobody signed the request.
 
     Raises:
         ValueError: a header has two values, or the URL has too many parameters.
@@ -106,16 +103,7 @@ def _passes(name: str, signed: frozenset[str] | None) -> bool:
 
 
 def rebuilt(call: Call, request: Request, region: str) -> Request:
-    """Return a new request for a call.
-
-    Args:
-        call: the call.
-        request: the request from which it was read, cleaned.
-        region: the region that it is signed for.
-
-    Raises:
-        AWSError: its body cannot be read.
-    """
+    """Return a new request for a call, given the cleaned one; refuse unreadable bodies."""
     if call.shape is not None:
         return _rest(call, call.shape, request, region)
     if call.protocol in ("query", "ec2"):
@@ -314,13 +302,8 @@ def is_chunked(request: Request) -> bool:
 def unchunked(request: Request, sent: Request, chain: Chain | None) -> Request:
     """Return a request with its chunks joined and the headers after them added.
 
-    Args:
-        request: the request to pass on.
-        sent: the same request, with all of its headers.
-        chain: verifies the signatures of the chunks; None if nobody signed the request.
-
-    Raises:
-        AWSError: the chunks are incomplete, of another length, or not correctly signed.
+    The request `sent` has all of its headers. Chunks that are incomplete, of another length, or not
+    signed as the chain has it are refused; a chain of None: nobody signed the request.
     """
     kind = sent.header("x-amz-content-sha256")
     length, announced = (sent.header(f"x-amz-{n}") for n in ("decoded-content-length", "trailer"))

@@ -146,24 +146,14 @@ MOST = 1000
 
 
 def deleted(request: Request) -> list[dict[str, str]]:
-    """Return the objects to delete, each with its ``Key`` and perhaps its ``VersionId``.
-
-    Raises:
-        AWSError: the body is not what S3 expects.
-    """
+    """Return the objects to delete, each with its ``Key`` and perhaps its ``VersionId``."""
     return _objects_in(request)[0]
 
 
 def delete_objects(
     request: Request, refused: Mapping[int, str], forward: Callable[[Request], Response]
 ) -> Response:
-    """Return the answer to DeleteObjects: moto deletes the objects that are not refused.
-
-    Args:
-        request: the call.
-        refused: why an object may not be deleted, by its position in the call.
-        forward: passes a request on to moto.
-    """
+    """Let moto delete the objects that are not refused, by their position; return the answer."""
     objects, quiet = _objects_in(request)
     errors = "".join(_error(objects[place], why) for place, why in refused.items())
     allowed = [each for place, each in enumerate(objects) if place not in refused]
@@ -268,11 +258,7 @@ class BucketPolicies:
         self._statements: dict[str, tuple[Statement, ...]] = {}
 
     def of(self, bucket: str) -> tuple[Statement, ...]:
-        """Return the statements of a bucket's policy; none without a policy or a bucket.
-
-        Raises:
-            MalformedPolicyError: the policy is malformed.
-        """
+        """Return the statements of a bucket's policy; none without a policy or a bucket."""
         if bucket not in self._statements:
             host = aws_host("s3", self._region)
             url = f"https://{host}/{quote(bucket)}?policy"
@@ -282,11 +268,7 @@ class BucketPolicies:
         return self._statements[bucket]
 
     def pass_on(self, call: Call, request: Request) -> Response:
-        """Return moto's answer to a call of S3.
-
-        Raises:
-            AWSError: the policy that is put is malformed, or the upload is unknown.
-        """
+        """Return moto's answer to a call of S3; refuse malformed policies and unknown uploads."""
         if call.operation == "PutBucketPolicy":
             request = request.with_body(_enveloped(request.body, call.parameters["Bucket"]))
         upload = call.parameters.get("uploadId")

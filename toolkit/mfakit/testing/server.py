@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,11 @@ CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}(?=[;\s])")
 UNPRINTABLE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
 
+@dataclass(eq=False)
 class Server:
     """Serves a gate on 127.0.0.1 from a thread of its own.
 
-    Args:
+    Attributes:
         handle: answers a call.
         controls: the control calls by name.
         token: the token that control calls need.
@@ -53,27 +55,18 @@ class Server:
         too_large: refuses a request with a larger body.
     """
 
-    def __init__(
-        self,
-        handle: Callable[[Request], Response],
-        controls: Mapping[str, Control],
-        token: str,
-        clock: Clock,
-        port: int = 0,
-        patience: float = 60,
-        *,
-        admit: Callable[[Request], Response | int | None] = lambda _: LARGEST_BODY,
-        too_large: Callable[[Request], Response] = lambda _: _plain(413, TOO_LARGE),
-    ) -> None:
-        self.handle = handle
-        self.admit = admit
-        self.too_large = too_large
-        self.controls = controls
-        self.token = token
-        self.clock = clock
-        self.patience = patience
+    handle: Callable[[Request], Response]
+    controls: Mapping[str, Control]
+    token: str
+    clock: Clock
+    port: int = 0
+    patience: float = 60
+    admit: Callable[[Request], Response | int | None] = lambda _: LARGEST_BODY
+    too_large: Callable[[Request], Response] = lambda _: _plain(413, TOO_LARGE)
+
+    def __post_init__(self) -> None:
         self.stopping = threading.Event()
-        self._http = _HTTPServer(("127.0.0.1", port), _handler(self))
+        self._http = _HTTPServer(("127.0.0.1", self.port), _handler(self))
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property

@@ -30,7 +30,6 @@ from mfakit.testing.sts import STS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     import boto3
 
@@ -130,12 +129,7 @@ class AWSSimulator(Faulty):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._moto.stop()
         finally:
@@ -212,7 +206,7 @@ class AWSSimulator(Faulty):
         return Gate(
             forward,
             Authentication(keys, self.clock, self.region),
-            Judge(directory, buckets, self.clock, account, limits),
+            Judge(directory, buckets, self.clock, account, limits, enforce_policies),
             directory,
             keys,
             self.clock,
@@ -221,7 +215,6 @@ class AWSSimulator(Faulty):
             {**own_calls.operations, **simulation.operations},
             buckets,
             self.root.access_key_id,
-            enforce_policies,
             self._faults,
             self._calls,
         )

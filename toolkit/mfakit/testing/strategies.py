@@ -43,8 +43,7 @@ class DeviceCall:
         operation: ``GetSessionToken``, ``DeactivateMFADevice``, ``EnableMFADevice`` or
             ``ResyncMFADevice``.
         code: what is sent: ``fresh``, ``used`` (sent with success before), ``wrong``, ``late``
-            (fresh, and sent when its time was over), or ``none``. Of the calls that take two
-            codes, both are so.
+            (fresh, and sent after its time), or ``none``. Calls with two codes send two of a kind.
         after: how many seconds pass before the call.
     """
 
@@ -54,19 +53,19 @@ class DeviceCall:
 
 
 def token_codes() -> SearchStrategy[str]:
-    """Codes of the form that AWS takes: six digits, zeros in front too."""
+    """Codes of the form that AWS accepts: six digits, with leading zeros too."""
     return st.text("0123456789", min_size=6, max_size=6)
 
 
 def serial_numbers(
     kinds: Sequence[str] = KINDS, partitions: Sequence[str] = PARTITIONS
 ) -> SearchStrategy[str]:
-    """MFA devices' serial numbers, of the form that AWS takes.
+    """MFA devices' serial numbers, of the form that AWS accepts.
 
     Args:
-        kinds: ``virtual`` (with a path, perhaps), ``hardware``, ``root``, and ``fido``, which
-            names a security key or passkey, and which AWS takes a code of nowhere.
-        partitions: ``aws``, ``aws-cn``, ``aws-us-gov``. Hardware has none in its serial number.
+        kinds: ``virtual`` (perhaps with a path), ``hardware``, ``root``, and ``fido``, a security
+            key or passkey, which has no codes.
+        partitions: ``aws``, ``aws-cn``, ``aws-us-gov``. Serial numbers of hardware have none.
 
     Raises:
         KeyError: there is no such kind.
@@ -108,10 +107,10 @@ def session_credentials(
 
 @st.composite
 def device_calls(draw: DrawFn, max_size: int = 12) -> list[DeviceCall]:
-    """Sequences of calls about one device, which is enabled when they begin.
+    """Sequences of calls about one device, which is enabled at first.
 
-    A device is enabled only when it is not, and a used code comes only after one was used; what
-    proves the seed comes late enough for its codes to be newer than those before.
+    A device is enabled only while it is not, and a used code is sent only after one was used; a
+    pair of codes is sent late enough to be newer than the pair before.
     """
     enabled, used = True, False
     calls = []

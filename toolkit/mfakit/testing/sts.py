@@ -140,20 +140,11 @@ class STS:
         raise AWSError(400, "InvalidAuthorizationMessageException", "Message is not valid")
 
     def assume_role(self, caller: Credentials, given: Parameters, judge: Judge) -> dict[str, Any]:
-        """Answer AssumeRole.
+        """Answer AssumeRole; `judge` is given the condition keys that this call adds.
 
         The code is verified first, because the trust policy may ask for it. It is not documented
         that it counts for the caller's own policies too, nor that a call that is refused
         afterwards has used it up.
-
-        Args:
-            caller: who calls.
-            given: the parameters.
-            judge: whether policies allow an action on a role, given condition keys that this call
-                adds to those of any call, or replaces.
-
-        Raises:
-            AWSError: as AWS refuses.
         """
         validate(given, ASSUME_ROLE_LIMITS, ("RoleArn", "RoleSessionName"))
         tags, limits = session_tags(given), self._session_policy(given)
@@ -221,11 +212,7 @@ class STS:
         return self.keys.identity("federated-user", name, arn, f"{self.account_id}:{name}")
 
     def _session_policy(self, given: Parameters) -> tuple[policy.Statement, ...] | None:
-        """Return the statements of all session policies; None if there is none.
-
-        Raises:
-            AWSError: one is no policy, or does not exist.
-        """
+        """Return the statements of all session policies; None if there is none."""
         validate(given, POLICY_LIMITS)
         arns = [v for n, v in given.items() if re.fullmatch(r"PolicyArns\.member\..*\.arn", n)]
         document = given.get("Policy")
@@ -280,12 +267,9 @@ def _inline(document: str) -> tuple[policy.Statement, ...]:
 
 
 def packed_size(parameters: Mapping[str, str]) -> int:
-    """Return how much of the space for session policies and tags is used, in percent.
+    """Return how much of the space for session policies and tags is used, at most 100 percent.
 
     STS packs them in a form of its own; the constants say what is known of it.
-
-    Raises:
-        AWSError: it is more than 100 percent.
     """
     policy = _characters(parameters, re.compile(r"Policy|PolicyArns\.member\.\d+\.arn"))
     tags = _characters(parameters, re.compile(r"Tags\.member\.\d+\.Value"))
@@ -308,12 +292,7 @@ def _packed(characters: int) -> int:
 
 
 def session_tags(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags among the parameters of a call.
-
-    Raises:
-        AWSError: one is not formed as the API reference of STS has it, there are more than fifty,
-            or two differ in case alone.
-    """
+    """Return the valid tags of a call; refuse malformed tags, duplicates, and more than fifty."""
     numbers = sorted(
         {int(found[1]) for name in parameters if (found := re.match(r"Tags\.member\.(\d+)", name))}
     )
@@ -345,11 +324,7 @@ def _complaints(parameters: Mapping[str, str], numbers: list[int]) -> Iterator[s
 def transitive_tags(
     caller: Credentials, parameters: Mapping[str, str], given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the tags that the caller's session passes on, and those that the new one will.
-
-    Raises:
-        AWSError: a tag that is to be passed on is not given, or one that is given was passed on.
-    """
+    """Return the tags that the caller's session passes on, and those that the new one will."""
     inherited = dict(caller.transitive_tags) if isinstance(caller, Session) else {}
     asked = (v for name, v in parameters.items() if name.startswith("TransitiveTagKeys.member."))
     named = {key.lower() for key in asked}

@@ -145,16 +145,7 @@ def given_tags(parameters: Parameters) -> dict[str, str]:
 
 
 def page(name: str, items: list[dict[str, Any]], given: Parameters) -> dict[str, Any]:
-    """Return the page of a list that the valid parameters of a call ask for.
-
-    Args:
-        name: the list's name in the answer.
-        items: the whole list.
-        given: the parameters.
-
-    Raises:
-        AWSError: no page of this list ended with that marker.
-    """
+    """Return the page of a list, by its name in the answer, that valid parameters ask for."""
     check_marker(given)
     start = int(given.get("Marker", "0"))
     if start > len(items):
@@ -302,11 +293,7 @@ def _check_form(call: Call, shape: Mapping[str, Any]) -> None:
 
 
 def _complaints(model: Model, call: Call, name: str, value: Any, place: str) -> Iterator[str]:
-    """Yield a complaint about each required member that a value lacks.
-
-    Raises:
-        AWSError: a part of it is of another type than in the model.
-    """
+    """Yield complaints about missing required members; refuse values of another type."""
     shape = model.shapes[name]
     expected = TYPES.get(str(shape["type"]))
     if expected is None or shape.get("document"):

@@ -145,11 +145,7 @@ class Response:
 
 
 def parsed_xml(body: bytes) -> ET.Element:
-    """Return the root of a document, which comes from the test's own client.
-
-    Raises:
-        AWSError: it is not well-formed.
-    """
+    """Return the root of a document of the test's own client; refuse malformed ones."""
     try:
         return ET.fromstring(body)  # noqa: S314
     except (ET.ParseError, ValueError, LookupError):
