@@ -7,7 +7,7 @@ from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
-from mfakit.profiles.own_files import as_role_options
+from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ class Role(Value):
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
-        name = self.session_name or "mfakit"
+        name = self.session_name or ROLE_SESSION_NAME
         role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options}
         if duration is not None:
             role["DurationSeconds"] = int(duration.total_seconds())
