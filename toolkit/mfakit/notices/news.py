@@ -7,7 +7,7 @@ import shlex
 from mfakit.expiry.report import ends_in
 from mfakit.moments import format_timestamp
 from mfakit.profiles.own_files import ROLE_SESSION_NAME
-from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.profiles.stores import STORE_KINDS
 from mfakit.state import EXPIRED, UNKNOWN
 from mfakit.value import Value
 
@@ -77,7 +77,7 @@ def _renewal(status: SessionStatus) -> str:
     if status.source in _OTHER_TOOLS:
         return _OTHER_TOOLS[status.source]
     words = ["mfakit", "login"]
-    if status.source in (CREDENTIALS_FILE, SESSION_CACHE):
+    if status.source in STORE_KINDS:
         words += ["--profile", status.profile]
     if status.record:
         words += _role_words(status.record)
