@@ -47,10 +47,20 @@ def test_from_json_refuses_input_that_is_not_a_session(home, text: str) -> None:
     assert not home.credentials.exists()
 
 
-def test_from_json_refuses_the_options_of_an_exchange(home) -> None:
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--duration", "1h"),
+        ("--role-session-name", "alice"),
+        ("--external-id", "e-1"),
+        ("--source-identity", "alice"),
+        ("--tag", "team=blue"),
+    ],
+)
+def test_from_json_refuses_the_options_of_an_exchange(home, flag: str, value: str) -> None:
     """A flag without effect would mislead."""
-    done = home.mfakit("login", "--from-json", "-", "--duration", "1h", stdin=sts_output())
-    assert (done.returncode, "--duration has no meaning" in done.stderr) == (64, True)
+    done = home.mfakit("login", "--from-json", "-", flag, value, stdin=sts_output())
+    assert (done.returncode, f"{flag} has no meaning" in done.stderr) == (64, True)
 
 
 def test_a_simulators_session_replaces_a_live_aws_session_only_with_force(home, alice) -> None:

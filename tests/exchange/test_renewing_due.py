@@ -190,7 +190,7 @@ def test_a_session_from_environment_keys_is_not_renewed_from_other_keys(
     home.write_config(f"[profile mine]\nmfakit_token_command = {command}\n")
     done = home.mfakit("check", "--profile", "mine", "--renew")
     assert done.returncode == 2
-    assert "made with keys of the environment, which are not there" in done.stderr
+    assert "made with keys of the environment, which are no longer set" in done.stderr
 
 
 def test_a_simulators_session_is_not_renewed_by_aws(home, due, programs) -> None:

@@ -67,7 +67,7 @@ def test_role_chaining_for_more_than_an_hour_is_refused_before_the_call(home, al
         "login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role, "--duration", "2h"
     )
     assert done.returncode == 64
-    assert "one hour at most" in done.stderr
+    assert "lasts 15m to 1h" in done.stderr
 
 
 def test_the_error_for_too_long_a_duration_names_the_roles_maximum(home, alice, role) -> None:

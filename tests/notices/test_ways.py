@@ -86,11 +86,12 @@ def test_news_of_a_roles_session_name_every_option_of_the_role() -> None:
         "ASIA1",
         role_arn="arn:aws:iam::123456789012:role/admin",
         role_options='{"ExternalId": "e-1", "Tags": [{"Key": "team", "Value": "light blue"}]}',
+        arn="arn:aws:sts::123456789012:assumed-role/admin/alice",
     )
     told = news_of(SessionStatus("admin", "credentials-file", EXPIRED, END, -60, record=record))
     assert told.text.endswith(
         "mfakit login --profile admin --role-arn arn:aws:iam::123456789012:role/admin"
-        " --external-id e-1 --tag 'team=light blue'"
+        " --role-session-name alice --external-id e-1 --tag 'team=light blue'"
     )
 
 

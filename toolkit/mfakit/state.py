@@ -10,9 +10,9 @@ _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
 _PROCESS_WARN_SECONDS = 16 * 60
 
-# For each the exit code of `check`; the word, the colour and the sentence that people are shown.
-# Codes and order are those of the monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown;
-# and what is known to be bad is worse than what is not known (`max_state_alt`).
+# The states from best to worst; for each its `exit_code`, `word`, `colour` and `sentence`.
+# The codes are those of the monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown. So is the
+# order (`max_state_alt`), in which "unknown" is better than every state that is known to be bad.
 _STATES = {
     "valid": (0, "valid", "green", "valid, it"),
     "unknown": (3, "unknown", "", "unknown whether valid,"),
@@ -25,11 +25,11 @@ class State(str):
     """The state of a session. It is its name, which is what JSON and metrics show.
 
     Attributes:
-        exit_code: what `check` exits with.
-        word: what a table calls it.
-        colour: what the table shows it in; empty for the usual one.
-        sentence: what a sentence about it begins with.
-        rank: its place among the states; that of several sessions together is the last one's.
+        exit_code: the exit code of `check`.
+        word: its name in the table of `status`.
+        colour: its colour in that table; empty for the terminal's own.
+        sentence: its words in a sentence that goes on with the end: ``expired, it`` (ended 3m ago).
+        rank: its place among the states; the worst has the highest.
     """
 
     __slots__ = ("colour", "exit_code", "rank", "sentence", "word")
@@ -83,8 +83,8 @@ def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
 def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
     """Return how long before its end `credential-process` renews a session.
 
-    SDKs ask anew when 15 minutes are left, and at each call after that; so what they get then has
-    to last longer, where the session is long enough for that.
+    SDKs ask again when 15 minutes are left, and at each call after that. So the session that they
+    get has to last longer than that; one made for less than 32 minutes is due by the usual rule.
 
     Returns:
         Seconds.
@@ -101,16 +101,13 @@ def judge(
     made_at: datetime | None = None,
     warn: float | None = None,
 ) -> State:
-    """Judge a session by its expiration.
+    """Return the state of a session with this expiration.
 
     Args:
         expiration: when it ends; None if that is not known.
         now: the time to judge by.
         made_at: when it was made, if that is known.
-        warn: seconds before the end from which it is due, in place of the rule.
-
-    Returns:
-        ``valid``, ``expiring`` (due for renewal), ``expired`` or ``unknown``.
+        warn: seconds before the end from which it is due, instead of the rule.
     """
     if expiration is None:
         return UNKNOWN

@@ -1,4 +1,4 @@
-"""The base of small classes that hold values, in place of dataclasses, which take long to load."""
+"""The base of small classes that hold values, instead of dataclasses, which take long to load."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Return what leaves a class as it is."""
+        """Return a decorator that returns the class unchanged."""
         return lambda kind: kind
 
 
 @dataclass_transform(frozen_default=True)
 class Value:
-    """An object whose fields are those that its class annotates; they are never changed.
+    """A frozen object whose fields are the annotations of its own class, not of other bases.
 
-    A field that the class gives a value may be left out. Two objects are equal if their class and
-    all fields are. There is no ``repr``, since a field may be a secret.
+    A field that has a value in the class may be left out. Two objects are equal if their class and
+    all fields are. The ``repr`` is that of `object`, since a field may be a secret.
 
     Raises:
         TypeError: a field is missing, given twice, or not one of the class.
@@ -29,7 +29,7 @@ class Value:
         values = dict(zip(fields, given, strict=False))
         for name in named:
             if name not in fields or name in values:
-                raise TypeError(f"{kind.__name__} takes no {name}, or takes it once")
+                raise TypeError(f"{kind.__name__} has no field {name}, or it was given twice")
         values |= named
         if len(given) > len(fields):
             raise TypeError(f"{kind.__name__} has {len(fields)} fields")
@@ -40,7 +40,7 @@ class Value:
         self._check()
 
     def _check(self) -> None:
-        """Raise an error if the fields make no sense."""
+        """Raise an error if a field is malformed; subclasses override it."""
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
@@ -56,7 +56,7 @@ class Value:
         return hash(tuple(self._fields().values()))
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with other values in these fields."""
+        """Return a copy with these fields changed."""
         return type(self)(**{**self.__dict__, **changes})
 
     def _fields(self) -> dict[str, object]:

@@ -25,6 +25,10 @@ _OF_AN_EXCHANGE = (
     "duration",
     "min_remaining",
     "role_arn",
+    "role_session_name",
+    "external_id",
+    "source_identity",
+    "tag",
 )
 
 

@@ -14,7 +14,7 @@ from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
 
@@ -100,7 +100,7 @@ def _may_renew(status: SessionStatus, options: Namespace) -> bool:
     is_ours = status.record is not None and status.record.source_access_key_id is not None
     return (
         status.state.is_due
-        and status.source in (CREDENTIALS_FILE, SESSION_CACHE)
+        and status.source in STORE_KINDS
         and (is_ours or not options.all)
         and not _is_due_all_its_life(status, options.warn)
     )

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
-_SHORTENED = timedelta(minutes=5)
-_ALMOST = timedelta(minutes=5)
+# How much a session's duration may differ from the requested one: the session ends by AWS's clock,
+# and began by this machine's.
+_TOLERANCE = timedelta(minutes=5)
 _ROOTS_LONGEST = timedelta(hours=1)
 
 
@@ -41,7 +42,7 @@ class Login(Value):
         profile: the session profile.
         session: the session itself.
         serial_number: the device, if it is known.
-        origin: a description of where its long-term credentials come from; "" if unknown.
+        origin: a description of the credentials that it was made from; "" if unknown.
         account: the account, if it is known.
         reused: whether the session existed before.
     """
@@ -62,9 +63,10 @@ class Login(Value):
 def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     """Return the session that the profile holds if it can be reused, else make and write one.
 
-    An explicit code or duration always gets a new session. All checks that are possible come before
-    the question for a code, since a code works only once. Of several processes that want the same
-    session only one asks; the others wait for it, and use its session.
+    With a code, a duration or ``force`` in the request, the session that the profile holds is not
+    reused. All checks that are possible come before the question for a code, since a code works
+    only once. Of several processes that want the same session only one asks; the others wait for
+    it, and use its session.
 
     Raises:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
@@ -92,7 +94,10 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
 
 
 def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[None]:
-    """Wait until no other process asks for this session, unless the code was given."""
+    """Return a context that waits until no other process asks for this session.
+
+    With a code in the request it does not wait, since nobody is asked.
+    """
     if request.token_code is not None:
         return nullcontext()
     patience = PATIENCE_SECONDS if request.patience is None else request.patience
@@ -148,7 +153,7 @@ def _lasts(held: Held, duration: timedelta | None) -> bool:
     """Whether a session was made with the requested duration."""
     if duration is None or held.session.expiration is None or held.made_at is None:
         return True
-    return abs(held.session.expiration - held.made_at - duration) <= _ALMOST
+    return abs(held.session.expiration - held.made_at - duration) <= _TOLERANCE
 
 
 def _reused(held: Held, recipe: Recipe) -> Login:
@@ -204,7 +209,8 @@ def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: Log
     if session.expiration is None or recipe.duration is None:
         return
     given = session.expiration - utc_now()
-    if given < recipe.duration - _SHORTENED:
+    if given < recipe.duration - _TOLERANCE:
+        # one second for the way of the answer: else an hour would be printed as 59m59s
         given_text = format_duration(given.total_seconds() + 1)
         asked = format_duration(recipe.duration.total_seconds())
         is_beyond_root = recipe.duration > _ROOTS_LONGEST

@@ -7,7 +7,7 @@ from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
-from mfakit.profiles.own_files import as_role_options
+from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -26,18 +26,23 @@ _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
 
-# The forms that STS accepts, from its service model; that of the ARN is ours.
+_NAME = r"[\w+=,.@-]{2,64}"
+_NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
+# For each text parameter of AssumeRole: what it is, the form that STS accepts by its service model
+# (that of the ARN is ours), and this form in words.
 _FORMS = {
-    "RoleArn": (r"arn:[\w-]+:iam::\d{12}:role/[!-~]+", "arn:aws:iam::123456789012:role/NAME"),
-    "RoleSessionName": (r"[\w+=,.@-]{2,64}", "2 to 64 letters, digits and + = , . @ - _"),
-    "ExternalId": (r"[\w+=,.@:/-]{2,1224}", "2 letters, digits and + = , . @ : / - _ or more"),
-    "SourceIdentity": (r"[\w+=,.@-]{2,64}", "2 to 64 letters, digits and + = , . @ - _"),
-}
-_WORDS = {
-    "RoleArn": "the ARN of a role",
-    "RoleSessionName": "the name of a role's session",
-    "ExternalId": "an external id",
-    "SourceIdentity": "a source identity",
+    "RoleArn": (
+        "the ARN of a role",
+        r"arn:[\w-]+:iam::\d{12}:role/[!-~]+",
+        "arn:aws:iam::123456789012:role/NAME",
+    ),
+    "RoleSessionName": ("the name of a role's session", _NAME, _NAME_HINT),
+    "ExternalId": (
+        "an external id",
+        r"[\w+=,.@:/-]{2,1224}",
+        "2 to 1224 letters, digits and + = , . @ : / - _",
+    ),
+    "SourceIdentity": ("a source identity", _NAME, _NAME_HINT),
 }
 
 
@@ -61,13 +66,13 @@ class Role(Value):
         import re
 
         given = self.parameters(None)
-        for name, (form, told) in _FORMS.items():
+        for name, (what, form, hint) in _FORMS.items():
             if name in given and not re.fullmatch(form, given[name], re.ASCII):
-                raise UsageError(f"{given[name]!r} is not {_WORDS[name]}", f"write it as {told}")
+                raise UsageError(f"{given[name]!r} is not {what}", f"write it as {hint}")
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
-        name = self.session_name or "mfakit"
+        name = self.session_name or ROLE_SESSION_NAME
         role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options}
         if duration is not None:
             role["DurationSeconds"] = int(duration.total_seconds())
@@ -75,7 +80,7 @@ class Role(Value):
 
 
 class LoginRequest(Value):
-    """What the user requested; None means what the profiles say.
+    """What the user requested; None where the profiles' settings or the defaults apply.
 
     Args:
         profile: the session profile.
@@ -88,7 +93,8 @@ class LoginRequest(Value):
         as_before: whether to make the session as its record says: of the same role, from the
             same profile's keys.
         min_remaining: seconds that a session must have left to be reused, instead of the rule.
-        force: renew a session that could be reused, and let a simulator's replace one of AWS.
+        force: renew a session that could be reused, and let a simulator's session replace one of
+            AWS.
         patience: seconds to wait for an answer on the terminal, and for another process that is
             asking for the same session; None means forever.
         asker: what asks for the code instead of the terminal.
@@ -118,7 +124,7 @@ class LoginRequest(Value):
 
 
 class Recipe(Value):
-    """All that is needed to make a session, as far as possible checked.
+    """All that is needed to make a session, checked as far as that is possible.
 
     Args:
         source: the credentials that it is made from.
@@ -140,7 +146,10 @@ class Recipe(Value):
         return as_role_options(dict(self.role.options)) if self.role else None
 
     def agrees_with(self, record: SessionRecord) -> bool:
-        """Whether a session with this record was made by this recipe."""
+        """Whether a session with this record is of the same keys, endpoint, device and role.
+
+        Its duration is not compared, nor the name of a role's session.
+        """
         role = self.role
         return (
             record.source_access_key_id == self.source.access_key_id
@@ -176,8 +185,8 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
         serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
-    signs = None if source.profile is None else profile.other(source.profile)
-    url = endpoint_url(signs, profile.files.environ)
+    signer = None if source.profile is None else profile.other(source.profile)
+    url = endpoint_url(signer, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url)
     debug.event("device: {}", serial_number or "not named; IAM will be asked")
     debug.event("endpoint: {}", url or "AWS's own")
@@ -209,7 +218,7 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
 def _refuse_another(
     request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
 ) -> None:
-    """Raise an error if a renewal would make another user's session, maybe unnoticed."""
+    """Raise an error if a renewal would silently use another endpoint or another user's keys."""
     yourself = f"log in yourself: mfakit login --profile {profile.name}"
     if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
         raise ProfileError(
@@ -221,7 +230,7 @@ def _refuse_another(
     if other_keys and before.source_profile is None and request.source_profile is None:
         raise ProfileError(
             f"the session of profile {profile.name!r} was made with keys of the environment,"
-            " which are not there",
+            " which are no longer set",
             yourself,
         )
 
@@ -283,10 +292,10 @@ def check_role_duration(duration: timedelta, *, chained: bool) -> None:
             which is AWS's limit for a role that is assumed from a session.
     """
     if chained:
-        why = "a role assumed from a session lasts one hour at most; give a code for a longer one"
+        why = "a role assumed from a session lasts 15m to 1h; give a code for a longer one"
         _check_between(duration, _LONGEST_CHAINED_ROLE, why)
     else:
-        _check_between(duration, _LONGEST_ROLE, "a role's session lasts 15m to 12h at most")
+        _check_between(duration, _LONGEST_ROLE, "a role's session lasts 15m to 12h")
 
 
 def _check_between(duration: timedelta, longest: timedelta, why: str) -> None:

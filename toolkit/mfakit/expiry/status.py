@@ -9,7 +9,7 @@ from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_keys, is_session, session_of
-from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE, SessionCache, is_own_process
+from mfakit.profiles.stores import CREDENTIALS_FILE, is_own_process, store_behind_process
 from mfakit.state import judge
 from mfakit.value import Value
 
@@ -192,14 +192,15 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
 
 
 def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
-    """Find the session that is cached for a profile; an unreadable one is there all the same."""
+    """Find the session that is cached for a profile; yield no values for an unreadable one."""
+    store = store_behind_process(profile, files)
     try:
-        values = SessionCache(profile, files).read()
+        values = store.read()
     except FileError:
-        yield profile, SESSION_CACHE, {}
+        yield profile, store.kind, {}
         return
     if is_session(values):
-        yield profile, SESSION_CACHE, values
+        yield profile, store.kind, values
 
 
 def _exported(environ: Mapping[str, str]) -> Iterator[Found]:

@@ -14,7 +14,7 @@ from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.stores import is_own_process
+from mfakit.profiles.stores import is_own_process, store_behind_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _asked(link: Link, situation: Situation) -> Verdict:
         return Verdict(SESSION)
     if is_own_process(values.get("credential_process", "")):
         own = (s for s in situation.sessions if s.profile == situation.profile)
-        status = next((s for s in own if s.source == "session-cache"), None)
+        store = store_behind_process(situation.profile, situation.files)
+        status = next((s for s in own if s.source == store.kind), None)
         if status is not None:
             return _of_session(status)
     return Verdict(UNKNOWN)

@@ -6,17 +6,18 @@ import shlex
 
 from mfakit.expiry.report import ends_in
 from mfakit.moments import format_timestamp
-from mfakit.profiles.stores import CREDENTIALS_FILE, SESSION_CACHE
+from mfakit.profiles.own_files import ROLE_SESSION_NAME
+from mfakit.profiles.stores import STORE_KINDS
 from mfakit.state import EXPIRED, UNKNOWN
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any
 
     from mfakit.errors import MFAKitError
     from mfakit.expiry.status import SessionStatus
+    from mfakit.profiles.own_files import SessionRecord
 
 # What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
 _OTHER_TOOLS = {
@@ -76,16 +77,20 @@ def _renewal(status: SessionStatus) -> str:
     if status.source in _OTHER_TOOLS:
         return _OTHER_TOOLS[status.source]
     words = ["mfakit", "login"]
-    if status.source in (CREDENTIALS_FILE, SESSION_CACHE):
+    if status.source in STORE_KINDS:
         words += ["--profile", status.profile]
-    if status.record and status.record.role_arn:
-        words += _role_words(status.record.role_arn, status.record.options_of_role())
+    if status.record:
+        words += _role_words(status.record)
     return f"To renew it: {shlex.join(words)}"
 
 
-def _role_words(role_arn: str, options: dict[str, Any]) -> list[str]:
-    """Write a role as `login` takes it."""
-    words = ["--role-arn", role_arn]
+def _role_words(record: SessionRecord) -> list[str]:
+    """Return the options of `login` for the role of a session; none if it is of no role."""
+    if record.role_arn is None:
+        return []
+    words, options = ["--role-arn", record.role_arn], record.options_of_role()
+    if record.role_session_name not in (None, ROLE_SESSION_NAME):
+        words += ["--role-session-name", record.role_session_name]
     for name, flag in ("ExternalId", "--external-id"), ("SourceIdentity", "--source-identity"):
         words += [flag, options[name]] if name in options else []
     for tag in options.get("Tags", ()):

@@ -183,6 +183,9 @@ def as_pairs(values: Mapping[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
+ROLE_SESSION_NAME = "mfakit"  # the name of a role's session, unless the user names it
+
+
 class SessionRecord(Value):
     """How a session was made; unknown values are None.
 

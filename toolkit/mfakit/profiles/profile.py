@@ -13,7 +13,12 @@ from mfakit.errors import (
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.section import has_keys, is_long_term, is_protected, is_session, session_of
-from mfakit.profiles.stores import CredentialsFile, SessionCache, is_own_process, refuse_protected
+from mfakit.profiles.stores import (
+    CredentialsFile,
+    is_own_process,
+    refuse_protected,
+    store_behind_process,
+)
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -34,14 +39,19 @@ class Held:
     Args:
         profile: the profile.
         session: the session.
-        place: the kind of the store: ``credentials-file`` or ``session-cache``.
+        store: the store that it was read from.
     """
 
-    def __init__(self, profile: Profile, session: SessionCredentials, place: str) -> None:
+    def __init__(self, profile: Profile, session: SessionCredentials, store: Store) -> None:
         self.profile = profile
         self.session = session
-        self.place = place
+        self.store = store
         self._record: list[SessionRecord | None] = []
+
+    @property
+    def place(self) -> str:
+        """The kind of its store: ``credentials-file`` or ``session-cache``."""
+        return self.store.kind
 
     @property
     def key_id(self) -> str:
@@ -141,7 +151,7 @@ class Profile:
         store: Store = CredentialsFile(self.name, self.files)
         values = store.read()
         if not has_keys(values) and self.is_cached:
-            store = SessionCache(self.name, self.files)
+            store = store_behind_process(self.name, self.files)
             values = store.read()
         if not is_session(values):
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
@@ -157,7 +167,7 @@ class Profile:
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
         )
-        return Held(self, session, store.kind)
+        return Held(self, session, store)
 
     def held(self) -> Held | None:
         """Return the session that the profile holds; None if it holds none.
@@ -198,7 +208,8 @@ class Profile:
             raise InvalidSessionError(
                 f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
             )
-        self._store(SessionCache if self.is_cached else CredentialsFile).write(session, note)
+        store_of = store_behind_process if self.is_cached else CredentialsFile
+        store_of(self.name, self.files).write(session, note)
 
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
         """Remove the session that the profile holds, and its record; return the session.
@@ -210,8 +221,7 @@ class Profile:
         from mfakit.profiles.own_files import record_file
 
         held = self.find()
-        is_cached = held.place == SessionCache.kind
-        self._store(SessionCache if is_cached else CredentialsFile).remove(note)
+        held.store.remove(note)
         record_file(self.files.credentials_path, self.name).remove()
         return held.session
 
@@ -262,9 +272,6 @@ class Profile:
             f"{named_by} is {self.name!r}, which {why}; a session there would not be used",
             "name another profile for the session: --profile mfa",
         )
-
-    def _store(self, kind: Callable[[str, AWSFiles], Store]) -> Store:
-        return kind(self.name, self.files)
 
     def _not_found(self, values: Values) -> SessionNotFoundError:
         if is_protected(values):

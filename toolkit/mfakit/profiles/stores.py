@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 CREDENTIALS_FILE = "credentials-file"
 SESSION_CACHE = "session-cache"
+STORE_KINDS = (CREDENTIALS_FILE, SESSION_CACHE)
 
 
 class CredentialsFile:
@@ -55,8 +56,8 @@ class CredentialsFile:
 
     Args:
         profile: its name.
-        files: the AWS files. If the credentials file has text in them, but is empty when the
-            session is written, it is refused.
+        files: the AWS files, as they were read. If the credentials file had text then, and is empty
+            when the session is written, another program may be writing it: that is an error.
     """
 
     kind = CREDENTIALS_FILE
@@ -73,7 +74,7 @@ class CredentialsFile:
         """Write the session's keys, unless the section holds keys that are no session.
 
         Raises:
-            ProfileError: the section does.
+            ProfileError: the section holds such keys.
             FileError: the file cannot be written. It was not changed then.
         """
 
@@ -119,7 +120,7 @@ class CredentialsFile:
 
 
 class SessionCache:
-    """A file of the profile's own, beside the credentials file in use.
+    """A file for this profile alone, in the folder `mfakit` beside the credentials file.
 
     Args:
         profile: its name.
@@ -134,10 +135,10 @@ class SessionCache:
         self._file = OwnFile.of(files.credentials_path, "sessions", profile)
 
     def read(self) -> Values:
-        """Return the keys of the entry.
+        """Return the keys in the file.
 
         Raises:
-            FileError: the entry was not written by mfakit, or cannot be read.
+            FileError: the file was not written by mfakit, or cannot be read.
         """
         text = self._file.read_secret()
         kept = pairs_of(text or "")
@@ -146,21 +147,26 @@ class SessionCache:
         return kept
 
     def write(self, session: SessionCredentials, note: Note) -> None:
-        """Write an entry.
+        """Write the file.
 
         Raises:
-            FileError: it cannot be written, or mfakit did not write the old entry.
+            FileError: it cannot be written, or mfakit did not write the old one.
         """
         if debug.is_on():
             place = self._files.place(self._profile, "credential_process")
             debug.event("the session goes to the session cache, by credential_process in {}", place)
-        self.read()
+        self.read()  # it refuses a file that mfakit did not write
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
     def remove(self, note: Note) -> None:
-        """Remove the entry."""
+        """Remove the file."""
         self._file.remove()
+
+
+def store_behind_process(profile: str, files: AWSFiles) -> Store:
+    """Return the store of a profile whose `credential_process` is mfakit."""
+    return SessionCache(profile, files)
 
 
 def is_own_process(command: str) -> bool:

@@ -19,7 +19,9 @@ from mfakit.explain.findings import (
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
+from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
+from mfakit.state import EXPIRED, EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ _WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
 def session_expired(situation: Situation) -> Iterator[Finding]:
     """The session of the profile, or of a role's source, has ended, which no SDK checks."""
     status = _used_session(situation)
-    if status is None or status.state != "expired" or status.expiration is None:
+    if status is None or status.state != EXPIRED or status.expiration is None:
         return
     profile = status.profile
     if situation.files.merged(profile).get("credential_process"):
@@ -278,8 +280,8 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     live = [
         s.profile
         for s in situation.sessions
-        if s.state in ("valid", "expiring")
-        and s.source in ("credentials-file", "session-cache")
+        if s.state in (VALID, EXPIRING)
+        and s.source in STORE_KINDS
         and s.record is not None
         and s.record.serial_number == values["mfa_serial"]
         and s.record.role_arn is None
@@ -374,7 +376,7 @@ def _used_session(situation: Situation) -> SessionStatus | None:
     if link is None or link.state != USED or link.provider not in _FILE_PROVIDERS:
         return None
     status = situation.session_with(link.access_key_id)
-    return status if status and status.source == "credentials-file" else None
+    return status if status and status.source == CREDENTIALS_FILE else None
 
 
 def _session_profile(source: str) -> str:
