@@ -22,8 +22,8 @@ settings.load_profile("mfakit")
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# nox sets it to its own venv; in a test's home, uv would use that venv for every project.
-NOX_ALONE = "UV_PROJECT_ENVIRONMENT"
+# They lead to the venv that the tests run in; in a test's home, uv would install into that venv.
+OF_THIS_VENV = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV")
 
 
 class Home:
@@ -37,7 +37,7 @@ class Home:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "MFAKIT_", NOX_ALONE))
+            if not name.startswith(("AWS_", "MFAKIT_", *OF_THIS_VENV))
             and not name.lower().endswith("_proxy")
         }
         self.environ = kept | {
