@@ -176,3 +176,24 @@ def test_an_emptied_file_is_refused_wherever_its_safety_copy_is(home, is_moved: 
     with pytest.raises(FileError, match="is empty, but was not") as caught:
         keep(home)
     assert str(place) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "# keys\n[default]\naws_secret_access_key = abc\n\n"
+        "[old]\naws_access_key_id = ASIA2\naws_session_token = token\n",
+        "# keys\n[default]\naws_access_key_id = ASIA2\naws_secret_access_key = abc\n\n"
+        "[old]\naws_session_token = token\n",
+        "[default]\r\naws_access_key_id = ASIA2\r\naws_session_token = \r\n",
+        "[default]\naws_access_key_id = ASIA2\naws_session_token =   \n[old]\nregion = x\n",
+    ],
+    ids=["secret alone", "id without a token", "no token in a file with CRLF", "token of spaces"],
+)
+def test_keys_that_only_look_like_a_session_have_a_safety_copy(home, keys: str) -> None:
+    """A key id of STS and a token make a session only if they are in the same section."""
+    home.credentials.parent.mkdir(parents=True, exist_ok=True)
+    home.credentials.write_bytes(keys.encode())
+    home.credentials.chmod(0o600)
+    keep(home)
+    assert copy_of(home).read_bytes() == keys.encode()

@@ -51,10 +51,9 @@ def looks_like_session(text: str) -> bool:
 
     If so, it is a session. If not, it may be a session that is written in another way.
     """
-    _, sign, token = text.partition("\naws_session_token = ")
+    token = text.partition("\naws_session_token = ")[2]
     return (
-        sign != ""
-        and token[:1] not in ("", "\n")
+        token[:1].strip() != ""  # a token of spaces is none
         and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
         and text.lower().count("aws_access_key_id") == 1
         and text.lower().count("aws_session_token") == 1

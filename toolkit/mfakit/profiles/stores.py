@@ -191,9 +191,9 @@ def refuse_protected(profile: str, values: Values) -> None:
 
 def _holds_keys(text: str, path: str) -> bool:
     """Whether any section is protected; most are sessions, which is clear without parsing."""
+    parts = Document(text, path).parts()
+    if len(parts) > 1:  # each is one section of a plain file
+        parts = [part for part in parts if not looks_like_session(part)]
     return any(
-        is_protected(values)
-        for part in Document(text, path).parts()
-        if not looks_like_session(part)
-        for _, values in Document(part, path).sections()
+        is_protected(values) for part in parts for _, values in Document(part, path).sections()
     )
