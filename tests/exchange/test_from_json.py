@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.exchange.conftest import log_in
+from tests.exchange.conftest import Person, log_in
+
+from mfakit.errors import ProfileError
+from mfakit.exchange.login import login
+from mfakit.exchange.recipe import LoginRequest
 
 
 def sts_output(key: str = "ASIA1", end: str = "2126-01-01T00:00:00+00:00") -> str:
@@ -74,3 +78,13 @@ def test_a_simulators_session_replaces_a_live_aws_session_only_with_force(home, 
     assert home.mfakit("login", "--force", "--token-code", code).returncode == 0
     home.mfakit("login", "--from-json", "-", stdin=sts_output(end="2020-01-01T00:00:00Z"))
     assert log_in(home, alice).returncode == 0
+
+
+def test_a_live_aws_session_that_comes_while_a_login_waits_is_kept(here, alice) -> None:
+    class Slow(Person):
+        def check(self) -> None:
+            here.mfakit("login", "--from-json", "-", stdin=sts_output())
+
+    with pytest.raises(ProfileError, match="holds a live AWS session"):
+        login(LoginRequest(asker=Slow(alice.device.code())), here.environ)
+    assert here.mfakit("check").returncode == 0

@@ -202,3 +202,11 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
         assert read_record(path, "mfa", "ASIA1") is not None
     # One wait, as for files of other programs, takes a fifth of a second.
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    "options", ["[]", "{", "1", '{"ExternalId": 1}', '{"Tags": [1]}', '{"Tags": [{"Key": "a"}]}']
+)
+def test_role_options_that_mfakit_did_not_write_are_none(options: str) -> None:
+    record = SessionRecord(datetime.now(UTC), "mfa", "ASIA1", role_options=options)
+    assert record.options_of_role() == {}

@@ -90,6 +90,8 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
         is_new = renewed and (held is None or renewed.key_id != held.key_id)
         if renewed and is_new and _will_do(renewed, recipe, request):
             return _reused(renewed, recipe)
+        if renewed and not request.force:
+            _refuse_to_replace_aws(renewed, recipe)
         return _renew(profile, recipe, codes, request)
 
 

@@ -221,14 +221,21 @@ class SessionRecord(Value):
         return (self.arn or "").rpartition("/")[2] or None
 
     def options_of_role(self) -> dict[str, Any]:
-        """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``."""
+        """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+
+        There are none if mfakit did not write them.
+        """
         import json
 
         try:
             options = json.loads(self.role_options or "{}")
-        except ValueError:  # not written by mfakit
+            tags = options.pop("Tags", [])
+            texts = [*options.values(), *(tag[part] for tag in tags for part in ("Key", "Value"))]
+        except (ValueError, AttributeError, KeyError, TypeError):
             return {}
-        return options if isinstance(options, dict) else {}
+        if not all(isinstance(text, str) for text in texts):
+            return {}
+        return {**options, "Tags": tags} if tags else options
 
 
 _TEXTS = tuple(name for name in SessionRecord.__annotations__ if name != "made_at")
