@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from tests.exchange.conftest import Person
 
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
+from mfakit.profiles.own_files import OwnFile
 
 pytestmark = pytest.mark.pythons
 
@@ -93,3 +99,27 @@ def test_a_token_command_is_run_again_only_in_the_next_half_minute(here, alice) 
     login(LoginRequest(token_command=command, asker=person, force=True), here.environ)
     assert "it was used before" in person.heard[0]
     assert [round(until) % 30 for until in person.waited_until] == [0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("records", "mfa"), ("turns", "mfa"), ("attempts", "arn:aws:iam::123456789012:mfa/alice")],
+)
+def test_a_named_pipe_in_place_of_an_own_file_blocks_no_command(
+    home, alice, kind: str, name: str
+) -> None:
+    """Opening it would wait for another program, which may never come."""
+    first, second = home.token_command(alice.device.code()), alice.device.code()
+    done = home.mfakit("login", "--token-command", first)
+    assert done.returncode == 0, done.stderr
+    place = OwnFile.of(str(home.credentials), kind, name).path
+    Path(place).unlink()
+    os.mkfifo(place, 0o600)
+    command = [sys.executable, "-m", "mfakit"]
+    renew = [*command, "login", "--force", "--token-command", home.token_command(second)]
+    for line in ([*command, "check"], renew):
+        done = subprocess.run(
+            line, env=home.environ, stdin=subprocess.DEVNULL, check=False, timeout=30
+        )
+        assert done.returncode == 0

@@ -315,12 +315,13 @@ def _sign(path: str) -> None:
             terminal = terminal_name(descriptor)
         finally:
             os.close(descriptor)
-    with suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # for a named pipe
+    with suppress(OSError), open(os.open(path, flags, 0o600), "w") as file:
         file.truncate()
         file.write(f"process {os.getpid()} on {terminal}")
 
 
 def _holder(path: str) -> str:
-    with suppress(OSError), open(path) as file:
-        return file.read() or "another process"
+    with suppress(OSError):
+        return OwnFile(path).read() or "another process"
     return "another process"

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _FOLDER = "mfakit"
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
-_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# Opening must not block if something has put a named pipe in the file's place.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _NONBLOCK
 
 
 class OwnFile:
@@ -48,10 +50,12 @@ class OwnFile:
         """Read the file without waiting for writers.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read, or is no regular file.
         """
-        with open(self.path, encoding="utf-8", errors="replace", newline="") as file:
-            return file.read()
+        with open(os.open(self.path, os.O_RDONLY | _NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(f"{self.path} is no regular file")
+            return file.read().decode("utf-8", "replace")
 
     def read_secret(self) -> str | None:
         """Read a file that holds a secret; return None if it does not exist.
@@ -146,7 +150,7 @@ def _hide_from_git(folder: str) -> None:
     path = os.path.join(folder, ".gitignore")
     if os.path.isfile(path) and os.path.getsize(path):
         return
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | _NONBLOCK, 0o600), "w") as file:
         file.write("*\n")
 
 
