@@ -39,3 +39,21 @@ def test_a_wrong_code_raises_an_error_with_a_hint(here, alice) -> None:
     assert error.value.hint
     with pytest.raises(mfakit.MFAKitError):
         mfakit.read_session("mfa")
+
+
+def test_a_subclass_of_login_has_its_fields_too() -> None:
+    """Programs may add a property, or a field of their own."""
+
+    class Shown(mfakit.Login):
+        @property
+        def title(self) -> str:
+            return f"session {self.profile}"
+
+    class Counted(Shown):
+        count: int = 0
+
+    session = mfakit.SessionCredentials("ASIA1", "secret", "token")
+    shown = Shown("mfa", session)
+    assert shown.title == "session mfa"
+    assert shown == Shown("mfa", session) != Shown("other", session)
+    assert Counted("mfa", session, count=2).replace(profile="other").count == 2

@@ -210,3 +210,12 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
 def test_role_options_that_mfakit_did_not_write_are_none(options: str) -> None:
     record = SessionRecord(datetime.now(UTC), "mfa", "ASIA1", role_options=options)
     assert record.options_of_role() == {}
+
+
+def test_a_token_without_a_key_does_not_hide_the_session_in_the_cache(home) -> None:
+    home.write_config(OURS)
+    home.write_credentials("[mfa]\naws_session_token = left over\n")
+    write_session("mfa", SESSION, environ=home.environ)
+    assert read_session("mfa", environ=home.environ) == SESSION
+    done = home.mfakit("check", "--all")
+    assert (done.returncode, "mfa" in done.stdout) == (0, True), done

@@ -14,7 +14,7 @@ else:
 
 @dataclass_transform(frozen_default=True)
 class Value:
-    """A frozen object whose fields are the annotations of its own class, not of other bases.
+    """A frozen object whose fields are the annotations of its class and of the bases of that.
 
     A field that has a value in the class may be left out. Two objects are equal if their class and
     all fields are. The ``repr`` is that of `object`, since a field may be a secret.
@@ -25,7 +25,7 @@ class Value:
 
     def __init__(self, *given: object, **named: object) -> None:
         kind = type(self)
-        fields = kind.__annotations__
+        fields = _fields_of(kind)
         values = dict(zip(fields, given, strict=False))
         for name in named:
             if name not in fields or name in values:
@@ -60,4 +60,11 @@ class Value:
         return type(self)(**{**self.__dict__, **changes})
 
     def _fields(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in type(self).__annotations__}
+        return {name: getattr(self, name) for name in _fields_of(type(self))}
+
+
+def _fields_of(kind: type) -> list[str]:
+    """Return the names of a class's fields, those of its bases first."""
+    bases = reversed(kind.__mro__)
+    names = (name for base in bases for name in getattr(base, "__annotations__", ()))
+    return list(dict.fromkeys(names))
