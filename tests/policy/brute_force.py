@@ -42,8 +42,8 @@ class Who(NamedTuple):
 
 
 def users() -> Iterator[Who]:
-    for partition, account, name, path in product(PARTITIONS, ACCOUNTS, NAMES, ("", "x/")):
-        if (path or partition != "aws") and name != "z":
+    for partition, account, name, path in product(PARTITIONS, ACCOUNTS, NAMES, ("", "x/", "z/")):
+        if (path == "x/" or partition != "aws") and name != "z":
             continue
         arn = f"arn:{partition}:iam::{account}:user/{path}{name}"
         keys = {

@@ -38,8 +38,7 @@ _OWN_DEVICES = [
     "arn:*:iam::*:mfa/${aws:username}-*",
 ]
 _UPON_DEVICES = ("iam:EnableMFADevice", "iam:ResyncMFADevice", "iam:DeleteVirtualMFADevice")
-# What a login needs besides the session itself, on which kind of resource, and the consequence
-# if it is denied.
+# What a login needs besides the session, on which resource, and what follows if it is denied.
 _LOGIN = (
     ("iam:ListMFADevices", "user",
      "a login cannot look the device up, so that --serial-number or mfa_serial is needed"),

@@ -9,6 +9,7 @@ further. If no Deny applies, the part is a hole. Sets of callers are bits: 1 is 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -179,7 +180,12 @@ class Reader:
         if id(statement) not in self._met:
             self._read_so_far.append(statement)
             certain = possible = self.everyone
-            answers = [self._answers(condition, statement) for condition in statement.conditions]
+            spelled = Counter(map(_spelling, statement.conditions))
+            answers = [
+                # It is not documented what AWS makes of several spellings.
+                self._answers(c) if spelled[_spelling(c)] == 1 else (0, self.everyone)
+                for c in statement.conditions
+            ]
             if (principals := statement.principals) is not None:
                 yes, maybe = _answered(self.by_identity, lambda c: c.is_named(principals))
                 whole = self.everyone
@@ -190,13 +196,9 @@ class Reader:
             self._met[id(statement)] = certain, possible
         return self._met[id(statement)]
 
-    def _answers(self, condition: Condition, statement: Statement) -> tuple[int, int]:
+    def _answers(self, condition: Condition) -> tuple[int, int]:
         """Return the callers who certainly meet a condition, and those who may meet it."""
-        spelled = [(c.operator.lower(), c.key.lower()) for c in statement.conditions]
-        operator, key = condition.operator.lower(), condition.key.lower()
-        if spelled.count((operator, key)) > 1:
-            return 0, self.everyone  # it is not documented what AWS makes of several spellings
-        groups = self.by_identity if key in IDENTITY_KEYS else self._by_keys
+        groups = self.by_identity if condition.key.lower() in IDENTITY_KEYS else self._by_keys
         return _answered(groups, lambda caller: caller.meets(condition))
 
     def rules(self, statement: Statement) -> list[RuleFor]:
@@ -253,6 +255,10 @@ class Reader:
             c if ord(c) < RESERVED else self.variables.of(of.spelling, place, colons=False)
             for place, c in enumerate(found)
         )
+
+
+def _spelling(condition: Condition) -> tuple[str, str]:
+    return condition.operator.lower(), condition.key.lower()
 
 
 def _answered(groups: list[_Group], question: Callable[[Caller], bool | None]) -> tuple[int, int]:

@@ -410,9 +410,6 @@ class Index:
 
     A region can only contain another if each of its literal pieces is in a literal piece of the
     other. So each region is filed under that of its pieces that the fewest of them have.
-
-    Args:
-        entries: regions, and bits for each.
     """
 
     def __init__(self, entries: Iterable[tuple[str, int]]) -> None:
@@ -432,6 +429,7 @@ class Index:
         """Return the bits of all regions that contain a region."""
         work.spend()
         if inner not in self._known:
+            work.spend(len(inner) // 16)
             candidates = [region for p in self._pieces_in(inner) for region in self._by_piece[p]]
             work.spend(len(candidates))
             found = (self._bits[region] for region in candidates if contains(region, inner))
