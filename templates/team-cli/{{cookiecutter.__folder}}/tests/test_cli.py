@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -204,7 +203,7 @@ def test_an_interrupt_also_fails_in_the_shell_that_evaluates_the_output(
 ) -> None:
     """The user pressed Ctrl-C when asked for the code."""
     assert engineer.types("configure") == 0
-    interrupt = f"{shlex.quote(sys.executable)} -c 'import os; os.kill(os.getppid(), 2)'"
+    interrupt = "sh -c 'kill -2 $PPID'"
     mfakit.write_settings({TEAM.session_profile: {"mfakit_token_command": interrupt}})
     assert engineer.types("env", "--shell", "sh") == 130
     assert capsys.readouterr().out == "false\n"
