@@ -16,8 +16,8 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
-# More workers than processors: part of the time they wait for the programs that they start.
-WORKERS = 2 * (os.cpu_count() or 1)
+# One more than processors, since tests wait for programs; with more, each one slows the others.
+WORKERS = 1 + (os.cpu_count() or 1)
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
 BUILT_ON_OTHERS = [
