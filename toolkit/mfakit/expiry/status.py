@@ -8,7 +8,7 @@ from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.own_files import read_record
-from mfakit.profiles.section import KEYS, is_session, session_of
+from mfakit.profiles.section import has_access_key, is_session, session_of
 from mfakit.profiles.stores import CREDENTIALS_FILE, is_own_process, store_behind_process
 from mfakit.state import judge
 from mfakit.value import Value
@@ -187,8 +187,7 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
     )
     for profile, settings in config.items():
         is_ours = is_own_process(settings.get("credential_process", ""))
-        keys = credentials.get(profile, {})
-        if is_ours and not any(keys.get(key) for key in KEYS):
+        if is_ours and not has_access_key(credentials.get(profile, {})):
             yield from _cached(profile, files)
 
 

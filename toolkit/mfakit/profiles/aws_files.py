@@ -8,7 +8,7 @@ from mfakit import debug
 from mfakit.errors import FileError
 from mfakit.profiles.document import Document
 from mfakit.profiles.reading import read_text
-from mfakit.profiles.section import KEYS
+from mfakit.profiles.section import has_access_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class AWSFiles:
     def keys(self, profile: str) -> Values:
         """Return the section that holds the profile's keys; the credentials file wins."""
         values = self.credentials(profile)
-        return values if any(values.get(key) for key in KEYS) else self.config(profile)
+        return values if has_access_key(values) else self.config(profile)
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles, those of the credentials file first."""

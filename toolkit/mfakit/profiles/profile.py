@@ -12,7 +12,13 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.section import KEYS, is_long_term, is_protected, is_session, session_of
+from mfakit.profiles.section import (
+    has_access_key,
+    is_long_term,
+    is_protected,
+    is_session,
+    session_of,
+)
 from mfakit.profiles.stores import (
     CredentialsFile,
     is_own_process,
@@ -142,8 +148,7 @@ class Profile:
     def find(self) -> Held:
         """Return the session that the profile holds.
 
-        An access key in the credentials file comes before the session cache, as in every SDK; a
-        session token alone is none.
+        An access key in the credentials file comes before the session cache, as in every SDK.
 
         Raises:
             SessionNotFoundError: the profile does not exist, or holds no session.
@@ -151,7 +156,7 @@ class Profile:
         """
         store: Store = CredentialsFile(self.name, self.files)
         values = store.read()
-        if not any(values.get(key) for key in KEYS) and self.is_cached:
+        if not has_access_key(values) and self.is_cached:
             store = store_behind_process(self.name, self.files)
             values = store.read()
         if not is_session(values):

@@ -34,9 +34,14 @@ def session_token(values: Values) -> str:
     return values.get("aws_security_token") or values.get("aws_session_token", "")
 
 
+def has_access_key(values: Values) -> bool:
+    """Whether a section holds an access key, even a part of it; a session token alone is none."""
+    return any(values.get(key) for key in KEYS)
+
+
 def has_keys(values: Values) -> bool:
     """Whether a section holds any key or token, even without the others."""
-    return any(values.get(key) for key in KEYS) or bool(session_token(values))
+    return has_access_key(values) or bool(session_token(values))
 
 
 def is_session(values: Values) -> bool:
@@ -62,7 +67,7 @@ def looks_like_session(text: str) -> bool:
 
 def is_protected(values: Values) -> bool:
     """Whether a section holds a key that does not belong to a session."""
-    return any(values.get(key) for key in KEYS) and not is_session(values)
+    return has_access_key(values) and not is_session(values)
 
 
 def is_long_term(values: Values) -> bool:
