@@ -53,6 +53,17 @@ def user_entry(**changed: str) -> str:
     return json.dumps({"users": [user | changed]})
 
 
+def client(service: str, said: dict, user: dict):
+    """Return a client of the simulator that signs with a user's key."""
+    return boto3.client(
+        service,
+        endpoint_url=said["endpoint_url"],
+        region_name=said["region"],
+        aws_access_key_id=user["access_key_id"],
+        aws_secret_access_key=user["secret_access_key"],
+    )
+
+
 def code(said: dict, user: str) -> str:
     request = Request(
         f"{said['endpoint_url']}/_mfakit/code?user={user}",
@@ -185,13 +196,7 @@ def test_a_seed_file_keeps_keys_serial_numbers_and_seeds(home, simulate) -> None
     second = said_by(simulate("--json", *seeds))
     assert second["users"] == first
     bob = second["users"][1]
-    sts = boto3.client(
-        "sts",
-        endpoint_url=second["endpoint_url"],
-        region_name=second["region"],
-        aws_access_key_id=bob["access_key_id"],
-        aws_secret_access_key=bob["secret_access_key"],
-    )
+    sts = client("sts", second, bob)
     code = pyotp.TOTP(bob["mfa_seed"]).now()
     session = sts.get_session_token(SerialNumber=bob["mfa_serial"], TokenCode=code)
     assert session["Credentials"]["AccessKeyId"].startswith("ASIA")
@@ -264,13 +269,7 @@ def test_the_region_decides_the_partition(home, simulate) -> None:
     user = said["users"][0]
     assert said["region"] == "us-gov-west-1"
     assert user["arn"] == "arn:aws-us-gov:iam::123456789012:user/alice"
-    sts = boto3.client(
-        "sts",
-        endpoint_url=said["endpoint_url"],
-        region_name=said["region"],
-        aws_access_key_id=user["access_key_id"],
-        aws_secret_access_key=user["secret_access_key"],
-    )
+    sts = client("sts", said, user)
     assert sts.get_caller_identity()["Arn"] == user["arn"]
 
 
@@ -309,13 +308,7 @@ def scp(path: Path, **statement: str) -> str:
 def refusal_of_buckets(said: dict) -> str:
     """Return the refusal of the first user's list of buckets; "" if it is allowed."""
     user = said["users"][0]
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=said["endpoint_url"],
-        region_name=said["region"],
-        aws_access_key_id=user["access_key_id"],
-        aws_secret_access_key=user["secret_access_key"],
-    )
+    s3 = client("s3", said, user)
     try:
         s3.list_buckets()
     except s3.exceptions.ClientError as error:
