@@ -80,8 +80,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     codes = _find_codes(request, recipe, profile)
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)
-    if held and not request.force:
-        _refuse_to_replace_aws(held, recipe)
+    _refuse_to_replace_aws(held, recipe, request)
     with _turn(profile, request):
         renewed = None
         if request.token_code is None:
@@ -90,8 +89,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
         is_new = renewed and (held is None or renewed.key_id != held.key_id)
         if renewed and is_new and _will_do(renewed, recipe, request):
             return _reused(renewed, recipe)
-        if renewed and not request.force:
-            _refuse_to_replace_aws(renewed, recipe)
+        _refuse_to_replace_aws(renewed, recipe, request)
         return _renew(profile, recipe, codes, request)
 
 
@@ -239,8 +237,10 @@ def _record(
     )
 
 
-def _refuse_to_replace_aws(held: Held, recipe: Recipe) -> None:
+def _refuse_to_replace_aws(held: Held | None, recipe: Recipe, request: LoginRequest) -> None:
     """Refuse to replace a live session of AWS by a simulator's, unless it is forced."""
+    if held is None or request.force:
+        return
     if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
         return
     if held.record is None or is_of_aws(held.record.endpoint_url):
