@@ -126,7 +126,7 @@ def test_check_never_crashes_whatever_the_files_hold(contents, entry, variables)
             lay(home / ".aws/config", OWN_PROCESS.encode())
             lay(Path(OwnFile.of(files.credentials_path, "sessions", "mfa").path), entry)
         try:
-            statuses = check_all(files, environ, NOW, include_caches=True)
+            statuses = check_all(files, NOW, include_caches=True)
         except MFAKitError:
             return
         check_alone(statuses, files)
@@ -168,7 +168,7 @@ def test_check_never_calls_an_ended_or_due_session_valid(zone, name: str, left: 
     end = NOW + timedelta(seconds=left)
     with TemporaryDirectory() as folder:
         environ = {"HOME": folder, **SPELLINGS[name][2](Path(folder), end)}
-        (status,) = check_all(AWSFiles(environ), environ, NOW, include_caches=True)
+        (status,) = check_all(AWSFiles(environ), NOW, include_caches=True)
     if timedelta(seconds=left) < DUE:
         assert status.state != VALID
     elif "awsume" not in name:  # whose local times are ambiguous for an hour

@@ -137,7 +137,7 @@ def moments(start: float) -> list[datetime]:
 
 def verdict_of_all(environ: dict[str, str], now: datetime) -> tuple[int, str]:
     try:
-        statuses = check_all(AWSFiles(environ), {}, now, 1800)
+        statuses = check_all(AWSFiles(environ), now, 1800)
     except FileError as error:
         return 3, error.message
     none = f"there is no session in {AWSFiles(environ).credentials_path}"
@@ -259,7 +259,7 @@ def test_the_script_never_calls_a_session_better_than_it_is(
     command = ["sh", SCRIPT, "--all"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     states = [line.split()[2] for line in done.stdout.splitlines()]
-    real = [status.state for status in check_all(AWSFiles(environ), {}, datetime.now(UTC), 1800)]
+    real = [status.state for status in check_all(AWSFiles(environ), datetime.now(UTC), 1800)]
     assert len(states) == len(real) == len(ends)
     for ours, theirs in zip(states, real, strict=True):
         assert ours in (theirs, "unknown")

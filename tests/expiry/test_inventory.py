@@ -35,7 +35,7 @@ def zone(request) -> Iterator[str]:
 
 def look(home: Path, now: datetime = NOW, **variables: str) -> list[SessionStatus]:
     environ = {"HOME": str(home), **variables}
-    return check_all(AWSFiles(environ), environ, now, include_caches=True)
+    return check_all(AWSFiles(environ), now, include_caches=True)
 
 
 @pytest.mark.parametrize("state", ENDS)

@@ -51,7 +51,6 @@ class Person:
             statuses,
             ways or [self.way],
             self.files,
-            self.home.environ,
             lambda error: self.complaints.append(error.message),
         )
 

@@ -99,8 +99,8 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
         return [check_session(profile, now, options.warn)]
     from mfakit.expiry.status import check_all
 
-    files, caches = AWSFiles(os.environ), options.include_caches
-    statuses = check_all(files, os.environ, now, options.warn, include_caches=caches)
+    caches = options.include_caches
+    statuses = check_all(AWSFiles(), now, options.warn, include_caches=caches)
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
     return statuses
@@ -126,8 +126,8 @@ def _notify(options: Namespace, statuses: list[SessionStatus]) -> None:
     ways = _ways(options)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
-    files = AWSFiles(os.environ)
-    tell(statuses, ways, files, os.environ, complain)
+    files = AWSFiles()
+    tell(statuses, ways, files, complain)
     if options.from_json is None:
         forget_trouble(files.credentials_path)
     if options.all:
@@ -143,9 +143,9 @@ def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
 
     if options.from_json is not None:
         return
-    files = AWSFiles(os.environ)
+    files = AWSFiles()
     if isinstance(error, FileError):
-        tell_trouble(error, _ways(options), files, os.environ, complain)
+        tell_trouble(error, _ways(options), files, complain)
     else:
         forget_trouble(files.credentials_path)
 

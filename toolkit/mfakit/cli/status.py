@@ -62,8 +62,8 @@ def _look(profile: str | None, warn: float | None, now: datetime) -> list[Sessio
         SessionNotFoundError: there is none.
         FileError: the credentials file cannot be read.
     """
-    files = AWSFiles(os.environ)
-    found = check_all(files, os.environ, now, warn)
+    files = AWSFiles()
+    found = check_all(files, now, warn)
     if profile is not None:
         # check_session raises the error that says why the profile has no session
         return [status for status in found if status.profile == profile] or [

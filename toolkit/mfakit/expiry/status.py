@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
@@ -127,14 +125,12 @@ def check_sessions(
     """
     if now is not None and now.tzinfo is None:
         raise UsageError("the time to judge by has no time zone", "give one: datetime.now(UTC)")
-    environ = os.environ if environ is None else environ
     seconds = None if warn is None else warn.total_seconds()
-    return check_all(AWSFiles(environ), environ, now or utc_now(), seconds)
+    return check_all(AWSFiles(environ), now or utc_now(), seconds)
 
 
 def check_all(
     files: AWSFiles,
-    environ: Mapping[str, str],
     now: datetime,
     warn: float | None = None,
     *,
@@ -143,8 +139,7 @@ def check_all(
     """Look at every session on this machine.
 
     Args:
-        files: the AWS files.
-        environ: the environment, which may hold a session of its own.
+        files: the AWS files; their environment may hold a session of its own.
         now: the time to judge by.
         warn: seconds before its end from which a session is due, in place of the rule.
         include_caches: whether the caches of other AWS tools count.
@@ -155,11 +150,11 @@ def check_all(
     from mfakit.expiry.other_caches import cached_sessions
 
     statuses = []
-    for profile, place, values in (*_kept(files), *_exported(environ)):
+    for profile, place, values in (*_kept(files), *_exported(files.environ)):
         key = values.get("aws_access_key_id", "")
         record = read_record(files.credentials_path, profile, key)
         statuses.append(status_of(profile, place, _end_of(values), now, warn, key or None, record))
-    for entry in cached_sessions(environ):
+    for entry in cached_sessions(files.environ):
         statuses.append(
             status_of(
                 entry.name,

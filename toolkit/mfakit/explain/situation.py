@@ -137,7 +137,7 @@ class Situation:
     def sessions(self) -> list[SessionStatus]:
         """Every session on this machine; empty if the files cannot be read."""
         try:
-            return check_all(self.files, self.environ, self.now)
+            return check_all(self.files, self.now)
         except MFAKitError:
             return []
 

@@ -41,7 +41,6 @@ def tell(
     statuses: Iterable[SessionStatus],
     ways: Iterable[Way],
     files: AWSFiles,
-    environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
     """Send the notifications of sessions that are due or have ended, if they were not sent yet.
@@ -52,26 +51,24 @@ def tell(
     Args:
         statuses: the sessions; those that do not count are left out.
         ways: the ways to notify people.
-        files: the AWS files; the marks are kept beside them.
-        environ: the environment.
+        files: the AWS files; the marks are kept beside them, and the ways get their environment.
         complain: gets each error.
     """
     items = [
         (news, Told(files.credentials_path, status, complain)) for news, status in _worth(statuses)
     ]
-    _tell_by_ways(items, ways, environ, complain)
+    _tell_by_ways(items, ways, files.environ, complain)
 
 
 def tell_trouble(
     error: MFAKitError,
     ways: Iterable[Way],
     files: AWSFiles,
-    environ: Mapping[str, str],
     complain: Complain,
 ) -> None:
     """Send the notification that sessions are unreadable: once, until they can be read again."""
     told = Told(files.credentials_path, trouble(error.message), complain)
-    _tell_by_ways([(news_of_trouble(error), told)], ways, environ, complain)
+    _tell_by_ways([(news_of_trouble(error), told)], ways, files.environ, complain)
 
 
 def _tell_by_ways(
