@@ -92,6 +92,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
         check_serial_number(given[SERIAL_NUMBER])
     if DURATION in given:
         read_session_duration(given[DURATION])
+    if REGION in given and not given[REGION].replace("-", "").isalnum():
+        raise UsageError(f"{given[REGION]!r} is no region", "write it as eu-central-1")
     held = session.held()
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes)

@@ -22,7 +22,7 @@ from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import SessionRecord
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, check_key_id
 from mfakit.profiles.selection import region_of, session_profile
 from mfakit.session import session_from_json
 
@@ -181,6 +181,7 @@ def store_session(
     kept_in = session_profile(profile, environ)
     kept_in.refuse_foreign("the session profile is")
     session = session_from_json(text)
+    check_key_id(session)
     record = SessionRecord(
         made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
     )

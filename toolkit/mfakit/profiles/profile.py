@@ -244,10 +244,8 @@ class Profile:
         """
         self.check_may_hold()
         tells = session.access_key_id.startswith(SESSION_KEY_PREFIX)
-        if record is None and not tells:
-            raise InvalidSessionError(
-                f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
-            )
+        if record is None:
+            check_key_id(session)
         path = self.files.credentials_path
         if record is not None and not tells:
             keep_record(path, record())
@@ -360,6 +358,18 @@ class Profile:
         import shlex
 
         return f"{what}: mfakit login --profile {shlex.quote(self.name)}"
+
+
+def check_key_id(session: SessionCredentials) -> None:
+    """Refuse what may be no session, since its key id is not one of STS.
+
+    Raises:
+        InvalidSessionError: it is not.
+    """
+    if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
+        raise InvalidSessionError(
+            f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
+        )
 
 
 def check_profile_name(name: str) -> None:
