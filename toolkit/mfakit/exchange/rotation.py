@@ -80,6 +80,7 @@ class Keys:
     def __init__(self, profile: Profile, hands: Hands) -> None:
         self._hands = hands
         self._signer = find_source(profile.name, profile)
+        self._clients: dict[tuple[str, bool], Any] = {}
         self.user = self._find_user()
 
     def list(self) -> list[KeyInfo]:
@@ -155,7 +156,10 @@ class Keys:
         return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
 
     def _client(self, *, once: bool) -> Any:
-        return make_client("iam", self._signer, retries=not once)
+        key = self._signer.access_key_id, once
+        if key not in self._clients:
+            self._clients[key] = make_client("iam", self._signer, retries=not once)
+        return self._clients[key]
 
     def _find_user(self) -> str:
         with asking_aws(self._signer):
