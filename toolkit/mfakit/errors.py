@@ -60,6 +60,24 @@ class FileError(MFAKitError, OSError):
         return self.message
 
 
+class UnreadableError(FileError):
+    """botocore cannot read an AWS file, so that AWS tools find nothing in it, whatever is there.
+
+    Args:
+        path: the file.
+        line: the line that makes it unreadable, counted from 1.
+        problem: what is wrong with that line.
+    """
+
+    exit_code = NOT_FOUND
+
+    def __init__(self, path: str, line: int, problem: str) -> None:
+        super().__init__(
+            f"botocore cannot read {path}, line {line}: {problem}",
+            "mend that line by hand; the file was not changed",
+        )
+
+
 class BusyError(FileError):
     """Another mfakit has been at a file all the while."""
 

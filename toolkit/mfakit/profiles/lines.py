@@ -1,18 +1,17 @@
-"""Parsing the lines of an AWS file: headers, keys, and lines that belong to the key above them.
+"""Parsing the lines of an AWS file exactly as botocore does, which reads them by configparser.
 
-It uses no regular expressions, since loading `re` takes longer than reading the file.
+It uses no regular expressions for a small file, since loading `re` takes longer than reading that.
 """
 
 from __future__ import annotations
 
 from io import StringIO
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
+# configparser reads this section's keys into every other one, and does not list it.
+DEFAULT = "DEFAULT"
 _KEY_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_MUCH = 200_000  # characters from which a regular expression is faster, with its loading
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class Entry:
@@ -38,9 +37,14 @@ class Section:
         self.end = start + 1
         self.entries: list[Entry] = []
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The keys in lower case, and their values."""
+        return {entry.key: entry.value for entry in self.entries}
+
 
 class JunkError(Exception):
-    """A line, counted from 0, is malformed."""
+    """botocore cannot read a file because of one line, counted from 0."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -53,165 +57,142 @@ def lines_of(text: str) -> StringIO:
     return StringIO(text, newline="")
 
 
-class Outline:
-    """The positions of the sections in a text, so that one can be read without the others.
+def plain_names(text: str) -> list[str] | None:
+    """Return the names of the sections of a plain text; None if the text is not plain.
 
-    Most texts are plain: each line that is not empty is a header, or ``key = value`` with a key
-    that begins with a letter. For such a text, the lines are checked but not parsed.
+    Most texts are. In a plain one, each line is empty, a comment, a header, or ``key = value`` with
+    a key that begins with a letter, and nothing is indented or occurs twice. So botocore can read
+    it, and each section can be understood without the others.
 
-    Args:
-        text: the text.
-
-    Raises:
-        JunkError: a line is malformed.
+    Without their values, sections with the same keys are equal, and are checked once.
     """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._headers = _plain_headers(text)
-        self._names: list[str] = []
-        self._starts: list[int] = []
-        if self._headers is None:
-            self._find_sections()
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the sections, in the order of the file."""
-        if self._headers is not None:
-            return [header[1:-1].strip() for header in self._headers]
-        return self._names
-
-    def parts(self) -> list[str]:
-        """Return the parts of the text that can be understood alone, or the whole text."""
-        if self._headers is None:
-            return [self._text]
-        return [f"[{part}" for part in self._text[1:].split("\n[")]
-
-    def spans(self, name: str) -> list[tuple[int, int]]:
-        """Return the start and the end of each part of the text with sections of this name.
-
-        Each part can be understood alone. If any line may belong to another, the whole text is one.
-        """
-        if self._headers is not None:
-            found = {header for header in self._headers if name in header}
-            exact = [header for header in found if header[1:-1].strip() == name]
-            starts = sorted(start for header in exact for start in self._lines(header))
-            return [(start, self._end(start)) for start in starts]
-        if not self._starts:
-            return [(0, len(self._text))] if name in self._names else []
-        ends = [*self._starts[1:], len(self._text)]
-        spans = zip(self._names, self._starts, ends, strict=True)
-        return [(start, end) for found, start, end in spans if found == name]
-
-    def _end(self, start: int) -> int:
-        return self._text.find("\n[", start) + 1 or len(self._text)
-
-    def _lines(self, line: str) -> Iterator[int]:
-        """Yield the positions of all lines that are equal to this one."""
-        text = f"\n{self._text}\n"
-        at = text.find(f"\n{line}\n")
-        while at >= 0:
-            yield at
-            at = text.find(f"\n{line}\n", at + 1)
-
-    def _find_sections(self) -> None:
-        names, starts, at = self._names, self._starts, 0
-        for line in lines_of(self._text):  # keeping all lines takes longer than reading them
-            if (name := _header(line)) is not None:
-                names.append(name)
-                starts.append(at)
-            elif not _stands_alone(line):
-                sections = scan(list(lines_of(self._text)))
-                self._names, self._starts = [section.name for section in sections], []
-                return
-            at += len(line)
-        scan(list(lines_of(self._text[: starts[0]] if starts else self._text)))
-
-
-def _plain_headers(text: str) -> list[str] | None:
-    """Return the lines that are headers; None if the text is not plain."""
-    if not text.startswith("[") or "\r" in text:
+    if "\r" in text:
         return None
-    headers = [
-        line
-        for line in text.split("\n")
-        if line and ("=" not in line or line[0] not in _KEY_BEGINS)
-    ]
-    others = [line for line in headers if line[0] != "[" or line[-1] != "]" or line == "[]"]
-    return None if others else headers
+    preamble, *parts = f"\n{_without_values(text)}\n".split("\n[")
+    pairs = [part.partition("]\n") for part in parts]
+    names = [name for name, _, _ in pairs]
+    kinds = {keys for _, _, keys in pairs}
+    together = "".join(names)
+    if "]" in together or "\n" in together or "" in names or DEFAULT in names:
+        return None
+    if len(set(names)) < len(names) or not all(map(_are_plain, kinds)):
+        return None
+    return names if all(line[0] in "#;" for line in preamble.split("\n") if line) else None
 
 
-def _stands_alone(line: str) -> bool:
-    """Whether a line can be understood without those above it. It must not be a header."""
-    first = line[0]
-    if first in "#;\r\n":
-        return True
-    if first.isspace():
-        return line.lstrip()[:1] in ("", "#", ";")
-    return first not in "=:" and ("=" in line or ":" in line)
+def plain_span(text: str, name: str) -> tuple[int, int]:
+    """Return the start and the end of a section of a plain text, which must be one of its names."""
+    start = text.find(f"\n[{name}]") + 1
+    return start, text.find("\n[", start) + 1 or len(text)
+
+
+def _without_values(text: str) -> str:
+    """Cut each line after its first ``=``."""
+    if len(text) > _MUCH:
+        import re
+
+        return re.sub("=.*+", "=", text)
+    return "\n".join([line[: line.find("=") + 1] or line for line in text.split("\n") if line])
+
+
+def _are_plain(keys: str) -> bool:
+    """Whether lines without their values are comments, or keys that differ."""
+    seen = set()
+    for line in keys.split("\n"):
+        if not line or line[0] in "#;":
+            continue
+        key = line[:-1].rstrip().lower()
+        if line[0] not in _KEY_BEGINS or line[-1] != "=" or ":" in key or key in seen:
+            return False
+        seen.add(key)
+    return True
 
 
 def _header(line: str) -> str | None:
-    """Return the name in a header that is not indented; None for any other line."""
-    if line[0] != "[":
-        return None
+    """Return the name in a header, with the spaces around it; None for any other line."""
     end = line.rfind("]")
-    return line[1:end].strip() if end > 1 else None
+    return line[1:end] if line[0] == "[" and end > 1 else None
 
 
 def split_key(line: str) -> tuple[str, str, str, str]:
     """Split a line into indentation, key, sign with the spaces around it, and value.
 
     Returns:
-        The four parts. The key is empty if there is none. A comment after the value is dropped.
+        The four parts. The key is empty if there is none. Text after ``#`` belongs to the value.
     """
     at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=0)
     indent = indent_of(line)
     key = line[len(indent) : at].rstrip()
     value = line[at + 1 :].lstrip()
     sign = line[len(indent) + len(key) : len(line) - len(value)]
-    hash_at = value.find("#", 1)
-    while hash_at > 0 and not value[hash_at - 1].isspace():
-        hash_at = value.find("#", hash_at + 1)
-    return indent, key, sign, (value[:hash_at] if hash_at > 0 else value).rstrip()
+    return indent, key, sign, value.rstrip()
 
 
 def scan(lines: list[str]) -> list[Section]:
     """Find sections and keys.
 
     Raises:
-        JunkError: a line is neither.
+        JunkError: botocore cannot read such a file.
     """
     sections: list[Section] = []
+    seen: dict[str, dict[str, int]] = {}  # the lines of the keys of each section
     entry: Entry | None = None
     indent = 0
+    blank = ""
     for number, line in enumerate(lines):
         stripped = line.strip()
-        if not stripped or stripped[0] in "#;":
+        if not stripped:
+            blank += "\n"
+            continue
+        if stripped[0] in "#;":
             continue
         line_indent = len(indent_of(line))
         if entry is not None and line_indent > indent:
-            entry.value += "\n" + stripped
+            entry.value += f"{blank}\n{stripped}"
             sections[-1].end = entry.end = number + 1
+            blank = ""
             continue
         indent = line_indent
+        blank = ""
         if (name := _header(stripped)) is not None:
+            if name in seen and name != DEFAULT:
+                raise JunkError(number, f"the section [{name}] is there twice")
+            seen.setdefault(name, {})
             sections.append(Section(name, number))
             entry = None
             continue
         entry = _entry(number, stripped, under_header=bool(sections))
+        keys = seen[sections[-1].name]
+        if (first := keys.setdefault(entry.key, number)) != number:
+            raise JunkError(number, f"the key {entry.key} is there twice, first in line {first + 1}")
         sections[-1].entries.append(entry)
         sections[-1].end = number + 1
+    _refuse_bad_nesting(sections)
     return sections
 
 
 def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
+    if stripped[0] == _BYTE_ORDER_MARK and number == 0:
+        raise JunkError(number, "there is a byte-order mark before this line")
     if not under_header:
         raise JunkError(number, "there is no section above this line")
     _, key, _, value = split_key(stripped)
     if not key:
         raise JunkError(number, "this line is neither a section nor `key = value`")
     return Entry(key.lower(), value, number)
+
+
+def _refuse_bad_nesting(sections: list[Section]) -> None:
+    """Refuse lines below an empty value that are not all ``key = value``, as botocore does."""
+    inherited = [entry for section in sections if section.name == DEFAULT for entry in section.entries]
+    for section in sections:
+        if section.name == DEFAULT:
+            continue
+        for entry in (*inherited, *section.entries):
+            if entry.value[:1] != "\n" or (entry in inherited and entry.key in section.values):
+                continue
+            if any(line.strip() and "=" not in line for line in entry.value.splitlines()):
+                raise JunkError(entry.start, f"the lines below {entry.key} are not all `key = value`")
 
 
 def indent_of(line: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document
 from mfakit.profiles.profile import Profile, check_profile_name
 from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
@@ -67,7 +67,8 @@ def edit_settings(
     def put(text: str) -> str:
         document = Document(text, files.config_path)
         for profile, settings in profiles.items():
-            document.update(files.config_header(profile), dict(settings))
+            header = header_of(document, profile) or new_header(profile)
+            document.update(header, dict(settings))
         return document.text
 
     edit_text(files.config_path, put, note=note)
@@ -75,10 +76,11 @@ def edit_settings(
 
 def _check(profile: Profile, settings: Settings) -> None:
     check_profile_name(profile.name)
-    if any(settings.get(key) for key in SESSION_KEYS):
+    if any(value and key.lower() in SESSION_KEYS for key, value in settings.items()):
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )
+    _refuse_hidden(profile, settings)
     if settings.get("role_arn"):
         _refuse_hiding(profile)
     elif "role_arn" in profile.config and any(key.startswith(_OWN) for key in settings):
@@ -86,6 +88,18 @@ def _check(profile: Profile, settings: Settings) -> None:
             f"the profile {profile.name!r} assumes a role, and would ask for codes of its own",
             "name another profile for the session: --profile mfa",
         )
+
+
+def _refuse_hidden(profile: Profile, settings: Settings) -> None:
+    """Refuse a setting that the credentials file has too, since that one would still count."""
+    values = profile.files.credentials(profile.name)
+    for key, value in settings.items():
+        if values.get(key.lower(), value) != value:
+            place = profile.files.place(profile.name, key.lower())
+            raise ProfileError(
+                f"the {key} of profile {profile.name!r} is in {place} too, which counts",
+                "remove it there, and try again",
+            )
 
 
 def _refuse_hiding(profile: Profile) -> None:

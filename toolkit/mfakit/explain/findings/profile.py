@@ -18,6 +18,7 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
@@ -319,15 +320,14 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
 
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
-    files = situation.files
-    for document in (files.credentials_file, files.config_file):
-        if situation.sdk != "js" and document.text.startswith("\ufeff"):
-            path = os.path.realpath(document.path)
+    for path in (situation.files.credentials_path, situation.files.config_path):
+        if situation.sdk != "js" and read_text(path).startswith("\ufeff"):
             yield Finding(
                 "byte-order-mark",
-                f"{document.path} begins with a byte-order mark",
+                f"{path} begins with a byte-order mark",
                 "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
-                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+                "LC_ALL=C sed -i.bak"
+                f""" "1s/^$(printf '\\357\\273\\277')//" {quoted(os.path.realpath(path))}""",
             )
 
 

@@ -1,0 +1,233 @@
+"""What mfakit writes, botocore reads, and what botocore reads, mfakit reads the same.
+
+botocore's own loader is the oracle, and the files and the names are hostile. So that each file is
+read at once, it gets an old time: a file that has just changed may still be being written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import botocore.session
+import pytest
+from botocore.configloader import _parse_nested
+from botocore.credentials import SharedCredentialProvider
+from botocore.exceptions import ConfigParseError
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mfakit import (
+    MFAKitError,
+    SessionCredentials,
+    read_settings,
+    remove_session,
+    write_session,
+    write_settings,
+)
+from mfakit.errors import UnreadableError
+from mfakit.profiles.aws_files import AWSFiles
+
+pytestmark = pytest.mark.pythons
+
+END = datetime(2126, 1, 1, tzinfo=UTC)
+SESSION = SessionCredentials("ASIANEW", "new-secret", "new-token", END)
+IN_JSON = json.dumps({
+    "Credentials": {
+        "AccessKeyId": "ASIANEW", "SecretAccessKey": "new-secret", "SessionToken": "new-token",
+        "Expiration": "2126-01-01T00:00:00Z",
+    }
+})  # fmt: skip
+SERIAL = "arn:aws:iam::123456789012:mfa/alice"
+
+
+class Files:
+    """The two AWS files in a folder, as botocore reads them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.credentials = folder / "credentials"
+        self.config = folder / "config"
+        self.environ = {
+            "HOME": str(folder),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
+            "AWS_CONFIG_FILE": str(self.config),
+        }
+
+    def lay(self, credentials: str, config: str) -> None:
+        for path, text in ((self.credentials, credentials), (self.config, config)):
+            path.write_bytes(text.encode())
+            path.chmod(0o600)
+            os.utime(path, (0, 0))
+
+    def content(self) -> tuple[bytes, bytes]:
+        return self.credentials.read_bytes(), self.config.read_bytes()
+
+    def profiles(self) -> dict[str, dict[str, str | dict[str, str]]] | None:
+        """Return every profile as botocore reads it; None if it cannot read a file."""
+        variables = {
+            "config_file": (None, None, str(self.config), None),
+            "credentials_file": (None, None, str(self.credentials), None),
+            "profile": (None, None, None, None),
+        }
+        try:
+            return botocore.session.Session(session_vars=variables).full_config["profiles"]
+        except ConfigParseError:
+            return None
+
+
+@contextmanager
+def files_with(credentials: str, config: str) -> Iterator[Files]:
+    with TemporaryDirectory() as folder:
+        files = Files(Path(folder))
+        files.lay(credentials, config)
+        yield files
+
+
+NAMES = st.sampled_from([
+    "mfa", "mfa ", " mfa", "default", "DEFAULT", "o'brien", 'say "hi"', "back\\slash", "my role",
+    "it's \"\\", "profile mfa", "profiles", "a]b", "[a", "#x", "a=b", "a:b", "ü", "", "a\tb", "$HOME",
+]) | st.text("ab'\"\\ #;=:[]", max_size=5)  # fmt: skip
+HEADERS = st.one_of(
+    st.builds("[{}]".format, NAMES),
+    st.builds("[profile {}]".format, NAMES),
+    st.builds("[profile {}]".format, NAMES.map(shlex.quote)),
+    st.builds('[profile "{}"]'.format, NAMES),
+    st.sampled_from([
+        "[profiles mfa]", "[profile-x mfa]", "[profile\tmfa]", "[profile  mfa ]", "[ mfa ]",
+        "[DEFAULT]", "[mfa] # text", "[profile mfa role]", "[sso-session mfa]", "[[", "[]", "[ ]",
+    ]),
+)  # fmt: skip
+KEYS = st.sampled_from([
+    "region", "Region", "output", "mfa_serial", "aws_access_key_id", "AWS_Session_Token",
+    "aws_secret_access_key", "aws_security_token", "mfakit_duration", "s3", "x y", "-x",
+])  # fmt: skip
+VALUES = st.sampled_from(
+    ["", "v", "eu-west-1 # Ireland", "a;b ; c", "ASIAOLD", "AKIAOLD", "[x]", "k = v", "ü", "\ufeff"]
+)
+LINES = st.builds("{}{}{}".format, KEYS, st.sampled_from([" = ", "=", ":", " :\t"]), VALUES)
+NESTED = st.sampled_from(
+    ["", "", "", "\n  x = 1", "\n\n \tx = 1\n  y=2", "\n  # note\n\n  z = 1 ", "\n  [x]", "\n  x"]
+)
+SECTIONS = st.builds(
+    lambda header, lines: "\n".join([header, *lines]),
+    HEADERS,
+    st.lists(
+        st.builds("{}{}".format, LINES, NESTED), max_size=3, unique_by=lambda line: line[:3].lower()
+    ),
+)
+ODD = st.sampled_from(
+    ["# text", "; [x]", "", "  ", " # text", "junk", "= v", "\ufeff", " [b]", "\x0b", "k = v\x1c"]
+)
+TEXTS = st.builds(
+    lambda blocks, end, newline: ("\n".join(blocks) + end).replace("\n", newline),
+    st.lists(st.one_of(SECTIONS, SECTIONS, SECTIONS, ODD), max_size=4),
+    st.sampled_from(["", "\n", "\n\n"]),
+    st.sampled_from(["\n", "\n", "\r\n", "\r"]),
+)
+
+
+def as_botocore(value: str) -> str | dict[str, str]:
+    return _parse_nested(value) if value.startswith("\n") else value
+
+
+@given(TEXTS, TEXTS)
+@example("", "[default]\nregion = a\n[profile default]\noutput = b\n")
+@example("", "[profile default]\nregion = a\n[default]\noutput = b\n")
+@example("", "[profiles a]\nregion = a\n[profilex b]\nregion = b\n")
+@example("[DEFAULT]\ns3 =\n  x\n", "")
+@example("[DEFAULT]\nx = 1\n[DEFAULT]\ny = 2\n[a]\ny = 3\n[b]\n", "")
+def test_every_profile_reads_as_in_botocore(credentials: str, config: str) -> None:
+    """This holds for any files; those that botocore cannot read are refused, and no others."""
+    with files_with(credentials, config) as laid:
+        theirs, files = laid.profiles(), AWSFiles(laid.environ)
+        try:
+            ours = {
+                name: {key: as_botocore(value) for key, value in files.merged(name).items()}
+                for name in files.profiles()
+            }
+        except UnreadableError:
+            ours = None
+        assert ours == theirs
+
+
+@given(TEXTS, TEXTS, NAMES)
+@example("[mfa ]\naws_access_key_id = ASIAOLD\naws_session_token = old\n", "", "mfa")
+@example("[DEFAULT]\naws_security_token = old\n[mfa]\n", "", "mfa")
+@example("", "", "DEFAULT")
+@example("[mfa]\nRegion = a\nregion = b\n", "", "mfa")
+@example("[a]\nk = v\r[b]\nk = v\r", "", "mfa")
+def test_botocore_reads_a_session_that_was_written_and_all_else_as_before(
+    credentials: str, config: str, name: str
+) -> None:
+    """If not, the function refuses, and changes nothing."""
+    with files_with(credentials, config) as laid:
+        before, content = laid.profiles(), laid.content()
+        try:
+            write_session(name, SESSION, environ=laid.environ)
+        except MFAKitError:
+            assert laid.content() == content
+            return
+        after = laid.profiles()
+        assert before is not None
+        assert after is not None
+        assert without(after, name) == without(before, name)
+        found = SharedCredentialProvider(str(laid.credentials), name).load()
+        assert (found.access_key, found.secret_key, found.token) == (
+            "ASIANEW", "new-secret", "new-token",
+        )  # fmt: skip
+        os.utime(laid.credentials, (0, 0))
+        remove_session(name, environ=laid.environ)
+        after = laid.profiles()
+        assert after is not None
+        assert without(after, name) == without(before, name)
+        assert "new-token" not in after.get(name, {}).values()
+
+
+def without(profiles: dict[str, object], name: str) -> dict[str, object]:
+    return {other: values for other, values in profiles.items() if other != name}
+
+
+SETTINGS = st.dictionaries(
+    st.sampled_from(["region", "Region", "mfakit_duration", "s3", "", "#x", "[x]", "a=b", " x", "x y"])
+    | st.text("ab#;=:[] \n", max_size=3),
+    st.sampled_from(["new", "", None, " x", "x\ny", "a #b", "a;b", "[x]", "= v"])
+    | st.text("ab'\"\\ #;=:[]", max_size=5),
+    min_size=1,
+    max_size=2,
+)
+
+
+@given(TEXTS, TEXTS, NAMES, SETTINGS)
+@example("", "[default]\nregion = a\n[profile default]\nregion = b\n", "default", {"region": "c"})
+@example("", "[profile default]\nregion = a\n[default]\n", "default", {"region": "c"})
+@example("", "[profile mfa]\nregion = a\n", "mfa", {"Region": "c"})
+@example("", "", "mfa", {"Region": "a", "region": "b"})
+@example("", "[DEFAULT]\nregion = a\n[profile mfa]\n", "mfa", {"region": None})
+@example("[mfa]\nregion = a\n", "", "mfa", {"region": "b"})
+@example("[mfa]\nregion = a\n", "[profile mfa]\nregion = c\n", "mfa", {"region": None})
+def test_botocore_reads_settings_that_were_written_and_all_else_as_before(
+    credentials: str, config: str, name: str, wanted: dict[str, str | None]
+) -> None:
+    """If not, the function refuses, and changes nothing."""
+    with files_with(credentials, config) as laid:
+        before, content = laid.profiles(), laid.content()
+        try:
+            write_settings({name: wanted}, environ=laid.environ)
+        except MFAKitError:
+            assert laid.content() == content
+            return
+        after = laid.profiles()
+        assert before is not None
+        assert after is not None
+        assert without(after, name) == without(before, name)
+        lower = {key.lower(): value for key, value in wanted.items()}
+        expected = {**before.get(name, {}), **lower}
+        assert after.get(name, {}) == {
+            key: value for key, value in expected.items() if value is not None
+        }
