@@ -61,21 +61,12 @@ class FileError(MFAKitError, OSError):
 
 
 class UnreadableError(FileError):
-    """botocore cannot read an AWS file, so that AWS tools find nothing in it, whatever is there.
+    """botocore cannot read an AWS file, so that AWS tools find no profile in it.
 
-    Args:
-        path: the file.
-        line: the line that makes it unreadable, counted from 1.
-        problem: what is wrong with that line.
+    For a command that is to change the file, that is a failure like any other.
     """
 
     exit_code = NOT_FOUND
-
-    def __init__(self, path: str, line: int, problem: str) -> None:
-        super().__init__(
-            f"botocore cannot read {path}, line {line}: {problem}",
-            "mend that line by hand; the file was not changed",
-        )
 
 
 class BusyError(FileError):

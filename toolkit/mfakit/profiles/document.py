@@ -106,7 +106,10 @@ class Document:
             try:
                 self._whole = _Part(self.text)
             except JunkError as error:
-                raise UnreadableError(self.path, error.line + 1, error.problem) from None
+                raise UnreadableError(
+                    f"botocore cannot read {self.path}, line {error.line + 1}: {error.problem}",
+                    "mend that line by hand; the file was not changed",
+                ) from None
             names = [section.name for section in self._whole.sections if section.name != DEFAULT]
         self._names = names
 
@@ -220,9 +223,7 @@ class Document:
                     f"move what is in [{DEFAULT}] to the profile that it is for",
                 )
 
-    def _edits(
-        self, part: _Part, section: Section, values: dict[str, str | None]
-    ) -> list[_Edit]:
+    def _edits(self, part: _Part, section: Section, values: dict[str, str | None]) -> list[_Edit]:
         """Return the edits of a section's lines."""
         edits = []
         for key, value in values.items():

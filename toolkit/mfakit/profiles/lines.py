@@ -135,7 +135,7 @@ def scan(lines: list[str]) -> list[Section]:
         JunkError: botocore cannot read such a file.
     """
     sections: list[Section] = []
-    seen: dict[str, dict[str, int]] = {}  # the lines of the keys of each section
+    seen: dict[str, set[str]] = {}  # the keys of each section
     entry: Entry | None = None
     indent = 0
     blank = ""
@@ -148,6 +148,7 @@ def scan(lines: list[str]) -> list[Section]:
             continue
         line_indent = len(indent_of(line))
         if entry is not None and line_indent > indent:
+            _refuse_bad_nesting(number, entry.value, stripped)
             entry.value += f"{blank}\n{stripped}"
             sections[-1].end = entry.end = number + 1
             blank = ""
@@ -157,17 +158,17 @@ def scan(lines: list[str]) -> list[Section]:
         if (name := _header(stripped)) is not None:
             if name in seen and name != DEFAULT:
                 raise JunkError(number, f"the section [{name}] is there twice")
-            seen.setdefault(name, {})
+            seen.setdefault(name, set())
             sections.append(Section(name, number))
             entry = None
             continue
         entry = _entry(number, stripped, under_header=bool(sections))
         keys = seen[sections[-1].name]
-        if (first := keys.setdefault(entry.key, number)) != number:
-            raise JunkError(number, f"the key {entry.key} is there twice, first in line {first + 1}")
+        if entry.key in keys:
+            raise JunkError(number, f"the key {entry.key} is there twice")
+        keys.add(entry.key)
         sections[-1].entries.append(entry)
         sections[-1].end = number + 1
-    _refuse_bad_nesting(sections)
     return sections
 
 
@@ -182,17 +183,12 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
     return Entry(key.lower(), value, number)
 
 
-def _refuse_bad_nesting(sections: list[Section]) -> None:
-    """Refuse lines below an empty value that are not all ``key = value``, as botocore does."""
-    inherited = [entry for section in sections if section.name == DEFAULT for entry in section.entries]
-    for section in sections:
-        if section.name == DEFAULT:
-            continue
-        for entry in (*inherited, *section.entries):
-            if entry.value[:1] != "\n" or (entry in inherited and entry.key in section.values):
-                continue
-            if any(line.strip() and "=" not in line for line in entry.value.splitlines()):
-                raise JunkError(entry.start, f"the lines below {entry.key} are not all `key = value`")
+def _refuse_bad_nesting(number: int, value: str, line: str) -> None:
+    """Refuse a line below an empty value that is not ``key = value``, as botocore does."""
+    if not value or value[0] == "\n":
+        for part in line.splitlines():
+            if part.strip() and "=" not in part:
+                raise JunkError(number, "this line is indented, and not `key = value`")
 
 
 def indent_of(line: str) -> str:
