@@ -337,7 +337,7 @@ def byte_order_mark(situation: Situation) -> Iterator[Finding]:
 
 
 def file_unreadable(situation: Situation) -> Iterator[Finding]:
-    """botocore cannot read a file, because of a line of it."""
+    """A file cannot be read by botocore, because of a line of it."""
     if situation.sdk == "js":
         return
     files = situation.files
