@@ -131,7 +131,7 @@ class AWSFiles:
 def header_of(config: Document, profile: str) -> str | None:
     """Return the header of the section that counts for a profile; None if it has none."""
     headers = config.names()
-    if profile.isalnum() and not any(sign in config.text for sign in _QUOTES):
+    if not any(sign in config.text for sign in _QUOTES):
         headers = [header for header in headers if profile in header]  # to split fewer of them
     return next((header for header in reversed(headers) if profile_of(header) == profile), None)
 

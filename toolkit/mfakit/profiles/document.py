@@ -20,7 +20,7 @@ from mfakit.profiles.lines import (
     Section,
     indent_of,
     lines_of,
-    plain_names,
+    plain_sections,
     plain_span,
     scan,
     split_ending,
@@ -81,6 +81,30 @@ class _Part:
         return "".join(lines + self._lines[done:])
 
 
+class _Outline:
+    """The sections of a text: of a plain one only where they are, of any other all that is in them.
+
+    Args:
+        text: the text.
+
+    Attributes:
+        sections: the names of the sections, and the lines of those of a plain text without values.
+        whole: the text as one part, unless it is plain.
+
+    Raises:
+        JunkError: botocore cannot read such a text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.whole: _Part | None = None
+        plain = plain_sections(text)
+        if plain is None:
+            self.whole = _Part(text)
+            names = [section.name for section in self.whole.sections if section.name != DEFAULT]
+            plain = dict.fromkeys(names, "")
+        self.sections = plain
+
+
 class Document:
     """The text of a credentials or config file, and its sections.
 
@@ -95,23 +119,33 @@ class Document:
     def __init__(self, text: str, path: str) -> None:
         self.path = path
         self.text = text
-        self._newline = split_ending(next(lines_of(text), ""))[1] or "\n"
-        self._parse()
+        self._seen: _Outline | None = None
+        self._seen = self._outline
 
-    def _parse(self) -> None:
-        """Find the sections; if the text is not plain, it is one part."""
-        names = plain_names(self.text)
-        self._whole: _Part | None = None
-        if names is None:
+    @property
+    def _outline(self) -> _Outline:
+        """The sections, found when they are first needed after an edit."""
+        if self._seen is None:
             try:
-                self._whole = _Part(self.text)
+                self._seen = _Outline(self.text)
             except JunkError as error:
                 raise UnreadableError(
                     f"botocore cannot read {self.path}, line {error.line + 1}: {error.problem}",
                     "mend that line by hand; the file was not changed",
                 ) from None
-            names = [section.name for section in self._whole.sections if section.name != DEFAULT]
-        self._names = names
+        return self._seen
+
+    @property
+    def _newline(self) -> str:
+        """The ending of the first line."""
+        first = next(lines_of(self.text[: self.text.find("\n") + 1] or self.text), "")
+        return split_ending(first)[1] or "\n"
+
+    def copy(self) -> Document:
+        """Return a copy to edit, without parsing the text again."""
+        twin = Document.__new__(Document)
+        twin.path, twin.text, twin._seen = self.path, self.text, self._seen
+        return twin
 
     def section(self, name: str) -> dict[str, str]:
         """Return the keys of a section in lower case, and their values; empty if it is missing.
@@ -123,32 +157,35 @@ class Document:
 
     def has_section(self, name: str) -> bool:
         """Whether a section of that name exists, even an empty one."""
-        return name in self._names
+        return name in self._outline.sections
 
     def names(self) -> list[str]:
         """Return the names of the sections in the order of the file."""
-        return list(self._names)
+        return list(self._outline.sections)
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each section's name and keys, in the order of the file."""
-        part = self._whole or _Part(self.text)
+        part = self._part
         defaults = part.defaults()
         for section in part.sections:
             if section.name != DEFAULT:
                 yield section.name, {**defaults, **section.values}
 
-    def parts(self) -> list[str]:
-        """Return the parts of the text that can be understood alone, or the whole text."""
-        if self._whole is not None:
-            return [self.text]
-        first, *rest = self.text.split("\n[")
-        return [first, *(f"[{part}" for part in rest)]
+    def kinds(self) -> list[str]:
+        """Return the lines of each section without their values; empty unless it is plain."""
+        outline = self._outline
+        return [] if outline.whole else list(outline.sections.values())
+
+    @property
+    def _part(self) -> _Part:
+        """The whole text."""
+        return self._outline.whole or _Part(self.text)
 
     def line_of(self, name: str, key: str) -> int | None:
         """Return the line of a key of a section, counted from 1; None if it is not set."""
-        part = self._whole or _Part(self.text)
         if not self.has_section(name):
             return None
+        part = self._part
         own, inherited = (
             [
                 entry.start + 1
@@ -178,14 +215,13 @@ class Document:
             raise UsageError(
                 f"a key is there twice, in another case: {', '.join(values)}", "leave one out"
             )
+        self._refuse_inherited(lower)
         found = self._find(name)
         if found is None:
             self._append(name, lower)
         else:
             start, part, section = found
-            self._refuse_inherited(lower, part)
             self._put(start, part, self._edits(part, section, lower))
-        self._parse()
 
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments and blank lines after its last key stay.
@@ -197,13 +233,12 @@ class Document:
             start, part, section = found
             first = section.start + bool(part.indent_below(section))
             self._put(start, part, [_Edit(first, section.end, [])])
-            self._parse()
 
     def _find(self, name: str) -> tuple[int, _Part, Section] | None:
         """Return the start and the scan of the part with a section, and the section."""
         if not self.has_section(name):
             return None
-        start, part = 0, self._whole
+        start, part = 0, self._outline.whole
         if part is None:
             start, end = plain_span(self.text, name)
             part = _Part(self.text[start:end])
@@ -212,10 +247,15 @@ class Document:
 
     def _put(self, start: int, part: _Part, edits: list[_Edit]) -> None:
         end = start + part.length
-        self.text = self.text[:start] + part.edited(edits) + self.text[end:]
+        self._set(self.text[:start] + part.edited(edits) + self.text[end:])
 
-    def _refuse_inherited(self, values: dict[str, str | None], part: _Part) -> None:
-        inherited = part.defaults()
+    def _set(self, text: str) -> None:
+        self.text = text
+        self._seen = None
+
+    def _refuse_inherited(self, values: dict[str, str | None]) -> None:
+        whole = self._outline.whole
+        inherited = whole.defaults() if whole else {}
         for key, value in values.items():
             if value is None and key in inherited:
                 raise FileError(
@@ -244,7 +284,7 @@ class Document:
             content, ending = split_ending(last)
             text += newline * (bool(content) + (not ending))
         lines = [f"{key} = {value}" for key, value in values.items() if value is not None]
-        self.text = text + "".join(f"{line}{newline}" for line in (f"[{name}]", *lines))
+        self._set(text + "".join(f"{line}{newline}" for line in (f"[{name}]", *lines)))
 
     def _addition(self, part: _Part, section: Section, key: str, value: str) -> _Edit:
         """Return the edit that adds a key after the section's last one, in the same style.

@@ -57,27 +57,34 @@ def lines_of(text: str) -> StringIO:
     return StringIO(text, newline="")
 
 
-def plain_names(text: str) -> list[str] | None:
-    """Return the names of the sections of a plain text; None if the text is not plain.
+def plain_sections(text: str) -> dict[str, str] | None:
+    """Return the sections of a plain text; None if the text is not plain.
 
     Most texts are. In a plain one, each line is empty, a comment, a header, or ``key = value`` with
     a key that begins with a letter, and nothing is indented or occurs twice. So botocore can read
     it, and each section can be understood without the others.
 
     Without their values, sections with the same keys are equal, and are checked once.
+
+    Returns:
+        The lines of each section without their values, by its name, in the order of the file.
     """
     if "\r" in text:
         return None
     preamble, *parts = f"\n{_without_values(text)}\n".split("\n[")
-    pairs = [part.partition("]\n") for part in parts]
-    names = [name for name, _, _ in pairs]
-    kinds = {keys for _, _, keys in pairs}
-    together = "".join(names)
-    if "]" in together or "\n" in together or "" in names or DEFAULT in names:
+    found = {name: keys for name, _, keys in [part.partition("]\n") for part in parts]}
+    names = "".join(found)
+    if (
+        len(found) < len(parts)
+        or "]" in names
+        or "\n" in names
+        or "" in found
+        or DEFAULT in found
+        or any(line[0] not in "#;" for line in preamble.split("\n") if line)
+        or not all(map(_are_plain, set(found.values())))
+    ):
         return None
-    if len(set(names)) < len(names) or not all(map(_are_plain, kinds)):
-        return None
-    return names if all(line[0] in "#;" for line in preamble.split("\n") if line) else None
+    return found
 
 
 def plain_span(text: str, name: str) -> tuple[int, int]:
