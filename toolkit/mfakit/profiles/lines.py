@@ -72,7 +72,7 @@ def plain_sections(text: str) -> dict[str, str] | None:
     if "\r" in text:
         return None
     preamble, *parts = f"\n{_without_values(text)}\n".split("\n[")
-    found = {name: keys for name, _, keys in [part.partition("]\n") for part in parts]}
+    found = {name: keys for name, end, keys in [part.partition("]\n") for part in parts] if end}
     names = "".join(found)
     if (
         len(found) < len(parts)
