@@ -20,7 +20,7 @@ import pytest
 from botocore.configloader import _parse_nested
 from botocore.credentials import SharedCredentialProvider
 from botocore.exceptions import ConfigParseError
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mfakit import (
@@ -159,6 +159,31 @@ def test_every_profile_reads_as_in_botocore(credentials: str, config: str) -> No
         except UnreadableError:
             ours = None
         assert ours == theirs or (ours is None and "[DEFAULT]" in credentials + config)
+
+
+ALIKE = [f"[p{n}]\noutput = {n}\naws_session_token = {'t' * 700}\n\n" for n in range(400)]
+
+
+@settings(max_examples=25)
+@given(st.lists(SECTIONS | SECTIONS | ODD, max_size=3), st.sampled_from([0, 1, 2, 200, 400]))
+@example(["[p3]\n"], 200)
+@example(["[b]\nk = v", "[b]"], 2)
+@example(["[DEFAULT]\nk = v"], 200)
+@example(["k = [p3x]\n[q]\noutput = [x]", " output = y"], 200)
+@example(["output = y"], 0)
+def test_a_large_file_of_sections_that_are_alike_reads_as_in_botocore(
+    blocks: list[str], place: int
+) -> None:
+    """It is read in another way, since only the other sections are looked at one by one."""
+    others = "".join(f"{block}\n" for block in blocks)
+    with files_with("".join([*ALIKE[:place], others, *ALIKE[place:]]), "") as laid:
+        theirs, files = laid.profiles(), AWSFiles(laid.environ)
+        try:
+            ours = {name: files.credentials(name) for name in files.profiles()}
+        except UnreadableError:
+            ours = None
+        assert ours == theirs or "[DEFAULT]" in others or "\n  " in others
+        assert ours is None or theirs is None or list(ours) == list(theirs)
 
 
 @given(TEXTS, TEXTS, WRITTEN)

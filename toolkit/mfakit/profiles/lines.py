@@ -71,6 +71,8 @@ def plain_sections(text: str) -> dict[str, str] | None:
     """
     if "\r" in text:
         return None
+    if len(text) > _MUCH and (alike := _alike_sections(text)) is not None:
+        return alike
     preamble, *parts = f"\n{_without_values(text)}\n".split("\n[")
     found = {name: keys for name, end, keys in [part.partition("]\n") for part in parts] if end}
     names = "".join(found)
@@ -85,6 +87,36 @@ def plain_sections(text: str) -> dict[str, str] | None:
     ):
         return None
     return found
+
+
+def _alike_sections(text: str) -> dict[str, str] | None:
+    """Return the sections of a large plain text of which most have the same keys; else None.
+
+    Such files are common, since programs make them, and this is half the work.
+    """
+    import re
+
+    start = text.find("\n[") + 1
+    second = plain_sections(text[start : text.find("\n[", start) + 1])
+    if not second:
+        return None
+    (keys,) = second.values()
+    values = "".join(f"{re.escape(line)}.*+\n" for line in keys.split("\n") if line)
+    alike = rf"(?m:^)\[([^]\n]++)]\n{values}\n*+(?=\[|\Z)"
+    *parts, last = re.split(alike, text)
+    if len(last) > _MUCH or any(len(other) > _MUCH for other in parts[::2]):
+        return None
+    found: dict[str, str] = {}
+    names = 0
+    for other, name in zip([*parts[::2], last], [*parts[1::2], ""], strict=True):
+        sections = plain_sections(other) if other else {}
+        if sections is None:
+            return None
+        found |= sections
+        names += len(sections) + bool(name)
+        if name:
+            found[name] = keys
+    return None if len(found) < names or DEFAULT in found else found
 
 
 def plain_span(text: str, name: str) -> tuple[int, int]:
