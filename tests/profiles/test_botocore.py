@@ -171,6 +171,8 @@ ALIKE = [f"[p{n}]\noutput = {n}\naws_session_token = {'t' * 700}\n\n" for n in r
 @example(["[DEFAULT]\nk = v"], 200)
 @example(["k = [p3x]\n[q]\noutput = [x]", " output = y"], 200)
 @example(["output = y"], 0)
+@example(["[]", f"output = x\\naws_session_token = {'t' * 700}\\n"], 200)
+@example(["[p1x]", f"output = x\\noutput = {'t' * 700}\\n"], 200)
 def test_a_large_file_of_sections_that_are_alike_reads_as_in_botocore(
     blocks: list[str], place: int
 ) -> None:

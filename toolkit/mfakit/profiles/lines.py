@@ -1,6 +1,6 @@
 """Parsing the lines of an AWS file exactly as botocore does, which reads them by configparser.
 
-It uses no regular expressions for a small file, since loading `re` takes longer than reading that.
+It uses no regular expressions, since loading `re` takes longer than reading the file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from io import StringIO
 # configparser reads this section's keys into every other one, and does not list it.
 DEFAULT = "DEFAULT"
 _KEY_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_MUCH = 200_000  # characters from which a regular expression is faster, with its loading
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -64,87 +63,97 @@ def plain_sections(text: str) -> dict[str, str] | None:
     a key that begins with a letter, and nothing is indented or occurs twice. So botocore can read
     it, and each section can be understood without the others.
 
-    Without their values, sections with the same keys are equal, and are checked once.
+    In large files, many sections have the same keys in the same order: those that follow each other
+    are checked together.
 
     Returns:
         The lines of each section without their values, by its name, in the order of the file.
     """
     if "\r" in text:
         return None
-    if len(text) > _MUCH and (alike := _alike_sections(text)) is not None:
-        return alike
-    preamble, *parts = f"\n{_without_values(text)}\n".split("\n[")
-    found = {name: keys for name, end, keys in [part.partition("]\n") for part in parts] if end}
-    names = "".join(found)
-    if (
-        len(found) < len(parts)
-        or "]" in names
-        or "\n" in names
-        or "" in found
-        or DEFAULT in found
-        or any(line[0] not in "#;" for line in preamble.split("\n") if line)
-        or not all(map(_are_plain, set(found.values())))
-    ):
-        return None
-    return found
-
-
-def _alike_sections(text: str) -> dict[str, str] | None:
-    """Return the sections of a large plain text of which most have the same keys; else None.
-
-    Such files are common, since programs make them, and this is half the work.
-    """
-    import re
-
-    start = text.find("\n[") + 1
-    second = plain_sections(text[start : text.find("\n[", start) + 1])
-    if not second:
-        return None
-    (keys,) = second.values()
-    values = "".join(f"{re.escape(line)}.*+\n" for line in keys.split("\n") if line)
-    alike = rf"(?m:^)\[([^]\n]++)]\n{values}\n*+(?=\[|\Z)"
-    *parts, last = re.split(alike, text)
-    if len(last) > _MUCH or any(len(other) > _MUCH for other in parts[::2]):
-        return None
+    lines = text.split("\n")
+    start = _next_header(lines, 0)
     found: dict[str, str] = {}
-    names = 0
-    for other, name in zip([*parts[::2], last], [*parts[1::2], ""], strict=True):
-        sections = plain_sections(other) if other else {}
-        if sections is None:
+    count = 0
+    if any(line and line[0] not in "#;" for line in lines[:start]):
+        return None
+    while start < len(lines):
+        end = _next_header(lines, start + 1)
+        begins = _begins(lines[start:end])
+        if begins is None:
             return None
-        found |= sections
-        names += len(sections) + bool(name)
-        if name:
-            found[name] = keys
-    return None if len(found) < names or DEFAULT in found else found
+        size, number, most, more = end - start, 1, 1, 1
+        while more == most:
+            most *= 8
+            more = _count_alike(lines, start + number * size, begins, most)
+            number += more
+        end = start + number * size
+        names = [line[1:-1] for line in lines[start:end:size]]
+        found |= dict.fromkeys(names, "\n".join(begins[1:]))
+        count += number
+        start = end
+    are_odd = "]" in "".join(found) or "" in found or DEFAULT in found or len(found) < count
+    return None if are_odd else found
+
+
+def _next_header(lines: list[str], start: int) -> int:
+    """Return the index of the first header from ``start`` on, or that of the end."""
+    for index in range(start, len(lines)):
+        if lines[index][:1] == "[":
+            return index
+    return len(lines)
+
+
+def _begins(section: list[str]) -> list[str] | None:
+    """Return what lines begin with that could stand in place of those of a plain section.
+
+    Returns:
+        ``[`` for the header, the key with its sign, or the whole of a blank line or comment. None
+        if the section is not plain.
+    """
+    header, *lines = section
+    if header[-1] != "]" or len(header) < 3:
+        return None
+    begins, seen = ["["], set()
+    for line in lines:
+        if line and line[0] not in "#;":
+            key, sign, _ = line.partition("=")
+            name = key.rstrip().lower()
+            if not sign or line[0] not in _KEY_BEGINS or ":" in key or name in seen:
+                return None
+            seen.add(name)
+            begins.append(f"{key}=")
+        else:
+            begins.append(line)
+    return begins
+
+
+def _count_alike(lines: list[str], start: int, begins: list[str], most: int) -> int:
+    """Return how many sections from ``start`` on are like the one whose lines begin so.
+
+    Args:
+        lines: all lines.
+        start: the index of a header.
+        begins: what ``_begins`` has returned.
+        most: the number of sections to look at.
+    """
+    size = len(begins)
+    number = min(most, (len(lines) - start) // size)
+    checks = [(0, str.endswith, "]"), *((n, str.startswith, text) for n, text in enumerate(begins))]
+    for offset, has, text in checks:
+        column = lines[start + offset : start + number * size : size]
+        fits = [*map(has, column, [text] * number)] if text else [not line for line in column]
+        if False in fits:
+            number = fits.index(False)
+    end = start + number * size
+    is_longer = end < len(lines) and lines[end][:1] != "["
+    return number - 1 if number and is_longer else number
 
 
 def plain_span(text: str, name: str) -> tuple[int, int]:
     """Return the start and the end of a section of a plain text, which must be one of its names."""
     start = text.find(f"\n[{name}]") + 1
     return start, text.find("\n[", start) + 1 or len(text)
-
-
-def _without_values(text: str) -> str:
-    """Cut each line after its first ``=``."""
-    if len(text) > _MUCH:
-        import re
-
-        return re.sub("=.*+", "=", text)
-    return "\n".join([line[: line.find("=") + 1] or line for line in text.split("\n") if line])
-
-
-def _are_plain(keys: str) -> bool:
-    """Whether lines without their values are comments, or keys that differ."""
-    seen = set()
-    for line in keys.split("\n"):
-        if not line or line[0] in "#;":
-            continue
-        key = line[:-1].rstrip().lower()
-        if line[0] not in _KEY_BEGINS or line[-1] != "=" or ":" in key or key in seen:
-            return False
-        seen.add(key)
-    return True
 
 
 def _header(line: str) -> str | None:
