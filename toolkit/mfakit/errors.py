@@ -60,6 +60,15 @@ class FileError(MFAKitError, OSError):
         return self.message
 
 
+class UnreadableError(FileError):
+    """botocore cannot read an AWS file, so that AWS tools find no profile in it.
+
+    For a command that is to change the file, that is a failure like any other.
+    """
+
+    exit_code = NOT_FOUND
+
+
 class BusyError(FileError):
     """Another mfakit has been at a file all the while."""
 

@@ -9,12 +9,13 @@ from mfakit import debug
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
-from mfakit.errors import FAILED, MFAKitError, UsageError
+from mfakit.errors import FAILED, MFAKitError, UnreadableError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
+_WRITERS = ("login", "configure", "logout")  # of the AWS files
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -34,6 +35,8 @@ def main(arguments: list[str]) -> int:
 
         with suppress(Exception):
             command.on_failure(arguments[1:])
+        if isinstance(error, UnreadableError) and command.name in _WRITERS:
+            return FAILED
         return command.error_exit_code or code
 
 

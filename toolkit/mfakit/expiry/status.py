@@ -18,7 +18,7 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
     from mfakit.profiles.own_files import SessionRecord
@@ -198,15 +198,15 @@ def check_all(
 
 def _kept(files: AWSFiles) -> Iterator[Found]:
     """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
-    credentials = _merged(files.credentials_file.sections())
+    credentials = dict(files.credentials_file.sections())
     for profile, values in credentials.items():
         if holds_session(profile, values, files):
             yield profile, CREDENTIALS_FILE, values
-    config = _merged(
-        (name, values)
+    config = {
+        name: values  # of several sections for one profile, the last counts
         for header, values in files.config_file.sections()
         if (name := profile_of(header)) is not None
-    )
+    }
     for profile, settings in config.items():
         is_ours = is_own_process(settings.get("credential_process", ""))
         if is_ours and not has_access_key(credentials.get(profile, {})):
@@ -241,11 +241,3 @@ def _end_of(values: Values) -> datetime | None:
         return session_of(values).expiration
     except (InvalidSessionError, KeyError):
         return None
-
-
-def _merged(sections: Iterable[tuple[str, Values]]) -> dict[str, Values]:
-    """Put together what stands under one name, as `Document.section` does, in one pass."""
-    merged: dict[str, Values] = {}
-    for name, values in sections:
-        merged.setdefault(name, {}).update(values)
-    return merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, quoted, shortened
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
@@ -119,7 +120,12 @@ class Explanation:
 
 def find(situation: Situation) -> list[Finding]:
     """Return what is wrong; findings that matter come first."""
-    found = [finding for rule in _RULES for finding in rule(situation)]
+    found: list[Finding] = []
+    for rule in _RULES:
+        try:
+            found += rule(situation)
+        except FileError:  # of a file that cannot be read; `search_fails` names it
+            continue
     if not any(finding.matters for finding in found):
         found += search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)

@@ -13,6 +13,7 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.lines import DEFAULT
 from mfakit.profiles.own_files import keep_record, read_record, record_file
 from mfakit.profiles.section import (
     has_access_key,
@@ -393,13 +394,15 @@ def check_profile_name(name: str) -> None:
     """Refuse a name that could not be read back from a section's header.
 
     Raises:
-        UsageError: it has brackets, control characters, spaces at its ends, or is empty.
+        UsageError: it has brackets, control characters, spaces at its ends, is empty, or is
+            ``DEFAULT``, whose keys configparser reads into every profile.
     """
     if (
         not name
         or name != name.strip()
         or not name.isprintable()
         or name.startswith("profile ")
+        or name == DEFAULT
         or any(bracket in name for bracket in "[]")
     ):
         raise UsageError(

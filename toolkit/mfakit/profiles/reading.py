@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from mfakit.errors import FileError
+from mfakit.errors import FileError, UnreadableError
 
 MARK = ".mfakit-"
 QUIET_SECONDS = 0.2
@@ -257,7 +257,7 @@ def decode(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(
+        raise UnreadableError(
             f"{path} is not UTF-8 (byte {error.start})",
             "save it as UTF-8, or name another with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
         ) from None

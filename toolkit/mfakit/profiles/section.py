@@ -52,20 +52,6 @@ def is_session(values: Values) -> bool:
     )
 
 
-def looks_like_session(text: str) -> bool:
-    """Whether the text of a plain section has a session as mfakit and most tools write it.
-
-    If so, it is a session. If not, it may be a session that is written in another way.
-    """
-    token = text.partition("\naws_session_token = ")[2]
-    return (
-        token[:1].strip() != ""  # a token of spaces is none
-        and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
-        and text.lower().count("aws_access_key_id") == 1
-        and text.lower().count("aws_session_token") == 1
-    )
-
-
 def is_protected(values: Values) -> bool:
     """Whether a section holds a key that does not belong to a session."""
     return has_access_key(values) and not is_session(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
@@ -93,11 +93,12 @@ def edit_settings(
         _check(Profile(profile, files), settings)
         found = {True: files.credentials(profile), False: files.config(profile)}
         for key, value in settings.items():
-            places = [place for place in found if key in found[place]]
+            name = key.lower()
+            places = [place for place in found if name in found[place]]
             if value is not None:
                 places = places[:1] or [False]
             for is_in_credentials in places:
-                before = found[is_in_credentials].get(key)
+                before = found[is_in_credentials].get(name)
                 changes.append(Change(profile, key, value, before, is_in_credentials))
     changes = [change for change in changes if change.value != change.before]
     _apply(changes, files, note)
@@ -125,7 +126,7 @@ def _apply(
 
     def put_config(text: str) -> str:
         document = Document(text, files.config_path)
-        put(document, in_config, files.config_header)
+        put(document, in_config, lambda name: header_of(document, name) or new_header(name))
         return document.text
 
     if in_config:
@@ -169,7 +170,7 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
     files, undone = session.files, []
     for change in reversed(_remembered(session)):
         read = files.credentials if change.is_in_credentials else files.config
-        if read(change.profile).get(change.key) == change.value:
+        if read(change.profile).get(change.key.lower()) == change.value:
             undone.append(change.replace(value=change.before, before=change.value))
         else:
             note(f"left {change.key} of profile {change.profile}, which was changed since")
@@ -197,7 +198,7 @@ def _changes_file(session: Profile) -> OwnFile:
 
 def _check(profile: Profile, settings: Settings) -> None:
     check_profile_name(profile.name)
-    if any(settings.get(key) for key in SESSION_KEYS):
+    if any(value and key.lower() in SESSION_KEYS for key, value in settings.items()):
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )

@@ -18,13 +18,14 @@ from mfakit.profiles.own_files import (
     read_record,
 )
 from mfakit.profiles.section import (
+    KEYS,
     SESSION_KEYS,
     is_protected,
     is_session,
-    looks_like_session,
     section_of,
     session_token,
 )
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,15 +185,19 @@ def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: 
 
     path = files.credentials_path
 
+    def parsed(text: str) -> Document:
+        known = files.credentials_file
+        return known if known.text == text else Document(text, path)
+
     def changed(text: str) -> str:
-        document = Document(text, path)
+        document = parsed(text).copy()
         change(document)
         return document.text
 
     edit_text(
         path,
         changed,
-        backup=lambda text: _holds_keys(text, path),
+        backup=lambda text: _holds_keys(parsed(text)),
         had_text=bool(files.credentials_file.text),
         note=note,
     )
@@ -253,11 +258,31 @@ def protected(profile: str) -> ProfileError:
     )
 
 
-def _holds_keys(text: str, path: str) -> bool:
-    """Whether any section is protected; most are sessions, which is clear without parsing."""
-    parts = Document(text, path).parts()
-    if len(parts) > 1:  # each is one section of a plain file
-        parts = [part for part in parts if not looks_like_session(part)]
-    return any(
-        is_protected(values) for part in parts for _, values in Document(part, path).sections()
+def _holds_keys(document: Document) -> bool:
+    """Whether any section is protected; most files hold none, which often shows without parsing."""
+    return not _holds_only_sessions(document) and any(
+        is_protected(values) for _, values in document.sections()
+    )
+
+
+def _holds_only_sessions(document: Document) -> bool:
+    """Whether each access key is a session's, written as mfakit and most other tools write it.
+
+    If so, no section is protected. If not, there may be sessions that are written in another way.
+    """
+    key_id, token = "aws_access_key_id =", "aws_session_token ="
+    kinds = [keys for keys in document.kinds() if "aws_access_key_id" in keys]
+    others = {keys.lower() for keys in set(document.kinds()).difference(kinds)}
+    text = document.text
+    return (
+        bool(kinds)
+        and all(
+            f"{token}" in keys.split("\n") and key_id in keys.split("\n") for keys in set(kinds)
+        )
+        and not any(key in keys for keys in others for key in KEYS)
+        and f"\n{token} \n" not in text
+        and f"\n{token}  " not in text
+        and not text.endswith(f"\n{token} ")
+        and text.count(f"\n{key_id} {SESSION_KEY_PREFIX}") == len(kinds)
+        and text.count(f"\n{token} ") >= len(kinds)
     )

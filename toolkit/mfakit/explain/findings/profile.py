@@ -6,9 +6,11 @@ import os
 import re
 import stat
 
+from mfakit.errors import UnreadableError
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
+    edit,
     login,
     quoted,
     set_setting,
@@ -18,6 +20,8 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
+from mfakit.profiles.document import Document
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
@@ -39,6 +43,8 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
+# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
+_COMMENT = re.compile(r"(^|\s)[#;]")
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
@@ -319,16 +325,55 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
 
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
-    files = situation.files
-    for document in (files.credentials_file, files.config_file):
-        if situation.sdk != "js" and document.text.startswith("\ufeff"):
-            path = os.path.realpath(document.path)
+    for path in (situation.files.credentials_path, situation.files.config_path):
+        if situation.sdk != "js" and read_text(path).startswith("\ufeff"):
             yield Finding(
                 "byte-order-mark",
-                f"{document.path} begins with a byte-order mark",
+                f"{path} begins with a byte-order mark",
                 "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
-                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+                "LC_ALL=C sed -i.bak"
+                f""" "1s/^$(printf '\\357\\273\\277')//" {quoted(os.path.realpath(path))}""",
             )
+
+
+def file_unreadable(situation: Situation) -> Iterator[Finding]:
+    """A file cannot be read by botocore, because of a line of it."""
+    if situation.sdk == "js":
+        return
+    files = situation.files
+    for path in (files.credentials_path, files.config_path):
+        try:
+            text = read_text(path)
+            Document(text, path)
+        except UnreadableError as error:
+            if not text.startswith("\ufeff"):
+                yield Finding(
+                    "file-unreadable",
+                    error.message,
+                    "boto3 and the AWS CLI find no profile in it, whatever is there",
+                    edit(path),
+                )
+
+
+def text_after_value(situation: Situation) -> Iterator[Finding]:
+    """A value is followed by what looks like a comment, which botocore alone takes for a part."""
+    values = situation.files.merged(situation.profile)
+    found = [
+        key
+        for key, value in values.items()
+        if not key.startswith("mfakit_") and _COMMENT.search(value)
+    ]
+    if found:
+        places = [f"{key} ({situation.place(key)})" for key in found]
+        path = situation.place(found[0]).rpartition(", line ")[0]
+        # in a command it is meant to be a part, and elsewhere a comment
+        yield Finding(
+            "text-after-value",
+            f"there is text after `#` or `;` in {' and '.join(places)}",
+            "boto3 and the AWS CLI take it for a part of the value, and other SDKs do not",
+            edit(path),
+            matters=any((key == "credential_process") == (situation.sdk == "js") for key in found),
+        )
 
 
 def readable_by_others(situation: Situation) -> Iterator[Finding]:
@@ -411,5 +456,7 @@ RULES = (
     role_asks_own_code,
     role_too_long,
     byte_order_mark,
+    file_unreadable,
+    text_after_value,
     readable_by_others,
 )
