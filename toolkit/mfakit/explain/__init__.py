@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment.formats import unset_line
+from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
-from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, edit, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
 from mfakit.explain.situation import is_metadata, place_of
@@ -40,6 +42,15 @@ _WORDS = {
     "fromTokenFile": "a role, by web identity",
     "remoteProvider": "metadata service",
 }
+# the findings that say why the search for credentials fails
+_FAILURES = (
+    "variables-partial",
+    "variables-expiration",
+    "no-such-profile",
+    "keys-partial",
+    "role-without-source",
+    "byte-order-mark",
+)
 _RULES = (*ENVIRONMENT_RULES, *PROFILE_RULES)
 
 
@@ -110,8 +121,7 @@ class Explanation:
     def _conclusion(self) -> str:
         if self.verdict is not None:
             return f"AWS would be called with {_described(self.verdict, self.situation)}"
-        winner = self.situation.chain.winner
-        error = self.situation.chain.error or (winner.error if winner else None)
+        error = self.situation.chain.failure
         if error is None:
             return "AWS would be called with nothing: there are no credentials"
         return f"AWS would not be called: {': '.join(part for part in error if part)}"
@@ -119,38 +129,55 @@ class Explanation:
 
 def find(situation: Situation) -> list[Finding]:
     """Return what is wrong; findings that matter come first."""
-    found = [finding for rule in _RULES for finding in rule(situation)]
-    if not any(finding.matters for finding in found):
-        found += search_fails(situation)
+    found: list[Finding] = []
+    for rule in _RULES:
+        try:
+            found += rule(situation)
+        except FileError:  # of a file that cannot be read; `search_fails` names it
+            continue
+    if not any(finding.code in _FAILURES for finding in found):
+        found[:0] = search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)
 
 
 def search_fails(situation: Situation) -> Iterator[Finding]:
     """The search ends with an error that no other finding explains."""
-    winner, error = situation.chain.winner, situation.chain.error
-    if error is None and winner is not None and winner.state == FAILED:
-        error = winner.error
+    error = situation.chain.failure
     if error is None:
         return
-    files = situation.files
-    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
-    path = files.credentials_path if in_credentials else files.config_path
+    name, needless = situation.culprit or ("", False)
+    where = ", ".join(part for part in (name, situation.place(name)) if part)
     yield Finding(
         "search-fails",
-        f"the search for credentials fails: {': '.join(part for part in error if part)}",
+        f"the search for credentials fails: {': '.join(part for part in error if part)}"
+        + (f" ({where})" if where else ""),
         "programs get no credentials, whatever comes after that",
-        _to_sign_in(situation, error[0]) or edit(path),
+        _to_sign_in(situation, error[0]) or _without(situation, name, error, needless=needless),
     )
 
 
+def _without(situation: Situation, name: str, error: tuple[str, str], *, needless: bool) -> str:
+    """Return the command that removes or changes what makes the search fail."""
+    if name.isupper():
+        return unset_line(situation.shell, [name])
+    if needless and situation.place(name) and "\n" not in situation.values.get(name, ""):
+        return without_settings(situation, name)
+    files = situation.files
+    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
+    return edit(files.credentials_path if in_credentials else files.config_path)
+
+
 def _to_sign_in(situation: Situation, error: str) -> str:
-    """Return the command that makes `aws login` work; "" if it is not what fails."""
+    """Return the command that signs in anew; "" if that is not what fails."""
+    profile = quoted(situation.role_source or situation.profile)
+    if error in ("SSOTokenLoadError", "UnauthorizedSSOTokenError"):
+        return f"aws sso login --profile {profile}"
     winner = situation.chain.winner
     if winner is None or winner.provider != "login":
         return ""
     if error == "MissingDependencyException":
         return 'pip install "botocore[crt]"'
-    return f"aws login --profile {quoted(situation.profile)}"
+    return f"aws login --profile {profile}"
 
 
 def _chosen_by(situation: Situation) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from mfakit.errors import MFAKitError
+from mfakit.errors import FileError, MFAKitError
 from mfakit.exchange.source import Source
 from mfakit.expiry.status import check_all
-from mfakit.explain.chain import walk
-from mfakit.explain.javascript import walk_javascript
+from mfakit.explain.chain import culprit, walk
+from mfakit.explain.javascript import profiles_of, walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.section import KEYS
 
@@ -93,8 +93,8 @@ class Situation:
     def chain(self) -> Chain:
         """The places where the SDK looks."""
         if self.sdk == "js":
-            return walk_javascript(self.flag, self.files)
-        return walk(self.environ, self.flag, self.sdk)
+            return walk_javascript(self.flag, self.environ, self.now)
+        return walk(self.environ, self.flag, self.sdk, self.now)
 
     @property
     def profile_variable(self) -> str | None:
@@ -116,11 +116,23 @@ class Situation:
     @cached_property
     def values(self) -> dict[str, str]:
         """The settings of that profile in both files."""
+        if self.sdk == "js":
+            return profiles_of(self.environ).get(self.profile, {})
         return self.files.merged(self.profile)
 
     def place(self, key: str) -> str:
         """Return where a setting of that profile is: ``~/.aws/config, line 3``; "" if nowhere."""
-        return self.files.place(self.profile, key)
+        try:
+            return self.files.place(self.profile, key)
+        except FileError:
+            return ""
+
+    @cached_property
+    def culprit(self) -> tuple[str, bool] | None:
+        """What makes the search fail: a setting or variable, and whether it succeeds without."""
+        if self.sdk == "js" or self.chain.failure is None:
+            return None
+        return culprit(self.environ, self.flag, self.sdk, self.chain)
 
     @property
     def role_source(self) -> str | None:

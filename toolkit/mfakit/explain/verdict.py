@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
-from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.explain.chain import as_seen_by, in_environment
 from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
@@ -63,7 +63,7 @@ class Verdict:
 def verdict(situation: Situation) -> Verdict | None:
     """Return what would be used; None if nothing would be, or the search fails."""
     link = situation.chain.winner
-    if link is None or link.state == FAILED:
+    if link is None or situation.chain.failure is not None:
         return None
     if link.asks:
         return _asked(link, situation)
@@ -140,7 +140,7 @@ def ask(situation: Situation) -> Identity:
     from botocore import exceptions
 
     winner = situation.chain.winner
-    if winner is None or winner.state == FAILED:
+    if winner is None or situation.chain.failure is not None:
         return Identity(error=(NOT_ASKED, "there is nothing to ask with"))
     if winner.asks and situation.values.get("mfa_serial"):
         return Identity(error=(NOT_ASKED, "it would take a code"))

@@ -82,12 +82,12 @@ def variables_partial(situation: Situation) -> Iterator[Finding]:
 
 
 def variables_expiration(situation: Situation) -> Iterator[Finding]:
-    """The variable for the end of the session holds no time."""
+    """The variable for the end of the session holds no time, or one without a zone."""
     link = next((link for link in situation.chain.links if link.provider == "env"), None)
     if link is not None and link.state == FAILED and situation.environ.get(_NEEDED):
         yield Finding(
             "variables-expiration",
-            "AWS_CREDENTIAL_EXPIRATION cannot be read as a time",
+            "AWS_CREDENTIAL_EXPIRATION cannot be read as a time, or has no time zone",
             "boto3 and the AWS CLI fail, whatever the files hold",
             unset_line(situation.shell, ["AWS_CREDENTIAL_EXPIRATION"]),
         )
@@ -133,7 +133,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     profile = situation.profile
     missing = situation.chain.error and situation.chain.error[0] == "ProfileNotFound"
     if situation.sdk == "js":
-        missing = not situation.files.exists(profile) and profile != "default"
+        missing = not situation.values and profile != "default"
     if not missing:
         return
     if wrong := _wrong_header(profile, situation):
