@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import UsageError
+from mfakit.exchange.aws import asking_aws, carries_mfa, make_client
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.login import Login
@@ -17,7 +18,7 @@ from mfakit.exchange.recipe import (
     check_role_duration,
     unexpected_code,
 )
-from mfakit.exchange.source import find_source
+from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
@@ -165,6 +166,8 @@ def store_session(
     text: str,
     environ: Mapping[str, str],
     note: Callable[[str], object] = lambda _: None,
+    *,
+    online: bool = False,
 ) -> Login:
     """Write the session that a text contains to a profile.
 
@@ -173,20 +176,52 @@ def store_session(
         text: the output of ``aws sts get-session-token``, or output of the same form.
         environ: the environment.
         note: called with messages for the user that are no errors.
+        online: whether to ask AWS first whose the session is, and whether it carries MFA.
 
     Raises:
         InvalidSessionError: the text does not contain a session.
+        ExchangeError: AWS was to be asked, and refused the session, or could not be reached.
         MFAKitError: as ``write_session`` raises it.
     """
     kept_in = session_profile(profile, environ)
     kept_in.refuse_foreign("the session profile")
     session = session_from_json(text)
-    kept_in.keep(session, note)
     record = SessionRecord(
         made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
     )
+    if online:
+        kept_in.check_may_hold()
+        record = _settled(record, session, kept_in, note)
+    kept_in.keep(session, note)
     keep_record(kept_in.files.credentials_path, record, note)
-    return Login(kept_in.name, session)
+    return Login(kept_in.name, session, account=record.account)
+
+
+def _settled(
+    record: SessionRecord,
+    session: SessionCredentials,
+    profile: Profile,
+    note: Callable[[str], object],
+) -> SessionRecord:
+    """Return the record of a session with AWS's answer to whose it is, and if it carries MFA."""
+    environ = profile.files.environ
+    region = profile.setting("region") or environ.get("AWS_REGION")
+    source = Source(
+        session.access_key_id,
+        session.secret_access_key,
+        profile.name if profile.exists else None,
+        region or environ.get("AWS_DEFAULT_REGION"),
+        session.session_token,
+    )
+    with asking_aws(source):
+        answer = make_client("sts", source, retries=True).get_caller_identity()
+        arn = str(answer["Arn"])
+        has_mfa = carries_mfa(make_client("iam", source, retries=True), arn)
+    said = {True: "it carries MFA", False: "it does not carry MFA", None: "MFA is not known"}
+    role = ", as no role's session does" if ":assumed-role/" in arn else ""
+    note(f"AWS says that the session is of {arn}; {said[has_mfa]}{role}")
+    mfa = {True: "yes", False: "no", None: None}[has_mfa]
+    return record.replace(account=str(answer["Account"]), arn=arn, mfa=mfa)
 
 
 def refreshing_session(profile: str = "mfa") -> boto3.Session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
+from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
@@ -185,6 +186,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
         serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
+        _refuse_other_partition(serial_number, source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url)
@@ -213,6 +215,30 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
             " that the role is assumed from",
             "name another profile for the role's: --profile ROLE",
         )
+
+
+def _refuse_other_partition(serial_number: str, source: Source, profile: Profile) -> None:
+    """Raise an error if the region's part of AWS does not know the device."""
+    import shlex
+
+    if not source.region or not serial_number.startswith("arn:"):
+        return
+    named, partition = serial_number.split(":")[1], partition_of(source.region)
+    if named == partition:
+        return
+    holders = [name for name in (profile.name, source.profile) if name is not None]
+    holder = next((name for name in holders if profile.other(name).setting("region")), None)
+    region = region_of(serial_number)
+    raise ProfileError(
+        f"the device {serial_number} is of the partition {named}, and the region {source.region}"
+        f" of {partition}; no code was used",
+        "name a device of that partition, or another region: "
+        + (
+            f"export AWS_REGION={region}"
+            if holder is None
+            else f"aws configure set region {region} --profile {shlex.quote(holder)}"
+        ),
+    )
 
 
 def _refuse_another(

@@ -7,6 +7,7 @@ from mfakit.errors import ProfileError
 from mfakit.profiles.section import is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 from mfakit.profiles.stores import is_own_process
+from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.profile import Profile
 
 _PROCESS_TIMEOUT_SECONDS = 60
+_ACCOUNT_DIGITS = 12
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu")
 
@@ -55,7 +57,8 @@ class Source(Value):
         number = 0
         for letter in body:
             number = number * 32 + _BASE32.index(letter)
-        return f"{number >> 39 & (1 << 40) - 1:012}"
+        account = f"{number >> 39 & (1 << 40) - 1:012}"
+        return account if len(account) == _ACCOUNT_DIGITS else None
 
     @property
     def origin(self) -> str:
@@ -95,7 +98,9 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     process = profile.merged.get("credential_process")
     if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         values = _ask_process(process, profile.name)
-    if not is_long_term(values) and not (may_be_session and is_session(values)):
+    if _is_malformed(values) or (
+        not is_long_term(values) and not (may_be_session and is_session(values))
+    ):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
         raise _no_credentials(profile)
     if debug.is_on():
@@ -109,6 +114,13 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         region,
         session_token(values),
     )
+
+
+def _is_malformed(values: dict[str, str]) -> bool:
+    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
+    key = values.get("aws_access_key_id", "")
+    is_quoted, is_of_session = key[:1] in ("'", '"'), key.startswith(SESSION_KEY_PREFIX)
+    return is_quoted or (is_of_session and not session_token(values))
 
 
 def _holds_long_term(environ: Mapping[str, str]) -> bool:
@@ -178,7 +190,9 @@ def _no_credentials(profile: Profile) -> ProfileError:
         meant = files.like(name)
         if meant and profile.other(meant).is_long_term:
             hint = f"is it the profile {meant!r}? --source-profile {shlex.quote(meant)}"
-            return ProfileError(problem, hint)
+            return ProfileError(problem, hint).about(name)
+    elif _is_malformed(values):
+        problem = f"the access key of profile {name!r} cannot be used"
     elif values.get("aws_access_key_id") or values.get("aws_secret_access_key"):
         problem = f"the profile {name!r} has only a part of its access key"
     else:
@@ -187,7 +201,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem,
         f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
         " or name another with --source-profile",
-    )
+    ).about(name)
 
 
 def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:

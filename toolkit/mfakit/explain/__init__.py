@@ -10,17 +10,23 @@ from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
-from mfakit.explain.situation import is_metadata, place_of
-from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, online_findings, verdict
+from mfakit.explain.situation import Situation, is_metadata, place_of
+from mfakit.explain.verdict import (
+    LONG_TERM,
+    NOT_ASKED,
+    ROLE_SESSION,
+    online_findings,
+    settled,
+    verdict,
+)
 from mfakit.moments import format_duration, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from mfakit.explain.chain import Link
-    from mfakit.explain.situation import Situation
     from mfakit.explain.verdict import Identity, Verdict
 
 _WORDS = {
@@ -47,6 +53,7 @@ _FAILURES = (
     "variables-partial",
     "variables-expiration",
     "no-such-profile",
+    "wrong-header",
     "keys-partial",
     "role-without-source",
     "byte-order-mark",
@@ -65,6 +72,8 @@ class Explanation:
     def __init__(self, situation: Situation, online: Identity | None = None) -> None:
         self.situation = situation
         self.verdict = verdict(situation)
+        if online is not None:
+            self.verdict = settled(self.verdict, online)
         self.findings = find(situation)
         if online is not None:
             self.findings = [*online_findings(online, situation), *self.findings]
@@ -89,6 +98,7 @@ class Explanation:
             "error": _error(chain.error),
             "sources": [_link_as_json(link, situation) for link in chain.links],
             "credentials": _verdict_as_json(self.verdict),
+            "region": _region_as_json(situation),
             "findings": [asdict(finding) for finding in self.findings],
         }
         if self.online is not None:
@@ -108,6 +118,7 @@ class Explanation:
         if chain.links:
             yield ""
         yield self._conclusion()
+        yield self._region()
         if self.online is not None and self.online.arn:
             yield f"AWS says they are of {self.online.arn}, account {self.online.account}"
         elif self.online is not None and self.online.error and self.online.error[0] == NOT_ASKED:
@@ -117,6 +128,12 @@ class Explanation:
             yield f"{'!' if finding.matters else '-'} {finding.code}: {finding.message}"
             yield f"  {finding.leads_to}"
             yield f"  try: {finding.fix}"
+
+    def _region(self) -> str:
+        region = self.situation.chain.region
+        if not region:
+            return "no region is set: calls of most services fail (NoRegionError)"
+        return f"in the region {region} ({self.situation.region_place})"
 
     def _conclusion(self) -> str:
         if self.verdict is not None:
@@ -138,6 +155,33 @@ def find(situation: Situation) -> list[Finding]:
     if not any(finding.code in _FAILURES for finding in found):
         found[:0] = search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)
+
+
+# the findings that say why a login finds no key, or AWS refuses it
+_CAUSES = (
+    "keys-quoted",
+    "keys-partial",
+    "keys-placeholder",
+    "stale-token",
+    "wrong-header",
+    "variables-quoted",
+    "variables-partial",
+    "byte-order-mark",
+)
+
+
+def cause(profile: str, environ: Mapping[str, str], shell: str) -> Finding | None:
+    """Return why a login finds no key, or AWS refuses it; None if no finding says so.
+
+    Args:
+        profile: the profile with the keys; "" for those of the environment.
+        environ: the environment.
+        shell: the kind of shell that commands are for, as ``detect_shell`` returns it.
+    """
+    from mfakit.moments import utc_now
+
+    situation = Situation(environ, profile or None, "boto3", utc_now(), shell)
+    return next((finding for finding in find(situation) if finding.code in _CAUSES), None)
 
 
 def search_fails(situation: Situation) -> Iterator[Finding]:
@@ -264,10 +308,17 @@ def _verdict_as_json(found: Verdict | None) -> dict[str, Any] | None:
     }
 
 
+def _region_as_json(situation: Situation) -> dict[str, str] | None:
+    if not situation.chain.region:
+        return None
+    return {"name": situation.chain.region, "place": situation.region_place}
+
+
 def _answer_as_json(answer: Identity) -> dict[str, Any]:
     return {
         "account": answer.account,
         "arn": answer.arn,
         "error": _error(answer.error),
         "clock_seconds": answer.clock_seconds,
+        "mfa": answer.has_mfa,
     }

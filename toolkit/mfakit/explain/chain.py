@@ -136,6 +136,8 @@ def walk(
             name = "default" if named is None else named
             session.full_config["profiles"].get(name, {}).pop(without, None)
             region = session.get_config_variable("region")
+            if sdk == "cli":
+                region = environ.get("AWS_REGION") or region
             providers = _Inert(session, gave, now or datetime.now(UTC)).providers(
                 signs_in=sdk == "cli"
             )

@@ -127,6 +127,15 @@ class Situation:
         except FileError:
             return ""
 
+    @property
+    def region_place(self) -> str:
+        """The variable or the line that names the region; "" if nothing does."""
+        names = {"cli": ("AWS_REGION", "AWS_DEFAULT_REGION"), "js": ("AWS_REGION",)}
+        for name in names.get(self.sdk, ("AWS_DEFAULT_REGION",)):
+            if self.environ.get(name):
+                return name
+        return self.place("region")
+
     @cached_property
     def culprit(self) -> tuple[str, bool] | None:
         """What makes the search fail: a setting or variable, and whether it succeeds without."""

@@ -9,12 +9,14 @@ import sys
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
+from mfakit.exchange.aws import carries_mfa
 from mfakit.explain.chain import as_seen_by, in_environment
 from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
+from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.stores import is_own_process, store_behind_process
+from mfakit.profiles.stores import STORE_KINDS, is_own_process, store_behind_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,12 +99,29 @@ def _asked(link: Link, situation: Situation) -> Verdict:
 
 def _of_session(status: SessionStatus) -> Verdict:
     record = status.record
-    if record is None:
-        return Verdict(SESSION, status.access_key_id, status.expiration)
+    if record is None or record.source_access_key_id is None:
+        arn, mfa = (record.arn, record.mfa) if record else (None, None)
+        kind, has_mfa = _kind(arn, {"yes": True, "no": False}.get(mfa or ""))
+        return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
     is_role = record.role_arn is not None
     has_mfa = not is_role and record.serial_number is not None
     kind = ROLE_SESSION if is_role else MFA_SESSION if has_mfa else SESSION
     return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
+
+
+def _kind(arn: str | None, has_mfa: bool | None) -> tuple[str, bool | None]:
+    """Return the kind of a session by its identity and AWS's answer, and whether it carries MFA."""
+    if ":assumed-role/" in (arn or ""):
+        return ROLE_SESSION, False
+    return MFA_SESSION if has_mfa else SESSION, has_mfa
+
+
+def settled(found: Verdict | None, answer: Identity) -> Verdict | None:
+    """Return a verdict with what AWS's answer adds to it."""
+    if found is None or found.has_mfa is not None or answer.has_mfa is None:
+        return found
+    found.kind, found.has_mfa = _kind(answer.arn, answer.has_mfa)
+    return found
 
 
 # AWS accepts a signature for 15 minutes either way; a clock that is off by less will drift.
@@ -122,6 +141,7 @@ class Identity:
         arn: the user or the role.
         error: the name and the message of the error, if there was one.
         endpoint: the address, if it could not be reached.
+        has_mfa: whether a session carries MFA; None if that was not asked, or is not shown.
         clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
     """
 
@@ -130,6 +150,7 @@ class Identity:
     error: tuple[str, str] | None = None
     clock_seconds: float | None = None
     endpoint: str | None = None
+    has_mfa: bool | None = None
 
 
 def ask(situation: Situation) -> Identity:
@@ -146,7 +167,10 @@ def ask(situation: Situation) -> Identity:
         return Identity(error=(NOT_ASKED, "it would take a code"))
     with in_environment(as_seen_by(situation.sdk, situation.environ)):
         try:
-            answer = _client(situation).get_caller_identity()
+            sts, iam, is_session = _clients(situation)
+            answer = sts.get_caller_identity()
+            arn = str(answer["Arn"])
+            has_mfa = carries_mfa(iam, arn) if is_session else None
         except exceptions.ClientError as error:
             told = error.response["Error"]
             refusal = str(told.get("Code", "")), str(told.get("Message", ""))
@@ -156,7 +180,25 @@ def ask(situation: Situation) -> Identity:
             return Identity(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
         except Exception as error:  # a credential_process may print anything
             return Identity(error=(type(error).__name__, str(error)))
-    return Identity(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
+    found = Identity(str(answer["Account"]), arn, clock_seconds=_clock(answer), has_mfa=has_mfa)
+    _remember(found, situation)
+    return found
+
+
+def _remember(answer: Identity, situation: Situation) -> None:
+    """Write AWS's answer into the record of a session that mfakit has not made."""
+    link = situation.chain.winner
+    status = situation.session_with(link.access_key_id) if link else None
+    if status is None or status.source not in STORE_KINDS or answer.has_mfa is None:
+        return
+    if status.record is not None and status.record.source_access_key_id is not None:
+        return
+    record = status.record or SessionRecord(
+        made_at=situation.now, profile=status.profile, access_key_id=status.access_key_id or ""
+    )
+    mfa = "yes" if answer.has_mfa else "no"
+    record = record.replace(account=answer.account, arn=answer.arn, mfa=mfa)
+    keep_record(situation.files.credentials_path, record, lambda _: None)
 
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
@@ -208,7 +250,8 @@ def _renewal(situation: Situation) -> str:
     return edit(situation.files.config_path)
 
 
-def _client(situation: Situation) -> Any:
+def _clients(situation: Situation) -> tuple[Any, Any, bool]:
+    """Return clients of STS and IAM, and whether the credentials are those of a session."""
     from botocore.config import Config
     from botocore.session import Session
 
@@ -221,7 +264,11 @@ def _client(situation: Situation) -> Any:
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
     region = session.get_config_variable("region") or _REGION
-    return session.create_client("sts", region_name=region, config=config)
+    sts, iam = (
+        session.create_client(name, region_name=region, config=config) for name in ("sts", "iam")
+    )
+    credentials = session.get_credentials()
+    return sts, iam, bool(credentials and credentials.get_frozen_credentials().token)
 
 
 def _clock(answer: dict[str, Any]) -> float | None:

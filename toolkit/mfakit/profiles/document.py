@@ -154,6 +154,10 @@ class Document:
         ]
         return found[-1] if found else None
 
+    def line_of_header(self, name: str) -> int:
+        """Return the line of a section's header, counted from 1."""
+        return _Part(self._body).named(name)[0].start + 1
+
     def update(self, name: str, values: dict[str, str | None]) -> None:
         """Set keys of a section, which may be missing; remove those whose value is None.
 

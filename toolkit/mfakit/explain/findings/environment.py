@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, in_quotes, quoted, real_path, shortened
 from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
+    from mfakit.profiles.document import Document
 
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -136,15 +138,8 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         missing = not situation.values and profile != "default"
     if not missing:
         return
-    if wrong := _wrong_header(profile, situation):
-        path, header = wrong
-        yield Finding(
-            "no-such-profile",
-            f"there is no profile {profile!r}; [{header}] in {path} is not read as one",
-            "in the config file it is [profile NAME], in the credentials file [NAME]",
-            edit(path),
-        )
-        return
+    if _wrong_header(profile, situation):
+        return  # `wrong_header` reports that
     like = situation.files.like(profile)
     if situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
@@ -164,6 +159,41 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def wrong_header(situation: Situation) -> Iterator[Finding]:
+    """The profile's section has a header that is right only in the other file, or lacks quotes."""
+    profile, files = situation.profile, situation.files
+    if situation.sdk == "js" or not (wrong := _wrong_header(profile, situation)):
+        return
+    document, header = wrong
+    right = files.config_header(profile) if document is files.config_file else profile
+    is_missing = not files.exists(profile)
+    line = document.line_of_header(header)
+    yield Finding(
+        "wrong-header",
+        f"[{header}] ({document.path}, line {line}) is not read as the profile {profile!r}",
+        "there is no such profile" if is_missing else "what is set there has no effect",
+        f"sed -i.bak {quoted(f'{line}s/.*/[{_for_sed(right)}]/')} {quoted(real_path(document))}",
+        matters=is_missing,
+    )
+
+
+def _for_sed(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("/", "\\/").replace("&", "\\&")
+
+
+def variables_quoted(situation: Situation) -> Iterator[Finding]:
+    """A value in the variables has the quotes of a .env file; docker's --env-file keeps them."""
+    link = _used_variables(situation)
+    found = [name for name in _VARIABLES if in_quotes(situation.environ.get(name, ""))]
+    if link is not None and found:
+        yield Finding(
+            "variables-quoted",
+            f"the value of {found[0]} is in quotes",
+            "they are sent with it, and AWS refuses the key",
+            unset_variables(situation),
+        )
+
+
 def _used_variables(situation: Situation) -> Link | None:
     links = situation.chain.links
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
@@ -178,15 +208,17 @@ def unset_variables(situation: Situation) -> str:
     return unset_line(situation.shell, [name for name in _VARIABLES if name in situation.environ])
 
 
-def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:
-    """Return the path and header of a section whose header is right only in the other file."""
+def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | None:
+    """Return the document and header of a section that is meant for the profile, and is not."""
     files = situation.files
     for document, header in (
         (files.config_file, profile),
+        (files.config_file, f"profile {profile}"),
         (files.credentials_file, f"profile {profile}"),
     ):
-        if document.has_section(header):
-            return document.path, header
+        is_read = document is files.config_file and profile_of(header) == profile
+        if document.has_section(header) and not is_read:
+            return document, header
     return None
 
 
@@ -198,4 +230,6 @@ RULES = (
     variables_stale_token,
     profile_variables_differ,
     no_such_profile,
+    wrong_header,
+    variables_quoted,
 )

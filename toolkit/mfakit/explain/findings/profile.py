@@ -9,6 +9,7 @@ import stat
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
+    in_quotes,
     login,
     quoted,
     set_setting,
@@ -145,6 +146,22 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def keys_quoted(situation: Situation) -> Iterator[Finding]:
+    """A key is in quotes, which are part of it to every SDK."""
+    values, profile = _key_section(situation), situation.profile
+    found = [key for key in (*KEYS, *_TOKENS) if in_quotes(values.get(key, ""))]
+    lines = [situation.files.line_of(profile, key) for key in found]
+    if found and _keys_are_used(situation):
+        path = os.path.realpath(next(line for line in lines if line)[0])
+        edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
+        yield Finding(
+            "keys-quoted",
+            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) is in quotes",
+            "they are sent with it, and AWS refuses the key",
+            f"sed -i.bak {quoted(edits)} {quoted(path)}",
+        )
+
+
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
     """A key was pasted from a guide, not from the account."""
     values = situation.values
@@ -201,23 +218,42 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     serial = values.get("mfa_serial", "")
     if not serial.startswith("arn:"):
         return
-    source = situation.files.keys(values.get("source_profile", situation.profile))
-    account = likely_account(source.get(KEYS[0]))
     parts = serial.split(":")
     if len(parts) != _ARN_PARTS:
         return
+    account, is_known = _account_of_keys(situation)
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
         return
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
+    are = "are" if is_known or account in (None, parts[4]) else "seem by their id to be"
     yield Finding(
         "serial-of-another-account",
         f"mfa_serial ({situation.place('mfa_serial')}) is of account"
-        f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
+        f" {parts[4]} in {parts[1]}, but the keys {are} of {account or parts[4]} in {partition}",
         "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
+        matters=are == "are",
     )
+
+
+def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
+    """Return the account of the keys that the device's codes are sent with, and if it is known.
+
+    A record knows it, of a session that was made with the keys. Their id only suggests it.
+    """
+    keys = situation.files.keys(situation.values.get("source_profile", situation.profile))
+    key_id = keys.get(KEYS[0])
+    if session_token(keys):
+        status = situation.session_with(key_id)
+        key_id = status.record.source_access_key_id if status and status.record else None
+    records = [status.record for status in situation.sessions if status.record]
+    for record in records:
+        made_with = record.source_access_key_id if record.role_arn is None else None
+        if key_id and made_with == key_id and record.account:
+            return record.account, True
+    return likely_account(key_id), False
 
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
@@ -257,7 +293,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
         return
-    if link is None or not link.asks:
+    if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
         fix = f"mfakit logout --profile {quoted(profile)}"
@@ -401,6 +437,7 @@ RULES = (
     keys_partial,
     keys_empty,
     token_missing,
+    keys_quoted,
     keys_placeholder,
     mfa_serial_ignored,
     keys_in_both_files,
