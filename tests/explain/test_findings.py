@@ -138,11 +138,11 @@ def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
     named = {"AWS_PROFILE": "work"}
     shown = situation(tmp_path, Case({"profile work": KEYS}, {}, named))
     (finding,) = find(shown)
-    assert "[profile work] in" in finding.message
+    assert "[profile work] (" in finding.message
     shown = situation(tmp_path, Case({}, {}, named))
     (tmp_path / "config").write_text("[work]\nregion = x\n")
     (finding,) = find(shown)
-    assert "[work] in" in finding.message
+    assert "[work] (" in finding.message
 
 
 @pytest.mark.parametrize(
