@@ -8,10 +8,11 @@ import sys
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FileError, MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
-from mfakit.expiry.status import check_session
+from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.selection import session_profile, variables_hold_keys
+from mfakit.state import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +32,19 @@ def run(options: Namespace) -> int:
     except MFAKitError as error:
         if options.notify:
             _notify_of_failure(options, error)
-        _report(options, [], now)
+        _report(options, [], now, error)
         raise
     if options.renew or options.prompt:
         from mfakit.cli.renewing import renew_due
 
-        if renew_due(options, statuses):
+        if renew_due(options, statuses if options.all else [_of_profile(options, now)]):
             now = utc_now()
             statuses = _look(options, now)
     if options.notify or options.on_expiring is not None:
         _notify(options, statuses)
     _report(options, statuses, now)
+    if options.profile is None and variables_hold_keys(os.environ):
+        note("the variables hold long-term keys, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
     return worst(statuses).exit_code
@@ -95,8 +98,8 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if options.from_json is not None:
         return [_check_json(options, now)]
     if not options.all:
-        profile = session_profile(options.profile, os.environ)
-        return [check_session(profile, now, options.warn)]
+        shell = check_shell(options.profile, AWSFiles(), now, options.warn)
+        return [shell or _of_profile(options, now)]
     from mfakit.expiry.status import check_all
 
     caches = options.include_caches
@@ -104,6 +107,10 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
     return statuses
+
+
+def _of_profile(options: Namespace, now: datetime) -> SessionStatus:
+    return check_session(session_profile(options.profile, os.environ), now, options.warn)
 
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
@@ -156,14 +163,24 @@ def _ways(options: Namespace) -> list[Way]:
     return [parse_way(text) for text in dict.fromkeys(options.notify or ())]
 
 
-def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
-    """Write how the sessions stand, in the format and to the place that are asked for."""
+def _report(
+    options: Namespace,
+    statuses: list[SessionStatus],
+    now: datetime,
+    error: MFAKitError | None = None,
+) -> None:
+    """Write how the sessions stand, in the format and to the place that are asked for.
+
+    Monitoring shows the first line of the text, so an error in place of sessions stands there too.
+    """
     if options.format == "json":
         text = as_json(statuses, now)
     elif options.format == "openmetrics":
         text = as_openmetrics(statuses)
         if options.output is None and sys.stdout is not None and sys.stdout.isatty():
             text = "".join(f"{escape(line)}\n" for line in text.splitlines())
+    elif error is not None:
+        text = f"{UNKNOWN}: {escape(error.message)}\n"
     else:
         text = as_text(statuses, escape)
     if options.output is None:

@@ -149,6 +149,12 @@ _TABLE = (
                 type=duration,
                 help="keep the existing session if it lasts at least that long",
             ),
+            Option(
+                "--prompt",
+                action="store_true",
+                help="ask for the code in a dialog instead of the terminal: pinentry, else the"
+                " platform's own, which is experimental on macOS and Windows",
+            ),
             Option("--force", action="store_true", help="renew even a session that could be kept"),
             Option(
                 "--from-json",
@@ -196,6 +202,12 @@ _TABLE = (
                 action="append",
                 help="only let this profile assume its role with the session, so that one login"
                 " is enough for it, too (several times)",
+            ),
+            Option(
+                "--undo",
+                action="store_true",
+                help="undo the last configure of the session profile, and the region that a"
+                " login wrote, where they still stand as written",
             ),
         ),
     ),

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 
 _PARTITION_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+# as in botocore's list of partitions
+_PARTITION_PREFIXES = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 20
@@ -103,16 +113,21 @@ def _report_calls(client: Any, source: Source) -> None:
     client.meta.events.register("after-call-error", failed)
 
 
+def partition_of(region: str) -> str:
+    """Return the partition of a region, such as ``aws-cn`` for ``cn-north-1``.
+
+    Unknown regions count as those of the standard partition, as new ones usually are.
+    """
+    for prefix, partition in _PARTITION_PREFIXES.items():
+        if region.startswith(prefix):
+            return partition
+    return "aws"
+
+
 def region_of(serial_number: str | None) -> str:
     """Return a region of a device's partition."""
     parts = (serial_number or "").split(":")
     return _PARTITION_REGIONS.get(parts[1] if len(parts) > 1 else "", _DEFAULT_REGION)
-
-
-def partition_of(region: str) -> str:
-    """Return the partition of a region, such as ``aws-cn`` of ``cn-north-1``."""
-    found = (name for name in _PARTITION_REGIONS if region.startswith(f"{name[4:]}-"))
-    return next(found, "aws")
 
 
 _NEXT_CODE = "wait for the next code on the device, then log in again with that one"

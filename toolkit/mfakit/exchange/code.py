@@ -69,12 +69,13 @@ _SEE_IT = "run it by hand and see what it prints; it should be the code"
 
 
 def check_code(text: str) -> str:
-    """Return a code without its spaces.
+    """Return a code without its spaces, in plain digits.
 
     Raises:
         UsageError: it is not six digits. The message does not contain the code.
     """
-    code = "".join(text.split())
+    # input methods for Chinese and Japanese type full-width digits
+    code = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text if sign.strip())
     if len(code) != 6 or not (code.isascii() and code.isdigit()):
         raise UsageError("a token code is six digits", "type the code that the device shows now")
     return code

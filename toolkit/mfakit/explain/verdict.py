@@ -6,9 +6,11 @@ Only ``--online`` asks AWS: whose the credentials are, and the time.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
+from mfakit.errors import FileError
 from mfakit.exchange.aws import carries_mfa
 from mfakit.explain.chain import as_seen_by, in_environment
 from mfakit.explain.findings import Finding, edit, quoted
@@ -198,7 +200,8 @@ def _remember(answer: Identity, situation: Situation) -> None:
     )
     mfa = "yes" if answer.has_mfa else "no"
     record = record.replace(account=answer.account, arn=answer.arn, mfa=mfa)
-    keep_record(situation.files.credentials_path, record, lambda _: None)
+    with suppress(FileError):  # the answer is shown all the same
+        keep_record(situation.files.credentials_path, record)
 
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
