@@ -100,11 +100,12 @@ def assume_role(
     code = None if token_code is None else check_code(token_code)
     serial = None if serial_number is None else check_serial_number(serial_number)
     role = Role(role_arn, role_session_name)
-    source = find_source(source_profile, _usual_profile(), may_be_session=True)
+    usual = _usual_profile()
+    source = find_source(source_profile, usual, may_be_session=True)
     if duration is not None:
         check_role_duration(duration, chained=source.is_session)
     if source.is_session and code is not None:
-        raise unexpected_code(source)
+        raise unexpected_code(source, usual)
     return STS(source, serial).get_session(role, duration, code)
 
 

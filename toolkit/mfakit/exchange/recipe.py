@@ -6,7 +6,7 @@ from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
+from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
 from mfakit.profiles.selection import roles_before
@@ -261,7 +261,7 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
     if not source.is_session:
         return
     if given is not None or command is not None:
-        raise unexpected_code(source)
+        raise unexpected_code(source, profile)
     if source.profile == profile.name:
         raise ProfileError(
             f"the profile {profile.name!r} cannot hold the role's session: it holds the one"
@@ -298,7 +298,9 @@ def _refuse_another(
     request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
 ) -> None:
     """Raise an error if a renewal would silently use another endpoint or another user's keys."""
-    yourself = f"log in yourself: mfakit login --profile {profile.name}"
+    import shlex
+
+    yourself = f"log in yourself: mfakit login --profile {shlex.quote(profile.name)}"
     if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
         raise ProfileError(
             f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
@@ -314,11 +316,11 @@ def _refuse_another(
         )
 
 
-def unexpected_code(source: Source) -> UsageError:
+def unexpected_code(source: Source, session: Profile) -> UsageError:
     """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
         f"{source.origin} holds a session, beside which no code is sent",
-        "leave the code out, or name long-term keys: --source-profile default",
+        f"leave the code out; or {long_term_hint(session.other(source.profile or ''))}",
     )
 
 

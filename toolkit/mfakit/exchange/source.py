@@ -101,7 +101,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     values = profile.keys
     process = profile.merged.get("credential_process")
     if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
-        values = _ask_process(process, profile.name)
+        values = _ask_process(process, profile)
     is_session = may_be_session and holds_session(profile.name, values, files)
     if _is_malformed(values) or (not is_long_term(values) and not is_session):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
@@ -126,7 +126,7 @@ def _is_malformed(values: dict[str, str]) -> bool:
     return is_quoted or (is_of_session and not session_token(values))
 
 
-def _ask_process(command: str, profile: str) -> dict[str, str]:
+def _ask_process(command: str, asked: Profile) -> dict[str, str]:
     """Return the keys that a `credential_process` prints, such as aws-vault from a keychain.
 
     Its output is the one that AWS SDKs and tools expect: JSON with ``Version`` 1.
@@ -135,10 +135,11 @@ def _ask_process(command: str, profile: str) -> dict[str, str]:
     import shlex
     import subprocess
 
+    profile = asked.name
     if is_own_process(command):
         raise ProfileError(
             f"the source profile {profile!r} gets its credentials from mfakit itself",
-            "name the profile with the long-term credentials: --source-profile default",
+            long_term_hint(asked),
         )
     failed = ProfileError(
         f"the credential_process of the source profile {profile!r} gave no credentials",
@@ -177,7 +178,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
     if session_token(values):
         return ProfileError(
             f"the source profile {name!r} holds a session; AWS gives no session for a session",
-            "name the profile with the long-term credentials: --source-profile default",
+            long_term_hint(profile),
         )
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
@@ -196,6 +197,21 @@ def _no_credentials(profile: Profile) -> ProfileError:
         f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
         " or name another with --source-profile",
     ).about(name)
+
+
+def long_term_hint(profile: Profile) -> str:
+    """Return how to name long-term credentials instead of those of a profile."""
+    import shlex
+
+    files = profile.files
+    others = (name for name in files.profiles() if name != profile.name)
+    found = next((name for name in others if profile.other(name).is_long_term), None)
+    if found is not None:
+        return f"name the profile with long-term keys: --source-profile {shlex.quote(found)}"
+    return (
+        "put your long-term keys into a profile: aws configure --profile long-term; then name it:"
+        " --source-profile long-term"
+    )
 
 
 def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:

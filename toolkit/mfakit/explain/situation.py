@@ -154,6 +154,12 @@ class Situation:
             seen.add(profile)
         return profile if len(seen) > 1 else None
 
+    @property
+    def reads_variables(self) -> bool:
+        """Whether the role of the profile is assumed with the keys of the variables."""
+        values = self.files.merged(self.role_source or self.profile)
+        return values.get("credential_source") == "Environment"
+
     @cached_property
     def sessions(self) -> list[SessionStatus]:
         """Every session on this machine; empty if the files cannot be read."""

@@ -40,6 +40,16 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
         return
     if situation.files.keys(situation.environ[named]).get(KEYS[0]) == link.access_key_id:
         return  # `mfakit env` of that very profile
+    if situation.reads_variables:
+        yield Finding(
+            "variables-shadow-profile",
+            f"the role of {named}={situation.environ[named]} is made from the variables"
+            " (credential_source), which come before it",
+            f"the key {shortened(link.access_key_id)} of the variables is used, not the role; a"
+            " program gets the role if it is told the profile: --profile",
+            unset_line(situation.shell, [named]),
+        )
+        return
     yield Finding(
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
