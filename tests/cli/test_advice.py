@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,95 @@ def test_a_file_that_cannot_be_written_leads_to_its_own_variable(
     assert advice(done).endswith(f"name another place with {variable}")
     done = home.mfakit(*command.split(), stdin=given, **{variable: f"{home.folder}/{name}"})
     assert f"/sys/{name}" not in done.stderr
+
+
+@pytest.mark.parametrize("profile", ["mfa", "work-mfa", "o'brien's keys"])
+@pytest.mark.parametrize("how", ["nobody", "renewal"])
+def test_a_login_that_nobody_answers_leads_to_one_of_the_same_profile(
+    home, alice, shell, profile: str, how: str
+) -> None:
+    home.write_credentials(f"[default]\n{keys_of(alice)}[work]\n{keys_of(alice)}")
+    login = ["login", "--profile", profile, "--source-profile", "default"]
+    done = home.mfakit(*login, "--duration", "1h", "--token-code", alice.device.code())
+    if "'" in profile and done.returncode != 0:
+        pytest.skip("such a name is not taken")
+    if how == "renewal":
+        time.sleep(1.5)  # so that less is left than the warning asks for
+        done = home.mfakit("check", "--profile", profile, "--renew", "--warn", "59m59s")
+        told = done.stderr
+    else:
+        done = home.run("setsid", sys.executable, "-m", "mfakit", "exec", "--min-remaining", "2h",
+                        "--profile", profile, "--", "true")  # fmt: skip
+        told = done.stderr
+    commands = re.findall(r"mfakit login --profile (?:'[^;]*'|\S+)|mfakit login", told)
+    assert commands or "--token-code" in told, told
+    for command in commands:
+        again = shell(f"{command.rstrip(';')} --force --token-code {alice.device.code()}")
+        assert again.returncode == 0, told
+        assert f"logged in to profile {profile} " in again.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["env", "--profile", "work-mfa"],
+        ["check", "--profile", "work-mfa"],
+        ["status", "--profile", "work-mfa"],
+        ["check", "--all"],
+        ["status", "--short"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("before", ["nothing", "an ended session"])
+def test_without_a_live_session_the_advice_gets_one(
+    home, aws, alice, shell, command: list[str], before: str
+) -> None:
+    home.write_credentials(f"[default]\n{keys_of(alice)}[work]\n{keys_of(alice)}")
+    profile = "work-mfa" if "work-mfa" in command else "mfa"
+    if before != "nothing":
+        ended = f"{SESSION}expiration = 2001-01-01T00:00:00Z\n"
+        home.write_credentials(f"{home.credentials.read_text()}[{profile}]\n{ended}")
+    done = home.mfakit(*command)
+    lines = re.findall(r"mfakit login[^;\n]*", done.stderr)
+    assert lines or done.returncode in (0, 2, 3)
+    for line in lines:
+        login = line.partition(",")[0]
+        assert shell(f"{login} --token-code {alice.device.code()}").returncode == 0
+        assert home.mfakit(*command).returncode == 0
+
+
+def test_a_wrong_secret_leads_to_the_right_place_for_it(home, alice, shell) -> None:
+    """Of several profiles, the one is named that the key is in."""
+    wrong = keys_of(alice).replace(alice.secret_access_key, alice.secret_access_key[::-1])
+    home.write_credentials(f"[default]\n{keys_of(alice)}[my work]\n{wrong}")
+    login = ["login", "--source-profile", "my work", "--serial-number", alice.device.serial_number]
+    told = advice(home.mfakit(*login, "--token-code", alice.device.code()))
+    typed = f"{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n"
+    assert shell(f"printf '{typed}' | {told.partition(': ')[2]}").returncode == 0
+    assert home.mfakit(*login, "--token-code", alice.device.code()).returncode == 0
+
+
+def test_files_that_boto3_cannot_read_lead_to_explain_which_names_the_line(
+    home, alice, shell
+) -> None:
+    home.write_config("[profile a]\nregion = x\n[profile a]\nregion = y\n")
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    told = shell(advice(done).rpartition(": ")[2])
+    assert told.returncode == 1
+    assert "line 3" in told.stdout
+
+
+def test_a_session_that_is_too_short_for_a_warning_leads_to_a_longer_one(
+    home, alice, shell
+) -> None:
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    login = ("login", "--profile", "work-mfa", "--duration", "15m", "--token-code")
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+    check = ("check", "--profile", "work-mfa", "--renew", "--warn", "20m")
+    done = home.mfakit(*check)
+    command = done.stderr.strip().rpartition(": ")[2]
+    assert shell(f"{command} --token-code {alice.device.code()}").returncode == 0
+    assert home.mfakit(*check).returncode == 0
 
 
 def test_a_report_into_a_missing_folder_leads_to_making_it(home, alice, shell) -> None:

@@ -17,6 +17,7 @@ from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, is_long_term, is_session
 from mfakit.profiles.stores import STORE_KINDS, is_own_process, store_behind_process
 
@@ -231,7 +232,11 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     source = situation.role_source
     if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
         leads_to = "a role may ask for MFA, which a long-term key does not have"
-        fix = f"mfakit configure --role-profile {quoted(situation.profile)} && mfakit login"
+        kept_in = Profile(source, situation.files).its_session
+        fix = (
+            f"mfakit configure --role-profile {quoted(situation.profile)} --profile"
+            f" {quoted(kept_in)} && mfakit login --profile {quoted(kept_in)}"
+        )
     return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
 
 

@@ -19,6 +19,7 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
@@ -181,7 +182,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
         return
-    source, target = situation.profile, _session_profile(situation.profile)
+    source, target = situation.profile, Profile(situation.profile, situation.files).its_session
     yield Finding(
         "mfa-serial-ignored",
         f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",
@@ -413,10 +414,6 @@ def _used_session(situation: Situation) -> SessionStatus | None:
         return None
     status = situation.session_with(link.access_key_id)
     return status if status and status.source == CREDENTIALS_FILE else None
-
-
-def _session_profile(source: str) -> str:
-    return "mfa" if source == "default" else f"{source}-mfa"
 
 
 def _session_behind(situation: Situation) -> str:
