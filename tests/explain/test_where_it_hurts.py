@@ -120,6 +120,38 @@ def test_quotes_that_docker_keeps_in_the_variables_are_named(home, alice) -> Non
     assert "the value of AWS_ACCESS_KEY_ID is in quotes" in done.stderr
 
 
+@pytest.mark.parametrize("sign", [" ", "\n", "\u201c", "\u200b"])
+def test_a_key_that_cannot_be_one_is_refused_before_it_is_sent(home, alice, sign: str) -> None:
+    """A blank, a line break, a curly quote: copied along with the key."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": sign + alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    home.write_credentials("")
+    assert "! variables-quoted" in home.mfakit("explain", **variables).stdout
+    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    assert "the value of AWS_ACCESS_KEY_ID has a character that no key has" in done.stderr
+    if sign.strip():
+        home.write_credentials(f"[default]\n{keys_of(alice)}".replace("= A", f"= {sign}A"))
+        done = home.mfakit("login", "--token-code", alice.device.code())
+        assert "has a character that no key has" in done.stderr
+        assert advice(done.stderr) == "aws configure --profile default"
+
+
+@pytest.mark.parametrize("content", [b"junk\n[default]\n", b"[default]\nregion = \xff\n"])
+@pytest.mark.parametrize("name", ["config", "credentials"])
+@pytest.mark.parametrize("sdk", ["boto3", "cli", "js"])
+def test_explain_reports_whatever_the_files_hold(home, alice, content, name, sdk) -> None:
+    """It says of a file that botocore cannot read what is wrong, and does not stop there."""
+    (home.folder / ".aws" / name).write_bytes(content)
+    told = home.mfakit("explain", "--sdk", sdk)
+    assert told.stderr == ""
+    assert "AWS would" in told.stdout
+    if sdk != "js":
+        assert "! search-fails" in told.stdout
+        assert str(home.folder / ".aws" / name) in told.stdout
+
+
 def test_a_device_of_another_account_is_refused_before_a_code_is_spent(home, aws, alice) -> None:
     """Whatever the key's id suggests: AWS was asked for the account."""
     serial = alice.device.serial_number.replace("123456789012", "999999999999")
@@ -194,7 +226,8 @@ def test_a_guessed_account_is_told_as_a_guess_and_a_known_one_as_known(home, ali
          "region us-west-2 (AWS_REGION)"),
         ({"AWS_DEFAULT_REGION": "us-west-2"}, "[default]\nregion = eu-west-1\n", "js",
          "region eu-west-1 (HOME/.aws/config, line 2)"),
-        ({}, "", "boto3", "no region is set"),
+        ({}, "", "boto3", "no region is set: calls"),
+        ({"AWS_REGION": "us-west-2"}, "", "boto3", "boto3 does not read AWS_REGION: calls"),
     ],
 )  # fmt: skip
 def test_explain_shows_the_region_and_where_it_is_set(home, variables, config, sdk, line) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.section import is_long_term, session_token
+from mfakit.profiles.section import is_long_term, is_no_key, session_token
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
@@ -97,6 +97,11 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
+        if is_no_key(key) or is_no_key(secret):
+            raise ProfileError(
+                "the access key of the environment cannot be used",
+                "take it out of the environment, or put it there without quotes and blanks",
+            ).about(None)
         return Source(key, secret, None, region)
     values = profile.keys
     process = profile.merged.get("credential_process")
@@ -121,9 +126,9 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
 
 def _is_malformed(values: dict[str, str]) -> bool:
     """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
-    key = values.get("aws_access_key_id", "")
-    is_quoted, is_of_session = key[:1] in ("'", '"'), key.startswith(SESSION_KEY_PREFIX)
-    return is_quoted or (is_of_session and not session_token(values))
+    key, is_session = values.get("aws_access_key_id", ""), bool(session_token(values))
+    lacks_token = key.startswith(SESSION_KEY_PREFIX) and not is_session
+    return lacks_token or is_no_key(key) or is_no_key(values.get("aws_secret_access_key", ""))
 
 
 def _ask_process(command: str, asked: Profile) -> dict[str, str]:

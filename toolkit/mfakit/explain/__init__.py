@@ -132,8 +132,14 @@ class Explanation:
     def _region(self) -> str:
         region = self.situation.chain.region
         if not region:
-            return "no region is set: calls of most services fail (NoRegionError)"
+            ignored = ", and boto3 does not read AWS_REGION" if self._ignores_region else ""
+            return f"no region is set{ignored}: calls of most services fail (NoRegionError)"
         return f"in the region {region} ({self.situation.region_place})"
+
+    @property
+    def _ignores_region(self) -> bool:
+        situation = self.situation
+        return situation.sdk == "boto3" and bool(situation.environ.get("AWS_REGION"))
 
     def _conclusion(self) -> str:
         if self.verdict is not None:

@@ -118,7 +118,14 @@ class Situation:
         """The settings of that profile in both files."""
         if self.sdk == "js":
             return profiles_of(self.environ).get(self.profile, {})
-        return self.files.merged(self.profile)
+        return self._merged(self.profile)
+
+    def _merged(self, profile: str) -> dict[str, str]:
+        """Return the settings of a profile; none if a file cannot be read, which is a finding."""
+        try:
+            return self.files.merged(profile)
+        except FileError:
+            return {}
 
     def place(self, key: str) -> str:
         """Return where a setting of that profile is: ``~/.aws/config, line 3``; "" if nowhere."""
@@ -147,7 +154,7 @@ class Situation:
     def role_source(self) -> str | None:
         """The last profile in the chain of source profiles; None if the profile has no source."""
         profile, seen = self.profile, {self.profile}
-        while "role_arn" in (values := self.files.merged(profile)) and "source_profile" in values:
+        while "role_arn" in (values := self._merged(profile)) and "source_profile" in values:
             profile = values["source_profile"]
             if profile in seen:
                 break
@@ -157,7 +164,7 @@ class Situation:
     @property
     def reads_variables(self) -> bool:
         """Whether the role of the profile is assumed with the keys of the variables."""
-        values = self.files.merged(self.role_source or self.profile)
+        values = self._merged(self.role_source or self.profile)
         return values.get("credential_source") == "Environment"
 
     @cached_property

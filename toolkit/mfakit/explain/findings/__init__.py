@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import KEYS
+from mfakit.profiles.section import KEYS, is_no_key
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
@@ -99,9 +99,11 @@ def without_settings(situation: Situation, *keys: str) -> str:
     return without_lines(path, *(line for where, line in places if where == path))
 
 
-def in_quotes(value: str) -> bool:
-    """Whether a value begins with a quote, as no key or token does."""
-    return value[:1] in ("'", '"')
+def fault_of(value: str) -> str:
+    """Return what is wrong with the form of a key or a token; "" if nothing is."""
+    if value[:1] in ("'", '"'):
+        return "is in quotes"
+    return "has a character that no key has" if is_no_key(value) else ""
 
 
 def real_path(document: Document) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings import Finding, in_quotes, quoted, real_path, shortened
+from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import KEYS
@@ -192,14 +192,14 @@ def _for_sed(text: str) -> str:
 
 
 def variables_quoted(situation: Situation) -> Iterator[Finding]:
-    """A value in the variables has the quotes of a .env file; docker's --env-file keeps them."""
+    """A value in the variables has quotes, which docker's --env-file keeps, or a line break."""
     link = _used_variables(situation)
-    found = [name for name in _VARIABLES if in_quotes(situation.environ.get(name, ""))]
+    found = [name for name in _VARIABLES[:-1] if fault_of(situation.environ.get(name, ""))]
     if link is not None and found:
         yield Finding(
             "variables-quoted",
-            f"the value of {found[0]} is in quotes",
-            "they are sent with it, and AWS refuses the key",
+            f"the value of {found[0]} {fault_of(situation.environ[found[0]])}",
+            "it is sent as it is, and AWS refuses the key",
             unset_variables(situation),
         )
 

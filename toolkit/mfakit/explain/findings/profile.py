@@ -9,7 +9,7 @@ import stat
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
-    in_quotes,
+    fault_of,
     login,
     quoted,
     set_setting,
@@ -148,18 +148,22 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
 
 
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
-    """A key is in quotes, which are part of it to every SDK."""
+    """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     values, profile = _key_section(situation), situation.profile
-    found = [key for key in (*KEYS, *_TOKENS) if in_quotes(values.get(key, ""))]
+    found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
     lines = [situation.files.line_of(profile, key) for key in found]
     if found and _keys_are_used(situation):
         path = os.path.realpath(next(line for line in lines if line)[0])
         edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
+        fault = fault_of(values[found[0]])
+        fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
+        if fault != "is in quotes":
+            fix = f"aws configure --profile {quoted(profile)}"
         yield Finding(
             "keys-quoted",
-            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) is in quotes",
-            "they are sent with it, and AWS refuses the key",
-            f"sed -i.bak {quoted(edits)} {quoted(path)}",
+            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) {fault}",
+            "it is sent as it is, and AWS refuses the key",
+            fix,
         )
 
 
