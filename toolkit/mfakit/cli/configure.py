@@ -227,6 +227,21 @@ def process_line(profile: str) -> str:
     Raises:
         UsageError: the profile's name has others.
     """
+    _check_word(profile)
+    return f"mfakit credential-process --profile {profile}"
+
+
+def key_process_line(profile: str) -> str:
+    """Return the `credential_process` that makes SDKs ask mfakit for a profile's long-term key.
+
+    Raises:
+        UsageError: as ``process_line`` raises it.
+    """
+    _check_word(profile)
+    return f"mfakit keys export --format process --source-profile {profile}"
+
+
+def _check_word(profile: str) -> None:
     import re
 
     if not re.fullmatch(r"[A-Za-z0-9_.@+-]+", profile):
@@ -234,4 +249,3 @@ def process_line(profile: str) -> str:
             f"the name {profile!r} would mean something else to a shell",
             "for a credential_process, name the profile with letters, digits and _ . @ + -",
         )
-    return f"mfakit credential-process --profile {profile}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.section import is_long_term, is_no_key, session_token
+from mfakit.keys.places import read_key
+from mfakit.profiles.section import KEYS, is_long_term, is_no_key, session_token
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
@@ -105,7 +106,12 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         return Source(key, secret, None, region)
     values = profile.keys
     process = profile.merged.get("credential_process")
-    if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
+    if profile.has_key_elsewhere:
+        found = read_key(profile)
+        if found is None:
+            raise _no_credentials(profile)
+        values = dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
+    elif process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         values = _ask_process(process, profile)
     is_session = may_be_session and holds_session(profile.name, values, files)
     if _is_malformed(values) or (not is_long_term(values) and not is_session):

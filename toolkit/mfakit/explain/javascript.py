@@ -20,12 +20,10 @@ from mfakit.explain.chain import (
     USED,
     Chain,
     Link,
-    check_file,
-    check_program,
-    check_sso_token,
     described,
     judged,
 )
+from mfakit.explain.inert import check_file, check_program, check_sso_token
 from mfakit.profiles.reading import read_quiet
 from mfakit.profiles.section import KEYS
 

@@ -21,15 +21,20 @@ from mfakit.profiles.section import (
 )
 from mfakit.profiles.stores import (
     CredentialsFile,
+    exports_key,
     holds_keys,
     holds_session,
     is_own_process,
+    protected,
     refuse_protected,
     store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 
 DEFAULT_SESSION_PROFILE = "mfa"
+# Settings of a source profile: where its long-term key lives, if not in the files.
+KEY_STORE = "mfakit_key_store"
+KEY_COMMAND = "mfakit_key_command"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,8 +127,18 @@ class Profile:
 
     @property
     def is_protected(self) -> bool:
-        """Whether the profile holds a key that does not belong to a session."""
-        return holds_keys(self.name, self.keys, self.files)
+        """Whether the profile has a key that does not belong to a session, here or elsewhere."""
+        return self.has_key_elsewhere or holds_keys(self.name, self.keys, self.files)
+
+    @property
+    def has_key_elsewhere(self) -> bool:
+        """Whether the profile's long-term key is in a keychain, or given by a program for it."""
+        values = self.merged
+        return bool(
+            values.get(KEY_STORE)
+            or values.get(KEY_COMMAND)
+            or exports_key(values.get("credential_process", ""))
+        )
 
     @property
     def is_cached(self) -> bool:
@@ -287,6 +302,8 @@ class Profile:
             ProfileError: it holds keys that are no session, or gets credentials from a program.
         """
         check_profile_name(self.name)
+        if self.has_key_elsewhere:
+            raise protected(self.name)
         refuse_protected(self.name, self.keys, self.files)
         if self.is_cached and holds_session(
             self.name, self.files.credentials(self.name), self.files
@@ -333,7 +350,7 @@ class Profile:
         )
 
     def _not_found(self, values: Values) -> SessionNotFoundError:
-        if holds_keys(self.name, values, self.files):
+        if self.has_key_elsewhere or holds_keys(self.name, values, self.files):
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 "name the profile that the session is kept in: --profile mfa",

@@ -145,7 +145,8 @@ def _first_long_term(names: list[str], files: AWSFiles) -> Profile | None:
 def may_be_source(profile: Profile) -> bool:
     """Whether a profile holds long-term credentials, or a program may give them."""
     process = profile.setting("credential_process")
-    return profile.is_long_term or bool(process and not is_own_process(process))
+    is_foreign = process and not is_own_process(process)
+    return profile.is_long_term or profile.has_key_elsewhere or bool(is_foreign)
 
 
 def led_to(profile: Profile, named_by: str) -> str:
@@ -162,7 +163,7 @@ def led_to(profile: Profile, named_by: str) -> str:
     is_role = end.setting("role_arn") and not end.setting("source_profile")
     if not is_role and end.is_protected:
         return end.its_session
-    if may_be_source(end) and end.other(end.its_session).exists:
+    if not is_role and may_be_source(end) and end.other(end.its_session).exists:
         return end.its_session
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")

@@ -205,9 +205,17 @@ def store_behind_process(profile: str, files: AWSFiles) -> Store:
 
 def is_own_process(command: str) -> bool:
     """Whether a `credential_process` runs mfakit, by any path or wrapper."""
+    return {"mfakit", "credential-process"} <= _programs(command)
+
+
+def exports_key(command: str) -> bool:
+    """Whether a `credential_process` runs `mfakit keys export`, and so gives a long-term key."""
+    return {"mfakit", "keys", "export"} <= _programs(command)
+
+
+def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
-    names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
-    return "mfakit" in names and "credential-process" in names
+    return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
 
 
 def holds_session(profile: str, values: Values, files: AWSFiles) -> bool:
@@ -234,10 +242,15 @@ def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
         ProfileError: the values hold such keys.
     """
     if holds_keys(profile, values, files):
-        raise ProfileError(
-            f"the profile {profile!r} holds long-term credentials, which are never overwritten",
-            "name another profile for the session: --profile mfa",
-        )
+        raise protected(profile)
+
+
+def protected(profile: str) -> ProfileError:
+    """Return the error for a session that would go where a long-term key is."""
+    return ProfileError(
+        f"the profile {profile!r} holds long-term credentials, which are never overwritten",
+        "name another profile for the session: --profile mfa",
+    )
 
 
 def _holds_keys(text: str, path: str) -> bool:
