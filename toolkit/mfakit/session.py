@@ -48,11 +48,15 @@ class SessionCredentials:
             ("session token", session_token),
         ):
             if not value:
-                raise InvalidSessionError(f"the session has no {name}")
+                raise InvalidSessionError(f"the session has no {name}", _FROM_AWS)
             if not value.isprintable():
-                raise InvalidSessionError(f"the session's {name} has a control character")
+                raise InvalidSessionError(
+                    f"the session's {name} has a control character", _FROM_AWS
+                )
         if expiration is not None and expiration.tzinfo is None:
-            raise InvalidSessionError("the session's expiration has no time zone")
+            raise InvalidSessionError(
+                "the session's expiration has no time zone", "write it as 2026-11-22T18:00:00Z"
+            )
         put = object.__setattr__
         put(self, "access_key_id", access_key_id)
         put(self, "secret_access_key", secret_access_key)

@@ -169,6 +169,11 @@ _TABLE = (
                 help="take the session from this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
+            Option(
+                "--online",
+                action="store_true",
+                help="with --from-json: ask AWS first whose the session is, and if it carries MFA",
+            ),
             Option("--json", action="store_true", help="print the result as JSON"),
         ),
     ),
@@ -453,7 +458,8 @@ _TABLE = (
             Option(
                 "--online",
                 action="store_true",
-                help="ask AWS whose the credentials are and what time it is; else nothing is sent",
+                help="ask AWS whose the credentials are, if a session carries MFA, and what time it"
+                " is; else nothing is sent",
             ),
             Option("--json", action="store_true", help="print it as JSON"),
         ),

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from mfakit.cli.output import note
-from mfakit.errors import ExchangeError, ProfileError, UsageError
+from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.code import check_command
 from mfakit.exchange.device import check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
@@ -197,7 +197,13 @@ def _choose_device(terminal: Terminal, source: Source) -> str:
     devices = find_devices(source)
     usable = [device.serial_number for device in devices if device.is_usable]
     if len(usable) > 1:
-        return usable[terminal.choose("Which device?", usable)]
+        try:
+            return usable[terminal.choose("Which device?", usable)]
+        except NobodyToAskError:
+            raise ExchangeError(
+                f"there are several MFA devices: {', '.join(usable)}",
+                f"name the one that you use: --serial-number {usable[0]}",
+            ) from None
     device = only_device(devices)
     if device.is_guess:
         return _ask(terminal, "Serial number of your MFA device", device.serial_number)

@@ -40,12 +40,18 @@ _OF_AN_EXCHANGE = (
 def run(options: Namespace) -> int:
     """Run the command."""
     if options.from_json is None:
+        if options.online:
+            raise UsageError(
+                "--online has no meaning without --from-json",
+                "leave it out: mfakit knows of its own sessions that they carry MFA",
+            )
         result = login(_request(options), os.environ)
     else:
         _refuse_beside_from_json(options)
         from mfakit.exchange.library import store_session
 
-        result = store_session(options.profile, read_input(options.from_json), os.environ, note)
+        text = read_input(options.from_json)
+        result = store_session(options.profile, text, os.environ, note, online=options.online)
     if options.json:
         write(_as_json(result))
     else:

@@ -100,7 +100,7 @@ def _nearest(name: str) -> str:
 def _report(error: BaseException) -> int:
     """Print an error, if there is something to print, and return the exit code."""
     if isinstance(error, MFAKitError):
-        complain(error)
+        complain(_with_cause(error))
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
@@ -109,6 +109,20 @@ def _report(error: BaseException) -> int:
     if not isinstance(error, BrokenPipeError):
         complain(_unexpected(error))
     return FAILED
+
+
+def _with_cause(error: MFAKitError) -> MFAKitError:
+    """Return an error about keys with the cause that `explain` finds, if it finds one."""
+    if error.suspect is None:
+        return error
+    from mfakit.environment.render import likely_shell
+    from mfakit.explain import cause
+
+    try:
+        found = cause(error.suspect, os.environ, likely_shell())
+    except Exception:
+        return error  # it was to say more of the error, not to hide it
+    return error if found is None else MFAKitError(f"{error.message}: {found.message}", found.fix)
 
 
 def _unexpected(error: BaseException) -> MFAKitError:

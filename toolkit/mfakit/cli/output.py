@@ -120,9 +120,13 @@ def write_report(path: str, text: str) -> None:
             temporary.close()
             rename(temporary.path, real)
     except OSError as error:
-        raise MFAKitError(
-            f"cannot write {path}: {error.strerror}", "see who may write in its folder: ls -ld"
-        ) from None
+        import shlex
+
+        folder = shlex.quote(os.path.dirname(real) or ".")
+        hint = f"see who may write there: ls -ld {folder}"
+        if not os.path.isdir(os.path.dirname(real)):
+            hint = f"make its folder: mkdir -p {folder}"
+        raise MFAKitError(f"cannot write {path}: {error.strerror}", hint) from None
 
 
 def write_private(path: str, text: str) -> None:

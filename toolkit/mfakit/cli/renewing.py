@@ -124,7 +124,8 @@ def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
         return False
     error = MFAKitError(
         f"it lasts no longer than --warn {format_duration(warn)}: a new one would be due at once",
-        "give a shorter --warn, or make longer sessions: mfakit login --duration",
+        "give a shorter --warn, or make longer sessions: mfakit login --profile"
+        f" {shlex.quote(status.profile)} --duration 12h",
     )
     _complain(status, error)
     return True

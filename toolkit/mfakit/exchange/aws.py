@@ -63,7 +63,7 @@ def make_client(
         session.set_config_variable("profile", source.profile)
         client = session.create_client(
             service,
-            region_name=source.region or _region_of(serial_number),
+            region_name=source.region or region_of(serial_number),
             aws_access_key_id=source.access_key_id,
             aws_secret_access_key=source.secret_access_key,
             aws_session_token=source.session_token or None,
@@ -124,7 +124,8 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
-def _region_of(serial_number: str | None) -> str:
+def region_of(serial_number: str | None) -> str:
+    """Return a region of a device's partition."""
     parts = (serial_number or "").split(":")
     return _PARTITION_REGIONS.get(parts[1] if len(parts) > 1 else "", _DEFAULT_REGION)
 
@@ -201,15 +202,48 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
             "it was deleted, is inactive, or belongs to another partition: see the key in IAM",
-        )
+        ).about(source.profile)
     if code == "SignatureDoesNotMatch":
         return ExchangeError(
             f"the secret of the access key {source.access_key_id} of {source.origin} is wrong",
-            "put the right secret there: aws configure",
-        )
+            f"put the right secret there: aws configure{of_profile(source)}",
+        ).about(source.profile)
     if code.startswith("Throttling"):
         return NotSentError(f"AWS is throttling: {message}", _AGAIN)
     return ExchangeError(f"AWS answered {code}: {message}", _hint(code, message, source))
+
+
+def of_profile(source: Source) -> str:
+    """Return the option that names a source's profile; "" for the environment."""
+    import shlex
+
+    return "" if source.profile is None else f" --profile {shlex.quote(source.profile)}"
+
+
+def carries_mfa(iam: Any, arn: str) -> bool | None:
+    """Return whether a session carries MFA; None if AWS's answer does not show it.
+
+    IAM does not know a session that GetSessionToken made without a code. A role's session never
+    carries MFA (IAM User Guide).
+
+    Args:
+        iam: a client of IAM that signs with the session.
+        arn: the session's identity.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if ":assumed-role/" in arn:
+        return False
+    if ":user/" not in arn and not arn.endswith(":root"):
+        return None
+    try:
+        iam.get_user()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        return {"InvalidClientTokenId": False, "AccessDenied": True}.get(str(code))
+    except BotoCoreError:
+        return None
+    return True
 
 
 def _hint(code: str, message: str, source: Source) -> str:

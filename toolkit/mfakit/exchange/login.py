@@ -14,6 +14,7 @@ from mfakit.exchange.source import is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
 from mfakit.profiles.selection import region_of, session_profile
 from mfakit.state import VALID
 from mfakit.value import Value
@@ -76,6 +77,25 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     profile = session_profile(request.profile, environ, request.source_profile)
     profile.check_may_hold()
     profile.refuse_foreign("the session profile is")
+    try:
+        return _logged_in(request, profile)
+    except MFAKitError as error:
+        error.hint = _for_profile(error.hint, profile.name)
+        raise
+
+
+def _for_profile(hint: str, profile: str) -> str:
+    """Return a hint whose commands name the profile, unless it is the usual one."""
+    import re
+    import shlex
+
+    if profile == DEFAULT_SESSION_PROFILE:
+        return hint
+    option = f" --profile {shlex.quote(profile)}"
+    return re.sub(r"mfakit (login|configure)\b(?! --profile)", lambda m: m[0] + option, hint)
+
+
+def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
     recipe = make_recipe(request, profile, _made_before(held) if request.as_before else None)
     codes = _find_codes(request, recipe, profile)

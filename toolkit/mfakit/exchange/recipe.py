@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
+from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
+from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
 from mfakit.profiles.selection import roles_before
@@ -222,6 +223,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
         serial_number = configured_serial_number(profile, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
+        _refuse_other_partition(serial_number, source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url)
@@ -259,7 +261,7 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
     if not source.is_session:
         return
     if given is not None or command is not None:
-        raise unexpected_code(source)
+        raise unexpected_code(source, profile)
     if source.profile == profile.name:
         raise ProfileError(
             f"the profile {profile.name!r} cannot hold the role's session: it holds the one"
@@ -268,11 +270,37 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
         )
 
 
+def _refuse_other_partition(serial_number: str, source: Source, profile: Profile) -> None:
+    """Raise an error if the region's part of AWS does not know the device."""
+    import shlex
+
+    if not source.region or not serial_number.startswith("arn:"):
+        return
+    named, partition = serial_number.split(":")[1], partition_of(source.region)
+    if named == partition:
+        return
+    holders = [name for name in (profile.name, source.profile) if name is not None]
+    holder = next((name for name in holders if profile.other(name).setting("region")), None)
+    region = region_of(serial_number)
+    raise ProfileError(
+        f"the device {serial_number} is of the partition {named}, and the region {source.region}"
+        f" of {partition}; no code was used",
+        "name a device of that partition, or another region: "
+        + (
+            f"export AWS_REGION={region}"
+            if holder is None
+            else f"aws configure set region {region} --profile {shlex.quote(holder)}"
+        ),
+    )
+
+
 def _refuse_another(
     request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
 ) -> None:
     """Raise an error if a renewal would silently use another endpoint or another user's keys."""
-    yourself = f"log in yourself: mfakit login --profile {profile.name}"
+    import shlex
+
+    yourself = f"log in yourself: mfakit login --profile {shlex.quote(profile.name)}"
     if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
         raise ProfileError(
             f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
@@ -288,11 +316,11 @@ def _refuse_another(
         )
 
 
-def unexpected_code(source: Source) -> UsageError:
+def unexpected_code(source: Source, session: Profile) -> UsageError:
     """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
         f"{source.origin} holds a session, beside which no code is sent",
-        "leave the code out, or name long-term keys: --source-profile default",
+        f"leave the code out; or {long_term_hint(session.other(source.profile or ''))}",
     )
 
 

@@ -63,7 +63,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
     serial_number = recipe.serial_number
     assert serial_number is not None
     codes.check()
-    if recipe.source.likely_account not in (None, account_of(serial_number)):
+    if recipe.source.likely_account != account_of(serial_number):
         sts.begin()
         _check_account(recipe, sts)  # it takes a while, so it is not done for all keys
     codes.when_asked(sts.begin)

@@ -197,6 +197,10 @@ class Document:
         )
         return next(iter(own or inherited), None)
 
+    def line_of_header(self, name: str) -> int:
+        """Return the line of a section's header, counted from 1."""
+        return 1 + next(section.start for section in self._part.sections if section.name == name)
+
     def update(self, name: str, values: dict[str, str | None]) -> None:
         """Set keys of a section, which may be missing; remove those whose value is None.
 

@@ -222,6 +222,7 @@ class SessionRecord(Value):
         endpoint_url: the endpoint of STS; None for AWS's own.
         account: the account of the session.
         arn: the identity of the session.
+        mfa: ``yes`` or ``no``, if AWS was asked whether the session carries MFA.
     """
 
     made_at: datetime
@@ -235,6 +236,7 @@ class SessionRecord(Value):
     endpoint_url: str | None = None
     account: str | None = None
     arn: str | None = None
+    mfa: str | None = None
 
     @property
     def role_session_name(self) -> str | None:

@@ -309,10 +309,12 @@ class Profile:
         if self.is_cached and holds_session(
             self.name, self.files.credentials(self.name), self.files
         ):
+            import shlex
+
             raise ProfileError(
                 f"a session in {self.files.credentials_path} shadows the credential_process of"
                 f" {self.name!r}",
-                f"remove it first: mfakit logout --profile {self.name}",
+                f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
         if "credential_process" in self.merged and not self.is_cached:
             raise ProfileError(
@@ -386,7 +388,8 @@ def check_key_id(session: SessionCredentials) -> None:
     """
     if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
         raise InvalidSessionError(
-            f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
+            f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not",
+            "give the output of: aws sts get-session-token",
         )
 
 

@@ -267,7 +267,9 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
     """Return the error for a failed operation on a file, with a hint."""
     if isinstance(error, FileError):
         return error
-    elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"
+    is_config = os.path.basename(path).startswith("config")
+    variable = "AWS_CONFIG_FILE" if is_config else "AWS_SHARED_CREDENTIALS_FILE"
+    elsewhere = f"name another place with {variable}"
     see_modes = f"see its owner and mode with ls -l, and its folder's; or {elsewhere}"
     hints = {
         errno.EACCES: see_modes,

@@ -52,6 +52,11 @@ def is_session(values: Values) -> bool:
     )
 
 
+def is_no_key(value: str) -> bool:
+    """Whether a value cannot be a key or a token: it is in quotes, or not of visible ASCII."""
+    return value[:1] in ("'", '"') or not all("!" <= letter <= "~" for letter in value)
+
+
 def is_protected(values: Values) -> bool:
     """Whether a section holds a key that does not belong to a session."""
     return has_access_key(values) and not is_session(values)

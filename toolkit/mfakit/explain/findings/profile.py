@@ -11,6 +11,7 @@ from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
     edit,
+    fault_of,
     login,
     quoted,
     set_setting,
@@ -21,6 +22,7 @@ from mfakit.explain.findings import (
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.document import Document
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
@@ -151,6 +153,26 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def keys_quoted(situation: Situation) -> Iterator[Finding]:
+    """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
+    values, profile = _key_section(situation), situation.profile
+    found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
+    lines = [situation.files.line_of(profile, key) for key in found]
+    if found and _keys_are_used(situation):
+        path = os.path.realpath(next(line for line in lines if line)[0])
+        edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
+        fault = fault_of(values[found[0]])
+        fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
+        if fault != "is in quotes":
+            fix = f"aws configure --profile {quoted(profile)}"
+        yield Finding(
+            "keys-quoted",
+            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) {fault}",
+            "it is sent as it is, and AWS refuses the key",
+            fix,
+        )
+
+
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
     """A key was pasted from a guide, not from the account."""
     values = situation.values
@@ -170,7 +192,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
         return
-    source, target = situation.profile, _session_profile(situation.profile)
+    source, target = situation.profile, Profile(situation.profile, situation.files).its_session
     yield Finding(
         "mfa-serial-ignored",
         f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",
@@ -207,23 +229,42 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     serial = values.get("mfa_serial", "")
     if not serial.startswith("arn:"):
         return
-    source = situation.files.keys(values.get("source_profile", situation.profile))
-    account = likely_account(source.get(KEYS[0]))
     parts = serial.split(":")
     if len(parts) != _ARN_PARTS:
         return
+    account, is_known = _account_of_keys(situation)
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
         return
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
+    are = "are" if is_known or account in (None, parts[4]) else "seem by their id to be"
     yield Finding(
         "serial-of-another-account",
         f"mfa_serial ({situation.place('mfa_serial')}) is of account"
-        f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
+        f" {parts[4]} in {parts[1]}, but the keys {are} of {account or parts[4]} in {partition}",
         "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
+        matters=are == "are",
     )
+
+
+def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
+    """Return the account of the keys that the device's codes are sent with, and if it is known.
+
+    A record knows it, of a session that was made with the keys. Their id only suggests it.
+    """
+    keys = situation.files.keys(situation.values.get("source_profile", situation.profile))
+    key_id = keys.get(KEYS[0])
+    if session_token(keys):
+        status = situation.session_with(key_id)
+        key_id = status.record.source_access_key_id if status and status.record else None
+    records = [status.record for status in situation.sessions if status.record]
+    for record in records:
+        made_with = record.source_access_key_id if record.role_arn is None else None
+        if key_id and made_with == key_id and record.account:
+            return record.account, True
+    return likely_account(key_id), False
 
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
@@ -263,7 +304,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
         return
-    if link is None or not link.asks:
+    if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
         fix = f"mfakit logout --profile {quoted(profile)}"
@@ -424,10 +465,6 @@ def _used_session(situation: Situation) -> SessionStatus | None:
     return status if status and status.source == CREDENTIALS_FILE else None
 
 
-def _session_profile(source: str) -> str:
-    return "mfa" if source == "default" else f"{source}-mfa"
-
-
 def _session_behind(situation: Situation) -> str:
     """Return the name of the session that assumes the role of the profile; "" if there is none."""
     files, values = situation.files, situation.values
@@ -446,6 +483,7 @@ RULES = (
     keys_partial,
     keys_empty,
     token_missing,
+    keys_quoted,
     keys_placeholder,
     mfa_serial_ignored,
     keys_in_both_files,
