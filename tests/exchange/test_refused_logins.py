@@ -26,9 +26,7 @@ def test_a_code_works_only_once(home, alice) -> None:
     assert home.credentials.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16"]
-)
+@pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15"])
 def test_a_malformed_code_is_not_sent(home, alice, code: str) -> None:
     refused(home, home.mfakit("login", "--token-code", code), "six digits", 64)
 

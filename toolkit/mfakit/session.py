@@ -97,7 +97,7 @@ def session_from_json(text: str) -> SessionCredentials:
     import json
 
     try:
-        found = json.loads(text)
+        found = json.loads(text.removeprefix("\ufeff"))  # PowerShell writes this mark
         found = found.get("Credentials", found)
         key, secret, token = (found[name] for name in _PARTS)
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 
 _PARTITION_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+# as in botocore's list of partitions
+_PARTITION_PREFIXES = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 20
@@ -101,6 +111,17 @@ def _report_calls(client: Any, source: Source) -> None:
     client.meta.events.register("before-call", sending)
     client.meta.events.register("after-call", answered)
     client.meta.events.register("after-call-error", failed)
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region, such as ``aws-cn`` for ``cn-north-1``.
+
+    Unknown regions count as those of the standard partition, as new ones usually are.
+    """
+    for prefix, partition in _PARTITION_PREFIXES.items():
+        if region.startswith(prefix):
+            return partition
+    return "aws"
 
 
 def _region_of(serial_number: str | None) -> str:

@@ -7,7 +7,7 @@ import os
 from mfakit.errors import UsageError
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.login import Login
+from mfakit.exchange.login import Login, keep_region
 from mfakit.exchange.login import login as log_in
 from mfakit.exchange.recipe import (
     DEFAULT_DURATION,
@@ -21,9 +21,9 @@ from mfakit.exchange.source import find_source
 from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import SessionRecord, keep_record
-from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
+from mfakit.profiles.own_files import SessionRecord
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, check_key_id
+from mfakit.profiles.selection import region_of, session_profile
 from mfakit.session import session_from_json
 
 TYPE_CHECKING = False
@@ -179,13 +179,14 @@ def store_session(
         MFAKitError: as ``write_session`` raises it.
     """
     kept_in = session_profile(profile, environ)
-    kept_in.refuse_foreign("the session profile")
+    kept_in.refuse_foreign("the session profile is")
     session = session_from_json(text)
-    kept_in.keep(session, note)
+    check_key_id(session)
     record = SessionRecord(
         made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
     )
-    keep_record(kept_in.files.credentials_path, record, note)
+    kept_in.keep(session, note, lambda: record)
+    keep_region(kept_in, note)
     return Login(kept_in.name, session)
 
 
@@ -215,8 +216,9 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
     )
     named = profile if profile in botocore_session.available_profiles else None
     botocore_session.set_config_variable("profile", named or "default")
-    configured = Profile(profile, AWSFiles(os.environ)).setting("region")
-    region = configured or botocore_session.get_config_variable("region")
+    # boto3 itself does not read AWS_REGION
+    set_region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    region = set_region or region_of(Profile(profile, AWSFiles(os.environ)))
     return boto3.Session(botocore_session=botocore_session, region_name=region)
 
 

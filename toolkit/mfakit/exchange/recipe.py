@@ -8,6 +8,7 @@ from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
+from mfakit.profiles.selection import roles_before
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ _SHORTEST = timedelta(minutes=15)
 _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
+_MOST_TAGS = 50
 
 _NAME = r"[\w+=,.@-]{2,64}"
 _NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
@@ -69,6 +71,7 @@ class Role(Value):
         for name, (what, form, hint) in _FORMS.items():
             if name in given and not re.fullmatch(form, given[name], re.ASCII):
                 raise UsageError(f"{given[name]!r} is not {what}", f"write it as {hint}")
+        _check_tags(given.get("Tags", []))
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
@@ -77,6 +80,40 @@ class Role(Value):
         if duration is not None:
             role["DurationSeconds"] = int(duration.total_seconds())
         return role
+
+
+def _check_tags(tags: list[dict[str, str]]) -> None:
+    """Refuse session tags that AssumeRole would refuse.
+
+    The limits are those of the API reference; IAM tells no two keys apart by case alone.
+
+    Raises:
+        UsageError: there are too many, two of one key, or one has a wrong length or character.
+    """
+    if len(tags) > _MOST_TAGS:
+        raise UsageError(f"{len(tags)} tags are too many", f"AWS takes {_MOST_TAGS} at most")
+    keys = [tag["Key"].casefold() for tag in tags]
+    for tag, key in zip(tags, keys, strict=True):
+        if keys.count(key) > 1:
+            raise UsageError(
+                f"there are two tags {tag['Key']!r}; their case does not tell them apart",
+                "leave one of them out",
+            )
+        if key.startswith("aws:"):
+            raise UsageError(f"the tag {tag['Key']!r} is AWS's own", "take another prefix")
+        texts = (("key", tag["Key"], 128), ("value", tag["Value"], 256))
+        for what, text, longest in texts:
+            if len(text) > longest or not all(map(_may_be_in_tag, text)):
+                raise UsageError(
+                    f"{text!r} cannot be the {what} of a tag",
+                    f"take at most {longest} letters, digits, spaces and _ . : / = + - @",
+                )
+
+
+def _may_be_in_tag(letter: str) -> bool:
+    import unicodedata
+
+    return letter in "_.:/=+-@" or unicodedata.category(letter)[0] in "LNZ"
 
 
 class LoginRequest(Value):
@@ -182,7 +219,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     duration = _duration(request, source, profile, is_of_role=role is not None)
     serial_number = request.serial_number
     if serial_number is None:
-        serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
+        serial_number = configured_serial_number(profile, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
     signer = None if source.profile is None else profile.other(source.profile)
@@ -196,6 +233,22 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     if before is not None:
         _refuse_another(request, profile, before, recipe)
     return recipe
+
+
+def configured_serial_number(session: Profile, source: str | None) -> str | None:
+    """Return the device that a variable or the AWS files name for a session; None if none is.
+
+    Args:
+        session: the session profile.
+        source: the source profile; None for keys of the environment.
+    """
+    files = session.files
+    if named := files.environ.get("MFAKIT_SERIAL_NUMBER"):
+        debug.event("device: set by MFAKIT_SERIAL_NUMBER")
+        return named
+    profiles = (session.name, *roles_before(session), source)
+    # the second name is aws-mfa's
+    return files.setting("mfa_serial", *profiles) or files.setting("aws_mfa_device", *profiles)
 
 
 def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profile) -> None:
@@ -253,15 +306,18 @@ def _duration(
     if request.duration is not None:
         check_duration(request.duration)
         return request.duration
-    configured = profile.files.setting("mfakit_duration", profile.name, source.profile)
-    if configured is None:
+    files, variable, key = profile.files, "MFAKIT_DURATION", "mfakit_duration"
+    where, configured = variable, files.environ.get(variable)
+    if not configured:
+        names = [name for name in (profile.name, source.profile) if name]
+        configured = files.setting(key, *names)
+        where = f"{key} in {next(filter(None, (files.place(name, key) for name in names)), '')}"
+    if not configured:
         return DEFAULT_DURATION
     try:
         return read_session_duration(configured)
     except UsageError as error:
-        raise UsageError(
-            f"mfakit_duration in {profile.files.config_path}: {error.message}", error.hint
-        ) from None
+        raise UsageError(f"{where}: {error.message}", error.hint) from None
 
 
 def check_duration(duration: timedelta) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.section import is_long_term, is_session, session_token
-from mfakit.profiles.selection import default_source_profile, named_source_profile
-from mfakit.profiles.stores import is_own_process
+from mfakit.keys.places import read_key
+from mfakit.profiles.section import KEYS, is_long_term, session_token
+from mfakit.profiles.selection import (
+    default_source_profile,
+    named_source_profile,
+    variables_hold_keys,
+)
+from mfakit.profiles.stores import holds_session, is_own_process
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -84,18 +89,24 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     files, environ = session.files, session.files.environ
     meant = named_source_profile(flag, session)
     profile = default_source_profile(files) if meant is None else meant
-    region = files.setting("region", session.name, profile.name)
+    region = files.setting("region", profile.name, session.name)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     debug.event("region: {}", region or "none is set; one of the device's partition will be used")
-    if meant is None and _holds_long_term(environ):
+    if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
         return Source(key, secret, None, region)
     values = profile.keys
     process = profile.merged.get("credential_process")
-    if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
+    if profile.has_key_elsewhere:
+        found = read_key(profile)
+        if found is None:
+            raise _no_credentials(profile)
+        values = dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
+    elif process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         values = _ask_process(process, profile.name)
-    if not is_long_term(values) and not (may_be_session and is_session(values)):
+    is_session = may_be_session and holds_session(profile.name, values, files)
+    if not is_long_term(values) and not is_session:
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
         raise _no_credentials(profile)
     if debug.is_on():
@@ -108,15 +119,6 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         profile.name,
         region,
         session_token(values),
-    )
-
-
-def _holds_long_term(environ: Mapping[str, str]) -> bool:
-    return bool(
-        environ.get("AWS_ACCESS_KEY_ID")
-        and environ.get("AWS_SECRET_ACCESS_KEY")
-        and not environ.get("AWS_SESSION_TOKEN")
-        and not environ.get("AWS_SECURITY_TOKEN")
     )
 
 

@@ -104,9 +104,9 @@ class AWSFiles:
         )
 
     def setting(self, key: str, *profiles: str | None) -> str | None:
-        """Return a setting from the first of these profiles that has it in the config file."""
+        """Return a setting from the first of these profiles that has it in either file."""
         for profile in profiles:
-            if profile and (value := self.config(profile).get(key)):
+            if profile and (value := self.merged(profile).get(key)):
                 if debug.is_on():
                     debug.event(
                         "{}: set for profile {!r}, {}", key, profile, self.place(profile, key)

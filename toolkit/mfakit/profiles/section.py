@@ -24,8 +24,9 @@ _EXPIRATION_KEYS = (
     "expiration",
     "x_security_token_expires",
     "aws_expiration",
+    "aws_session_expiration",
 )
-_STALE_KEYS = ("aws_security_token", "x_security_token_expires", "aws_expiration")
+_STALE_KEYS = ("aws_security_token", *_EXPIRATION_KEYS[2:])
 SESSION_KEYS = (*KEYS, "aws_session_token", *_EXPIRATION_KEYS, "aws_security_token")
 
 

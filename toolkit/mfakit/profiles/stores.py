@@ -11,13 +11,19 @@ import os
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.document import Document
-from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.profiles.own_files import (
+    OwnFile,
+    as_pairs,
+    pairs_of,
+    read_record,
+)
 from mfakit.profiles.section import (
     KEYS,
     SESSION_KEYS,
     is_protected,
     is_session,
     section_of,
+    session_token,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -39,6 +45,9 @@ if TYPE_CHECKING:
 
         def read(self) -> Values:
             """Return the session as the keys of a section; empty if there is none."""
+
+        def check_writable(self) -> None:
+            """Raise a FileError if no session can be written."""
 
         def write(self, session: SessionCredentials, note: Note) -> None:
             """Write a session, and replace an old one."""
@@ -71,6 +80,16 @@ class CredentialsFile:
         """Return the keys of the section."""
         return self._files.credentials(self._profile)
 
+    def check_writable(self) -> None:
+        """Check that the file can be replaced.
+
+        Raises:
+            FileError: it cannot.
+        """
+        from mfakit.profiles.editing import check_writable
+
+        check_writable(self._files.credentials_path)
+
     def write(self, session: SessionCredentials, note: Note) -> None:
         """Write the session's keys, unless the section holds keys that are no session.
 
@@ -81,47 +100,25 @@ class CredentialsFile:
 
         def put(document: Document) -> None:
             before = document.section(self._profile)
-            refuse_protected(self._profile, before)
+            refuse_protected(self._profile, before, self._files)
             document.update(self._profile, section_of(session, before))
 
         debug.event("the session goes to {}", self._files.credentials_path)
-        self._edit(put, note)
+        edit_credentials(self._files, put, note)
 
     def remove(self, note: Note) -> None:
         """Remove the session's keys, and a section that is left empty."""
 
         def cut(document: Document) -> None:
             values = document.section(self._profile)
-            if not is_session(values):
+            if not holds_session(self._profile, values, self._files):
                 return  # another program has already removed it
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
                 document.update(self._profile, dict.fromkeys(SESSION_KEYS))
 
-        self._edit(cut, note)
-
-    def _edit(self, change: Callable[[Document], None], note: Note) -> None:
-        from mfakit.profiles.editing import edit_text
-
-        path = self._files.credentials_path
-
-        def parsed(text: str) -> Document:
-            known = self._files.credentials_file
-            return known if known.text == text else Document(text, path)
-
-        def changed(text: str) -> str:
-            document = parsed(text).copy()
-            change(document)
-            return document.text
-
-        edit_text(
-            path,
-            changed,
-            backup=lambda text: _holds_keys(parsed(text)),
-            had_text=bool(self._files.credentials_file.text),
-            note=note,
-        )
+        edit_credentials(self._files, cut, note)
 
 
 class SessionCache:
@@ -151,6 +148,15 @@ class SessionCache:
             raise self._file.not_ours()
         return kept
 
+    def check_writable(self) -> None:
+        """Check that the file can be written; the credentials file need not be.
+
+        Raises:
+            FileError: it cannot, or mfakit did not write the old one.
+        """
+        self.read()
+        self._file.check_writable()
+
     def write(self, session: SessionCredentials, note: Note) -> None:
         """Write the file.
 
@@ -169,6 +175,34 @@ class SessionCache:
         self._file.remove()
 
 
+def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:
+    """Change the credentials file, of which a copy is kept first if it holds keys.
+
+    Raises:
+        FileError: the file cannot be written. It was not changed then.
+    """
+    from mfakit.profiles.editing import edit_text
+
+    path = files.credentials_path
+
+    def parsed(text: str) -> Document:
+        known = files.credentials_file
+        return known if known.text == text else Document(text, path)
+
+    def changed(text: str) -> str:
+        document = parsed(text).copy()
+        change(document)
+        return document.text
+
+    edit_text(
+        path,
+        changed,
+        backup=lambda text: _holds_keys(parsed(text)),
+        had_text=bool(files.credentials_file.text),
+        note=note,
+    )
+
+
 def store_behind_process(profile: str, files: AWSFiles) -> Store:
     """Return the store of a profile whose `credential_process` is mfakit."""
     return SessionCache(profile, files)
@@ -176,22 +210,52 @@ def store_behind_process(profile: str, files: AWSFiles) -> Store:
 
 def is_own_process(command: str) -> bool:
     """Whether a `credential_process` runs mfakit, by any path or wrapper."""
+    return {"mfakit", "credential-process"} <= _programs(command)
+
+
+def exports_key(command: str) -> bool:
+    """Whether a `credential_process` runs `mfakit keys export`, and so gives a long-term key."""
+    return {"mfakit", "keys", "export"} <= _programs(command)
+
+
+def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
-    names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
-    return "mfakit" in names and "credential-process" in names
+    return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
 
 
-def refuse_protected(profile: str, values: Values) -> None:
+def holds_session(profile: str, values: Values, files: AWSFiles) -> bool:
+    """Whether a profile's section is a session: by its id, or by mfakit's own record.
+
+    The ids of moto's and LocalStack's sessions do not tell.
+    """
+    if is_session(values):
+        return True
+    key = values.get("aws_access_key_id", "")
+    has_token = key and session_token(values)
+    return bool(has_token) and read_record(files.credentials_path, profile, key) is not None
+
+
+def holds_keys(profile: str, values: Values, files: AWSFiles) -> bool:
+    """Whether a profile's section holds a key that does not belong to a session."""
+    return is_protected(values) and not holds_session(profile, values, files)
+
+
+def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
     """Refuse to overwrite keys that do not belong to a session.
 
     Raises:
         ProfileError: the values hold such keys.
     """
-    if is_protected(values):
-        raise ProfileError(
-            f"the profile {profile!r} holds long-term credentials, which are never overwritten",
-            "name another profile for the session: --profile mfa",
-        )
+    if holds_keys(profile, values, files):
+        raise protected(profile)
+
+
+def protected(profile: str) -> ProfileError:
+    """Return the error for a session that would go where a long-term key is."""
+    return ProfileError(
+        f"the profile {profile!r} holds long-term credentials, which are never overwritten",
+        "name another profile for the session: --profile mfa",
+    )
 
 
 def _holds_keys(document: Document) -> bool:

@@ -53,7 +53,7 @@ BEGIN {
     UNITS["d"] = DAY; UNITS["h"] = 3600; UNITS["m"] = 60; UNITS["s"] = UNITS[""] = 1
     CODES["valid"] = 0; CODES["expiring"] = 1; CODES["expired"] = 2; CODES["unknown"] = 3
     RANK["valid"] = 0; RANK["unknown"] = 1; RANK["expiring"] = 2; RANK["expired"] = 3
-    split("aws_credential_expiration expiration x_security_token_expires aws_expiration", SPELLINGS)
+    split("aws_credential_expiration expiration x_security_token_expires aws_expiration aws_session_expiration", SPELLINGS)
     for (number = 1; number < 256; number++) ORD[sprintf("%c", number)] = number
 
     now = epoch(ENVIRON["CHECK_NOW"])
