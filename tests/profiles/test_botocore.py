@@ -252,6 +252,8 @@ SETTINGS = st.dictionaries(
 @example("", "[DEFAULT]\nregion = a\n[profile mfa]\n", "mfa", {"region": None})
 @example("[mfa]\nregion = a\n", "", "mfa", {"region": "b"})
 @example("[mfa]\nregion = a\n", "[profile mfa]\nregion = c\n", "mfa", {"region": None})
+@example("[mfa]\nregion = a\n", "", "mfa", {"Region": "b", "#x": "c"})
+@example("[DEFAULT]\nregion = a\n[mfa]\n", "", "mfa", {"Region": "b"})
 def test_botocore_reads_settings_that_were_written_and_all_else_as_before(
     credentials: str, config: str, name: str, wanted: dict[str, str | None]
 ) -> None:
@@ -368,17 +370,6 @@ def test_explain_names_a_value_that_sdks_read_differently(home, sdk: str) -> Non
     (finding,) = [f for f in json.loads(done.stdout)["findings"] if f["code"] == "text-after-value"]
     assert f"region ({home.config}, line 2)" in finding["message"]
     assert f"output ({home.config}, line 3)" in finding["message"]
-
-
-def test_a_setting_is_refused_where_the_credentials_file_has_another(home) -> None:
-    """That one would still count: after it is removed, the setting can be written."""
-    home.write_credentials(f"[mfa]\n{OLD}region = one\n")
-    home.write_config("")
-    with pytest.raises(MFAKitError, match=r"credentials, line 5 too, which counts"):
-        write_settings({"mfa": {"region": "two"}}, environ=home.environ)
-    assert not home.config.read_text()
-    home.write_credentials(f"[mfa]\n{OLD}")
-    write_settings({"mfa": {"region": "two"}}, environ=home.environ)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
-_WRITERS = ("login", "configure", "logout")  # of the AWS files
+_WRITERS = ("login", "configure", "logout", "keys")  # of the AWS files
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 

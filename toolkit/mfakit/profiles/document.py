@@ -29,7 +29,7 @@ from mfakit.profiles.lines import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 class _Edit:
@@ -212,13 +212,8 @@ class Document:
             UsageError: a key or a value could not be read back unchanged.
             FileError: a key to remove is in ``[DEFAULT]``, from where every section has it.
         """
-        for key, value in values.items():
-            _check_line(key, value)
+        check_values(values)
         lower = {key.lower(): value for key, value in values.items()}
-        if len(lower) < len(values):
-            raise UsageError(
-                f"a key is there twice, in another case: {', '.join(values)}", "leave one out"
-            )
         self._refuse_inherited(lower)
         found = self._find(name)
         if found is None:
@@ -314,19 +309,27 @@ def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
     return _Edit(entry.start, entry.end, [new, *comments])
 
 
-def _check_line(key: str, value: str | None) -> None:
-    """Refuse a key or a value that would add lines, or that a reader would cut short.
+def check_values(values: Mapping[str, str | None]) -> None:
+    """Check that keys and values can be read back from a file.
 
     All SDKs but botocore cut a value before a ``#`` or ``;`` that follows a space.
+
+    Raises:
+        UsageError: one would add lines, or a reader would cut it short; or a key is there twice.
     """
-    line = f"{key} = {value or ''}"
-    try:
-        (section,) = scan(["[x]", line])
-        is_kept = section.values == {key.lower(): value or ""}
-    except (JunkError, ValueError):
-        is_kept = False
-    if not is_kept or not line.isprintable() or " #" in line or " ;" in line:
+    for key, value in values.items():
+        line = f"{key} = {value or ''}"
+        try:
+            (section,) = scan(["[x]", line])
+            is_kept = section.values == {key.lower(): value or ""}
+        except (JunkError, ValueError):
+            is_kept = False
+        if not is_kept or not line.isprintable() or " #" in line or " ;" in line:
+            raise UsageError(
+                f"{key!r} cannot be a key of an AWS file, or its value cannot stand there",
+                "leave out control characters, spaces at the ends, and ` #` or ` ;` within",
+            )
+    if len({key.lower() for key in values}) < len(values):
         raise UsageError(
-            f"{key!r} cannot be a key of an AWS file, or its value cannot stand there",
-            "leave out control characters, spaces at the ends, and ` #` or ` ;` within",
+            f"a key is there twice, in another case: {', '.join(values)}", "leave one out"
         )

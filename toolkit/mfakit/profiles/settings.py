@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
-from mfakit.profiles.document import Document
+from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
 from mfakit.profiles.section import KEYS, SESSION_KEYS
@@ -92,13 +92,13 @@ def edit_settings(
     for profile, settings in profiles.items():
         _check(Profile(profile, files), settings)
         found = {True: files.credentials(profile), False: files.config(profile)}
-        for key, value in settings.items():
-            name = key.lower()
-            places = [place for place in found if name in found[place]]
+        lower = {key.lower(): value for key, value in settings.items()}
+        for key, value in lower.items():
+            places = [place for place in found if key in found[place]]
             if value is not None:
                 places = places[:1] or [False]
             for is_in_credentials in places:
-                before = found[is_in_credentials].get(name)
+                before = found[is_in_credentials].get(key)
                 changes.append(Change(profile, key, value, before, is_in_credentials))
     changes = [change for change in changes if change.value != change.before]
     _apply(changes, files, note)
@@ -202,6 +202,7 @@ def _check(profile: Profile, settings: Settings) -> None:
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )
+    check_values(settings)
     if settings.get("role_arn"):
         _refuse_hiding(profile)
     elif "role_arn" in profile.merged and any(key.startswith(_OWN) for key in settings):

@@ -389,7 +389,7 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
         except UnreadableError as error:
             if not text.startswith("\ufeff"):
                 yield Finding(
-                    "file-unreadable",
+                    "search-fails",
                     error.message,
                     "boto3 and the AWS CLI find no profile in it, whatever is there",
                     edit(path),
