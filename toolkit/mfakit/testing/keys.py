@@ -7,7 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mfakit.policy.patterns import PRINCIPAL_TAG
 
@@ -40,12 +40,14 @@ class Identity:
 
     Attributes:
         kind: ``user``, ``root``, ``role``, ``federated-user`` or ``anonymous``.
+        administrator: whether it may do everything without having a policy.
     """
 
     kind: str
     name: str
     arn: str
     user_id: str
+    administrator: bool = False
 
     @property
     def is_root(self) -> bool:
@@ -64,6 +66,7 @@ class LongTermKey:
 
     Attributes:
         moto_id: the id that moto knows it by, if that is another one.
+        judged: whether its signature, and when it was signed, are verified.
     """
 
     access_key_id: str
@@ -71,6 +74,7 @@ class LongTermKey:
     owner: Identity
     active: bool = True
     moto_id: str = ""
+    judged: bool = True
     grantor = None
     policy = None
 
@@ -114,6 +118,7 @@ class Session:
     source_identity: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    judged: ClassVar = True
 
     @property
     def arn(self) -> str:
@@ -166,12 +171,16 @@ class KeyStore:
         self._keys[access_key_id] = key
         return key
 
+    def add_session(self, session: Session) -> None:
+        """Add a session that somebody else issued."""
+        self._keys[session.access_key_id] = session
+
     def issue(self, owner: Identity, at: float, duration: int, **details: Any) -> Session:
         """Issue a session that begins at that time; `details` are attributes of `Session`."""
         session = Session(
             new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, **details
         )
-        self._keys[session.access_key_id] = session
+        self.add_session(session)
         return session
 
     def find(self, access_key_id: str) -> Credentials | None:
