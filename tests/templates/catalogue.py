@@ -140,8 +140,8 @@ TEMPLATES = (
             .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md cloudformation/group.yaml
             cloudformation/role.yaml noxfile.py policies.py pyproject.toml terraform/group.tf
             terraform/roles.tf terraform/versions.tf tests/__init__.py tests/conftest.py
-            tests/terraform.py tests/test_files.py tests/test_group.py tests/test_roles.py
-            tests/test_traps.py
+            tests/terraform.py tests/test_allows.py tests/test_files.py tests/test_group.py
+            tests/test_roles.py tests/test_traps.py
         """,
         variants=(
             {

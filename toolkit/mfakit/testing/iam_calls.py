@@ -174,6 +174,8 @@ class OwnCalls:
         if "UserName" in given:
             return {"User": self._directory.get_user(given["UserName"])}
         owner = self._user(caller, given)
+        if owner.administrator:  # who is nobody that was created; moto shows a user all the same
+            return {"User": self._directory.call("GetUser")["User"]}
         shown = self._show_user(owner) if owner.is_root else self._directory.get_user(owner.name)
         return {"User": shown}
 

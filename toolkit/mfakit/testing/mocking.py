@@ -52,13 +52,7 @@ NO_DEVICE = (
     " who has no MFA device: call with the keys of a user that has one, such as"
     " mfakit.testing.simulator().create_user(), whose enable_virtual_mfa() returns the device"
 )
-OPEN_TRUST = {
-    "Statement": {
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
-    }
-}
+ASSUMING = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
 # What prepares each test of a class, so that the tests go on with its data.
 PREPARING = ("setUp", "setup_method", "asyncSetUp")
 
@@ -116,7 +110,9 @@ class MockedAWS(AWSSimulator):
             return role
         made = self._keys.identity("role", arn.rsplit("/", 1)[1], arn, _role_id(arn))
         made.administrator = True
-        return Role(made, 43200, OPEN_TRUST)
+        own = f"arn:{partition(self.region)}:iam::{self.account_id}:root"
+        statement = {"Effect": "Allow", "Principal": {"AWS": own}, "Action": ASSUMING}
+        return Role(made, 43200, {"Statement": statement})
 
     def issued_by_moto(self, access_key_id: str) -> Credentials | None:
         """Return a key that moto made, before this simulator or for a caller without a key."""

@@ -188,6 +188,22 @@ class Account:
         arn: str = attached[0]["PolicyArn"]
         return arn
 
+    @property
+    def with_everything(self) -> Policy:
+        """The group's policy, and one that allows everything, as one."""
+        arn = self.policy_arn
+        version = self.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found = self.iam.get_policy_version(PolicyArn=arn, VersionId=version)
+        statements = found["PolicyVersion"]["Document"]["Statement"]
+        return {**EVERYTHING, "Statement": [*EVERYTHING["Statement"], *statements]}
+
+    @property
+    def trust(self) -> Policy:
+        """The first role's trust policy."""
+        role = self.iam.get_role(RoleName=self.roles[0].rpartition("/")[2])["Role"]
+        trust: Policy = role["AssumeRolePolicyDocument"]
+        return trust
+
     def replace_policy(self, other: Policy) -> None:
         """Replace the policy that requires MFA by another one."""
         self.iam.create_policy_version(
