@@ -19,6 +19,7 @@ from mfakit.errors import UsageError
 ELSEWHERE = {
     "docs/tutorial/team-wrapper.md": "tests/templates/test_tutorial.py",
     "docs/how-to/test-your-login-tool.md": "tests/clients/test_how_to.py",
+    "docs/how-to/come-from-mock-aws.md": "tests/testing/test_mock_aws_around.py",
 }
 # A translation has its readers type the same and shows them the same: test_translations.py.
 _RUN = [page for page in pages() if page not in (*ELSEWHERE, *translations.pages())]

@@ -16,12 +16,11 @@ import pytest
 import requests
 import time_machine
 import urllib3
+from tests.docs.page import steps
 from tests.testing.workers import whoami
 
 from mfakit import MFAKitError
 from mfakit.testing import SimulatorError, mock_aws
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +161,16 @@ def test_fixtures_of_every_scope_work_with_and_without_xdist(tmp_path: Path, wor
     command += ["-p", "no:cacheprovider", "-p", "no:xonsh", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "6 passed" in done.stdout, done.stdout + done.stderr
+
+
+PAGE = "docs/how-to/come-from-mock-aws.md"
+PROGRAMS = [step for step in steps(PAGE) if step.kind == "python" and not step.not_run]
+
+
+@pytest.mark.parametrize("text", [step.text for step in PROGRAMS], ids=range(len(PROGRAMS)))
+def test_the_programs_of_the_documentation_work(text: str) -> None:
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_errors_hint_is_in_its_traceback(tmp_path: Path) -> None:
