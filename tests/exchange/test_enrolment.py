@@ -103,7 +103,9 @@ def test_a_new_user_is_at_a_session_by_one_command_and_a_phone(
 
 def test_the_seed_is_on_the_terminal_alone(home, fresh, aws, on_terminal, tmp_path) -> None:
     with (tmp_path / "streams").open("wb") as streams:
-        terminal = on_terminal("devices", "add", "--show-seed", "--debug", stdout=streams, stderr=streams)
+        terminal = on_terminal(
+            "devices", "add", "--show-seed", "--debug", stdout=streams, stderr=streams
+        )
         seed = shown_seed(terminal.read_until("MFA code for "))
         type_two_codes(terminal, Phone(seed))
         terminal.read_until("MFA code for ")
@@ -136,9 +138,11 @@ def test_a_png_of_the_qr_code_is_private_and_a_file_is_never_replaced(
 
 
 def test_a_program_gets_the_uri_on_standard_input(home, fresh, aws, on_terminal, tmp_path) -> None:
+    """What the program prints is not shown."""
     kept = tmp_path / "uri"
-    terminal = on_terminal("devices", "add", "--seed-to", f"tee {kept}", stderr=(tmp_path / "e").open("wb"))
+    terminal = on_terminal("devices", "add", "--seed-to", f"tee {kept}")
     terminal.read_until("MFA code for ")
+    assert "secret=" not in terminal.screen
     (uri,) = kept.read_text().splitlines()
     parsed = pyotp.parse_uri(uri)
     assert (parsed.name, parsed.issuer, len(parsed.secret)) == ("alice@123456789012", "AWS", 64)
@@ -169,7 +173,7 @@ def test_a_device_that_is_not_enabled_is_deleted(home, fresh, aws, on_terminal, 
     elif ending == "hang-up":
         terminal.process.terminate()
     else:
-        terminal.type("\x03" if ending == "ctrl-c" else "\n")
+        terminal.type("\x03" if ending == "ctrl-c" else "\x04")
     assert terminal.wait() != 0
     assert (serial_numbers(aws), unassigned(aws)) == ([], [])
 

@@ -87,6 +87,7 @@ def _add(options: Namespace) -> int:
     profile = session_profile(options.profile, os.environ, options.source_profile)
     profile.check_may_hold()
     terminal = _terminal()
+    _end_by_exception()
     devices = _devices(options)
     deliver = delivery(options, devices.serial_number(options.name), terminal)
     serial_number = devices.add(options.name, deliver, terminal)
@@ -95,6 +96,18 @@ def _add(options: Namespace) -> int:
     terminal.count_down(_STS_SECONDS, "AWS takes its codes")
     _log_in(options, profile, serial_number)
     return 0
+
+
+def _end_by_exception() -> None:
+    """Let a closed window or a shutdown end the command so that it can still clean up."""
+    import signal
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
 
 
 def _resync(options: Namespace) -> int:

@@ -7,7 +7,7 @@ import os
 from mfakit.cli.output import note
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.exchange.enrolment import otpauth_uri
-from mfakit.programs import find_words, run_program, split_command, without_secrets
+from mfakit.programs import find_words, split_command, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ def delivery(
 ) -> Callable[[Made], object]:
     """Return what brings the seed to the authenticator app, after all checks that are possible."""
     drawn = not (options.png or options.show_seed or options.seed_to)
-    if options.png is not None and os.path.lexists(options.png):
-        raise UsageError(f"{options.png} exists already", "name a new file")
-    if options.seed_to is not None:
-        find_words(options.seed_to, "--seed-to", "install it, or name another")
+    _check_places(options)
     if drawn:
         _check_window(serial_number, terminal)
 
@@ -40,7 +37,6 @@ def delivery(
             _hand_to_program(made, options.seed_to)
         if options.png is not None:
             _write_png(made, options.png)
-            note(f"the QR code is in {options.png}; delete it when the app has it")
         if options.show_seed:
             groups = [made.seed[at : at + 4] for at in range(0, len(made.seed), 4)]
             terminal.say(f"the seed of {made.serial_number}:\n{' '.join(groups)}")
@@ -48,6 +44,13 @@ def delivery(
             terminal.say(_as_half_blocks(made.uri))
 
     return deliver
+
+
+def _check_places(options: Namespace) -> None:
+    if options.png is not None and os.path.lexists(options.png):
+        raise UsageError(f"{options.png} exists already", "name a new file")
+    if options.seed_to is not None:
+        find_words(options.seed_to, "--seed-to", "install it, or name another")
 
 
 def _check_window(serial_number: str, terminal: Terminal) -> None:
@@ -94,19 +97,27 @@ def _write_png(made: Made, path: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
             segno.make(made.uri, error="l", micro=False).save(file, kind="png", scale=6)
+        note(f"the QR code is in {path}; delete it when the app has it")
     except OSError as error:
         raise MFAKitError(f"cannot write {path}: {error.strerror}", "name a new file") from None
 
 
 def _hand_to_program(made: Made, command: str) -> None:
-    name, hint = f"the program {split_command(command)[0]}", "run it by hand, and see what it says"
-    answer = run_program(
-        split_command(command),
-        without_secrets(os.environ),
-        name=name,
-        hint=hint,
-        seconds=_PROGRAM_SECONDS,
-        stdin=f"{made.uri}\n".encode(),
-    )
-    if answer.code:
-        raise MFAKitError(f"{name} failed ({answer.code})", hint)
+    """Run a program with the URI on its standard input; what it prints there may be the seed."""
+    import subprocess
+
+    words = split_command(command)
+    hint = "run it by hand, and see what it says"
+    try:
+        done = subprocess.run(
+            words,
+            check=False,
+            env=without_secrets(os.environ),
+            input=f"{made.uri}\n".encode(),
+            stdout=subprocess.DEVNULL,
+            timeout=_PROGRAM_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MFAKitError(f"{words[0]} did not end ({type(error).__name__})", hint) from None
+    if done.returncode:
+        raise MFAKitError(f"{words[0]} failed ({done.returncode})", hint)

@@ -19,7 +19,7 @@ from mfakit.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from mfakit.exchange.source import Source
 
@@ -140,7 +140,7 @@ class UserDevices:
     def unused(self) -> list[str]:
         """Return the virtual devices that are named after the user and are nobody's."""
         iam, found = self._iam.without_session(), list[str]()
-        more: dict[str, str] = {}
+        more: dict[str, Any] = {}
         while True:
             page = iam.call("list_virtual_mfa_devices", AssignmentStatus="Unassigned", **more)
             found += [one["SerialNumber"] for one in page["VirtualMFADevices"]]
