@@ -384,3 +384,22 @@ def test_a_device_is_enrolled_in_other_partitions(home, on_terminal, region) -> 
         type_two_codes(terminal, phone)
         answer(terminal, "MFA code for ", phone.code())
         assert terminal.wait() == 0, terminal.screen
+
+
+@pytest.mark.parametrize("state", ["drifted", "drifted of two", "removed", "replaced"])
+def test_a_login_that_is_refused_names_the_way_that_fits(home, fresh, aws, state) -> None:
+    device = fresh.enable_virtual_mfa()
+    home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
+    if state in ("drifted of two", "replaced"):
+        fresh.enable_virtual_mfa("alice-phone")
+    if state in ("removed", "replaced"):
+        iam = aws.root.session().client("iam")
+        iam.deactivate_mfa_device(UserName="alice", SerialNumber=ALICE)
+    done = home.mfakit("login", "--token-code", Phone(device.seed, steps_ahead=40).code())
+    ways = {
+        "drifted": "mfakit devices resync; an administrator removes a lost device",
+        "drifted of two": "mfakit devices resync; or take another device: --serial-number arn:",
+        "removed": "no device is enabled: mfakit devices add",
+        "replaced": f"this device is enabled: --serial-number {ALICE}-phone",
+    }
+    assert (done.returncode, ways[state] in done.stderr) == (1, True), done.stderr

@@ -70,9 +70,10 @@ def _list(options: Namespace) -> int:
 def _name_unused(options: Namespace) -> None:
     """Name the devices of the user that were never enabled; a denial is no error."""
     try:
+        whose = f" --user {shlex.quote(options.user)}" if options.user else ""
         for serial_number in _devices(options).unused():
             name = shlex.quote(serial_number.rpartition("/")[2])
-            note(f"the device {serial_number} is nobody's: mfakit devices remove {name}")
+            note(f"the device {serial_number} is nobody's: mfakit devices remove {name}{whose}")
     except MFAKitError:
         return
 
@@ -142,7 +143,7 @@ def _remove(options: Namespace) -> int:
         raise ProfileError(
             f"{device.serial_number} is the last device of {devices.user}: without it there is no"
             " session with MFA, and nothing that policies allow only with MFA",
-            "add the new one first: mfakit devices add; or, to go without: --last",
+            "add the new one first: mfakit devices add; or, if it is lost: --last",
         )
     devices.remove(device.serial_number)
     note(f"removed the device {device.serial_number}")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 
 from mfakit import debug
-from mfakit.errors import CodeRefusedError, MFAKitError, ProfileError
+from mfakit.errors import (
+    CodeRefusedError,
+    DeviceUnknownError,
+    ExchangeError,
+    MFAKitError,
+    ProfileError,
+)
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
@@ -204,8 +210,8 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     if codes:
         try:
             session = spend_code(recipe, codes, sts, profile.files.credentials_path)
-        except CodeRefusedError as error:
-            error.hint = f"{error.hint}; {way}" if (way := _way_on(recipe)) else error.hint
+        except (CodeRefusedError, DeviceUnknownError) as error:
+            error.hint = "; ".join(filter(None, (error.hint, _way_on(recipe, error))))
             raise
     else:
         session = sts.get_session(recipe.role, recipe.duration)
@@ -217,19 +223,21 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     return Login(profile.name, session, serial_number, source.origin, account)
 
 
-def _way_on(recipe: Recipe) -> str:
+def _way_on(recipe: Recipe, error: ExchangeError) -> str:
     """Return what to do about a device whose codes AWS refuses; "" if IAM does not show it."""
-    with suppress(MFAKitError):
+    try:
         present = [one.serial_number for one in find_devices(recipe.source) if one.is_usable]
-        others = [one for one in present if one != recipe.serial_number]
-        if recipe.serial_number in present:
-            other = f"take another device: --serial-number {others[0]}" if others else ""
-            lost = other or "an administrator can remove a lost one: mfakit devices remove --user"
-            return f"if the phone's clock was off: mfakit devices resync; {lost}"
-        if others:
-            return f"that device is not enabled; this one is: --serial-number {others[0]}"
-        return "the user has no device: mfakit devices add"
-    return ""
+    except MFAKitError:
+        return ""
+    others = [one for one in present if one != recipe.serial_number]
+    if recipe.serial_number not in present:
+        other = f"this device is enabled: --serial-number {others[0]}" if others else ""
+        return other or "no device is enabled: mfakit devices add"
+    if isinstance(error, DeviceUnknownError):
+        return ""
+    lost = "an administrator removes a lost device: mfakit devices remove --user NAME --last"
+    other = f"or take another device: --serial-number {others[0]}" if others else lost
+    return f"if the device's clock is off: mfakit devices resync; {other}"
 
 
 def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
