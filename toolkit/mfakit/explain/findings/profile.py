@@ -383,6 +383,7 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
         return
     files = situation.files
     for path in (files.credentials_path, files.config_path):
+        text = ""
         try:
             text = read_text(path)
             Document(text, path)
