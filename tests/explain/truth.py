@@ -15,7 +15,9 @@ def resolved(environ: dict[str, str], flag: str | None) -> tuple[str | None, str
     """Return the provider and the key, or the error."""
     with in_environment(environ):
         try:
-            found = botocore.session.Session(profile=flag).get_credentials()
+            # The handlers are for calls; to register them takes longer than all the rest.
+            session = botocore.session.Session(profile=flag, include_builtin_handlers=False)
+            found = session.get_credentials()
         except Exception as error:
             return type(error).__name__, None
         if found is None:

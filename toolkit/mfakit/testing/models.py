@@ -424,7 +424,6 @@ def input_shape(service: str, operation: str) -> Any:
 @cache
 def service_model(service: str) -> Any:
     """Return botocore's model of a service."""
-    from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    return ServiceModel(_load(service), service)
