@@ -230,7 +230,7 @@ class Call:
     model: Model | None = field(default=None, repr=False)
     shape: Operation | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def action(self) -> str:
         """Its name in policies: ``s3:GetObject``."""
         name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
@@ -390,6 +390,7 @@ def _regions() -> frozenset[str]:
     return frozenset(name for part in partitions["partitions"] for name in part["regions"])
 
 
+@cache
 def partition(region: str) -> str:
     """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
     return str(_resolver().get_partition_for_region(region))
