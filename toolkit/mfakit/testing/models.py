@@ -230,7 +230,7 @@ class Call:
     model: Model | None = field(default=None, repr=False)
     shape: Operation | None = field(default=None, repr=False)
 
-    @cached_property
+    @property
     def action(self) -> str:
         """Its name in policies: ``s3:GetObject``."""
         name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"

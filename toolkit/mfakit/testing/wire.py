@@ -93,7 +93,7 @@ class Request:
             found[name] = value
         return found
 
-    @cached_property
+    @property
     def is_form(self) -> bool:
         """Whether the body is a form, in which the query protocols name the operation."""
         return self.header("content-type").partition(";")[0].strip().lower() == FORM
