@@ -77,14 +77,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """The tests, on the Python that runs nox; all but the long ones, unless some are named."""
-    session.install("-e.[testing,notify]", *groups("test"))
+    session.install("-e.[testing,notify,keychain]", *groups("test"))
     run_pytest(session, *PARALLEL, *(session.posargs or ("-m", "not long")))
 
 
 @nox.session
 def proofs(session: nox.Session) -> None:
     """What takes long: kills at every system call, many processes at once, tests marked `long`."""
-    session.install("-e.[testing,notify]", *groups("test", "writers"))
+    session.install("-e.[testing,notify,keychain]", *groups("test", "writers"))
     # One worker runs all the tests of a group, which share something that there is once.
     side_by_side = ("-n", str(WORKERS), "--dist", "loadgroup")
     chosen = session.posargs or ("tests/proofs", *marked("long"))
@@ -94,14 +94,14 @@ def proofs(session: nox.Session) -> None:
 @nox.session
 def templates(session: nox.Session) -> None:
     """What is made of the templates: each is baked, checked, installed and tested as it stands."""
-    session.install("-e.[testing,notify]", *groups("templates"))
+    session.install("-e.[testing,notify,keychain]", *groups("templates"))
     run_pytest(session, *PARALLEL, "tests/templates", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, into build/docs, and a look at it in a browser, if chromium is there."""
-    session.install("-e.[testing,notify]", *groups("docs"))
+    session.install("-e.[testing,notify,keychain]", *groups("docs"))
     session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-E", "-a", "docs", "build/docs")
     run_pytest(session, "tests/site", *session.posargs)
 
@@ -128,7 +128,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Types, strictly."""
-    session.install("-e.[testing,notify]", *groups("typing"))
+    session.install("-e.[testing,notify,keychain]", *groups("typing"))
     session.run("mypy")
 
 
@@ -140,7 +140,7 @@ def matrix(session: nox.Session) -> None:
     """The tests that are marked `pythons`, on every other supported Python of this machine."""
     if not OTHERS:
         session.skip("no other supported Python is installed")
-    session.install("-e.[testing,notify]", *groups("test"))
+    session.install("-e.[testing,notify,keychain]", *groups("test"))
     run_pytest(
         session, *PARALLEL, *(session.posargs or ("-m", "pythons and not long", *marked("pythons")))
     )
@@ -152,7 +152,7 @@ def minimums(session: nox.Session) -> None:
     constraints = Path(session.create_tmp(), "oldest.txt")
     constraints.write_text(oldest())
     session.install(
-        "-e.[testing,notify]", "pytest-xdist", "filelock", "--constraint", str(constraints)
+        "-e.[testing,notify,keychain]", "pytest-xdist", "filelock", "--constraint", str(constraints)
     )
     # Only newer releases of pytest find the root of the tests on their own.
     options = (*PARALLEL, "-o", "pythonpath=.")

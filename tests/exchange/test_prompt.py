@@ -63,6 +63,34 @@ def test_a_wrong_code_is_explained_and_asked_for_again(home, alice, on_terminal)
     assert terminal.wait() == 0
 
 
+def test_what_is_typed_during_the_countdown_is_no_answer(home) -> None:
+    from tests.exchange.conftest import TerminalProcess
+
+    script = (
+        "from mfakit.exchange.terminal import Terminal; terminal = Terminal();"
+        "terminal.count_down(2, 'the next code'); print(terminal.ask_code('MFA code: '))"
+    )
+    terminal = TerminalProcess([sys.executable, "-c", script], home.environ)
+    try:
+        terminal.read_until("the next code in")
+        terminal.send("111111\n")
+        terminal.read_until("MFA code: ")
+        terminal.type("222222\n")
+        assert terminal.wait() == 0
+        assert "222222\r\n222222" in terminal.screen
+    finally:
+        terminal.close()
+
+
+def test_full_width_digits_are_digits(home, alice, on_terminal) -> None:
+    """Input methods for Chinese and Japanese type them."""
+    terminal = on_terminal("login")
+    terminal.read_until("MFA code for ")
+    code = alice.device.code()
+    terminal.type("".join(chr(ord(digit) + 0xFEE0) for digit in code) + "\n")
+    assert terminal.wait() == 0
+
+
 def test_end_of_input_and_ctrl_c_end_the_question_without_a_traceback(
     home, alice, on_terminal
 ) -> None:

@@ -12,8 +12,11 @@ import mfakit
 pytestmark = pytest.mark.pythons
 
 
-def test_a_refreshing_session_is_renewed_by_the_token_command(here, alice, aws) -> None:
+def test_a_refreshing_session_is_renewed_by_the_token_command(
+    here, alice, aws, monkeypatch
+) -> None:
     """The test sets its expiration back by a year, so that it is due."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
     codes = [alice.device.code() for _ in range(3)]
     here.write_config(
         f"[profile mfa]\nmfakit_token_command = {here.token_command(*codes)}\n"

@@ -26,9 +26,7 @@ def test_a_code_works_only_once(home, alice) -> None:
     assert home.credentials.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16"]
-)
+@pytest.mark.parametrize("code", ["12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15"])
 def test_a_malformed_code_is_not_sent(home, alice, code: str) -> None:
     refused(home, home.mfakit("login", "--token-code", code), "six digits", 64)
 
@@ -79,7 +77,7 @@ def test_the_error_for_a_file_that_boto3_cannot_read_names_mfakit_explain(home, 
     """Editors on Windows write a byte-order mark, which boto3 does not accept."""
     home.credentials.write_text(home.credentials.read_text(), encoding="utf-8-sig")
     done = log_in(home, alice)
-    refused(home, done, "boto3 cannot read the AWS files")
+    refused(home, done, "line 1: there is a byte-order mark before this line")
     assert "mfakit explain" in done.stderr
     assert "sed " in home.mfakit("explain").stdout
 

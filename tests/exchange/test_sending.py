@@ -116,6 +116,15 @@ def test_a_used_code_is_distinguished_from_a_wrong_one(home, alice) -> None:
     assert code not in kept.read_text()
 
 
+def test_a_wrong_code_typed_again_is_wrong_and_not_used_before(home, alice) -> None:
+    """Only a code that AWS took, or may have taken, is used. The second refusal names the clock."""
+    first = home.mfakit("login", "--token-code", "000000").stderr
+    second = home.mfakit("login", "--token-code", "000000").stderr
+    assert "it is wrong, or was used before elsewhere" in first
+    assert "it is wrong, or was used before elsewhere" in second
+    assert ("resynchronised" in first, "resynchronised" in second) == (False, True)
+
+
 def test_the_tries_that_are_left_are_counted_in_windows_of_three_minutes(home) -> None:
     """AWS counts so too. Each sent code is remembered for three minutes."""
     window = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
@@ -125,8 +134,8 @@ def test_the_tries_that_are_left_are_counted_in_windows_of_three_minutes(home) -
     assert attempts.tries_left(window + timedelta(seconds=179)) == 6
     later = window + timedelta(seconds=180)
     assert attempts.tries_left(later) == 9
-    assert attempts.was_sent("000179", later)
-    assert not attempts.was_sent("000179", window + timedelta(seconds=360))
+    assert attempts.was_used("000179", later)
+    assert not attempts.was_used("000179", window + timedelta(seconds=360))
     attempts.remember("123456", later)
     assert attempts.tries_left(later) == 8
     attempts.forget(later)

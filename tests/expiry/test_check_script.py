@@ -77,7 +77,6 @@ SECTIONS = {
     "nested end": f"{KEYS}expiration = {at(hours=3)}\n  and more",
     "Windows": f"{KEYS}expiration = {at(hours=3)}\n".replace("\n", "\r\n"),
     "returns": f"{KEYS}expiration = {at(hours=3)}\n".replace("\n", "\r"),
-    "twice": f"{KEYS}expiration = {at(hours=3)}\nexpiration = {at(hours=2)}",
     "older token": f"{KEYS.replace('aws_session', 'aws_security')}expiration = {at(hours=3)}",
     "no token": f"{KEYS.replace('TOKEN', '')}expiration = {at(hours=3)}",
     "no secret": f"{KEYS.replace('SECRET', '')}expiration = {at(hours=3)}",
@@ -90,8 +89,8 @@ SECTIONS = {
     "\x1b[31mred": f"{KEYS}expiration = {at(hours=3)}",
     "Zürich": f"{KEYS}expiration = {at(hours=3)}",
 }
-FILE = "\ufeff# all\n\n" + "".join(f"[{name}]\n{text}\n\n" for name, text in SECTIONS.items())
-FILE += f"[ due ]  # again\nexpiration = {at(minutes=10)}\n[due]\nregion = us-east-1"
+FILE = "# all\n\n" + "".join(f"[{name}]\n{text}\n\n" for name, text in SECTIONS.items())
+FILE += f"[ due ]  # another\n{KEYS}expiration = {at(minutes=10)}\n[other]\nregion = us-east-1"
 
 
 class Host:
@@ -139,7 +138,7 @@ def verdict_of_all(environ: dict[str, str], now: datetime) -> tuple[int, str]:
     try:
         statuses = check_all(AWSFiles(environ), now, 1800)
     except FileError as error:
-        return 3, error.message
+        return 3, shown(error.message)
     none = f"there is no session in {AWSFiles(environ).credentials_path}"
     return worst(statuses).exit_code, as_text(statuses, shown) if statuses else none
 
@@ -202,7 +201,24 @@ def test_the_script_agrees_with_check_on_each_profile(home, host: Host, profile:
     assert found in [verdict_of(profile, home.environ, now) for now in moments(start)]
 
 
-PROFILES = ("mfa", "work", "old # one", "default")
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeff[mfa]\n{KEYS}",
+        f"[mfa]\n{KEYS}[mfa]\n",
+        f"[mfa]\n{KEYS}Aws_Session_Token = again\n",
+        f"[mfa]\n{KEYS}s3 =\n  junk\n",
+    ],
+    ids=["byte-order mark", "section twice", "key twice", "nesting"],
+)
+def test_the_script_refuses_a_file_that_botocore_cannot_read(home, host: Host, text: str) -> None:
+    put(home.credentials, text)
+    found = said(host.check())
+    assert found[1].startswith(f"botocore cannot read {home.credentials}, line ")
+    assert found == verdict_of_all(home.environ, datetime.now(UTC))
+
+
+PROFILES = ("mfa", "work", "old # one", "default", "DEFAULT", " mfa ")
 ENDS = st.builds(
     lambda left, form, hours: shifted(timedelta(seconds=left), hours, form),
     st.integers(-100_000, 100_000) | st.integers(-3000, 3000),
@@ -219,7 +235,7 @@ LINES = st.one_of(
         ENDS,
         st.sampled_from(["", " # soon", "\t"]),
     ),
-    st.text("ab=:#;[] \t", max_size=6),
+    st.text("ab=:#;[] \t\ufeff", max_size=6),
 )
 FILES = st.lists(
     st.builds("{}{}{}".format, st.sampled_from(["", "", "", " ", "\t"]), LINES, st.just("")),

@@ -103,15 +103,19 @@ def test_a_session_without_its_secret_is_unknown(tmp_path) -> None:
     assert [(found.profile, found.state) for found in look(tmp_path)] == [("mfa", "unknown")]
 
 
-def test_a_profile_in_two_sections_is_one_session(tmp_path) -> None:
-    """Key by key the later section counts, as for every other command."""
-    place(
-        tmp_path / ".aws/credentials",
-        f"[mfa]\n{KEYS}expiration = 2026-11-22T11:00:00Z\n[ mfa ]\n"
-        "aws_access_key_id = ASIA2\nexpiration = 2026-11-22T23:00:00Z\n",
-    )
-    (found,) = look(tmp_path)
-    assert (found.access_key_id, found.state) == ("ASIA2", "valid")
+def test_a_header_with_spaces_is_another_profile(tmp_path) -> None:
+    """To botocore, the spaces within the brackets belong to the name."""
+    place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}\n[ mfa ]\n{KEYS}\n")
+    assert [found.profile for found in look(tmp_path)] == ["mfa", " mfa "]
+
+
+def test_of_two_sections_for_one_profile_in_the_config_the_last_counts(tmp_path) -> None:
+    """The other's keys are not merged into it."""
+    SPELLINGS["session cache"][2](tmp_path, NOW)
+    place(tmp_path / ".aws/config", f'{OWN_PROCESS}\n[profile "mfa"]\nregion = us-east-1\n')
+    assert look(tmp_path) == []
+    place(tmp_path / ".aws/config", f'[profile "mfa"]\nregion = us-east-1\n{OWN_PROCESS}')
+    assert [found.profile for found in look(tmp_path)] == ["mfa"]
 
 
 def test_keys_in_the_credentials_file_hide_the_session_cache(tmp_path) -> None:
@@ -148,7 +152,7 @@ def test_an_exported_session_is_listed_under_the_profile_it_came_from(tmp_path) 
     variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": "2026-11-22T12:20:00Z"}
     made_at = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
     record = SessionRecord(made_at, "work", "ASIA1")
-    keep_record(str(tmp_path / ".aws/credentials"), record, pytest.fail)
+    keep_record(str(tmp_path / ".aws/credentials"), record)
     (found,) = look(tmp_path, **variables)
     assert (found.profile, found.state) == ("environment", "expiring")
     (found,) = look(tmp_path, **variables, MFAKIT_PROFILE="work")

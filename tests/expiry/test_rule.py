@@ -118,5 +118,5 @@ def test_a_record_is_not_used_for_a_session_that_another_tool_wrote(home) -> Non
     files = AWSFiles(home.environ)
     for key, code in [("ASIA1", 0), ("ASIAOTHER", 1)]:
         record = SessionRecord(end - minutes(30), "mfa", key)
-        keep_record(files.credentials_path, record, pytest.fail)
+        keep_record(files.credentials_path, record)
         assert home.mfakit("check").returncode == code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -20,15 +22,30 @@ Section = dict[str, str]
 
 @dataclass
 class Case:
-    """A home's two files, the variables, and what `--profile` says."""
+    """A home's two files, the variables, `--profile`, and whether `aws sso login` was run."""
 
     credentials: dict[str, Section] = field(default_factory=dict)
     config: dict[str, Section] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     flag: str | None = None
+    signed_in: bool = True
 
     def settle(self, folder: Path) -> dict[str, str]:
-        """Write the files into a folder; return the environment that leads there."""
+        """Write the files into a folder; return the environment that leads there.
+
+        The endpoint of AWS is a port where nothing answers.
+        """
+        if self.signed_in:
+            kept = folder / ".aws" / "sso" / "cache"
+            kept.mkdir(parents=True, exist_ok=True)
+            for name in ("https://example.com", "house"):
+                token = {"accessToken": "t", "expiresAt": "2126-01-01T00:00:00Z"}
+                digest = hashlib.sha1(name.encode()).hexdigest()
+                (kept / f"{digest}.json").write_text(json.dumps(token))
+        (folder / "token").write_text("a token of a web identity")
+        for values in (*self.config.values(), self.variables):
+            for key, value in values.items():
+                values[key] = value.replace("TOKEN_FILE", str(folder / "token"))
         (folder / "credentials").write_text(_text(self.credentials, lambda name: name))
         (folder / "config").write_text(_text(self.config, _header))
         return {
@@ -37,6 +54,8 @@ class Case:
             "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
             "AWS_CONFIG_FILE": str(folder / "config"),
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "AWS_MAX_ATTEMPTS": "1",
             **self.variables,
         }
 
@@ -65,7 +84,7 @@ def sections(draw, name: str, *, in_config: bool, online: bool) -> Section:
     """Draw the content of a profile in one of the files."""
     kinds = ["keys", "session", "nothing"]
     if in_config:
-        kinds += ["role", "role", "process", "serial"]
+        kinds += ["role", "role", "process", "serial", "no-program", "no-process", "lost"]
     if in_config and online:
         kinds += ["sso", "session-sso", "web", "login"]
     values: Section = {}
@@ -98,7 +117,10 @@ _OTHERS = {
         "sso_account_id": "123456789012",
         "sso_role_name": "r",
     },
-    "web": {"web_identity_token_file": "/nowhere", "role_arn": ROLE},
+    "web": {"web_identity_token_file": "TOKEN_FILE", "role_arn": ROLE},
+    "lost": {"web_identity_token_file": "/nowhere", "role_arn": ROLE},
+    "no-program": {"credential_process": "/nowhere/program"},
+    "no-process": {"credential_process": ""},
     "login": {"login_session": "arn:aws:iam::123456789012:user/alice"},
 }
 
@@ -132,6 +154,7 @@ def cases(draw, *, online: bool = True) -> Case:
             "sso_region": draw(st.sampled_from(("eu-west-1", "us-east-1"))),
         }
     case.variables = draw(variables(online=online))
+    case.signed_in = draw(st.booleans())
     case.flag = draw(st.sampled_from((None, None, None, *PROFILES, "nowhere")))
     return case
 
@@ -145,14 +168,19 @@ def variables(draw, *, online: bool) -> dict[str, str]:
         if draw(st.booleans()):
             keys |= {"AWS_SESSION_TOKEN": "t", "AWS_SECURITY_TOKEN": "old"}
         if draw(st.integers(0, 2)) == 0:
-            moments = ("2126-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "soon")
+            moments = (
+                "2126-01-01T00:00:00Z",
+                "2126-01-01T00:00:00",
+                "2001-01-01T00:00:00Z",
+                "soon",
+            )
             keys["AWS_CREDENTIAL_EXPIRATION"] = draw(st.sampled_from(moments))
         found |= _part(draw, keys, missing=2)
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         if draw(st.integers(0, 3)) == 0:
             found[name] = draw(st.sampled_from((*PROFILES, "nowhere", "")))
     if online and draw(st.integers(0, 9)) == 0:
-        found |= {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere"}
+        found |= {"AWS_WEB_IDENTITY_TOKEN_FILE": draw(st.sampled_from(("TOKEN_FILE", "/nowhere")))}
         if draw(st.booleans()):
             found["AWS_ROLE_ARN"] = ROLE
     return found

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import botocore.session
 import pytest
+from botocore.credentials import SSOProvider
+from botocore.tokens import SSOTokenProvider
 from tests.explain.drawn import PROCESS, ROLE, SERIAL, Case
 from tests.explain.truth import explained, resolved
+
+from mfakit.explain import Explanation
+from mfakit.explain.chain import in_environment
+from mfakit.explain.situation import Situation
 
 pytestmark = pytest.mark.pythons
 
@@ -43,7 +52,7 @@ HOUSE = {"sso-session house": {"sso_start_url": "https://example.com", "sso_regi
 ELSEWHERE = {"sso-session house": {**HOUSE["sso-session house"], "sso_region": "us-east-1"}}
 ID = {"aws_access_key_id": "HALF"}
 SECRET = {"aws_secret_access_key": "s"}
-WEB_FILE = {"web_identity_token_file": "/nowhere"}
+WEB_FILE = {"web_identity_token_file": "TOKEN_FILE"}
 PROCESS_ONLY = {"credential_process": PROCESS}
 MIXED = {"default": keys("A"), "mfa": session("ASIA1")}
 LOOP = {"default": role("work"), "work": role("default")}
@@ -155,7 +164,7 @@ CASES = [
     ({}, {"default": {**WEB_FILE, "role_arn": ROLE}}, {}, None, WEB, None),
     (MIXED, {"default": {**WEB_FILE, "role_arn": ROLE}}, {}, None, WEB, None),
     ({}, {"default": WEB_FILE}, {}, None, "InvalidConfigError", None),
-    (MIXED, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/n", "AWS_ROLE_ARN": ROLE}, None, WEB, None),
+    (MIXED, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "TOKEN_FILE", "AWS_ROLE_ARN": ROLE}, None, WEB, None),
     (MIXED, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/n"}, None, "InvalidConfigError", None),
     (MIXED, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/n", "AWS_ROLE_ARN": ROLE}, "mfa", FILE, "ASIA1"),
     (MIXED, {}, VARIABLES | {"AWS_WEB_IDENTITY_TOKEN_FILE": "/n"}, None, ENV, "VAR"),
@@ -172,6 +181,75 @@ CASES = [
     ({}, {"default": {**SSO, **PROCESS_ONLY}}, {}, None, "sso", None),
 ]
 # fmt: on
+LOST = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere", "AWS_ROLE_ARN": ROLE}
+URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
+TOWARDS = {URI: "http://127.0.0.1/v1"}
+NO_ZONE = IN_SESSION | {"AWS_CREDENTIAL_EXPIRATION": "2126-01-01T00:00:00"}
+
+# what boto3 notices only when it needs the credentials, or makes a client: the home, and the
+# setting or the variable that is named
+FAILING = [
+    (Case(MIXED, {"default": {"metadata_service_timeout": "1s"}}), "metadata_service_timeout"),
+    (Case(MIXED, {"default": {"metadata_service_num_attempts": "x"}}), "num_attempts"),
+    (Case(MIXED, {}, {"AWS_METADATA_SERVICE_TIMEOUT": "1s"}), "AWS_METADATA_SERVICE_TIMEOUT"),
+    (Case(MIXED, {}, {"AWS_METADATA_SERVICE_NUM_ATTEMPTS": ""}), "SERVICE_NUM_ATTEMPTS"),
+    (Case(MIXED, {"default": {"services": "nowhere"}}), "services"),
+    (Case(MIXED, {"default": {"region": "eu_west_1!"}}), "region"),
+    (Case(MIXED, {}, {"AWS_DEFAULT_REGION": "eu-west-1 "}), "AWS_DEFAULT_REGION"),
+    (Case(MIXED, {}, {"AWS_ENDPOINT_URL": "localhost:4566"}), "AWS_ENDPOINT_URL"),
+    (Case(MIXED, {}, {"AWS_MAX_ATTEMPTS": "many"}), "AWS_MAX_ATTEMPTS"),
+    (Case(MIXED, {"default": {"retry_mode": "hard"}}), "retry_mode"),
+    (Case({}, {}, NO_ZONE), "AWS_CREDENTIAL_EXPIRATION"),
+    (Case({}, {"default": {"credential_process": ""}}), "credential_process"),
+    (Case({}, {"default": {"credential_process": "/nowhere/x"}}), "credential_process"),
+    (Case({}, {"default": {"credential_process": "nowhere x"}}), "credential_process"),
+    (Case({}, {"default": {"credential_process": "'x"}}), "credential_process"),
+    (Case({}, {"a": role("b"), "b": {"credential_process": "nowhere"}}, {}, "a"), "nowhere"),
+    (Case({}, {}, {URI: "http://example.com/v1"}), URI),
+    (Case({}, {}, {URI: ""}), URI),
+    (Case({}, {}, TOWARDS | {f"{TOKEN}_FILE": "/nowhere"}), f"{TOKEN}_FILE"),
+    (Case({}, {}, TOWARDS | {TOKEN: "a\nb"}), TOKEN),
+    (Case({}, {"default": {**WEB_FILE, **role(None)} | {"web_identity_token_file": "/nowhere"}}),
+     "web_identity_token_file"),
+    (Case({}, {}, LOST), "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    (Case({}, {"default": SSO}, signed_in=False), "aws sso login --profile default"),
+    (Case({}, {"a": IN_HOUSE, **HOUSE}, {}, "a", signed_in=False), "aws sso login --profile a"),
+    (Case({}, {"a": role("b"), "b": SSO}, {}, "a", signed_in=False), "sso login --profile b"),
+]  # fmt: skip
+
+
+def failure(environ: dict[str, str], flag: str | None) -> str:
+    """Return the error that botocore raises before it would ask AWS."""
+    with in_environment(environ):
+        try:
+            session = botocore.session.Session(profile=flag)
+            session.create_client("sts", region_name=session.get_config_variable("region"))
+            session.get_credentials().get_frozen_credentials()
+        except Exception as error:
+            return type(error).__name__
+    raise AssertionError("botocore is content")
+
+
+@pytest.mark.parametrize(("case", "named"), FAILING, ids=range(len(FAILING)))
+def test_what_boto3_cannot_use_is_a_failure_and_its_cause_is_named(
+    tmp_path, monkeypatch, case, named
+) -> None:
+    settled = case.settle(tmp_path)
+    # beside an endpoint in the variables, botocore reads no `services`
+    environ = {k: v for k, v in settled.items() if k != "AWS_ENDPOINT_URL"} | case.variables
+    folder = tmp_path / ".aws" / "sso" / "cache"
+    monkeypatch.setattr(SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(folder))
+    monkeypatch.setattr(SSOTokenProvider, "_SSO_TOKEN_CACHE_DIR", str(folder))
+    region = {"AWS_DEFAULT_REGION": "us-east-1"} if "region" not in named else {}
+    error = failure(region | environ, case.flag)
+    situation = Situation(environ, case.flag, "boto3", datetime(2026, 11, 22, tzinfo=UTC))
+    told = Explanation(situation)
+    said = "\n".join(told.lines())
+    assert told.matters
+    assert f"AWS would not be called: {error}" in said
+    finding = next(finding for finding in told.findings if finding.matters)
+    assert named in finding.message + finding.fix
 
 
 def test_there_are_a_hundred_cases() -> None:

@@ -28,7 +28,7 @@ ON_MACHINE = {"role_arn": ROLE, "credential_source": "Ec2InstanceMetadata"}
 TWO_HOURS = {"duration_seconds": "7200"}
 FROM_DEFAULT = {"role_arn": ROLE, "source_profile": "default"}
 TO_ADMIN = {"role_arn": ROLE, "source_profile": "admin"}
-PROCESS = {"credential_process": "aws-vault exec work --json"}
+PROCESS = {"credential_process": "sh -c true"}
 
 
 def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
@@ -59,7 +59,7 @@ HEALTHY = [
     Case({}, {}, VARIABLES),
     Case({"work": KEYS}, {}, VARIABLES | {"AWS_PROFILE": "work"}),
     Case({}, {}, VARIABLES | {"AWS_CREDENTIAL_EXPIRATION": "2126-01-01T00:00:00Z"}),
-    Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": ROLE}),
+    Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "TOKEN_FILE", "AWS_ROLE_ARN": ROLE}),
     Case({}, {}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}),
 ]
 
@@ -138,11 +138,11 @@ def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
     named = {"AWS_PROFILE": "work"}
     shown = situation(tmp_path, Case({"profile work": KEYS}, {}, named))
     (finding,) = find(shown)
-    assert "[profile work] in" in finding.message
+    assert "[profile work] (" in finding.message
     shown = situation(tmp_path, Case({}, {}, named))
     (tmp_path / "config").write_text("[work]\nregion = x\n")
     (finding,) = find(shown)
-    assert "[work] in" in finding.message
+    assert "[work] (" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -267,6 +267,9 @@ def test_aws_login_needs_a_library_only_in_boto3(tmp_path, sdk: str) -> None:
 
 
 def test_identity_center_gives_a_role_in_every_sdk(tmp_path) -> None:
-    sso = {"sso_session": "h", "sso_account_id": "123456789012", "sso_role_name": "r"}
-    told = Explanation(situation(tmp_path, Case({}, {"s": sso}, {}, "s"), "js"))
+    sso = {"sso_session": "house", "sso_account_id": "123456789012", "sso_role_name": "r"}
+    house = {"sso_start_url": "https://example.com", "sso_region": "eu-west-1"}
+    told = Explanation(
+        situation(tmp_path, Case({}, {"s": sso, "sso-session house": house}, {}, "s"), "js")
+    )
     assert "AWS would be called with a role session" in "\n".join(told.lines())

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import os
+
 import botocore.session
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, SSOProvider
+from botocore.exceptions import EndpointConnectionError
+from botocore.tokens import SSOTokenProvider
 
 from mfakit.explain.chain import in_environment
 
 # Here the key is known to whoever is asked, not to the files.
 ASKED = {"assume-role", "assume-role-with-web-identity", "sso", "custom-process"}
+# What they lack shows only when they are needed.
+NOW = {"env", "assume-role", "assume-role-with-web-identity", "sso", "container-role"}
 
 
 def resolved(environ: dict[str, str], flag: str | None) -> tuple[str | None, str | None]:
     """Return the provider and the key, or the error."""
-    with in_environment(environ):
+    # with an endpoint of its own, botocore needs a region to sign for
+    with in_environment({"AWS_DEFAULT_REGION": "us-east-1"} | environ):
+        folder = os.path.expanduser("~/.aws/sso/cache")
+        SSOProvider._SSO_TOKEN_CACHE_DIR = SSOTokenProvider._SSO_TOKEN_CACHE_DIR = folder
         try:
-            # The handlers are for calls; to register them takes longer than all the rest.
-            session = botocore.session.Session(profile=flag, include_builtin_handlers=False)
+            session = botocore.session.Session(profile=flag)
+            roles = session.get_component("credential_provider").get_provider("assume-role")
+            roles._prompter = lambda _: "123456"
             found = session.get_credentials()
         except Exception as error:
             return type(error).__name__, None
         if found is None:
             return None, None
+        if found.method in NOW:
+            try:
+                found.get_frozen_credentials()
+            except (RuntimeError, EndpointConnectionError):
+                pass  # they have ended, which a finding reports, or AWS was asked
+            except Exception as error:
+                return type(error).__name__, None
         if found.method in ASKED:
             return found.method, None
         if type(found) is not Credentials:  # it renews itself: its key is the variables'

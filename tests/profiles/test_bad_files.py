@@ -24,6 +24,12 @@ except mfakit.MFAKitError as error:
     complain(error)
     sys.exit(error.exit_code)
 """
+SESSION = (
+    "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = secret\naws_session_token = token\n"
+    "expiration = 2126-01-01T00:00:00Z\n"
+)
+IN_JSON = """{"Credentials": {"AccessKeyId": "ASIA2", "SecretAccessKey": "secret",
+"SessionToken": "token", "Expiration": "2126-01-01T00:00:00Z"}}"""
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
 
 
@@ -35,28 +41,41 @@ def two_lines(stderr: str, message: str) -> None:
     assert second.startswith("mfakit: try: ")
 
 
-@pytest.mark.parametrize(("command", "code"), [("login", 1), ("env", 1), ("check", 3)])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("login", 1), ("login --from-json -", 1), ("logout", 1), ("env --shell sh", 3),
+        ("status --plain", 3), ("check", 3), ("check --all", 3),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"[default]\naws_access_key_id = \xff\n", "is not UTF-8 (byte 30)"),
         (b"junk\n", "line 1: there is no section above this line"),
-        (None, "Is a directory"),
+        (SESSION.encode("utf-8-sig"), "line 1: there is a byte-order mark before this line"),
+        (SESSION.encode() * 2, "line 6: the section [mfa] is there twice"),
+        (SESSION.encode() + b"Expiration = 1\n", "line 6: the key expiration is there twice"),
     ],
 )
-def test_a_malformed_file_is_named_in_the_error_and_stays_as_it_was(
-    home, command, code, content, message
+def test_a_file_that_botocore_cannot_read_is_an_error_and_stays_as_it_was(
+    home, command: str, code: int, content: bytes, message: str
 ) -> None:
-    if content is None:
-        home.credentials.mkdir()
-    else:
-        home.credentials.write_bytes(content)
-    options = ["--shell", "sh"] if command == "env" else []
-    done = home.mfakit(command, *options)
+    """No AWS tool finds the session in it, so `check` must not call it valid."""
+    home.credentials.write_bytes(content)
+    done = home.mfakit(*command.split(), stdin=IN_JSON)
     assert done.returncode == code
     two_lines(done.stderr, message)
-    if content is not None:
-        assert home.credentials.read_bytes() == content
+    assert home.credentials.read_bytes() == content
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "code"), [("login", 1), ("env", 1), ("check", 3)])
+def test_a_folder_in_place_of_the_file_is_an_error(home, command: str, code: int) -> None:
+    home.credentials.mkdir()
+    done = home.mfakit(command, *(["--shell", "sh"] if command == "env" else []))
+    assert done.returncode == code
+    two_lines(done.stderr, "Is a directory")
 
 
 def test_an_unreadable_file_is_reported_with_the_systems_own_message(home) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 FAILED = 1
 EXPIRED = 2
 NOT_FOUND = 3
@@ -17,14 +21,22 @@ class MFAKitError(Exception):
         message: what failed, one line, no full stop.
         hint: what to do about it, one line; empty if there is nothing to do.
         exit_code: what the command exits with.
+        suspect: the profile whose keys are missing or refused, "" for the environment's; None if
+            the error has another cause. `explain` may know what is wrong with them.
     """
 
     exit_code = FAILED
+    suspect: str | None = None
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def about(self, suspect: str | None) -> Self:
+        """Name the profile with the keys; return the error."""
+        self.suspect = suspect or ""
+        return self
 
 
 class UsageError(MFAKitError, ValueError):
@@ -58,6 +70,15 @@ class FileError(MFAKitError, OSError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class UnreadableError(FileError):
+    """botocore cannot read an AWS file, so that AWS tools find no profile in it.
+
+    For a command that is to change the file, that is a failure like any other.
+    """
+
+    exit_code = NOT_FOUND
 
 
 class BusyError(FileError):

@@ -20,6 +20,7 @@ __all__ = [
     "AS_EARLIER",
     "AS_LOCAL",
     "AS_UTC",
+    "format_age",
     "format_duration",
     "format_timestamp",
     "parse_duration",
@@ -119,3 +120,10 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{name}")
     return "".join(parts[:2]) or "0s"
+
+
+def format_age(since: datetime, now: datetime) -> str:
+    """Return how long ago a time was, in its largest unit: ``120d``, ``3h``."""
+    seconds = max(0, int((now - since).total_seconds()))
+    unit = next((unit for unit in _UNITS if seconds >= unit), 1)
+    return format_duration(seconds - seconds % unit)

@@ -6,12 +6,14 @@ import os
 import shlex
 import stat
 import sys
+from contextlib import contextmanager
 
-from mfakit.errors import MFAKitError, UsageError
+from mfakit.errors import ExchangeError, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import IO
 
 _SECRET_WORDS = {"KEY", "SECRET", "TOKEN", "PASSWORD", "PASSPHRASE"}
 
@@ -94,6 +96,89 @@ def run_program(
         reason = getattr(error, "strerror", None) or "a NUL character among its words"
         raise MFAKitError(f"{name} cannot be run: {reason}", hint) from None
     return Answer(done.returncode, done.stdout or b"", done.stderr or b"")
+
+
+def find_words(command: str, name: str, hint: str) -> list[str]:
+    """Split a command into its words, and check that its program is installed.
+
+    Args:
+        command: the program and its arguments, quoted as in a shell.
+        name: what errors call it.
+        hint: what to do if it is not installed.
+
+    Raises:
+        UsageError: it cannot be split, or its program is not installed.
+    """
+    import shutil
+
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(f"{name} cannot be read: {error}", "mend its quotes") from None
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(f"there is no program {words[0] if words else ''!r} for {name}", hint)
+    return words
+
+
+def run_on_terminal(words: list[str], name: str, hint: str, seconds: float) -> bytes:
+    """Run a program whose output is secret, with the terminal as its standard input and error.
+
+    So it can ask for a touch or a password even if an SDK has redirected the standard streams of
+    this process. Its output is never shown.
+
+    Args:
+        words: the program and its arguments.
+        name: what errors call it.
+        hint: what to do if it fails.
+        seconds: how long it may take.
+
+    Returns:
+        Its output.
+
+    Raises:
+        ExchangeError: it failed, could not be run, or took too long.
+    """
+    import subprocess
+
+    with _keyboard() as keyboard, _screen() as screen:
+        try:
+            done = subprocess.run(
+                words,
+                check=False,
+                stdin=keyboard,
+                stdout=subprocess.PIPE,
+                stderr=screen,
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise ExchangeError(f"{name} took more than {seconds:g} s", hint) from None
+        except OSError as error:
+            raise ExchangeError(f"{name} cannot be run: {error.strerror}", hint) from None
+    if done.returncode:
+        raise ExchangeError(f"{name} failed ({done.returncode})", hint)
+    return done.stdout
+
+
+@contextmanager
+def _screen() -> Iterator[int | None]:
+    """Open the terminal for writing; yield None, for standard error, if there is none."""
+    try:
+        screen = os.open("CONOUT$" if os.name == "nt" else "/dev/tty", os.O_WRONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield screen
+    finally:
+        os.close(screen)
+
+
+def _keyboard() -> IO[bytes]:
+    """Open the terminal for reading, or the null device if there is none."""
+    try:
+        return open("CONIN$" if os.name == "nt" else "/dev/tty", "rb", buffering=0)
+    except OSError:
+        return open(os.devnull, "rb", buffering=0)
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

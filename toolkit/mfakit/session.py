@@ -48,11 +48,15 @@ class SessionCredentials:
             ("session token", session_token),
         ):
             if not value:
-                raise InvalidSessionError(f"the session has no {name}")
+                raise InvalidSessionError(f"the session has no {name}", _FROM_AWS)
             if not value.isprintable():
-                raise InvalidSessionError(f"the session's {name} has a control character")
+                raise InvalidSessionError(
+                    f"the session's {name} has a control character", _FROM_AWS
+                )
         if expiration is not None and expiration.tzinfo is None:
-            raise InvalidSessionError("the session's expiration has no time zone")
+            raise InvalidSessionError(
+                "the session's expiration has no time zone", "write it as 2026-11-22T18:00:00Z"
+            )
         put = object.__setattr__
         put(self, "access_key_id", access_key_id)
         put(self, "secret_access_key", secret_access_key)
@@ -97,7 +101,7 @@ def session_from_json(text: str) -> SessionCredentials:
     import json
 
     try:
-        found = json.loads(text)
+        found = json.loads(text.removeprefix("\ufeff"))  # PowerShell writes this mark
         found = found.get("Credentials", found)
         key, secret, token = (found[name] for name in _PARTS)
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):

@@ -6,12 +6,13 @@ import os
 import sys
 
 from mfakit.cli.output import complain, escape, note, show, write_utf8
-from mfakit.errors import FileError, MFAKitError, SessionNotFoundError, UsageError
-from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
-from mfakit.expiry.status import check_session
+from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
+from mfakit.expiry.report import as_json, as_openmetrics, as_text, key_lines, worst
+from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.selection import session_profile, source_profile, variables_hold_keys
+from mfakit.state import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.keys.age import KeyAge
     from mfakit.notices.ways import Way
 
 
@@ -31,20 +33,36 @@ def run(options: Namespace) -> int:
     except MFAKitError as error:
         if options.notify:
             _notify_of_failure(options, error)
-        _report(options, [], now)
+        _report(options, [], now, error)
         raise
     if options.renew or options.prompt:
         from mfakit.cli.renewing import renew_due
 
-        if renew_due(options, statuses):
+        if renew_due(options, statuses if options.all else [_of_profile(options, now)]):
             now = utc_now()
             statuses = _look(options, now)
+    ages = _ages(options)
+    old = [age for age in ages or () if age.is_old(now, options.key_age)]
     if options.notify or options.on_expiring is not None:
-        _notify(options, statuses)
-    _report(options, statuses, now)
+        _notify(options, statuses, ages or [], old)
+    _report(options, statuses, now, ages=ages)
+    if options.profile is None and variables_hold_keys(os.environ):
+        note("the variables hold long-term keys, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
-    return worst(statuses).exit_code
+    return worst(statuses).exit_code or (FAILED if old else 0)
+
+
+def _ages(options: Namespace) -> list[KeyAge] | None:
+    """Return the ages of the keys that are asked for: of one source profile, or of all."""
+    if options.key_age is None:
+        return None
+    from mfakit.keys.age import ages_of, source_profiles
+
+    if options.all:
+        return ages_of(list(source_profiles(AWSFiles())))
+    source = source_profile(session_profile(options.profile, os.environ))
+    return ages_of([source] if source else [])
 
 
 def refuse_contradictions(options: Namespace) -> None:
@@ -95,8 +113,8 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if options.from_json is not None:
         return [_check_json(options, now)]
     if not options.all:
-        profile = session_profile(options.profile, os.environ)
-        return [check_session(profile, now, options.warn)]
+        shell = check_shell(options.profile, AWSFiles(), now, options.warn)
+        return [shell or _of_profile(options, now)]
     from mfakit.expiry.status import check_all
 
     caches = options.include_caches
@@ -104,6 +122,10 @@ def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
     return statuses
+
+
+def _of_profile(options: Namespace, now: datetime) -> SessionStatus:
+    return check_session(session_profile(options.profile, os.environ), now, options.warn)
 
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
@@ -118,12 +140,15 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     return status_of(name, "json", session.expiration, now, options.warn, key)
 
 
-def _notify(options: Namespace, statuses: list[SessionStatus]) -> None:
+def _notify(
+    options: Namespace, statuses: list[SessionStatus], ages: list[KeyAge], old: list[KeyAge]
+) -> None:
     """Send notifications by the ways that were asked for; a failure is only noted."""
-    from mfakit.notices.tell import forget_gone, forget_trouble, tell
+    from mfakit.notices.tell import forget_gone, forget_trouble, key_mark, tell, tell_keys
     from mfakit.notices.ways import CommandWay
 
     ways = _ways(options)
+    tell_keys(old, ways, AWSFiles(), complain)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
     files = AWSFiles()
@@ -131,7 +156,7 @@ def _notify(options: Namespace, statuses: list[SessionStatus]) -> None:
     if options.from_json is None:
         forget_trouble(files.credentials_path)
     if options.all:
-        forget_gone(files.credentials_path, statuses)
+        forget_gone(files.credentials_path, [*statuses, *map(key_mark, ages)])
 
 
 def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
@@ -156,16 +181,29 @@ def _ways(options: Namespace) -> list[Way]:
     return [parse_way(text) for text in dict.fromkeys(options.notify or ())]
 
 
-def _report(options: Namespace, statuses: list[SessionStatus], now: datetime) -> None:
-    """Write how the sessions stand, in the format and to the place that are asked for."""
+def _report(
+    options: Namespace,
+    statuses: list[SessionStatus],
+    now: datetime,
+    error: MFAKitError | None = None,
+    ages: list[KeyAge] | None = None,
+) -> None:
+    """Write how the sessions stand, in the format and to the place that are asked for.
+
+    Monitoring shows the first line of the text, so an error in place of sessions stands there too.
+    """
     if options.format == "json":
-        text = as_json(statuses, now)
+        text = as_json(statuses, now, ages, options.key_age or 0)
     elif options.format == "openmetrics":
-        text = as_openmetrics(statuses)
+        text = as_openmetrics(statuses, ages)
         if options.output is None and sys.stdout is not None and sys.stdout.isatty():
             text = "".join(f"{escape(line)}\n" for line in text.splitlines())
+    elif error is not None:
+        text = f"{UNKNOWN}: {escape(error.message)}\n"
     else:
         text = as_text(statuses, escape)
+        if ages is not None:
+            text += key_lines(ages, now, options.key_age)
     if options.output is None:
         (write_utf8 if options.format == "openmetrics" else show)(text)
         return

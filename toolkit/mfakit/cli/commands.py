@@ -70,6 +70,13 @@ def _checking(*targets: str) -> tuple[Option, ...]:
             help="by default text; openmetrics has only the sessions that count",
         ),
         Option(
+            "--key-age",
+            metavar="TIME",
+            type=duration,
+            help="look at the age of the long-term key, too, or of all with --all: exit code 1 if"
+            " one is older than this, such as 90d, or the key before it should be deleted",
+        ),
+        Option(
             "--output",
             metavar="FILE",
             help="write the report to this file, whole or not at all, readable by all users, such"
@@ -149,12 +156,23 @@ _TABLE = (
                 type=duration,
                 help="keep the existing session if it lasts at least that long",
             ),
+            Option(
+                "--prompt",
+                action="store_true",
+                help="ask for the code in a dialog instead of the terminal: pinentry, else the"
+                " platform's own, which is experimental on macOS and Windows",
+            ),
             Option("--force", action="store_true", help="renew even a session that could be kept"),
             Option(
                 "--from-json",
                 metavar="FILE",
                 help="take the session from this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
+            ),
+            Option(
+                "--online",
+                action="store_true",
+                help="with --from-json: ask AWS first whose the session is, and if it carries MFA",
             ),
             Option("--json", action="store_true", help="print the result as JSON"),
         ),
@@ -164,6 +182,64 @@ _TABLE = (
         "list the MFA devices of the source credentials, and which can be used",
         "mfakit devices --source-profile work",
         (_PROFILE, _SOURCE_PROFILE),
+    ),
+    Command(
+        "keys",
+        "where each long-term key lives and how old it is; keep it in the keychain, rotate it",
+        "mfakit keys rotate --source-profile work",
+        (
+            Option(
+                "action",
+                nargs="?",
+                choices=("import", "export", "rotate", "remove"),
+                help="put a key into the keychain; write it back into the credentials file; replace"
+                " it by a new one; delete it from the keychain. Without an action, list all keys",
+            ),
+            Option(
+                "--source-profile",
+                metavar="NAME",
+                help="the profile with the long-term key; by default `default`, or all in the list",
+            ),
+            Option(
+                "-p",
+                "--profile",
+                metavar="NAME",
+                help="rotate: the session profile to log in to, if IAM wants MFA",
+            ),
+            Option(
+                "--online",
+                action="store_true",
+                help="in the list: ask AWS when each key of the user was made and used last",
+            ),
+            Option(
+                "--from-csv",
+                metavar="FILE",
+                help="import: the key is in this file, as the AWS console hands it out; - reads"
+                " standard input",
+            ),
+            Option(
+                "--plain-use",
+                choices=("none", "process"),
+                default="none",
+                help="import: what AWS tools find in the profile afterwards: no key, so that they"
+                " work with the session profile alone (none), or the key, through mfakit (process)",
+            ),
+            Option(
+                "--format",
+                choices=("process",),
+                help="export: change nothing, and print the key as credential_process of the AWS"
+                " config",
+            ),
+            Option(
+                "--delete-after",
+                metavar="TIME",
+                type=duration,
+                help="rotate: when the old key may be deleted, which the next `mfakit keys` does;"
+                " by default 7d, 0 at once",
+            ),
+            Option("--undo", action="store_true", help="rotate: go back to the old key"),
+            Option("--yes", action="store_true", help="rotate, remove: do not ask"),
+        ),
     ),
     Command(
         "configure",
@@ -191,6 +267,12 @@ _TABLE = (
                 action="append",
                 help="only let this profile assume its role with the session, so that one login"
                 " is enough for it, too (several times)",
+            ),
+            Option(
+                "--undo",
+                action="store_true",
+                help="undo the last configure of the session profile, and the region that a"
+                " login wrote, where they still stand as written",
             ),
         ),
     ),
@@ -376,7 +458,8 @@ _TABLE = (
             Option(
                 "--online",
                 action="store_true",
-                help="ask AWS whose the credentials are and what time it is; else nothing is sent",
+                help="ask AWS whose the credentials are, if a session carries MFA, and what time it"
+                " is; else nothing is sent",
             ),
             Option("--json", action="store_true", help="print it as JSON"),
         ),

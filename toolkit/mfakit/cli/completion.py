@@ -10,7 +10,6 @@ from mfakit.cli.parser import add_options
 from mfakit.errors import ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import is_protected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def _may_hold_a_session(profile: Profile) -> bool:
         profile.refuse_foreign("--profile")
     except ProfileError:
         return False
-    return not is_protected(profile.keys)
+    return not profile.is_protected
 
 
 def _parser() -> ArgumentParser:

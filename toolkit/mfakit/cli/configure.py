@@ -6,21 +6,27 @@ import os
 import shlex
 
 from mfakit.cli.output import note
-from mfakit.errors import ExchangeError, ProfileError, UsageError
+from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.code import check_command
 from mfakit.exchange.device import check_serial_number, find_devices, only_device
-from mfakit.exchange.recipe import read_session_duration
+from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
-from mfakit.profiles.selection import session_profile
-from mfakit.profiles.settings import edit_settings
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    end_of_roles,
+    led_to,
+    may_be_source,
+    named_source_profile,
+    session_profile,
+)
+from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
-
-    from mfakit.profiles.profile import Profile
 
 
 _DEFAULT_DURATION = "12h"
@@ -28,14 +34,16 @@ _DEFAULT_DURATION = "12h"
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    if options.role_profile:
-        return _join_roles(options)
+    if options.undo:
+        return _undo(options)
     if options.token_command is not None:
         check_command(options.token_command)
+    if options.role_profile:
+        return _join_roles(options)
     terminal = Terminal()
     name = options.profile
     if not name:
-        usual = session_profile(None, os.environ).name
+        usual = session_profile(None, os.environ, options.source_profile).name
         name = _ask(terminal, "Profile for the session", usual)
     profile = session_profile(name, os.environ)
     profile.check_may_hold()
@@ -44,43 +52,158 @@ def run(options: Namespace) -> int:
         named = _ask(terminal, "Profile with your long-term keys", source.profile)
         source = find_source(named, profile)
     source = source.replace(region=options.region or source.region)
-    serial = options.serial_number or _choose_device(terminal, source)
-    settings = {
-        SOURCE_PROFILE: source.profile,
-        SERIAL_NUMBER: check_serial_number(serial),
-        DURATION: options.duration or _ask(terminal, "How long sessions last", _DEFAULT_DURATION),
+    serial = options.serial_number or configured_serial_number(profile, source.profile)
+    settings = _settings(options, name)
+    settings[SOURCE_PROFILE] = source.profile
+    settings[SERIAL_NUMBER] = check_serial_number(serial or _choose_device(terminal, source))
+    settings[DURATION] = options.duration or _ask(
+        terminal, "How long sessions last", profile.setting(DURATION) or _DEFAULT_DURATION
+    )
+    region = profile.files.setting(REGION, name, source.profile)
+    settings[REGION] = options.region or _ask(terminal, "Region for AWS tools", region)
+    _write(profile, {name: settings})
+    note(
+        f"wrote profile {name} to {profile.files.config_path}; log in with:"
+        f" mfakit login -p {shlex.quote(name)}"
+    )
+    return 0
+
+
+def _settings(options: Namespace, session: str) -> dict[str, str | None]:
+    """Return the settings of a session profile that the options name."""
+    process = process_line(session) if options.credential_process else None
+    return {
+        SOURCE_PROFILE: options.source_profile,
+        SERIAL_NUMBER: options.serial_number,
+        DURATION: options.duration,
         TOKEN_COMMAND: options.token_command,
         REGION: options.region,
-        CREDENTIAL_PROCESS: process_line(name) if options.credential_process else None,
+        CREDENTIAL_PROCESS: process,
     }
-    write_settings(profile, settings, note)
-    path = profile.files.config_path
-    note(f"wrote profile {name} to {path}; log in with: mfakit login -p {name}")
+
+
+def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None:
+    """Write settings, and move the session to where they let AWS tools find it.
+
+    Of the session profile, those that are None or empty stay as they are.
+    """
+    given = {key: value for key, value in profiles.get(session.name, {}).items() if value}
+    if SERIAL_NUMBER in given:
+        check_serial_number(given[SERIAL_NUMBER])
+    if DURATION in given:
+        read_session_duration(given[DURATION])
+    if REGION in given and not given[REGION].replace("-", "").isalnum():
+        raise UsageError(f"{given[REGION]!r} is no region", "write it as eu-central-1")
+    held = session.held()
+    changes = edit_settings({**profiles, session.name: given}, session.files, note)
+    remember_changes(session, changes)
+    session.read_again().take_over(held, note)
+
+
+def _undo(options: Namespace) -> int:
+    """Undo the last `configure` of a session profile, and the region that a login wrote."""
+    if options.role_profile or any(_settings(options, "x").values()):
+        raise UsageError("--undo goes with --profile alone", "leave the other options out")
+    profile = session_profile(options.profile, os.environ)
+    held = profile.held()
+    undone = undo_changes(profile, note)
+    if not undone:
+        raise ProfileError(
+            f"there is nothing of the profile {profile.name!r} to undo",
+            "name the session profile that was configured: --profile NAME",
+        )
+    profile.read_again().take_over(held, note)
+    keys = ", ".join(f"{change.key} of {change.profile}" for change in undone)
+    note(f"restored as before: {keys}")
     return 0
 
 
 def _join_roles(options: Namespace) -> int:
-    """Configure roles to be assumed with the session, so that they need no codes of their own."""
-    profile = session_profile(options.profile, os.environ)
-    join_roles(options.role_profile, profile, note)
-    names, path = ", ".join(options.role_profile), profile.files.config_path
-    note(f"wrote {names} to {path}: one login to {profile.name} serves each role")
+    """Configure roles to be assumed with a session, so that they need no codes of their own.
+
+    The device of a role moves to the session profile, and so does its source if that is not what
+    the session profile already means.
+    """
+    files = AWSFiles(os.environ)
+    roles = [Profile(name, files) for name in options.role_profile]
+    session = Profile(_session_of_roles(roles, options.profile), files)
+    session.check_may_hold()
+    settings = _settings(options, session.name)
+    if not settings[SOURCE_PROFILE]:
+        settings[SOURCE_PROFILE] = _source_to_write(roles, session)
+    if not settings[SERIAL_NUMBER]:
+        settings[SERIAL_NUMBER] = _common_device([session, *roles])
+    joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
+    _write(session, {session.name: settings, **{role.name: joined for role in roles}})
+    names, path = ", ".join(role.name for role in roles), files.config_path
+    note(f"wrote {names} to {path}: one login to {session.name} serves each role")
     return 0
 
 
-def _ask(terminal: Terminal, question: str, default: str) -> str:
+def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
+    """Return the session profile for roles: the one that is named, else that of their source."""
+    for role in roles:
+        if not role.setting("role_arn"):
+            raise ProfileError(
+                f"the profile {role.name!r} has no role in {role.files.config_path}",
+                f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
+            )
+    names = [role.name for role in roles]
+    if flag is None:
+        sourced = [role for role in roles if role.setting("source_profile")]
+        found = {led_to(role, "--role-profile") for role in sourced}
+        if len(found) > 1:
+            raise UsageError(
+                f"the roles are of different sources: {', '.join(sorted(found))}",
+                "configure each alone, or name one session profile for all: --profile NAME",
+            )
+        flag = found.pop() if found else session_profile(None, os.environ).name
+    if flag in names:
+        raise UsageError(
+            f"the profile {flag!r} has the role, and cannot hold the session for it too",
+            "name another profile for the session: --profile mfa",
+        )
+    return flag
+
+
+def _source_to_write(roles: list[Profile], session: Profile) -> str | None:
+    """Return the source of the roles if the session profile means another; else None."""
+    usual = named_source_profile(None, session) or default_source_profile(session.files)
+    ends = [end_of_roles(role) for role in roles]
+    meant = next((end.name for end in ends if may_be_source(end)), usual.name)
+    return None if meant == usual.name else meant
+
+
+def _common_device(profiles: list[Profile]) -> str | None:
+    """Return the one device that profiles name; None if they name none."""
+    named = {device for one in profiles if (device := one.setting(SERIAL_NUMBER))}
+    if len(named) > 1:
+        raise UsageError(
+            f"the profiles name different devices: {', '.join(sorted(named))}",
+            "name the one for the session: --serial-number ARN",
+        )
+    return named.pop() if named else None
+
+
+def _ask(terminal: Terminal, question: str, default: str | None) -> str:
     """Ask on the terminal; without one, the default has to do."""
     try:
-        return terminal.ask(f"{question} [{default}]: ") or default
+        return terminal.ask(f"{question} [{default or 'none'}]: ") or default or ""
     except ExchangeError:
-        return default
+        return default or ""
 
 
 def _choose_device(terminal: Terminal, source: Source) -> str:
     devices = find_devices(source)
     usable = [device.serial_number for device in devices if device.is_usable]
     if len(usable) > 1:
-        return usable[terminal.choose("Which device?", usable)]
+        try:
+            return usable[terminal.choose("Which device?", usable)]
+        except NobodyToAskError:
+            raise ExchangeError(
+                f"there are several MFA devices: {', '.join(usable)}",
+                f"name the one that you use: --serial-number {usable[0]}",
+            ) from None
     device = only_device(devices)
     if device.is_guess:
         return _ask(terminal, "Serial number of your MFA device", device.serial_number)
@@ -104,6 +227,21 @@ def process_line(profile: str) -> str:
     Raises:
         UsageError: the profile's name has others.
     """
+    _check_word(profile)
+    return f"mfakit credential-process --profile {profile}"
+
+
+def key_process_line(profile: str) -> str:
+    """Return the `credential_process` that makes SDKs ask mfakit for a profile's long-term key.
+
+    Raises:
+        UsageError: as ``process_line`` raises it.
+    """
+    _check_word(profile)
+    return f"mfakit keys export --format process --source-profile {profile}"
+
+
+def _check_word(profile: str) -> None:
     import re
 
     if not re.fullmatch(r"[A-Za-z0-9_.@+-]+", profile):
@@ -111,50 +249,3 @@ def process_line(profile: str) -> str:
             f"the name {profile!r} would mean something else to a shell",
             "for a credential_process, name the profile with letters, digits and _ . @ + -",
         )
-    return f"mfakit credential-process --profile {profile}"
-
-
-def write_settings(
-    profile: Profile, settings: dict[str, str | None], note: Callable[[str], object]
-) -> None:
-    """Set keys in the config section of a session profile; None leaves a key as it is.
-
-    Args:
-        profile: the session profile.
-        settings: by their names in the config file.
-        note: is told what a person should know, such as permissions that were taken away.
-
-    Raises:
-        UsageError: no session can last so long, or a value cannot stand in the file.
-        ProfileError: the section assumes a role, which would ask for codes of its own.
-        FileError: the config file cannot be written. It is then as it was.
-    """
-    if duration := settings.get(DURATION):
-        read_session_duration(duration)
-    given = {key: value for key, value in settings.items() if value}
-    edit_settings({profile.name: given}, profile.files, note)
-
-
-def join_roles(roles: list[str], profile: Profile, note: Callable[[str], object]) -> None:
-    """Make every AWS tool assume the roles of these profiles with a session.
-
-    A role whose ``source_profile`` is an MFA session needs no code of its own.
-
-    Args:
-        roles: profiles with a ``role_arn``.
-        profile: the session profile.
-        note: is told what a person should know.
-
-    Raises:
-        ProfileError: one of them has no role.
-        FileError: the config file cannot be written. It is then as it was.
-    """
-    files = profile.files
-    for role in roles:
-        if "role_arn" not in files.config(role):
-            raise ProfileError(
-                f"the profile {role!r} has no role in {files.config_path}",
-                f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role)}",
-            )
-    joined = {"source_profile": profile.name, SERIAL_NUMBER: None, "credential_source": None}
-    edit_settings(dict.fromkeys(roles, joined), files, note)

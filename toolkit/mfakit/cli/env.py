@@ -16,7 +16,7 @@ from mfakit.environment.render import (
 )
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
 from mfakit.moments import utc_now
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.selection import REGIONS, region_of, region_to_set, session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def run(options: Namespace) -> int:
     profile = None
     if options.from_json is None:
         profile = session_profile(options.profile, os.environ)
-    name, region = (profile.name, profile.setting("region")) if profile else (None, None)
     if options.unset:
-        write(render_unset(shell, region=region is not None))
+        write(render_unset(shell, region=profile is not None and _set_region(profile)))
         return 0
+    name, region = (profile.name, region_to_set(profile)) if profile else (None, None)
     session = _session(options, profile)
     if shell == _GITHUB:
         _hand_to_github(session, region, name)
@@ -47,6 +47,12 @@ def run(options: Namespace) -> int:
         usage = SHELLS[shell].usage.format(command="mfakit env")
         note(f"this is for a shell to evaluate: {usage}")
     return 0
+
+
+def _set_region(profile: Profile) -> bool:
+    """Whether the region in the environment is the one that `env` sets for a profile."""
+    regions = {profile.files.environ.get(name) for name in REGIONS}
+    return regions == {region_of(profile)}
 
 
 def on_failure(arguments: list[str]) -> None:

@@ -8,7 +8,7 @@ from mfakit.cli.output import complain, note
 from mfakit.environment.render import run_command
 from mfakit.errors import CommandError, UsageError
 from mfakit.moments import utc_now
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.selection import region_to_set, session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
         session = _renewed(profile, options.min_remaining)
     else:
         session = held.session
-    region = profile.setting("region")
+    region = region_to_set(profile)
     try:
         return run_command(command, session, region=region, profile=profile.name)
     except CommandError as error:

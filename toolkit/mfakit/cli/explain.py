@@ -13,6 +13,7 @@ from mfakit.explain.situation import Situation
 from mfakit.explain.verdict import ask
 from mfakit.moments import utc_now
 
+_OURS = ("HOME", "USERPROFILE", "PATH")
 # how bash and zsh print what they export
 _DECLARED = re.compile(r"^(?:declare|typeset) -\w*x\w* ", re.M)
 
@@ -36,13 +37,13 @@ def run(options: Namespace) -> int:
 
 
 def _environment(env_file: str | None) -> Mapping[str, str]:
-    """Return the environment in a file, with our own home if it has none."""
+    """Return the environment in a file, with our own home and programs if it has none."""
     if env_file is None:
         return os.environ
     text = read_input(env_file)
     given = _records(text) if "\0" in text else _lines(text, env_file)
-    homes = {name: os.environ[name] for name in ("HOME", "USERPROFILE") if name in os.environ}
-    return homes | given
+    ours = {name: os.environ[name] for name in _OURS if name in os.environ}
+    return ours | given
 
 
 def _records(text: str) -> dict[str, str]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from mfakit.cli.output import note, read_input, write
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
+from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
+from mfakit.profiles.aws_files import AWSFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
+    from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
 
 _OF_AN_EXCHANGE = (
@@ -24,6 +28,7 @@ _OF_AN_EXCHANGE = (
     "token_command",
     "duration",
     "min_remaining",
+    "prompt",
     "role_arn",
     "role_session_name",
     "external_id",
@@ -35,17 +40,40 @@ _OF_AN_EXCHANGE = (
 def run(options: Namespace) -> int:
     """Run the command."""
     if options.from_json is None:
+        if options.online:
+            raise UsageError(
+                "--online has no meaning without --from-json",
+                "leave it out: mfakit knows of its own sessions that they carry MFA",
+            )
         result = login(_request(options), os.environ)
     else:
         _refuse_beside_from_json(options)
         from mfakit.exchange.library import store_session
 
-        result = store_session(options.profile, read_input(options.from_json), os.environ, note)
+        text = read_input(options.from_json)
+        result = store_session(options.profile, text, os.environ, note, online=options.online)
     if options.json:
         write(_as_json(result))
     else:
         note(_as_text(result))
+    _note_of_older_session(result)
     return 0
+
+
+def _note_of_older_session(result: Login) -> None:
+    """Print the line that brings the session into a shell whose variables hold an older one."""
+    old = check_shell(None, AWSFiles(), utc_now())
+    if old is None or old.profile not in (ENVIRONMENT, result.profile):
+        return
+    ends_later = old.expiration and result.expiration and old.expiration > result.expiration
+    if old.access_key_id == result.session.access_key_id or ends_later:
+        return
+    from mfakit.environment.formats import SHELLS
+    from mfakit.environment.render import likely_shell
+
+    command = f"mfakit env --profile {shlex.quote(result.profile)}"
+    line = SHELLS[likely_shell()].usage.format(command=command)
+    note(f"the variables of this shell hold an older session, which AWS tools use first: {line}")
 
 
 def _request(options: Namespace) -> LoginRequest:
@@ -59,8 +87,21 @@ def _request(options: Namespace) -> LoginRequest:
         duration=None if options.duration is None else timedelta(seconds=options.duration),
         min_remaining=options.min_remaining,
         force=options.force,
+        asker=_asker(options),
+        must_ask=options.prompt,
         note=note,
     )
+
+
+def _asker(options: Namespace) -> Asker | None:
+    """Return the dialog of ``--prompt``; None for the terminal."""
+    if not options.prompt:
+        return None
+    if options.token_code is not None or options.token_command is not None:
+        raise UsageError("--prompt asks for the code, which was given", "leave one of them out")
+    from mfakit.cli.renewing import make_dialog
+
+    return make_dialog("mfakit login")
 
 
 def _role(options: Namespace) -> Role | None:
@@ -85,7 +126,7 @@ def _tag(text: str) -> dict[str, str]:
 def _refuse_beside_from_json(options: Namespace) -> None:
     """Refuse options of an exchange where there is none; they would do nothing."""
     for name in _OF_AN_EXCHANGE:
-        if getattr(options, name) is not None:
+        if getattr(options, name) not in (None, False):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import note
+from mfakit.errors import SessionNotFoundError
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 def run(options: Namespace) -> int:
     """Run the command."""
     profile = session_profile(options.profile, os.environ)
-    end = profile.remove(note).expiration
+    try:
+        end = profile.remove(note).expiration
+    except SessionNotFoundError as error:  # its hint is for those who want a session
+        hint = "see which sessions there are: mfakit status"
+        raise SessionNotFoundError(error.message, hint) from None
     note(f"removed the session of profile {profile.name}")
     if end is None or end > utc_now():
         until = f"until {format_timestamp(end)}" if end else "until it expires"

@@ -9,12 +9,13 @@ from mfakit import debug
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
-from mfakit.errors import FAILED, MFAKitError, UsageError
+from mfakit.errors import FAILED, MFAKitError, UnreadableError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
+_WRITERS = ("login", "configure", "logout", "keys")  # of the AWS files
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -34,6 +35,8 @@ def main(arguments: list[str]) -> int:
 
         with suppress(Exception):
             command.on_failure(arguments[1:])
+        if isinstance(error, UnreadableError) and command.name in _WRITERS:
+            return FAILED
         return command.error_exit_code or code
 
 
@@ -97,7 +100,7 @@ def _nearest(name: str) -> str:
 def _report(error: BaseException) -> int:
     """Print an error, if there is something to print, and return the exit code."""
     if isinstance(error, MFAKitError):
-        complain(error)
+        complain(_with_cause(error))
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
@@ -106,6 +109,20 @@ def _report(error: BaseException) -> int:
     if not isinstance(error, BrokenPipeError):
         complain(_unexpected(error))
     return FAILED
+
+
+def _with_cause(error: MFAKitError) -> MFAKitError:
+    """Return an error about keys with the cause that `explain` finds, if it finds one."""
+    if error.suspect is None:
+        return error
+    from mfakit.environment.render import likely_shell
+    from mfakit.explain import cause
+
+    try:
+        found = cause(error.suspect, os.environ, likely_shell())
+    except Exception:
+        return error  # it was to say more of the error, not to hide it
+    return error if found is None else MFAKitError(f"{error.message}: {found.message}", found.fix)
 
 
 def _unexpected(error: BaseException) -> MFAKitError:

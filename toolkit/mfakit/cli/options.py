@@ -66,7 +66,10 @@ class Option:
             return True
         value = self.settings["type"](text) if "type" in self.settings else text
         if value not in self.settings.get("choices", (value,)):
-            raise UsageError(f"no choice of {self.names[-1]}: {text!r}")
+            raise UsageError(
+                f"no choice of {self.names[-1]}: {text!r}",
+                f"one of {', '.join(map(str, self.settings['choices']))}",
+            )
         return [*(before or ()), value] if self.settings.get("action") == "append" else value
 
 

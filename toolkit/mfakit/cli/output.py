@@ -120,9 +120,13 @@ def write_report(path: str, text: str) -> None:
             temporary.close()
             rename(temporary.path, real)
     except OSError as error:
-        raise MFAKitError(
-            f"cannot write {path}: {error.strerror}", "see who may write in its folder: ls -ld"
-        ) from None
+        import shlex
+
+        folder = shlex.quote(os.path.dirname(real) or ".")
+        hint = f"see who may write there: ls -ld {folder}"
+        if not os.path.isdir(os.path.dirname(real)):
+            hint = f"make its folder: mkdir -p {folder}"
+        raise MFAKitError(f"cannot write {path}: {error.strerror}", hint) from None
 
 
 def write_private(path: str, text: str) -> None:
@@ -134,22 +138,34 @@ def write_private(path: str, text: str) -> None:
 def read_input(name: str) -> str:
     """Read a file, or standard input for ``-``.
 
+    It may be in UTF-16, as PowerShell writes what is redirected.
+
     Raises:
         UsageError: there is no such file.
         FileError: it cannot be read.
     """
-    from mfakit.profiles.reading import read_text
+    from mfakit.profiles.reading import decode, file_error, read_quiet
 
     if name == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace") if sys.stdin else ""
+        content = sys.stdin.buffer.read() if sys.stdin else b""
+        return _from_utf16(content) or content.decode("utf-8", "replace")
     if not os.path.exists(name):
         raise UsageError(f"there is no file {name}", "name one, or - for standard input")
     try:
-        return read_text(name)
-    except FileError as error:
+        content = read_quiet(name).content
+        return _from_utf16(content) or decode(content, name)
+    except (OSError, FileError) as error:
+        if isinstance(error, OSError):
+            error = file_error("read", name, error)
         # the hints for the AWS files do not fit here
         hint = "name a file that you can read, of UTF-8 text, or - for standard input"
         raise FileError(error.message, hint) from None
+
+
+def _from_utf16(content: bytes) -> str | None:
+    """Decode text with a byte-order mark of UTF-16; return None for other text."""
+    is_utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return content.decode("utf-16", "replace") if is_utf16 else None
 
 
 def _give_up(stream: TextIO) -> None:

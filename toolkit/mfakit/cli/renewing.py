@@ -89,10 +89,15 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
     return len(left) < len(due)
 
 
-def make_dialog(occasion: str, options: Namespace) -> Dialog:
-    """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one."""
+def make_dialog(occasion: str, seconds: float | None = None) -> Dialog:
+    """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one.
+
+    Args:
+        occasion: the reason for the question.
+        seconds: how long it waits for an answer; by default two minutes.
+    """
     environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
-    return Dialog(occasion, options.prompt_timeout or _PROMPT_SECONDS, environ)
+    return Dialog(occasion, seconds or _PROMPT_SECONDS, environ)
 
 
 def _may_renew(status: SessionStatus, options: Namespace) -> bool:
@@ -119,7 +124,8 @@ def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
         return False
     error = MFAKitError(
         f"it lasts no longer than --warn {format_duration(warn)}: a new one would be due at once",
-        "give a shorter --warn, or make longer sessions: mfakit login --duration",
+        "give a shorter --warn, or make longer sessions: mfakit login --profile"
+        f" {shlex.quote(status.profile)} --duration 12h",
     )
     _complain(status, error)
     return True
@@ -171,7 +177,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     if news is None or told.has(_DECLINED):
         return False
     try:
-        _log_in(status, options, make_dialog(news.title, options), patience=0)
+        _log_in(status, options, make_dialog(news.title, options.prompt_timeout), patience=0)
     except MFAKitError as error:
         _complain(status, error)
         if isinstance(error, NotAnsweredError):

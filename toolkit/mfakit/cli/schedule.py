@@ -170,7 +170,7 @@ def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
     if options.prompt:
         from mfakit.cli.renewing import make_dialog
 
-        checks.append(make_dialog("", options).check_without_terminal)
+        checks.append(make_dialog("").check_without_terminal)
     return checks
 
 

@@ -6,7 +6,7 @@ import shlex
 
 from mfakit.errors import MFAKitError, SessionNotFoundError
 from mfakit.expiry.report import as_text
-from mfakit.expiry.status import check_session
+from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import default_source_profile, session_profile
 from mfakit.state import VALID
@@ -29,7 +29,7 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
     now = utc_now() if now is None else now
     try:
         profile = session_profile(None, environ)
-        status = check_session(profile, now)
+        status = check_shell(None, profile.files, now) or check_session(profile, now)
     except SessionNotFoundError:
         return _without_session(profile)
     except MFAKitError as error:

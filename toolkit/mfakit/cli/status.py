@@ -7,7 +7,7 @@ import sys
 
 from mfakit.cli.output import escape, show
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.status import check_all, check_session
+from mfakit.expiry.status import check_all, check_session, check_shell
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
@@ -82,7 +82,10 @@ _MINUTE = 60
 def _show_short(profile: str | None, warn: float | None) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
     try:
-        status = check_session(session_profile(profile, os.environ), utc_now(), warn)
+        now = utc_now()
+        status = check_shell(profile, AWSFiles(), now, warn) or check_session(
+            session_profile(profile, os.environ), now, warn
+        )
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")

@@ -8,6 +8,7 @@ from mfakit import debug
 from mfakit.environment.formats import FORMATS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
+from mfakit.profiles.selection import REGIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 # These would override the session, or name another one.
 CONFLICTING = ("AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 EXPIRATION = "AWS_CREDENTIAL_EXPIRATION"
-REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # These beat a profile that AWS_PROFILE names, in one SDK or another.
 _BEATING_PROFILE = (
     "AWS_ACCESS_KEY_ID",

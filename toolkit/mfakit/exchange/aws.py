@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 
 _PARTITION_REGIONS = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+# as in botocore's list of partitions
+_PARTITION_PREFIXES = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 20
@@ -53,7 +63,7 @@ def make_client(
         session.set_config_variable("profile", source.profile)
         client = session.create_client(
             service,
-            region_name=source.region or _region_of(serial_number),
+            region_name=source.region or region_of(serial_number),
             aws_access_key_id=source.access_key_id,
             aws_secret_access_key=source.secret_access_key,
             aws_session_token=source.session_token or None,
@@ -103,7 +113,19 @@ def _report_calls(client: Any, source: Source) -> None:
     client.meta.events.register("after-call-error", failed)
 
 
-def _region_of(serial_number: str | None) -> str:
+def partition_of(region: str) -> str:
+    """Return the partition of a region, such as ``aws-cn`` for ``cn-north-1``.
+
+    Unknown regions count as those of the standard partition, as new ones usually are.
+    """
+    for prefix, partition in _PARTITION_PREFIXES.items():
+        if region.startswith(prefix):
+            return partition
+    return "aws"
+
+
+def region_of(serial_number: str | None) -> str:
+    """Return a region of a device's partition."""
     parts = (serial_number or "").split(":")
     return _PARTITION_REGIONS.get(parts[1] if len(parts) > 1 else "", _DEFAULT_REGION)
 
@@ -180,15 +202,48 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
             "it was deleted, is inactive, or belongs to another partition: see the key in IAM",
-        )
+        ).about(source.profile)
     if code == "SignatureDoesNotMatch":
         return ExchangeError(
             f"the secret of the access key {source.access_key_id} of {source.origin} is wrong",
-            "put the right secret there: aws configure",
-        )
+            f"put the right secret there: aws configure{of_profile(source)}",
+        ).about(source.profile)
     if code.startswith("Throttling"):
         return NotSentError(f"AWS is throttling: {message}", _AGAIN)
     return ExchangeError(f"AWS answered {code}: {message}", _hint(code, message, source))
+
+
+def of_profile(source: Source) -> str:
+    """Return the option that names a source's profile; "" for the environment."""
+    import shlex
+
+    return "" if source.profile is None else f" --profile {shlex.quote(source.profile)}"
+
+
+def carries_mfa(iam: Any, arn: str) -> bool | None:
+    """Return whether a session carries MFA; None if AWS's answer does not show it.
+
+    IAM does not know a session that GetSessionToken made without a code. A role's session never
+    carries MFA (IAM User Guide).
+
+    Args:
+        iam: a client of IAM that signs with the session.
+        arn: the session's identity.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if ":assumed-role/" in arn:
+        return False
+    if ":user/" not in arn and not arn.endswith(":root"):
+        return None
+    try:
+        iam.get_user()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        return {"InvalidClientTokenId": False, "AccessDenied": True}.get(str(code))
+    except BotoCoreError:
+        return None
+    return True
 
 
 def _hint(code: str, message: str, source: Source) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
 
 from mfakit.errors import ExchangeError, UsageError
+from mfakit.programs import find_words, run_on_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import IO, Protocol
+    from collections.abc import Callable
+    from typing import Protocol
 
     class Asker(Protocol):
         """Asks the user, on the terminal or in a window, or refuses to ask.
@@ -69,12 +69,13 @@ _SEE_IT = "run it by hand and see what it prints; it should be the code"
 
 
 def check_code(text: str) -> str:
-    """Return a code without its spaces.
+    """Return a code without its spaces, in plain digits.
 
     Raises:
         UsageError: it is not six digits. The message does not contain the code.
     """
-    code = "".join(text.split())
+    # input methods for Chinese and Japanese type full-width digits
+    code = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text if sign.strip())
     if len(code) != 6 or not (code.isascii() and code.isdigit()):
         raise UsageError("a token code is six digits", "type the code that the device shows now")
     return code
@@ -176,31 +177,17 @@ def _await_next_code(asker: Asker) -> None:
 
 
 def check_command(command: str) -> list[str]:
-    """Split a command into its words, and check that its program is installed.
+    """Split a token command into its words, and check that its program is installed.
 
     Raises:
         UsageError: it cannot be split, or its program is not installed.
     """
-    import shlex
-    import shutil
-
-    try:
-        words = shlex.split(command, posix=os.name == "posix")
-    except ValueError as error:
-        raise UsageError(f"the token command cannot be read: {error}", "mend its quotes") from None
-    if not words or shutil.which(words[0]) is None:
-        raise UsageError(
-            f"there is no program {words[0] if words else ''!r} for the token command",
-            "install it, or mend mfakit_token_command or --token-command",
-        )
-    return words
+    fix = "install it, or mend mfakit_token_command or --token-command"
+    return find_words(command, "the token command", fix)
 
 
 def run_token_command(command: str) -> str:
-    """Run a command that prints a code, without a shell.
-
-    The terminal is its standard input and error, so that it can ask for a touch or a password
-    even if an SDK has redirected those of this process. Its output is never shown.
+    """Run a command that prints a code, on the terminal and without a shell.
 
     Args:
         command: the program and its arguments, quoted as in a shell.
@@ -213,54 +200,12 @@ def run_token_command(command: str) -> str:
         ExchangeError: it failed, took more than a minute, or did not print exactly one code.
     """
     import re
-    import subprocess
 
     words = check_command(command)
-    name = os.path.basename(words[0])
-    with _keyboard() as keyboard, _screen() as screen:
-        try:
-            done = subprocess.run(
-                words,
-                check=False,
-                stdin=keyboard,
-                stdout=subprocess.PIPE,
-                stderr=screen,
-                timeout=_COMMAND_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise ExchangeError(
-                f"the token command {name} took more than {_COMMAND_SECONDS} s", _SEE_IT
-            ) from None
-        except OSError as error:
-            raise ExchangeError(
-                f"the token command {name} cannot be run: {error.strerror}", _SEE_IT
-            ) from None
-    if done.returncode:
-        raise ExchangeError(f"the token command {name} failed ({done.returncode})", _SEE_IT)
-    codes = set(re.findall(r"(?<!\d)\d{6}(?!\d)", done.stdout.decode("utf-8", "replace"), re.ASCII))
+    name = f"the token command {os.path.basename(words[0])}"
+    output = run_on_terminal(words, name, _SEE_IT, _COMMAND_SECONDS).decode("utf-8", "replace")
+    codes = set(re.findall(r"(?<!\d)\d{6}(?!\d)", output, re.ASCII))
     if len(codes) != 1:
         found = "no code" if not codes else "several codes"
-        raise ExchangeError(f"the token command {name} printed {found}", _SEE_IT)
+        raise ExchangeError(f"{name} printed {found}", _SEE_IT)
     return str(codes.pop())
-
-
-@contextmanager
-def _screen() -> Iterator[int | None]:
-    """Open the terminal for writing; yield None, for standard error, if there is none."""
-    try:
-        screen = os.open("CONOUT$" if os.name == "nt" else "/dev/tty", os.O_WRONLY)
-    except OSError:
-        yield None
-        return
-    try:
-        yield screen
-    finally:
-        os.close(screen)
-
-
-def _keyboard() -> IO[bytes]:
-    """Open the terminal for reading, or the null device if there is none."""
-    try:
-        return open("CONIN$" if os.name == "nt" else "/dev/tty", "rb", buffering=0)
-    except OSError:
-        return open(os.devnull, "rb", buffering=0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import UsageError
+from mfakit.exchange.aws import asking_aws, carries_mfa, make_client
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.login import Login
+from mfakit.exchange.login import Login, keep_region
 from mfakit.exchange.login import login as log_in
 from mfakit.exchange.recipe import (
     DEFAULT_DURATION,
@@ -17,13 +18,13 @@ from mfakit.exchange.recipe import (
     check_role_duration,
     unexpected_code,
 )
-from mfakit.exchange.source import find_source
+from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import SessionRecord, keep_record
-from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import DEFAULT_SESSION_PROFILE, session_profile
+from mfakit.profiles.own_files import SessionRecord
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, check_key_id
+from mfakit.profiles.selection import region_of, session_profile
 from mfakit.session import session_from_json
 
 TYPE_CHECKING = False
@@ -99,11 +100,12 @@ def assume_role(
     code = None if token_code is None else check_code(token_code)
     serial = None if serial_number is None else check_serial_number(serial_number)
     role = Role(role_arn, role_session_name)
-    source = find_source(source_profile, _usual_profile(), may_be_session=True)
+    usual = _usual_profile()
+    source = find_source(source_profile, usual, may_be_session=True)
     if duration is not None:
         check_role_duration(duration, chained=source.is_session)
     if source.is_session and code is not None:
-        raise unexpected_code(source)
+        raise unexpected_code(source, usual)
     return STS(source, serial).get_session(role, duration, code)
 
 
@@ -165,6 +167,8 @@ def store_session(
     text: str,
     environ: Mapping[str, str],
     note: Callable[[str], object] = lambda _: None,
+    *,
+    online: bool = False,
 ) -> Login:
     """Write the session that a text contains to a profile.
 
@@ -173,20 +177,53 @@ def store_session(
         text: the output of ``aws sts get-session-token``, or output of the same form.
         environ: the environment.
         note: called with messages for the user that are no errors.
+        online: whether to ask AWS first whose the session is, and whether it carries MFA.
 
     Raises:
         InvalidSessionError: the text does not contain a session.
+        ExchangeError: AWS was to be asked, and refused the session, or could not be reached.
         MFAKitError: as ``write_session`` raises it.
     """
     kept_in = session_profile(profile, environ)
-    kept_in.refuse_foreign("the session profile")
+    kept_in.refuse_foreign("the session profile is")
     session = session_from_json(text)
-    kept_in.keep(session, note)
+    check_key_id(session)
     record = SessionRecord(
         made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
     )
-    keep_record(kept_in.files.credentials_path, record, note)
-    return Login(kept_in.name, session)
+    if online:
+        kept_in.check_may_hold()
+        record = _settled(record, session, kept_in, note)
+    kept_in.keep(session, note, lambda: record)
+    keep_region(kept_in, note)
+    return Login(kept_in.name, session, account=record.account)
+
+
+def _settled(
+    record: SessionRecord,
+    session: SessionCredentials,
+    profile: Profile,
+    note: Callable[[str], object],
+) -> SessionRecord:
+    """Return the record of a session with AWS's answer to whose it is, and if it carries MFA."""
+    environ = profile.files.environ
+    region = profile.setting("region") or environ.get("AWS_REGION")
+    source = Source(
+        session.access_key_id,
+        session.secret_access_key,
+        profile.name if profile.exists else None,
+        region or environ.get("AWS_DEFAULT_REGION"),
+        session.session_token,
+    )
+    with asking_aws(source):
+        answer = make_client("sts", source, retries=True).get_caller_identity()
+        arn = str(answer["Arn"])
+        has_mfa = carries_mfa(make_client("iam", source, retries=True), arn)
+    said = {True: "it carries MFA", False: "it does not carry MFA", None: "MFA is not known"}
+    role = ", as no role's session does" if ":assumed-role/" in arn else ""
+    note(f"AWS says that the session is of {arn}; {said[has_mfa]}{role}")
+    mfa = {True: "yes", False: "no", None: None}[has_mfa]
+    return record.replace(account=str(answer["Account"]), arn=arn, mfa=mfa)
 
 
 def refreshing_session(profile: str = "mfa") -> boto3.Session:
@@ -215,8 +252,9 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
     )
     named = profile if profile in botocore_session.available_profiles else None
     botocore_session.set_config_variable("profile", named or "default")
-    configured = Profile(profile, AWSFiles(os.environ)).setting("region")
-    region = configured or botocore_session.get_config_variable("region")
+    # boto3 itself does not read AWS_REGION
+    set_region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    region = set_region or region_of(Profile(profile, AWSFiles(os.environ)))
     return boto3.Session(botocore_session=botocore_session, region_name=region)
 
 

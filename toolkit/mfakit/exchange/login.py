@@ -5,21 +5,23 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from mfakit import debug
-from mfakit.errors import ProfileError
+from mfakit.errors import MFAKitError, ProfileError
+from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.recipe import make_recipe
 from mfakit.exchange.source import is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.moments import format_duration, timedelta, utc_now
-from mfakit.profiles.own_files import SessionRecord, keep_record
-from mfakit.profiles.selection import session_profile
+from mfakit.profiles.own_files import SessionRecord
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
+from mfakit.profiles.selection import region_of, session_profile
 from mfakit.state import VALID
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -72,9 +74,28 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
             was not changed then.
     """
-    profile = session_profile(request.profile, environ)
+    profile = session_profile(request.profile, environ, request.source_profile)
     profile.check_may_hold()
-    profile.refuse_foreign("the session profile")
+    profile.refuse_foreign("the session profile is")
+    try:
+        return _logged_in(request, profile)
+    except MFAKitError as error:
+        error.hint = _for_profile(error.hint, profile.name)
+        raise
+
+
+def _for_profile(hint: str, profile: str) -> str:
+    """Return a hint whose commands name the profile, unless it is the usual one."""
+    import re
+    import shlex
+
+    if profile == DEFAULT_SESSION_PROFILE:
+        return hint
+    option = f" --profile {shlex.quote(profile)}"
+    return re.sub(r"mfakit (login|configure)\b(?! --profile)", lambda m: m[0] + option, hint)
+
+
+def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
     recipe = make_recipe(request, profile, _made_before(held) if request.as_before else None)
     codes = _find_codes(request, recipe, profile)
@@ -171,23 +192,51 @@ def _reused(held: Held, recipe: Recipe) -> Login:
 def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: LoginRequest) -> Login:
     """Get a session, with a code unless the source is an MFA session, and write it."""
     from mfakit.exchange.spending import STS, spend_code
-    from mfakit.profiles.editing import check_writable
 
     if codes and recipe.serial_number is None:
         recipe = recipe.replace(serial_number=_find_device(recipe, codes, request))
     sts = STS(recipe.source, recipe.serial_number)
-    path = profile.files.credentials_path
-    check_writable(path)
+    profile.check_writable()
     if codes:
-        session = spend_code(recipe, codes, sts, path)
+        session = spend_code(recipe, codes, sts, profile.files.credentials_path)
     else:
         session = sts.get_session(recipe.role, recipe.duration)
-    profile.keep(session, request.note)
+    profile.keep(session, request.note, lambda: _record(profile, recipe, sts, session))
     _note_if_shortened(recipe, session, request)
-    record = _record(profile, recipe, sts, session)
-    keep_record(path, record, request.note)
+    keep_region(profile, request.note)
     source, serial_number = recipe.source, recipe.serial_number
-    return Login(profile.name, session, serial_number, source.origin, record.account)
+    account = _account(recipe, sts)
+    return Login(profile.name, session, serial_number, source.origin, account)
+
+
+def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
+    """Write the source's region to a session profile without one, since AWS tools need it there.
+
+    A region of another partition than the session's is only named.
+
+    Args:
+        profile: the session profile, with a session and its record.
+        note: called with what was written, or why it was not.
+    """
+    from mfakit.profiles.settings import edit_settings, remember_changes
+
+    profile = profile.read_again()
+    present, region = profile.setting("region"), region_of(profile)
+    held = profile.held()
+    record = held.record if held else None
+    if region is None or record is None:
+        return
+    parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
+    if len(parts) > 1 and parts[1] != partition_of(region):
+        note(f"the region {region} of profile {profile.name} is not of {parts[1]}, as its session")
+    elif present is None:
+        try:
+            changes = edit_settings({profile.name: {"region": region}}, profile.files, note)
+            remember_changes(profile, changes, by_login=True)
+        except MFAKitError as error:
+            note(f"the session is kept, but not the region of its source: {error.message}")
+        else:
+            note(f"wrote region = {region} to profile {profile.name} of the AWS config")
 
 
 def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
@@ -221,7 +270,6 @@ def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: Log
 def _record(
     profile: Profile, recipe: Recipe, sts: STS, session: SessionCredentials
 ) -> SessionRecord:
-    role_arn = recipe.role.arn if recipe.role else None
     return SessionRecord(
         made_at=utc_now(),
         profile=profile.name,
@@ -229,12 +277,18 @@ def _record(
         source_profile=recipe.source.profile,
         source_access_key_id=recipe.source.access_key_id,
         serial_number=recipe.serial_number,
-        role_arn=role_arn,
+        role_arn=recipe.role.arn if recipe.role else None,
         role_options=recipe.role_options,
         endpoint_url=recipe.endpoint_url,
-        account=account_of(role_arn) or sts.account or account_of(recipe.serial_number),
+        account=_account(recipe, sts),
         arn=sts.arn,
     )
+
+
+def _account(recipe: Recipe, sts: STS) -> str | None:
+    """Return the account of a new session, as far as it is known."""
+    of_role = account_of(recipe.role.arn) if recipe.role else None
+    return of_role or sts.account or account_of(recipe.serial_number)
 
 
 def _refuse_to_replace_aws(held: Held | None, recipe: Recipe, request: LoginRequest) -> None:

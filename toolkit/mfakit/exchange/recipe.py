@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
+from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.source import endpoint_url, find_source, is_of_aws
+from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
+from mfakit.profiles.selection import roles_before
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -25,6 +27,7 @@ _SHORTEST = timedelta(minutes=15)
 _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
+_MOST_TAGS = 50
 
 _NAME = r"[\w+=,.@-]{2,64}"
 _NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
@@ -69,6 +72,7 @@ class Role(Value):
         for name, (what, form, hint) in _FORMS.items():
             if name in given and not re.fullmatch(form, given[name], re.ASCII):
                 raise UsageError(f"{given[name]!r} is not {what}", f"write it as {hint}")
+        _check_tags(given.get("Tags", []))
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
@@ -77,6 +81,40 @@ class Role(Value):
         if duration is not None:
             role["DurationSeconds"] = int(duration.total_seconds())
         return role
+
+
+def _check_tags(tags: list[dict[str, str]]) -> None:
+    """Refuse session tags that AssumeRole would refuse.
+
+    The limits are those of the API reference; IAM tells no two keys apart by case alone.
+
+    Raises:
+        UsageError: there are too many, two of one key, or one has a wrong length or character.
+    """
+    if len(tags) > _MOST_TAGS:
+        raise UsageError(f"{len(tags)} tags are too many", f"AWS takes {_MOST_TAGS} at most")
+    keys = [tag["Key"].casefold() for tag in tags]
+    for tag, key in zip(tags, keys, strict=True):
+        if keys.count(key) > 1:
+            raise UsageError(
+                f"there are two tags {tag['Key']!r}; their case does not tell them apart",
+                "leave one of them out",
+            )
+        if key.startswith("aws:"):
+            raise UsageError(f"the tag {tag['Key']!r} is AWS's own", "take another prefix")
+        texts = (("key", tag["Key"], 128), ("value", tag["Value"], 256))
+        for what, text, longest in texts:
+            if len(text) > longest or not all(map(_may_be_in_tag, text)):
+                raise UsageError(
+                    f"{text!r} cannot be the {what} of a tag",
+                    f"take at most {longest} letters, digits, spaces and _ . : / = + - @",
+                )
+
+
+def _may_be_in_tag(letter: str) -> bool:
+    import unicodedata
+
+    return letter in "_.:/=+-@" or unicodedata.category(letter)[0] in "LNZ"
 
 
 class LoginRequest(Value):
@@ -182,9 +220,10 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     duration = _duration(request, source, profile, is_of_role=role is not None)
     serial_number = request.serial_number
     if serial_number is None:
-        serial_number = profile.files.setting("mfa_serial", profile.name, source.profile)
+        serial_number = configured_serial_number(profile, source.profile)
     if serial_number is not None:
         check_serial_number(serial_number)
+        _refuse_other_partition(serial_number, source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url)
@@ -198,6 +237,22 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     return recipe
 
 
+def configured_serial_number(session: Profile, source: str | None) -> str | None:
+    """Return the device that a variable or the AWS files name for a session; None if none is.
+
+    Args:
+        session: the session profile.
+        source: the source profile; None for keys of the environment.
+    """
+    files = session.files
+    if named := files.environ.get("MFAKIT_SERIAL_NUMBER"):
+        debug.event("device: set by MFAKIT_SERIAL_NUMBER")
+        return named
+    profiles = (session.name, *roles_before(session), source)
+    # the second name is aws-mfa's
+    return files.setting("mfa_serial", *profiles) or files.setting("aws_mfa_device", *profiles)
+
+
 def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profile) -> None:
     """Raise an error for options that exclude each other: none may be ignored."""
     given, command = request.token_code, request.token_command
@@ -206,7 +261,7 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
     if not source.is_session:
         return
     if given is not None or command is not None:
-        raise unexpected_code(source)
+        raise unexpected_code(source, profile)
     if source.profile == profile.name:
         raise ProfileError(
             f"the profile {profile.name!r} cannot hold the role's session: it holds the one"
@@ -215,11 +270,37 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
         )
 
 
+def _refuse_other_partition(serial_number: str, source: Source, profile: Profile) -> None:
+    """Raise an error if the region's part of AWS does not know the device."""
+    import shlex
+
+    if not source.region or not serial_number.startswith("arn:"):
+        return
+    named, partition = serial_number.split(":")[1], partition_of(source.region)
+    if named == partition:
+        return
+    holders = [name for name in (profile.name, source.profile) if name is not None]
+    holder = next((name for name in holders if profile.other(name).setting("region")), None)
+    region = region_of(serial_number)
+    raise ProfileError(
+        f"the device {serial_number} is of the partition {named}, and the region {source.region}"
+        f" of {partition}; no code was used",
+        "name a device of that partition, or another region: "
+        + (
+            f"export AWS_REGION={region}"
+            if holder is None
+            else f"aws configure set region {region} --profile {shlex.quote(holder)}"
+        ),
+    )
+
+
 def _refuse_another(
     request: LoginRequest, profile: Profile, before: SessionRecord, recipe: Recipe
 ) -> None:
     """Raise an error if a renewal would silently use another endpoint or another user's keys."""
-    yourself = f"log in yourself: mfakit login --profile {profile.name}"
+    import shlex
+
+    yourself = f"log in yourself: mfakit login --profile {shlex.quote(profile.name)}"
     if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
         raise ProfileError(
             f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
@@ -235,11 +316,11 @@ def _refuse_another(
         )
 
 
-def unexpected_code(source: Source) -> UsageError:
+def unexpected_code(source: Source, session: Profile) -> UsageError:
     """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
         f"{source.origin} holds a session, beside which no code is sent",
-        "leave the code out, or name long-term keys: --source-profile default",
+        f"leave the code out; or {long_term_hint(session.other(source.profile or ''))}",
     )
 
 
@@ -253,15 +334,18 @@ def _duration(
     if request.duration is not None:
         check_duration(request.duration)
         return request.duration
-    configured = profile.files.setting("mfakit_duration", profile.name, source.profile)
-    if configured is None:
+    files, variable, key = profile.files, "MFAKIT_DURATION", "mfakit_duration"
+    where, configured = variable, files.environ.get(variable)
+    if not configured:
+        names = [name for name in (profile.name, source.profile) if name]
+        configured = files.setting(key, *names)
+        where = f"{key} in {next(filter(None, (files.place(name, key) for name in names)), '')}"
+    if not configured:
         return DEFAULT_DURATION
     try:
         return read_session_duration(configured)
     except UsageError as error:
-        raise UsageError(
-            f"mfakit_duration in {profile.files.config_path}: {error.message}", error.hint
-        ) from None
+        raise UsageError(f"{where}: {error.message}", error.hint) from None
 
 
 def check_duration(duration: timedelta) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.section import is_long_term, is_session, session_token
-from mfakit.profiles.selection import default_source_profile, named_source_profile
-from mfakit.profiles.stores import is_own_process
+from mfakit.keys.places import read_key
+from mfakit.profiles.section import KEYS, is_long_term, is_no_key, session_token
+from mfakit.profiles.selection import (
+    default_source_profile,
+    named_source_profile,
+    variables_hold_keys,
+)
+from mfakit.profiles.stores import holds_session, is_own_process
+from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.profile import Profile
 
 _PROCESS_TIMEOUT_SECONDS = 60
+_ACCOUNT_DIGITS = 12
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu")
 
@@ -55,7 +62,8 @@ class Source(Value):
         number = 0
         for letter in body:
             number = number * 32 + _BASE32.index(letter)
-        return f"{number >> 39 & (1 << 40) - 1:012}"
+        account = f"{number >> 39 & (1 << 40) - 1:012}"
+        return account if len(account) == _ACCOUNT_DIGITS else None
 
     @property
     def origin(self) -> str:
@@ -84,18 +92,29 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     files, environ = session.files, session.files.environ
     meant = named_source_profile(flag, session)
     profile = default_source_profile(files) if meant is None else meant
-    region = files.setting("region", session.name, profile.name)
+    region = files.setting("region", profile.name, session.name)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     debug.event("region: {}", region or "none is set; one of the device's partition will be used")
-    if meant is None and _holds_long_term(environ):
+    if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
+        if is_no_key(key) or is_no_key(secret):
+            raise ProfileError(
+                "the access key of the environment cannot be used",
+                "take it out of the environment, or put it there without quotes and blanks",
+            ).about(None)
         return Source(key, secret, None, region)
     values = profile.keys
     process = profile.merged.get("credential_process")
-    if process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
-        values = _ask_process(process, profile.name)
-    if not is_long_term(values) and not (may_be_session and is_session(values)):
+    if profile.has_key_elsewhere:
+        found = read_key(profile)
+        if found is None:
+            raise _no_credentials(profile)
+        values = dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
+    elif process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
+        values = _ask_process(process, profile)
+    is_session = may_be_session and holds_session(profile.name, values, files)
+    if _is_malformed(values) or (not is_long_term(values) and not is_session):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
         raise _no_credentials(profile)
     if debug.is_on():
@@ -111,16 +130,14 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     )
 
 
-def _holds_long_term(environ: Mapping[str, str]) -> bool:
-    return bool(
-        environ.get("AWS_ACCESS_KEY_ID")
-        and environ.get("AWS_SECRET_ACCESS_KEY")
-        and not environ.get("AWS_SESSION_TOKEN")
-        and not environ.get("AWS_SECURITY_TOKEN")
-    )
+def _is_malformed(values: dict[str, str]) -> bool:
+    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
+    key, is_session = values.get("aws_access_key_id", ""), bool(session_token(values))
+    lacks_token = key.startswith(SESSION_KEY_PREFIX) and not is_session
+    return lacks_token or is_no_key(key) or is_no_key(values.get("aws_secret_access_key", ""))
 
 
-def _ask_process(command: str, profile: str) -> dict[str, str]:
+def _ask_process(command: str, asked: Profile) -> dict[str, str]:
     """Return the keys that a `credential_process` prints, such as aws-vault from a keychain.
 
     Its output is the one that AWS SDKs and tools expect: JSON with ``Version`` 1.
@@ -129,10 +146,11 @@ def _ask_process(command: str, profile: str) -> dict[str, str]:
     import shlex
     import subprocess
 
+    profile = asked.name
     if is_own_process(command):
         raise ProfileError(
             f"the source profile {profile!r} gets its credentials from mfakit itself",
-            "name the profile with the long-term credentials: --source-profile default",
+            long_term_hint(asked),
         )
     failed = ProfileError(
         f"the credential_process of the source profile {profile!r} gave no credentials",
@@ -171,14 +189,16 @@ def _no_credentials(profile: Profile) -> ProfileError:
     if session_token(values):
         return ProfileError(
             f"the source profile {name!r} holds a session; AWS gives no session for a session",
-            "name the profile with the long-term credentials: --source-profile default",
+            long_term_hint(profile),
         )
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
         meant = files.like(name)
         if meant and profile.other(meant).is_long_term:
             hint = f"is it the profile {meant!r}? --source-profile {shlex.quote(meant)}"
-            return ProfileError(problem, hint)
+            return ProfileError(problem, hint).about(name)
+    elif _is_malformed(values):
+        problem = f"the access key of profile {name!r} cannot be used"
     elif values.get("aws_access_key_id") or values.get("aws_secret_access_key"):
         problem = f"the profile {name!r} has only a part of its access key"
     else:
@@ -187,6 +207,21 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem,
         f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
         " or name another with --source-profile",
+    ).about(name)
+
+
+def long_term_hint(profile: Profile) -> str:
+    """Return how to name long-term credentials instead of those of a profile."""
+    import shlex
+
+    files = profile.files
+    others = (name for name in files.profiles() if name != profile.name)
+    found = next((name for name in others if profile.other(name).is_long_term), None)
+    if found is not None:
+        return f"name the profile with long-term keys: --source-profile {shlex.quote(found)}"
+    return (
+        "put your long-term keys into a profile: aws configure --profile long-term; then name it:"
+        " --source-profile long-term"
     )
 
 

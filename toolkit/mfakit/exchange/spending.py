@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mfakit.exchange.recipe import Recipe, Role
     from mfakit.exchange.source import Source
 
+    Attempt = tuple[float, str, str, bool]  # when, a salt, the code's hash, whether it was refused
+
 TRIES = 9
 PERIOD_SECONDS = 180
 _TRIES = 3
@@ -41,6 +43,10 @@ _SENDINGS = 4
 _IDENTITY_SECONDS = 3.0  # for the identity lookup, while the user types
 _SENDING_SECONDS = 20
 _FIRST_PAUSE_SECONDS = 0.5
+_CLOCK_HINT = (
+    "if that is refused too, let the phone set its clock by itself, or have the device"
+    " resynchronised in the AWS console, under your security credentials"
+)
 
 
 def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) -> SessionCredentials:
@@ -57,7 +63,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
     serial_number = recipe.serial_number
     assert serial_number is not None
     codes.check()
-    if recipe.source.likely_account not in (None, account_of(serial_number)):
+    if recipe.source.likely_account != account_of(serial_number):
         sts.begin()
         _check_account(recipe, sts)  # it takes a while, so it is not done for all keys
     codes.when_asked(sts.begin)
@@ -66,7 +72,7 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
         code = codes.get(serial_number)
         _check_account(recipe, sts)
         now = utc_now()
-        known = attempts.was_sent(code, now)
+        known = attempts.was_used(code, now)
         debug.event("try {}: a code{}", number, ", which was sent before" if known else "")
         attempts.remember(code, now)
         try:
@@ -75,6 +81,8 @@ def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) ->
             attempts.forget(now)
             raise
         except (CodeRefusedError, CodeLostError) as error:
+            if isinstance(error, CodeRefusedError) and not known:
+                attempts.refuse(now)
             told = _explained(error, known, attempts)
             if not codes.may_try_again or number == _TRIES:
                 raise told from None
@@ -112,9 +120,11 @@ def _explained(
             f"AWS refused the code: it was used before{error.clock}",
             f"wait for the next code; {tries}",
         )
+    hint = f"type the one that the device shows now; {tries}"
+    if attempts.refused(utc_now()) > 1:
+        hint += f"; {_CLOCK_HINT}"
     return CodeRefusedError(
-        f"AWS refused the code: it is wrong, or was used before elsewhere{error.clock}",
-        f"type the one that the device shows now; {tries}",
+        f"AWS refused the code: it is wrong, or was used before elsewhere{error.clock}", hint
     )
 
 
@@ -144,42 +154,54 @@ class Attempts:
     def __init__(self, credentials_path: str, serial_number: str) -> None:
         self._file = OwnFile.of(credentials_path, "attempts", serial_number)
 
-    def was_sent(self, code: str, now: datetime) -> bool:
-        """Whether the code was sent in the last three minutes."""
-        since = now.timestamp() - PERIOD_SECONDS
-        return any(at >= since and kept == _hash(salt, code) for at, salt, kept in self._read())
+    def was_used(self, code: str, now: datetime) -> bool:
+        """Whether AWS took the code in the last three minutes, or may have taken it."""
+        return any(
+            not is_refused and kept == _hash(salt, code)
+            for _, salt, kept, is_refused in self._lately(now)
+        )
+
+    def refused(self, now: datetime) -> int:
+        """Return how many codes AWS refused in the last three minutes that were not used."""
+        return sum(is_refused for _, _, _, is_refused in self._lately(now))
 
     def tries_left(self, now: datetime) -> int:
         """Return how many tries are left at most: other machines may have sent codes too."""
         began = now.timestamp() // PERIOD_SECONDS * PERIOD_SECONDS
-        return max(0, TRIES - sum(at >= began for at, _, _ in self._read()))
+        return max(0, TRIES - sum(attempt[0] >= began for attempt in self._read()))
 
     def remember(self, code: str, now: datetime) -> None:
         """Write down that the code is being sent; a file that cannot be written is no error."""
         import os
 
-        since = now.timestamp() - PERIOD_SECONDS
         salt = os.urandom(8).hex()
-        lately = [attempt for attempt in self._read() if attempt[0] >= since]
-        self._write([*lately, (now.timestamp(), salt, _hash(salt, code))])
+        self._write([*self._lately(now), (now.timestamp(), salt, _hash(salt, code), False)])
+
+    def refuse(self, now: datetime) -> None:
+        """Write down that AWS refused the code of that moment, and so has not used it."""
+        self._write([(*one[:3], one[3] or one[0] == now.timestamp()) for one in self._read()])
 
     def forget(self, now: datetime) -> None:
         """Remove the code of that moment, which AWS has not checked."""
         self._write([attempt for attempt in self._read() if attempt[0] != now.timestamp()])
 
-    def _write(self, attempts: list[tuple[float, str, str]]) -> None:
+    def _lately(self, now: datetime) -> list[Attempt]:
+        since = now.timestamp() - PERIOD_SECONDS
+        return [attempt for attempt in self._read() if attempt[0] >= since]
+
+    def _write(self, attempts: list[Attempt]) -> None:
         import json
 
         with suppress(FileError):
             self._file.replace(json.dumps(attempts) + "\n")
 
-    def _read(self) -> list[tuple[float, str, str]]:
+    def _read(self) -> list[Attempt]:
         import json
 
         try:
             return [
-                (float(at), str(salt), str(kept))
-                for at, salt, kept in json.loads(self._file.read() or "[]")
+                (float(at), str(salt), str(kept), True in refused)
+                for at, salt, kept, *refused in json.loads(self._file.read() or "[]")
             ]
         except (ValueError, TypeError, OSError):
             return []

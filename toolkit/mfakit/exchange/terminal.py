@@ -6,6 +6,7 @@ Under an SDK, standard input and output are redirected, and standard error is di
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -108,12 +109,13 @@ class Terminal:
             _write(screen, f"{text}\n")
 
     def count_down(self, seconds: float, what: str) -> None:
-        """Wait, and show how much time is left."""
+        """Wait, and show how much time is left; what is typed meanwhile is no answer."""
         end = self._clock() + seconds
-        with suppress(ExchangeError), _opened() as (_, screen):
+        with suppress(ExchangeError), _opened() as (keyboard, screen):
             while (left := end - self._clock()) > 0:
                 _write(screen, f"\r{what} in {int(left) + 1:2} s ")
                 time.sleep(min(1, left))
+            _discard_input(keyboard)
             _write(screen, "\r\x1b[K")
         time.sleep(max(0, end - self._clock()))
 
@@ -186,6 +188,20 @@ def _check_foreground(keyboard: int) -> None:
             "this runs in the terminal's background, where no code can be asked for",
             "log in yourself: mfakit login",
         )
+
+
+def _discard_input(keyboard: int) -> None:
+    """Discard what was typed and not read yet."""
+    if sys.platform != "win32":
+        import termios
+
+        with suppress(termios.error):
+            termios.tcflush(keyboard, termios.TCIFLUSH)
+    else:
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
 
 
 def _write(screen: int, text: str) -> None:

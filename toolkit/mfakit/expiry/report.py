@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mfakit.moments import format_duration, format_timestamp
+import shlex
+
+from mfakit.moments import format_age, format_duration, format_timestamp
 from mfakit.state import EXPIRED, UNKNOWN
 
 TYPE_CHECKING = False
@@ -11,9 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.keys.age import KeyAge
     from mfakit.state import State
 
 _METRIC = "mfakit_session_expiration_timestamp_seconds"
+_KEY_METRIC = "mfakit_access_key_created_timestamp_seconds"
 
 
 def worst(statuses: Iterable[SessionStatus]) -> State:
@@ -36,8 +40,37 @@ def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_json(statuses: list[SessionStatus], now: datetime) -> str:
-    """Return the statuses as one JSON document."""
+def key_lines(ages: list[KeyAge], now: datetime, seconds: float) -> str:
+    """Return a line for each key that is old, or whose predecessor should be deleted."""
+    lines = []
+    for age in ages:
+        if age.is_old(now, seconds):
+            profile = shlex.quote(age.profile)
+            cure = f"mfakit keys rotate --source-profile {profile}"
+            if age.delete_at is not None and age.delete_at <= now:
+                cure = "mfakit keys, which deletes the key before it"
+            lines.append(
+                f"the access key of profile {age.profile} is {old_since(age, now)}: {cure}"
+            )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def old_since(age: KeyAge, now: datetime) -> str:
+    """Return ``120d old``, or how long a key is known if AWS was not asked when it was made."""
+    since = age.created_at or age.known_since
+    if since is None:
+        return "of unknown age"
+    old = f"{format_age(since, now)} old"
+    return old if age.created_at else f"at least {old}"
+
+
+def as_json(
+    statuses: list[SessionStatus],
+    now: datetime,
+    ages: list[KeyAge] | None = None,
+    seconds: float = 0,
+) -> str:
+    """Return the statuses as one JSON document, with the keys if they were asked for."""
     import json
 
     sessions = [
@@ -50,12 +83,27 @@ def as_json(statuses: list[SessionStatus], now: datetime) -> str:
         }
         for status in statuses
     ]
-    report = {"checked_at": format_timestamp(now), "worst": worst(statuses), "sessions": sessions}
+    report: dict[str, object] = {
+        "checked_at": format_timestamp(now),
+        "worst": worst(statuses),
+        "sessions": sessions,
+    }
+    if ages is not None:
+        report["keys"] = [
+            {
+                "profile": age.profile,
+                "access_key_id": age.place.access_key_id,
+                "store": age.place.kind,
+                "created_at": age.created_at and format_timestamp(age.created_at),
+                "old": age.is_old(now, seconds),
+            }
+            for age in ages
+        ]
     return json.dumps(report, indent=2) + "\n"
 
 
-def as_openmetrics(statuses: list[SessionStatus]) -> str:
-    """Return the ends of the sessions that count as an OpenMetrics exposition.
+def as_openmetrics(statuses: list[SessionStatus], ages: list[KeyAge] | None = None) -> str:
+    """Return the ends of the sessions that count, and when keys were made, as OpenMetrics.
 
     The parser of Prometheus' older text format, node_exporter's for one, reads it just as well.
     An end that is not known is NaN: the session is there, but no alert could tell when it is due.
@@ -66,9 +114,25 @@ def as_openmetrics(statuses: list[SessionStatus]) -> str:
         f"# TYPE {_METRIC} gauge",
         f"# UNIT {_METRIC} seconds",
         *(_sample(status) for status in statuses if status.counts),
+        *_key_samples(ages),
         "# EOF",
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _key_samples(ages: list[KeyAge] | None) -> list[str]:
+    if ages is None:
+        return []
+    return [
+        f"# HELP {_KEY_METRIC} When the long-term access key was made, in seconds since 1970.",
+        f"# TYPE {_KEY_METRIC} gauge",
+        f"# UNIT {_KEY_METRIC} seconds",
+        *(
+            f'{_KEY_METRIC}{{profile="{_label(age.profile)}"}} {int(age.created_at.timestamp())}'
+            for age in ages
+            if age.created_at
+        ),
+    ]
 
 
 def _sample(status: SessionStatus) -> str:

@@ -6,14 +6,19 @@ from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.own_files import read_record
-from mfakit.profiles.section import has_access_key, is_session, session_of
-from mfakit.profiles.stores import CREDENTIALS_FILE, is_own_process, store_behind_process
+from mfakit.profiles.section import has_access_key, session_of
+from mfakit.profiles.stores import (
+    CREDENTIALS_FILE,
+    holds_session,
+    is_own_process,
+    store_behind_process,
+)
 from mfakit.state import judge
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
     from mfakit.profiles.own_files import SessionRecord
@@ -69,6 +74,31 @@ def check_session(profile: Profile, now: datetime, warn: float | None = None) ->
     held = profile.find()
     end = held.session.expiration
     return status_of(profile.name, held.place, end, now, warn, held.key_id, held.record)
+
+
+def check_shell(
+    flag: str | None, files: AWSFiles, now: datetime, warn: float | None = None
+) -> SessionStatus | None:
+    """Look at the session in the shell's variables, which AWS tools use before any profile.
+
+    Args:
+        flag: the value of ``--profile``; with one, AWS tools use that profile.
+        files: the AWS files; their environment is looked at.
+        now: the time to judge by.
+        warn: seconds before the end from which it is due, in place of the rule.
+
+    Returns:
+        The status; None if the variables hold no session, or a profile was named.
+    """
+    found = () if flag is not None else _exported(files)
+    return next((_judged(one, files, now, warn) for one in found), None)
+
+
+def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) -> SessionStatus:
+    profile, place, values = found
+    key = values.get("aws_access_key_id", "")
+    record = read_record(files.credentials_path, profile, key)
+    return status_of(profile, place, _end_of(values), now, warn, key or None, record)
 
 
 def status_of(
@@ -149,11 +179,8 @@ def check_all(
     """
     from mfakit.expiry.other_caches import cached_sessions
 
-    statuses = []
-    for profile, place, values in (*_kept(files), *_exported(files.environ)):
-        key = values.get("aws_access_key_id", "")
-        record = read_record(files.credentials_path, profile, key)
-        statuses.append(status_of(profile, place, _end_of(values), now, warn, key or None, record))
+    found = (*_kept(files), *_exported(files))
+    statuses = [_judged(one, files, now, warn) for one in found]
     for entry in cached_sessions(files.environ):
         statuses.append(
             status_of(
@@ -171,15 +198,15 @@ def check_all(
 
 def _kept(files: AWSFiles) -> Iterator[Found]:
     """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
-    credentials = _merged(files.credentials_file.sections())
+    credentials = dict(files.credentials_file.sections())
     for profile, values in credentials.items():
-        if is_session(values):
+        if holds_session(profile, values, files):
             yield profile, CREDENTIALS_FILE, values
-    config = _merged(
-        (name, values)
+    config = {
+        name: values  # of several sections for one profile, the last counts
         for header, values in files.config_file.sections()
         if (name := profile_of(header)) is not None
-    )
+    }
     for profile, settings in config.items():
         is_ours = is_own_process(settings.get("credential_process", ""))
         if is_ours and not has_access_key(credentials.get(profile, {})):
@@ -194,16 +221,18 @@ def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
     except FileError:
         yield profile, store.kind, {}
         return
-    if is_session(values):
+    if holds_session(profile, values, files):
         yield profile, store.kind, values
 
 
-def _exported(environ: Mapping[str, str]) -> Iterator[Found]:
+def _exported(files: AWSFiles) -> Iterator[Found]:
     """Find the session that the environment holds."""
+    environ = files.environ
     values = {key: environ[name] for name, key in _VARIABLES.items() if environ.get(name)}
     values["manager"] = "awsume"
-    if is_session(values):
-        yield environ.get("MFAKIT_PROFILE") or ENVIRONMENT, ENVIRONMENT, values
+    profile = environ.get("MFAKIT_PROFILE") or ENVIRONMENT
+    if holds_session(profile, values, files):
+        yield profile, ENVIRONMENT, values
 
 
 def _end_of(values: Values) -> datetime | None:
@@ -212,11 +241,3 @@ def _end_of(values: Values) -> datetime | None:
         return session_of(values).expiration
     except (InvalidSessionError, KeyError):
         return None
-
-
-def _merged(sections: Iterable[tuple[str, Values]]) -> dict[str, Values]:
-    """Put together what stands under one name, as `Document.section` does, in one pass."""
-    merged: dict[str, Values] = {}
-    for name, values in sections:
-        merged.setdefault(name, {}).update(values)
-    return merged

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment.formats import unset_line
+from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
-from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, edit, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
-from mfakit.explain.situation import is_metadata, place_of
-from mfakit.explain.verdict import LONG_TERM, NOT_ASKED, ROLE_SESSION, online_findings, verdict
+from mfakit.explain.situation import Situation, is_metadata, place_of
+from mfakit.explain.verdict import (
+    LONG_TERM,
+    NOT_ASKED,
+    ROLE_SESSION,
+    online_findings,
+    settled,
+    verdict,
+)
 from mfakit.moments import format_duration, format_timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from mfakit.explain.chain import Link
-    from mfakit.explain.situation import Situation
     from mfakit.explain.verdict import Identity, Verdict
 
 _WORDS = {
@@ -40,6 +48,16 @@ _WORDS = {
     "fromTokenFile": "a role, by web identity",
     "remoteProvider": "metadata service",
 }
+# the findings that say why the search for credentials fails
+_FAILURES = (
+    "variables-partial",
+    "variables-expiration",
+    "no-such-profile",
+    "wrong-header",
+    "keys-partial",
+    "role-without-source",
+    "byte-order-mark",
+)
 _RULES = (*ENVIRONMENT_RULES, *PROFILE_RULES)
 
 
@@ -54,6 +72,8 @@ class Explanation:
     def __init__(self, situation: Situation, online: Identity | None = None) -> None:
         self.situation = situation
         self.verdict = verdict(situation)
+        if online is not None:
+            self.verdict = settled(self.verdict, online)
         self.findings = find(situation)
         if online is not None:
             self.findings = [*online_findings(online, situation), *self.findings]
@@ -78,6 +98,7 @@ class Explanation:
             "error": _error(chain.error),
             "sources": [_link_as_json(link, situation) for link in chain.links],
             "credentials": _verdict_as_json(self.verdict),
+            "region": _region_as_json(situation),
             "findings": [asdict(finding) for finding in self.findings],
         }
         if self.online is not None:
@@ -97,6 +118,7 @@ class Explanation:
         if chain.links:
             yield ""
         yield self._conclusion()
+        yield self._region()
         if self.online is not None and self.online.arn:
             yield f"AWS says they are of {self.online.arn}, account {self.online.account}"
         elif self.online is not None and self.online.error and self.online.error[0] == NOT_ASKED:
@@ -107,11 +129,22 @@ class Explanation:
             yield f"  {finding.leads_to}"
             yield f"  try: {finding.fix}"
 
+    def _region(self) -> str:
+        region = self.situation.chain.region
+        if not region:
+            ignored = ", and boto3 does not read AWS_REGION" if self._ignores_region else ""
+            return f"no region is set{ignored}: calls of most services fail (NoRegionError)"
+        return f"in the region {region} ({self.situation.region_place})"
+
+    @property
+    def _ignores_region(self) -> bool:
+        situation = self.situation
+        return situation.sdk == "boto3" and bool(situation.environ.get("AWS_REGION"))
+
     def _conclusion(self) -> str:
         if self.verdict is not None:
             return f"AWS would be called with {_described(self.verdict, self.situation)}"
-        winner = self.situation.chain.winner
-        error = self.situation.chain.error or (winner.error if winner else None)
+        error = self.situation.chain.failure
         if error is None:
             return "AWS would be called with nothing: there are no credentials"
         return f"AWS would not be called: {': '.join(part for part in error if part)}"
@@ -119,38 +152,82 @@ class Explanation:
 
 def find(situation: Situation) -> list[Finding]:
     """Return what is wrong; findings that matter come first."""
-    found = [finding for rule in _RULES for finding in rule(situation)]
-    if not any(finding.matters for finding in found):
-        found += search_fails(situation)
+    found: list[Finding] = []
+    for rule in _RULES:
+        try:
+            found += rule(situation)
+        except FileError:  # of a file that cannot be read; `search_fails` names it
+            continue
+    if not any(finding.code in _FAILURES for finding in found):
+        found[:0] = search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)
+
+
+# the findings that say why a login finds no key, or AWS refuses it
+_CAUSES = (
+    "keys-quoted",
+    "keys-partial",
+    "keys-placeholder",
+    "stale-token",
+    "wrong-header",
+    "variables-quoted",
+    "variables-partial",
+    "byte-order-mark",
+)
+
+
+def cause(profile: str, environ: Mapping[str, str], shell: str) -> Finding | None:
+    """Return why a login finds no key, or AWS refuses it; None if no finding says so.
+
+    Args:
+        profile: the profile with the keys; "" for those of the environment.
+        environ: the environment.
+        shell: the kind of shell that commands are for, as ``detect_shell`` returns it.
+    """
+    from mfakit.moments import utc_now
+
+    situation = Situation(environ, profile or None, "boto3", utc_now(), shell)
+    return next((finding for finding in find(situation) if finding.code in _CAUSES), None)
 
 
 def search_fails(situation: Situation) -> Iterator[Finding]:
     """The search ends with an error that no other finding explains."""
-    winner, error = situation.chain.winner, situation.chain.error
-    if error is None and winner is not None and winner.state == FAILED:
-        error = winner.error
+    error = situation.chain.failure
     if error is None:
         return
-    files = situation.files
-    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
-    path = files.credentials_path if in_credentials else files.config_path
+    name, needless = situation.culprit or ("", False)
+    where = ", ".join(part for part in (name, situation.place(name)) if part)
     yield Finding(
         "search-fails",
-        f"the search for credentials fails: {': '.join(part for part in error if part)}",
+        f"the search for credentials fails: {': '.join(part for part in error if part)}"
+        + (f" ({where})" if where else ""),
         "programs get no credentials, whatever comes after that",
-        _to_sign_in(situation, error[0]) or edit(path),
+        _to_sign_in(situation, error[0]) or _without(situation, name, error, needless=needless),
     )
 
 
+def _without(situation: Situation, name: str, error: tuple[str, str], *, needless: bool) -> str:
+    """Return the command that removes or changes what makes the search fail."""
+    if name.isupper():
+        return unset_line(situation.shell, [name])
+    if needless and situation.place(name) and "\n" not in situation.values.get(name, ""):
+        return without_settings(situation, name)
+    files = situation.files
+    in_credentials = error[1].startswith(f"{files.credentials_path}, line ")
+    return edit(files.credentials_path if in_credentials else files.config_path)
+
+
 def _to_sign_in(situation: Situation, error: str) -> str:
-    """Return the command that makes `aws login` work; "" if it is not what fails."""
+    """Return the command that signs in anew; "" if that is not what fails."""
+    profile = quoted(situation.role_source or situation.profile)
+    if error in ("SSOTokenLoadError", "UnauthorizedSSOTokenError"):
+        return f"aws sso login --profile {profile}"
     winner = situation.chain.winner
     if winner is None or winner.provider != "login":
         return ""
     if error == "MissingDependencyException":
         return 'pip install "botocore[crt]"'
-    return f"aws login --profile {quoted(situation.profile)}"
+    return f"aws login --profile {profile}"
 
 
 def _chosen_by(situation: Situation) -> str:
@@ -237,10 +314,17 @@ def _verdict_as_json(found: Verdict | None) -> dict[str, Any] | None:
     }
 
 
+def _region_as_json(situation: Situation) -> dict[str, str] | None:
+    if not situation.chain.region:
+        return None
+    return {"name": situation.chain.region, "place": situation.region_place}
+
+
 def _answer_as_json(answer: Identity) -> dict[str, Any]:
     return {
         "account": answer.account,
         "arn": answer.arn,
         "error": _error(answer.error),
         "clock_seconds": answer.clock_seconds,
+        "mfa": answer.has_mfa,
     }

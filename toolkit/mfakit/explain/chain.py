@@ -3,19 +3,22 @@
 Every place is searched, not only those before the first with credentials, since people stumble over
 shadowed ones.
 
-Each provider runs its own code, so it reads the files exactly as botocore does. Only the part that
-would run a program, use the network or ask a person is replaced, by one that returns a stand-in.
+So that settings are found with which no call can be made, a client is made, too.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
+from datetime import UTC, datetime
+
+from mfakit.explain.inert import STAND_IN, InertProviders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 
@@ -65,13 +68,24 @@ class Chain:
 
     Attributes:
         profile: the profile that botocore resolved.
-        links: the places in their order; empty if there is an ``error``.
-        error: the name of botocore's error, and its message.
+        links: the places in their order; empty if they cannot be searched.
+        error: why no call can be made, whatever the links hold: the name of botocore's error, and
+            its message.
+        region: the region of the calls; None if nothing names one.
     """
 
     profile: str
     links: list[Link]
     error: tuple[str, str] | None = None
+    region: str | None = None
+
+    @property
+    def failure(self) -> tuple[str, str] | None:
+        """Why no call can be made: the error of the chain, or of the link that ends the search."""
+        winner = self.winner
+        if self.error is None and winner is not None and winner.state == FAILED:
+            return winner.error
+        return self.error
 
     @property
     def winner(self) -> Link | None:
@@ -92,15 +106,22 @@ def as_seen_by(sdk: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in environ.items() if name not in unseen}
 
 
-def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "boto3") -> Chain:
+def walk(
+    environ: Mapping[str, str],
+    profile: str | None = None,
+    sdk: str = "boto3",
+    now: datetime | None = None,
+    without: str = "",
+) -> Chain:
     """Walk the chain in an environment, as boto3 and the AWS CLI would.
 
     Args:
         environ: the environment.
         profile: the value of ``aws --profile``; None leaves it to the environment.
         sdk: ``boto3`` or ``cli``.
+        now: the time to judge by; the present by default.
+        without: a setting of the profile to leave out.
     """
-    from botocore.exceptions import BotoCoreError
     from botocore.session import Session
 
     with in_environment(as_seen_by(sdk, environ)):
@@ -110,10 +131,65 @@ def walk(environ: Mapping[str, str], profile: str | None = None, sdk: str = "bot
         try:
             named = session.get_config_variable("profile")
             name = "default" if named is None else named
-            providers = inert_providers(session, gave, signs_in=sdk == "cli")
-        except BotoCoreError as error:
-            return Chain("default" if name is None else name, [], _described(error))
-        return Chain(name, judged(_look(provider, gave) for provider in providers))
+            session.full_config["profiles"].get(name, {}).pop(without, None)
+            region = session.get_config_variable("region")
+            if sdk == "cli":
+                region = environ.get("AWS_REGION") or region
+            providers = InertProviders(session, gave, now or datetime.now(UTC)).providers(
+                signs_in=sdk == "cli"
+            )
+        except Exception as error:  # a number that is none is a plain ValueError
+            return Chain("default" if name is None else name, [], described(error))
+        chain = Chain(name, judged(_look(provider, gave) for provider in providers), region=region)
+        if chain.failure is None:
+            chain.error = _client_error(session, region)
+        return chain
+
+
+def culprit(
+    environ: Mapping[str, str], profile: str | None, sdk: str, chain: Chain
+) -> tuple[str, bool] | None:
+    """Find the setting of the profile, or the variable, without which botocore does not fail so.
+
+    Returns:
+        Its name, and whether there are credentials without it; None if it is not just one.
+    """
+    from botocore.session import Session
+
+    with in_environment(as_seen_by(sdk, environ)):
+        try:
+            values = Session().full_config["profiles"].get(chain.profile, {})
+        except Exception:
+            return None  # the files themselves cannot be read
+    tries = {key: walk(environ, profile, sdk, without=key) for key in values}
+    for name in environ:
+        if name.startswith("AWS_") and name not in _LEADING:
+            rest = {other: value for other, value in environ.items() if other != name}
+            tries[name] = walk(rest, profile, sdk)
+    found = [
+        (name, without.failure is None and without.winner is not None)
+        for name, without in tries.items()
+        if without.failure != chain.failure
+    ]
+    return max(found, key=lambda pair: pair[1], default=None)
+
+
+# Without these, the result is another one because other files or another profile are read.
+_LEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+
+
+def _client_error(session: Any, region: str | None) -> tuple[str, str] | None:
+    """Return why no client can be made, for example because of a malformed region."""
+    try:
+        session.create_client(
+            "sts",
+            region_name=region or "us-east-1",
+            aws_access_key_id=STAND_IN,
+            aws_secret_access_key=STAND_IN,
+        )
+    except Exception as error:
+        return described(error)
+    return None
 
 
 def _look(provider: Any, gave: list[tuple[str, Any]]) -> Link:
@@ -123,7 +199,7 @@ def _look(provider: Any, gave: list[tuple[str, Any]]) -> Link:
     try:
         credentials = provider.load()
     except Exception as error:
-        return Link(method, FAILED, error=_described(error))
+        return Link(method, FAILED, error=described(error))
     if credentials is None:
         return Link(method, ABSENT)
     source = _link(*gave[-1]) if gave else None
@@ -170,12 +246,12 @@ def judged(links: Iterable[Link]) -> list[Link]:
     return found
 
 
-def _described(error: Exception) -> tuple[str, str]:
+def described(error: Exception) -> tuple[str, str]:
     """Return an error's name and message; configparser's message quotes lines, maybe secrets."""
     from botocore.exceptions import ConfigParseError
 
     text = _unreadable(error) if isinstance(error, ConfigParseError) else str(error)
-    return type(error).__name__, text
+    return type(error).__name__, re.sub(r"//[^/@\s]*@", "//", text)  # a URL may hold a password
 
 
 def _unreadable(error: Any) -> str:
@@ -196,182 +272,3 @@ def in_environment(environ: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-STAND_IN = "stand-in"
-_FAR_AHEAD = "9999-01-01T00:00:00Z"
-
-
-class Witness:
-    """A provider that records the credentials it returns.
-
-    Args:
-        provider: botocore's.
-        gave: the list of pairs of a provider's name and its credentials.
-    """
-
-    def __init__(self, provider: Any, gave: list[tuple[str, Any]]) -> None:
-        self.METHOD = provider.METHOD
-        self.CANONICAL_NAME = provider.CANONICAL_NAME
-        self._provider = provider
-        self._gave = gave
-
-    def load(self) -> Any:
-        """Return the credentials that the provider returns."""
-        credentials = self._provider.load()
-        if credentials is not None:
-            self._gave.append((self.METHOD, credentials))
-        return credentials
-
-
-class SignedIn:
-    """A stand-in for botocore's provider of `aws login`, whose library may be missing."""
-
-    def __init__(self, provider: Any, session: Any, profile: str) -> None:
-        self.METHOD = provider.METHOD
-        self.CANONICAL_NAME = provider.CANONICAL_NAME
-        self._session = session
-        self._profile = profile
-
-    def load(self) -> str | None:
-        """Return a stand-in if the profile names a session of `aws login`."""
-        profiles = self._session.full_config.get("profiles", {})
-        found: str | None = profiles.get(self._profile, {}).get("login_session")
-        return found
-
-
-def inert_providers(session: Any, gave: list[tuple[str, Any]], *, signs_in: bool) -> list[Any]:
-    """Return the providers of a botocore session, in their order, as ones that only read.
-
-    Args:
-        session: a ``botocore.session.Session``.
-        gave: where the providers of a role's source profile record what they return.
-        signs_in: whether the SDK supports `aws login` without a library of its own.
-
-    Raises:
-        botocore.exceptions.BotoCoreError: the chain cannot be made, for example because the
-            profile is in no file.
-    """
-    from botocore.credentials import create_credential_resolver
-
-    profile = session.get_config_variable("profile") or "default"
-    resolver: Any = create_credential_resolver(session)
-    providers = [_put_to_rest(provider, session, profile, gave) for provider in resolver.providers]
-    if not signs_in:
-        return providers
-    return [SignedIn(p, session, profile) if p.METHOD == "login" else p for p in providers]
-
-
-def _put_to_rest(provider: Any, session: Any, profile: str, gave: list[tuple[str, Any]]) -> Any:
-    makers: dict[str, Callable[[], Any]] = {
-        "custom-process": lambda: _process_provider(session, profile),
-        "container-role": _container_provider,
-        "iam-role": _machine_provider,
-        "assume-role": lambda: _role_provider(session, profile, gave),
-    }
-    return makers.get(provider.METHOD, lambda: provider)()
-
-
-def _process_provider(session: Any, profile: str) -> Any:
-    from botocore.credentials import ProcessProvider
-
-    return ProcessProvider(profile, lambda: session.full_config, popen=_NoProcess)
-
-
-def _container_provider() -> Any:
-    from botocore.credentials import ContainerProvider
-
-    return ContainerProvider(fetcher=_NoContainer())
-
-
-def _machine_provider() -> Any:
-    from botocore.credentials import InstanceMetadataProvider
-
-    return InstanceMetadataProvider(iam_role_fetcher=_NoMachine())
-
-
-def _role_provider(session: Any, profile: str, gave: list[tuple[str, Any]]) -> Any:
-    """Make the provider of roles, which finds its sources with providers that only read."""
-    from botocore.credentials import (
-        AssumeRoleProvider,
-        CanonicalNameCredentialSourcer,
-        EnvProvider,
-    )
-
-    sources = [EnvProvider(), _container_provider(), _machine_provider()]
-    return AssumeRoleProvider(
-        load_config=lambda: session.full_config,
-        client_creator=session.create_client,
-        cache={},
-        profile_name=profile,
-        credential_sourcer=CanonicalNameCredentialSourcer([Witness(s, gave) for s in sources]),
-        profile_provider_builder=_Builder(session, gave),
-    )
-
-
-class _Builder:
-    """Makes the providers for a role's source profile, as botocore's builder does."""
-
-    def __init__(self, session: Any, gave: list[tuple[str, Any]]) -> None:
-        self._session = session
-        self._gave = gave
-
-    def providers(self, profile_name: str, disable_env_vars: bool = False) -> list[Any]:
-        """Return the providers in their order."""
-        from botocore.credentials import ProfileProviderBuilder
-
-        builder: Any = ProfileProviderBuilder(self._session)
-        found = builder.providers(profile_name, disable_env_vars)
-        return [
-            Witness(_put_to_rest(provider, self._session, profile_name, self._gave), self._gave)
-            for provider in found
-        ]
-
-
-class _NoProcess:
-    """A stand-in for the program of a credential_process."""
-
-    returncode = 0
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def communicate(self) -> tuple[bytes, bytes]:
-        """Return what a program might print."""
-        import json
-
-        given = {"Version": 1, "AccessKeyId": STAND_IN, "SecretAccessKey": STAND_IN}
-        return json.dumps(given).encode(), b""
-
-
-class _NoContainer:
-    """A stand-in for the metadata service of a container."""
-
-    def full_url(self, relative_uri: str) -> str:
-        """Return the address that a container's variable means."""
-        return relative_uri
-
-    def retrieve_full_uri(self, *_: object, **__: object) -> dict[str, str]:
-        """Return what the endpoint might answer."""
-        return {
-            "AccessKeyId": STAND_IN,
-            "SecretAccessKey": STAND_IN,
-            "Token": STAND_IN,
-            "Expiration": _FAR_AHEAD,
-        }
-
-
-class _NoMachine:
-    """A stand-in for the metadata service of a machine at AWS."""
-
-    def retrieve_iam_role_credentials(self) -> dict[str, str]:
-        """Return what the service might answer; nothing, if it is switched off."""
-        if os.environ.get("AWS_EC2_METADATA_DISABLED", "false").lower() == "true":
-            return {}
-        return {
-            "role_name": STAND_IN,
-            "access_key": STAND_IN,
-            "secret_key": STAND_IN,
-            "token": STAND_IN,
-            "expiry_time": _FAR_AHEAD,
-        }

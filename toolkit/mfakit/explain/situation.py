@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from mfakit.errors import MFAKitError
+from mfakit.errors import FileError, MFAKitError
 from mfakit.exchange.source import Source
 from mfakit.expiry.status import check_all
-from mfakit.explain.chain import walk
-from mfakit.explain.javascript import walk_javascript
+from mfakit.explain.chain import culprit, walk
+from mfakit.explain.javascript import profiles_of, walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.section import KEYS
 
@@ -93,8 +93,8 @@ class Situation:
     def chain(self) -> Chain:
         """The places where the SDK looks."""
         if self.sdk == "js":
-            return walk_javascript(self.flag, self.files)
-        return walk(self.environ, self.flag, self.sdk)
+            return walk_javascript(self.flag, self.environ, self.now)
+        return walk(self.environ, self.flag, self.sdk, self.now)
 
     @property
     def profile_variable(self) -> str | None:
@@ -116,22 +116,56 @@ class Situation:
     @cached_property
     def values(self) -> dict[str, str]:
         """The settings of that profile in both files."""
-        return self.files.merged(self.profile)
+        if self.sdk == "js":
+            return profiles_of(self.environ).get(self.profile, {})
+        return self._merged(self.profile)
+
+    def _merged(self, profile: str) -> dict[str, str]:
+        """Return the settings of a profile; none if a file cannot be read, which is a finding."""
+        try:
+            return self.files.merged(profile)
+        except FileError:
+            return {}
 
     def place(self, key: str) -> str:
         """Return where a setting of that profile is: ``~/.aws/config, line 3``; "" if nowhere."""
-        return self.files.place(self.profile, key)
+        try:
+            return self.files.place(self.profile, key)
+        except FileError:
+            return ""
+
+    @property
+    def region_place(self) -> str:
+        """The variable or the line that names the region; "" if nothing does."""
+        names = {"cli": ("AWS_REGION", "AWS_DEFAULT_REGION"), "js": ("AWS_REGION",)}
+        for name in names.get(self.sdk, ("AWS_DEFAULT_REGION",)):
+            if self.environ.get(name):
+                return name
+        return self.place("region")
+
+    @cached_property
+    def culprit(self) -> tuple[str, bool] | None:
+        """What makes the search fail: a setting or variable, and whether it succeeds without."""
+        if self.sdk == "js" or self.chain.failure is None:
+            return None
+        return culprit(self.environ, self.flag, self.sdk, self.chain)
 
     @property
     def role_source(self) -> str | None:
         """The last profile in the chain of source profiles; None if the profile has no source."""
         profile, seen = self.profile, {self.profile}
-        while "role_arn" in (values := self.files.merged(profile)) and "source_profile" in values:
+        while "role_arn" in (values := self._merged(profile)) and "source_profile" in values:
             profile = values["source_profile"]
             if profile in seen:
                 break
             seen.add(profile)
         return profile if len(seen) > 1 else None
+
+    @property
+    def reads_variables(self) -> bool:
+        """Whether the role of the profile is assumed with the keys of the variables."""
+        values = self._merged(self.role_source or self.profile)
+        return values.get("credential_source") == "Environment"
 
     @cached_property
     def sessions(self) -> list[SessionStatus]:

@@ -6,15 +6,20 @@ Only ``--online`` asks AWS: whose the credentials are, and the time.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 from datetime import UTC, datetime
 
-from mfakit.explain.chain import FAILED, as_seen_by, in_environment
+from mfakit.errors import FileError
+from mfakit.exchange.aws import carries_mfa
+from mfakit.explain.chain import as_seen_by, in_environment
 from mfakit.explain.findings import Finding, edit, quoted
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.javascript import SSO
+from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.stores import is_own_process, store_behind_process
+from mfakit.profiles.stores import STORE_KINDS, is_own_process, store_behind_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +68,7 @@ class Verdict:
 def verdict(situation: Situation) -> Verdict | None:
     """Return what would be used; None if nothing would be, or the search fails."""
     link = situation.chain.winner
-    if link is None or link.state == FAILED:
+    if link is None or situation.chain.failure is not None:
         return None
     if link.asks:
         return _asked(link, situation)
@@ -97,12 +102,29 @@ def _asked(link: Link, situation: Situation) -> Verdict:
 
 def _of_session(status: SessionStatus) -> Verdict:
     record = status.record
-    if record is None:
-        return Verdict(SESSION, status.access_key_id, status.expiration)
+    if record is None or record.source_access_key_id is None:
+        arn, mfa = (record.arn, record.mfa) if record else (None, None)
+        kind, has_mfa = _kind(arn, {"yes": True, "no": False}.get(mfa or ""))
+        return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
     is_role = record.role_arn is not None
     has_mfa = not is_role and record.serial_number is not None
     kind = ROLE_SESSION if is_role else MFA_SESSION if has_mfa else SESSION
     return Verdict(kind, status.access_key_id, status.expiration, has_mfa=has_mfa)
+
+
+def _kind(arn: str | None, has_mfa: bool | None) -> tuple[str, bool | None]:
+    """Return the kind of a session by its identity and AWS's answer, and whether it carries MFA."""
+    if ":assumed-role/" in (arn or ""):
+        return ROLE_SESSION, False
+    return MFA_SESSION if has_mfa else SESSION, has_mfa
+
+
+def settled(found: Verdict | None, answer: Identity) -> Verdict | None:
+    """Return a verdict with what AWS's answer adds to it."""
+    if found is None or found.has_mfa is not None or answer.has_mfa is None:
+        return found
+    found.kind, found.has_mfa = _kind(answer.arn, answer.has_mfa)
+    return found
 
 
 # AWS accepts a signature for 15 minutes either way; a clock that is off by less will drift.
@@ -122,6 +144,7 @@ class Identity:
         arn: the user or the role.
         error: the name and the message of the error, if there was one.
         endpoint: the address, if it could not be reached.
+        has_mfa: whether a session carries MFA; None if that was not asked, or is not shown.
         clock_seconds: how far this machine's clock is ahead of AWS's; None if that is not known.
     """
 
@@ -130,6 +153,7 @@ class Identity:
     error: tuple[str, str] | None = None
     clock_seconds: float | None = None
     endpoint: str | None = None
+    has_mfa: bool | None = None
 
 
 def ask(situation: Situation) -> Identity:
@@ -140,13 +164,16 @@ def ask(situation: Situation) -> Identity:
     from botocore import exceptions
 
     winner = situation.chain.winner
-    if winner is None or winner.state == FAILED:
+    if winner is None or situation.chain.failure is not None:
         return Identity(error=(NOT_ASKED, "there is nothing to ask with"))
     if winner.asks and situation.values.get("mfa_serial"):
         return Identity(error=(NOT_ASKED, "it would take a code"))
     with in_environment(as_seen_by(situation.sdk, situation.environ)):
         try:
-            answer = _client(situation).get_caller_identity()
+            sts, iam, is_session = _clients(situation)
+            answer = sts.get_caller_identity()
+            arn = str(answer["Arn"])
+            has_mfa = carries_mfa(iam, arn) if is_session else None
         except exceptions.ClientError as error:
             told = error.response["Error"]
             refusal = str(told.get("Code", "")), str(told.get("Message", ""))
@@ -156,7 +183,26 @@ def ask(situation: Situation) -> Identity:
             return Identity(error=(type(error).__name__, str(error)), endpoint=str(endpoint))
         except Exception as error:  # a credential_process may print anything
             return Identity(error=(type(error).__name__, str(error)))
-    return Identity(str(answer["Account"]), str(answer["Arn"]), clock_seconds=_clock(answer))
+    found = Identity(str(answer["Account"]), arn, clock_seconds=_clock(answer), has_mfa=has_mfa)
+    _remember(found, situation)
+    return found
+
+
+def _remember(answer: Identity, situation: Situation) -> None:
+    """Write AWS's answer into the record of a session that mfakit has not made."""
+    link = situation.chain.winner
+    status = situation.session_with(link.access_key_id) if link else None
+    if status is None or status.source not in STORE_KINDS or answer.has_mfa is None:
+        return
+    if status.record is not None and status.record.source_access_key_id is not None:
+        return
+    record = status.record or SessionRecord(
+        made_at=situation.now, profile=status.profile, access_key_id=status.access_key_id or ""
+    )
+    mfa = "yes" if answer.has_mfa else "no"
+    record = record.replace(account=answer.account, arn=answer.arn, mfa=mfa)
+    with suppress(FileError):  # the answer is shown all the same
+        keep_record(situation.files.credentials_path, record)
 
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
@@ -186,7 +232,11 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     source = situation.role_source
     if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
         leads_to = "a role may ask for MFA, which a long-term key does not have"
-        fix = f"mfakit configure --role-profile {quoted(situation.profile)} && mfakit login"
+        kept_in = Profile(source, situation.files).its_session
+        fix = (
+            f"mfakit configure --role-profile {quoted(situation.profile)} --profile"
+            f" {quoted(kept_in)} && mfakit login --profile {quoted(kept_in)}"
+        )
     return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
 
 
@@ -208,7 +258,8 @@ def _renewal(situation: Situation) -> str:
     return edit(situation.files.config_path)
 
 
-def _client(situation: Situation) -> Any:
+def _clients(situation: Situation) -> tuple[Any, Any, bool]:
+    """Return clients of STS and IAM, and whether the credentials are those of a session."""
     from botocore.config import Config
     from botocore.session import Session
 
@@ -221,7 +272,11 @@ def _client(situation: Situation) -> Any:
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
     region = session.get_config_variable("region") or _REGION
-    return session.create_client("sts", region_name=region, config=config)
+    sts, iam = (
+        session.create_client(name, region_name=region, config=config) for name in ("sts", "iam")
+    )
+    credentials = session.get_credentials()
+    return sts, iam, bool(credentials and credentials.get_frozen_credentials().token)
 
 
 def _clock(answer: dict[str, Any]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from mfakit.expiry.report import ends_in
+from mfakit.expiry.report import ends_in, old_since
 from mfakit.moments import format_timestamp
 from mfakit.profiles.own_files import ROLE_SESSION_NAME
 from mfakit.profiles.stores import STORE_KINDS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mfakit.errors import MFAKitError
     from mfakit.expiry.status import SessionStatus
+    from mfakit.keys.age import KeyAge
     from mfakit.profiles.own_files import SessionRecord
 
 # What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
@@ -64,6 +65,17 @@ def news_of(status: SessionStatus) -> News | None:
         _visible(f"It is {status.state}: it {moment}. {_renewal(status)}"),
         status.state,
         variables,
+    )
+
+
+def news_of_key(age: KeyAge, now: datetime) -> News:
+    """Return the news of a long-term key that is old, or whose predecessor should be deleted."""
+    cure = f"mfakit keys rotate --source-profile {shlex.quote(age.profile)}"
+    return News(
+        _visible(f"The AWS access key of {age.profile} is {old_since(age, now)}"),
+        _visible(f"To replace it, or delete the one before: {cure}"),
+        UNKNOWN,
+        {},
     )
 
 

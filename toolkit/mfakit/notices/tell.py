@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from mfakit.errors import BusyError, FileError, MFAKitError
 from mfakit.moments import format_timestamp, utc_now
-from mfakit.notices.news import news_of, news_of_trouble
+from mfakit.notices.news import news_of, news_of_key, news_of_trouble
 from mfakit.profiles.editing import about_to_write
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
 from mfakit.state import UNKNOWN
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.keys.age import KeyAge
     from mfakit.notices.news import News
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles
@@ -69,6 +70,28 @@ def tell_trouble(
     """Send the notification that sessions are unreadable: once, until they can be read again."""
     told = Told(files.credentials_path, trouble(error.message), complain)
     _tell_by_ways([(news_of_trouble(error), told)], ways, files.environ, complain)
+
+
+def tell_keys(
+    ages: Iterable[KeyAge],
+    ways: Iterable[Way],
+    files: AWSFiles,
+    complain: Complain,
+) -> None:
+    """Send the notifications of old keys, once for each key by each way."""
+    items = [
+        (news_of_key(age, utc_now()), Told(files.credentials_path, key_mark(age), complain))
+        for age in ages
+    ]
+    _tell_by_ways(items, ways, files.environ, complain)
+
+
+def key_mark(age: KeyAge) -> SessionStatus:
+    """Return the placeholder under which it is remembered that a key was told of."""
+    from mfakit.expiry.status import SessionStatus
+
+    key = age.place.access_key_id
+    return SessionStatus(age.profile, "key", UNKNOWN, None, None, access_key_id=key)
 
 
 def _tell_by_ways(

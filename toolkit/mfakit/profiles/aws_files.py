@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mfakit.profiles.section import Values
 
 
+_QUOTES = ("'", '"', "\\")
+
+
 class AWSFiles:
     """The content of the two files, each of which is read once, when it is first needed.
 
@@ -31,7 +34,6 @@ class AWSFiles:
         self.config_path = config_path(environ)
         # without cached_property: loading functools takes longer than reading the files
         self._documents: dict[str, Document] = {}
-        self._headers: dict[str, list[str]] | None = None
         self._credentials: dict[str, Values] = {}
         self._configs: dict[str, Values] = {}
 
@@ -52,27 +54,6 @@ class AWSFiles:
             debug.event("{}: {} characters", path, len(text))
         return self._documents[path]
 
-    def _config_headers(self) -> dict[str, list[str]]:
-        """Return the headers of the config file for each profile."""
-        if self._headers is None:
-            self._headers = {}
-            for header in self.config_file.names():
-                if (profile := profile_of(header)) is not None:
-                    self._headers.setdefault(profile, []).append(header)
-        return self._headers
-
-    def _headers_of(self, profile: str) -> list[str]:
-        """Return the headers of one profile, without parsing those of all others."""
-        if self._headers is not None:
-            return self._headers.get(profile, [])
-        document = self.config_file
-        may_be_quoted = any(sign in document.text for sign in "\"'\\")
-        return [
-            header
-            for header in document.names()
-            if (may_be_quoted or profile in header) and profile_of(header) == profile
-        ]
-
     def credentials(self, profile: str) -> Values:
         """Return the profile's section of the credentials file."""
         if profile not in self._credentials:
@@ -80,21 +61,19 @@ class AWSFiles:
         return self._credentials[profile]
 
     def config(self, profile: str) -> Values:
-        """Return the profile's section of the config file."""
+        """Return the profile's section of the config file.
+
+        Of several sections for one profile, such as ``[default]`` and ``[profile default]``, the
+        last alone counts, as in botocore.
+        """
         if profile not in self._configs:
-            values: Values = {}
-            for header in self._headers_of(profile):
-                values |= self.config_file.section(header)
-            self._configs[profile] = values
+            header = header_of(self.config_file, profile)
+            self._configs[profile] = {} if header is None else self.config_file.section(header)
         return self._configs[profile]
 
     def config_header(self, profile: str) -> str:
         """Return the header of a profile's section in the config file, which may not exist yet."""
-        if found := self._headers_of(profile):
-            return found[-1]
-        if profile == "default":
-            return profile
-        return f'profile "{profile}"' if " " in profile else f"profile {profile}"
+        return header_of(self.config_file, profile) or new_header(profile)
 
     def merged(self, profile: str) -> Values:
         """Return the values of a profile in both files; the credentials file wins."""
@@ -107,7 +86,9 @@ class AWSFiles:
 
     def profiles(self) -> list[str]:
         """Return the names of all profiles, those of the credentials file first."""
-        return list(dict.fromkeys([*self.credentials_file.names(), *self._config_headers()]))
+        found = map(profile_of, self.config_file.names())
+        configured = [name for name in found if name is not None]
+        return list(dict.fromkeys([*self.credentials_file.names(), *configured]))
 
     def like(self, profile: str) -> str | None:
         """Return the profile with the most similar name, if there is one."""
@@ -118,14 +99,14 @@ class AWSFiles:
 
     def exists(self, profile: str) -> bool:
         """Whether the profile is in one of the files."""
-        return bool(self.credentials(profile) or self.config(profile)) or (
-            self.credentials_file.has_section(profile)
+        return self.credentials_file.has_section(profile) or (
+            header_of(self.config_file, profile) is not None
         )
 
     def setting(self, key: str, *profiles: str | None) -> str | None:
-        """Return a setting from the first of these profiles that has it in the config file."""
+        """Return a setting from the first of these profiles that has it in either file."""
         for profile in profiles:
-            if profile and (value := self.config(profile).get(key)):
+            if profile and (value := self.merged(profile).get(key)):
                 if debug.is_on():
                     debug.event(
                         "{}: set for profile {!r}, {}", key, profile, self.place(profile, key)
@@ -147,26 +128,47 @@ class AWSFiles:
         return f"{found[0]}, line {found[1]}" if found else ""
 
 
+def header_of(config: Document, profile: str) -> str | None:
+    """Return the header of the section that counts for a profile; None if it has none."""
+    headers = config.names()
+    if not any(sign in config.text for sign in _QUOTES):
+        headers = [header for header in headers if profile in header]  # to split fewer of them
+    return next((header for header in reversed(headers) if profile_of(header) == profile), None)
+
+
+def new_header(profile: str) -> str:
+    """Return a header for a profile that botocore finds, which splits it as a shell does."""
+    if profile == "default":
+        return profile
+    if not any(sign in profile for sign in (" ", *_QUOTES)):
+        return f"profile {profile}"
+    if '"' not in profile and "\\" not in profile:
+        return f'profile "{profile}"'
+    import shlex
+
+    return f"profile {shlex.quote(profile)}"
+
+
 def profile_of(header: str) -> str | None:
     """Return the profile that a header of the config file names, or None, as botocore reads it.
 
-    All but ``default`` need the word ``profile`` before their name; SDKs ignore other sections.
+    Before the name of all but ``default`` is a word that begins with ``profile``, whatever follows
+    in it; SDKs ignore other sections.
     """
     if header == "default":
         return header
-    kind, _, name = header.replace("\t", " ").partition(" ")
-    if kind != "profile":
+    if not header.startswith("profile"):
         return None
-    if any(character in name for character in "\"'\\"):
+    if any(sign in header for sign in _QUOTES):
         import shlex
 
         try:
-            words = shlex.split(name)
+            words = shlex.split(header)
         except ValueError:
             return None
     else:
-        words = [word for word in name.split(" ") if word]
-    return words[0] if len(words) == 1 else None
+        words = [word for word in header.replace("\t", " ").replace("\r", " ").split(" ") if word]
+    return words[1] if len(words) == 2 else None
 
 
 def credentials_path(environ: Mapping[str, str]) -> str:

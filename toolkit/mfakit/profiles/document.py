@@ -2,23 +2,26 @@
 
 One scanner serves reading and editing. It reads lines as configparser does, which botocore uses:
 a line that is indented deeper than the key above it belongs to that key's value, ``#`` and ``;``
-start a comment only at the start of a line, and keys may have any case. Edits replace lines of one
-section; all other text stays as it was, byte for byte.
+start a comment only at the start of a line, and keys may have any case. A file that botocore cannot
+read is refused, since no AWS tool that builds on it would find what is written there. Edits replace
+lines of one section; all other text stays as it was, byte for byte.
 
 Files with hundreds of profiles are common. So of a plain file, where every line can be understood
-alone, only the sections with the requested name are scanned; any other file is scanned as a whole.
+alone, only the section with the requested name is scanned; any other file is scanned as a whole.
 """
 
 from __future__ import annotations
 
-from mfakit.errors import FileError, UsageError
+from mfakit.errors import FileError, UnreadableError, UsageError
 from mfakit.profiles.lines import (
+    DEFAULT,
     Entry,
     JunkError,
-    Outline,
     Section,
     indent_of,
     lines_of,
+    plain_sections,
+    plain_span,
     scan,
     split_ending,
     split_key,
@@ -26,9 +29,7 @@ from mfakit.profiles.lines import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_BYTE_ORDER_MARK = "\ufeff"
+    from collections.abc import Iterator, Mapping
 
 
 class _Edit:
@@ -45,15 +46,21 @@ class _Edit:
 class _Part:
     """A part of the text that can be understood alone, and its sections."""
 
-    __slots__ = ("_lines", "sections")
+    __slots__ = ("_lines", "length", "sections")
 
     def __init__(self, text: str) -> None:
+        self.length = len(text)
         self._lines = list(lines_of(text))
         self.sections = scan(self._lines)
 
-    def named(self, name: str) -> list[Section]:
-        """Return the sections of that name."""
-        return [section for section in self.sections if section.name == name]
+    def named(self, name: str) -> Section | None:
+        """Return the section of that name."""
+        return next((section for section in self.sections if section.name == name), None)
+
+    def defaults(self) -> dict[str, str]:
+        """Return the keys that every section inherits."""
+        found = (section.values for section in self.sections if section.name == DEFAULT)
+        return {key: value for values in found for key, value in values.items()}
 
     def line(self, number: int) -> str:
         """Return a line with its ending."""
@@ -74,6 +81,30 @@ class _Part:
         return "".join(lines + self._lines[done:])
 
 
+class _Outline:
+    """The sections of a text: of a plain one only where they are, of any other all that is in them.
+
+    Args:
+        text: the text.
+
+    Attributes:
+        sections: the names of the sections, and the lines of those of a plain text without values.
+        whole: the text as one part, unless it is plain.
+
+    Raises:
+        JunkError: botocore cannot read such a text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.whole: _Part | None = None
+        plain = plain_sections(text)
+        if plain is None:
+            self.whole = _Part(text)
+            names = [section.name for section in self.whole.sections if section.name != DEFAULT]
+            plain = dict.fromkeys(names, "")
+        self.sections = plain
+
+
 class Document:
     """The text of a credentials or config file, and its sections.
 
@@ -82,99 +113,114 @@ class Document:
         path: the name of the file in errors.
 
     Raises:
-        FileError: the text cannot be parsed. The message names the file and the line.
+        UnreadableError: botocore cannot read such a text. The message names the file and the line.
     """
 
     def __init__(self, text: str, path: str) -> None:
         self.path = path
-        self._seen: Outline | None = None
-        self._mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
-        self._put(text.removeprefix(_BYTE_ORDER_MARK))
+        self.text = text
+        self._seen: _Outline | None = None
         self._seen = self._outline
-        self._newline = split_ending(next(lines_of(self._body), ""))[1] or "\n"
-
-    def _put(self, text: str) -> None:
-        self._body = text
-        self._seen = None
 
     @property
-    def _outline(self) -> Outline:
-        """The positions of the sections, found when they are first needed."""
+    def _outline(self) -> _Outline:
+        """The sections, found when they are first needed after an edit."""
         if self._seen is None:
             try:
-                self._seen = Outline(self._body)
+                self._seen = _Outline(self.text)
             except JunkError as error:
-                raise FileError(
-                    f"{self.path}, line {error.line + 1}: {error.problem}",
-                    "mend that line by hand; the file was not changed",
+                raise UnreadableError(
+                    f"botocore cannot read {self.path}, line {error.line + 1}: {error.problem}",
+                    "mend that line by hand, or as mfakit explain says; the file was not changed",
                 ) from None
         return self._seen
 
     @property
-    def text(self) -> str:
-        """The whole file."""
-        return self._mark + self._body
+    def _newline(self) -> str:
+        """The ending of the first line."""
+        first = next(lines_of(self.text[: self.text.find("\n") + 1] or self.text), "")
+        return split_ending(first)[1] or "\n"
+
+    def copy(self) -> Document:
+        """Return a copy to edit, without parsing the text again."""
+        twin = Document.__new__(Document)
+        twin.path, twin.text, twin._seen = self.path, self.text, self._seen
+        return twin
 
     def section(self, name: str) -> dict[str, str]:
         """Return the keys of a section in lower case, and their values; empty if it is missing.
 
-        If a section or a key occurs twice, the later value of each key counts.
+        Those of ``[DEFAULT]`` are among them, unless the section has its own.
         """
-        return {
-            entry.key: entry.value
-            for _, _, part in self._parts_with(name)
-            for section in part.named(name)
-            for entry in section.entries
-        }
+        found = self._find(name)
+        return {} if found is None else {**found[1].defaults(), **found[2].values}
 
     def has_section(self, name: str) -> bool:
         """Whether a section of that name exists, even an empty one."""
-        return bool(self._outline.spans(name))
+        return name in self._outline.sections
 
     def names(self) -> list[str]:
-        """Return the names of the sections in the order of the file, each once."""
-        return list(dict.fromkeys(self._outline.names))
+        """Return the names of the sections in the order of the file."""
+        return list(self._outline.sections)
 
     def sections(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each section's name and keys, in the order of the file."""
-        for section in _Part(self._body).sections:
-            yield section.name, {entry.key: entry.value for entry in section.entries}
+        part = self._part
+        defaults = part.defaults()
+        for section in part.sections:
+            if section.name != DEFAULT:
+                yield section.name, {**defaults, **section.values}
 
-    def parts(self) -> list[str]:
-        """Return the parts of the text that can be understood alone, or the whole text."""
-        return self._outline.parts()
+    def kinds(self) -> list[str]:
+        """Return the lines of each section without their values; empty unless it is plain."""
+        outline = self._outline
+        return [] if outline.whole else list(outline.sections.values())
+
+    @property
+    def _part(self) -> _Part:
+        """The whole text."""
+        return self._outline.whole or _Part(self.text)
 
     def line_of(self, name: str, key: str) -> int | None:
         """Return the line of a key of a section, counted from 1; None if it is not set."""
-        found = [
-            entry.start + 1
-            for section in _Part(self._body).named(name)
-            for entry in section.entries
-            if entry.key == key
-        ]
-        return found[-1] if found else None
+        if not self.has_section(name):
+            return None
+        part = self._part
+        own, inherited = (
+            [
+                entry.start + 1
+                for section in part.sections
+                for entry in section.entries
+                if section.name == place and entry.key == key
+            ]
+            for place in (name, DEFAULT)
+        )
+        return next(iter(own or inherited), None)
+
+    def line_of_header(self, name: str) -> int:
+        """Return the line of a section's header, counted from 1."""
+        return 1 + next(section.start for section in self._part.sections if section.name == name)
 
     def update(self, name: str, values: dict[str, str | None]) -> None:
         """Set keys of a section, which may be missing; remove those whose value is None.
 
+        Args:
+            name: the section.
+            values: by their keys, which are written in lower case, as every SDK reads them.
+
         Raises:
-            UsageError: a value could not be read back unchanged.
+            UsageError: a key or a value could not be read back unchanged.
+            FileError: a key to remove is in ``[DEFAULT]``, from where every section has it.
         """
-        for key, value in values.items():
-            _check_value(key, value)
-        if not self.has_section(name):
-            self._append(name)
-        parts = self._parts_with(name)
-        last = parts[-1][2].named(name)[-1]
-        text = self._body
-        for start, end, part in reversed(parts):
-            edits = [
-                edit
-                for section in part.named(name)
-                for edit in self._edits(part, section, values, may_add=section is last)
-            ]
-            text = text[:start] + part.edited(edits) + text[end:]
-        self._put(text)
+        check_values(values)
+        lower = {key.lower(): value for key, value in values.items()}
+        self._refuse_inherited(lower)
+        found = self._find(name)
+        if found is None:
+            self._append(name, lower)
+        else:
+            start, part, section = found
+            self._put(start, part, self._edits(part, section, lower))
 
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments and blank lines after its last key stay.
@@ -182,43 +228,62 @@ class Document:
         The header stays too if the next one is indented, which would otherwise become part of a
         value.
         """
-        text = self._body
-        for start, end, part in reversed(self._parts_with(name)):
-            edits = [
-                _Edit(found.start + bool(part.indent_below(found)), found.end, [])
-                for found in part.named(name)
-            ]
-            text = text[:start] + part.edited(edits) + text[end:]
-        self._put(text)
+        if found := self._find(name):
+            start, part, section = found
+            first = section.start + bool(part.indent_below(section))
+            self._put(start, part, [_Edit(first, section.end, [])])
 
-    def _parts_with(self, name: str) -> list[tuple[int, int, _Part]]:
-        """Return the start, the end and the scan of each part with sections of that name."""
-        spans = self._outline.spans(name)
-        return [(start, end, _Part(self._body[start:end])) for start, end in spans]
+    def _find(self, name: str) -> tuple[int, _Part, Section] | None:
+        """Return the start and the scan of the part with a section, and the section."""
+        if not self.has_section(name):
+            return None
+        start, part = 0, self._outline.whole
+        if part is None:
+            start, end = plain_span(self.text, name)
+            part = _Part(self.text[start:end])
+        section = part.named(name)
+        return None if section is None else (start, part, section)
 
-    def _edits(
-        self, part: _Part, section: Section, values: dict[str, str | None], *, may_add: bool
-    ) -> list[_Edit]:
-        """Return the edits of a section's lines; a missing key may be added."""
-        edits = [_plain_header(part, section)]
+    def _put(self, start: int, part: _Part, edits: list[_Edit]) -> None:
+        end = start + part.length
+        self._set(self.text[:start] + part.edited(edits) + self.text[end:])
+
+    def _set(self, text: str) -> None:
+        self.text = text
+        self._seen = None
+
+    def _refuse_inherited(self, values: dict[str, str | None]) -> None:
+        whole = self._outline.whole
+        inherited = whole.defaults() if whole else {}
         for key, value in values.items():
-            found = [entry for entry in section.entries if entry.key == key]
-            if value is None:
-                edits += [_Edit(entry.start, entry.end, []) for entry in found]
-            elif found:
-                edits += [_replacement(part, entry, value) for entry in found]
-            elif may_add:
+            if value is None and key in inherited:
+                raise FileError(
+                    f"every profile has the {key} of [{DEFAULT}] in {self.path}",
+                    f"move what is in [{DEFAULT}] to the profile that it is for",
+                )
+
+    def _edits(self, part: _Part, section: Section, values: dict[str, str | None]) -> list[_Edit]:
+        """Return the edits of a section's lines."""
+        edits = []
+        for key, value in values.items():
+            found = next((entry for entry in section.entries if entry.key == key), None)
+            if found is not None and value is None:
+                edits.append(_Edit(found.start, found.end, []))
+            elif found is not None and value is not None:
+                edits.append(_replacement(part, found, value))
+            elif value is not None:
                 edits.append(self._addition(part, section, key, value))
         return edits
 
-    def _append(self, name: str) -> None:
-        """Add an empty section at the end, after a blank line."""
-        text = self._body
+    def _append(self, name: str, values: dict[str, str | None]) -> None:
+        """Add a section at the end, after a blank line."""
+        text, newline = self.text, self._newline
         if text:
             *_, last = lines_of(text)
             content, ending = split_ending(last)
-            text += self._newline * (bool(content) + (not ending))
-        self._put(f"{text}[{name}]{self._newline}")
+            text += newline * (bool(content) + (not ending))
+        lines = [f"{key} = {value}" for key, value in values.items() if value is not None]
+        self._set(text + "".join(f"{line}{newline}" for line in (f"[{name}]", *lines)))
 
     def _addition(self, part: _Part, section: Section, key: str, value: str) -> _Edit:
         """Return the edit that adds a key after the section's last one, in the same style.
@@ -235,15 +300,6 @@ class Document:
         return _Edit(section.end, section.end, [line] if ended else [self._newline, line])
 
 
-def _plain_header(part: _Part, section: Section) -> _Edit:
-    """Return the edit that writes `[ name ]` as `[name]`, as botocore needs it."""
-    line = part.line(section.start)
-    start, end = line.index("[") + 1, line.rindex("]")
-    name = section.name or line[start:end]  # `[]` would be no header
-    plain = f"{line[:start]}{name}{line[end:]}"
-    return _Edit(section.start, section.start + 1, [plain])
-
-
 def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
     """Return the edit that replaces an entry's value and keeps comments in its nested lines."""
     line, ending = split_ending(part.line(entry.start))
@@ -253,12 +309,27 @@ def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
     return _Edit(entry.start, entry.end, [new, *comments])
 
 
-def _check_value(key: str, value: str | None) -> None:
-    """Refuse a value that would add lines, or that a reader would cut short."""
-    if not value:
-        return
-    if not value.isprintable() or split_key(f"{key} = {value}")[3] != value:
+def check_values(values: Mapping[str, str | None]) -> None:
+    """Check that keys and values can be read back from a file.
+
+    All SDKs but botocore cut a value before a ``#`` or ``;`` that follows a space.
+
+    Raises:
+        UsageError: one would add lines, or a reader would cut it short; or a key is there twice.
+    """
+    for key, value in values.items():
+        line = f"{key} = {value or ''}"
+        try:
+            (section,) = scan(["[x]", line])
+            is_kept = section.values == {key.lower(): value or ""}
+        except (JunkError, ValueError):
+            is_kept = False
+        if not is_kept or not line.isprintable() or " #" in line or " ;" in line:
+            raise UsageError(
+                f"{key!r} cannot be a key of an AWS file, or its value cannot stand there",
+                "leave out control characters, spaces at the ends, and ` #` or ` ;` within",
+            )
+    if len({key.lower() for key in values}) < len(values):
         raise UsageError(
-            f"the value of {key} cannot stand in an AWS file",
-            "leave out control characters, spaces at its ends, and ` #` within",
+            f"a key is there twice, in another case: {', '.join(values)}", "leave one out"
         )

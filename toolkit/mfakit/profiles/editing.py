@@ -73,7 +73,7 @@ def edit_text(
                 copy.move_here(note)
             if new == old:
                 return
-            if backup is not None and backup(old):
+            if backup is not None and not copy.places() and backup(old):
                 copy.keep(before.content, note)
             ours = put(path, real, before, new.encode("utf-8"), note)
             if ours is not None and _leads_to(path, ours):

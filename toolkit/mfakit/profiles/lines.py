@@ -1,4 +1,4 @@
-"""Parsing the lines of an AWS file: headers, keys, and lines that belong to the key above them.
+"""Parsing the lines of an AWS file exactly as botocore does, which reads them by configparser.
 
 It uses no regular expressions, since loading `re` takes longer than reading the file.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from io import StringIO
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
+# configparser reads this section's keys into every other one, and does not list it.
+DEFAULT = "DEFAULT"
 _KEY_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class Entry:
@@ -38,9 +36,14 @@ class Section:
         self.end = start + 1
         self.entries: list[Entry] = []
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The keys in lower case, and their values."""
+        return {entry.key: entry.value for entry in self.entries}
+
 
 class JunkError(Exception):
-    """A line, counted from 0, is malformed."""
+    """botocore cannot read a file because of one line, counted from 0."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -53,165 +56,187 @@ def lines_of(text: str) -> StringIO:
     return StringIO(text, newline="")
 
 
-class Outline:
-    """The positions of the sections in a text, so that one can be read without the others.
+def plain_sections(text: str) -> dict[str, str] | None:
+    """Return the sections of a plain text; None if the text is not plain.
 
-    Most texts are plain: each line that is not empty is a header, or ``key = value`` with a key
-    that begins with a letter. For such a text, the lines are checked but not parsed.
+    Most texts are. In a plain one, each line is empty, a comment, a header, or ``key = value`` with
+    a key that begins with a letter, and nothing is indented or occurs twice. So botocore can read
+    it, and each section can be understood without the others.
+
+    In large files, many sections have the same keys in the same order: those that follow each other
+    are checked together.
+
+    Returns:
+        The lines of each section without their values, by its name, in the order of the file.
+    """
+    if "\r" in text:
+        return None
+    lines = text.split("\n")
+    start = _next_header(lines, 0)
+    found: dict[str, str] = {}
+    count = 0
+    if any(line and line[0] not in "#;" for line in lines[:start]):
+        return None
+    while start < len(lines):
+        end = _next_header(lines, start + 1)
+        begins = _begins(lines[start:end])
+        if begins is None:
+            return None
+        size, number, most, more = end - start, 1, 1, 1
+        while more == most:
+            most *= 8
+            more = _count_alike(lines, start + number * size, begins, most)
+            number += more
+        end = start + number * size
+        names = [line[1:-1] for line in lines[start:end:size]]
+        found |= dict.fromkeys(names, "\n".join(begins[1:]))
+        count += number
+        start = end
+    are_odd = "]" in "".join(found) or "" in found or DEFAULT in found or len(found) < count
+    return None if are_odd else found
+
+
+def _next_header(lines: list[str], start: int) -> int:
+    """Return the index of the first header from ``start`` on, or that of the end."""
+    for index in range(start, len(lines)):
+        if lines[index][:1] == "[":
+            return index
+    return len(lines)
+
+
+def _begins(section: list[str]) -> list[str] | None:
+    """Return what lines begin with that could stand in place of those of a plain section.
+
+    Returns:
+        ``[`` for the header, the key with its sign, or the whole of a blank line or comment. None
+        if the section is not plain.
+    """
+    header, *lines = section
+    if header[-1] != "]" or len(header) < 3:
+        return None
+    begins, seen = ["["], set()
+    for line in lines:
+        if line and line[0] not in "#;":
+            key, sign, _ = line.partition("=")
+            name = key.rstrip().lower()
+            if not sign or line[0] not in _KEY_BEGINS or ":" in key or name in seen:
+                return None
+            seen.add(name)
+            begins.append(f"{key}=")
+        else:
+            begins.append(line)
+    return begins
+
+
+def _count_alike(lines: list[str], start: int, begins: list[str], most: int) -> int:
+    """Return how many sections from ``start`` on are like the one whose lines begin so.
 
     Args:
-        text: the text.
-
-    Raises:
-        JunkError: a line is malformed.
+        lines: all lines.
+        start: the index of a header.
+        begins: what ``_begins`` has returned.
+        most: the number of sections to look at.
     """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._headers = _plain_headers(text)
-        self._names: list[str] = []
-        self._starts: list[int] = []
-        if self._headers is None:
-            self._find_sections()
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the sections, in the order of the file."""
-        if self._headers is not None:
-            return [header[1:-1].strip() for header in self._headers]
-        return self._names
-
-    def parts(self) -> list[str]:
-        """Return the parts of the text that can be understood alone, or the whole text."""
-        if self._headers is None:
-            return [self._text]
-        return [f"[{part}" for part in self._text[1:].split("\n[")]
-
-    def spans(self, name: str) -> list[tuple[int, int]]:
-        """Return the start and the end of each part of the text with sections of this name.
-
-        Each part can be understood alone. If any line may belong to another, the whole text is one.
-        """
-        if self._headers is not None:
-            found = {header for header in self._headers if name in header}
-            exact = [header for header in found if header[1:-1].strip() == name]
-            starts = sorted(start for header in exact for start in self._lines(header))
-            return [(start, self._end(start)) for start in starts]
-        if not self._starts:
-            return [(0, len(self._text))] if name in self._names else []
-        ends = [*self._starts[1:], len(self._text)]
-        spans = zip(self._names, self._starts, ends, strict=True)
-        return [(start, end) for found, start, end in spans if found == name]
-
-    def _end(self, start: int) -> int:
-        return self._text.find("\n[", start) + 1 or len(self._text)
-
-    def _lines(self, line: str) -> Iterator[int]:
-        """Yield the positions of all lines that are equal to this one."""
-        text = f"\n{self._text}\n"
-        at = text.find(f"\n{line}\n")
-        while at >= 0:
-            yield at
-            at = text.find(f"\n{line}\n", at + 1)
-
-    def _find_sections(self) -> None:
-        names, starts, at = self._names, self._starts, 0
-        for line in lines_of(self._text):  # keeping all lines takes longer than reading them
-            if (name := _header(line)) is not None:
-                names.append(name)
-                starts.append(at)
-            elif not _stands_alone(line):
-                sections = scan(list(lines_of(self._text)))
-                self._names, self._starts = [section.name for section in sections], []
-                return
-            at += len(line)
-        scan(list(lines_of(self._text[: starts[0]] if starts else self._text)))
+    size = len(begins)
+    number = min(most, (len(lines) - start) // size)
+    checks = [(0, str.endswith, "]"), *((n, str.startswith, text) for n, text in enumerate(begins))]
+    for offset, has, text in checks:
+        column = lines[start + offset : start + number * size : size]
+        fits = [*map(has, column, [text] * number)] if text else [not line for line in column]
+        if False in fits:
+            number = fits.index(False)
+    end = start + number * size
+    is_longer = end < len(lines) and lines[end][:1] != "["
+    return number - 1 if number and is_longer else number
 
 
-def _plain_headers(text: str) -> list[str] | None:
-    """Return the lines that are headers; None if the text is not plain."""
-    if not text.startswith("[") or "\r" in text:
-        return None
-    headers = [
-        line
-        for line in text.split("\n")
-        if line and ("=" not in line or line[0] not in _KEY_BEGINS)
-    ]
-    others = [line for line in headers if line[0] != "[" or line[-1] != "]" or line == "[]"]
-    return None if others else headers
-
-
-def _stands_alone(line: str) -> bool:
-    """Whether a line can be understood without those above it. It must not be a header."""
-    first = line[0]
-    if first in "#;\r\n":
-        return True
-    if first.isspace():
-        return line.lstrip()[:1] in ("", "#", ";")
-    return first not in "=:" and ("=" in line or ":" in line)
+def plain_span(text: str, name: str) -> tuple[int, int]:
+    """Return the start and the end of a section of a plain text, which must be one of its names."""
+    start = text.find(f"\n[{name}]") + 1
+    return start, text.find("\n[", start) + 1 or len(text)
 
 
 def _header(line: str) -> str | None:
-    """Return the name in a header that is not indented; None for any other line."""
-    if line[0] != "[":
-        return None
+    """Return the name in a header, with the spaces around it; None for any other line."""
     end = line.rfind("]")
-    return line[1:end].strip() if end > 1 else None
+    return line[1:end] if line[0] == "[" and end > 1 else None
 
 
 def split_key(line: str) -> tuple[str, str, str, str]:
     """Split a line into indentation, key, sign with the spaces around it, and value.
 
     Returns:
-        The four parts. The key is empty if there is none. A comment after the value is dropped.
+        The four parts. The key is empty if there is none. Text after ``#`` belongs to the value.
     """
     at = min((place for sign in "=:" if (place := line.find(sign)) >= 0), default=0)
     indent = indent_of(line)
     key = line[len(indent) : at].rstrip()
     value = line[at + 1 :].lstrip()
     sign = line[len(indent) + len(key) : len(line) - len(value)]
-    hash_at = value.find("#", 1)
-    while hash_at > 0 and not value[hash_at - 1].isspace():
-        hash_at = value.find("#", hash_at + 1)
-    return indent, key, sign, (value[:hash_at] if hash_at > 0 else value).rstrip()
+    return indent, key, sign, value.rstrip()
 
 
 def scan(lines: list[str]) -> list[Section]:
     """Find sections and keys.
 
     Raises:
-        JunkError: a line is neither.
+        JunkError: botocore cannot read such a file.
     """
     sections: list[Section] = []
+    seen: dict[str, set[str]] = {}  # the keys of each section
     entry: Entry | None = None
     indent = 0
+    blank = ""
     for number, line in enumerate(lines):
         stripped = line.strip()
-        if not stripped or stripped[0] in "#;":
+        if not stripped:
+            blank += "\n"
+            continue
+        if stripped[0] in "#;":
             continue
         line_indent = len(indent_of(line))
         if entry is not None and line_indent > indent:
-            entry.value += "\n" + stripped
+            _refuse_bad_nesting(number, entry.value, stripped)
+            entry.value += f"{blank}\n{stripped}"
             sections[-1].end = entry.end = number + 1
+            blank = ""
             continue
         indent = line_indent
+        blank = ""
         if (name := _header(stripped)) is not None:
+            if name in seen and name != DEFAULT:
+                raise JunkError(number, f"the section [{name}] is there twice")
+            seen.setdefault(name, set())
             sections.append(Section(name, number))
             entry = None
             continue
         entry = _entry(number, stripped, under_header=bool(sections))
+        keys = seen[sections[-1].name]
+        if entry.key in keys:
+            raise JunkError(number, f"the key {entry.key} is there twice")
+        keys.add(entry.key)
         sections[-1].entries.append(entry)
         sections[-1].end = number + 1
     return sections
 
 
 def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
+    if stripped[0] == _BYTE_ORDER_MARK and number == 0:
+        raise JunkError(number, "there is a byte-order mark before this line")
     if not under_header:
         raise JunkError(number, "there is no section above this line")
     _, key, _, value = split_key(stripped)
     if not key:
         raise JunkError(number, "this line is neither a section nor `key = value`")
     return Entry(key.lower(), value, number)
+
+
+def _refuse_bad_nesting(number: int, value: str, line: str) -> None:
+    """Refuse a line below an empty value that is not ``key = value``, as botocore does."""
+    if not value or value[0] == "\n":
+        for part in line.splitlines():
+            if part.strip() and "=" not in part:
+                raise JunkError(number, "this line is indented, and not `key = value`")
 
 
 def indent_of(line: str) -> str:

@@ -18,7 +18,7 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from typing import Any
 
@@ -89,6 +89,23 @@ class OwnFile:
             refuse_other_owners(self.path)
             make_own_folder(self.path)
             replace_file(self.path, text.encode("utf-8"))
+        except OSError as error:
+            raise file_error("write", self.path, error) from error
+
+    def check_writable(self) -> None:
+        """Check that the file could be replaced.
+
+        Raises:
+            FileError: it could not.
+        """
+        from mfakit.profiles.reading import file_error
+        from mfakit.profiles.replacing import refuse_other_owners, temporary_beside
+
+        try:
+            refuse_other_owners(self.path)
+            make_own_folder(self.path)
+            with temporary_beside(self.path):
+                pass
         except OSError as error:
             raise file_error("write", self.path, error) from error
 
@@ -205,6 +222,7 @@ class SessionRecord(Value):
         endpoint_url: the endpoint of STS; None for AWS's own.
         account: the account of the session.
         arn: the identity of the session.
+        mfa: ``yes`` or ``no``, if AWS was asked whether the session carries MFA.
     """
 
     made_at: datetime
@@ -218,6 +236,7 @@ class SessionRecord(Value):
     endpoint_url: str | None = None
     account: str | None = None
     arn: str | None = None
+    mfa: str | None = None
 
     @property
     def role_session_name(self) -> str | None:
@@ -265,19 +284,15 @@ def read_record(credentials_path: str, profile: str, access_key_id: str) -> Sess
     return SessionRecord(made_at=made_at, **{"profile": profile, **texts})
 
 
-def keep_record(
-    credentials_path: str, record: SessionRecord, note: Callable[[str], object]
-) -> None:
+def keep_record(credentials_path: str, record: SessionRecord) -> None:
     """Write a record beside the credentials file of the session.
 
-    The session is written by then, so a failure is only noted.
+    Raises:
+        FileError: it cannot be written.
     """
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    try:
-        record_file(credentials_path, record.profile).replace(as_pairs(kept))
-    except FileError as error:
-        note(f"the session is kept, but not how it was made: {error.message}")
+    record_file(credentials_path, record.profile).replace(as_pairs(kept))
 
 
 def record_file(credentials_path: str, profile: str) -> OwnFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import (
+    FileError,
     InvalidSessionError,
     ProfileError,
     SessionExpiredError,
@@ -12,20 +13,29 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.lines import DEFAULT
+from mfakit.profiles.own_files import keep_record, read_record, record_file
 from mfakit.profiles.section import (
     has_access_key,
     is_long_term,
-    is_protected,
-    is_session,
     session_of,
 )
 from mfakit.profiles.stores import (
     CredentialsFile,
+    exports_key,
+    holds_keys,
+    holds_session,
     is_own_process,
+    protected,
     refuse_protected,
     store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
+
+DEFAULT_SESSION_PROFILE = "mfa"
+# Settings of a source profile: where its long-term key lives, if not in the files.
+KEY_STORE = "mfakit_key_store"
+KEY_COMMAND = "mfakit_key_command"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +78,6 @@ class Held:
     def record(self) -> SessionRecord | None:
         """How the session was made, read when it is first needed; None if that is unknown."""
         if not self._record:
-            from mfakit.profiles.own_files import read_record
-
             path = self.profile.files.credentials_path
             self._record.append(read_record(path, self.profile.name, self.key_id))
         return self._record[0]
@@ -104,11 +112,6 @@ class Profile:
         self.files = files
 
     @property
-    def config(self) -> Values:
-        """The section of the config file."""
-        return self.files.config(self.name)
-
-    @property
     def merged(self) -> Values:
         """The values in both files; the credentials file wins."""
         return self.files.merged(self.name)
@@ -124,9 +127,36 @@ class Profile:
         return is_long_term(self.keys)
 
     @property
+    def is_protected(self) -> bool:
+        """Whether the profile has a key that does not belong to a session, here or elsewhere."""
+        return self.has_key_elsewhere or holds_keys(self.name, self.keys, self.files)
+
+    @property
+    def has_key_elsewhere(self) -> bool:
+        """Whether the profile's long-term key is in a keychain, or given by a program for it."""
+        values = self.merged
+        return bool(
+            values.get(KEY_STORE)
+            or values.get(KEY_COMMAND)
+            or exports_key(values.get("credential_process", ""))
+        )
+
+    @property
     def is_cached(self) -> bool:
         """Whether the profile's session is kept in the session cache."""
-        return is_own_process(self.config.get("credential_process", ""))
+        return is_own_process(self.merged.get("credential_process", ""))
+
+    @property
+    def _store(self) -> Store:
+        """The store that a new session goes to."""
+        if self.is_cached:
+            return store_behind_process(self.name, self.files)
+        return CredentialsFile(self.name, self.files)
+
+    @property
+    def its_session(self) -> str:
+        """The name of the profile for a session that is made from this one's keys."""
+        return DEFAULT_SESSION_PROFILE if self.name == "default" else f"{self.name}-mfa"
 
     @property
     def exists(self) -> bool:
@@ -134,7 +164,7 @@ class Profile:
         return self.files.exists(self.name)
 
     def setting(self, key: str) -> str | None:
-        """Return a setting of the config section; None if it is not set."""
+        """Return a setting of the profile in either file; None if it is not set."""
         return self.files.setting(key, self.name)
 
     def other(self, name: str) -> Profile:
@@ -159,7 +189,7 @@ class Profile:
         if not has_access_key(values) and self.is_cached:
             store = store_behind_process(self.name, self.files)
             values = store.read()
-        if not is_session(values):
+        if not holds_session(self.name, values, self.files):
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
             raise self._not_found(values)
         try:
@@ -203,19 +233,55 @@ class Profile:
             )
         return held.session
 
-    def keep(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
+    def check_writable(self) -> None:
+        """Check that a session can be written.
+
+        Raises:
+            FileError: it cannot.
+        """
+        self._store.check_writable()
+
+    def keep(
+        self,
+        session: SessionCredentials,
+        note: Callable[[str], object],
+        record: Callable[[], SessionRecord] | None = None,
+    ) -> None:
         """Write a session to the profile, in place of the one that it holds.
+
+        Args:
+            session: the session.
+            note: called with messages for the user.
+            record: returns how it was made, after the session is written. Only if the key id does
+                not tell that this is a session, as that of an emulator, the record comes first.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
         """
         self.check_may_hold()
-        if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
-            raise InvalidSessionError(
-                f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not"
-            )
-        store_of = store_behind_process if self.is_cached else CredentialsFile
-        store_of(self.name, self.files).write(session, note)
+        tells = session.access_key_id.startswith(SESSION_KEY_PREFIX)
+        if record is None:
+            check_key_id(session)
+        path = self.files.credentials_path
+        if record is not None and not tells:
+            keep_record(path, record())
+        self._store.write(session, note)
+        if record is not None and tells:
+            try:
+                keep_record(path, record())
+            except FileError as error:
+                note(f"the session is kept, but not how it was made: {error.message}")
+
+    def take_over(self, held: Held | None, note: Callable[[str], object]) -> None:
+        """Move a session that the profile held to the store that its settings call for now.
+
+        Args:
+            held: the session, found before the settings were changed; None if there was none.
+            note: called with messages for the user.
+        """
+        if held is not None and held.place != self._store.kind:
+            self._store.write(held.session, note)
+            held.store.remove(note)
 
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
         """Remove the session that the profile holds, and its record; return the session.
@@ -224,8 +290,6 @@ class Profile:
             SessionNotFoundError: there is none.
             FileError: the file cannot be written. It was not changed then.
         """
-        from mfakit.profiles.own_files import record_file
-
         held = self.find()
         held.store.remove(note)
         record_file(self.files.credentials_path, self.name).remove()
@@ -239,29 +303,36 @@ class Profile:
             ProfileError: it holds keys that are no session, or gets credentials from a program.
         """
         check_profile_name(self.name)
-        refuse_protected(self.name, self.keys)
-        if self.is_cached and is_session(self.files.credentials(self.name)):
+        if self.has_key_elsewhere:
+            raise protected(self.name)
+        refuse_protected(self.name, self.keys, self.files)
+        if self.is_cached and holds_session(
+            self.name, self.files.credentials(self.name), self.files
+        ):
+            import shlex
+
             raise ProfileError(
                 f"a session in {self.files.credentials_path} shadows the credential_process of"
                 f" {self.name!r}",
-                f"remove it first: mfakit logout --profile {self.name}",
+                f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
         if "credential_process" in self.merged and not self.is_cached:
             raise ProfileError(
                 f"the profile {self.name!r} gets its credentials from another program",
-                "name another profile for the session: --profile mfa",
+                self._source_line(),
             )
 
     def refuse_foreign(self, named_by: str) -> None:
         """Refuse a profile in which AWS tools would ignore a session's keys.
 
         Args:
-            named_by: the option or variable with the profile, for the error.
+            named_by: how the profile was named, for the error, such as ``AWS_PROFILE is``.
 
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
         values = self.merged
+        hint = "name another profile for the session: --profile mfa"
         if any(key.startswith("sso_") for key in values):
             why = "signs in through IAM Identity Center: aws sso login"
         elif "web_identity_token_file" in values:
@@ -272,15 +343,15 @@ class Profile:
             why = f"assumes the role {values['role_arn']}"
         elif "credential_process" in values and not is_own_process(values["credential_process"]):
             why = "gets its credentials from a program: credential_process"
+            hint = self._source_line()
         else:
             return
         raise ProfileError(
-            f"{named_by} is {self.name!r}, which {why}; a session there would not be used",
-            "name another profile for the session: --profile mfa",
+            f"{named_by} {self.name!r}, which {why}; a session there would not be used", hint
         )
 
     def _not_found(self, values: Values) -> SessionNotFoundError:
-        if is_protected(values):
+        if self.has_key_elsewhere or holds_keys(self.name, values, self.files):
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 "name the profile that the session is kept in: --profile mfa",
@@ -296,23 +367,45 @@ class Profile:
             f"is it the profile {meant!r}? --profile {shlex.quote(meant)}" if meant else log_in,
         )
 
+    def _source_line(self) -> str:
+        import shlex
+
+        session, source = shlex.quote(self.its_session), shlex.quote(self.name)
+        line = f"mfakit login --profile {session} --source-profile {source}"
+        return f"if it gives long-term keys, log in with them: {line}"
+
     def _login_line(self, what: str) -> str:
         import shlex
 
         return f"{what}: mfakit login --profile {shlex.quote(self.name)}"
 
 
+def check_key_id(session: SessionCredentials) -> None:
+    """Refuse what may be no session, since its key id is not one of STS.
+
+    Raises:
+        InvalidSessionError: it is not.
+    """
+    if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
+        raise InvalidSessionError(
+            f"a session's key id starts with {SESSION_KEY_PREFIX}; this one does not",
+            "give the output of: aws sts get-session-token",
+        )
+
+
 def check_profile_name(name: str) -> None:
     """Refuse a name that could not be read back from a section's header.
 
     Raises:
-        UsageError: it has brackets, control characters, spaces at its ends, or is empty.
+        UsageError: it has brackets, control characters, spaces at its ends, is empty, or is
+            ``DEFAULT``, whose keys configparser reads into every profile.
     """
     if (
         not name
         or name != name.strip()
         or not name.isprintable()
         or name.startswith("profile ")
+        or name == DEFAULT
         or any(bracket in name for bracket in "[]")
     ):
         raise UsageError(

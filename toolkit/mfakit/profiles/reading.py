@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from mfakit.errors import FileError
+from mfakit.errors import FileError, UnreadableError
 
 MARK = ".mfakit-"
 QUIET_SECONDS = 0.2
@@ -257,7 +257,7 @@ def decode(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FileError(
+        raise UnreadableError(
             f"{path} is not UTF-8 (byte {error.start})",
             "save it as UTF-8, or name another with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
         ) from None
@@ -267,7 +267,9 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
     """Return the error for a failed operation on a file, with a hint."""
     if isinstance(error, FileError):
         return error
-    elsewhere = "name another place with AWS_SHARED_CREDENTIALS_FILE"
+    is_config = os.path.basename(path).startswith("config")
+    variable = "AWS_CONFIG_FILE" if is_config else "AWS_SHARED_CREDENTIALS_FILE"
+    elsewhere = f"name another place with {variable}"
     see_modes = f"see its owner and mode with ls -l, and its folder's; or {elsewhere}"
     hints = {
         errno.EACCES: see_modes,

@@ -24,8 +24,9 @@ _EXPIRATION_KEYS = (
     "expiration",
     "x_security_token_expires",
     "aws_expiration",
+    "aws_session_expiration",
 )
-_STALE_KEYS = ("aws_security_token", "x_security_token_expires", "aws_expiration")
+_STALE_KEYS = ("aws_security_token", *_EXPIRATION_KEYS[2:])
 SESSION_KEYS = (*KEYS, "aws_session_token", *_EXPIRATION_KEYS, "aws_security_token")
 
 
@@ -51,18 +52,9 @@ def is_session(values: Values) -> bool:
     )
 
 
-def looks_like_session(text: str) -> bool:
-    """Whether the text of a plain section has a session as mfakit and most tools write it.
-
-    If so, it is a session. If not, it may be a session that is written in another way.
-    """
-    token = text.partition("\naws_session_token = ")[2]
-    return (
-        token[:1].strip() != ""  # a token of spaces is none
-        and f"\naws_access_key_id = {SESSION_KEY_PREFIX}" in text
-        and text.lower().count("aws_access_key_id") == 1
-        and text.lower().count("aws_session_token") == 1
-    )
+def is_no_key(value: str) -> bool:
+    """Whether a value cannot be a key or a token: it is in quotes, or not of visible ASCII."""
+    return value[:1] in ("'", '"') or not all("!" <= letter <= "~" for letter in value)
 
 
 def is_protected(values: Values) -> bool:

@@ -5,41 +5,53 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import is_protected
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
+from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_SESSION_PROFILE = "mfa"
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
 
 
-def session_profile(flag: str | None, environ: Mapping[str, str]) -> Profile:
+def session_profile(
+    flag: str | None, environ: Mapping[str, str], source: str | None = None
+) -> Profile:
     """Return the session profile.
 
     Args:
         flag: the value of ``--profile``, if it was given.
         environ: its ``MFAKIT_PROFILE`` comes next, then the profile that ``AWS_PROFILE`` leads to.
+        source: the value of ``--source-profile``, if it was given.
 
     Raises:
         ProfileError: the profile in ``AWS_PROFILE`` gets its credentials in another way.
     """
     files = AWSFiles(environ)
-    # botocore prefers the older name too
-    aws_profile = environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+    variable, aws_profile = aws_profile_of(environ)
     if flag is not None:
         name, reason = flag, "by --profile"
     elif named := environ.get("MFAKIT_PROFILE"):
         name, reason = named, "by MFAKIT_PROFILE"
     elif aws_profile:
-        name = _led_to(Profile(aws_profile, files))
-        reason = f"as AWS_PROFILE {aws_profile!r} leads to it"
+        profile = Profile(aws_profile, files)
+        name = profile.its_session if aws_profile == source else led_to(profile, variable)
+        reason = f"as {variable} {aws_profile!r} leads to it"
     else:
         name, reason = DEFAULT_SESSION_PROFILE, "since nothing names another"
     debug.event("session profile: {!r}, {}", name, reason)
     return Profile(name, files)
+
+
+def aws_profile_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """Return the variable that names the profile of AWS tools, and the profile, if there is one.
+
+    botocore prefers the older name, too.
+    """
+    older = environ.get("AWS_DEFAULT_PROFILE")
+    return ("AWS_DEFAULT_PROFILE", older) if older else ("AWS_PROFILE", environ.get("AWS_PROFILE"))
 
 
 def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
@@ -50,14 +62,18 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
         session: the session profile.
 
     Returns:
-        The flag, else ``mfakit_source_profile``, else for ``X-mfa`` the profile ``X`` or for any
-        ``X`` aws-mfa's ``X-long-term``, if that holds long-term credentials; else None.
+        The flag, else ``mfakit_source_profile``, else ``source_profile`` if the session profile has
+        no role, else for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if
+        that holds long-term credentials; else None.
     """
     if flag is not None:
         debug.event("source profile: {!r}, as asked for", flag)
         return session.other(flag)
     if configured := session.setting("mfakit_source_profile"):
         return session.other(configured)
+    source = session.setting("source_profile")
+    if source and source != session.name and not session.setting("role_arn"):
+        return session.other(source)
     candidates = [session.name + _LONG_TERM]
     if session.name.endswith("-mfa"):
         candidates.insert(0, session.name.removesuffix("-mfa"))
@@ -70,32 +86,115 @@ def default_source_profile(files: AWSFiles) -> Profile:
     return found or Profile("default", files)
 
 
+def source_profile(session: Profile) -> Profile | None:
+    """Return the profile with the keys of the session that a profile holds, or would be given.
+
+    Returns:
+        The profile in the session's record, else the one that a login would use; None if the
+        session was made with keys of the environment.
+    """
+    held = session.held()
+    if held and held.record and held.record.source_access_key_id:
+        made_from = held.record.source_profile
+        return session.other(made_from) if made_from else None
+    return named_source_profile(None, session) or default_source_profile(session.files)
+
+
+def region_of(session: Profile) -> str | None:
+    """Return the region that a session works in: that of its profile, else that of its source."""
+    if region := session.setting("region"):
+        return region
+    source = source_profile(session)
+    return source.setting("region") if source else None
+
+
+def region_to_set(session: Profile) -> str | None:
+    """Return the region to hand on with a session; None if the environment sets one already."""
+    environ = session.files.environ
+    return None if any(environ.get(name) for name in REGIONS) else region_of(session)
+
+
+def roles_before(session: Profile) -> list[str]:
+    """Return the profiles with roles through which ``AWS_PROFILE`` leads to a session profile."""
+    _, name = aws_profile_of(session.files.environ)
+    if not name or name == session.name:
+        return []
+    try:
+        *roles, end = _way(session.other(name))
+        is_led = end.name == session.name or led_to(end, "AWS_PROFILE") == session.name
+    except ProfileError:
+        return []
+    return [role.name for role in roles] if is_led else []
+
+
+def variables_hold_keys(environ: Mapping[str, str]) -> bool:
+    """Whether the environment holds complete long-term credentials."""
+    return bool(
+        environ.get("AWS_ACCESS_KEY_ID")
+        and environ.get("AWS_SECRET_ACCESS_KEY")
+        and not environ.get("AWS_SESSION_TOKEN")
+        and not environ.get("AWS_SECURITY_TOKEN")
+    )
+
+
 def _first_long_term(names: list[str], files: AWSFiles) -> Profile | None:
     profiles = (Profile(name, files) for name in names)
-    return next((profile for profile in profiles if profile.is_long_term), None)
+    return next((profile for profile in profiles if may_be_source(profile)), None)
 
 
-def _led_to(profile: Profile) -> str:
-    """Return the session profile that ``AWS_PROFILE`` leads to, by roles and long-term keys."""
-    seen = [profile.name]
-    while profile.merged.get("role_arn"):
-        source = profile.merged.get("source_profile")
-        if not source:
-            profile.refuse_foreign("AWS_PROFILE")
+def may_be_source(profile: Profile) -> bool:
+    """Whether a profile holds long-term credentials, or a program may give them."""
+    process = profile.setting("credential_process")
+    is_foreign = process and not is_own_process(process)
+    return profile.is_long_term or profile.has_key_elsewhere or bool(is_foreign)
+
+
+def led_to(profile: Profile, named_by: str) -> str:
+    """Return the session profile that a profile leads to, by its roles and long-term keys.
+
+    Args:
+        profile: the profile.
+        named_by: the option or variable with the profile, for the error.
+
+    Raises:
+        ProfileError: it gets its credentials in another way, or its roles form a circle.
+    """
+    end = end_of_roles(profile)
+    is_role = end.setting("role_arn") and not end.setting("source_profile")
+    if not is_role and end.is_protected:
+        return end.its_session
+    if not is_role and may_be_source(end) and end.other(end.its_session).exists:
+        return end.its_session
+    way = "is" if end is profile else f"{profile.name!r} leads to"
+    end.refuse_foreign(f"{named_by} {way}")
+    return end.name
+
+
+def end_of_roles(profile: Profile) -> Profile:
+    """Return the profile at the end of a profile's source profiles; itself, without a role.
+
+    Raises:
+        ProfileError: the source profiles form a circle.
+    """
+    return _way(profile)[-1]
+
+
+def _way(profile: Profile) -> list[Profile]:
+    """Return the profile, and those behind it, if it has a role: its source profiles to the end.
+
+    A profile that is its own source ends the way, since its section holds the keys too.
+    """
+    way = [profile]
+    while profile.setting("role_arn"):
+        source = profile.setting("source_profile")
         if not source or source == profile.name:
-            return _session_for(profile.name)  # the section itself holds the keys that are used
-        if source in seen:
+            break
+        names = [one.name for one in way]
+        if source in names:
             raise ProfileError(
-                f"the source profiles go round in a circle: {' -> '.join([*seen, source])}",
+                f"the source profiles go round in a circle: {' -> '.join([*names, source])}",
                 f"mend source_profile in {profile.files.config_path}",
             )
-        seen.append(source)
         profile = profile.other(source)
-    if is_protected(profile.keys):
-        return _session_for(profile.name)
-    profile.refuse_foreign("AWS_PROFILE")
-    return profile.name
-
-
-def _session_for(source: str) -> str:
-    return DEFAULT_SESSION_PROFILE if source == "default" else f"{source}-mfa"
+        way.append(profile)
+    return way

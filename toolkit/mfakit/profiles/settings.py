@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.document import Document
+from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
+from mfakit.profiles.document import Document, check_values
+from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
-from mfakit.profiles.section import KEYS, SESSION_KEYS, is_protected
+from mfakit.profiles.section import KEYS, SESSION_KEYS
+from mfakit.profiles.stores import edit_credentials
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,33 +58,154 @@ def write_settings(
     edit_settings(profiles, AWSFiles(environ), note)
 
 
+class Change(Value):
+    """A key that was set or removed in one of the two files.
+
+    Args:
+        profile: the profile.
+        key: the key.
+        value: what was written; None if the key was removed.
+        before: what was there before; None if nothing was.
+        is_in_credentials: whether the credentials file was changed, and not the config file.
+        is_by_login: whether a login made the change by itself.
+    """
+
+    profile: str
+    key: str
+    value: str | None
+    before: str | None
+    is_in_credentials: bool
+    is_by_login: bool = False
+
+
 def edit_settings(
     profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
-) -> None:
-    """Set keys as ``write_settings`` does, in files that may have been read already."""
-    from mfakit.profiles.editing import edit_text
+) -> list[Change]:
+    """Set keys as ``write_settings`` does, in files that may have been read already.
 
+    A key that stands in the credentials file is changed there, since that file wins.
+
+    Returns:
+        What was changed.
+    """
+    changes = []
     for profile, settings in profiles.items():
         _check(Profile(profile, files), settings)
+        found = {True: files.credentials(profile), False: files.config(profile)}
+        lower = {key.lower(): value for key, value in settings.items()}
+        for key, value in lower.items():
+            places = [place for place in found if key in found[place]]
+            if value is not None:
+                places = places[:1] or [False]
+            for is_in_credentials in places:
+                before = found[is_in_credentials].get(key)
+                changes.append(Change(profile, key, value, before, is_in_credentials))
+    changes = [change for change in changes if change.value != change.before]
+    _apply(changes, files, note)
+    return changes
 
-    def put(text: str) -> str:
+
+def _apply(
+    changes: list[Change],
+    files: AWSFiles,
+    note: Callable[[str], object],
+    *,
+    may_remove_sections: bool = False,
+) -> None:
+    from mfakit.profiles.editing import check_writable, edit_text
+
+    in_config = [change for change in changes if not change.is_in_credentials]
+    in_credentials = [change for change in changes if change.is_in_credentials]
+
+    def put(document: Document, found: list[Change], header: Callable[[str], str]) -> None:
+        for change in found:
+            name = header(change.profile)
+            document.update(name, {change.key: change.value})
+            if may_remove_sections and not document.section(name):
+                document.remove_section(name)
+
+    def put_config(text: str) -> str:
         document = Document(text, files.config_path)
-        for profile, settings in profiles.items():
-            document.update(files.config_header(profile), dict(settings))
+        put(document, in_config, lambda name: header_of(document, name) or new_header(name))
         return document.text
 
-    edit_text(files.config_path, put, note=note)
+    if in_config:
+        check_writable(files.config_path)
+    if in_credentials:
+        edit_credentials(files, lambda document: put(document, in_credentials, str), note)
+    if in_config:
+        edit_text(files.config_path, put_config, note=note)
+
+
+def remember_changes(session: Profile, changes: list[Change], *, by_login: bool = False) -> None:
+    """Write down the last changes of a session profile's settings, so that they can be undone.
+
+    What ``configure`` changes replaces what it changed before; what a login changed stays.
+
+    Raises:
+        FileError: mfakit's own file cannot be written.
+    """
+    import json
+
+    new = [change.replace(is_by_login=by_login) for change in changes]
+    names = {(change.profile, change.key) for change in new}
+    kept = [
+        change
+        for change in _remembered(session)
+        if (by_login or change.is_by_login) and (change.profile, change.key) not in names
+    ]
+    rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
+    _changes_file(session).replace(json.dumps(rows) + "\n")
+
+
+def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
+    """Undo the last changes of a session profile's settings, where they still stand as written.
+
+    Returns:
+        What was undone; empty if nothing was.
+
+    Raises:
+        FileError: a file cannot be written.
+    """
+    files, undone = session.files, []
+    for change in reversed(_remembered(session)):
+        read = files.credentials if change.is_in_credentials else files.config
+        if read(change.profile).get(change.key.lower()) == change.value:
+            undone.append(change.replace(value=change.before, before=change.value))
+        else:
+            note(f"left {change.key} of profile {change.profile}, which was changed since")
+    _apply(undone, files, note, may_remove_sections=True)
+    _changes_file(session).remove()
+    return undone
+
+
+_PARTS = tuple(Change.__annotations__)
+
+
+def _remembered(session: Profile) -> list[Change]:
+    """Return the changes that were written down; none if the file is missing or damaged."""
+    import json
+
+    try:
+        return [Change(*row) for row in json.loads(_changes_file(session).read())]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _changes_file(session: Profile) -> OwnFile:
+    return OwnFile.of(session.files.credentials_path, "configured", session.name)
 
 
 def _check(profile: Profile, settings: Settings) -> None:
     check_profile_name(profile.name)
-    if any(settings.get(key) for key in SESSION_KEYS):
+    if any(value and key.lower() in SESSION_KEYS for key, value in settings.items()):
         raise UsageError(
             "keys do not belong into the config file", "mfakit.write_session keeps one"
         )
+    check_values(settings)
     if settings.get("role_arn"):
         _refuse_hiding(profile)
-    elif "role_arn" in profile.config and any(key.startswith(_OWN) for key in settings):
+    elif "role_arn" in profile.merged and any(key.startswith(_OWN) for key in settings):
         raise ProfileError(
             f"the profile {profile.name!r} assumes a role, and would ask for codes of its own",
             "name another profile for the session: --profile mfa",
@@ -91,7 +215,7 @@ def _check(profile: Profile, settings: Settings) -> None:
 def _refuse_hiding(profile: Profile) -> None:
     """Refuse a role in a profile with other credentials, which SDKs would then ignore."""
     values = profile.merged
-    if is_protected(values):
+    if profile.is_protected:
         what = "holds long-term credentials"
     elif any(values.get(key) for key in _OTHER_WAYS) or any(
         key.startswith("sso_") for key in values

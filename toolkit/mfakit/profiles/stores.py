@@ -11,14 +11,21 @@ import os
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.document import Document
-from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.profiles.own_files import (
+    OwnFile,
+    as_pairs,
+    pairs_of,
+    read_record,
+)
 from mfakit.profiles.section import (
+    KEYS,
     SESSION_KEYS,
     is_protected,
     is_session,
-    looks_like_session,
     section_of,
+    session_token,
 )
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +45,9 @@ if TYPE_CHECKING:
 
         def read(self) -> Values:
             """Return the session as the keys of a section; empty if there is none."""
+
+        def check_writable(self) -> None:
+            """Raise a FileError if no session can be written."""
 
         def write(self, session: SessionCredentials, note: Note) -> None:
             """Write a session, and replace an old one."""
@@ -70,6 +80,16 @@ class CredentialsFile:
         """Return the keys of the section."""
         return self._files.credentials(self._profile)
 
+    def check_writable(self) -> None:
+        """Check that the file can be replaced.
+
+        Raises:
+            FileError: it cannot.
+        """
+        from mfakit.profiles.editing import check_writable
+
+        check_writable(self._files.credentials_path)
+
     def write(self, session: SessionCredentials, note: Note) -> None:
         """Write the session's keys, unless the section holds keys that are no session.
 
@@ -80,43 +100,25 @@ class CredentialsFile:
 
         def put(document: Document) -> None:
             before = document.section(self._profile)
-            refuse_protected(self._profile, before)
+            refuse_protected(self._profile, before, self._files)
             document.update(self._profile, section_of(session, before))
 
         debug.event("the session goes to {}", self._files.credentials_path)
-        self._edit(put, note)
+        edit_credentials(self._files, put, note)
 
     def remove(self, note: Note) -> None:
         """Remove the session's keys, and a section that is left empty."""
 
         def cut(document: Document) -> None:
             values = document.section(self._profile)
-            if not is_session(values):
+            if not holds_session(self._profile, values, self._files):
                 return  # another program has already removed it
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
                 document.update(self._profile, dict.fromkeys(SESSION_KEYS))
 
-        self._edit(cut, note)
-
-    def _edit(self, change: Callable[[Document], None], note: Note) -> None:
-        from mfakit.profiles.editing import edit_text
-
-        path = self._files.credentials_path
-
-        def changed(text: str) -> str:
-            document = Document(text, path)
-            change(document)
-            return document.text
-
-        edit_text(
-            path,
-            changed,
-            backup=lambda text: _holds_keys(text, path),
-            had_text=bool(self._files.credentials_file.text),
-            note=note,
-        )
+        edit_credentials(self._files, cut, note)
 
 
 class SessionCache:
@@ -146,6 +148,15 @@ class SessionCache:
             raise self._file.not_ours()
         return kept
 
+    def check_writable(self) -> None:
+        """Check that the file can be written; the credentials file need not be.
+
+        Raises:
+            FileError: it cannot, or mfakit did not write the old one.
+        """
+        self.read()
+        self._file.check_writable()
+
     def write(self, session: SessionCredentials, note: Note) -> None:
         """Write the file.
 
@@ -164,6 +175,34 @@ class SessionCache:
         self._file.remove()
 
 
+def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:
+    """Change the credentials file, of which a copy is kept first if it holds keys.
+
+    Raises:
+        FileError: the file cannot be written. It was not changed then.
+    """
+    from mfakit.profiles.editing import edit_text
+
+    path = files.credentials_path
+
+    def parsed(text: str) -> Document:
+        known = files.credentials_file
+        return known if known.text == text else Document(text, path)
+
+    def changed(text: str) -> str:
+        document = parsed(text).copy()
+        change(document)
+        return document.text
+
+    edit_text(
+        path,
+        changed,
+        backup=lambda text: _holds_keys(parsed(text)),
+        had_text=bool(files.credentials_file.text),
+        note=note,
+    )
+
+
 def store_behind_process(profile: str, files: AWSFiles) -> Store:
     """Return the store of a profile whose `credential_process` is mfakit."""
     return SessionCache(profile, files)
@@ -171,29 +210,79 @@ def store_behind_process(profile: str, files: AWSFiles) -> Store:
 
 def is_own_process(command: str) -> bool:
     """Whether a `credential_process` runs mfakit, by any path or wrapper."""
+    return {"mfakit", "credential-process"} <= _programs(command)
+
+
+def exports_key(command: str) -> bool:
+    """Whether a `credential_process` runs `mfakit keys export`, and so gives a long-term key."""
+    return {"mfakit", "keys", "export"} <= _programs(command)
+
+
+def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
-    names = [os.path.basename(word).lower().removesuffix(".exe") for word in words]
-    return "mfakit" in names and "credential-process" in names
+    return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
 
 
-def refuse_protected(profile: str, values: Values) -> None:
+def holds_session(profile: str, values: Values, files: AWSFiles) -> bool:
+    """Whether a profile's section is a session: by its id, or by mfakit's own record.
+
+    The ids of moto's and LocalStack's sessions do not tell.
+    """
+    if is_session(values):
+        return True
+    key = values.get("aws_access_key_id", "")
+    has_token = key and session_token(values)
+    return bool(has_token) and read_record(files.credentials_path, profile, key) is not None
+
+
+def holds_keys(profile: str, values: Values, files: AWSFiles) -> bool:
+    """Whether a profile's section holds a key that does not belong to a session."""
+    return is_protected(values) and not holds_session(profile, values, files)
+
+
+def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
     """Refuse to overwrite keys that do not belong to a session.
 
     Raises:
         ProfileError: the values hold such keys.
     """
-    if is_protected(values):
-        raise ProfileError(
-            f"the profile {profile!r} holds long-term credentials, which are never overwritten",
-            "name another profile for the session: --profile mfa",
+    if holds_keys(profile, values, files):
+        raise protected(profile)
+
+
+def protected(profile: str) -> ProfileError:
+    """Return the error for a session that would go where a long-term key is."""
+    return ProfileError(
+        f"the profile {profile!r} holds long-term credentials, which are never overwritten",
+        "name another profile for the session: --profile mfa",
+    )
+
+
+def _holds_keys(document: Document) -> bool:
+    """Whether any section is protected; most files hold none, which often shows without parsing."""
+    return not _holds_only_sessions(document) and any(
+        is_protected(values) for _, values in document.sections()
+    )
+
+
+def _holds_only_sessions(document: Document) -> bool:
+    """Whether each access key is a session's, written as mfakit and most other tools write it.
+
+    If so, no section is protected. If not, there may be sessions that are written in another way.
+    """
+    key_id, token = "aws_access_key_id =", "aws_session_token ="
+    kinds = [keys for keys in document.kinds() if "aws_access_key_id" in keys]
+    others = {keys.lower() for keys in set(document.kinds()).difference(kinds)}
+    text = document.text
+    return (
+        bool(kinds)
+        and all(
+            f"{token}" in keys.split("\n") and key_id in keys.split("\n") for keys in set(kinds)
         )
-
-
-def _holds_keys(text: str, path: str) -> bool:
-    """Whether any section is protected; most are sessions, which is clear without parsing."""
-    parts = Document(text, path).parts()
-    if len(parts) > 1:  # each is one section of a plain file
-        parts = [part for part in parts if not looks_like_session(part)]
-    return any(
-        is_protected(values) for part in parts for _, values in Document(part, path).sections()
+        and not any(key in keys for keys in others for key in KEYS)
+        and f"\n{token} \n" not in text
+        and f"\n{token}  " not in text
+        and not text.endswith(f"\n{token} ")
+        and text.count(f"\n{key_id} {SESSION_KEY_PREFIX}") == len(kinds)
+        and text.count(f"\n{token} ") >= len(kinds)
     )

@@ -53,7 +53,7 @@ BEGIN {
     UNITS["d"] = DAY; UNITS["h"] = 3600; UNITS["m"] = 60; UNITS["s"] = UNITS[""] = 1
     CODES["valid"] = 0; CODES["expiring"] = 1; CODES["expired"] = 2; CODES["unknown"] = 3
     RANK["valid"] = 0; RANK["unknown"] = 1; RANK["expiring"] = 2; RANK["expired"] = 3
-    split("aws_credential_expiration expiration x_security_token_expires aws_expiration", SPELLINGS)
+    split("aws_credential_expiration expiration x_security_token_expires aws_expiration aws_session_expiration", SPELLINGS)
     for (number = 1; number < 256; number++) ORD[sprintf("%c", number)] = number
 
     now = epoch(ENVIRON["CHECK_NOW"])
@@ -72,8 +72,8 @@ function fail(problem, hint) {
 
 # ---- The file. Its lines are seen as configparser sees them, which is what botocore reads with: a
 # line that is indented deeper than the key above it belongs to the value of that key; # and ; start
-# a comment only at the start of a line, but a # behind a blank ends a value. Of what comes twice
-# the later counts.
+# a comment only at the start of a line; the keys of [DEFAULT] are in every section. A file in which
+# a section or a key comes twice cannot be read.
 
 function credentials_path(    text, path, name) {
     text = ENVIRON["AWS_SHARED_CREDENTIALS_FILE"]
@@ -101,7 +101,6 @@ function read_file() {
 
 function read_lines(    status, line, part, parts, i) {
     while ((status = (getline line < file)) > 0) {
-        if (!count) sub(/^\357\273\277/, "", line)
         parts = split(line, part, "\r")
         if (parts > 1 && part[parts] == "") parts--
         if (!parts) count++
@@ -119,33 +118,39 @@ function read_line(line,    text, indent) {
     sub(BLANKS "$", "", text)
     if (text == "" || text ~ /^[#;]/) return
     if (key != "" && indent > key_indent) {
+        if (values[section, key] ~ /^(\n|$)/ && text !~ /=/)
+            junk("this line is indented, and not `key = value`")
         values[section, key] = values[section, key] "\n" text
         return
     }
     key_indent = indent
-    if (match(text, /^\[.+\]/)) read_header(stripped(substr(text, 2, RLENGTH - 2)))
+    if (match(text, /^\[.+\]/)) read_header(substr(text, 2, RLENGTH - 2))
     else read_key(text)
 }
 
 function read_header(name) {
+    if (name in headers && name != "DEFAULT") junk("the section [" name "] is there twice")
+    headers[name] = 1
     section = name
     key = ""
-    if (!(name in known)) names[++sections] = name
+    if (name == "DEFAULT") return
+    names[++sections] = name
     known[name] = 1
 }
 
-function read_key(text,    sign, rest) {
-    if (!sections) junk("there is no section above this line")
+function read_key(text,    sign) {
+    if (count == 1 && text ~ /^\357\273\277/)
+        junk("there is a byte-order mark before this line")
+    if (!(section in headers)) junk("there is no section above this line")
     sign = match(text, /[=:]/)
     key = tolower(stripped(substr(text, 1, sign - 1)))
     if (key == "") junk("this line is neither a section nor `key = value`")
-    rest = stripped(substr(text, sign + 1))
-    if (match(rest, BLANKS "#")) rest = substr(rest, 1, RSTART - 1)
-    values[section, key] = rest
+    if ((section, key) in values) junk("the key " key " is there twice")
+    values[section, key] = stripped(substr(text, sign + 1))
 }
 
 function junk(problem) {
-    fail(file ", line " count ": " problem, "mend that line by hand")
+    fail("botocore cannot read " file ", line " count ": " problem, "mend that line by hand")
 }
 
 # ---- The verdict.
@@ -222,14 +227,15 @@ function expiration(profile,    i, end, earliest) {
 # What a time without a zone is: aws-mfa writes UTC, and always whether a role was assumed; awsume
 # writes local time, and always its name. Where it may be either, the earlier of the two counts.
 function meaning_of(profile, spelling,    by_aws_mfa, by_awsume) {
-    by_aws_mfa = (profile, "assumed_role") in values
+    by_aws_mfa = (profile, "assumed_role") in values || ("DEFAULT", "assumed_role") in values
     by_awsume = value(profile, "manager") == "awsume"
     if (spelling != "expiration" || by_aws_mfa == by_awsume) return "either"
     return by_aws_mfa ? "UTC" : "local"
 }
 
 function value(profile, name) {
-    return (profile, name) in values ? values[profile, name] : ""
+    if ((profile, name) in values) return values[profile, name]
+    return ("DEFAULT", name) in values ? values["DEFAULT", name] : ""
 }
 
 # ---- Times, in seconds since 1970.

@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import KEYS
+from mfakit.profiles.section import KEYS, is_no_key
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.explain.situation import Situation
+    from mfakit.profiles.document import Document
 
 KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
@@ -66,7 +67,9 @@ def login(situation: Situation, profile: str) -> str:
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
     source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
     values = source.merged
-    if values.get(KEYS[0]) or values.get("credential_process") or KEY_VARIABLE in situation.environ:
+    has_keys = values.get(KEYS[0]) or values.get("credential_process")
+    # of keys in the profile itself, no session can be made: they are what is wrong
+    if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
         return command
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"
@@ -94,6 +97,18 @@ def without_settings(situation: Situation, *keys: str) -> str:
     places = [place for place in found if place is not None]
     path = places[0][0]
     return without_lines(path, *(line for where, line in places if where == path))
+
+
+def fault_of(value: str) -> str:
+    """Return what is wrong with the form of a key or a token; "" if nothing is."""
+    if value[:1] in ("'", '"'):
+        return "is in quotes"
+    return "has a character that no key has" if is_no_key(value) else ""
+
+
+def real_path(document: Document) -> str:
+    """Return the path of the file itself: sed would replace a link by a file."""
+    return os.path.realpath(document.path)
 
 
 def without_lines(path: str, *lines: int) -> str:

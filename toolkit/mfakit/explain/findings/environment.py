@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mfakit.environment.formats import unset_line
 from mfakit.explain.chain import FAILED, USED
-from mfakit.explain.findings import Finding, edit, quoted, shortened
+from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened
 from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
+    from mfakit.profiles.document import Document
 
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -38,6 +40,16 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
         return
     if situation.files.keys(situation.environ[named]).get(KEYS[0]) == link.access_key_id:
         return  # `mfakit env` of that very profile
+    if situation.reads_variables:
+        yield Finding(
+            "variables-shadow-profile",
+            f"the role of {named}={situation.environ[named]} is made from the variables"
+            " (credential_source), which come before it",
+            f"the key {shortened(link.access_key_id)} of the variables is used, not the role; a"
+            " program gets the role if it is told the profile: --profile",
+            unset_line(situation.shell, [named]),
+        )
+        return
     yield Finding(
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
@@ -82,12 +94,12 @@ def variables_partial(situation: Situation) -> Iterator[Finding]:
 
 
 def variables_expiration(situation: Situation) -> Iterator[Finding]:
-    """The variable for the end of the session holds no time."""
+    """The variable for the end of the session holds no time, or one without a zone."""
     link = next((link for link in situation.chain.links if link.provider == "env"), None)
     if link is not None and link.state == FAILED and situation.environ.get(_NEEDED):
         yield Finding(
             "variables-expiration",
-            "AWS_CREDENTIAL_EXPIRATION cannot be read as a time",
+            "AWS_CREDENTIAL_EXPIRATION cannot be read as a time, or has no time zone",
             "boto3 and the AWS CLI fail, whatever the files hold",
             unset_line(situation.shell, ["AWS_CREDENTIAL_EXPIRATION"]),
         )
@@ -133,18 +145,11 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     profile = situation.profile
     missing = situation.chain.error and situation.chain.error[0] == "ProfileNotFound"
     if situation.sdk == "js":
-        missing = not situation.files.exists(profile) and profile != "default"
+        missing = not situation.values and profile != "default"
     if not missing:
         return
-    if wrong := _wrong_header(profile, situation):
-        path, header = wrong
-        yield Finding(
-            "no-such-profile",
-            f"there is no profile {profile!r}; [{header}] in {path} is not read as one",
-            "in the config file it is [profile NAME], in the credentials file [NAME]",
-            edit(path),
-        )
-        return
+    if _wrong_header(profile, situation):
+        return  # `wrong_header` reports that
     like = situation.files.like(profile)
     if situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
@@ -164,6 +169,41 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def wrong_header(situation: Situation) -> Iterator[Finding]:
+    """The profile's section has a header that is right only in the other file, or lacks quotes."""
+    profile, files = situation.profile, situation.files
+    if situation.sdk == "js" or not (wrong := _wrong_header(profile, situation)):
+        return
+    document, header = wrong
+    right = files.config_header(profile) if document is files.config_file else profile
+    is_missing = not files.exists(profile)
+    line = document.line_of_header(header)
+    yield Finding(
+        "wrong-header",
+        f"[{header}] ({document.path}, line {line}) is not read as the profile {profile!r}",
+        "there is no such profile" if is_missing else "what is set there has no effect",
+        f"sed -i.bak {quoted(f'{line}s/.*/[{_for_sed(right)}]/')} {quoted(real_path(document))}",
+        matters=is_missing,
+    )
+
+
+def _for_sed(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("/", "\\/").replace("&", "\\&")
+
+
+def variables_quoted(situation: Situation) -> Iterator[Finding]:
+    """A value in the variables has quotes, which docker's --env-file keeps, or a line break."""
+    link = _used_variables(situation)
+    found = [name for name in _VARIABLES[:-1] if fault_of(situation.environ.get(name, ""))]
+    if link is not None and found:
+        yield Finding(
+            "variables-quoted",
+            f"the value of {found[0]} {fault_of(situation.environ[found[0]])}",
+            "it is sent as it is, and AWS refuses the key",
+            unset_variables(situation),
+        )
+
+
 def _used_variables(situation: Situation) -> Link | None:
     links = situation.chain.links
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
@@ -178,15 +218,17 @@ def unset_variables(situation: Situation) -> str:
     return unset_line(situation.shell, [name for name in _VARIABLES if name in situation.environ])
 
 
-def _wrong_header(profile: str, situation: Situation) -> tuple[str, str] | None:
-    """Return the path and header of a section whose header is right only in the other file."""
+def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | None:
+    """Return the document and header of a section that is meant for the profile, and is not."""
     files = situation.files
     for document, header in (
         (files.config_file, profile),
+        (files.config_file, f"profile {profile}"),
         (files.credentials_file, f"profile {profile}"),
     ):
-        if document.has_section(header):
-            return document.path, header
+        is_read = document is files.config_file and profile_of(header) == profile
+        if document.has_section(header) and not is_read:
+            return document, header
     return None
 
 
@@ -198,4 +240,6 @@ RULES = (
     variables_stale_token,
     profile_variables_differ,
     no_such_profile,
+    wrong_header,
+    variables_quoted,
 )

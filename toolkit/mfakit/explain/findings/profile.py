@@ -6,9 +6,12 @@ import os
 import re
 import stat
 
+from mfakit.errors import UnreadableError
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
+    edit,
+    fault_of,
     login,
     quoted,
     set_setting,
@@ -18,6 +21,9 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
+from mfakit.profiles.document import Document
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
@@ -39,6 +45,8 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
+# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
+_COMMENT = re.compile(r"(^|\s)[#;]")
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
@@ -145,6 +153,26 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def keys_quoted(situation: Situation) -> Iterator[Finding]:
+    """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
+    values, profile = _key_section(situation), situation.profile
+    found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
+    lines = [situation.files.line_of(profile, key) for key in found]
+    if found and _keys_are_used(situation):
+        path = os.path.realpath(next(line for line in lines if line)[0])
+        edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
+        fault = fault_of(values[found[0]])
+        fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
+        if fault != "is in quotes":
+            fix = f"aws configure --profile {quoted(profile)}"
+        yield Finding(
+            "keys-quoted",
+            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) {fault}",
+            "it is sent as it is, and AWS refuses the key",
+            fix,
+        )
+
+
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
     """A key was pasted from a guide, not from the account."""
     values = situation.values
@@ -164,7 +192,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
         return
-    source, target = situation.profile, _session_profile(situation.profile)
+    source, target = situation.profile, Profile(situation.profile, situation.files).its_session
     yield Finding(
         "mfa-serial-ignored",
         f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",
@@ -201,23 +229,42 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     serial = values.get("mfa_serial", "")
     if not serial.startswith("arn:"):
         return
-    source = situation.files.keys(values.get("source_profile", situation.profile))
-    account = likely_account(source.get(KEYS[0]))
     parts = serial.split(":")
     if len(parts) != _ARN_PARTS:
         return
+    account, is_known = _account_of_keys(situation)
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
         return
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
+    are = "are" if is_known or account in (None, parts[4]) else "seem by their id to be"
     yield Finding(
         "serial-of-another-account",
         f"mfa_serial ({situation.place('mfa_serial')}) is of account"
-        f" {parts[4]} in {parts[1]}, but the keys are of {account or parts[4]} in {partition}",
+        f" {parts[4]} in {parts[1]}, but the keys {are} of {account or parts[4]} in {partition}",
         "AWS refuses every code of that device",
         set_setting(situation, "mfa_serial", right),
+        matters=are == "are",
     )
+
+
+def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
+    """Return the account of the keys that the device's codes are sent with, and if it is known.
+
+    A record knows it, of a session that was made with the keys. Their id only suggests it.
+    """
+    keys = situation.files.keys(situation.values.get("source_profile", situation.profile))
+    key_id = keys.get(KEYS[0])
+    if session_token(keys):
+        status = situation.session_with(key_id)
+        key_id = status.record.source_access_key_id if status and status.record else None
+    records = [status.record for status in situation.sessions if status.record]
+    for record in records:
+        made_with = record.source_access_key_id if record.role_arn is None else None
+        if key_id and made_with == key_id and record.account:
+            return record.account, True
+    return likely_account(key_id), False
 
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
@@ -257,7 +304,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
         return
-    if link is None or not link.asks:
+    if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
         fix = f"mfakit logout --profile {quoted(profile)}"
@@ -319,16 +366,55 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
 
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
-    files = situation.files
-    for document in (files.credentials_file, files.config_file):
-        if situation.sdk != "js" and document.text.startswith("\ufeff"):
-            path = os.path.realpath(document.path)
+    for path in (situation.files.credentials_path, situation.files.config_path):
+        if situation.sdk != "js" and read_text(path).startswith("\ufeff"):
             yield Finding(
                 "byte-order-mark",
-                f"{document.path} begins with a byte-order mark",
+                f"{path} begins with a byte-order mark",
                 "boto3 and the AWS CLI cannot read the file (ConfigParseError)",
-                f"""LC_ALL=C sed -i.bak "1s/^$(printf '\\357\\273\\277')//" {quoted(path)}""",
+                "LC_ALL=C sed -i.bak"
+                f""" "1s/^$(printf '\\357\\273\\277')//" {quoted(os.path.realpath(path))}""",
             )
+
+
+def file_unreadable(situation: Situation) -> Iterator[Finding]:
+    """A file cannot be read by botocore, because of a line of it."""
+    if situation.sdk == "js":
+        return
+    files = situation.files
+    for path in (files.credentials_path, files.config_path):
+        try:
+            text = read_text(path)
+            Document(text, path)
+        except UnreadableError as error:
+            if not text.startswith("\ufeff"):
+                yield Finding(
+                    "search-fails",
+                    error.message,
+                    "boto3 and the AWS CLI find no profile in it, whatever is there",
+                    edit(path),
+                )
+
+
+def text_after_value(situation: Situation) -> Iterator[Finding]:
+    """A value is followed by what looks like a comment, which botocore alone takes for a part."""
+    values = situation.files.merged(situation.profile)
+    found = [
+        key
+        for key, value in values.items()
+        if not key.startswith("mfakit_") and _COMMENT.search(value)
+    ]
+    if found:
+        places = [f"{key} ({situation.place(key)})" for key in found]
+        path = situation.place(found[0]).rpartition(", line ")[0]
+        # in a command it is meant to be a part, and elsewhere a comment
+        yield Finding(
+            "text-after-value",
+            f"there is text after `#` or `;` in {' and '.join(places)}",
+            "boto3 and the AWS CLI take it for a part of the value, and other SDKs do not",
+            edit(path),
+            matters=any((key == "credential_process") == (situation.sdk == "js") for key in found),
+        )
 
 
 def readable_by_others(situation: Situation) -> Iterator[Finding]:
@@ -379,10 +465,6 @@ def _used_session(situation: Situation) -> SessionStatus | None:
     return status if status and status.source == CREDENTIALS_FILE else None
 
 
-def _session_profile(source: str) -> str:
-    return "mfa" if source == "default" else f"{source}-mfa"
-
-
 def _session_behind(situation: Situation) -> str:
     """Return the name of the session that assumes the role of the profile; "" if there is none."""
     files, values = situation.files, situation.values
@@ -401,6 +483,7 @@ RULES = (
     keys_partial,
     keys_empty,
     token_missing,
+    keys_quoted,
     keys_placeholder,
     mfa_serial_ignored,
     keys_in_both_files,
@@ -411,5 +494,7 @@ RULES = (
     role_asks_own_code,
     role_too_long,
     byte_order_mark,
+    file_unreadable,
+    text_after_value,
     readable_by_others,
 )

@@ -1,0 +1,274 @@
+"""The advice of an error is run where it is given, and ends the trouble or leads on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import mfakit
+from mfakit import errors
+
+BIN = Path(sys.executable).parent
+PACKAGE = Path(mfakit.__file__).parent
+SESSION = (
+    "aws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\naws_session_token = t\n"
+)
+ROLE = "arn:aws:iam::123456789012:role/admin"
+
+
+def keys_of(user) -> str:
+    return (
+        f"aws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+
+
+def advice(done) -> str:
+    """Return the advice of an error: its second line, and its last."""
+    assert done.returncode != 0
+    *_, failed, tried = done.stderr.splitlines()
+    assert failed.startswith("mfakit: ")
+    assert tried.startswith("mfakit: try: ")
+    return tried.removeprefix("mfakit: try: ")
+
+
+@pytest.fixture
+def shell(home):
+    """Run a line in a shell that finds mfakit and aws."""
+    home.environ["PATH"] = f"{BIN}:{home.environ['PATH']}"
+    return lambda line, **options: home.run("sh", "-c", line, **options)
+
+
+def test_every_error_has_a_second_line() -> None:
+    """An error without a hint leaves its reader alone."""
+    kinds = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.MFAKitError)
+    }
+    bare = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in kinds
+        and len(node.args) + len(node.keywords) < 2
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("where", ["named", "default"])
+def test_a_session_as_the_source_leads_to_the_profile_with_the_keys(
+    home, alice, shell, where: str
+) -> None:
+    """The advice never names the very profile that holds the session."""
+    home.write_credentials(f"[default]\n{SESSION}[the keys]\n{keys_of(alice)}")
+    login = ["login", "--token-code", alice.device.code()]
+    if where == "named":
+        login += ["--source-profile", "default"]
+    done = home.mfakit(*login)
+    option = advice(done).rpartition(": ")[2]
+    assert option == "--source-profile 'the keys'"
+    login = ["login", *shlex.split(option), "--token-code", alice.device.code()]
+    assert home.mfakit(*login).returncode == 0
+
+
+def test_a_session_as_the_only_profile_leads_to_a_place_for_the_keys(home, alice, shell) -> None:
+    home.write_credentials(f"[default]\n{SESSION}")
+    told = advice(home.mfakit("login", "--token-code", alice.device.code()))
+    command, option = re.fullmatch(r".*: (aws configure .*); then name it: (.*)", told).groups()
+    typed = f"{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n"
+    assert shell(f"printf '{typed}' | {command}").returncode == 0
+    line = f"mfakit login {option} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0
+
+
+def test_a_code_beside_a_session_leads_to_a_login_that_takes_it(home, alice, shell) -> None:
+    """The role is to be assumed with a session, which needs none."""
+    home.write_credentials(f"[default]\n{SESSION}[work]\n{keys_of(alice)}")
+    code = alice.device.code()
+    options = ("--profile", "role", "--role-arn", ROLE, "--token-code")
+    done = home.mfakit("login", *options, code, "--source-profile", "default")
+    option = advice(done).rpartition(": ")[2]
+    assert option == "--source-profile work"
+    done = home.mfakit("login", *options, code, *option.split())
+    assert "no code is sent" not in done.stderr
+
+
+def test_configure_without_a_terminal_leads_to_an_option_of_its_own(home, aws, alice) -> None:
+    """There are two devices, and nobody to choose; a code is no answer to that."""
+    alice.enable_virtual_mfa("second")
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "configure")
+    option = advice(done).rpartition(": ")[2]
+    assert option.startswith("--serial-number arn:aws:iam::")
+    assert home.mfakit("configure", *option.split()).returncode == 0
+
+
+def test_logout_of_a_profile_that_is_missing_leads_to_what_there_is(home, alice, shell) -> None:
+    """Who logs out does not want to log in."""
+    done = home.mfakit("logout", "--profile", "nosuch")
+    assert done.returncode == 3
+    told = advice(done)
+    assert "login" not in told
+    assert shell(told.rpartition(": ")[2]).returncode in (0, 3)
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="there is no /sys of Linux")
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("AWS_CONFIG_FILE", "configure --duration 8h --serial-number GAHT12345678"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "login --from-json -"),
+    ],
+)
+def test_a_file_that_cannot_be_written_leads_to_its_own_variable(
+    home, alice, variable: str, command: str
+) -> None:
+    """Not even root may make a file, or the lock beside it, in this folder."""
+    name = "config" if variable == "AWS_CONFIG_FILE" else "credentials"
+    keys = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "SessionToken": "t"}
+    given = json.dumps({"Credentials": keys | {"Expiration": "2126-01-01T00:00:00Z"}})
+    done = home.mfakit(*command.split(), stdin=given, **{variable: f"/sys/{name}"})
+    assert advice(done).endswith(f"name another place with {variable}")
+    done = home.mfakit(*command.split(), stdin=given, **{variable: f"{home.folder}/{name}"})
+    assert f"/sys/{name}" not in done.stderr
+
+
+@pytest.mark.parametrize("profile", ["mfa", "work-mfa", "o'brien's keys"])
+@pytest.mark.parametrize("how", ["nobody", "renewal"])
+def test_a_login_that_nobody_answers_leads_to_one_of_the_same_profile(
+    home, alice, shell, profile: str, how: str
+) -> None:
+    home.write_credentials(f"[default]\n{keys_of(alice)}[work]\n{keys_of(alice)}")
+    login = ["login", "--profile", profile, "--source-profile", "default"]
+    done = home.mfakit(*login, "--duration", "1h", "--token-code", alice.device.code())
+    if "'" in profile and done.returncode != 0:
+        pytest.skip("such a name is not taken")
+    if how == "renewal":
+        time.sleep(1.5)  # so that less is left than the warning asks for
+        done = home.mfakit("check", "--profile", profile, "--renew", "--warn", "59m59s")
+        told = done.stderr
+    else:
+        done = home.run("setsid", sys.executable, "-m", "mfakit", "exec", "--min-remaining", "2h",
+                        "--profile", profile, "--", "true")  # fmt: skip
+        told = done.stderr
+    commands = re.findall(r"mfakit login --profile (?:'[^;]*'|\S+)|mfakit login", told)
+    assert commands or "--token-code" in told, told
+    for command in commands:
+        again = shell(f"{command.rstrip(';')} --force --token-code {alice.device.code()}")
+        assert again.returncode == 0, told
+        assert f"logged in to profile {profile} " in again.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["env", "--profile", "work-mfa"],
+        ["check", "--profile", "work-mfa"],
+        ["status", "--profile", "work-mfa"],
+        ["check", "--all"],
+        ["status", "--short"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("before", ["nothing", "an ended session"])
+def test_without_a_live_session_the_advice_gets_one(
+    home, aws, alice, shell, command: list[str], before: str
+) -> None:
+    home.write_credentials(f"[default]\n{keys_of(alice)}[work]\n{keys_of(alice)}")
+    profile = "work-mfa" if "work-mfa" in command else "mfa"
+    if before != "nothing":
+        ended = f"{SESSION}expiration = 2001-01-01T00:00:00Z\n"
+        home.write_credentials(f"{home.credentials.read_text()}[{profile}]\n{ended}")
+    done = home.mfakit(*command)
+    lines = re.findall(r"mfakit login[^;\n]*", done.stderr)
+    assert lines or done.returncode in (0, 2, 3)
+    for line in lines:
+        login = line.partition(",")[0]
+        assert shell(f"{login} --token-code {alice.device.code()}").returncode == 0
+        assert home.mfakit(*command).returncode == 0
+
+
+def test_a_wrong_secret_leads_to_the_right_place_for_it(home, alice, shell) -> None:
+    """Of several profiles, the one is named that the key is in."""
+    wrong = keys_of(alice).replace(alice.secret_access_key, alice.secret_access_key[::-1])
+    home.write_credentials(f"[default]\n{keys_of(alice)}[my work]\n{wrong}")
+    login = ["login", "--source-profile", "my work", "--serial-number", alice.device.serial_number]
+    told = advice(home.mfakit(*login, "--token-code", alice.device.code()))
+    typed = f"{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n"
+    assert shell(f"printf '{typed}' | {told.partition(': ')[2]}").returncode == 0
+    assert home.mfakit(*login, "--token-code", alice.device.code()).returncode == 0
+
+
+def test_files_that_boto3_cannot_read_lead_to_explain_which_names_the_line(
+    home, alice, shell
+) -> None:
+    home.write_config("[profile a]\nregion = x\n[profile a]\nregion = y\n")
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    told = shell(advice(done).rpartition(": ")[2])
+    assert told.returncode == 1
+    assert "line 3" in told.stdout
+
+
+def test_a_session_that_is_too_short_for_a_warning_leads_to_a_longer_one(
+    home, alice, shell
+) -> None:
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    login = ("login", "--profile", "work-mfa", "--duration", "15m", "--token-code")
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+    check = ("check", "--profile", "work-mfa", "--renew", "--warn", "20m")
+    done = home.mfakit(*check)
+    command = done.stderr.strip().rpartition(": ")[2]
+    assert shell(f"{command} --token-code {alice.device.code()}").returncode == 0
+    assert home.mfakit(*check).returncode == 0
+
+
+def test_a_report_into_a_missing_folder_leads_to_making_it(home, alice, shell) -> None:
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    path = str(home.folder / "no such" / "folder" / "mfakit.prom")
+    check = ("check", "--format", "openmetrics", "--output", path)
+    done = home.mfakit(*check)
+    told = advice(done)
+    assert "mkdir -p " in told
+    assert shell(told.partition(": ")[2]).returncode == 0
+    assert home.mfakit(*check).returncode == 0
+
+
+def test_the_variables_that_a_role_is_made_from_are_kept(home, alice, shell) -> None:
+    """Without them, there would be nothing to make it from."""
+    home.write_credentials("")
+    home.write_config(f"[profile r]\nrole_arn = {ROLE}\ncredential_source = Environment\n")
+    variables = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+        "AWS_PROFILE": "r",
+    }
+    told = home.mfakit("explain", **variables).stdout
+    assert "! variables-shadow-profile" in told
+    [fix] = re.findall("try: (.*)", told)
+    assert fix == "unset AWS_PROFILE"
+    after = shell(f"{fix}; mfakit explain", **variables)
+    assert after.returncode == 0, after.stdout
+    named = home.mfakit("explain", "--profile", "r", **variables)
+    assert "a role                   used" in named.stdout
+    assert named.returncode == 0, named.stdout
+
+
+def test_the_profile_that_aws_profile_names_is_the_one_in_the_error(home) -> None:
+    """It leads to the other by its role."""
+    home.write_config(
+        f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = base\n"
+        "[profile base]\nsso_session = house\n[sso-session house]\nsso_region = eu-west-1\n"
+    )
+    done = home.mfakit("login", AWS_PROFILE="prod")
+    assert done.returncode == 1
+    assert "AWS_PROFILE is 'base'" not in done.stderr
+    assert "'prod'" in done.stderr

@@ -1,0 +1,125 @@
+"""`configure` for roles and for SDKs, and `configure --undo`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from tests.exchange.conftest import log_in
+from tests.roles import make_role
+
+ROLE = "role_arn = arn:aws:iam::123456789012:role/prod"
+PROD = f"[profile prod]\n{ROLE}\nsource_profile = work\n"
+
+
+@pytest.fixture
+def worker(home, alice):
+    """Return the home of a user whose keys are in `work`, with a role `prod` made from them."""
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[work]"))
+    home.write_config(PROD + f"mfa_serial = {alice.device.serial_number}\n")
+    return home
+
+
+def configure(home, *arguments: str):
+    return home.run("setsid", sys.executable, "-m", "mfakit", "configure", *arguments)
+
+
+def profile(home, name: str) -> dict[str, str]:
+    """Return the settings of a profile in the config file."""
+    from mfakit import read_settings
+
+    return read_settings(name, environ=home.environ)
+
+
+def test_a_role_keeps_its_source_and_its_device_moves_to_the_session(worker, alice, aws) -> None:
+    """The session profile is that of the role's own source."""
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 0, done.stderr
+    assert "one login to work-mfa serves each role" in done.stderr
+    assert profile(worker, "prod")["source_profile"] == "work-mfa"
+    assert "mfa_serial" not in profile(worker, "prod")
+    assert profile(worker, "work-mfa")["mfa_serial"] == alice.device.serial_number
+    assert log_in(worker, alice, AWS_PROFILE="prod").returncode == 0
+    make_role(aws, "prod", alice.arn)
+    client = "boto3.Session(profile_name='prod').client('sts')"
+    done = worker.run(sys.executable, "-c", f"import boto3; print({client}.get_caller_identity())")
+    assert "assumed-role/prod" in done.stdout, done.stderr
+
+
+def test_configure_writes_each_option_beside_a_role(worker, alice) -> None:
+    options = ("--duration", "2h", "--region", "eu-west-1", "--token-command", "cat")
+    done = configure(worker, "--role-profile", "prod", *options, "--credential-process")
+    assert done.returncode == 0, done.stderr
+    written = profile(worker, "work-mfa")
+    assert written["credential_process"] == "mfakit credential-process --profile work-mfa"
+    chosen = ("mfakit_duration", "region", "mfakit_token_command")
+    assert [written[key] for key in chosen] == ["2h", "eu-west-1", "cat"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--duration", "37h"),
+        ("--serial-number", "x"),
+        ("--token-command", "no-such-program"),
+        ("-p", "prod"),
+        ("--role-profile", "other"),
+    ],
+)
+def test_what_cannot_be_written_for_a_role_changes_nothing(worker, options) -> None:
+    """The other role has another source, so that no one session profile serves both."""
+    worker.write_config(
+        worker.config.read_text() + f"[profile other]\n{ROLE}\nsource_profile = default\n"
+    )
+    before = worker.config.read_text()
+    assert configure(worker, "--role-profile", "prod", *options).returncode == 64
+    assert worker.config.read_text() == before
+
+
+def test_a_role_in_the_credentials_file_is_changed_there(worker) -> None:
+    """That file wins, so that a source_profile in the config file would do nothing."""
+    worker.write_config("")
+    worker.write_credentials(
+        worker.credentials.read_text() + f"[prod]\n{ROLE}\nsource_profile = work\n"
+    )
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    assert "source_profile = work-mfa\n" in worker.credentials.read_text()
+    assert "prod" not in worker.config.read_text()
+
+
+def test_undo_restores_what_configure_and_login_changed(worker, alice) -> None:
+    before = worker.config.read_text()
+    configure(worker, "--role-profile", "prod", "--duration", "2h")
+    worker.environ.pop("AWS_DEFAULT_REGION")
+    worker.write_credentials(worker.credentials.read_text() + "region = eu-west-1\n")
+    assert "wrote region" in log_in(worker, alice, "-p", "work-mfa").stderr
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert done.returncode == 0, done.stderr
+    assert worker.config.read_text().split() == before.split()
+    assert configure(worker, "--undo", "-p", "work-mfa").returncode == 1
+
+
+def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
+    configure(worker, "--role-profile", "prod", "--duration", "2h")
+    worker.write_config(worker.config.read_text().replace("= 2h", "= 3h"))
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert "left mfakit_duration of profile work-mfa" in done.stderr
+    assert profile(worker, "work-mfa") == {"mfakit_duration": "3h"}
+    assert profile(worker, "prod")["source_profile"] == "work"
+
+
+def test_undo_beside_other_options_is_refused(worker) -> None:
+    assert configure(worker, "--undo", "--duration", "2h").returncode == 64
+    assert configure(worker, "--undo", "--role-profile", "prod").returncode == 64
+
+
+def test_a_kept_session_moves_to_the_cache_for_a_credential_process_and_back(home, alice) -> None:
+    log_in(home, alice)
+    key = home.mfakit("env", "--shell", "json").stdout
+    assert configure(home, "--credential-process").returncode == 0
+    assert "[mfa]" not in home.credentials.read_text()
+    assert home.mfakit("env", "--shell", "json").stdout == key
+    assert home.mfakit("login").returncode == 0
+    assert configure(home, "--undo").returncode == 0
+    assert "[mfa]" in home.credentials.read_text()
+    assert home.mfakit("env", "--shell", "json").stdout == key

@@ -1,0 +1,307 @@
+"""One reading of a profile: regions, settings in either file, variables, the shell's session."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import moto
+import pytest
+from tests.exchange.conftest import log_in, operations, refused
+
+import mfakit
+from mfakit.exchange.library import login
+
+GERMANY = "[default]\nregion = eu-central-1\n"
+
+
+@pytest.fixture
+def regional(home, alice):
+    """Return the home of a user whose source profile alone has a region."""
+    del home.environ["AWS_DEFAULT_REGION"]
+    home.write_config(GERMANY)
+    return home
+
+
+def section(home, name: str) -> dict[str, str]:
+    """Return what botocore reads as a profile."""
+    code = (
+        "import botocore.session, json;"
+        "print(json.dumps(botocore.session.get_session().full_config))"
+    )
+    done = home.run(sys.executable, "-c", code)
+    return json.loads(done.stdout)["profiles"].get(name, {})
+
+
+def test_a_login_gives_the_session_profile_the_region_of_its_source(regional, alice) -> None:
+    """So that `aws ec2 describe-vpcs --profile mfa` has a region; it is written once."""
+    done = log_in(regional, alice)
+    assert "wrote region = eu-central-1 to profile mfa" in done.stderr
+    assert section(regional, "mfa")["region"] == "eu-central-1"
+    code = "import boto3; print(boto3.Session(profile_name='mfa').client('ec2').describe_vpcs())"
+    assert regional.run(sys.executable, "-c", code).returncode == 0
+    assert "wrote region" not in log_in(regional, alice).stderr
+
+
+@pytest.mark.parametrize("file", ["config", "credentials"])
+def test_a_region_of_the_session_profile_stays(regional, alice, file: str) -> None:
+    if file == "config":
+        regional.write_config(GERMANY + "[profile mfa]\nregion = eu-west-3\n")
+    else:
+        regional.write_credentials(regional.credentials.read_text() + "[mfa]\nregion = eu-west-3\n")
+    before = regional.config.read_text()
+    assert log_in(regional, alice).returncode == 0
+    assert regional.config.read_text() == before
+    assert section(regional, "mfa")["region"] == "eu-west-3"
+
+
+def test_a_region_of_another_partition_is_named_and_not_copied(regional, alice) -> None:
+    regional.write_config(GERMANY + "[profile mfa]\nregion = us-gov-west-1\n")
+    before = regional.config.read_text()
+    done = log_in(regional, alice)
+    assert done.returncode == 0, done.stderr
+    assert "the region us-gov-west-1 of profile mfa is not of aws, as its session" in done.stderr
+    assert regional.config.read_text() == before
+
+
+def test_a_config_file_that_cannot_be_written_leaves_the_login_successful(regional, alice) -> None:
+    """The folder in the place of its lock stands for all that can be in the way."""
+    regional.config.with_name("config.lock").mkdir()
+    done = log_in(regional, alice)
+    assert done.returncode == 0, done.stderr
+    assert "the session is kept, but not the region of its source" in done.stderr
+    assert regional.mfakit("check").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "handed_on"),
+    [
+        ({}, {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}),
+        ({"AWS_REGION": "sa-east-1"}, {"AWS_REGION": "sa-east-1", "AWS_DEFAULT_REGION": None}),
+        (
+            {"AWS_DEFAULT_REGION": "sa-east-1"},
+            {"AWS_REGION": None, "AWS_DEFAULT_REGION": "sa-east-1"},
+        ),
+    ],
+)
+def test_exec_and_env_hand_on_the_sources_region_unless_the_environment_has_one(
+    regional, alice, variables, handed_on
+) -> None:
+    """The region is that of the source, although the session profile has none of its own."""
+    log_in(regional, alice)
+    regional.write_config(GERMANY)  # as if the region had not been written
+    show = (
+        "import os, json;"
+        "print(json.dumps({n: os.environ.get(n) for n in ('AWS_REGION', 'AWS_DEFAULT_REGION')}))"
+    )
+    done = regional.mfakit("exec", "--", sys.executable, "-c", show, **variables)
+    assert json.loads(done.stdout) == handed_on
+    line = f'eval "$({sys.executable} -m mfakit env --shell sh)"; {sys.executable} -c "$1"'
+    done = regional.run("sh", "-c", line, "sh", show, **variables)
+    assert json.loads(done.stdout) == handed_on
+
+
+def test_unset_leaves_a_region_that_env_did_not_set(regional, alice) -> None:
+    log_in(regional, alice)
+    own = regional.mfakit("env", "--shell", "sh", "--unset", AWS_REGION="sa-east-1").stdout
+    assert "AWS_REGION" not in own
+    ours = {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}
+    assert "AWS_REGION" in regional.mfakit("env", "--shell", "sh", "--unset", **ours).stdout
+
+
+def move_to_credentials(home, alice, setting: str) -> None:
+    home.write_credentials(
+        home.credentials.read_text().replace("[default]\n", f"[default]\n{setting}\n")
+    )
+
+
+def test_a_device_in_the_credentials_file_is_found(home, alice, aws) -> None:
+    move_to_credentials(home, alice, f"mfa_serial = {alice.device.serial_number}")
+    assert log_in(home, alice).returncode == 0
+    assert "ListMFADevices" not in operations(aws)
+
+
+def test_the_device_of_aws_mfa_is_found(home, alice, aws) -> None:
+    home.write_credentials(
+        home.credentials.read_text().replace("[default]", "[default-long-term]")
+        + f"aws_mfa_device = {alice.device.serial_number}\n"
+    )
+    assert log_in(home, alice, "-p", "default").returncode == 0
+    assert "ListMFADevices" not in operations(aws)
+
+
+def test_the_device_of_the_role_that_aws_profile_names_is_found(home, alice, aws) -> None:
+    home.write_config(
+        "[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/prod\nsource_profile = default\n"
+        f"mfa_serial = {alice.device.serial_number}\n"
+    )
+    assert log_in(home, alice, AWS_PROFILE="prod").returncode == 0
+    assert "ListMFADevices" not in operations(aws)
+
+
+def test_the_device_of_a_role_elsewhere_is_not_used(home, alice, aws) -> None:
+    """AWS_PROFILE leads to another session profile than the one that is named."""
+    home.write_config(
+        "[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/prod\nsource_profile = other\n"
+        "mfa_serial = arn:aws:iam::999999999999:mfa/alice\n"
+    )
+    assert log_in(home, alice, "-p", "mfa", AWS_PROFILE="prod").returncode == 0
+    assert "ListMFADevices" in operations(aws)
+
+
+def test_the_source_profile_of_a_session_profile_names_its_keys(home, alice) -> None:
+    """There is no role in it, so that AWS tools use the session that is kept in that profile."""
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[base]"))
+    home.write_config("[profile dev]\nsource_profile = base\n")
+    done = log_in(home, alice, AWS_PROFILE="dev")
+    assert "logged in to profile dev with the keys of profile 'base'" in done.stderr
+
+
+def test_variables_name_the_device_and_the_duration(home, alice, aws) -> None:
+    """A flag beats them, and they beat the files."""
+    home.write_config("[profile mfa]\nmfakit_duration = 2h\nmfa_serial = arn:aws:iam::1:mfa/x\n")
+    variables = {"MFAKIT_SERIAL_NUMBER": alice.device.serial_number, "MFAKIT_DURATION": "3h"}
+    done = log_in(home, alice, **variables)
+    assert "ends in 2h59m" in done.stderr
+    assert "ends in 3h59m" in log_in(home, alice, "--duration", "4h", **variables).stderr
+    done = log_in(home, alice, **(variables | {"MFAKIT_DURATION": "soon"}))
+    assert done.returncode == 64
+    assert done.stderr.startswith("mfakit: MFAKIT_DURATION: ")
+
+
+def test_the_hint_for_a_source_whose_program_gives_the_keys_works(home, alice) -> None:
+    """AWS_PROFILE names a profile with the credential_process of another tool."""
+    keys = {
+        "Version": 1,
+        "AccessKeyId": alice.access_key_id,
+        "SecretAccessKey": alice.secret_access_key,
+    }
+    given = home.folder / "keys.json"
+    given.write_text(json.dumps(keys))
+    home.write_credentials("")
+    home.write_config(f"[profile base]\ncredential_process = cat {given}\n")
+    home.environ["AWS_PROFILE"] = "base"
+    done = log_in(home, alice)
+    assert done.returncode == 1
+    hint = done.stderr.splitlines()[1]
+    assert "mfakit login --profile base-mfa --source-profile base" in hint
+    assert log_in(home, alice, *hint.partition("mfakit login ")[2].split()).returncode == 0
+    assert home.mfakit("check").returncode == 0  # now AWS_PROFILE leads to base-mfa
+    assert log_in(home, alice, "--source-profile", "base").returncode == 0
+
+
+def test_a_login_needs_no_writable_credentials_file_for_the_session_cache(home, alice) -> None:
+    """The file with the keys may be a mounted secret; a folder is in the place of its lock here."""
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    home.credentials.with_name("credentials.lock").mkdir()
+    done = log_in(home, alice)
+    assert done.returncode == 0, done.stderr
+    assert home.mfakit("check").returncode == 0
+
+
+def test_the_session_of_an_emulator_is_kept_by_its_record(home, monkeypatch) -> None:
+    """The id of moto's session does not start with ASIA; other keys of that form are protected."""
+    home.write_credentials("[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    serial_number = "arn:aws:iam::123456789012:mfa/a"
+    with moto.mock_aws():
+        for code in ("123456", "123457"):
+            login(serial_number=serial_number, token_code=code, source_profile="default")
+    assert not mfakit.read_session("mfa").access_key_id.startswith("ASIA")
+    assert home.mfakit("check").returncode == 0
+    assert home.mfakit("logout").returncode == 0
+    assert home.mfakit("check").returncode == 3
+    home.write_credentials(
+        home.credentials.read_text()
+        + "[mfa]\naws_access_key_id = minio\naws_secret_access_key = s\naws_session_token = t\n"
+    )
+    done = home.mfakit("login", "--token-code", "123456", "--serial-number", serial_number)
+    assert (done.returncode, "never overwritten" in done.stderr) == (1, True)
+
+
+def shell_with(session, ends_in: timedelta) -> dict[str, str]:
+    """Return the variables of a shell that holds another session than the profile."""
+    end = datetime.now(UTC) + ends_in
+    return {
+        "AWS_ACCESS_KEY_ID": "ASIAOLD",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_CREDENTIAL_EXPIRATION": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "MFAKIT_PROFILE": session,
+    }
+
+
+def test_check_and_short_status_judge_the_shells_own_session_first(home, alice) -> None:
+    """With -p they judge the profile, which AWS tools use if it is named."""
+    log_in(home, alice)
+    ended = shell_with("mfa", timedelta(minutes=-1))
+    assert home.mfakit("check").returncode == 0
+    assert home.mfakit("check", **ended).returncode == 2
+    assert home.mfakit("check", "-p", "mfa", **ended).returncode == 0
+    assert home.mfakit("status", "--short", **ended).stdout == "mfa expired\n"
+    assert home.mfakit("status", "--short", "-p", "mfa", **ended).stdout.startswith("mfa 11h59m")
+
+
+def test_a_login_ends_with_the_line_that_renews_an_older_shell(home, alice) -> None:
+    log_in(home, alice)
+    line = 'eval "$(mfakit env --profile mfa)"'
+    old = shell_with("mfa", timedelta(minutes=20))
+    done = home.mfakit("login", **old)
+    assert (done.returncode, "is not due, and kept" in done.stderr) == (0, True)
+    assert line in done.stderr.splitlines()[-1]
+    assert line not in home.mfakit("login", **shell_with("other", timedelta(minutes=20))).stderr
+    assert line not in home.mfakit("login").stderr
+
+
+def test_long_term_keys_in_the_variables_are_named_and_change_no_exit_code(home, alice) -> None:
+    log_in(home, alice)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA2", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = home.mfakit("check", **keys)
+    assert (done.returncode, done.stderr.count("long-term keys")) == (0, 1)
+    assert "long-term keys" not in home.mfakit("check", "-p", "mfa", **keys).stderr
+
+
+def test_check_prints_one_line_for_monitoring_where_there_is_no_session(home, alice) -> None:
+    done = home.mfakit("check")
+    assert (done.returncode, done.stdout) == (3, f"unknown: {done.stderr.splitlines()[0][8:]}\n")
+
+
+def test_a_json_file_as_powershell_writes_it_is_read(home, alice, aws) -> None:
+    client = boto3.client(
+        "sts",
+        aws_access_key_id=alice.access_key_id,
+        aws_secret_access_key=alice.secret_access_key,
+        region_name="us-east-1",
+    )
+    answer = json.dumps(client.get_session_token()["Credentials"], default=str)
+    given = home.folder / "session.json"
+    for encoding in ("utf-8-sig", "utf-16"):
+        given.write_bytes(answer.encode(encoding))
+        done = home.mfakit("login", "--from-json", str(given))
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (["a=1", "A=2"], "there are two tags"),
+        (["a=1", "a=2"], "there are two tags"),
+        (["a!=1"], "cannot be the key"),
+        (["a=!"], "cannot be the value"),
+        (["k" * 129 + "=1"], "cannot be the key"),
+        (["a=" + "v" * 257], "cannot be the value"),
+        (["aws:a=1"], "is AWS's own"),
+        ([f"t{number}=1" for number in range(51)], "51 tags are too many"),
+    ],
+)
+def test_tags_that_aws_would_refuse_are_refused_before_a_code_is_asked_for(
+    home, alice, aws, tags: list[str], message: str
+) -> None:
+    options = [word for tag in tags for word in ("--tag", tag)]
+    role = ("--role-arn", "arn:aws:iam::123456789012:role/dev")
+    done = home.mfakit("login", *role, *options)
+    refused(home, done, message, code=64)
+    assert operations(aws) == []

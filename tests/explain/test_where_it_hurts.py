@@ -1,0 +1,238 @@
+"""`login` names the cause that `explain` finds, and its advice ends the trouble."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def shell(home, alice):
+    """Run a line in a shell that finds mfakit and aws."""
+    home.environ["PATH"] = f"{BIN}:{home.environ['PATH']}"
+
+    def run(line: str, **variables: str):
+        return home.run("sh", "-c", line, **variables)
+
+    return run
+
+
+def advice(stderr: str) -> str:
+    """Return the advice, which is the second and last line of an error."""
+    lines = stderr.splitlines()
+    assert lines[-1].startswith("mfakit: try: "), stderr
+    return lines[-1].removeprefix("mfakit: try: ")
+
+
+def keys_of(user, quote: str = "") -> str:
+    return (
+        f"aws_access_key_id = {quote}{user.access_key_id}{quote}\n"
+        f"aws_secret_access_key = {quote}{user.secret_access_key}{quote}\n"
+    )
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("quoted", ["both", "secret"])
+def test_login_says_that_keys_are_in_quotes_and_how_to_take_them_off(
+    home, alice, shell, quote: str, quoted: str
+) -> None:
+    text = keys_of(alice, quote)
+    if quoted == "secret":
+        text = keys_of(alice).splitlines()[0] + "\n" + text.splitlines()[1] + "\n"
+    home.write_credentials(f"[default]\n{text}")
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 1
+    assert "is in quotes" in done.stderr
+    mended = shell(f"{advice(done.stderr)} && mfakit login --token-code {alice.device.code()}")
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_login_says_that_a_session_key_lacks_its_token_before_it_asks(home, alice, shell) -> None:
+    """It is the key of a session that was pasted into the profile of the keys."""
+    home.write_credentials("[default]\naws_access_key_id = ASIAQYLPMN5HABCDEFGH\n"
+                           "aws_secret_access_key = s\n")  # fmt: skip
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 1
+    assert "is of a session, and there is no aws_session_token" in done.stderr
+    typed = f"{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n"
+    line = advice(done.stderr).replace("aws configure", f"printf '{typed}' | aws configure")
+    shell(line)
+    mended = home.mfakit("login", "--token-code", alice.device.code())
+    assert mended.returncode == 0, mended.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "header", "profile"),
+    [
+        ("config", "work", "work"),
+        ("credentials", "profile work", "work"),
+        ("config", "profile Foo Bar", "Foo Bar"),
+        ("credentials", "profile Foo Bar", "Foo Bar"),
+        ("config", "profile a/b & c", "a/b & c"),
+    ],
+)
+def test_login_names_a_header_that_is_not_read_and_how_to_write_it(
+    home, alice, shell, file: str, header: str, profile: str
+) -> None:
+    home.write_credentials("")
+    text = f"# keys\n[{header}]\n{keys_of(alice)}"
+    (home.write_config if file == "config" else home.write_credentials)(text)
+    login = ["login", "--source-profile", profile, "--token-code", alice.device.code()]
+    done = home.mfakit(*login)
+    assert done.returncode == 1
+    assert f"[{header}]" in done.stderr
+    assert "line 2) is not read as the profile" in done.stderr
+    assert shell(advice(done.stderr)).returncode == 0
+    login[-1] = alice.device.code()
+    mended = home.mfakit(*login)
+    assert mended.returncode == 0, mended.stderr
+    program = "import boto3; print(*boto3.Session().available_profiles, sep='\\n')"
+    assert profile in home.run(sys.executable, "-c", program).stdout.splitlines()
+
+
+def test_explain_names_a_section_of_settings_that_has_no_effect(home, alice, shell) -> None:
+    """The profile itself is in the credentials file; its region is where nobody reads it."""
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    home.write_config("[work]\nregion = eu-west-1\n")
+    done = home.mfakit("explain", "--profile", "work")
+    assert done.returncode == 0
+    assert "- wrong-header: [work]" in done.stdout
+    [fix] = (line for line in done.stdout.splitlines() if "try: sed" in line)
+    shell(fix.partition("try: ")[2])
+    assert "wrong-header" not in home.mfakit("explain", "--profile", "work").stdout
+
+
+def test_quotes_that_docker_keeps_in_the_variables_are_named(home, alice) -> None:
+    """`docker run --env-file` does not take them off."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": f'"{alice.access_key_id}"',
+        "AWS_SECRET_ACCESS_KEY": f'"{alice.secret_access_key}"',
+    }
+    done = home.mfakit("explain", **variables)
+    assert done.returncode == 1
+    assert "! variables-quoted: the value of AWS_ACCESS_KEY_ID is in quotes" in done.stdout
+    home.write_credentials("")
+    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    assert "the value of AWS_ACCESS_KEY_ID is in quotes" in done.stderr
+
+
+@pytest.mark.parametrize("sign", [" ", "\n", "\u201c", "\u200b"])
+def test_a_key_that_cannot_be_one_is_refused_before_it_is_sent(home, alice, sign: str) -> None:
+    """A blank, a line break, a curly quote: copied along with the key."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": sign + alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    home.write_credentials("")
+    assert "! variables-quoted" in home.mfakit("explain", **variables).stdout
+    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    assert "the value of AWS_ACCESS_KEY_ID has a character that no key has" in done.stderr
+    if sign.strip():
+        home.write_credentials(f"[default]\n{keys_of(alice)}".replace("= A", f"= {sign}A"))
+        done = home.mfakit("login", "--token-code", alice.device.code())
+        assert "has a character that no key has" in done.stderr
+        assert advice(done.stderr) == "aws configure --profile default"
+
+
+@pytest.mark.parametrize("content", [b"junk\n[default]\n", b"[default]\nregion = \xff\n"])
+@pytest.mark.parametrize("name", ["config", "credentials"])
+@pytest.mark.parametrize("sdk", ["boto3", "cli", "js"])
+def test_explain_reports_whatever_the_files_hold(home, alice, content, name, sdk) -> None:
+    """It says of a file that botocore cannot read what is wrong, and does not stop there."""
+    (home.folder / ".aws" / name).write_bytes(content)
+    told = home.mfakit("explain", "--sdk", sdk)
+    assert told.stderr == ""
+    assert "AWS would" in told.stdout
+    if sdk != "js":
+        assert "! search-fails" in told.stdout
+        assert str(home.folder / ".aws" / name) in told.stdout
+
+
+def test_a_device_of_another_account_is_refused_before_a_code_is_spent(home, aws, alice) -> None:
+    """Whatever the key's id suggests: AWS was asked for the account."""
+    serial = alice.device.serial_number.replace("123456789012", "999999999999")
+    code = alice.device.code()
+    done = home.mfakit("login", "--serial-number", serial, "--token-code", code)
+    assert done.returncode == 1
+    assert "is of another account than the keys" in done.stderr
+    done = home.mfakit("login", "--serial-number", alice.device.serial_number, "--token-code", code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "variable"])
+def test_a_device_of_another_partition_is_refused_before_a_code_is_spent(
+    home, alice, shell, place: str
+) -> None:
+    serial = alice.device.serial_number.replace("arn:aws:", "arn:aws-us-gov:")
+    code = alice.device.code()
+    if place == "file":
+        home.write_config("[default]\nregion = eu-west-1\n")
+    done = home.mfakit("login", "--serial-number", serial, "--token-code", code)
+    assert done.returncode == 1
+    assert "is of the partition aws-us-gov, and the region" in done.stderr
+    assert "no code was used" in done.stderr
+    line = advice(done.stderr).rpartition("another region: ")[2]
+    again = shell(f"{line}; mfakit login --serial-number {serial} --token-code {code}")
+    assert "is of the partition" not in again.stderr
+    done = home.mfakit(
+        "login", "--serial-number", alice.device.serial_number, "--token-code", code,
+        AWS_REGION="us-east-1", AWS_CONFIG_FILE="/nowhere",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_explain_accuses_no_session_of_a_device_of_another_account(home, aws, alice) -> None:
+    """Ids of sessions say nothing of the account that their codes were sent with."""
+    home.write_config(f"[profile mfa]\nmfa_serial = {alice.device.serial_number}\n")
+    for _ in range(6):
+        done = home.mfakit("login", "--token-code", alice.device.code())
+        assert done.returncode == 0, done.stderr
+        told = home.mfakit("explain", "--profile", "mfa")
+        assert "serial-of-another-account" not in told.stdout
+        assert told.returncode == 0
+
+
+def test_a_guessed_account_is_told_as_a_guess_and_a_known_one_as_known(home, alice) -> None:
+    """A login with the keys shows which account is theirs."""
+    other = alice.device.serial_number.replace("123456789012", "999999999999")
+    config = f"[default]\nmfa_serial = {{}}\n[profile mfa]\nmfa_serial = {other}\n"
+    home.write_config(f"[default]\nmfa_serial = {other}\n")
+    told = home.mfakit("explain", "--profile", "default").stdout
+    assert "- serial-of-another-account" in told
+    assert "seem by their id to be of 123456789012" in told
+    home.write_config(config.format(other).partition("[profile mfa]")[0])
+    serial = alice.device.serial_number
+    login = ["login", "--serial-number", serial, "--token-code", alice.device.code()]
+    assert home.mfakit(*login).returncode == 0
+    told = home.mfakit("explain", "--profile", "default").stdout
+    assert "! serial-of-another-account" in told
+    assert "are of 123456789012" in told
+
+
+@pytest.mark.parametrize(
+    ("variables", "config", "sdk", "line"),
+    [
+        ({}, "[default]\nregion = eu-west-1\n", "boto3",
+         "region eu-west-1 (HOME/.aws/config, line 2)"),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, "[default]\nregion = eu-west-1\n", "boto3",
+         "region us-west-2 (AWS_DEFAULT_REGION)"),
+        ({"AWS_REGION": "us-west-2"}, "[default]\nregion = eu-west-1\n", "boto3",
+         "region eu-west-1 (HOME/.aws/config, line 2)"),
+        ({"AWS_REGION": "us-west-2"}, "[default]\nregion = eu-west-1\n", "cli",
+         "region us-west-2 (AWS_REGION)"),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, "[default]\nregion = eu-west-1\n", "js",
+         "region eu-west-1 (HOME/.aws/config, line 2)"),
+        ({}, "", "boto3", "no region is set: calls"),
+        ({"AWS_REGION": "us-west-2"}, "", "boto3", "boto3 does not read AWS_REGION: calls"),
+    ],
+)  # fmt: skip
+def test_explain_shows_the_region_and_where_it_is_set(home, variables, config, sdk, line) -> None:
+    home.write_config(config)
+    home.write_credentials("[default]\naws_access_key_id = AKIAI44QH8DHBEXAMPLF\n"
+                           "aws_secret_access_key = s\n")  # fmt: skip
+    told = home.mfakit("explain", "--sdk", sdk, **variables).stdout
+    assert line.replace("HOME", str(home.folder)) in told

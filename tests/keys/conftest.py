@@ -1,0 +1,68 @@
+"""Real keychains: gnome-keyring on a bus of its own, and `pass` with a key without a password."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from tests.exchange.conftest import here
+
+__all__ = ["here"]
+
+
+@pytest.fixture
+def keychain(home, tmp_path):
+    """Start gnome-keyring for the programs in the home; skip where it is not installed."""
+    if not shutil.which("gnome-keyring-daemon"):
+        pytest.skip("gnome-keyring is not installed")
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    home.environ |= {
+        "XDG_RUNTIME_DIR": str(runtime),
+        "XDG_DATA_HOME": str(home.folder / ".local" / "share"),
+    }
+    home.environ.pop("DISPLAY", None)
+    home.environ.pop("PYTHON_KEYRING_BACKEND", None)
+    bus = subprocess.Popen(
+        ["dbus-daemon", "--session", "--nofork", "--print-address"],
+        env=home.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    home.environ["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
+    daemon = subprocess.Popen(
+        ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+        env=home.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    daemon.stdin.write(b"password")
+    daemon.stdin.close()
+    home.run("gdbus", "wait", "--session", "--timeout", "20", "org.freedesktop.secrets")
+    yield
+    for process in (daemon, bus):
+        process.terminate()
+        process.wait(timeout=30)
+    bus.stdout.close()
+
+
+@pytest.fixture
+def password_store(home):
+    """Let keyring use `pass`; skip where that is not installed."""
+    if not shutil.which("pass") or not shutil.which("gpg"):
+        pytest.skip("pass is not installed")
+    home.environ |= {
+        "GNUPGHOME": str(home.folder / "gnupg"),
+        "PASSWORD_STORE_DIR": str(home.folder / "store"),
+        "PYTHON_KEYRING_BACKEND": "keyring_pass.PasswordStoreBackend",
+    }
+    (home.folder / "gnupg").mkdir(mode=0o700)
+    batch = ("gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "")
+    made = home.run(*batch, "--quick-generate-key", "alice@example.com", "default", "default")
+    assert made.returncode == 0, made.stderr
+    assert home.run("pass", "init", "alice@example.com").returncode == 0
+    yield
+    home.run("gpgconf", "--kill", "all")

@@ -1,0 +1,83 @@
+"""The age of keys: in `keys`, and in `check --key-age`, without the network."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from tests.exchange.conftest import log_in
+
+from mfakit.keys.age import remember_key
+from mfakit.profiles.aws_files import AWSFiles
+
+
+@pytest.fixture
+def aged(home, alice):
+    """Return the home of a user with a session, whose key was made 100 days ago."""
+    log_in(home, alice)
+    now = datetime.now(UTC)
+    files = AWSFiles(home.environ)
+    remember_key(files, alice.access_key_id, now, now - timedelta(days=100))
+    return home
+
+
+def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) -> None:
+    assert aged.mfakit("check").returncode == 0
+    assert aged.mfakit("check", "--key-age", "101d").returncode == 0
+    done = aged.mfakit("check", "--key-age", "90d")
+    assert done.returncode == 1
+    assert "the access key of profile default is 100d old: mfakit keys rotate" in done.stdout
+    assert aged.mfakit("check", "--all", "--key-age", "90d").returncode == 1
+
+
+def test_the_worse_code_counts(aged, alice) -> None:
+    ended = aged.credentials.read_text().replace("= 20", "= 19")
+    aged.write_credentials(ended)
+    assert aged.mfakit("check", "-p", "mfa", "--key-age", "90d").returncode == 2
+
+
+def test_the_keys_are_in_the_json_and_in_the_metrics(aged, alice) -> None:
+    options = ("--all", "--key-age", "90d", "--format")
+    (key,) = json.loads(aged.mfakit("check", *options, "json").stdout)["keys"]
+    assert (key["profile"], key["store"], key["old"]) == ("default", "file", True)
+    assert key["access_key_id"] == alice.access_key_id
+    families = list(
+        text_string_to_metric_families(aged.mfakit("check", *options, "openmetrics").stdout)
+    )
+    (sample,) = families[1].samples
+    assert sample.name == "mfakit_access_key_created_timestamp_seconds"
+    made = datetime.fromtimestamp(sample.value, UTC)
+    assert abs(datetime.now(UTC) - timedelta(days=100) - made) < timedelta(minutes=10)
+
+
+def test_a_key_is_at_least_as_old_as_it_is_known(home, alice) -> None:
+    """AWS was not asked when it was made."""
+    log_in(home, alice)
+    now = datetime.now(UTC)
+    remember_key(AWSFiles(home.environ), alice.access_key_id, now - timedelta(days=100))
+    remember_key(AWSFiles(home.environ), alice.access_key_id, now)
+    done = home.mfakit("check", "--key-age", "90d")
+    assert (done.returncode, "at least 100d old" in done.stdout) == (1, True)
+
+
+def test_keys_online_asks_when_each_key_was_made_and_remembers_it(home, alice) -> None:
+    said = home.mfakit("keys", "--online").stdout
+    assert f"alice: {alice.access_key_id}, active, made " in said
+    assert f"default: {alice.access_key_id}, in {home.credentials} (mode 0600); made " in said
+    assert "; made " in home.mfakit("keys").stdout
+
+
+def test_an_old_key_is_told_once(aged, alice) -> None:
+    log = aged.folder / "told"
+    tool = aged.folder / "notify-send"
+    tool.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+    tool.chmod(0o755)
+    environ = {
+        "PATH": f"{aged.folder}:{aged.environ['PATH']}",
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/dev/null",
+    }
+    for _ in range(2):
+        aged.mfakit("check", "--key-age", "90d", "--notify", "desktop", **environ)
+    assert log.read_text().count("The AWS access key of default is 100d old") == 1

@@ -1,0 +1,182 @@
+"""`keys import`, `export` and `remove`, and logins with a key that is not in a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from tests.exchange.conftest import log_in
+
+PROGRAMS = ("gnome-keyring", "pass")
+
+
+@pytest.fixture(params=PROGRAMS)
+def any_keychain(request):
+    """Each keychain that CI can install."""
+    name = "keychain" if request.param == "gnome-keyring" else "password_store"
+    return request.getfixturevalue(name)
+
+
+def holding(home, secret: str) -> list[str]:
+    """Return the files below the home that hold a secret in plain text."""
+    return [
+        str(path)
+        for path in home.folder.rglob("*")
+        if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+
+
+def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) -> None:
+    """The copy from before the first change loses the key too, and the other sections stay."""
+    log_in(home, alice)
+    other = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n"
+    home.write_credentials(home.credentials.read_text() + other)
+    assert holding(home, alice.secret_access_key)
+    done = home.mfakit("keys", "import")
+    assert done.returncode == 0, done.stderr
+    assert "AWS tools find no key in the profile default now" in done.stderr
+    assert holding(home, alice.secret_access_key) == []
+    assert other in home.credentials.read_text()
+    assert log_in(home, alice, "--force").returncode == 0
+    listed = home.mfakit("keys").stdout
+    assert f"default: {alice.access_key_id}, in the keychain" in listed
+    assert holding(home, alice.secret_access_key) == []
+    exported = home.mfakit("keys", "export")
+    assert exported.returncode == 0, exported.stderr
+    assert alice.secret_access_key in home.credentials.read_text()
+    assert "mfakit_key_store" not in home.config.read_text()
+    assert home.mfakit("keys", "remove", "--yes").returncode == 1
+
+
+def test_a_key_from_the_consoles_csv_file_never_lies_in_the_credentials_file(
+    home, alice, keychain
+) -> None:
+    home.write_credentials("")
+    given = home.folder / "alice_accessKeys.csv"
+    given.write_bytes(
+        b"\xef\xbb\xbfAccess key ID,Secret access key\r\n"
+        + f"{alice.access_key_id},{alice.secret_access_key}\r\n".encode()
+    )
+    done = home.mfakit("keys", "import", "--from-csv", str(given))
+    assert done.returncode == 0, done.stderr
+    given.unlink()
+    assert holding(home, alice.secret_access_key) == []
+    assert log_in(home, alice).returncode == 0
+
+
+def test_plain_use_by_a_process_lets_every_sdk_work_as_before(home, alice, keychain) -> None:
+    assert home.mfakit("keys", "import", "--plain-use", "process").returncode == 0
+    line = "credential_process = mfakit keys export --format process --source-profile default"
+    assert line in home.config.read_text()
+    code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    assert home.run(sys.executable, "-c", code).stdout.strip() == alice.arn
+    assert home.mfakit("keys", "export").returncode == 0
+    assert "credential_process" not in home.config.read_text()
+
+
+def test_a_profile_whose_key_is_elsewhere_never_holds_a_session(home, alice, keychain) -> None:
+    """A session there would hide the key, and the profile would no longer be a source."""
+    home.mfakit("keys", "import")
+    session = json.dumps(
+        {
+            "AccessKeyId": "ASIA1",
+            "SecretAccessKey": "s",
+            "SessionToken": "t",
+            "Expiration": "2126-01-01T00:00:00Z",
+        }
+    )
+    done = home.mfakit("login", "-p", "default", "--from-json", "-", stdin=session)
+    assert (done.returncode, "never overwritten" in done.stderr) == (1, True)
+    assert log_in(home, alice, AWS_PROFILE="default").returncode == 0
+    assert "[mfa]" in home.credentials.read_text()
+
+
+def test_files_that_still_hold_the_key_and_roles_made_from_it_are_named(
+    home, alice, keychain
+) -> None:
+    copy = home.credentials.with_name("credentials~")
+    copy.write_text(home.credentials.read_text())
+    home.write_config(
+        "[profile prod]\nrole_arn = arn:aws:iam::1:role/p\nsource_profile = default\n"
+    )
+    done = home.mfakit("keys", "import")
+    assert f"{copy} still holds the key" in done.stderr
+    assert "mfakit configure --role-profile prod -p mfa" in done.stderr
+
+
+def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keychain) -> None:
+    home.mfakit("keys", "import")
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "remove")
+    assert (done.returncode, "mfakit keys remove --yes" in done.stderr) == (1, True)
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    assert "mfakit_key_store" not in home.config.read_text()
+    assert home.mfakit("login", "--token-code", "123456").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("keyring.backends.null.Keyring", "stores plain text, or nothing"),
+        ("keyring.backends.fail.Keyring", "there is no keychain that can be used here"),
+        ("keyrings.alt.file.PlaintextKeyring", "stores plain text, or nothing"),
+        ("no.such.Backend", "names a keychain that cannot be loaded"),
+    ],
+)
+def test_a_keychain_that_would_not_protect_the_key_is_refused(
+    home, alice, backend: str, message: str
+) -> None:
+    before = home.credentials.read_text()
+    done = home.mfakit("keys", "import", PYTHON_KEYRING_BACKEND=backend)
+    assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == before
+    assert not home.config.exists()
+
+
+def test_without_a_session_bus_no_plain_text_is_chosen_in_silence(home, alice) -> None:
+    """With keyrings.alt installed, keyring itself falls through to plain text."""
+    home.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
+    done = home.mfakit("keys", "import")
+    assert done.returncode == 1
+    assert "no keychain can be reached" in done.stderr
+    assert alice.secret_access_key in home.credentials.read_text()
+
+
+def test_a_missing_entry_says_how_to_import_it_again(home, alice, keychain) -> None:
+    home.write_credentials("")
+    home.write_config("[default]\nmfakit_key_store = keyring:AKIAGONE\n")
+    done = log_in(home, alice)
+    assert (done.returncode, "no entry for the key AKIAGONE" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_a_key_command_gives_the_key_to_every_command(home, alice, form: str) -> None:
+    """As `pass show`, 1Password, age and sops print it; no shell is involved."""
+    given = home.folder / "key"
+    as_json = {
+        "Version": 1,
+        "AccessKeyId": alice.access_key_id,
+        "SecretAccessKey": alice.secret_access_key,
+    }
+    lines = f"{alice.access_key_id}\n{alice.secret_access_key}\n"
+    given.write_text(json.dumps(as_json) if form == "json" else lines)
+    home.write_credentials("")
+    home.write_config(f"[default]\nmfakit_key_command = cat {given}\n")
+    assert alice.device.serial_number in home.mfakit("devices").stdout
+    assert log_in(home, alice).returncode == 0
+    assert home.mfakit("exec", "--", "true").returncode == 0
+    assert "given by the program cat" in home.mfakit("keys").stdout
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 64
+
+
+@pytest.mark.parametrize("printed", ["", "AKIA1", '{"Version": 1}', "{"])
+def test_a_key_command_that_prints_no_key_is_an_error_without_its_output(
+    home, alice, printed: str
+) -> None:
+    given = home.folder / "key"
+    given.write_text(printed)
+    home.write_credentials("")
+    home.write_config(f"[default]\nmfakit_key_command = cat {given}\n")
+    done = log_in(home, alice)
+    assert (done.returncode, "printed no key" in done.stderr) == (1, True)
+    assert "AKIA1" not in done.stderr

@@ -1,0 +1,207 @@
+"""`keys rotate`: the new key in its place, the old one kept for a while, and interruptions."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import boto3
+import pytest
+from tests.exchange.conftest import log_in
+
+import mfakit
+from mfakit.exchange.rotation import Hands, rotate, undo
+from mfakit.exchange.source import Source
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
+
+WEEK = 7 * 86400.0
+OPERATIONS = (
+    *("ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "UpdateAccessKey"),
+    "DeleteAccessKey",
+)
+
+
+def keys_at_aws(aws) -> dict[str, str]:
+    """Return alice's keys and their states."""
+    listed = aws.root.session().client("iam").list_access_keys(UserName="alice")
+    return {key["AccessKeyId"]: key["Status"] for key in listed["AccessKeyMetadata"]}
+
+
+def works(home) -> bool:
+    """Whether AWS takes the key that the profile gives."""
+    from mfakit.keys.places import read_key
+
+    key = read_key(Profile("default", AWSFiles(home.environ)))
+    s3 = boto3.client(
+        "s3",
+        aws_access_key_id=key.access_key_id,
+        aws_secret_access_key=key.secret_access_key,
+        region_name="us-east-1",
+    )
+    return s3.list_buckets()["Buckets"] == []
+
+
+def hands(*, says: bool = True, asked: list[str] | None = None) -> Hands:
+    def confirm(question: str) -> bool:
+        if asked is not None:
+            asked.append(question)
+        return says
+
+    def log_in() -> Source:
+        raise AssertionError("no session was needed")
+
+    return Hands(confirm, lambda _: None, log_in, lambda _: None)
+
+
+def source(home) -> Profile:
+    return Profile("default", AWSFiles(home.environ))
+
+
+@pytest.mark.parametrize("place", ["file", "keychain"])
+def test_a_rotated_key_is_in_the_place_of_the_old_one(home, alice, aws, place, request) -> None:
+    """The old one is inactive, and deleted by the first `keys` after its time."""
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        assert home.mfakit("keys", "import").returncode == 0
+    done = home.mfakit("keys", "rotate", "--yes", "--delete-after", "1s")
+    assert done.returncode == 0, done.stderr
+    states = keys_at_aws(aws)
+    (new,) = set(states) - {alice.access_key_id}
+    assert states == {alice.access_key_id: "Inactive", new: "Active"}
+    assert f"default: {new}, in " in home.mfakit("keys", "--source-profile", "default").stdout
+    assert log_in(home, alice).returncode == 0
+    home.mfakit("keys")
+    assert keys_at_aws(aws) == {new: "Active"}
+    assert alice.secret_access_key not in home.credentials.read_text()
+
+
+def test_undo_goes_back_to_the_old_key(here, home, alice, aws) -> None:
+    before = home.credentials.read_text()
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert home.credentials.read_text() != before
+    assert home.mfakit("keys", "rotate", "--undo").returncode == 0
+    assert home.credentials.read_text() == before
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+    assert home.mfakit("keys", "rotate", "--undo").returncode == 1
+
+
+def test_the_question_shows_the_key_its_age_and_its_last_use(here, home, alice, aws) -> None:
+    asked: list[str] = []
+    with pytest.raises(mfakit.MFAKitError, match="the answer was not yes"):
+        rotate(source(home), WEEK, hands(says=False, asked=asked))
+    (question,) = asked
+    assert alice.access_key_id in question
+    assert " ago, " in question
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_without_a_terminal_the_command_that_answers_is_named(here, home, alice, aws) -> None:
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "rotate")
+    assert (done.returncode, "mfakit keys rotate --yes" in done.stderr) == (1, True)
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_a_second_key_of_the_users_own_is_never_touched(here, home, alice, aws) -> None:
+    other = aws.root.session().client("iam").create_access_key(UserName="alice")["AccessKey"]
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, other["AccessKeyId"] in done.stderr) == (1, True)
+    assert set(keys_at_aws(aws)) == {alice.access_key_id, other["AccessKeyId"]}
+
+
+def test_a_key_whose_answer_was_lost_is_named_and_deleted_by_the_next_run(
+    here, home, alice, aws
+) -> None:
+    aws.drop_next("CreateAccessKey", after=True)
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    assert len(keys_at_aws(aws)) == 2
+    asked: list[str] = []
+    rotate(source(home), WEEK, hands(asked=asked))
+    assert "was cut off and left the key" in asked[0]
+    assert len(asked) == 1
+    assert works(home)
+    assert len(keys_at_aws(aws)) == 2
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop after", "fail", "throttle"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "ListAccessKeys",
+        "CreateAccessKey",
+        "GetCallerIdentity",
+        "UpdateAccessKey",
+        "DeleteAccessKey",
+    ],
+)
+def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
+    here, home, alice, aws, operation: str, fault: str
+) -> None:
+    """A working key is in its place throughout, and no third key is made."""
+    if fault.startswith("drop"):
+        aws.drop_next(operation, times=3, after=fault == "drop after")
+    elif fault == "fail":
+        aws.fail_next(operation, code="ServiceFailure", status=500, times=3)
+    else:
+        aws.fail_next(operation, code="Throttling", times=3)
+    for _ in range(4):
+        with contextlib.suppress(mfakit.MFAKitError):
+            rotate(source(home), 0, hands())
+            break
+        assert works(home)
+    assert works(home)
+    states = keys_at_aws(aws)
+    assert list(states.values()) == ["Active"]
+    assert alice.access_key_id not in states
+
+
+def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoint) -> None:
+    made = home.mfakit("policy", "require-mfa")
+    assert made.returncode == 0
+    user = aws.create_user("alice", policy=_both(made.stdout))
+    device = user.enable_virtual_mfa()
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    command = home.token_command(device.code())
+    home.write_config(
+        f"[profile mfa]\nmfa_serial = {device.serial_number}\nmfakit_token_command = {command}\n"
+    )
+    done = home.mfakit("keys", "rotate", "--yes", "--delete-after", "0")
+    assert done.returncode == 0, done.stderr
+    assert [call.operation for call in aws.calls].count("GetSessionToken") == 1
+    assert list(keys_at_aws(aws).values()) == ["Active"]
+
+
+def _both(guard: str) -> dict:
+    import json
+
+    policy = json.loads(guard)
+    policy["Statement"].append({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    return policy
+
+
+def test_a_root_user_is_told_to_have_no_key(home, aws, endpoint) -> None:
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {aws.root.access_key_id}\n"
+        f"aws_secret_access_key = {aws.root.secret_access_key}\n"
+    )
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "a root user should have no key" in done.stderr) == (1, True)
+
+
+def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, aws) -> None:
+    """The new key was made and stored, and AWS did not take it before the machine was shut down."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    stopped = Hands(lambda _: True, lambda _: None, lambda: None, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        rotate(source(home), WEEK, stopped)
+    assert len(keys_at_aws(aws)) == 2
+    undo(source(home), hands())
+    assert works(home)
+    assert list(keys_at_aws(aws).values()) == ["Active"]

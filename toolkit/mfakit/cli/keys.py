@@ -1,0 +1,325 @@
+"""`mfakit keys`: where each long-term key lives, and moving and rotating it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from mfakit.cli.commands import COMMANDS
+from mfakit.cli.output import escape, note, read_input, show, write
+from mfakit.environment.formats import json_object
+from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
+from mfakit.keys.age import age_of, remember_key, source_profiles
+from mfakit.keys.places import FILE, KEYRING, LongTermKey, place_of, read_key
+from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    session_profile,
+    variables_hold_keys,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime
+
+    from mfakit.exchange.rotation import Hands
+    from mfakit.exchange.source import Source
+    from mfakit.keys.age import KeyAge
+
+_NONE, _PROCESS = "none", "process"
+_DELETE_AFTER_SECONDS = 7 * 86400
+_TAKEN: dict[str | None, set[str]] = {
+    None: {"online"},
+    "import": {"from_csv", "plain_use"},
+    "export": {"format"},
+    "rotate": {"delete_after", "undo", "yes", "profile"},
+    "remove": {"yes"},
+}
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    taken = {"action", "source_profile", "debug", *_TAKEN[options.action]}
+    for option in COMMANDS["keys"].options:
+        name = option.destination
+        if name not in taken and getattr(options, name) != option.default:
+            what = f"keys {options.action}" if options.action else "keys alone"
+            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+    actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
+    return actions.get(options.action, _list)(options)
+
+
+def _source(options: Namespace) -> Profile:
+    files = AWSFiles(os.environ)
+    if options.source_profile is not None:
+        return Profile(options.source_profile, files)
+    return default_source_profile(files)
+
+
+def _list(options: Namespace) -> int:
+    """Print where each key lives, how old it is, and what plain use of the profile gives."""
+    files = AWSFiles(os.environ)
+    chosen = [Profile(options.source_profile, files)] if options.source_profile else None
+    profiles = chosen or list(source_profiles(files))
+    for profile in profiles:
+        _delete_due(profile, options)
+        if options.online:
+            _show_online(profile, options)
+        age = age_of(profile)
+        if age is not None:
+            if age.place.access_key_id:
+                remember_key(files, age.place.access_key_id, utc_now())
+            show(_line(profile, age))
+    if variables_hold_keys(os.environ):
+        show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
+    elif not profiles:
+        note("no profile has a long-term key; aws configure writes one, and keys import takes it")
+    return 0
+
+
+def _line(profile: Profile, age: KeyAge) -> str:
+    key = escape(age.place.access_key_id or "a key")
+    parts = [f"{escape(profile.name)}: {key}, {_where(age)}", _age(age), _plain_use(profile, age)]
+    if age.delete_at is not None:
+        parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
+    return "; ".join(parts) + "\n"
+
+
+def _where(age: KeyAge) -> str:
+    if age.place.kind == FILE:
+        mode = os.stat(age.place.detail).st_mode & 0o777
+        return f"in {escape(age.place.detail)} (mode {mode:04o})"
+    if age.place.kind == KEYRING:
+        return "in the keychain"
+    return f"given by the program {escape(age.place.detail)}"
+
+
+def _age(age: KeyAge) -> str:
+    if age.created_at is not None:
+        return f"made {_ago(age.created_at)}"
+    if age.known_since is not None:
+        return f"known here for {_ago(age.known_since).removesuffix(' ago')}"
+    return "its age is not known"
+
+
+def _ago(moment: datetime) -> str:
+    return f"{format_age(moment, utc_now())} ago"
+
+
+def _plain_use(profile: Profile, age: KeyAge) -> str:
+    from mfakit.profiles.stores import exports_key
+
+    if age.place.kind == FILE:
+        return "AWS tools use it with this profile"
+    process = profile.setting("credential_process")
+    if process and exports_key(process):
+        return "AWS tools get it through mfakit keys export"
+    return "AWS tools get " + ("what credential_process gives" if process else "no key")
+
+
+def _show_online(profile: Profile, options: Namespace) -> None:
+    """Print what AWS knows of the user's keys, and remember when they were made."""
+    from mfakit.exchange.rotation import Keys
+
+    try:
+        keys = Keys(profile, _hands(options, profile))
+        for key in keys.list():
+            remember_key(profile.files, key.access_key_id, utc_now(), key.created_at)
+            used = f"last used {_ago(key.used_at)}" if key.used_at else "never used"
+            state = "active" if key.is_active else "inactive"
+            show(
+                f"{escape(keys.user)}: {key.access_key_id}, {state}, made {_ago(key.created_at)},"
+                f" {used}\n"
+            )
+    except MFAKitError as error:
+        note(f"AWS was not asked about the key of profile {profile.name}: {error.message}")
+
+
+def _delete_due(profile: Profile, options: Namespace) -> None:
+    """Delete the key before a rotation, if its time has come; a failure is only noted."""
+    age = age_of(profile)
+    if age is None or age.delete_at is None or age.delete_at > utc_now():
+        return
+    from mfakit.exchange.rotation import delete_due
+
+    try:
+        delete_due(profile, utc_now(), _hands(options, profile))
+    except MFAKitError as error:
+        note(f"the old key of profile {profile.name} is not deleted yet: {error.message}")
+
+
+def _import(options: Namespace) -> int:
+    """Put a key into the keychain, and take it out of the files."""
+    from mfakit.cli.configure import key_process_line
+    from mfakit.keys.keychain import keychain_name
+    from mfakit.keys.moving import import_key, role_profiles_of
+
+    profile = _source(options)
+    name = keychain_name()  # before anything is typed
+    key = _key_to_import(profile, options)
+    process = key_process_line(profile.name) if options.plain_use == _PROCESS else None
+    import_key(profile, key, note, process)
+    remember_key(profile.files, key.access_key_id, utc_now())
+    note(f"the key {key.access_key_id} of profile {profile.name} is in the keychain ({name})")
+    if process is None:
+        note(
+            f"AWS tools find no key in the profile {profile.name} now, but use its sessions;"
+            " --plain-use process lets them get it from the keychain"
+        )
+        if _has_own_role():
+            note("they would use the role of this machine or container there in its place")
+    session = profile.its_session
+    for role in role_profiles_of(profile):
+        note(
+            f"the role of profile {role} is assumed with this key; with the session:"
+            f" mfakit configure --role-profile {shlex.quote(role)} -p {shlex.quote(session)}"
+        )
+    return 0
+
+
+def _key_to_import(profile: Profile, options: Namespace) -> LongTermKey:
+    from mfakit.keys.moving import read_csv
+
+    if options.from_csv is not None:
+        return read_csv(read_input(options.from_csv))
+    place = place_of(profile)
+    if place is not None and (place.kind == FILE or place.kind == KEYRING):
+        found = read_key(profile)
+        assert found is not None
+        return found
+    return _typed_key(profile)
+
+
+def _typed_key(profile: Profile) -> LongTermKey:
+    from getpass import getpass
+
+    from mfakit.exchange.terminal import Terminal
+
+    try:
+        key = Terminal().ask(f"Access key id for profile {profile.name}: ")
+        secret = getpass("Secret access key (not shown): ").strip()
+    except ExchangeError:
+        raise ProfileError(
+            f"the profile {profile.name!r} has no key to import",
+            "name the file from the console: --from-csv FILE, or the profile: --source-profile",
+        ) from None
+    if not key.isalnum() or not secret.isprintable() or not secret:
+        raise UsageError("that is no access key", "type its id, then its secret")
+    return LongTermKey(key, secret)
+
+
+def _has_own_role() -> bool:
+    """Whether AWS tools without a key would use a role of this container or EC2 instance."""
+    if any(name.startswith("AWS_CONTAINER_CREDENTIALS_") for name in os.environ):
+        return True
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    try:
+        with open("/sys/class/dmi/id/sys_vendor", encoding="ascii", errors="replace") as file:
+            return "Amazon" in file.read()
+    except OSError:
+        return False
+
+
+def _export(options: Namespace) -> int:
+    """Write a key back into the credentials file, or print it for an SDK."""
+    profile = _source(options)
+    if options.format == _PROCESS:
+        key = read_key(profile)
+        if key is None:
+            raise ProfileError(
+                f"the profile {profile.name!r} has no long-term key",
+                "name the profile that has: --source-profile NAME; see mfakit keys",
+            )
+        given: dict[str, str | int] = {
+            "Version": 1,
+            "AccessKeyId": key.access_key_id,
+            "SecretAccessKey": key.secret_access_key,
+        }
+        write(json_object(given))
+        return 0
+    from mfakit.keys.moving import export_key
+
+    key = export_key(profile, note)
+    path = profile.files.credentials_path
+    note(f"the key {key.access_key_id} is in {path} again, and no longer in the keychain")
+    return 0
+
+
+def _remove(options: Namespace) -> int:
+    """Delete a key from the keychain; AWS still knows it."""
+    from mfakit.keys.moving import remove_key
+
+    profile = _source(options)
+    hands = _hands(options, profile)
+    if not hands.confirm(
+        f"Delete the key of profile {profile.name} from the keychain? Nobody has its secret then."
+    ):
+        raise ProfileError("nothing was changed, since the answer was not yes", "say yes, or --yes")
+    key = remove_key(profile, note)
+    note(f"the key {key} is no longer in the keychain; AWS still takes it: delete it in IAM")
+    return 0
+
+
+def _rotate(options: Namespace) -> int:
+    """Replace a key by a new one, or go back."""
+    from mfakit.exchange.rotation import rotate, undo
+
+    profile = _source(options)
+    hands = _hands(options, profile)
+    if options.undo:
+        if options.delete_after is not None:
+            raise UsageError("--delete-after has no meaning with --undo", "leave it out")
+        key = undo(profile, hands)
+        note(f"the profile {profile.name} uses the key {key} again; the new one is deleted")
+        return 0
+    after = _DELETE_AFTER_SECONDS if options.delete_after is None else options.delete_after
+    key = rotate(profile, after, hands)
+    note(f"the profile {profile.name} uses the new key {key}")
+    if after:
+        note(
+            f"the old one is inactive; mfakit keys deletes it after {format_duration(after)},"
+            " and until then mfakit keys rotate --undo goes back"
+        )
+    return 0
+
+
+def _hands(options: Namespace, profile: Profile) -> Hands:
+    from mfakit.exchange.rotation import Hands
+
+    return Hands(
+        confirm=lambda question: options.yes or _confirm(question, options),
+        note=note,
+        log_in=lambda: _log_in(options, profile),
+    )
+
+
+def _confirm(question: str, options: Namespace) -> bool:
+    from mfakit.exchange.terminal import Terminal
+
+    try:
+        return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes")
+    except ExchangeError:
+        named = f" --source-profile {options.source_profile}" if options.source_profile else ""
+        raise MFAKitError(
+            f"there is no terminal to answer on: {question}",
+            f"if the answer is yes: mfakit keys {options.action} --yes{named}",
+        ) from None
+
+
+def _log_in(options: Namespace, profile: Profile) -> Source:
+    """Return a session of the user's, as IAM wants MFA for the call."""
+    from mfakit.exchange.login import login
+    from mfakit.exchange.recipe import LoginRequest
+    from mfakit.exchange.source import Source
+
+    name = options.profile or session_profile(profile.its_session, os.environ).name
+    request = LoginRequest(profile=name, source_profile=profile.name, note=note)
+    session = login(request, os.environ).session
+    region = profile.setting("region")
+    return Source(
+        session.access_key_id, session.secret_access_key, name, region, session.session_token
+    )

@@ -1,0 +1,444 @@
+"""Rotating a long-term key, so that one working key is in its place at each moment.
+
+Each step is written down before the next, so that a rotation which was killed goes on, or names
+what it left behind. CreateAccessKey is sent once: an answer that is lost leaves a key whose secret
+nobody has, and botocore's own retries could make two (IAM's quota is two keys a user).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
+from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.source import Source, find_source
+from mfakit.keys.age import remember_key
+from mfakit.keys.journal import Rotation, end_rotation, read_rotation, write_rotation
+from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
+from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
+from mfakit.profiles.profile import KEY_STORE
+from mfakit.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from typing import Any
+
+    from mfakit.profiles.profile import Profile
+
+_DENIED = ("AccessDenied", "AccessDeniedException")
+_UNKNOWN = ("InvalidClientTokenId", "SignatureDoesNotMatch")
+_TIMES_TAKEN = 3
+_PAUSE_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 120
+_ORPHAN_SLACK = timedelta(minutes=5)  # AWS's clock dates the key, this machine's the rotation
+_RUN_AGAIN = "run it again, and it goes on from there: mfakit keys rotate"
+
+
+class KeyInfo(Value):
+    """What AWS tells of an access key.
+
+    Args:
+        access_key_id: its id.
+        is_active: whether AWS takes it.
+        created_at: when it was made.
+        used_at: when it was used last; None if never.
+    """
+
+    access_key_id: str
+    is_active: bool
+    created_at: datetime
+    used_at: datetime | None
+
+
+class Hands(Value):
+    """What a rotation needs from the user's side.
+
+    Args:
+        confirm: asks the user a question; returns whether the answer is yes.
+        note: called with messages for the user.
+        log_in: returns a session's credentials where IAM wants MFA.
+        sleep: waits for some seconds.
+    """
+
+    confirm: Callable[[str], bool]
+    note: Callable[[str], object]
+    log_in: Callable[[], Source]
+    sleep: Callable[[float], object] = staticmethod(time.sleep)
+
+
+class Keys:
+    """The access keys of a profile's user at AWS.
+
+    Args:
+        profile: the source profile.
+        hands: asked for a session if IAM does not answer to the long-term key alone.
+    """
+
+    def __init__(self, profile: Profile, hands: Hands) -> None:
+        self._hands = hands
+        self._signer = find_source(profile.name, profile)
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self.user = self._find_user()
+
+    def list(self) -> list[KeyInfo]:
+        """Return the user's keys."""
+        listed = self.call("list_access_keys")["AccessKeyMetadata"]
+        return [self._info(key) for key in listed]
+
+    def call(self, operation: str, *, once: bool = False, **parameters: Any) -> Any:
+        """Call IAM; with a session of the user's if the long-term key is denied.
+
+        Args:
+            operation: botocore's name of the operation.
+            once: whether it must not be sent again when its answer is lost.
+            **parameters: of the call. ``UserName`` is added.
+        """
+        from botocore.exceptions import ClientError
+
+        parameters = {"UserName": self.user, **parameters}
+        try:
+            return getattr(self._client(once=once), operation)(**parameters)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in _DENIED or self._signer.is_session:
+                with asking_aws(self._signer):
+                    raise
+        except Exception:
+            with asking_aws(self._signer):
+                raise
+        self._signer = self._hands.log_in()
+        with asking_aws(self._signer):
+            return getattr(self._client(once=once), operation)(**parameters)
+
+    def sign_with(self, key: LongTermKey) -> None:
+        """Sign with another key of the user from now on, unless a session signs."""
+        if not self._signer.is_session:
+            self._signer = self._signer.replace(
+                access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
+            )
+
+    def wait_for(self, key: LongTermKey) -> None:
+        """Wait until STS and IAM take a new key, three times in a row.
+
+        Raises:
+            ExchangeError: they do not within two minutes.
+        """
+        signer = self._signer.replace(
+            access_key_id=key.access_key_id,
+            secret_access_key=key.secret_access_key,
+            session_token="",
+        )
+        sts = make_client("sts", signer, retries=True)
+        iam = make_client("iam", signer, retries=True)
+        taken, waited = 0, 0.0
+        while taken < _TIMES_TAKEN:
+            is_taken = _takes(signer, sts.get_caller_identity) and _takes(
+                signer, lambda: iam.list_access_keys(UserName=self.user)
+            )
+            taken = taken + 1 if is_taken else 0
+            if taken < _TIMES_TAKEN:
+                if waited >= _LONGEST_WAIT_SECONDS:
+                    raise ExchangeError(
+                        f"AWS does not take the new key {key.access_key_id} yet", _RUN_AGAIN
+                    )
+                self._hands.sleep(_PAUSE_SECONDS)
+                waited += _PAUSE_SECONDS
+
+    def _info(self, key: dict[str, Any]) -> KeyInfo:
+        name = key["AccessKeyId"]
+        used = None
+        with suppress(MFAKitError):
+            answer = self.call("get_access_key_last_used", AccessKeyId=name)
+            used = answer["AccessKeyLastUsed"].get("LastUsedDate")
+        return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
+
+    def _client(self, *, once: bool) -> Any:
+        key = self._signer.access_key_id, once
+        if key not in self._clients:
+            self._clients[key] = make_client("iam", self._signer, retries=not once)
+        return self._clients[key]
+
+    def _find_user(self) -> str:
+        with asking_aws(self._signer):
+            client = make_client("sts", self._signer, retries=True)
+            arn: str = client.get_caller_identity()["Arn"]
+        if ":user/" not in arn:
+            raise ProfileError(
+                f"{arn} is no IAM user, whose keys can be rotated",
+                "a root user should have no key at all: delete it in the console",
+            )
+        return arn.rpartition("/")[2]
+
+
+def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
+    """Replace a profile's long-term key by a new one, and deactivate the old one.
+
+    Args:
+        profile: the source profile.
+        delete_after: seconds until the old key may be deleted; 0 deletes it at once.
+        hands: the user's side.
+
+    Returns:
+        The id of the new key.
+
+    Raises:
+        UsageError: a program gives the key, so that a new one could not be stored.
+        ProfileError: there is no key, the user said no, or has another second key.
+        ExchangeError: AWS refused, or could not be reached.
+    """
+    key = _rotatable_key(profile)
+    keys = Keys(profile, hands)
+    rotation = read_rotation(profile)
+    if rotation and rotation.delete_at:
+        if key.access_key_id == rotation.new_id:
+            due = parse_timestamp(rotation.delete_at)
+            if due is None or due > utc_now():
+                _ask(
+                    hands,
+                    f"The key before the last rotation, {rotation.old_id}, is kept until"
+                    f" {rotation.delete_at}. Delete it now, and rotate again?",
+                )
+            _delete_old(profile, rotation, keys, hands)
+        else:
+            end_rotation(profile)
+        rotation = None
+    if rotation is None or not rotation.new_id:
+        rotation = _create(profile, key, keys, rotation, hands)
+    new = _new_key(profile, rotation)
+    keys.wait_for(new)
+    _put(profile, new, hands)
+    keys.sign_with(new)
+    rotation = _retire(profile, rotation, keys, delete_after)
+    if delete_after == 0:
+        _delete_old(profile, rotation, keys, hands)
+    return rotation.new_id
+
+
+def undo(profile: Profile, hands: Hands) -> str:
+    """Go back to the key before the last rotation, and delete the new one; return the old key's id.
+
+    Raises:
+        ProfileError: there is no rotation to undo.
+        ExchangeError: AWS refused, or could not be reached.
+    """
+    rotation = read_rotation(profile)
+    if rotation is None or not rotation.new_id:
+        raise ProfileError(
+            f"there is no rotation of the key of profile {profile.name!r} to undo",
+            "the key before the last rotation is deleted by now: see mfakit keys --online",
+        )
+    keys = Keys(profile, hands)
+    keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
+    old = _old_key(profile, rotation)
+    keys.wait_for(old)
+    _put(profile, old, hands)
+    keys.sign_with(old)
+    keys.call("delete_access_key", AccessKeyId=rotation.new_id)
+    _forget_secret(profile, rotation.new_id)
+    end_rotation(profile)
+    return rotation.old_id
+
+
+def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
+    """Delete the key before a profile's present one, if its time has come."""
+    rotation = read_rotation(profile)
+    due = parse_timestamp(rotation.delete_at) if rotation else None
+    if rotation and due is not None and due <= now:
+        _delete_old(profile, rotation, Keys(profile, hands), hands)
+
+
+def _rotatable_key(profile: Profile) -> LongTermKey:
+    place = place_of(profile)
+    if place is not None and place.kind == PROGRAM:
+        raise UsageError(
+            f"a program gives the key of profile {profile.name!r}; mfakit cannot store a new one",
+            "rotate it where it is kept, or move it into the keychain: mfakit keys import",
+        )
+    key = read_key(profile)
+    if key is None:
+        raise ProfileError(
+            f"the profile {profile.name!r} has no long-term key",
+            "name the profile that has: --source-profile NAME; see mfakit keys",
+        )
+    return key
+
+
+def _create(
+    profile: Profile, key: LongTermKey, keys: Keys, earlier: Rotation | None, hands: Hands
+) -> Rotation:
+    """Ask, make the new key, and store it."""
+    found = keys.list()
+    old = next((one for one in found if one.access_key_id == key.access_key_id), None)
+    others = [one for one in found if one.access_key_id != key.access_key_id]
+    if old is None:
+        raise ProfileError(
+            f"AWS does not list the key {key.access_key_id} of profile {profile.name!r}",
+            "see the user's keys: mfakit keys --online",
+        )
+    orphan = next((one for one in others if earlier and _is_orphan(one, earlier)), None)
+    if orphan is not None:
+        _ask(
+            hands,
+            f"An earlier rotation was cut off and left the key {orphan.access_key_id}, made"
+            f" {_ago(orphan.created_at)} and never used. Delete it?",
+        )
+        keys.call("delete_access_key", AccessKeyId=orphan.access_key_id)
+        others.remove(orphan)
+    if others:
+        raise ProfileError(
+            f"the user {keys.user} has a second key already, {others[0].access_key_id}, made"
+            f" {_ago(others[0].created_at)}, {_last_use(others[0])}",
+            f"AWS allows two; if nothing needs it: aws iam delete-access-key --user-name"
+            f" {keys.user} --access-key-id {others[0].access_key_id}",
+        )
+    if orphan is None:
+        _ask(
+            hands,
+            f"Rotate the key {old.access_key_id} of profile {profile.name}, made"
+            f" {_ago(old.created_at)}, {_last_use(old)}?",
+        )
+    began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
+    write_rotation(profile, began)
+    made = keys.call("create_access_key", once=True)["AccessKey"]
+    new = LongTermKey(made["AccessKeyId"], made["SecretAccessKey"])
+    try:
+        rotation = _store(profile, began, key, new)
+    except BaseException:
+        keys.call("delete_access_key", AccessKeyId=new.access_key_id)
+        end_rotation(profile)
+        raise
+    remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
+    return rotation
+
+
+def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
+    if _kind(profile) == KEYRING:
+        from mfakit.keys.keychain import put_secret
+
+        put_secret(new.access_key_id, new.secret_access_key)
+        rotation = began.replace(new_id=new.access_key_id)
+    else:
+        rotation = began.replace(
+            new_id=new.access_key_id,
+            new_secret=new.secret_access_key,
+            old_secret=old.secret_access_key,
+        )
+    write_rotation(profile, rotation)
+    return rotation
+
+
+def _is_orphan(key: KeyInfo, earlier: Rotation) -> bool:
+    """Whether a key is one that a rotation made, and whose answer it never saw."""
+    began = parse_timestamp(earlier.began_at)
+    return (
+        not earlier.new_id
+        and key.used_at is None
+        and key.access_key_id not in earlier.ids_before.split()
+        and began is not None
+        and key.created_at >= began - _ORPHAN_SLACK
+    )
+
+
+def _new_key(profile: Profile, rotation: Rotation) -> LongTermKey:
+    return _stored(profile, rotation.new_id, rotation.new_secret)
+
+
+def _old_key(profile: Profile, rotation: Rotation) -> LongTermKey:
+    return _stored(profile, rotation.old_id, rotation.old_secret)
+
+
+def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
+    """Return a key of a rotation, from the journal or the keychain."""
+    if not secret and _kind(profile) == KEYRING:
+        from mfakit.keys.keychain import get_secret
+
+        secret = get_secret(name) or ""
+    if not secret:
+        raise ProfileError(
+            f"the secret of the key {name} is gone",
+            f"delete that key: aws iam delete-access-key --access-key-id {name}; and rotate again",
+        )
+    return LongTermKey(name, secret)
+
+
+def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
+    """Let the profile use a key, by one edit."""
+    from mfakit.keys.moving import replace_key
+    from mfakit.profiles.settings import edit_settings
+
+    place = place_of(profile)
+    present = place.access_key_id if place else None
+    if present is None or present == key.access_key_id:
+        return
+    if _kind(profile) == KEYRING:
+        settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+        edit_settings({profile.name: settings}, profile.files, hands.note)
+    else:
+        replace_key(profile, present, key, hands.note)
+
+
+def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: float) -> Rotation:
+    """Deactivate the old key, and write down when it may be deleted."""
+    keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Inactive")
+    end = utc_now() + timedelta(seconds=delete_after)
+    rotation = rotation.replace(new_secret="", delete_at=format_timestamp(end))
+    write_rotation(profile, rotation)
+    return rotation
+
+
+def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:
+    try:
+        keys.call("delete_access_key", AccessKeyId=rotation.old_id)
+    except ExchangeError as error:
+        if "NoSuchEntity" not in error.message:
+            raise
+    _forget_secret(profile, rotation.old_id)
+    end_rotation(profile)
+    hands.note(f"deleted the old key {rotation.old_id}")
+
+
+def _forget_secret(profile: Profile, access_key_id: str) -> None:
+    if _kind(profile) == KEYRING:
+        from mfakit.keys.keychain import delete_secret
+
+        delete_secret(access_key_id)
+
+
+def _kind(profile: Profile) -> str:
+    place = place_of(profile)
+    return FILE if place is None else place.kind
+
+
+def _takes(signer: Source, call: Callable[[], object]) -> bool:
+    """Whether AWS knows the key that signs a call, even if it denies the call."""
+    from botocore.exceptions import ClientError
+
+    try:
+        call()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in _UNKNOWN:
+            return False
+        if code not in _DENIED:
+            with asking_aws(signer):
+                raise
+    except Exception:
+        with asking_aws(signer):
+            raise
+    return True
+
+
+def _ask(hands: Hands, question: str) -> None:
+    if not hands.confirm(question):
+        raise ProfileError("nothing was changed, since the answer was not yes", "say yes, or --yes")
+
+
+def _ago(moment: datetime) -> str:
+    return f"{format_age(moment, utc_now())} ago"
+
+
+def _last_use(key: KeyInfo) -> str:
+    return f"last used {_ago(key.used_at)}" if key.used_at else "never used"

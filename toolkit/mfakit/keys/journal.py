@@ -1,0 +1,84 @@
+"""The journal of a rotation: one that was killed goes on by it, and one that is done is undone.
+
+For a key in a file it holds the new one until the profile uses it, and the old one until that is
+deleted; so it is a secret file of mfakit's own.
+"""
+
+from __future__ import annotations
+
+from mfakit.moments import parse_timestamp
+from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mfakit.profiles.profile import Profile
+
+
+class Rotation(Value):
+    """A rotation of a profile's key. ``repr`` shows no secret.
+
+    Args:
+        old_id: the key that is replaced.
+        ids_before: the user's keys when it began, separated by spaces.
+        began_at: when it began.
+        new_id: the new key; empty until AWS has made it.
+        new_secret: its secret, if the key belongs into a file.
+        old_secret: the secret of the old key, if that was in a file.
+        delete_at: when the old key is to be deleted; empty until the profile uses the new key.
+    """
+
+    old_id: str
+    ids_before: str
+    began_at: str
+    new_id: str = ""
+    new_secret: str = ""
+    old_secret: str = ""
+    delete_at: str = ""
+
+
+_FIELDS = tuple(Rotation.__annotations__)
+
+
+def read_rotation(profile: Profile) -> Rotation | None:
+    """Return the rotation that is going on, or whose old key is still to be deleted.
+
+    Raises:
+        FileError: the journal is not a file that mfakit has made.
+    """
+    text = _file(profile).read_secret()
+    kept = pairs_of(text or "")
+    if not kept.get("old_id"):
+        return None
+    return Rotation(**{name: kept.get(name, "") for name in _FIELDS})
+
+
+def write_rotation(profile: Profile, rotation: Rotation) -> None:
+    """Write the journal.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    _file(profile).replace(as_pairs({name: getattr(rotation, name) for name in _FIELDS}))
+
+
+def end_rotation(profile: Profile) -> None:
+    """Remove the journal."""
+    _file(profile).remove()
+
+
+def delete_at(profile: Profile) -> datetime | None:
+    """Return when the key before a profile's present one is to be deleted; None without one."""
+    from mfakit.errors import FileError
+
+    try:
+        rotation = read_rotation(profile)
+    except FileError:
+        return None
+    return parse_timestamp(rotation.delete_at) if rotation else None
+
+
+def _file(profile: Profile) -> OwnFile:
+    return OwnFile.of(profile.files.credentials_path, "rotations", profile.name)

@@ -1,0 +1,196 @@
+"""The system's keychain, by the library keyring, in a child process.
+
+Calls of keyring have no time-outs, and load much; a child process can be given up. It gets and
+gives secrets through pipes, never as arguments. The backend that would store an entry is judged,
+not the one that chains all: plain text and the null backend, which keeps nothing, are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mfakit.errors import MFAKitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SERVICE = "mfakit"  # the name of an entry is an access key id
+_SECONDS = 60  # a question for the keychain's password may have to be answered
+_UNSAFE = "UnsafeBackend"
+_TOO_LONG = "TooLong"
+_LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
+_SERVE = "-P", "-m", "mfakit.keys.keychain"  # -P: never a module of the current folder
+
+
+class KeychainError(MFAKitError):
+    """The keychain cannot be reached, is locked, or refused."""
+
+
+def get_secret(access_key_id: str) -> str | None:
+    """Return the secret of an access key; None if the keychain has no entry for it.
+
+    Raises:
+        KeychainError: the keychain cannot be used.
+    """
+    found: str | None = _ask("get", access_key_id)
+    return found
+
+
+def put_secret(access_key_id: str, secret: str) -> None:
+    """Store the secret of an access key, and read it back.
+
+    Raises:
+        KeychainError: the keychain cannot be used, or gives back something else.
+    """
+    _ask("put", access_key_id, secret)
+    if get_secret(access_key_id) != secret:
+        raise KeychainError(
+            "the keychain does not give back what was stored in it",
+            "see which one is used: python -m keyring diagnose",
+        )
+
+
+def delete_secret(access_key_id: str) -> None:
+    """Delete an entry, if it exists.
+
+    Raises:
+        KeychainError: the keychain cannot be used.
+    """
+    _ask("delete", access_key_id)
+
+
+def keychain_name() -> str:
+    """Return the name of the keychain that stores entries here.
+
+    Raises:
+        KeychainError: there is none that is safe.
+    """
+    return str(_ask("name", ""))
+
+
+def _ask(operation: str, name: str, secret: str = "") -> Any:
+    import json
+    import subprocess
+
+    from mfakit.extras import require_extra
+
+    require_extra("keychain", "keyring")
+    request = json.dumps({"operation": operation, "name": name, "secret": secret})
+    try:
+        done = subprocess.run(
+            [sys.executable, *_SERVE],
+            check=False,
+            input=request.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise KeychainError(
+            f"the keychain did not answer within {_SECONDS} s",
+            "unlock it on the desktop, and try again",
+        ) from None
+    except (OSError, ValueError):
+        raise KeychainError(
+            "the program that asks the keychain ended without an answer",
+            "see whether the library works: python -m keyring diagnose",
+        ) from None
+    if "error" in answer:
+        raise _explained(answer["error"])
+    return answer["value"]
+
+
+def _explained(kind: str) -> KeychainError:
+    """Return the error for the name of an exception of keyring, a backend or ours."""
+    if os.environ.get("PYTHON_KEYRING_BACKEND") and kind in _BROKEN:
+        return KeychainError(
+            "PYTHON_KEYRING_BACKEND names a keychain that cannot be loaded",
+            "unset PYTHON_KEYRING_BACKEND, or install what it names",
+        )
+    message, hint = _ERRORS.get(kind, (f"the keychain failed ({kind})", "try again"))
+    return KeychainError(message, hint)
+
+
+_BROKEN = ("ModuleNotFoundError", "ImportError", "RuntimeError", "AttributeError", "ValueError")
+_DESKTOP = "where there is no desktop session, as in cron or ssh, no keychain can be reached"
+_UNLOCK = "unlock it on the desktop, and try again"
+_ERRORS = {
+    "NoKeyringError": (
+        "there is no keychain that can be used here",
+        f"install gnome-keyring or KWallet, or pass with keyring-pass; {_DESKTOP}",
+    ),
+    _UNSAFE: (
+        "the only keychain here stores plain text, or nothing",
+        f"install gnome-keyring or KWallet, or pass with keyring-pass; {_DESKTOP}",
+    ),
+    _TOO_LONG: ("the secret is too long for this keychain", "it is no secret of an AWS key"),
+    "KeyringLocked": ("the keychain is locked", _UNLOCK),
+    "PromptDismissedException": ("the question to unlock the keychain was dismissed", _UNLOCK),
+    "InitError": (
+        "the keychain has nothing to store entries in yet",
+        "open it once with the desktop's own program for passwords, and try again",
+    ),
+    "PasswordSetError": ("the keychain did not store the entry", _UNLOCK),
+}
+
+
+def _serve() -> None:
+    """Answer one request from standard input: the child process."""
+    import json
+
+    try:
+        answer: dict[str, Any] = {"value": _carry_out(**json.load(sys.stdin))}
+    except BaseException as error:
+        answer = {"error": type(error).__name__}
+    json.dump(answer, sys.stdout)
+
+
+def _carry_out(operation: str, name: str, secret: str) -> str | None:
+    import keyring.errors
+
+    backend = _storing_backend()
+    if operation == "name":
+        return str(backend.name)
+    if operation == "get":
+        found: str | None = backend.get_password(SERVICE, name)
+        return found
+    if operation == "put":
+        if len(secret) > _LONGEST_ON_WINDOWS:
+            raise type(_TOO_LONG, (Exception,), {})
+        backend.set_password(SERVICE, name, secret)
+    else:
+        try:
+            backend.delete_password(SERVICE, name)
+        except keyring.errors.PasswordDeleteError:
+            if backend.get_password(SERVICE, name) is not None:
+                raise
+    return None
+
+
+def _storing_backend() -> Any:
+    """Return the backend that stores entries, unless it is unsafe.
+
+    Raises:
+        NoKeyringError: there is none.
+    """
+    import keyring
+    import keyring.errors
+
+    backend: Any = keyring.get_keyring()
+    chained = getattr(backend, "backends", None)
+    if chained is not None:
+        backend = next(iter(chained), None)
+    kind = f"{type(backend).__module__}.{type(backend).__qualname__}"
+    if backend is None or kind.startswith("keyring.backends.fail."):
+        raise keyring.errors.NoKeyringError
+    is_plain = kind.startswith("keyrings.alt.") and "Encrypted" not in kind
+    if is_plain or kind.startswith("keyring.backends.null."):
+        raise type(_UNSAFE, (Exception,), {})
+    return backend
+
+
+if __name__ == "__main__":
+    _serve()

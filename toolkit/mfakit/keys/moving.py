@@ -1,0 +1,267 @@
+"""Moving a long-term key between the credentials file and the keychain.
+
+At each moment the key is in one place at least: the new one is written and read back before the old
+one is emptied.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
+from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
+from mfakit.profiles.document import Document
+from mfakit.profiles.own_files import own_place
+from mfakit.profiles.profile import KEY_STORE, Profile
+from mfakit.profiles.section import KEYS, session_token
+from mfakit.profiles.settings import edit_settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Note = Callable[[str], object]
+
+_LARGEST_BYTES = 1 << 20
+_REMOVED = dict.fromkeys(KEYS)
+
+
+def import_key(
+    profile: Profile, key: LongTermKey, note: Note, process_line: str | None = None
+) -> None:
+    """Put a profile's key into the keychain, and take it out of the files.
+
+    Args:
+        profile: the source profile.
+        key: its key.
+        note: called with messages for the user.
+        process_line: the ``credential_process`` by which AWS tools still find the key; None if
+            plain use of the profile is to find none.
+
+    Raises:
+        KeychainError: the keychain cannot be used. Nothing was changed then.
+        ProfileError: the profile holds another key, or a session.
+        FileError: a file cannot be written. The key is in the keychain and where it was then.
+    """
+    from mfakit.keys.keychain import put_secret
+
+    if session_token(profile.keys):
+        raise ProfileError(
+            f"the profile {profile.name!r} holds a session, not a long-term key",
+            "name the profile for the key: --source-profile NAME",
+        )
+    there = profile.keys.get(KEYS[0])
+    if there and there != key.access_key_id:
+        raise ProfileError(
+            f"the profile {profile.name!r} holds another key, {there}",
+            "import that one first, or name another profile: --source-profile NAME",
+        )
+    put_secret(key.access_key_id, key.secret_access_key)
+    settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+    if process_line is not None:
+        settings["credential_process"] = process_line
+    edit_settings({profile.name: settings}, profile.files, note)
+    _remove_keys(profile, note)
+    for path in _others_with(profile, key.secret_access_key):
+        note(f"{path} still holds the key: remove it, or what it has of the key")
+
+
+def export_key(profile: Profile, note: Note) -> LongTermKey:
+    """Write a profile's key from the keychain back into the credentials file.
+
+    Raises:
+        ProfileError: it is not in the keychain.
+        MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
+    """
+    from mfakit.keys.keychain import delete_secret
+
+    key = _key_in_keychain(profile)
+    write_key(profile, key, note)
+    _forget_store(profile, note)
+    delete_secret(key.access_key_id)
+    return key
+
+
+def remove_key(profile: Profile, note: Note) -> str:
+    """Delete a profile's key from the keychain, and its setting; return the key's id.
+
+    Raises:
+        ProfileError: it is not in the keychain.
+        MFAKitError: the keychain or a file cannot be used.
+    """
+    from mfakit.keys.keychain import delete_secret
+
+    place = place_of(profile)
+    if place is None or place.kind != KEYRING or place.access_key_id is None:
+        raise _not_in_keychain(profile)
+    delete_secret(place.access_key_id)
+    _forget_store(profile, note)
+    return place.access_key_id
+
+
+def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
+    """Write a long-term key to a profile's section of the credentials file.
+
+    Raises:
+        ProfileError: the section holds a session, or another key.
+        FileError: the file cannot be written. It was not changed then.
+    """
+    from mfakit.profiles.editing import edit_text
+
+    path = profile.files.credentials_path
+    values: dict[str, str | None] = {
+        KEYS[0]: key.access_key_id,
+        KEYS[1]: key.secret_access_key,
+    }
+
+    def put(text: str) -> str:
+        document = Document(text, path)
+        before = document.section(profile.name)
+        if session_token(before) or before.get(KEYS[0], key.access_key_id) != key.access_key_id:
+            raise ProfileError(
+                f"the profile {profile.name!r} of {path} holds another key or a session",
+                "move that away first; nothing was changed",
+            )
+        document.update(profile.name, values)
+        return document.text
+
+    edit_text(path, put, note=note)
+
+
+def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> None:
+    """Replace a profile's key in the file that holds it, by one edit.
+
+    Raises:
+        ProfileError: the key there is no longer the old one.
+        FileError: the file cannot be written. It was not changed then.
+    """
+    from mfakit.profiles.editing import edit_text
+
+    files = profile.files
+    in_credentials = files.credentials(profile.name).get(KEYS[0]) == old_id
+    path = files.credentials_path if in_credentials else files.config_path
+    header = profile.name if in_credentials else files.config_header(profile.name)
+
+    def put(text: str) -> str:
+        document = Document(text, path)
+        if document.section(header).get(KEYS[0]) not in (old_id, key.access_key_id):
+            raise ProfileError(
+                f"the key of profile {profile.name!r} is no longer {old_id}",
+                "see which one is there: mfakit keys",
+            )
+        document.update(header, {KEYS[0]: key.access_key_id, KEYS[1]: key.secret_access_key})
+        return document.text
+
+    edit_text(path, put, note=note)
+
+
+def read_csv(text: str) -> LongTermKey:
+    """Read the CSV file that the AWS console hands out with a new access key.
+
+    Raises:
+        UsageError: it is no such file. Its content is not in the message.
+    """
+    import csv
+
+    rows = list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
+    names = {"Access key ID": "", "Secret access key": ""}
+    found = [{name.strip(): (row.get(name) or "").strip() for name in row if name} for row in rows]
+    keys = [tuple(row.get(name, "") for name in names) for row in found]
+    whole = [key for key in keys if all(key)]
+    if len(whole) != 1:
+        raise UsageError(
+            "this is no file with one access key, as the AWS console hands it out",
+            "download it where the key is made, or leave --from-csv out and type the key",
+        )
+    return LongTermKey(*whole[0])
+
+
+def role_profiles_of(profile: Profile) -> list[str]:
+    """Return the profiles with roles that are assumed with this profile's key."""
+    others = (profile.other(name) for name in profile.files.profiles())
+    return [
+        other.name
+        for other in others
+        if other.setting("role_arn") and other.setting("source_profile") == profile.name
+    ]
+
+
+def _key_in_keychain(profile: Profile) -> LongTermKey:
+    place = place_of(profile)
+    key = read_key(profile) if place is not None and place.kind == KEYRING else None
+    if key is None:
+        raise _not_in_keychain(profile)
+    return key
+
+
+def _not_in_keychain(profile: Profile) -> ProfileError:
+    return ProfileError(
+        f"the key of profile {profile.name!r} is not in the keychain",
+        "see where each key lives: mfakit keys",
+    )
+
+
+def _forget_store(profile: Profile, note: Note) -> None:
+    from mfakit.profiles.stores import exports_key
+
+    settings: dict[str, str | None] = {KEY_STORE: None}
+    if exports_key(profile.setting("credential_process") or ""):
+        settings["credential_process"] = None
+    edit_settings({profile.name: settings}, profile.files, note)
+
+
+def _remove_keys(profile: Profile, note: Note) -> None:
+    """Remove a profile's key from both files, and from the copy of the credentials file."""
+    files = profile.files
+    copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
+    places = [(files.credentials_path, profile.name)]
+    if files.config(profile.name).get(KEYS[0]):
+        places.append((files.config_path, files.config_header(profile.name)))
+    if os.path.isfile(copy):
+        places.append((copy, profile.name))
+    for path, header in places:
+        _cut(path, header, note)
+
+
+def _cut(path: str, header: str, note: Note) -> None:
+    from mfakit.profiles.editing import edit_text
+
+    def cut(text: str) -> str:
+        document = Document(text, path)
+        values = document.section(header)
+        if not values.keys() & set(KEYS):
+            return text
+        if set(values) <= set(KEYS):
+            document.remove_section(header)
+        else:
+            document.update(header, dict(_REMOVED))
+        return document.text
+
+    edit_text(path, cut, note=note)
+
+
+def _others_with(profile: Profile, secret: str) -> Iterator[str]:
+    """Yield the files beside the AWS files, and in mfakit's folder, that hold a secret."""
+    files = profile.files
+    folders = {os.path.dirname(files.credentials_path), os.path.dirname(files.config_path)}
+    folders |= {os.path.dirname(os.path.realpath(files.credentials_path))}
+    folders |= {own_place(files.credentials_path)}
+    for folder in sorted(folders):
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and _holds(path, secret):
+                yield path
+
+
+def _holds(path: str, secret: str) -> bool:
+    try:
+        if os.path.getsize(path) > _LARGEST_BYTES:
+            return False
+        with open(path, "rb") as file:
+            return secret.encode() in file.read()
+    except (OSError, FileError, MFAKitError):
+        return False
