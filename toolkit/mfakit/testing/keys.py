@@ -7,6 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mfakit.policy.patterns import PRINCIPAL_TAG
@@ -316,7 +317,8 @@ def condition_keys(
 
 def dates(at: float) -> dict[str, str]:
     """Return the condition keys of the time, given in seconds since 1970."""
-    return {"aws:currenttime": _timestamp(at), "aws:epochtime": str(int(at))}
+    second = int(at)
+    return {"aws:currenttime": _timestamp(second), "aws:epochtime": str(second)}
 
 
 def principal_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -330,7 +332,7 @@ def _session_keys(session: Session, at: float) -> dict[str, str]:
     # there all the same, as the IAM User Guide says of temporary credentials in general.
     keys = {
         "aws:multifactorauthpresent": str(session.with_mfa).lower(),
-        "aws:tokenissuetime": _timestamp(session.issued),
+        "aws:tokenissuetime": _timestamp(int(session.issued)),
     }
     if session.mfa_time is not None:
         keys["aws:multifactorauthage"] = str(max(0, int(at - session.mfa_time)))
@@ -339,5 +341,6 @@ def _session_keys(session: Session, at: float) -> dict[str, str]:
     return keys
 
 
-def _timestamp(at: float) -> str:
+@lru_cache  # the calls of a second share it
+def _timestamp(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
