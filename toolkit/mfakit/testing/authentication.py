@@ -140,7 +140,7 @@ class Authentication:
                 raise errors.unsigned(received.call)
             return
         call = received.call = _unread(request, claim.service)
-        credentials = received.caller = self.keys.find(claim.access_key_id)
+        credentials = received.caller = self.keys.find(claim.access_key_id, self.clock.timestamp())
         if credentials is None:
             raise errors.unknown_key(call)
         if not _has_its_token(credentials, claim):

@@ -80,6 +80,7 @@ class Gate:
 
     Attributes:
         forward: passes a request on to moto.
+        new_key_seconds: how long services do not take a new access key yet.
         own: the operations of IAM that the simulator answers itself.
         owner_id: the id of the root user's key, which moto sees of callers without credentials.
     """
@@ -97,6 +98,7 @@ class Gate:
     owner_id: str
     faults: FaultQueue
     calls: CallLog
+    new_key_seconds: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handle(self, request: Request) -> Response:
@@ -140,6 +142,7 @@ class Gate:
         try:
             self.authentication.read_head(received)
             caller, claim, request = self.authentication.verify(received)
+            self.keys.note_use(caller, self.clock.timestamp(), claim.region, claim.service)
             run = partial(self._carry_out, request, received.call, caller, claim)
             received.response = self.faults.answer(received.call, run)
         except AWSError as error:
@@ -217,7 +220,8 @@ class Gate:
         response = self.forward(replace(outgoing, content=self.keys.to_moto(outgoing.body)))
         response = replace(response, body=self.keys.from_moto(response.body))
         with self.lock:
-            self.directory.learn(call.operation, call.parameters, response)
+            new_from = self.clock.timestamp() + self.new_key_seconds
+            self.directory.learn(call.operation, call.parameters, response, new_from)
             return self.iam.amend(call.operation, call.parameters, response)
 
     def _pass_on_to_others(

@@ -65,6 +65,8 @@ class LongTermKey:
 
     Attributes:
         moto_id: the id that moto knows it by, if that is another one.
+        known_from: when services begin to take it, in seconds since 1970.
+        last_use: when, in which region and by which service it was taken last.
     """
 
     access_key_id: str
@@ -72,6 +74,8 @@ class LongTermKey:
     owner: Identity
     active: bool = True
     moto_id: str = ""
+    known_from: float = 0.0
+    last_use: tuple[float, str, str] | None = None
     grantor = None
     policy = None
 
@@ -175,10 +179,34 @@ class KeyStore:
         self._keys[session.access_key_id] = session
         return session
 
-    def find(self, access_key_id: str) -> Credentials | None:
-        """Return the key of that id, unless it is unknown or inactive."""
+    def find(self, access_key_id: str, at: float | None = None) -> Credentials | None:
+        """Return the key of that id, unless it is unknown, inactive, or too new at a time."""
         key = self._keys.get(access_key_id)
-        return None if isinstance(key, LongTermKey) and not key.active else key
+        if isinstance(key, LongTermKey) and (
+            not key.active or (at is not None and at < key.known_from)
+        ):
+            return None
+        return key
+
+    def last_use(self, access_key_id: str) -> dict[str, Any]:
+        """Return when and for what a key was used last, as GetAccessKeyLastUsed shows it."""
+        key = self._keys.get(access_key_id)
+        if not isinstance(key, LongTermKey) or key.last_use is None:
+            return {"Region": "N/A", "ServiceName": "N/A"}
+        at, region, service = key.last_use
+        moment = datetime.fromtimestamp(at // 60 * 60, UTC)
+        return {"LastUsedDate": moment, "Region": region, "ServiceName": service}
+
+    def note_use(self, key: Credentials, at: float, region: str, service: str) -> None:
+        """Note that a long-term key was used."""
+        if isinstance(key, LongTermKey):
+            key.last_use = at, region, service
+
+    def delay(self, access_key_id: str, until: float) -> None:
+        """Let services take a key only from a time on."""
+        key = self._keys.get(access_key_id)
+        if isinstance(key, LongTermKey):
+            key.known_from = until
 
     def knows(self, access_key_id: str) -> bool:
         """Whether there is a key of that id, active or not."""
