@@ -14,6 +14,7 @@ from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
+from mfakit.testing import AWSSimulator
 
 WEEK = 7 * 86400.0
 OPERATIONS = (
@@ -205,3 +206,30 @@ def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, 
     undo(source(home), hands())
     assert works(home)
     assert list(keys_at_aws(aws).values()) == ["Active"]
+
+
+def test_the_profile_gets_a_new_key_only_once_aws_takes_it(home, monkeypatch) -> None:
+    """AWS takes a new key after ten seconds and more; until then the old one stays in its place."""
+    with AWSSimulator(propagation="aws") as aws, aws.serve() as url:
+        user = aws.create_user("alice")
+        home.write_credentials(
+            f"[default]\naws_access_key_id = {user.access_key_id}\n"
+            f"aws_secret_access_key = {user.secret_access_key}\n"
+        )
+        for name, value in home.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        waited: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            assert user.access_key_id in home.credentials.read_text()
+            waited.append(seconds)
+            aws.clock.advance(seconds=seconds)
+
+        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, sleep))
+        assert 10 <= sum(waited) < 15
+        assert works(home)
+        used = aws.root.session().client("iam").get_access_key_last_used
+        old = used(AccessKeyId=user.access_key_id)["AccessKeyLastUsed"]
+        assert old["ServiceName"] in ("iam", "sts")
