@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from mfakit import debug
-from mfakit.errors import MFAKitError, ProfileError
+from mfakit.errors import CodeRefusedError, MFAKitError, ProfileError
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
@@ -92,7 +92,11 @@ def _for_profile(hint: str, profile: str) -> str:
     if profile == DEFAULT_SESSION_PROFILE:
         return hint
     option = f" --profile {shlex.quote(profile)}"
-    return re.sub(r"mfakit (login|configure)\b(?! --profile)", lambda m: m[0] + option, hint)
+    return re.sub(
+        r"mfakit (login|configure|devices (?:add|resync))\b(?! --profile)",
+        lambda m: m[0] + option,
+        hint,
+    )
 
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
@@ -198,7 +202,11 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     sts = STS(recipe.source, recipe.serial_number)
     profile.check_writable()
     if codes:
-        session = spend_code(recipe, codes, sts, profile.files.credentials_path)
+        try:
+            session = spend_code(recipe, codes, sts, profile.files.credentials_path)
+        except CodeRefusedError as error:
+            error.hint = f"{error.hint}; {way}" if (way := _way_on(recipe)) else error.hint
+            raise
     else:
         session = sts.get_session(recipe.role, recipe.duration)
     profile.keep(session, request.note, lambda: _record(profile, recipe, sts, session))
@@ -207,6 +215,21 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     source, serial_number = recipe.source, recipe.serial_number
     account = _account(recipe, sts)
     return Login(profile.name, session, serial_number, source.origin, account)
+
+
+def _way_on(recipe: Recipe) -> str:
+    """Return what to do about a device whose codes AWS refuses; "" if IAM does not show it."""
+    with suppress(MFAKitError):
+        present = [one.serial_number for one in find_devices(recipe.source) if one.is_usable]
+        others = [one for one in present if one != recipe.serial_number]
+        if recipe.serial_number in present:
+            other = f"take another device: --serial-number {others[0]}" if others else ""
+            lost = other or "an administrator can remove a lost one: mfakit devices remove --user"
+            return f"if the phone's clock was off: mfakit devices resync; {lost}"
+        if others:
+            return f"that device is not enabled; this one is: --serial-number {others[0]}"
+        return "the user has no device: mfakit devices add"
+    return ""
 
 
 def keep_region(profile: Profile, note: Callable[[str], object]) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
 from mfakit.keys.age import remember_key
 from mfakit.keys.journal import Rotation, end_rotation, read_rotation, write_rotation
@@ -79,9 +80,8 @@ class Keys:
 
     def __init__(self, profile: Profile, hands: Hands) -> None:
         self._hands = hands
-        self._signer = find_source(profile.name, profile)
-        self._clients: dict[tuple[str, bool], Any] = {}
-        self.user = self._find_user()
+        self._iam = IAM(find_source(profile.name, profile), hands.log_in)
+        self.user = self._iam.user_arn("whose keys can be rotated").rpartition("/")[2]
 
     def list(self) -> list[KeyInfo]:
         """Return the user's keys."""
@@ -96,27 +96,12 @@ class Keys:
             once: whether it must not be sent again when its answer is lost.
             **parameters: of the call. ``UserName`` is added.
         """
-        from botocore.exceptions import ClientError
-
-        parameters = {"UserName": self.user, **parameters}
-        try:
-            return getattr(self._client(once=once), operation)(**parameters)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code not in _DENIED or self._signer.is_session:
-                with asking_aws(self._signer):
-                    raise
-        except Exception:
-            with asking_aws(self._signer):
-                raise
-        self._signer = self._hands.log_in()
-        with asking_aws(self._signer):
-            return getattr(self._client(once=once), operation)(**parameters)
+        return self._iam.call(operation, once=once, UserName=self.user, **parameters)
 
     def sign_with(self, key: LongTermKey) -> None:
         """Sign with another key of the user from now on, unless a session signs."""
-        if not self._signer.is_session:
-            self._signer = self._signer.replace(
+        if not self._iam.signer.is_session:
+            self._iam.signer = self._iam.signer.replace(
                 access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
             )
 
@@ -126,7 +111,7 @@ class Keys:
         Raises:
             ExchangeError: they do not within two minutes.
         """
-        signer = self._signer.replace(
+        signer = self._iam.signer.replace(
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
             session_token="",
@@ -154,23 +139,6 @@ class Keys:
             answer = self.call("get_access_key_last_used", AccessKeyId=name)
             used = answer["AccessKeyLastUsed"].get("LastUsedDate")
         return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
-
-    def _client(self, *, once: bool) -> Any:
-        key = self._signer.access_key_id, once
-        if key not in self._clients:
-            self._clients[key] = make_client("iam", self._signer, retries=not once)
-        return self._clients[key]
-
-    def _find_user(self) -> str:
-        with asking_aws(self._signer):
-            client = make_client("sts", self._signer, retries=True)
-            arn: str = client.get_caller_identity()["Arn"]
-        if ":user/" not in arn:
-            raise ProfileError(
-                f"{arn} is no IAM user, whose keys can be rotated",
-                "a root user should have no key at all: delete it in the console",
-            )
-        return arn.rpartition("/")[2]
 
 
 def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:

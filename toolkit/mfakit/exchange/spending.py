@@ -44,8 +44,8 @@ _IDENTITY_SECONDS = 3.0  # for the identity lookup, while the user types
 _SENDING_SECONDS = 20
 _FIRST_PAUSE_SECONDS = 0.5
 _CLOCK_HINT = (
-    "if that is refused too, let the phone set its clock by itself, or have the device"
-    " resynchronised in the AWS console, under your security credentials"
+    "if that is refused too, let the phone set its clock by itself, or resynchronise the device:"
+    " mfakit devices resync"
 )
 
 
