@@ -382,3 +382,11 @@ def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(
     assert again in done.stderr
     done = home.mfakit("keys", "rotate", "--yes", *named)
     assert "mfakit keys rotate --undo --source-profile 'my work'" in done.stderr
+
+
+def test_import_waits_until_a_rotation_is_finished(here, home, alice, aws, keychain) -> None:
+    """The journal holds both secrets in a file until then."""
+    interrupted(home)
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, "mfakit keys rotate" in done.stderr) == (1, True), done.stderr
+    assert works(home)

@@ -27,7 +27,7 @@ from mfakit.keys.journal import (
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import KEY_STORE
-from mfakit.profiles.selection import default_source_profile
+from mfakit.profiles.selection import source_option
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ class Keys:
         self._hands = hands
         self.iam = IAM(find_source(profile.name, profile), hands.log_in)
         self.user = self.iam.user_arn("whose keys can be rotated").rpartition("/")[2]
-        self._named = option_of(profile)
+        self._named = source_option(profile)
 
     def list(self) -> list[KeyInfo]:
         """Return the user's keys."""
@@ -269,12 +269,6 @@ def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
         _delete_old(profile, rotation, keys, hands)
 
 
-def option_of(profile: Profile) -> str:
-    """Return the option that names a source profile; "" for the one that is taken without it."""
-    usual = default_source_profile(profile.files).name
-    return "" if usual == profile.name else f" --source-profile {shlex.quote(profile.name)}"
-
-
 def _present(profile: Profile) -> str | None:
     place = place_of(profile)
     return place.access_key_id if place else None
@@ -303,7 +297,7 @@ def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
     if any(key.access_key_id == rotation.old_id and key.is_active for key in keys.list()):
         raise ProfileError(
             f"the key {rotation.old_id} is active again, and may be in use",
-            f"go back to it: mfakit keys rotate --undo{option_of(profile)}; or deactivate it in"
+            f"go back to it: mfakit keys rotate --undo{source_option(profile)}; or deactivate it in"
             " IAM, and run this again",
         )
 
