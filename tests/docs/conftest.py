@@ -17,7 +17,7 @@ from tests.docs.shell import Shell
 from tests.roles import make_role
 
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
-from mfakit.testing.simulator import Device
+from mfakit.testing.account import Device
 
 _BUCKETS = ("photos", "reports")
 _ROLES = ("admin", "developer")

@@ -266,7 +266,7 @@ def _remove(options: Namespace) -> int:
 
 def _rotate(options: Namespace) -> int:
     """Replace a key by a new one, or go back."""
-    from mfakit.exchange.rotation import rotate, undo
+    from mfakit.exchange.rotation import option_of, rotate, undo
 
     profile = _source(options)
     hands = _hands(options, profile)
@@ -282,7 +282,7 @@ def _rotate(options: Namespace) -> int:
     if after:
         note(
             f"the old one is inactive; mfakit keys deletes it after {format_duration(after)},"
-            " and until then mfakit keys rotate --undo goes back"
+            f" and until then mfakit keys rotate --undo{option_of(profile)} goes back"
         )
     return 0
 
@@ -291,19 +291,22 @@ def _hands(options: Namespace, profile: Profile) -> Hands:
     from mfakit.exchange.rotation import Hands
 
     return Hands(
-        confirm=lambda question: options.yes or _confirm(question, options),
+        confirm=lambda question: options.yes or _confirm(question, options, profile),
         note=note,
         log_in=lambda: _log_in(options, profile),
     )
 
 
-def _confirm(question: str, options: Namespace) -> bool:
+def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
+    from mfakit.exchange.rotation import option_of
     from mfakit.exchange.terminal import Terminal
 
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes")
     except ExchangeError:
-        named = f" --source-profile {options.source_profile}" if options.source_profile else ""
+        named = option_of(profile)
+        if options.delete_after is not None:
+            named += f" --delete-after {format_duration(options.delete_after)}"
         raise MFAKitError(
             f"there is no terminal to answer on: {question}",
             f"if the answer is yes: mfakit keys {options.action} --yes{named}",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.source import Source
 
+_SERVER_ERROR = 500
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
 
@@ -25,12 +26,14 @@ class IAM:
 
     Attributes:
         signer: the credentials that sign now.
+        was_refused: whether AWS answered the last call, and so did nothing.
     """
 
     def __init__(self, signer: Source, log_in: Callable[[], Source] | None) -> None:
         self.signer = signer
         self._log_in = log_in
         self._clients: dict[tuple[str, bool], Any] = {}
+        self.was_refused = False
 
     def call(self, operation: str, *, once: bool = False, **parameters: Any) -> Any:
         """Call IAM; with a session of the user's if the long-term key is denied.
@@ -45,10 +48,12 @@ class IAM:
         """
         from botocore.exceptions import ClientError
 
+        self.was_refused = False
         try:
             return getattr(self._client(once=once), operation)(**parameters)
         except ClientError as error:
             code = error.response["Error"]["Code"]
+            self.was_refused = _did_nothing(error)
             if code not in _DENIED or self.signer.is_session or self._log_in is None:
                 with asking_aws(self.signer):
                     raise
@@ -56,8 +61,13 @@ class IAM:
             with asking_aws(self.signer):
                 raise
         self.sign_with_session()
+        self.was_refused = False
         with asking_aws(self.signer):
-            return getattr(self._client(once=once), operation)(**parameters)
+            try:
+                return getattr(self._client(once=once), operation)(**parameters)
+            except ClientError as error:
+                self.was_refused = _did_nothing(error)
+                raise
 
     def sign_with_session(self) -> None:
         """Sign with a session of the user's from now on, if there can be one."""
@@ -92,3 +102,9 @@ class IAM:
         if key not in self._clients:
             self._clients[key] = make_client("iam", self.signer, retries=not once)
         return self._clients[key]
+
+
+def _did_nothing(refusal: Any) -> bool:
+    """Whether AWS refused a call, and did not fail at it."""
+    status: int = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return 0 < status < _SERVER_ERROR

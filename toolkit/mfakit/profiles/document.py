@@ -131,7 +131,7 @@ class Document:
             except JunkError as error:
                 raise UnreadableError(
                     f"botocore cannot read {self.path}, line {error.line + 1}: {error.problem}",
-                    "the file was not changed; to see what is wrong in it: mfakit explain",
+                    "mend that line by hand; to see what is wrong in it: mfakit explain",
                 ) from None
         return self._seen
 

@@ -353,13 +353,19 @@ class Clock:
     clock, so moving the offset never makes one of them late; only the skew does.
 
     Args:
-        real_time: returns the real time in seconds since 1970; a test can hold it still.
+        real_time: returns the real time in seconds since 1970; a test can hold it still. By default
+            it is ``time.time``, as it is when the clock is read: freezegun replaces it.
     """
 
-    def __init__(self, real_time: Callable[[], float] = time.time) -> None:
-        self._real_time = real_time
+    def __init__(self, real_time: Callable[[], float] | None = None) -> None:
+        self._real_time = real_time or (lambda: time.time())  # noqa: PLW0108  # looked up late
         self._offset = 0.0
         self._skew = 0.0
+
+    @property
+    def offset(self) -> float:
+        """By how many seconds the simulator's time is ahead of the real one."""
+        return self._offset
 
     def now(self) -> datetime:
         """Return the simulator's time, in UTC."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mfakit.testing.devices import VirtualDevice
     from mfakit.testing.faults import CallRecord, FaultQueue
     from mfakit.testing.keys import LongTermKey
-    from mfakit.testing.wire import Request
+    from mfakit.testing.wire import Request, Response
 
     Answer = tuple[int, dict[str, Any]]
 
@@ -62,6 +62,24 @@ REQUIRE_MFA_POLICY: dict[str, Any] = {
 MOMENT = 0.001
 USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _one_at_a_time = threading.Lock()
+_active: list[AWSSimulator] = []  # at most one
+
+
+def is_active() -> bool:
+    """Whether a simulator is active in this process."""
+    return bool(_active)
+
+
+def simulator() -> AWSSimulator:
+    """Return the simulator that is active in this process, as a decorated test finds it.
+
+    Raises:
+        SimulatorError: there is none.
+    """
+    if not _active:
+        hint = "decorate the test with mfakit.testing.mock_aws, or use AWSSimulator in a with"
+        raise SimulatorError("no simulator is active in this process", hint)
+    return _active[-1]
 
 
 class AWSSimulator(Faulty):
@@ -108,34 +126,51 @@ class AWSSimulator(Faulty):
         self._propagation = propagation
         self._served: list[str] = []
         self.control_token = secrets.token_urlsafe(24)
-        self._keys = KeyStore()
-        part = partition(region)
-        self.root = User(self, "root", new_root_key(self._keys, part, account_id))
-        self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
-        self._moto = MotoBinding(account_id, part, self.clock)
-        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
+        self._moto = MotoBinding(account_id, partition(region), self.clock)
         self._service_control = None if scps is None else service_control(scps)
-        self._gate = self._new_gate(enforce_policies)
+        self._propagation = propagation
+        self._enforced = enforce_policies
+        self._set_up(KeyStore())
 
     def __repr__(self) -> str:
         return f"AWSSimulator(account_id={self.account_id!r}, region={self.region!r})"
 
     def __enter__(self) -> Self:
-        if not _one_at_a_time.acquire(blocking=False):
-            hint = "end the other one first; one simulator may have any number of users"
-            raise SimulatorError("a simulator is active in this process already", hint)
-        try:
-            self._moto.start(self._gate.handle, lambda: self._served[-1] if self._served else "")
-        except BaseException:
-            _one_at_a_time.release()
-            raise
-        return self
+        return self._activate(None)
 
     def __exit__(self, *_: object) -> None:
         try:
             self._moto.stop()
         finally:
-            _one_at_a_time.release()
+            _active.remove(self)
+
+    def _activate(self, mock: Any) -> Self:
+        """Answer the calls of this process; `mock` is moto's, if it is active already."""
+        with _one_at_a_time:
+            if _active:
+                hint = "end the other one first; one simulator may have any number of users"
+                raise SimulatorError("a simulator is active in this process already", hint)
+            _active.append(self)
+        try:
+            url = lambda: self._served[-1] if self._served else ""  # noqa: E731
+            self._moto.start(self._gate.handle, url, mock)
+        except BaseException:
+            _active.remove(self)
+            raise
+        return self
+
+    def _set_up(self, keys: KeyStore) -> None:
+        """Make what the account consists of anew, except for what moto keeps."""
+        part = partition(self.region)
+        self._keys = keys
+        self.root = User(self, "root", new_root_key(keys, part, self.account_id))
+        prefix = f"arn:{part}:iam::{self.account_id}:mfa"
+        self._devices = Devices(prefix, self.clock, self._propagation)
+        self._directory = Directory(self._forward, keys, self.account_id, self.region)
+        self._gate = self._new_gate(self._enforced)
+
+    def _forward(self, request: Request) -> Response:
+        return self._moto.forward(request)
 
     def create_user(
         self,
@@ -200,7 +235,7 @@ class AWSSimulator(Faulty):
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
         root = self.root._key.owner
-        forward, directory, keys = self._moto.forward, self._directory, self._keys
+        forward, directory, keys = self._forward, self._directory, self._keys
         limits, account = self._service_control, self.account_id
         buckets = BucketPolicies(forward, self.region)
         simulation = PolicySimulation(directory, self.clock, limits, account)
