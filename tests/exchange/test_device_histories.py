@@ -8,7 +8,7 @@ import pyotp
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from mfakit.errors import MFAKitError
 from mfakit.exchange.enrolment import Made, UserDevices
@@ -58,11 +58,13 @@ class Histories(RuleBasedStateMachine):
         self.alice = self.aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
         self.bob = self.aws.create_user("bob")
         self.root = self.aws.root.session().client("iam")
+        self.sts = self.alice.session().client("sts")
         self.phones = Phones(self.aws)
         self.named: list[str] = []
 
     def teardown(self) -> None:
-        self.stack.close()
+        with self.stack:
+            self.compare()
 
     def devices(self, user: str | None = None) -> UserDevices:
         who = self.bob if user else self.alice
@@ -72,10 +74,9 @@ class Histories(RuleBasedStateMachine):
     def log_in(self) -> Source:
         """Return a session of alice's, by the first of her devices."""
         serial_number = self.owned()[0]
-        sts = self.alice.session().client("sts")
         self.aws.clock.advance(minutes=4)
         code = self.phones.code(serial_number)
-        made = sts.get_session_token(SerialNumber=serial_number, TokenCode=code)["Credentials"]
+        made = self.sts.get_session_token(SerialNumber=serial_number, TokenCode=code)["Credentials"]
         return Source(
             made["AccessKeyId"],
             made["SecretAccessKey"],
@@ -178,22 +179,18 @@ class Histories(RuleBasedStateMachine):
                 self.devices().remove_unused(serial_number)
             assert serial_number in self.owned("bob")
 
-    @invariant()
-    def mfakit_says_what_aws_knows(self) -> None:
+    def compare(self) -> None:
+        """Compare what mfakit says with what AWS knows; every device gets a session."""
         devices = self.devices()
         assert [one.serial_number for one in devices.listed()] == self.owned()
         assert devices.unused() == [one for one in self.nobodys() if f"{PREFIX}alice" in one]
-
-    @precondition(lambda self: self.owned())
-    @invariant()
-    def every_device_gets_a_session(self) -> None:
-        assert self.log_in().is_session
+        assert not self.owned() or self.log_in().is_session
 
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=8,
-    stateful_step_count=8,
+    max_examples=5,
+    stateful_step_count=6,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

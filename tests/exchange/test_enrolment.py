@@ -403,3 +403,37 @@ def test_a_login_that_is_refused_names_the_way_that_fits(home, fresh, aws, state
         "replaced": f"this device is enabled: --serial-number {ALICE}-phone",
     }
     assert (done.returncode, ways[state] in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("operation", ["DeactivateMFADevice", "DeleteVirtualMFADevice"])
+def test_a_removal_whose_answer_is_lost_is_done_all_the_same(home, alice, aws, operation) -> None:
+    alice.enable_virtual_mfa("alice-phone")
+    done = home.mfakit("login", "--serial-number", ALICE, "--token-code", alice.device.code())
+    assert done.returncode == 0, done.stderr
+    aws.drop_next(operation, after=True)
+    done = home.mfakit("devices", "remove", "alice")
+    assert done.returncode == 0, done.stderr
+    assert (serial_numbers(aws), unassigned(aws)) == ([f"{ALICE}-phone"], [])
+
+
+def test_require_mfa_lets_a_user_manage_the_own_devices_and_no_others(
+    home, aws, endpoint, on_terminal
+) -> None:
+    """To remove one takes a session; the list and a resync do not."""
+    alice = aws.create_user("alice", policy=json.loads(json.dumps(require_mfa().document)))
+    bob = aws.create_user("bob").enable_virtual_mfa()
+    be(home, alice)
+    device, other = alice.enable_virtual_mfa(), alice.enable_virtual_mfa("alice-phone")
+    home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
+    assert home.mfakit("devices").stdout.count("virtual") == 2
+    terminal = on_terminal("devices", "resync", "alice-phone")
+    type_two_codes(terminal, Phone(other.seed, steps_ahead=3))
+    assert terminal.wait() == 0
+    terminal = on_terminal("devices", "remove", "alice-phone")
+    answer(terminal, f"MFA code for {ALICE}: ", device.code())
+    assert terminal.wait() == 0, terminal.screen
+    assert serial_numbers(aws) == [ALICE]
+    for action in ((), ("remove", "bob", "--last")):
+        done = home.mfakit("devices", *action, "--user", "bob")
+        assert (done.returncode, "AccessDenied" in done.stderr) == (1, True), done.stderr
+    assert serial_numbers(aws, "bob") == [bob.serial_number]

@@ -185,7 +185,7 @@ class UserDevices:
             deliver(made)
             self._enable(made.serial_number, asker)
         except BaseException:
-            self._abandon(made.serial_number)
+            self._delete_or_name(made.serial_number)
             raise
         return made.serial_number
 
@@ -206,7 +206,11 @@ class UserDevices:
         Raises:
             ExchangeError: AWS refused.
         """
-        self._iam.call("deactivate_mfa_device", UserName=self.user, SerialNumber=serial_number)
+        try:
+            self._iam.call("deactivate_mfa_device", UserName=self.user, SerialNumber=serial_number)
+        except ExchangeError as error:  # it was sent again, since its answer was lost
+            if not _is(error, "NoSuchEntity") or self._has(serial_number):
+                raise
         if Device(serial_number).kind == "virtual":
             self._delete_or_name(serial_number)
 
@@ -257,10 +261,10 @@ class UserDevices:
                     f" mfakit devices add {shlex.quote(f'{self.user}-{name}')}"
                 )
             if not error.message.startswith("AWS answered"):
-                self._abandon(serial_number)  # the answer may be lost
+                self._delete_or_name(serial_number)  # the answer may be lost
             raise
         except BaseException:
-            self._abandon(serial_number)
+            self._delete_or_name(serial_number)
             raise
         device = answer["VirtualMFADevice"]
         return Made(device["SerialNumber"], device["Base32StringSeed"].decode("ascii"))
@@ -314,23 +318,15 @@ class UserDevices:
         except MFAKitError:
             return False
 
-    def _abandon(self, serial_number: str) -> None:
-        """Delete a device that was not enabled, as far as that is possible."""
-        try:
-            self._delete_or_name(serial_number)
-        except MFAKitError:
-            self._name_orphan(serial_number)
-
     def _delete_or_name(self, serial_number: str) -> None:
+        """Delete a device that nobody has, or name it if that is not possible."""
         try:
             self._iam.call("delete_virtual_mfa_device", SerialNumber=serial_number)
-        except ExchangeError as error:
-            if _is(error, "NoSuchEntity"):
-                return
+        except MFAKitError as error:
             if _is(error, "DeleteConflict"):
                 self._note(f"the device {serial_number} is enabled: log in, mfakit login")
-                return
-            self._name_orphan(serial_number)
+            elif not _is(error, "NoSuchEntity"):
+                self._name_orphan(serial_number)
 
     def _name_orphan(self, serial_number: str) -> None:
         self._note(
@@ -348,5 +344,5 @@ def _name(serial_number: str) -> str:
     return serial_number.rpartition("/")[2]
 
 
-def _is(error: ExchangeError, *codes: str) -> bool:
+def _is(error: MFAKitError, *codes: str) -> bool:
     return error.message.startswith(tuple(f"AWS answered {code}:" for code in codes))
