@@ -54,6 +54,12 @@ def present(version: str) -> bool:
     )
 
 
+def marked(name: str) -> list[str]:
+    """Return the modules with tests of a mark: to collect all others takes each worker seconds."""
+    modules = sorted(Path("tests").rglob("test_*.py"))
+    return [str(module) for module in modules if f"mark.{name}" in module.read_text("utf-8")]
+
+
 def run_pytest(session: nox.Session, *arguments: str) -> None:
     """Run pytest, with compiled modules kept: hundreds of processes load the same ones."""
     session.run("pytest", *arguments, env={"PYTHONDONTWRITEBYTECODE": ""})
@@ -81,8 +87,8 @@ def proofs(session: nox.Session) -> None:
     session.install("-e.[testing,notify,keychain]", *groups("test", "writers"))
     # One worker runs all the tests of a group, which share something that there is once.
     side_by_side = ("-n", str(WORKERS), "--dist", "loadgroup")
-    folders = ("-o", "norecursedirs=templates dist site .*")
-    run_pytest(session, *side_by_side, *folders, "-m", "long", *session.posargs)
+    chosen = session.posargs or ("tests/proofs", *marked("long"))
+    run_pytest(session, *side_by_side, "-m", "long", *chosen)
 
 
 @nox.session
@@ -135,7 +141,9 @@ def matrix(session: nox.Session) -> None:
     if not OTHERS:
         session.skip("no other supported Python is installed")
     session.install("-e.[testing,notify,keychain]", *groups("test"))
-    run_pytest(session, *PARALLEL, *(session.posargs or ("-m", "pythons and not long")))
+    run_pytest(
+        session, *PARALLEL, *(session.posargs or ("-m", "pythons and not long", *marked("pythons")))
+    )
 
 
 @nox.session(python=SUPPORTED[0] if present(SUPPORTED[0]) else False)
@@ -181,12 +189,17 @@ def writers(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def checks(session: nox.Session) -> None:
-    """Those checks of `.ci/run` that can share one venv, one after the other."""
+    """Those of `.ci/run` that use one processor, one after the other in one venv."""
     lint(session)
     typing(session)
     session.install(*groups("pictures"))
     session.run("python", "-m", "docs.pictures", "--check")
     session.run("python", "-m", "bench", "--check", "instructions")
+
+
+@nox.session(default=False)
+def thorough(session: nox.Session) -> None:
+    """Those of `.ci/run` that use all processors for long, one after the other in one venv."""
     templates(session)
     proofs(session)
     writers(session)

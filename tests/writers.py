@@ -8,22 +8,37 @@ import sys
 WRITER = """
 import datetime, sys, time, mfakit
 end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
-for number in range(int(sys.argv[2])):
+name, writes, profiles = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for number in range(writes):
+    profile = f"{name}-{number % profiles}"
+    if number >= profiles:
+        kept = mfakit.read_session(profile).access_key_id
+        assert kept == f"ASIA{number - profiles}", f"{profile} is {kept} before write {number}"
     session = mfakit.SessionCredentials(f"ASIA{number}", "secret", "token", end)
-    mfakit.write_session(f"{sys.argv[1]}-{number}", session)
-    print(time.monotonic(), f"[{sys.argv[1]}-{number}]", flush=True)
+    mfakit.write_session(profile, session)
+    print(time.monotonic(), f"[{profile}]", flush=True)
 """
 
 
-def write_with_many(environ: dict[str, str], writers: int, sessions: int) -> dict[str, float]:
+def write_with_many(
+    environ: dict[str, str], writers: int, sessions: int, renewals: int = 0
+) -> dict[str, float]:
     """Start many processes that each write sessions of their own to one file.
+
+    Args:
+        environ: the environment that leads to the file.
+        writers: how many processes.
+        sessions: how many profiles each of them writes a session for.
+        renewals: how often each session is renewed. Before that, its process checks that the one
+            before is in the file, which nobody else may have changed.
 
     Returns:
         The header of each session, and the time on the monotonic clock when its write had ended.
     """
+    writes = sessions * (1 + renewals)
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, f"writer{number}", str(sessions)],
+            [sys.executable, "-c", WRITER, f"writer{number}", str(writes), str(sessions)],
             env=environ,
             stdout=subprocess.PIPE,
             text=True,

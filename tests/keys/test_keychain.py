@@ -49,6 +49,27 @@ def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) ->
     assert home.mfakit("keys", "remove", "--yes").returncode == 1
 
 
+def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:
+    """Of the SDKs, boto3 asks mfakit for the session."""
+    codes = [alice.device.code() for _ in range(3)]
+    home.mfakit("keys", "import")
+    assert alice.device.serial_number in home.mfakit("devices").stdout
+    command = home.token_command(*codes)
+    home.mfakit("configure", "--token-command", command, "--credential-process")
+    arn = "import boto3; print(boto3.Session(profile_name='mfa').client('sts')"
+    done = home.run(sys.executable, "-c", f"{arn}.get_caller_identity()['Arn'])")
+    assert done.stdout.strip() == alice.arn, done.stderr
+    home.mfakit("logout")
+    assert home.mfakit("exec", "--", "true").returncode == 0
+    home.mfakit("logout")
+    code = "import mfakit; print(mfakit.refreshing_session('mfa').client('sts')"
+    done = home.run(sys.executable, "-c", f"{code}.get_caller_identity()['Arn'])")
+    assert done.stdout.strip() == alice.arn, done.stderr
+    said = home.mfakit("explain", "-p", "default").stdout
+    assert "AWS tools find no key for profile 'default'" in said
+    assert holding(home, alice.secret_access_key) == []
+
+
 def test_a_key_from_the_consoles_csv_file_never_lies_in_the_credentials_file(
     home, alice, keychain
 ) -> None:
@@ -180,3 +201,113 @@ def test_a_key_command_that_prints_no_key_is_an_error_without_its_output(
     done = log_in(home, alice)
     assert (done.returncode, "printed no key" in done.stderr) == (1, True)
     assert "AKIA1" not in done.stderr
+
+
+def csv_of(home, name: str, secret: str) -> str:
+    """Write a file as the console hands it out; return its path."""
+    given = home.folder / "keys.csv"
+    given.write_text(f"Access key ID,Secret access key\n{name},{secret}\n")
+    return str(given)
+
+
+def test_import_keeps_another_key_of_the_profile_in_the_config_file(home, alice, keychain) -> None:
+    """Nobody saw it there, and nobody else may have its secret."""
+    hidden = "[default]\naws_access_key_id = AKIAHIDDEN\naws_secret_access_key = hidden\n"
+    home.write_config(hidden)
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, "AKIAHIDDEN" in done.stderr) == (1, True), done.stderr
+    assert home.config.read_text() == hidden
+    assert alice.secret_access_key in home.credentials.read_text()
+
+
+def test_import_never_replaces_a_secret_by_another_of_the_same_key(home, alice, keychain) -> None:
+    before = home.credentials.read_text()
+    given = csv_of(home, alice.access_key_id, "another")
+    done = home.mfakit("keys", "import", "--from-csv", given)
+    assert (done.returncode, "another secret" in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == before
+
+
+def test_import_does_not_leave_a_key_in_the_keychain_that_no_profile_names(
+    home, alice, keychain
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    done = home.mfakit("keys", "import", "--from-csv", csv_of(home, "AKIANEW", "new"))
+    assert (done.returncode, alice.access_key_id in done.stderr) == (1, True), done.stderr
+    assert "mfakit keys export" in done.stderr
+    assert alice.access_key_id in home.config.read_text()
+
+
+def test_plain_use_none_takes_back_plain_use_by_a_process(home, alice, keychain) -> None:
+    assert home.mfakit("keys", "import", "--plain-use", "process").returncode == 0
+    assert home.mfakit("keys", "import", "--plain-use", "none").returncode == 0
+    assert "credential_process" not in home.config.read_text()
+
+
+def test_plain_use_by_a_process_replaces_no_other_program(home, alice, keychain) -> None:
+    program = "[default]\ncredential_process = aws-vault export work\n"
+    home.write_config(program)
+    done = home.mfakit("keys", "import", "--plain-use", "process")
+    assert (done.returncode, "credential_process" in done.stderr) == (1, True), done.stderr
+    assert home.config.read_text() == program
+    assert alice.secret_access_key in home.credentials.read_text()
+
+
+@pytest.mark.parametrize("config", ["", "[profile p]\nrole_arn = arn:aws:iam::1:role/p\n"])
+def test_what_cannot_be_a_source_is_refused_before_the_keychain_is_changed(
+    home, alice, keychain, config: str
+) -> None:
+    """A session, or any key for a profile that assumes a role."""
+    home.write_config(config)
+    name = "AKIANEW" if config else "ASIANEW"
+    path = csv_of(home, name, "new")
+    done = home.mfakit("keys", "import", "--source-profile", "p", "--from-csv", path)
+    assert done.returncode == 1, done.stderr
+    home.write_config(f"[profile q]\nmfakit_key_store = keyring:{name}\n")
+    done = home.mfakit("keys", "export", "--source-profile", "q")
+    assert (done.returncode, "no entry for the key" in done.stderr) == (1, True)
+
+
+def test_export_keeps_the_entry_that_another_profile_names(home, alice, keychain) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    store = f"mfakit_key_store = keyring:{alice.access_key_id}\n"
+    home.write_config(home.config.read_text() + f"[profile twin]\n{store}")
+    assert home.mfakit("keys", "export").returncode == 0
+    done = home.mfakit("keys", "export", "--source-profile", "twin")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "{secret}\n{id}\n",
+        "ASIAEXAMPLE\n{secret}\nsession-token\n",
+        "Error: {secret} is not\nin the store\n",
+        '{{"AccessKeyId": "", "SecretAccessKey": ""}}',
+        '{{"AccessKeyId": "ASIAEXAMPLE", "SecretAccessKey": "{secret}"}}',
+    ],
+)
+def test_what_a_key_command_prints_is_shown_nowhere_unless_it_is_an_id(
+    home, alice, printed: str
+) -> None:
+    """`pass` keeps the secret first; as an id, it would go over the network as it is."""
+    given = home.folder / "key"
+    given.write_text(printed.format(id=alice.access_key_id, secret=alice.secret_access_key))
+    home.write_credentials("")
+    home.write_config(f"[default]\nmfakit_key_command = cat {given}\n")
+    for command in (["devices"], ["keys", "export", "--format", "process"]):
+        done = home.mfakit(*command, "--debug")
+        assert (done.returncode, "printed no key" in done.stderr) == (1, True), done.stderr
+        assert alice.secret_access_key not in done.stderr + done.stdout
+
+
+def test_keys_says_that_a_profile_has_no_key(home, alice) -> None:
+    done = home.mfakit("keys", "--source-profile", "nosuch")
+    assert (done.returncode, "'nosuch' has no long-term key" in done.stderr) == (1, True)
+
+
+def test_a_misspelled_store_of_one_profile_hides_no_other(home, alice) -> None:
+    home.write_config("[profile a]\nmfakit_key_store = keychain\n")
+    done = home.mfakit("keys")
+    assert f"default: {alice.access_key_id}" in done.stdout
+    assert "mfakit_key_store of profile 'a' names no store" in done.stderr

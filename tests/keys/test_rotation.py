@@ -12,8 +12,10 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
+from mfakit.keys.places import read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
+from mfakit.testing import AWSSimulator
 
 WEEK = 7 * 86400.0
 OPERATIONS = (
@@ -30,8 +32,6 @@ def keys_at_aws(aws) -> dict[str, str]:
 
 def works(home) -> bool:
     """Whether AWS takes the key that the profile gives."""
-    from mfakit.keys.places import read_key
-
     key = read_key(Profile("default", AWSFiles(home.environ)))
     s3 = boto3.client(
         "s3",
@@ -205,3 +205,188 @@ def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, 
     undo(source(home), hands())
     assert works(home)
     assert list(keys_at_aws(aws).values()) == ["Active"]
+
+
+def test_the_profile_gets_a_new_key_only_once_aws_takes_it(home, monkeypatch) -> None:
+    """AWS takes a new key after ten seconds and more; until then the old one stays in its place."""
+    with AWSSimulator(propagation="aws") as aws, aws.serve() as url:
+        user = aws.create_user("alice")
+        home.write_credentials(
+            f"[default]\naws_access_key_id = {user.access_key_id}\n"
+            f"aws_secret_access_key = {user.secret_access_key}\n"
+        )
+        for name, value in home.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        waited: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            assert user.access_key_id in home.credentials.read_text()
+            waited.append(seconds)
+            aws.clock.advance(seconds=seconds)
+
+        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, sleep))
+        assert 10 <= sum(waited) < 15
+        assert works(home)
+        used = aws.root.session().client("iam").get_access_key_last_used
+        old = used(AccessKeyId=user.access_key_id)["AccessKeyLastUsed"]
+        assert old["ServiceName"] in ("iam", "sts")
+
+
+@pytest.mark.parametrize("place", ["file", "keychain"])
+def test_no_secret_is_shown_or_left_by_a_rotation(home, alice, aws, place, request) -> None:
+    """Afterwards the new secret is where the profile finds it, and the old one nowhere."""
+    shown = ""
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        shown += home.mfakit("keys", "import", "--debug").stderr
+    done = home.mfakit("keys", "rotate", "--yes", "--delete-after", "0", "--debug")
+    assert done.returncode == 0, done.stderr
+    shown += done.stderr + done.stdout
+    new = read_key(source(home)) if place == "file" else None
+    secrets = [alice.secret_access_key, *([new.secret_access_key] if new else [])]
+    files = [path for path in home.folder.rglob("*") if path.is_file()]
+    holding = [
+        (path.name, secret in shown)
+        for secret in secrets
+        for path in files
+        if secret.encode() in path.read_bytes()
+    ]
+    assert holding == ([("credentials", False)] if new else [])
+    assert not any(secret in shown for secret in secrets)
+
+
+def interrupted(home) -> None:
+    """Begin a rotation whose process is stopped before AWS takes the new key."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, interrupt))
+
+
+def test_a_second_rotation_at_the_same_time_is_refused(here, home, alice, aws) -> None:
+    """Its journal would replace that of the first, and with it the only copy of the new secret."""
+    seen: list[str] = []
+
+    def confirm(_: str) -> bool:
+        seen.append(home.mfakit("keys", "rotate", "--yes").stderr)
+        return True
+
+    rotate(source(home), WEEK, Hands(confirm, lambda _: None, lambda: None, lambda _: None))
+    assert "another mfakit is rotating the key of profile 'default'" in seen[0]
+    assert works(home)
+    assert len(keys_at_aws(aws)) == 2
+
+
+@pytest.mark.parametrize("action", [rotate, undo])
+def test_a_key_that_was_put_there_meanwhile_is_never_overwritten(
+    here, home, alice, aws, action
+) -> None:
+    interrupted(home)
+    bob = aws.create_user("bob")
+    mine = (
+        f"[default]\naws_access_key_id = {bob.access_key_id}\n"
+        f"aws_secret_access_key = {bob.secret_access_key}\n"
+    )
+    home.write_credentials(mine)
+    with pytest.raises(mfakit.MFAKitError, match="holds another key"):
+        rotate(source(home), WEEK, hands()) if action is rotate else undo(source(home), hands())
+    assert home.credentials.read_text() == mine
+
+
+def test_the_old_key_is_not_deleted_once_the_profile_uses_it_again(here, home, alice, aws) -> None:
+    before = home.credentials.read_text()
+    rotate(source(home), 0.001, hands())
+    iam = aws.root.session().client("iam")
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
+    home.write_credentials(before)
+    home.mfakit("keys")
+    assert keys_at_aws(aws)[alice.access_key_id] == "Active"
+    assert works(home)
+
+
+def test_an_old_key_that_was_activated_again_is_not_deleted(here, home, alice, aws) -> None:
+    """Somebody still needs it, and has said so at AWS."""
+    rotate(source(home), 0.001, hands())
+    iam = aws.root.session().client("iam")
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
+    done = home.mfakit("keys")
+    assert f"{alice.access_key_id} is active again" in done.stderr
+    assert keys_at_aws(aws)[alice.access_key_id] == "Active"
+    assert home.mfakit("keys", "rotate", "--undo").returncode == 0
+
+
+@pytest.mark.parametrize("first", ["in a file", "in the keychain"])
+def test_undo_works_after_the_key_was_moved(here, home, alice, aws, keychain, first, monkeypatch):
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, home.environ[name])
+    if first == "in the keychain":
+        assert home.mfakit("keys", "import").returncode == 0
+    rotate(source(home), WEEK, hands())
+    assert home.mfakit("keys", "export" if "chain" in first else "import").returncode == 0
+    undo(source(home), hands())
+    assert works(home)
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_a_key_that_is_made_by_hand_after_a_refusal_is_never_taken_for_an_orphan(
+    here, home, alice, aws
+) -> None:
+    """AWS made no key then, so that none can have been left."""
+    aws.fail_next("CreateAccessKey", code="AccessDenied", status=403)
+    denied = Hands(lambda _: True, lambda _: None, _refuse, lambda _: None)
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, denied)
+    made = aws.root.session().client("iam").create_access_key(UserName="alice")["AccessKey"]
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "has a second key already" in done.stderr) == (1, True)
+    assert made["AccessKeyId"] in keys_at_aws(aws)
+
+
+def _refuse() -> Source:
+    raise mfakit.MFAKitError("nobody logs in")
+
+
+def test_undo_ends_a_rotation_whose_new_key_was_deleted_at_aws(here, home, alice, aws) -> None:
+    interrupted(home)
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    iam = aws.root.session().client("iam")
+    iam.delete_access_key(UserName="alice", AccessKeyId=new)
+    done = home.mfakit("keys", "rotate", "--undo")
+    assert done.returncode == 0, done.stderr
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+
+
+def test_other_profiles_with_the_same_key_are_named_before_it_is_rotated(
+    here, home, alice, aws
+) -> None:
+    """The key is inactive for them afterwards."""
+    text = home.credentials.read_text()
+    home.write_credentials(text + "\n" + text.replace("[default]", "[twin]"))
+    noted: list[str] = []
+    rotate(source(home), WEEK, hands().replace(note=noted.append))
+    assert any("twin" in line for line in noted)
+
+
+def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(
+    home, alice, aws
+) -> None:
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[my work]"))
+    named = ("--source-profile", "my work")
+    asks = ("keys", "rotate", "--delete-after", "3d", *named)
+    done = home.run("setsid", sys.executable, "-m", "mfakit", *asks)
+    again = "mfakit keys rotate --yes --source-profile 'my work' --delete-after 3d"
+    assert again in done.stderr
+    done = home.mfakit("keys", "rotate", "--yes", *named)
+    assert "mfakit keys rotate --undo --source-profile 'my work'" in done.stderr
+
+
+def test_import_waits_until_a_rotation_is_finished(here, home, alice, aws, keychain) -> None:
+    """The journal holds both secrets in a file until then."""
+    interrupted(home)
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, "mfakit keys rotate" in done.stderr) == (1, True), done.stderr
+    assert works(home)

@@ -6,6 +6,7 @@ run without harm tells which calls there are; then there is one run for each of 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,23 +31,53 @@ OLD = (
     "[mfa]\naws_access_key_id = ASIAOLD\naws_secret_access_key = old\naws_session_token = old\n"
 )
 END = datetime(2126, 1, 1, tzinfo=UTC)
-# The first writes load all that is loaded once; what is between the marks is the write itself.
-SCRIPT = """
-import datetime, gc, os, sys, mfakit
+# The first writes load all that is loaded once. Then each run is a process forked from this one,
+# to which strace attaches while it waits; what is between the marks is the write itself.
+SERVER = """
+import datetime, gc, json, os, subprocess, sys, tempfile, mfakit
 from mfakit.cli.output import complain
 end = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)
 session = mfakit.SessionCredentials("ASIANEW", "new", "new", end)
 for _ in range(2):
-    mfakit.write_session("mfa", session, environ={"AWS_SHARED_CREDENTIALS_FILE": sys.argv[1]})
-gc.disable()
-os.path.exists("/begin-of-the-write")
-try:
     mfakit.write_session("mfa", session)
-except mfakit.MFAKitError as error:
-    complain(error)
-    sys.exit(error.exit_code)
-finally:
-    os.path.exists("/end-of-the-write")
+
+def write():
+    os.path.exists("/begin-of-the-write")
+    try:
+        mfakit.write_session("mfa", session)
+    except mfakit.MFAKitError as error:
+        complain(error)
+        return error.exit_code
+    finally:
+        os.path.exists("/end-of-the-write")
+    return 0
+
+gc.disable()
+for line in sys.stdin:
+    environ, options = json.loads(line)
+    said = tempfile.TemporaryFile()
+    begin, held = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(said.fileno(), 2)
+        os.environ.update(environ)
+        os.read(begin, 1)
+        code = 70
+        try:
+            code = write()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(code)
+    strace = subprocess.Popen(["strace", "-p", str(pid), *options], stderr=subprocess.PIPE)
+    assert b"attached" in strace.stderr.readline()
+    os.write(held, b"!")
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    strace.communicate()
+    os.close(begin)
+    os.close(held)
+    said.seek(0)
+    print(json.dumps([code, said.read().decode()]), flush=True)
 """
 # What each call can answer, of the errors that a disk, a mount or another user leads to.
 ERRORS = {
@@ -79,39 +111,63 @@ ERRORS = {
 MEMORY = {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap", "rt_sigaction", "futex"}
 
 
+class Writer:
+    """The process that all runs of the write are forked from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONHASHSEED": "0",
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "other"),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            env=self._environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, environ: dict[str, str], *strace: str) -> tuple[int, str]:
+        """Run the write under strace; return the exit code and what it wrote to stderr."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([environ, strace]) + "\n")
+        self._process.stdin.flush()
+        code, said = json.loads(self._process.stdout.readline())
+        return code, said
+
+    def end(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    made = Writer(tmp_path)
+    yield made
+    made.end()
+
+
 class Write:
     """One run of the write, on files of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, writer: Writer, folder: Path) -> None:
+        self._writer = writer
         self.folder = folder / "aws"
         self.folder.mkdir(mode=0o700)
         self.file = self.folder / "credentials"
         self.file.write_text(OLD)
         self.file.chmod(0o600)
         os.utime(self.file, (0, 0))
-        self._other = folder / "other"
-        self._environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",  # or the first run makes more calls than the next
-            "AWS_SHARED_CREDENTIALS_FILE": str(self.file),
-        }
+        self._environ = {"HOME": str(folder), "AWS_SHARED_CREDENTIALS_FILE": str(self.file)}
 
-    def run(self, *strace: str) -> subprocess.CompletedProcess[str]:
-        command = ["strace", "-f", "-qq", *strace, sys.executable, "-c", SCRIPT, str(self._other)]
-        return subprocess.run(
-            command, check=False, env=self._environ, capture_output=True, text=True, timeout=60
-        )
+    def run(self, *strace: str) -> tuple[int, str]:
+        return self._writer.run(self._environ, *strace)
 
-    def harmed(self, call: str, harm: str) -> subprocess.CompletedProcess[str]:
-        """Run the write, and kill or fail it at one call.
-
-        A filter in the kernel makes this much faster, but lets signals go astray.
-        """
-        options = ["-e", f"trace={call}", "-e", f"inject={call}:{harm}"]
-        options += [] if harm.startswith("signal") else ["--seccomp-bpf"]
-        return self.run("-o", os.devnull, *options)
+    def harmed(self, call: str, harm: str) -> tuple[int, str]:
+        """Run the write, and kill or fail it at one call."""
+        return self.run("-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{harm}")
 
     def assert_whole(self, *texts: str) -> None:
         """The file is one of these, and nobody else's to read."""
@@ -141,19 +197,19 @@ NEW = (
 )
 
 
-def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
+def calls_of_the_write(writer: Writer, folder: Path) -> list[tuple[str, int]]:
     """Return each system call of the write, with its number among those of its name."""
     folder.mkdir()
-    write = Write(folder)
+    write = Write(writer, folder)
     log = folder / "log"
-    done = write.run("-o", str(log))
-    assert done.returncode == 0, done.stderr
+    code, said = write.run("-o", str(log))
+    assert code == 0, said
     assert write.file.read_text() == NEW
     count: Counter[str] = Counter()
     found = []
     inside = False
     for line in log.read_text().splitlines():
-        if match := re.match(r"\d+ +(\w+)\(", line):
+        if match := re.match(r"(\w+)\(", line):
             count[match[1]] += 1
             inside = (inside or "/begin-of-the-write" in line) and "/end-of-the-write" not in line
             if inside and match[1] not in MEMORY and "/begin-of" not in line:
@@ -161,34 +217,36 @@ def calls_of_the_write(folder: Path) -> list[tuple[str, int]]:
     return found
 
 
-def test_a_write_killed_at_any_system_call_leaves_a_whole_file(tmp_path: Path) -> None:
+def test_a_write_killed_at_any_system_call_leaves_a_whole_file(
+    writer: Writer, tmp_path: Path
+) -> None:
     """It is the old file or the new one, and the next run tidies up."""
-    calls = calls_of_the_write(tmp_path / "calm")
+    calls = calls_of_the_write(writer, tmp_path / "calm")
     assert {"rename", "fsync", "write"} <= {name for name, _ in calls}
     for number, (name, which) in enumerate(calls):
         folder = tmp_path / str(number)
         folder.mkdir()
-        write = Write(folder)
-        done = write.harmed(name, f"signal=KILL:when={which}")
-        assert done.returncode == -9, f"{name} number {which} was not reached: {done.stderr}"
+        write = Write(writer, folder)
+        code, said = write.harmed(name, f"signal=KILL:when={which}")
+        assert code == -9, f"{name} number {which} was not reached: {said}"
         write.assert_whole(OLD, NEW)
         write.assert_tidy_after_the_next_run()
 
 
-def test_any_error_of_any_system_call_leaves_a_whole_file(tmp_path: Path) -> None:
+def test_any_error_of_any_system_call_leaves_a_whole_file(writer: Writer, tmp_path: Path) -> None:
     """The command succeeds all the same, or two lines say that it failed and the old file stays."""
-    calls = calls_of_the_write(tmp_path / "calm")
+    calls = calls_of_the_write(writer, tmp_path / "calm")
     unknown = {name for name, _ in calls} - set(ERRORS) - {"lseek", "ioctl", "getpid", "kill"}
     assert unknown <= {"geteuid", "umask", "getrandom", "fcntl", "clock_nanosleep", "lstat"}
     for number, (name, which) in enumerate(calls):
         for error in ERRORS.get(name, ()):
             folder = tmp_path / f"{number}-{error}"
             folder.mkdir()
-            write = Write(folder)
-            done = write.harmed(name, f"error={error}:when={which}")
-            what = f"{name} number {which} answers {error}: {done.stderr}"
-            assert done.returncode in (0, 1), what
-            assert "Traceback" not in done.stderr, what
-            assert len(done.stderr.splitlines()) == 2 * done.returncode, what
-            write.assert_whole(OLD if done.returncode else NEW)
+            write = Write(writer, folder)
+            code, said = write.harmed(name, f"error={error}:when={which}")
+            what = f"{name} number {which} answers {error}: {said}"
+            assert code in (0, 1), what
+            assert "Traceback" not in said, what
+            assert len(said.splitlines()) == 2 * code, what
+            write.assert_whole(OLD if code else NEW)
             write.assert_tidy_after_the_next_run()

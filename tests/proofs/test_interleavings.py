@@ -78,5 +78,5 @@ def test_without_an_atomic_swap_writers_in_place_lose_nothing(tmp_path: Path) ->
     try:
         _, wrong = interleave(mounted, ["append", "rewrite"])
     finally:
-        subprocess.check_call(["fusermount3", "-u", str(mounted)])
+        subprocess.check_call(["umount", str(mounted)])
     assert wrong == {}

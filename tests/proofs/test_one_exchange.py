@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.forking import run_forked
+
 PROCESSES = 32
-# It waits for the others before it asks, so that all of them find no session.
 PROGRAM = """
-import sys, boto3
-sts = boto3.Session(profile_name="mfa")
-print("ready", flush=True)
-sys.stdin.readline()
-print(sts.client("sts").get_caller_identity()["Arn"])
+import boto3
+print(boto3.Session(profile_name="mfa").client("sts").get_caller_identity()["Arn"])
 """
 
 
@@ -30,23 +27,8 @@ def test_thirty_two_sdk_processes_lead_to_one_exchange(home, aws, alice) -> None
         "[profile mfa]\ncredential_process = mfakit credential-process --profile mfa\n"
         f"mfa_serial = {alice.device.serial_number}\nmfakit_token_command = {token}\n"
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            env=home.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    assert [process.stdout.readline() for process in processes] == ["ready\n"] * PROCESSES
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = [process.communicate(timeout=120) for process in processes]
-    assert [out for out, _ in said] == [f"{alice.arn}\n"] * PROCESSES, said[0][1]
+    done = run_forked(PROCESSES, home.environ, "import boto3", PROGRAM)
+    assert [one.stdout for one in done] == [f"{alice.arn}\n"] * PROCESSES, done[0].stderr
     calls = [call.operation for call in aws.calls]
     assert calls.count("GetSessionToken") == 1
     assert runs.read_text() == "\n"

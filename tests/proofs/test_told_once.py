@@ -7,11 +7,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.forking import as_program, run_forked
 from tests.listener import Listener
 
 from mfakit import SessionCredentials, write_session
 
 CHECKS = 100
+LOADED = "import apprise; apprise.Apprise('json://localhost')"  # the latter loads its plugins
 PROFILES = {"mfa": 10, "work-mfa": 15, "ended-mfa": -5}
 
 
@@ -32,22 +34,11 @@ def test_a_hundred_checks_at_once_send_each_notification_once(home) -> None:
     command += ["--on-expiring", str(program)]
     with Listener() as listener:
         environ = home.environ | {"MFAKIT_NOTIFY": listener.url}
-        checks = [
-            subprocess.Popen(
-                command,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(CHECKS)
-        ]
-        said = [check.communicate(timeout=300)[1] for check in checks]
+        checks = run_forked(CHECKS, environ, LOADED, as_program(*command[3:]))
         assert [check.returncode for check in checks] == [2] * CHECKS
         last = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         renewals = sorted(message["message"].split()[-1] for message in listener.messages)
-    assert said == [""] * CHECKS
+    assert [check.stderr for check in checks] == [""] * CHECKS
     assert last.stderr == ""
     assert renewals == sorted(PROFILES)
     assert sorted(heard.read_text().split()) == sorted(PROFILES)

@@ -112,6 +112,10 @@ class CodeRefusedError(ExchangeError):
     clock = ""
 
 
+class DeviceUnknownError(ExchangeError):
+    """AWS did not check the code, since STS knows of no such device of the user's."""
+
+
 class CodeLostError(ExchangeError):
     """The answer to a code was lost on the way: it counts as used up."""
 

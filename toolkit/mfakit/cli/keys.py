@@ -17,6 +17,7 @@ from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
     session_profile,
+    source_option,
     variables_hold_keys,
 )
 
@@ -65,19 +66,39 @@ def _list(options: Namespace) -> int:
     chosen = [Profile(options.source_profile, files)] if options.source_profile else None
     profiles = chosen or list(source_profiles(files))
     for profile in profiles:
-        _delete_due(profile, options)
-        if options.online:
-            _show_online(profile, options)
-        age = age_of(profile)
-        if age is not None:
-            if age.place.access_key_id:
-                remember_key(files, age.place.access_key_id, utc_now())
-            show(_line(profile, age))
+        try:
+            _show(profile, options)
+        except MFAKitError as error:
+            if chosen:
+                raise
+            note(f"{error.message}: {error.hint}")
     if variables_hold_keys(os.environ):
         show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
     elif not profiles:
         note("no profile has a long-term key; aws configure writes one, and keys import takes it")
     return 0
+
+
+def _show(profile: Profile, options: Namespace) -> None:
+    age = age_of(profile)
+    if age is None:
+        if options.source_profile:
+            raise _no_key(profile)
+        return
+    _delete_due(profile, age, options)
+    if options.online:
+        _show_online(profile, options)
+    age = age_of(profile) or age
+    if age.place.access_key_id:
+        remember_key(profile.files, age.place.access_key_id, utc_now())
+    show(_line(profile, age))
+
+
+def _no_key(profile: Profile) -> ProfileError:
+    return ProfileError(
+        f"the profile {profile.name!r} has no long-term key",
+        "name the profile that has: --source-profile NAME; see mfakit keys",
+    )
 
 
 def _line(profile: Profile, age: KeyAge) -> str:
@@ -138,10 +159,9 @@ def _show_online(profile: Profile, options: Namespace) -> None:
         note(f"AWS was not asked about the key of profile {profile.name}: {error.message}")
 
 
-def _delete_due(profile: Profile, options: Namespace) -> None:
+def _delete_due(profile: Profile, age: KeyAge, options: Namespace) -> None:
     """Delete the key before a rotation, if its time has come; a failure is only noted."""
-    age = age_of(profile)
-    if age is None or age.delete_at is None or age.delete_at > utc_now():
+    if age.delete_at is None or age.delete_at > utc_now():
         return
     from mfakit.exchange.rotation import delete_due
 
@@ -230,10 +250,7 @@ def _export(options: Namespace) -> int:
     if options.format == _PROCESS:
         key = read_key(profile)
         if key is None:
-            raise ProfileError(
-                f"the profile {profile.name!r} has no long-term key",
-                "name the profile that has: --source-profile NAME; see mfakit keys",
-            )
+            raise _no_key(profile)
         given: dict[str, str | int] = {
             "Version": 1,
             "AccessKeyId": key.access_key_id,
@@ -243,9 +260,7 @@ def _export(options: Namespace) -> int:
         return 0
     from mfakit.keys.moving import export_key
 
-    key = export_key(profile, note)
-    path = profile.files.credentials_path
-    note(f"the key {key.access_key_id} is in {path} again, and no longer in the keychain")
+    export_key(profile, note)
     return 0
 
 
@@ -282,7 +297,7 @@ def _rotate(options: Namespace) -> int:
     if after:
         note(
             f"the old one is inactive; mfakit keys deletes it after {format_duration(after)},"
-            " and until then mfakit keys rotate --undo goes back"
+            f" and until then mfakit keys rotate --undo{source_option(profile)} goes back"
         )
     return 0
 
@@ -291,19 +306,21 @@ def _hands(options: Namespace, profile: Profile) -> Hands:
     from mfakit.exchange.rotation import Hands
 
     return Hands(
-        confirm=lambda question: options.yes or _confirm(question, options),
+        confirm=lambda question: options.yes or _confirm(question, options, profile),
         note=note,
         log_in=lambda: _log_in(options, profile),
     )
 
 
-def _confirm(question: str, options: Namespace) -> bool:
+def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     from mfakit.exchange.terminal import Terminal
 
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes")
     except ExchangeError:
-        named = f" --source-profile {options.source_profile}" if options.source_profile else ""
+        named = source_option(profile)
+        if options.delete_after is not None:
+            named += f" --delete-after {format_duration(options.delete_after)}"
         raise MFAKitError(
             f"there is no terminal to answer on: {question}",
             f"if the answer is yes: mfakit keys {options.action} --yes{named}",

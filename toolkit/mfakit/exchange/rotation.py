@@ -7,17 +7,27 @@ nobody has, and botocore's own retries could make two (IAM's quota is two keys a
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
 from mfakit.keys.age import remember_key
-from mfakit.keys.journal import Rotation, end_rotation, read_rotation, write_rotation
+from mfakit.keys.journal import (
+    Rotation,
+    end_rotation,
+    journal_path,
+    read_rotation,
+    rotating,
+    write_rotation,
+)
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import KEY_STORE
+from mfakit.profiles.selection import source_option
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -34,7 +44,7 @@ _TIMES_TAKEN = 3
 _PAUSE_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 120
 _ORPHAN_SLACK = timedelta(minutes=5)  # AWS's clock dates the key, this machine's the rotation
-_RUN_AGAIN = "run it again, and it goes on from there: mfakit keys rotate"
+_LONGEST_ROTATION = timedelta(hours=1)  # until the call that makes a key; it may wait for a code
 
 
 class KeyInfo(Value):
@@ -79,9 +89,9 @@ class Keys:
 
     def __init__(self, profile: Profile, hands: Hands) -> None:
         self._hands = hands
-        self._signer = find_source(profile.name, profile)
-        self._clients: dict[tuple[str, bool], Any] = {}
-        self.user = self._find_user()
+        self.iam = IAM(find_source(profile.name, profile), hands.log_in)
+        self.user = self.iam.user_arn("whose keys can be rotated").rpartition("/")[2]
+        self._named = source_option(profile)
 
     def list(self) -> list[KeyInfo]:
         """Return the user's keys."""
@@ -96,27 +106,20 @@ class Keys:
             once: whether it must not be sent again when its answer is lost.
             **parameters: of the call. ``UserName`` is added.
         """
-        from botocore.exceptions import ClientError
+        return self.iam.call(operation, once=once, UserName=self.user, **parameters)
 
-        parameters = {"UserName": self.user, **parameters}
+    def delete(self, access_key_id: str) -> None:
+        """Delete a key, which may have been deleted already."""
         try:
-            return getattr(self._client(once=once), operation)(**parameters)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code not in _DENIED or self._signer.is_session:
-                with asking_aws(self._signer):
-                    raise
-        except Exception:
-            with asking_aws(self._signer):
+            self.call("delete_access_key", AccessKeyId=access_key_id)
+        except ExchangeError as error:
+            if "NoSuchEntity" not in error.message:
                 raise
-        self._signer = self._hands.log_in()
-        with asking_aws(self._signer):
-            return getattr(self._client(once=once), operation)(**parameters)
 
     def sign_with(self, key: LongTermKey) -> None:
         """Sign with another key of the user from now on, unless a session signs."""
-        if not self._signer.is_session:
-            self._signer = self._signer.replace(
+        if not self.iam.signer.is_session:
+            self.iam.signer = self.iam.signer.replace(
                 access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
             )
 
@@ -126,7 +129,7 @@ class Keys:
         Raises:
             ExchangeError: they do not within two minutes.
         """
-        signer = self._signer.replace(
+        signer = self.iam.signer.replace(
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
             session_token="",
@@ -142,7 +145,9 @@ class Keys:
             if taken < _TIMES_TAKEN:
                 if waited >= _LONGEST_WAIT_SECONDS:
                     raise ExchangeError(
-                        f"AWS does not take the new key {key.access_key_id} yet", _RUN_AGAIN
+                        f"AWS does not take the key {key.access_key_id} yet",
+                        f"run it again, and it goes on from there: mfakit keys rotate{self._named};"
+                        f" or go back: mfakit keys rotate --undo{self._named}",
                     )
                 self._hands.sleep(_PAUSE_SECONDS)
                 waited += _PAUSE_SECONDS
@@ -154,23 +159,6 @@ class Keys:
             answer = self.call("get_access_key_last_used", AccessKeyId=name)
             used = answer["AccessKeyLastUsed"].get("LastUsedDate")
         return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
-
-    def _client(self, *, once: bool) -> Any:
-        key = self._signer.access_key_id, once
-        if key not in self._clients:
-            self._clients[key] = make_client("iam", self._signer, retries=not once)
-        return self._clients[key]
-
-    def _find_user(self) -> str:
-        with asking_aws(self._signer):
-            client = make_client("sts", self._signer, retries=True)
-            arn: str = client.get_caller_identity()["Arn"]
-        if ":user/" not in arn:
-            raise ProfileError(
-                f"{arn} is no IAM user, whose keys can be rotated",
-                "a root user should have no key at all: delete it in the console",
-            )
-        return arn.rpartition("/")[2]
 
 
 def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
@@ -187,13 +175,22 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     Raises:
         UsageError: a program gives the key, so that a new one could not be stored.
         ProfileError: there is no key, the user said no, or has another second key.
+        BusyError: another process is rotating it.
         ExchangeError: AWS refused, or could not be reached.
     """
+    with rotating(profile):
+        return _rotate(profile.read_again(), delete_after, hands)
+
+
+def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     key = _rotatable_key(profile)
-    keys = Keys(profile, hands)
     rotation = read_rotation(profile)
+    if rotation and rotation.new_id and not rotation.delete_at:
+        _refuse_other_key(profile, rotation)
+    keys = Keys(profile, hands)
     if rotation and rotation.delete_at:
         if key.access_key_id == rotation.new_id:
+            _refuse_active(profile, rotation, keys)
             due = parse_timestamp(rotation.delete_at)
             if due is None or due > utc_now():
                 _ask(
@@ -221,33 +218,88 @@ def undo(profile: Profile, hands: Hands) -> str:
     """Go back to the key before the last rotation, and delete the new one; return the old key's id.
 
     Raises:
-        ProfileError: there is no rotation to undo.
+        ProfileError: there is no rotation to undo, or the profile has a key of another origin.
+        BusyError: another process is rotating it.
         ExchangeError: AWS refused, or could not be reached.
     """
+    with rotating(profile):
+        return _undo(profile.read_again(), hands)
+
+
+def _undo(profile: Profile, hands: Hands) -> str:
     rotation = read_rotation(profile)
     if rotation is None or not rotation.new_id:
         raise ProfileError(
             f"there is no rotation of the key of profile {profile.name!r} to undo",
             "the key before the last rotation is deleted by now: see mfakit keys --online",
         )
+    _refuse_other_key(profile, rotation)
     keys = Keys(profile, hands)
     keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
     old = _old_key(profile, rotation)
     keys.wait_for(old)
     _put(profile, old, hands)
     keys.sign_with(old)
-    keys.call("delete_access_key", AccessKeyId=rotation.new_id)
-    _forget_secret(profile, rotation.new_id)
+    keys.delete(rotation.new_id)
+    if _kind(profile) == KEYRING:
+        _forget_secret(rotation.new_id)
+    elif not rotation.old_secret:
+        _forget_secret(rotation.old_id)  # the key was exported since
     end_rotation(profile)
     return rotation.old_id
 
 
 def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
     """Delete the key before a profile's present one, if its time has come."""
-    rotation = read_rotation(profile)
-    due = parse_timestamp(rotation.delete_at) if rotation else None
-    if rotation and due is not None and due <= now:
-        _delete_old(profile, rotation, Keys(profile, hands), hands)
+    with rotating(profile):
+        profile = profile.read_again()
+        rotation = read_rotation(profile)
+        due = parse_timestamp(rotation.delete_at) if rotation else None
+        if rotation is None or due is None or due > now:
+            return
+        if _present(profile) != rotation.new_id:
+            end_rotation(profile)
+            hands.note(
+                f"the key {rotation.old_id} is not deleted, since the profile {profile.name}"
+                " no longer uses the key that replaced it"
+            )
+            return
+        keys = Keys(profile, hands)
+        _refuse_active(profile, rotation, keys)
+        _delete_old(profile, rotation, keys, hands)
+
+
+def _present(profile: Profile) -> str | None:
+    place = place_of(profile)
+    return place.access_key_id if place else None
+
+
+def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
+    """Refuse to overwrite a key that the user has put into the profile since a rotation began.
+
+    Raises:
+        ProfileError: the profile's key is neither the old nor the new one.
+    """
+    if _present(profile) not in (rotation.old_id, rotation.new_id):
+        raise ProfileError(
+            f"the profile {profile.name!r} holds another key than its rotation has left there",
+            f"put the key {rotation.old_id} back; or, to forget that rotation:"
+            f" rm {shlex.quote(journal_path(profile))}",
+        )
+
+
+def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
+    """Refuse to delete an old key that was activated again, since somebody needs it.
+
+    Raises:
+        ProfileError: it was.
+    """
+    if any(key.access_key_id == rotation.old_id and key.is_active for key in keys.list()):
+        raise ProfileError(
+            f"the key {rotation.old_id} is active again, and may be in use",
+            f"go back to it: mfakit keys rotate --undo{source_option(profile)}; or deactivate it in"
+            " IAM, and run this again",
+        )
 
 
 def _rotatable_key(profile: Profile) -> LongTermKey:
@@ -285,15 +337,17 @@ def _create(
             f"An earlier rotation was cut off and left the key {orphan.access_key_id}, made"
             f" {_ago(orphan.created_at)} and never used. Delete it?",
         )
-        keys.call("delete_access_key", AccessKeyId=orphan.access_key_id)
+        keys.delete(orphan.access_key_id)
         others.remove(orphan)
+        earlier = None
     if others:
         raise ProfileError(
             f"the user {keys.user} has a second key already, {others[0].access_key_id}, made"
             f" {_ago(others[0].created_at)}, {_last_use(others[0])}",
-            f"AWS allows two; if nothing needs it: aws iam delete-access-key --user-name"
-            f" {keys.user} --access-key-id {others[0].access_key_id}",
+            f"AWS allows two; if nothing needs it: {_by_hand(profile, others[0].access_key_id)}",
         )
+    for name in _twins(profile, key.access_key_id):
+        hands.note(f"the profile {name} has this key too, and needs the new one afterwards")
     if orphan is None:
         _ask(
             hands,
@@ -302,16 +356,28 @@ def _create(
         )
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
     write_rotation(profile, began)
-    made = keys.call("create_access_key", once=True)["AccessKey"]
+    made = _make(profile, keys, earlier)
     new = LongTermKey(made["AccessKeyId"], made["SecretAccessKey"])
     try:
         rotation = _store(profile, began, key, new)
     except BaseException:
-        keys.call("delete_access_key", AccessKeyId=new.access_key_id)
+        keys.delete(new.access_key_id)
         end_rotation(profile)
         raise
     remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
     return rotation
+
+
+def _make(profile: Profile, keys: Keys, earlier: Rotation | None) -> Any:
+    """Make a key; if AWS refuses, none that appears later counts as this rotation's own."""
+    try:
+        return keys.call("create_access_key", once=True)["AccessKey"]
+    except BaseException:
+        if keys.iam.was_refused and earlier is not None:
+            write_rotation(profile, earlier)
+        elif keys.iam.was_refused:
+            end_rotation(profile)
+        raise
 
 
 def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
@@ -338,8 +404,26 @@ def _is_orphan(key: KeyInfo, earlier: Rotation) -> bool:
         and key.used_at is None
         and key.access_key_id not in earlier.ids_before.split()
         and began is not None
-        and key.created_at >= began - _ORPHAN_SLACK
+        and began - _ORPHAN_SLACK <= key.created_at <= began + _LONGEST_ROTATION
     )
+
+
+def _twins(profile: Profile, access_key_id: str) -> list[str]:
+    """Return the other profiles with the same key."""
+    found = []
+    for name in profile.files.profiles():
+        with suppress(MFAKitError):  # one whose key store is misspelled
+            if name != profile.name and _present(profile.other(name)) == access_key_id:
+                found.append(name)
+    return found
+
+
+def _by_hand(profile: Profile, access_key_id: str) -> str:
+    """Return a command that deletes a key of the user's, signed by what the profile has."""
+    line = f"aws iam delete-access-key --access-key-id {access_key_id}"
+    if _kind(profile) == FILE:
+        return f"{line} --profile {shlex.quote(profile.name)}"
+    return f"mfakit exec -p {shlex.quote(profile.its_session)} -- {line}"
 
 
 def _new_key(profile: Profile, rotation: Rotation) -> LongTermKey:
@@ -352,14 +436,14 @@ def _old_key(profile: Profile, rotation: Rotation) -> LongTermKey:
 
 def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
     """Return a key of a rotation, from the journal or the keychain."""
-    if not secret and _kind(profile) == KEYRING:
+    if not secret:
         from mfakit.keys.keychain import get_secret
 
         secret = get_secret(name) or ""
     if not secret:
         raise ProfileError(
             f"the secret of the key {name} is gone",
-            f"delete that key: aws iam delete-access-key --access-key-id {name}; and rotate again",
+            f"delete that key, and rotate again: {_by_hand(profile, name)}",
         )
     return LongTermKey(name, secret)
 
@@ -369,11 +453,13 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     from mfakit.keys.moving import replace_key
     from mfakit.profiles.settings import edit_settings
 
-    place = place_of(profile)
-    present = place.access_key_id if place else None
+    present = _present(profile)
     if present is None or present == key.access_key_id:
         return
     if _kind(profile) == KEYRING:
+        from mfakit.keys.keychain import put_secret
+
+        put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
         settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
         edit_settings({profile.name: settings}, profile.files, hands.note)
     else:
@@ -390,21 +476,17 @@ def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: floa
 
 
 def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:
-    try:
-        keys.call("delete_access_key", AccessKeyId=rotation.old_id)
-    except ExchangeError as error:
-        if "NoSuchEntity" not in error.message:
-            raise
-    _forget_secret(profile, rotation.old_id)
+    keys.delete(rotation.old_id)
+    if not rotation.old_secret:
+        _forget_secret(rotation.old_id)
     end_rotation(profile)
     hands.note(f"deleted the old key {rotation.old_id}")
 
 
-def _forget_secret(profile: Profile, access_key_id: str) -> None:
-    if _kind(profile) == KEYRING:
-        from mfakit.keys.keychain import delete_secret
+def _forget_secret(access_key_id: str) -> None:
+    from mfakit.keys.keychain import delete_secret
 
-        delete_secret(access_key_id)
+    delete_secret(access_key_id)
 
 
 def _kind(profile: Profile) -> str:

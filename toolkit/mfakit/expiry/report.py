@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from mfakit.moments import format_age, format_duration, format_timestamp
 from mfakit.state import EXPIRED, UNKNOWN
 
@@ -42,9 +40,13 @@ def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
 
 def key_lines(ages: list[KeyAge], now: datetime, seconds: float) -> str:
     """Return a line for each key that is old, or whose predecessor should be deleted."""
+    import shlex
+
     lines = []
     for age in ages:
         if age.is_old(now, seconds):
+            import shlex
+
             profile = shlex.quote(age.profile)
             cure = f"mfakit keys rotate --source-profile {profile}"
             if age.delete_at is not None and age.delete_at <= now:

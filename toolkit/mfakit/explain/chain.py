@@ -125,7 +125,7 @@ def walk(
     from botocore.session import Session
 
     with in_environment(as_seen_by(sdk, environ)):
-        session = Session(profile=profile)
+        session = Session(profile=profile, include_builtin_handlers=False)  # they are for calls
         gave: list[tuple[str, Any]] = []
         name = profile
         try:

@@ -6,12 +6,16 @@ deleted; so it is a secret file of mfakit's own.
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+
 from mfakit.moments import parse_timestamp
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from mfakit.profiles.profile import Profile
@@ -40,6 +44,41 @@ class Rotation(Value):
 
 
 _FIELDS = tuple(Rotation.__annotations__)
+
+
+@contextmanager
+def rotating(profile: Profile) -> Iterator[None]:
+    """Keep other processes from rotating the key of a profile during the block.
+
+    Raises:
+        BusyError: another one does.
+        FileError: the folder of the journal cannot be written.
+    """
+    from contextlib import ExitStack
+
+    from mfakit.errors import BusyError
+    from mfakit.profiles.editing import locked
+    from mfakit.profiles.own_files import make_own_folder
+    from mfakit.profiles.reading import file_error
+
+    path = journal_path(profile)
+    with ExitStack() as stack:
+        try:
+            make_own_folder(path)
+            stack.enter_context(locked(path, 0))
+        except BusyError:
+            raise BusyError(
+                f"another mfakit is rotating the key of profile {profile.name!r}",
+                f"wait for it, or end it; fuser {path}.lock names it",
+            ) from None
+        except OSError as error:
+            raise file_error("write", os.path.dirname(path), error) from error
+        yield
+
+
+def journal_path(profile: Profile) -> str:
+    """Return the path of a profile's journal."""
+    return _file(profile).path
 
 
 def read_rotation(profile: Profile) -> Rotation | None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
+from mfakit.keys.journal import read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
 from mfakit.profiles.section import KEYS, session_token
+from mfakit.profiles.selection import source_option
 from mfakit.profiles.settings import edit_settings
+from mfakit.profiles.stores import exports_key
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,41 +49,96 @@ def import_key(
     """
     from mfakit.keys.keychain import put_secret
 
-    if session_token(profile.keys):
+    _refuse_no_source(profile, key)
+    _refuse_other_key(profile, key)
+    process = profile.setting("credential_process")
+    settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+    if not process or exports_key(process):
+        settings["credential_process"] = process_line
+    elif process_line is not None:
         raise ProfileError(
-            f"the profile {profile.name!r} holds a session, not a long-term key",
-            "name the profile for the key: --source-profile NAME",
-        )
-    there = profile.keys.get(KEYS[0])
-    if there and there != key.access_key_id:
-        raise ProfileError(
-            f"the profile {profile.name!r} holds another key, {there}",
-            "import that one first, or name another profile: --source-profile NAME",
+            f"the profile {profile.name!r} has a credential_process of its own",
+            "leave --plain-use process out, or remove that setting first",
         )
     put_secret(key.access_key_id, key.secret_access_key)
-    settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-    if process_line is not None:
-        settings["credential_process"] = process_line
     edit_settings({profile.name: settings}, profile.files, note)
-    _remove_keys(profile, note)
+    _remove_keys(profile, key.access_key_id, note)
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
 
 
-def export_key(profile: Profile, note: Note) -> LongTermKey:
+def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
+    """Refuse a profile that cannot be the source of sessions, and a key that is a session's.
+
+    Raises:
+        ProfileError: it is one, or a rotation has yet to be finished.
+    """
+    name_one = "name the profile for the key: --source-profile NAME"
+    if session_token(profile.keys) or profile.is_cached:
+        raise ProfileError(
+            f"the profile {profile.name!r} holds a session, not a long-term key", name_one
+        )
+    if profile.setting("role_arn"):
+        raise ProfileError(f"the profile {profile.name!r} assumes a role", name_one)
+    if key.access_key_id.startswith(SESSION_KEY_PREFIX):
+        raise ProfileError(
+            f"the key {key.access_key_id} is a session's, not a long-term key",
+            "import the access key that IAM has made for you",
+        )
+    rotation = read_rotation(profile)
+    if rotation and rotation.new_id and not rotation.delete_at:
+        option = source_option(profile)
+        raise ProfileError(
+            f"a rotation of the key of profile {profile.name!r} was cut off",
+            f"finish it first: mfakit keys rotate{option}; or go back: mfakit keys rotate"
+            f" --undo{option}",
+        )
+
+
+def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
+    """Refuse to remove, or to leave in the keychain without a name, another key of the profile.
+
+    Raises:
+        ProfileError: the profile has one.
+    """
+    files, ours = profile.files, (key.access_key_id, key.secret_access_key)
+    for path, values in (
+        (files.credentials_path, files.credentials(profile.name)),
+        (files.config_path, files.config(profile.name)),
+    ):
+        found = tuple(values.get(name, "") for name in KEYS)
+        if any(found) and found != ours:
+            what = "another secret of the key" if found[0] == ours[0] else "another key,"
+            raise ProfileError(
+                f"the profile {profile.name!r} holds {what} {found[0]} in {path}",
+                "remove it there if nothing needs it, or name another profile:"
+                " --source-profile NAME",
+            )
+    place = place_of(profile)
+    if place and place.kind == KEYRING and place.access_key_id != key.access_key_id:
+        option = source_option(profile)
+        raise ProfileError(
+            f"the profile {profile.name!r} has another key in the keychain, {place.access_key_id}",
+            f"delete it first: mfakit keys remove{option}; or write it into the file: mfakit keys"
+            f" export{option}",
+        )
+
+
+def export_key(profile: Profile, note: Note) -> None:
     """Write a profile's key from the keychain back into the credentials file.
 
     Raises:
         ProfileError: it is not in the keychain.
         MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
     """
-    from mfakit.keys.keychain import delete_secret
-
     key = _key_in_keychain(profile)
     write_key(profile, key, note)
     _forget_store(profile, note)
-    delete_secret(key.access_key_id)
-    return key
+    kept = _delete_entry(profile, key.access_key_id)
+    note(
+        f"the key {key.access_key_id} is in {profile.files.credentials_path} again, and "
+        + (f"in the keychain for profile {kept}" if kept else "no longer in the keychain")
+    )
 
 
 def remove_key(profile: Profile, note: Note) -> str:
@@ -89,14 +148,28 @@ def remove_key(profile: Profile, note: Note) -> str:
         ProfileError: it is not in the keychain.
         MFAKitError: the keychain or a file cannot be used.
     """
-    from mfakit.keys.keychain import delete_secret
-
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
-    delete_secret(place.access_key_id)
+    if kept := _delete_entry(profile, place.access_key_id):
+        raise ProfileError(
+            f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
+            f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
+        )
     _forget_store(profile, note)
     return place.access_key_id
+
+
+def _delete_entry(profile: Profile, access_key_id: str) -> str | None:
+    """Delete an entry of the keychain, unless another profile names it; return that profile."""
+    from mfakit.keys.keychain import delete_secret
+
+    store = f"{KEYRING}:{access_key_id}"
+    for name in profile.files.profiles():
+        if name != profile.name and profile.other(name).setting(KEY_STORE) == store:
+            return name
+    delete_secret(access_key_id)
+    return None
 
 
 def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
@@ -202,15 +275,13 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
 
 
 def _forget_store(profile: Profile, note: Note) -> None:
-    from mfakit.profiles.stores import exports_key
-
     settings: dict[str, str | None] = {KEY_STORE: None}
     if exports_key(profile.setting("credential_process") or ""):
         settings["credential_process"] = None
     edit_settings({profile.name: settings}, profile.files, note)
 
 
-def _remove_keys(profile: Profile, note: Note) -> None:
+def _remove_keys(profile: Profile, access_key_id: str, note: Note) -> None:
     """Remove a profile's key from both files, and from the copy of the credentials file."""
     files = profile.files
     copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
@@ -220,10 +291,11 @@ def _remove_keys(profile: Profile, note: Note) -> None:
     if os.path.isfile(copy):
         places.append((copy, profile.name))
     for path, header in places:
-        _cut(path, header, note)
+        _cut(path, header, None if path == copy else access_key_id, note)
 
 
-def _cut(path: str, header: str, note: Note) -> None:
+def _cut(path: str, header: str, access_key_id: str | None, note: Note) -> None:
+    """Remove the keys of a section, if they are those of that id."""
     from mfakit.profiles.editing import edit_text
 
     def cut(text: str) -> str:
@@ -231,6 +303,8 @@ def _cut(path: str, header: str, note: Note) -> None:
         values = document.section(header)
         if not values.keys() & set(KEYS):
             return text
+        if access_key_id not in (None, values.get(KEYS[0])):
+            return text  # another program has just put it there
         if set(values) <= set(KEYS):
             document.remove_section(header)
         else:
@@ -245,7 +319,7 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
     files = profile.files
     folders = {os.path.dirname(files.credentials_path), os.path.dirname(files.config_path)}
     folders |= {os.path.dirname(os.path.realpath(files.credentials_path))}
-    folders |= {own_place(files.credentials_path)}
+    folders |= {own_place(files.credentials_path, *names) for names in ((), ("rotations",))}
     for folder in sorted(folders):
         try:
             names = sorted(os.listdir(folder))

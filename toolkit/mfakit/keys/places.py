@@ -7,7 +7,8 @@ import os
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.profile import KEY_COMMAND, KEY_STORE
-from mfakit.profiles.section import has_access_key, is_long_term
+from mfakit.profiles.section import has_access_key, is_long_term, is_no_key
+from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -110,7 +111,10 @@ def _key_of_command(profile: Profile) -> LongTermKey:
     output = run_on_terminal(words, name, see_it, _COMMAND_SECONDS)
     key = _parse(output.decode("utf-8", "replace"))
     if key is None:
-        raise ProfileError(f"the {KEY_COMMAND} of profile {profile.name!r} printed no key", see_it)
+        raise ProfileError(
+            f"the {KEY_COMMAND} of profile {profile.name!r} printed no key",
+            f"{see_it}: JSON as a credential_process, or the id and below it the secret",
+        )
     return key
 
 
@@ -127,6 +131,22 @@ def _parse(text: str) -> LongTermKey | None:
         words = [given.get("AccessKeyId"), given.get("SecretAccessKey")]
     else:
         words = [line.strip() for line in text.splitlines() if line.strip()][:2]
-    if len(words) == 2 and all(isinstance(word, str) and word.isprintable() for word in words):
-        return LongTermKey(*words)
+    if len(words) == 2 and all(isinstance(word, str) and word for word in words):
+        key = LongTermKey(*words)
+        return key if _may_be_right(key) else None
     return None
+
+
+def _may_be_right(key: LongTermKey) -> bool:
+    """Whether a key has an id first, which will be shown, and is not a session's.
+
+    `pass` keeps a secret in the first line.
+    """
+    name, secret = key.access_key_id, key.secret_access_key
+    is_id = name.isascii() and name.replace("_", "").isalnum()
+    return (
+        is_id
+        and not name.startswith(SESSION_KEY_PREFIX)
+        and not secret.startswith("AKIA")
+        and not is_no_key(secret)
+    )

@@ -86,6 +86,14 @@ def default_source_profile(files: AWSFiles) -> Profile:
     return found or Profile("default", files)
 
 
+def source_option(profile: Profile) -> str:
+    """Return the option that names a source profile; "" for the one that is taken without it."""
+    import shlex
+
+    usual = default_source_profile(profile.files).name
+    return "" if usual == profile.name else f" --source-profile {shlex.quote(profile.name)}"
+
+
 def source_profile(session: Profile) -> Profile | None:
     """Return the profile with the keys of the session that a profile holds, or would be given.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mfakit.policy.making import require_mfa
 from mfakit.testing.authentication import Authentication
-from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
+from mfakit.testing.devices import NEW_KEY_SECONDS, Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import CallLog, Faulty, read_fault
@@ -97,7 +97,8 @@ class AWSSimulator(Faulty):
         region: the default region; its partition is the account's.
         enforce_policies: judge identity policies, and refuse what they do not allow.
         propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
-            resynchronised or deactivated seven seconds later, of the simulator's time.
+            resynchronised or deactivated seven seconds later, and services take a new access key
+            ten seconds later, of the simulator's time.
         scps: the service control policies of the account's organization, as JSON or read from it.
             All are attached to the account. If none of them allows anything, AWS's policy
             ``FullAWSAccess`` counts as attached too, as it is unless somebody detaches it.
@@ -122,6 +123,7 @@ class AWSSimulator(Faulty):
         self.region = region
         self.clock = Clock()
         self._calls = CallLog()
+        self._propagation = propagation
         self._served: list[str] = []
         self.control_token = secrets.token_urlsafe(24)
         self._moto = MotoBinding(account_id, partition(region), self.clock)
@@ -237,7 +239,7 @@ class AWSSimulator(Faulty):
         limits, account = self._service_control, self.account_id
         buckets = BucketPolicies(forward, self.region)
         simulation = PolicySimulation(directory, self.clock, limits, account)
-        own_calls = OwnCalls(directory, self._devices, self.clock, root)
+        own_calls = OwnCalls(directory, keys, self._devices, self.clock, root)
         return Gate(
             forward,
             Authentication(keys, self.clock, self.region),
@@ -252,6 +254,7 @@ class AWSSimulator(Faulty):
             self.root.access_key_id,
             self._faults,
             self._calls,
+            NEW_KEY_SECONDS[self._propagation],
         )
 
     def _device_of(self, user_name: str) -> Device:

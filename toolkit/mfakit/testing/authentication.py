@@ -57,6 +57,7 @@ TWO_WAYS = (
 )
 
 
+FIELD = re.compile(r"(?<!\w)(\w+)=([^,\s]+)")
 AT_S3 = re.compile(r"(^|[.])s3[.-]")
 # In bytes: of a call, of one that brings code for Lambda, of one that nobody signed.
 LARGEST_BODY = 16 << 20
@@ -88,7 +89,7 @@ class Claim:
     @cached_property
     def signed_at(self) -> int:
         """The timestamp, in seconds since 1970."""
-        return int(datetime.fromisoformat(self.timestamp).timestamp())
+        return _seconds(self.timestamp)
 
 
 class Received:
@@ -135,7 +136,7 @@ class Authentication:
 
     def credentials_of(self, claim: Claim) -> Credentials | None:
         """Return the credentials with the claimed key id; None if there are none."""
-        return self.keys.find(claim.access_key_id)
+        return self.keys.find(claim.access_key_id, self.clock.timestamp())
 
     def read_head(self, received: Received) -> None:
         """Read the claim of a request, and refuse what can be refused without its body."""
@@ -289,7 +290,7 @@ def read_claim(request: Request) -> Claim | None:
     if authorization and presigned:
         raise AWSError(400, "InvalidArgument", TWO_WAYS)
     if authorization.startswith(ALGORITHM):
-        fields = dict(re.findall(r"(\w+)=([^,\s]+)", authorization))
+        fields = dict(FIELD.findall(authorization))
         fields["Date"] = request.header("x-amz-date") or _http_date(request.header("date"))
         return _claim(fields, request.header("x-amz-security-token"))
     if request.query.get("X-Amz-Algorithm") == ALGORITHM:
@@ -459,6 +460,11 @@ def _check_calendar(claim: Claim) -> None:
         _ = claim.signed_at
     except ValueError:
         raise AWSError(403, "IncompleteSignature", "The request's date is no date.") from None
+
+
+@lru_cache  # the requests of a second share it
+def _seconds(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())
 
 
 def _http_date(value: str) -> str:

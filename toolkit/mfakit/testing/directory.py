@@ -83,11 +83,15 @@ class Directory:
         self._take_over(operation, parameters, answer)
         return answer
 
-    def learn(self, operation: str, parameters: Mapping[str, str], response: Response) -> None:
-        """Take over what a successful call changed."""
+    def learn(
+        self, operation: str, parameters: Mapping[str, str], response: Response, new_from: float
+    ) -> None:
+        """Take over what a successful call changed; a new key is taken from ``new_from`` on."""
         if response.status < 300 and not READ_ONLY.match(operation):
             answer = _parsed(operation, response) if operation == "CreateAccessKey" else {}
             self._take_over(operation, parameters, answer)
+            if answer:
+                self._keys.delay(answer["AccessKey"]["AccessKeyId"], new_from)
 
     def get_user(self, name: str) -> dict[str, Any]:
         """Return what IAM's GetUser shows of a user."""

@@ -10,7 +10,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from xml.parsers.expat import ExpatError
 
@@ -41,7 +41,7 @@ from mfakit.testing.models import partition
 from mfakit.testing.rebuilding import rebuilt
 from mfakit.testing.s3 import bucket_of, check_mfa_delete, delete_objects, deleted
 from mfakit.testing.validation import refusal_of_form
-from mfakit.testing.wire import Response, error_response, query_response
+from mfakit.testing.wire import Request, Response, error_response, query_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from mfakit.testing.models import Call
     from mfakit.testing.s3 import BucketPolicies
     from mfakit.testing.sts import STS
-    from mfakit.testing.wire import Request
 
     Operation = Callable[[Credentials, Mapping[str, str]], dict[str, Any] | None]
 
@@ -81,6 +80,7 @@ class Gate:
 
     Attributes:
         forward: passes a request on to moto.
+        new_key_seconds: how long services do not take a new access key yet.
         own: the operations of IAM that the simulator answers itself.
         owner_id: the id of the root user's key, which moto sees of callers without credentials.
     """
@@ -98,6 +98,7 @@ class Gate:
     owner_id: str
     faults: FaultQueue
     calls: CallLog
+    new_key_seconds: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handle(self, request: Request) -> Response:
@@ -141,6 +142,7 @@ class Gate:
         try:
             self.authentication.read_head(received)
             caller, claim, request = self.authentication.verify(received)
+            self.keys.note_use(caller, self.clock.timestamp(), claim.region, claim.service)
             run = partial(self._carry_out, request, received.call, caller, claim)
             received.response = self.faults.answer(received.call, run)
         except AWSError as error:
@@ -154,7 +156,7 @@ class Gate:
         return self._dated(received.response)
 
     def _dated(self, response: Response) -> Response:
-        return response.with_header("Date", formatdate(self.clock.wire_timestamp(), usegmt=True))
+        return response.with_header("Date", _http_date(int(self.clock.wire_timestamp())))
 
     def _record(self, received: Received) -> None:
         self.calls.add(self.clock.now(), received)
@@ -211,8 +213,9 @@ class Gate:
 
     def _pass_on(self, request: Request, call: Call, caller: Credentials, claim: Claim) -> Response:
         if call.service == "iam":
-            call = with_own_name(call, caller)
-            request = rebuilt(call, request, claim.region)
+            named = with_own_name(call, caller)
+            if named is not call:
+                call, request = named, rebuilt(named, request, claim.region)
         owner = self.keys.find(self.owner_id) if caller.owner.is_anonymous else caller
         key_id = self.keys.long_term_id(owner or caller)
         outgoing = _signed_by_owner(request, claim, key_id)
@@ -221,7 +224,8 @@ class Gate:
         response = self.forward(replace(outgoing, content=self.keys.to_moto(outgoing.body)))
         response = replace(response, body=self.keys.from_moto(response.body))
         with self.lock:
-            self.directory.learn(call.operation, call.parameters, response)
+            new_from = self.clock.timestamp() + self.new_key_seconds
+            self.directory.learn(call.operation, call.parameters, response, new_from)
             return self.iam.amend(call.operation, call.parameters, response)
 
     def _pass_on_to_others(
@@ -238,6 +242,11 @@ class Gate:
             if call.service == "cloudformation":
                 self.directory.forget()
         return response
+
+
+@lru_cache  # the answers of a second share it
+def _http_date(at: int) -> str:
+    return formatdate(at, usegmt=True)
 
 
 def _check_kind(caller: Credentials, call: Call) -> None:
@@ -260,7 +269,8 @@ def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:
     kept = tuple((n, v) for n, v in request.headers if n != "user-agent")
     scope = f"{key_id}/{claim.date or '20000101'}/{claim.region}/{claim.service}/aws4_request"
     value = f"{ALGORITHM} Credential={scope}, SignedHeaders=host, Signature=verified"
-    return replace(request, headers=(*kept, ("authorization", value)))
+    signed = (*kept, ("authorization", value))
+    return Request(request.method, request.url, signed, request.content)
 
 
 def _report(call: Call, error: Exception) -> None:

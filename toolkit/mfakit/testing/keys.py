@@ -7,6 +7,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mfakit.policy.patterns import PRINCIPAL_TAG
@@ -66,6 +67,8 @@ class LongTermKey:
 
     Attributes:
         moto_id: the id that moto knows it by, if that is another one.
+        known_from: when services begin to take it, in seconds since 1970.
+        last_use: when, in which region and by which service it was taken last.
         judged: whether its signature, and when it was signed, are verified.
     """
 
@@ -74,6 +77,8 @@ class LongTermKey:
     owner: Identity
     active: bool = True
     moto_id: str = ""
+    known_from: float = 0.0
+    last_use: tuple[float, str, str] | None = None
     judged: bool = True
     grantor = None
     policy = None
@@ -183,10 +188,34 @@ class KeyStore:
         self.add_session(session)
         return session
 
-    def find(self, access_key_id: str) -> Credentials | None:
-        """Return the key of that id, unless it is unknown or inactive."""
+    def find(self, access_key_id: str, at: float | None = None) -> Credentials | None:
+        """Return the key of that id, unless it is unknown, inactive, or too new at a time."""
         key = self._keys.get(access_key_id)
-        return None if isinstance(key, LongTermKey) and not key.active else key
+        if isinstance(key, LongTermKey) and (
+            not key.active or (at is not None and at < key.known_from)
+        ):
+            return None
+        return key
+
+    def last_use(self, access_key_id: str) -> dict[str, Any]:
+        """Return when and for what a key was used last, as GetAccessKeyLastUsed shows it."""
+        key = self._keys.get(access_key_id)
+        if not isinstance(key, LongTermKey) or key.last_use is None:
+            return {"Region": "N/A", "ServiceName": "N/A"}
+        at, region, service = key.last_use
+        moment = datetime.fromtimestamp(at // 60 * 60, UTC)
+        return {"LastUsedDate": moment, "Region": region, "ServiceName": service}
+
+    def note_use(self, key: Credentials, at: float, region: str, service: str) -> None:
+        """Note that a long-term key was used."""
+        if isinstance(key, LongTermKey):
+            key.last_use = at, region, service
+
+    def delay(self, access_key_id: str, until: float) -> None:
+        """Let services take a key only from a time on."""
+        key = self._keys.get(access_key_id)
+        if isinstance(key, LongTermKey):
+            key.known_from = until
 
     def knows(self, access_key_id: str) -> bool:
         """Whether there is a key of that id, active or not."""
@@ -325,7 +354,8 @@ def condition_keys(
 
 def dates(at: float) -> dict[str, str]:
     """Return the condition keys of the time, given in seconds since 1970."""
-    return {"aws:currenttime": _timestamp(at), "aws:epochtime": str(int(at))}
+    second = int(at)
+    return {"aws:currenttime": _timestamp(second), "aws:epochtime": str(second)}
 
 
 def principal_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -339,7 +369,7 @@ def _session_keys(session: Session, at: float) -> dict[str, str]:
     # there all the same, as the IAM User Guide says of temporary credentials in general.
     keys = {
         "aws:multifactorauthpresent": str(session.with_mfa).lower(),
-        "aws:tokenissuetime": _timestamp(session.issued),
+        "aws:tokenissuetime": _timestamp(int(session.issued)),
     }
     if session.mfa_time is not None:
         keys["aws:multifactorauthage"] = str(max(0, int(at - session.mfa_time)))
@@ -348,5 +378,6 @@ def _session_keys(session: Session, at: float) -> dict[str, str]:
     return keys
 
 
-def _timestamp(at: float) -> str:
+@lru_cache  # the calls of a second share it
+def _timestamp(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -390,6 +390,7 @@ def _regions() -> frozenset[str]:
     return frozenset(name for part in partitions["partitions"] for name in part["regions"])
 
 
+@cache
 def partition(region: str) -> str:
     """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
     return str(_resolver().get_partition_for_region(region))
@@ -424,7 +425,6 @@ def input_shape(service: str, operation: str) -> Any:
 @cache
 def service_model(service: str) -> Any:
     """Return botocore's model of a service."""
-    from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    return ServiceModel(_load(service), service)

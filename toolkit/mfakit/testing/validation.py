@@ -116,8 +116,10 @@ def validate_iam(operation: str, parameters: Parameters) -> None:
         return
     # A malformed name or path has a sentence of its own, and is the only complaint.
     for name, member in shape.members.items():
+        if name not in parameters:
+            continue
         sentence = IAM_SENTENCES.get(member.metadata.get("pattern", ""))
-        if sentence and name in parameters and _breaks_pattern_alone(member, parameters[name]):
+        if sentence and _breaks_pattern_alone(member, parameters[name]):
             text = f"The specified value for {_member(name)} is invalid. {sentence}"
             raise AWSError(400, "ValidationError", text)
     complain(_iam_complaints(shape, parameters, "", ""))

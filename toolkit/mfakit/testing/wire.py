@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
@@ -141,7 +141,8 @@ class Response:
     def with_header(self, name: str, value: str) -> Response:
         """Return the same response with this header in place of others of its name."""
         others = tuple((n, v) for n, v in self.headers if n.lower() != name.lower())
-        return replace(self, headers=(*others, (name, value)))
+        headers = (*others, (name, value))
+        return Response(self.status, headers, self.body, self.delay, self.dropped)
 
 
 def parsed_xml(body: bytes) -> ET.Element:
