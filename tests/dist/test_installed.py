@@ -106,7 +106,7 @@ def test_commands_that_need_the_simulator_name_the_line_that_installs_it(
     problem, hint = done.stderr.splitlines()
     assert "extra 'testing'" in problem
     assert f"{newest.folder}" in hint
-    for name in "moto[s3]", "pyotp", "segno":
+    for name in "moto[s3]", "pyotp":
         assert f'"{name}>=' in hint
 
 

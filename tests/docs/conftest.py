@@ -17,6 +17,7 @@ from tests.docs.shell import Shell
 from tests.roles import make_role
 
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
+from mfakit.testing.account import Device
 
 _BUCKETS = ("photos", "reports")
 _ROLES = ("admin", "developer")
@@ -39,14 +40,15 @@ class Reader:
         self._account = ExitStack()
         self.go_to("us-east-1")
 
-    def go_to(self, region: str) -> None:
-        """Change to an account in a region's partition."""
+    def go_to(self, region: str, *, enrolled: bool = True) -> None:
+        """Change to an account in a region's partition, where alice has a device or none."""
         self.close()
         aws = self._account.enter_context(AWSSimulator(region=region))
         url = self._account.enter_context(aws.serve())
         self._environ = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": region}
         self._alice: Any = aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
-        self._device = self._alice.enable_virtual_mfa()
+        self._aws = aws
+        self._seed = self._alice.enable_virtual_mfa().seed if enrolled else ""
         s3 = aws.root.session().client("s3")
         for name in _BUCKETS:
             s3.create_bucket(Bucket=name, **_place(region))
@@ -75,19 +77,21 @@ class Reader:
             "COLUMNS": "80",
             "LINES": "24",
             "TZ": "UTC",
-            "MFA_SEED": self._device.seed,
+            "MFA_SEED": self._seed,
         }
         self._names: dict[str, str] = {}
 
     def take(self, step: Step) -> None:
         """Carry out one step."""
-        if step.kind == "new home":
-            self.move()
-        elif step.kind == "region":
-            self.go_to(step.text)
-        elif step.kind == "needs":
-            if shutil.which(step.text) is None:
-                pytest.skip(f"{step.text} is not installed")
+        changes = {
+            "new home": self.move,
+            "no device": lambda: self.go_to("us-east-1", enrolled=False),
+            "later": lambda: self._aws.clock.advance(hours=1),
+            "region": lambda: self.go_to(step.text),
+            "needs": lambda: _skip_without(step.text),
+        }
+        if step.kind in changes:
+            changes[step.kind]()
         elif step.kind == "console":
             named = bool(step.terminal)
             self._shell(step.terminal).transcript(step.text, may_go_on=named)
@@ -109,12 +113,23 @@ class Reader:
         while self._shells:
             self._shells.popitem()[1].close()
 
+    def _code(self, question: str) -> str:
+        """Return a code of the device that a question names, else of the first."""
+        devices = self._aws._devices.all()
+        named = [one for one in devices if f"{one.serial_number}:" in question]
+        return Device(self._aws, (named or devices)[0]).code()
+
     def _shell(self, name: str) -> Shell:
         if name not in self._shells:
             lines = self._home.folder.with_name(f"{self._home.folder.name}-{name}")
             lines.mkdir()
-            self._shells[name] = Shell(self._home, lines, self._device.code, self._names)
+            self._shells[name] = Shell(self._home, lines, self._code, self._names)
         return self._shells[name]
+
+
+def _skip_without(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
 
 
 def _place(region: str) -> dict[str, Any]:

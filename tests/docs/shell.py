@@ -14,6 +14,8 @@ from tests.exchange.conftest import TerminalProcess
 _READY = "\x01ready\x02 "
 _QUESTION = re.compile(r"[:?\]] $")
 _FRESH = "123456"  # on a page, a code that was not given before
+_COUNTDOWN = "(Enter, if it is there) "
+_ERASED = re.compile(r"[^\n]*(?:\r?\n\x1b\[1A)?\r\x1b\[K")
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _SECONDS = 240  # to install what the README says, where the network is slow
 
@@ -24,11 +26,11 @@ class Shell:
     Args:
         home: whose.
         folder: where the lines are put that it is to run.
-        code: gives a code that was not given before.
+        code: gives a code that was not given before, for a question or a command.
         names: what the page calls things, and what they are here.
     """
 
-    def __init__(self, home: Home, folder: Path, code: Callable[[], str], names: Names) -> None:
+    def __init__(self, home: Home, folder: Path, code: Callable[[str], str], names: Names) -> None:
         self._home = home
         self._lines = folder / "lines"
         self._code = code
@@ -79,7 +81,7 @@ class Shell:
     def _start(self, command: str) -> None:
         for said, here in self._names.items():
             command = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", here, command)
-        command = re.sub(rf"\b{_FRESH}\b", lambda _: self._code(), command)
+        command = re.sub(rf"\b{_FRESH}\b", lambda _: self._code(""), command)
         self._lines.write_text(command)
         self._terminal.type(f". {self._lines}\n")
         self._is_busy = True
@@ -107,19 +109,31 @@ class Shell:
             How much of the screen is done with.
         """
         last = self._terminal.screen.rpartition("\n")[2]
+        if last.endswith(_COUNTDOWN):
+            self._terminal.send("\n")
+            return len(self._terminal.screen)
+        last = _COLOUR.sub("", _ERASED.sub("", last))
         if not _QUESTION.search(last):
             return answered
-        answers = [answer for line in expected if (answer := begins(line, last)) is not None]
+        shown = [line for line in expected if line.strip() not in ("...", "…")]
+        answers = [answer for line in shown if (answer := begins(line, last)) is not None]
         if not answers:
             return answered
-        answer = self._code() if answers[0] == _FRESH else self._names.get(answers[0], answers[0])
+        answer = (
+            self._code(last) if answers[0] == _FRESH else self._names.get(answers[0], answers[0])
+        )
         done = len(self._terminal.screen)
         self._terminal.send(f"{answer}\n")
         return done
 
     def _shown(self) -> list[str]:
         """Return the output since the command was typed, as the page would show it."""
-        text = self._terminal.screen.replace("\r", "").partition("\n")[2].removesuffix(_READY)
+        text = (
+            _ERASED.sub("", self._terminal.screen)
+            .replace("\r", "")
+            .partition("\n")[2]
+            .removesuffix(_READY)
+        )
         text = _COLOUR.sub("", text).replace(str(self._home.folder), "/home/alice")
         return text.rstrip().split("\n") if text.strip() else []
 

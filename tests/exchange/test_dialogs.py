@@ -196,3 +196,19 @@ def test_one_of_several_devices_is_chosen_by_its_number(desktop) -> None:
     assert "1  arn:1\n2  arn:2\nWhich device? [1-2]" in desktop.shown
     with pytest.raises(ExchangeError, match="nothing was chosen"):
         desktop.dialog().choose("Which device?", ["arn:1"])
+
+
+def test_login_prompt_asks_in_a_window_and_needs_no_terminal(home, alice) -> None:
+    """Beside a code or a token command it has no meaning."""
+    programs = home.folder / "bin"
+    programs.mkdir()
+    program = programs / "pinentry"
+    code = alice.device.code()
+    answer = f"answer() {{ echo D {code}; echo OK; }}\n"
+    program.write_text(f"#!/bin/sh\nSHOWN={home.folder}/shown\n{answer}{PINENTRY}")
+    program.chmod(0o755)
+    path = f"{programs}{os.pathsep}{home.environ['PATH']}"
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "login", "--prompt", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert f"MFA code for {alice.device.serial_number}" in (home.folder / "shown").read_text()
+    assert home.mfakit("login", "--prompt", "--token-code", "123456").returncode == 64

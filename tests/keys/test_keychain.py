@@ -49,6 +49,27 @@ def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) ->
     assert home.mfakit("keys", "remove", "--yes").returncode == 1
 
 
+def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:
+    """Of the SDKs, boto3 asks mfakit for the session."""
+    codes = [alice.device.code() for _ in range(3)]
+    home.mfakit("keys", "import")
+    assert alice.device.serial_number in home.mfakit("devices").stdout
+    command = home.token_command(*codes)
+    home.mfakit("configure", "--token-command", command, "--credential-process")
+    arn = "import boto3; print(boto3.Session(profile_name='mfa').client('sts')"
+    done = home.run(sys.executable, "-c", f"{arn}.get_caller_identity()['Arn'])")
+    assert done.stdout.strip() == alice.arn, done.stderr
+    home.mfakit("logout")
+    assert home.mfakit("exec", "--", "true").returncode == 0
+    home.mfakit("logout")
+    code = "import mfakit; print(mfakit.refreshing_session('mfa').client('sts')"
+    done = home.run(sys.executable, "-c", f"{code}.get_caller_identity()['Arn'])")
+    assert done.stdout.strip() == alice.arn, done.stderr
+    said = home.mfakit("explain", "-p", "default").stdout
+    assert "AWS tools find no key for profile 'default'" in said
+    assert holding(home, alice.secret_access_key) == []
+
+
 def test_a_key_from_the_consoles_csv_file_never_lies_in_the_credentials_file(
     home, alice, keychain
 ) -> None:

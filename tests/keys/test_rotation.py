@@ -12,8 +12,10 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
+from mfakit.keys.places import read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
+from mfakit.testing import AWSSimulator
 
 WEEK = 7 * 86400.0
 OPERATIONS = (
@@ -30,8 +32,6 @@ def keys_at_aws(aws) -> dict[str, str]:
 
 def works(home) -> bool:
     """Whether AWS takes the key that the profile gives."""
-    from mfakit.keys.places import read_key
-
     key = read_key(Profile("default", AWSFiles(home.environ)))
     s3 = boto3.client(
         "s3",
@@ -205,6 +205,56 @@ def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, 
     undo(source(home), hands())
     assert works(home)
     assert list(keys_at_aws(aws).values()) == ["Active"]
+
+
+def test_the_profile_gets_a_new_key_only_once_aws_takes_it(home, monkeypatch) -> None:
+    """AWS takes a new key after ten seconds and more; until then the old one stays in its place."""
+    with AWSSimulator(propagation="aws") as aws, aws.serve() as url:
+        user = aws.create_user("alice")
+        home.write_credentials(
+            f"[default]\naws_access_key_id = {user.access_key_id}\n"
+            f"aws_secret_access_key = {user.secret_access_key}\n"
+        )
+        for name, value in home.environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        waited: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            assert user.access_key_id in home.credentials.read_text()
+            waited.append(seconds)
+            aws.clock.advance(seconds=seconds)
+
+        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, sleep))
+        assert 10 <= sum(waited) < 15
+        assert works(home)
+        used = aws.root.session().client("iam").get_access_key_last_used
+        old = used(AccessKeyId=user.access_key_id)["AccessKeyLastUsed"]
+        assert old["ServiceName"] in ("iam", "sts")
+
+
+@pytest.mark.parametrize("place", ["file", "keychain"])
+def test_no_secret_is_shown_or_left_by_a_rotation(home, alice, aws, place, request) -> None:
+    """Afterwards the new secret is where the profile finds it, and the old one nowhere."""
+    shown = ""
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        shown += home.mfakit("keys", "import", "--debug").stderr
+    done = home.mfakit("keys", "rotate", "--yes", "--delete-after", "0", "--debug")
+    assert done.returncode == 0, done.stderr
+    shown += done.stderr + done.stdout
+    new = read_key(source(home)) if place == "file" else None
+    secrets = [alice.secret_access_key, *([new.secret_access_key] if new else [])]
+    files = [path for path in home.folder.rglob("*") if path.is_file()]
+    holding = [
+        (path.name, secret in shown)
+        for secret in secrets
+        for path in files
+        if secret.encode() in path.read_bytes()
+    ]
+    assert holding == ([("credentials", False)] if new else [])
+    assert not any(secret in shown for secret in secrets)
 
 
 def interrupted(home) -> None:

@@ -52,6 +52,14 @@ def test_install_warns_of_a_profile_without_a_session(home, crontab) -> None:
     assert crontab.exists()
 
 
+def test_install_says_that_cron_cannot_renew_with_a_key_in_a_keychain(home, crontab) -> None:
+    home.write_config("[profile work]\nmfakit_key_store = keyring:AKIA1\n")
+    renewing = home.mfakit("schedule", "install", "--using=cron", "--renew")
+    assert "the key of profile work is in a keychain, which jobs of cron" in renewing.stderr
+    telling = home.mfakit("schedule", "install", "--using=cron", *TOLD)
+    assert "keychain" not in telling.stderr
+
+
 def test_installing_with_another_scheduler_removes_the_first_job(home, crontab, provide) -> None:
     """There would be two checks otherwise, and the output names the chosen one."""
     home.mfakit("schedule", "install", "--using=cron", *TOLD)

@@ -19,7 +19,7 @@ class MFAKitError(Exception):
 
     Attributes:
         message: what failed, one line, no full stop.
-        hint: what to do about it, one line; empty if there is nothing to do.
+        hint: what to do about it, one line; empty if there is nothing to do. Tracebacks show it.
         exit_code: what the command exits with.
         suspect: the profile whose keys are missing or refused, "" for the environment's; None if
             the error has another cause. `explain` may know what is wrong with them.
@@ -32,6 +32,15 @@ class MFAKitError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def hint(self) -> str:  # noqa: D102  # above, with the other attributes
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint = hint
+        self.__notes__ = [hint] if hint else []
 
     def about(self, suspect: str | None) -> Self:
         """Name the profile with the keys; return the error."""
@@ -101,6 +110,10 @@ class CodeRefusedError(ExchangeError):
     """
 
     clock = ""
+
+
+class DeviceUnknownError(ExchangeError):
+    """AWS did not check the code, since STS knows of no such device of the user's."""
 
 
 class CodeLostError(ExchangeError):

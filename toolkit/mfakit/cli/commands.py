@@ -179,9 +179,50 @@ _TABLE = (
     ),
     Command(
         "devices",
-        "list the MFA devices of the source credentials, and which can be used",
-        "mfakit devices --source-profile work",
-        (_PROFILE, _SOURCE_PROFILE),
+        "list the MFA devices of a user, enrol one, resynchronise it, remove it",
+        "mfakit devices add",
+        (
+            Option(
+                "action",
+                nargs="?",
+                choices=("add", "resync", "remove"),
+                help="enrol an authenticator app as a new device; let AWS adopt the time of a"
+                " device whose clock is off; take a device from its user and delete it. Without an"
+                " action, list the devices, and which can be used",
+            ),
+            Option(
+                "name",
+                nargs="?",
+                help="the device, by its name or serial number; for a new one by default the"
+                " user's own name, else the only device",
+            ),
+            _PROFILE,
+            _SOURCE_PROFILE,
+            Option(
+                "--user",
+                metavar="NAME",
+                type=user_name,
+                help="the list, resync, remove: another user's devices, for an administrator",
+            ),
+            Option(
+                "--png",
+                metavar="FILE",
+                help="add: write the QR code to this new file, which only you can read",
+            ),
+            Option(
+                "--show-seed",
+                action="store_true",
+                help="add: show the seed on the terminal as letters, to be typed into the app",
+            ),
+            Option(
+                "--seed-to",
+                metavar="COMMAND",
+                type=command_line,
+                help="add: hand the otpauth URI to this command on standard input, without a"
+                " shell, such as `pass otp insert -f aws/alice`",
+            ),
+            Option("--last", action="store_true", help="remove: even the last device"),
+        ),
     ),
     Command(
         "keys",

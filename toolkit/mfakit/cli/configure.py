@@ -38,6 +38,7 @@ def run(options: Namespace) -> int:
         return _undo(options)
     if options.token_command is not None:
         check_command(options.token_command)
+    _check_region(options.region)
     if options.role_profile:
         return _join_roles(options)
     terminal = Terminal()
@@ -52,10 +53,13 @@ def run(options: Namespace) -> int:
         named = _ask(terminal, "Profile with your long-term keys", source.profile)
         source = find_source(named, profile)
     source = source.replace(region=options.region or source.region)
-    serial = options.serial_number or configured_serial_number(profile, source.profile)
+    serial = options.serial_number
+    if serial is None:
+        configured = configured_serial_number(profile, source.profile)
+        serial = _choose_device(terminal, source, configured)
     settings = _settings(options, name)
     settings[SOURCE_PROFILE] = source.profile
-    settings[SERIAL_NUMBER] = check_serial_number(serial or _choose_device(terminal, source))
+    settings[SERIAL_NUMBER] = check_serial_number(serial)
     settings[DURATION] = options.duration or _ask(
         terminal, "How long sessions last", profile.setting(DURATION) or _DEFAULT_DURATION
     )
@@ -92,12 +96,17 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
         check_serial_number(given[SERIAL_NUMBER])
     if DURATION in given:
         read_session_duration(given[DURATION])
-    if REGION in given and not given[REGION].replace("-", "").isalnum():
-        raise UsageError(f"{given[REGION]!r} is no region", "write it as eu-central-1")
+    _check_region(given.get(REGION))
     held = session.held()
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes)
     session.read_again().take_over(held, note)
+
+
+def _check_region(region: str | None) -> None:
+    """Refuse a name that no region has; AWS adds regions, so none is refused as unknown."""
+    if region and not region.replace("-", "").isalnum():
+        raise UsageError(f"{region!r} is no region", "write it as eu-central-1")
 
 
 def _undo(options: Namespace) -> int:
@@ -193,13 +202,18 @@ def _ask(terminal: Terminal, question: str, default: str | None) -> str:
         return default or ""
 
 
-def _choose_device(terminal: Terminal, source: Source) -> str:
+def _choose_device(terminal: Terminal, source: Source, configured: str | None) -> str:
+    """Return the device, which the user chooses of several; one that IAM does not list is gone."""
     devices = find_devices(source)
     usable = [device.serial_number for device in devices if device.is_usable]
+    if configured and devices and (devices[0].is_guess or usable == [configured]):
+        return configured
     if len(usable) > 1:
         try:
             return usable[terminal.choose("Which device?", usable)]
         except NobodyToAskError:
+            if configured in usable:
+                return configured
             raise ExchangeError(
                 f"there are several MFA devices: {', '.join(usable)}",
                 f"name the one that you use: --serial-number {usable[0]}",

@@ -1,11 +1,13 @@
-"""`mfakit devices`: list the MFA devices of the source credentials, and which can be used."""
+"""`mfakit devices`: list the MFA devices of a user, enrol one, resynchronise it, remove it."""
 
 from __future__ import annotations
 
 import os
+import shlex
 
+from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, show
-from mfakit.exchange.device import find_devices
+from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.source import find_source
 from mfakit.profiles.selection import session_profile
 
@@ -13,16 +15,240 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.exchange.device import Device
+    from mfakit.exchange.enrolment import UserDevices
+    from mfakit.exchange.source import Source
+    from mfakit.exchange.terminal import Terminal
+    from mfakit.profiles.profile import Profile
+
+_SERIAL_NUMBER = "mfa_serial"
+_STS_SECONDS = 10  # until STS knows of a change that IAM has made; 7 to 9 were seen
+_TAKEN: dict[str | None, set[str]] = {
+    None: {"user"},
+    "add": {"name", "png", "show_seed", "seed_to"},
+    "resync": {"name", "user"},
+    "remove": {"name", "user", "last"},
+}
+
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ)
-    devices = find_devices(find_source(options.source_profile, profile))
+    taken = {"action", "profile", "source_profile", "debug", *_TAKEN[options.action]}
+    for option in COMMANDS["devices"].options:
+        name = option.destination
+        if name not in taken and getattr(options, name) != option.default:
+            what = f"devices {options.action}" if options.action else "devices alone"
+            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+    actions = {"add": _add, "resync": _resync, "remove": _remove}
+    return actions.get(options.action, _list)(options)
+
+
+def _list(options: Namespace) -> int:
+    """Print the devices, and name those that are nobody's."""
+    from mfakit.exchange.device import find_devices
+
+    if options.user is None:
+        profile = session_profile(options.profile, os.environ)
+        devices = find_devices(find_source(options.source_profile, profile))
+    else:
+        devices = _devices(options).listed()
     for device in devices:
         usable = "" if device.is_usable else ", which AWS takes no code from"
         show(f"{escape(device.serial_number)}  {device.kind}{usable}\n")
         if device.is_guess:
             note("IAM does not let this user list devices; that one is a guess")
     if not devices:
-        note("the user has no MFA device; add an authenticator app in the AWS console")
+        note(
+            "the user has no MFA device; add one: mfakit devices add"
+            if options.user is None
+            else f"the user {options.user} has no MFA device"
+        )
+    _name_unused(options)
     return 0
+
+
+def _name_unused(options: Namespace) -> None:
+    """Name the devices of the user that were never enabled; a denial is no error."""
+    try:
+        whose = f" --user {shlex.quote(options.user)}" if options.user else ""
+        for serial_number in _devices(options).unused():
+            name = shlex.quote(serial_number.rpartition("/")[2])
+            note(f"the device {serial_number} is nobody's: mfakit devices remove {name}{whose}")
+    except MFAKitError:
+        return
+
+
+def _add(options: Namespace) -> int:
+    """Enrol a device, let the session profile use it, and log in."""
+    from mfakit.cli.seed import delivery
+    from mfakit.exchange.enrolment import check_device_name
+
+    if options.name is not None:
+        check_device_name(options.name)
+    profile = session_profile(options.profile, os.environ, options.source_profile)
+    profile.check_may_hold()
+    terminal = _terminal()
+    _end_by_exception()
+    devices = _devices(options)
+    deliver = delivery(options, devices.serial_number(options.name), terminal)
+    serial_number = devices.add(options.name, deliver, terminal)
+    note(f"the device {serial_number} is enabled")
+    _write_serial_number(profile, serial_number)
+    terminal.count_down(_STS_SECONDS, "AWS takes its codes")
+    _log_in(options, profile, serial_number)
+    return 0
+
+
+def _end_by_exception() -> None:
+    """Let a closed window or a shutdown end the command so that it can still clean up."""
+    import signal
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+
+
+def _resync(options: Namespace) -> int:
+    """Let AWS adopt the time of a device."""
+    terminal = _terminal()
+    devices = _devices(options)
+    usable = [device for device in devices.listed() if device.is_usable]
+    device = _choose(usable, options, devices.user, terminal)
+    if device is None:
+        raise _no_such_device(options, devices.user)
+    devices.resync(device.serial_number, terminal)
+    note(f"AWS has adopted the time of {device.serial_number}; log in: mfakit login")
+    note("the usual cause is the phone's clock: let the phone set its time by itself")
+    return 0
+
+
+def _remove(options: Namespace) -> int:
+    """Remove a device, and let the profiles that named it name the one that stays."""
+    from mfakit.exchange.terminal import Terminal
+
+    devices = _devices(options)
+    present = devices.listed()
+    device = _choose(present, options, devices.user, Terminal())
+    if device is None:
+        if options.name is None:
+            raise _no_such_device(options, devices.user)
+        devices.remove_unused(options.name)
+        note(f"deleted the device {options.name}, which was nobody's")
+        return 0
+    stays = [one for one in present if one.is_usable and one != device]
+    if device.is_usable and not stays and not options.last:
+        raise ProfileError(
+            f"{device.serial_number} is the last device of {devices.user}: without it there is no"
+            " session with MFA, and nothing that policies allow only with MFA",
+            "add the new one first: mfakit devices add; or, if it is lost: --last",
+        )
+    devices.remove(device.serial_number)
+    note(f"removed the device {device.serial_number}")
+    _replace_serial_number(device.serial_number, [one.serial_number for one in stays])
+    return 0
+
+
+def _choose(
+    present: list[Device], options: Namespace, user: str, terminal: Terminal
+) -> Device | None:
+    """Return the device that is named, or the only one; of several, ask."""
+    if options.name is not None:
+        named = (options.name, f"/{options.name}")
+        return next(
+            (
+                one
+                for one in present
+                if one.serial_number == named[0] or one.serial_number.endswith(named[1])
+            ),
+            None,
+        )
+    if len(present) < 2:
+        return present[0] if present else None
+    names = [device.serial_number for device in present]
+    try:
+        return present[terminal.choose("Which device?", names)]
+    except NobodyToAskError:
+        raise UsageError(
+            f"the user {user} has several devices: {', '.join(names)}",
+            f"name one: mfakit devices {options.action} {shlex.quote(names[0])}",
+        ) from None
+
+
+def _no_such_device(options: Namespace, user: str) -> ProfileError:
+    which = "no device that gives codes" if options.name is None else f"no device {options.name}"
+    return ProfileError(f"the user {user} has {which}", "see them: mfakit devices")
+
+
+def _devices(options: Namespace) -> UserDevices:
+    from mfakit.exchange.enrolment import UserDevices
+
+    profile = session_profile(options.profile, os.environ, options.source_profile)
+    source = find_source(options.source_profile, profile)
+    return UserDevices(source, lambda: _session(options, profile, source), note, options.user)
+
+
+def _session(options: Namespace, profile: Profile, source: Source) -> Source:
+    """Return a session of the user's, as IAM wants MFA for the call."""
+    from mfakit.exchange.login import login
+    from mfakit.exchange.recipe import LoginRequest
+
+    request = LoginRequest(profile.name, options.source_profile, note=note)
+    session = login(request, os.environ).session
+    return source.replace(
+        access_key_id=session.access_key_id,
+        secret_access_key=session.secret_access_key,
+        session_token=session.session_token,
+    )
+
+
+def _log_in(options: Namespace, profile: Profile, serial_number: str) -> None:
+    from mfakit.cli.login import as_text
+    from mfakit.exchange.login import login
+    from mfakit.exchange.recipe import LoginRequest
+
+    note("log in with the next code, when the device shows it")
+    request = LoginRequest(profile.name, options.source_profile, serial_number, note=note)
+    note(as_text(login(request, os.environ)))
+
+
+def _terminal() -> Terminal:
+    """Return the terminal; raise an ExchangeError if the user cannot be asked there."""
+    from mfakit.exchange.terminal import Terminal
+
+    terminal = Terminal()
+    try:
+        terminal.check()
+    except NobodyToAskError:
+        raise ExchangeError(
+            "there is no terminal to ask for two codes on", "run it in a terminal"
+        ) from None
+    return terminal
+
+
+def _write_serial_number(profile: Profile, serial_number: str) -> None:
+    """Let the session profile use a device; a file that cannot be written is only noted."""
+    from mfakit.profiles.settings import edit_settings, remember_changes
+
+    profile = profile.read_again()
+    try:
+        settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
+        changes = edit_settings(settings, profile.files, note)
+        remember_changes(profile, changes, by_login=True)
+    except MFAKitError as error:
+        note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
+
+
+def _replace_serial_number(gone: str, stays: list[str]) -> None:
+    """Let the profiles that named a device name the one that stays, or none."""
+    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.settings import edit_settings
+
+    files = AWSFiles(os.environ)
+    new = stays[0] if len(stays) == 1 else None
+    for name in files.profiles():
+        if files.setting(_SERIAL_NUMBER, name) == gone:
+            edit_settings({name: {_SERIAL_NUMBER: new}}, files, note)
+            note(f"the profile {name} names {new or 'no device'} now")

@@ -55,7 +55,7 @@ def run(options: Namespace) -> int:
     if options.json:
         write(_as_json(result))
     else:
-        note(_as_text(result))
+        note(as_text(result))
     _note_of_older_session(result)
     return 0
 
@@ -131,7 +131,8 @@ def _refuse_beside_from_json(options: Namespace) -> None:
             raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")
 
 
-def _as_text(result: Login) -> str:
+def as_text(result: Login) -> str:
+    """Return the outcome of a login in words."""
     if result.expiration is None:
         return f"the session is kept in profile {result.profile}"
     left = format_duration((result.expiration - utc_now()).total_seconds())

@@ -12,6 +12,7 @@ from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.status import check_session
 from mfakit.moments import format_duration, format_timestamp, utc_now
+from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.schedule import all_schedulers, choose_scheduler
 from mfakit.schedule.scheduler import make_job
@@ -81,6 +82,8 @@ def _install(options: Namespace) -> None:
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
     for line in notes:
         note(line)
+    if scheduler.name == "cron" and (options.renew or options.prompt):
+        _warn_of_keychains()
     if options.profile is not None:
         _check_session_exists(options.profile)
     others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
@@ -103,6 +106,20 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
             "add --dry-run, or leave --python out",
         )
     return {"PATH": os.environ.get("PATH", os.defpath)}
+
+
+def _warn_of_keychains() -> None:
+    """Note which keys a job of cron cannot renew with: it has no bus to reach a keychain by."""
+    from mfakit.keys.age import source_profiles
+    from mfakit.keys.places import KEYRING, place_of
+
+    for profile in source_profiles(AWSFiles()):
+        place = place_of(profile)
+        if place is not None and place.kind == KEYRING:
+            note(
+                f"the key of profile {profile.name} is in a keychain, which jobs of cron usually"
+                " cannot reach, so its sessions are not renewed: use --using systemd"
+            )
 
 
 def _check_session_exists(profile: str) -> None:

@@ -42,7 +42,8 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
 
 def _without_session(profile: Profile) -> list[str]:
     source = default_source_profile(profile.files)
-    if source.is_long_term or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
+    has_key = source.is_long_term or source.has_key_elsewhere
+    if has_key or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
         return [f"{profile.name}: no session yet", _next(_login_line(profile))]
     return [
         f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",

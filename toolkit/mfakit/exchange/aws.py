@@ -12,6 +12,7 @@ from mfakit import debug
 from mfakit.errors import (
     CodeLostError,
     CodeRefusedError,
+    DeviceUnknownError,
     ExchangeError,
     MFAKitError,
     NotSentError,
@@ -181,7 +182,7 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
         refused.clock = clock
         return refused
     if "unable to validate MFA code" in message:
-        return ExchangeError(
+        return DeviceUnknownError(
             f"AWS could not check a code of the device {serial_number}",
             "it is not yours, does not exist, was enabled seconds ago, or had too many tries"
             " (wait three minutes)",

@@ -113,9 +113,7 @@ def only_device(devices: list[Device]) -> Device:
             "the user has only security keys or passkeys, which AWS takes no code from",
             "add an authenticator app as a second device in the AWS console",
         )
-    raise ExchangeError(
-        "the user has no MFA device", "add an authenticator app in the AWS console first"
-    )
+    raise ExchangeError("the user has no MFA device", "add one: mfakit devices add")
 
 
 def _guess(source: Source) -> Device:

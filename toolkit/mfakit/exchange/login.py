@@ -5,7 +5,13 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from mfakit import debug
-from mfakit.errors import MFAKitError, ProfileError
+from mfakit.errors import (
+    CodeRefusedError,
+    DeviceUnknownError,
+    ExchangeError,
+    MFAKitError,
+    ProfileError,
+)
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
@@ -92,7 +98,11 @@ def _for_profile(hint: str, profile: str) -> str:
     if profile == DEFAULT_SESSION_PROFILE:
         return hint
     option = f" --profile {shlex.quote(profile)}"
-    return re.sub(r"mfakit (login|configure)\b(?! --profile)", lambda m: m[0] + option, hint)
+    return re.sub(
+        r"mfakit (login|configure|devices (?:add|resync))\b(?! --profile)",
+        lambda m: m[0] + option,
+        hint,
+    )
 
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
@@ -198,7 +208,11 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     sts = STS(recipe.source, recipe.serial_number)
     profile.check_writable()
     if codes:
-        session = spend_code(recipe, codes, sts, profile.files.credentials_path)
+        try:
+            session = spend_code(recipe, codes, sts, profile.files.credentials_path)
+        except (CodeRefusedError, DeviceUnknownError) as error:
+            error.hint = "; ".join(filter(None, (error.hint, _way_on(recipe, error))))
+            raise
     else:
         session = sts.get_session(recipe.role, recipe.duration)
     profile.keep(session, request.note, lambda: _record(profile, recipe, sts, session))
@@ -207,6 +221,23 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
     source, serial_number = recipe.source, recipe.serial_number
     account = _account(recipe, sts)
     return Login(profile.name, session, serial_number, source.origin, account)
+
+
+def _way_on(recipe: Recipe, error: ExchangeError) -> str:
+    """Return what to do about a device whose codes AWS refuses; "" if IAM does not show it."""
+    try:
+        present = [one.serial_number for one in find_devices(recipe.source) if one.is_usable]
+    except MFAKitError:
+        return ""
+    others = [one for one in present if one != recipe.serial_number]
+    if recipe.serial_number not in present:
+        other = f"this device is enabled: --serial-number {others[0]}" if others else ""
+        return other or "no device is enabled: mfakit devices add"
+    if isinstance(error, DeviceUnknownError):
+        return ""
+    lost = "an administrator removes a lost device: mfakit devices remove --user NAME --last"
+    other = f"or take another device: --serial-number {others[0]}" if others else lost
+    return f"if the device's clock is off: mfakit devices resync; {other}"
 
 
 def keep_region(profile: Profile, note: Callable[[str], object]) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
 from mfakit.keys.age import remember_key
 from mfakit.keys.journal import (
@@ -44,7 +45,6 @@ _PAUSE_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 120
 _ORPHAN_SLACK = timedelta(minutes=5)  # AWS's clock dates the key, this machine's the rotation
 _LONGEST_ROTATION = timedelta(hours=1)  # until the call that makes a key; it may wait for a code
-_SERVER_ERROR = 500
 
 
 class KeyInfo(Value):
@@ -89,11 +89,9 @@ class Keys:
 
     def __init__(self, profile: Profile, hands: Hands) -> None:
         self._hands = hands
-        self._signer = find_source(profile.name, profile)
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self.iam = IAM(find_source(profile.name, profile), hands.log_in)
+        self.user = self.iam.user_arn("whose keys can be rotated").rpartition("/")[2]
         self._named = source_option(profile)
-        self.was_refused = False  # whether AWS answered the last call that it did nothing
-        self.user = self._find_user()
 
     def list(self) -> list[KeyInfo]:
         """Return the user's keys."""
@@ -108,29 +106,7 @@ class Keys:
             once: whether it must not be sent again when its answer is lost.
             **parameters: of the call. ``UserName`` is added.
         """
-        from botocore.exceptions import ClientError
-
-        parameters = {"UserName": self.user, **parameters}
-        self.was_refused = False
-        try:
-            return getattr(self._client(once=once), operation)(**parameters)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            self.was_refused = _did_nothing(error)
-            if code not in _DENIED or self._signer.is_session:
-                with asking_aws(self._signer):
-                    raise
-        except Exception:
-            with asking_aws(self._signer):
-                raise
-        self._signer = self._hands.log_in()
-        self.was_refused = False
-        with asking_aws(self._signer):
-            try:
-                return getattr(self._client(once=once), operation)(**parameters)
-            except ClientError as error:
-                self.was_refused = _did_nothing(error)
-                raise
+        return self.iam.call(operation, once=once, UserName=self.user, **parameters)
 
     def delete(self, access_key_id: str) -> None:
         """Delete a key, which may have been deleted already."""
@@ -142,8 +118,8 @@ class Keys:
 
     def sign_with(self, key: LongTermKey) -> None:
         """Sign with another key of the user from now on, unless a session signs."""
-        if not self._signer.is_session:
-            self._signer = self._signer.replace(
+        if not self.iam.signer.is_session:
+            self.iam.signer = self.iam.signer.replace(
                 access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
             )
 
@@ -153,7 +129,7 @@ class Keys:
         Raises:
             ExchangeError: they do not within two minutes.
         """
-        signer = self._signer.replace(
+        signer = self.iam.signer.replace(
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
             session_token="",
@@ -183,23 +159,6 @@ class Keys:
             answer = self.call("get_access_key_last_used", AccessKeyId=name)
             used = answer["AccessKeyLastUsed"].get("LastUsedDate")
         return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
-
-    def _client(self, *, once: bool) -> Any:
-        key = self._signer.access_key_id, once
-        if key not in self._clients:
-            self._clients[key] = make_client("iam", self._signer, retries=not once)
-        return self._clients[key]
-
-    def _find_user(self) -> str:
-        with asking_aws(self._signer):
-            client = make_client("sts", self._signer, retries=True)
-            arn: str = client.get_caller_identity()["Arn"]
-        if ":user/" not in arn:
-            raise ProfileError(
-                f"{arn} is no IAM user, whose keys can be rotated",
-                "a root user should have no key at all: delete it in the console",
-            )
-        return arn.rpartition("/")[2]
 
 
 def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
@@ -414,9 +373,9 @@ def _make(profile: Profile, keys: Keys, earlier: Rotation | None) -> Any:
     try:
         return keys.call("create_access_key", once=True)["AccessKey"]
     except BaseException:
-        if keys.was_refused and earlier is not None:
+        if keys.iam.was_refused and earlier is not None:
             write_rotation(profile, earlier)
-        elif keys.was_refused:
+        elif keys.iam.was_refused:
             end_rotation(profile)
         raise
 
@@ -465,11 +424,6 @@ def _by_hand(profile: Profile, access_key_id: str) -> str:
     if _kind(profile) == FILE:
         return f"{line} --profile {shlex.quote(profile.name)}"
     return f"mfakit exec -p {shlex.quote(profile.its_session)} -- {line}"
-
-
-def _did_nothing(refusal: Any) -> bool:
-    status: int = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return 0 < status < _SERVER_ERROR
 
 
 def _new_key(profile: Profile, rotation: Rotation) -> LongTermKey:

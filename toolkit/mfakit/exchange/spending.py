@@ -43,10 +43,7 @@ _SENDINGS = 4
 _IDENTITY_SECONDS = 3.0  # for the identity lookup, while the user types
 _SENDING_SECONDS = 20
 _FIRST_PAUSE_SECONDS = 0.5
-_CLOCK_HINT = (
-    "if that is refused too, let the phone set its clock by itself, or have the device"
-    " resynchronised in the AWS console, under your security credentials"
-)
+_CLOCK_HINT = "if that is refused too, let the phone set its clock by itself"
 
 
 def spend_code(recipe: Recipe, codes: Codes, sts: STS, credentials_path: str) -> SessionCredentials:

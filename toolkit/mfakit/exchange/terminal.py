@@ -103,20 +103,42 @@ class Terminal:
         """
         return chosen(self.ask(numbered(question, answers)), answers)
 
+    def size(self) -> os.terminal_size:
+        """Return the columns and lines of the window; 80 and 24 if they are not known."""
+        environ = os.environ
+        known = [environ.get(name, "") for name in ("COLUMNS", "LINES")]
+        default = [int(text) if text.isdecimal() else 0 for text in known]
+        found = os.terminal_size((default[0] or 80, default[1] or 24))
+        with suppress(ExchangeError, OSError), _opened() as (_, screen):
+            real = os.get_terminal_size(screen)
+            return real if real.columns and real.lines else found
+        return found
+
     def say(self, text: str) -> None:
         """Show a message, if there is a terminal."""
         with suppress(ExchangeError), _opened() as (_, screen):
             _write(screen, f"{text}\n")
 
-    def count_down(self, seconds: float, what: str) -> None:
-        """Wait, and show how much time is left; what is typed meanwhile is no answer."""
+    def count_down(self, seconds: float, what: str, *, may_skip: bool = False) -> None:
+        """Wait, and show how much time is left; what is typed meanwhile is no answer.
+
+        Args:
+            seconds: how long.
+            what: what is due then.
+            may_skip: whether the return key ends it.
+        """
         end = self._clock() + seconds
+        may_skip = may_skip and os.name == "posix"
+        hint, up = " (Enter, if it is there)" if may_skip else "", ""
         with suppress(ExchangeError), _opened() as (keyboard, screen):
             while (left := end - self._clock()) > 0:
-                _write(screen, f"\r{what} in {int(left) + 1:2} s ")
-                time.sleep(min(1, left))
+                _write(screen, f"\r{what} in {int(left) + 1:2} s{hint} ")
+                if not may_skip:
+                    time.sleep(min(1, left))
+                elif _is_typed(keyboard, min(1, left)):
+                    end, up = self._clock(), "\x1b[1A"  # back from the line that Enter began
             _discard_input(keyboard)
-            _write(screen, "\r\x1b[K")
+            _write(screen, f"{up}\r\x1b[K")
         time.sleep(max(0, end - self._clock()))
 
     def _read_line(self, keyboard: int) -> str:
@@ -188,6 +210,13 @@ def _check_foreground(keyboard: int) -> None:
             "this runs in the terminal's background, where no code can be asked for",
             "log in yourself: mfakit login",
         )
+
+
+def _is_typed(keyboard: int, seconds: float) -> bool:
+    """Whether a line is typed within that time."""
+    import select
+
+    return bool(select.select([keyboard], [], [], seconds)[0])
 
 
 def _discard_input(keyboard: int) -> None:

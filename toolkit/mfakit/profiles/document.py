@@ -131,7 +131,7 @@ class Document:
             except JunkError as error:
                 raise UnreadableError(
                     f"botocore cannot read {self.path}, line {error.line + 1}: {error.problem}",
-                    "mend that line by hand, or as mfakit explain says; the file was not changed",
+                    "mend that line by hand; to see what is wrong in it: mfakit explain",
                 ) from None
         return self._seen
 

@@ -20,19 +20,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.testing.devices import Clock
-    from mfakit.testing.errors import SimulatorError
-    from mfakit.testing.faults import CallRecord, Fault
-    from mfakit.testing.simulator import (
+    from mfakit.testing import policy as policy
+    from mfakit.testing.account import (
         ALLOW_ALL_POLICY,
         REQUIRE_MFA_POLICY,
         AWSSimulator,
         Device,
         User,
+        simulator,
     )
+    from mfakit.testing.devices import Clock
+    from mfakit.testing.errors import SimulatorError
+    from mfakit.testing.faults import CallRecord, Fault
+    from mfakit.testing.mocking import mock_aws
 
-# Every name that is not here is in `simulator`.
-_HOMES = {"CallRecord": "faults", "Clock": "devices", "Fault": "faults", "SimulatorError": "errors"}
+_HOMES = {
+    "CallRecord": "faults",
+    "Clock": "devices",
+    "Fault": "faults",
+    "SimulatorError": "errors",
+    "mock_aws": "mocking",
+}  # every name that is not here is in `account`
 
 __all__ = [
     "ALLOW_ALL_POLICY",
@@ -44,6 +52,9 @@ __all__ = [
     "Fault",
     "SimulatorError",
     "User",
+    "mock_aws",
+    "policy",
+    "simulator",
 ]
 
 
@@ -54,7 +65,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'mfakit.testing' has no attribute {name!r}")
     if not (find_spec("moto") and find_spec("pyotp")):
         raise ImportError("mfakit.testing needs its extra: pip install 'mfakit[testing]'")
-    return getattr(import_module(f"mfakit.testing.{_HOMES.get(name, 'simulator')}"), name)
+    if name == "policy":
+        return import_module("mfakit.testing.policy")
+    return getattr(import_module(f"mfakit.testing.{_HOMES.get(name, 'account')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -130,19 +130,32 @@ class Authentication:
     clock: Clock
     region: str
 
+    def claim_of(self, received: Received) -> Claim | None:
+        """Return the claim of a request, None if it is not signed."""
+        return _read_claim(received)
+
+    def credentials_of(self, claim: Claim) -> Credentials | None:
+        """Return the credentials with the claimed key id; None if there are none."""
+        return self.keys.find(claim.access_key_id, self.clock.timestamp())
+
     def read_head(self, received: Received) -> None:
         """Read the claim of a request, and refuse what can be refused without its body."""
         request = received.request
-        claim = received.claim = _read_claim(received)
+        claim = received.claim = self.claim_of(received)
         if claim is None:
             received.call = _unread(request, _guessed_service(request))
             if received.call.service != "s3" and not request.is_form:
                 raise errors.unsigned(received.call)
             return
         call = received.call = _unread(request, claim.service)
-        credentials = received.caller = self.keys.find(claim.access_key_id)
+        credentials = received.caller = self.credentials_of(claim)
         if credentials is None:
             raise errors.unknown_key(call)
+        if credentials.judged:
+            self._check_head(received, claim, credentials)
+
+    def _check_head(self, received: Received, claim: Claim, credentials: Credentials) -> None:
+        request, call = received.request, received.call
         if not _has_its_token(credentials, claim):
             raise errors.wrong_token(call)
         self._check_time(call, claim)
@@ -150,7 +163,7 @@ class Authentication:
         if not is_region(claim.region):
             raise errors.wrong_region(call, claim.region, self.region)
         # An account is in one partition, and no other one knows its keys.
-        if partition(claim.region) != partition(self.region):
+        if partition(claim.region) != credentials.owner.arn.split(":")[1]:
             raise errors.unknown_key(call)
         unsigned = unsigned_headers(claim, request)
         if unsigned:
@@ -165,22 +178,27 @@ class Authentication:
             if call.service != "s3":
                 raise _without_signature(request, call)
             claim, caller = nobody(self.region)
-        else:
+        elif caller.judged:
             secret = caller.secret_access_key
-            if not matches(claim, request, secret):
-                raise errors.wrong_signature(call)
-            if not body_fits(claim, request):
-                raise errors.wrong_body(call)
-            if isinstance(caller, Session) and self.clock.timestamp() >= caller.expires:
-                raise errors.expired(call)
+            self._check_signature(received, claim, caller)
         try:
-            clean = cleaned(request, _signed(received.claim))
+            signed = _signed(received.claim) if caller.judged else None
+            clean = cleaned(request, signed)
         except ValueError as error:
             raise errors.malformed(call, str(error)) from None
         call = received.call = identify(clean, call.service)
         if call.service == "s3" and is_chunked(request):
             clean = unchunked(clean, request, chain_of(claim, secret) if secret else None)
         return caller, claim, rebuilt(call, clean, claim.region)
+
+    def _check_signature(self, received: Received, claim: Claim, caller: Credentials) -> None:
+        request, call = received.request, received.call
+        if not matches(claim, request, caller.secret_access_key):
+            raise errors.wrong_signature(call)
+        if not body_fits(claim, request):
+            raise errors.wrong_body(call)
+        if isinstance(caller, Session) and self.clock.timestamp() >= caller.expires:
+            raise errors.expired(call)
 
     def _check_time(self, call: Call, claim: Claim) -> None:
         complaint = complaint_about_time(claim, self.clock.wire_timestamp())

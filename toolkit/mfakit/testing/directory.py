@@ -83,11 +83,15 @@ class Directory:
         self._take_over(operation, parameters, answer)
         return answer
 
-    def learn(self, operation: str, parameters: Mapping[str, str], response: Response) -> None:
-        """Take over what a successful call changed."""
+    def learn(
+        self, operation: str, parameters: Mapping[str, str], response: Response, new_from: float
+    ) -> None:
+        """Take over what a successful call changed; a new key is taken from ``new_from`` on."""
         if response.status < 300 and not READ_ONLY.match(operation):
             answer = _parsed(operation, response) if operation == "CreateAccessKey" else {}
             self._take_over(operation, parameters, answer)
+            if answer:
+                self._keys.delay(answer["AccessKey"]["AccessKeyId"], new_from)
 
     def get_user(self, name: str) -> dict[str, Any]:
         """Return what IAM's GetUser shows of a user."""
@@ -171,8 +175,8 @@ class Directory:
 
         The root user has no policies, and may do everything.
         """
-        if owner.is_root:
-            return policy.parse(ROOT_POLICY, "of the root user")
+        if owner.is_root or owner.administrator:
+            return policy.parse(ROOT_POLICY, f"of the {owner.kind} {owner.name}")
         return self.statements_of(owner.kind, owner.name) if owner.name else ()
 
     def statements_of(self, kind: str, name: str) -> Statements:
@@ -206,7 +210,7 @@ class Directory:
 
         moto keeps none for users, so they are kept here.
         """
-        if owner.kind == "role":
+        if owner.kind == "role" and not owner.administrator:
             return self._boundary_of_role(owner.name)
         return self._user_boundaries.get(owner.name, "") if owner.kind == "user" else ""
 
@@ -229,7 +233,7 @@ class Directory:
 
     def tags(self, owner: Identity) -> dict[str, str]:
         """Return the tags of a user or a role; the root user has none."""
-        if owner.is_root or not owner.name:
+        if owner.is_root or owner.administrator or not owner.name:
             return {}
         key = f"{owner.kind}/{owner.name}"
         if key not in self._tags:

@@ -197,6 +197,11 @@ class FaultQueue:
         with self._lock:
             self._faults.append(fault)
 
+    def clear(self) -> None:
+        """Forget all pending faults."""
+        with self._lock:
+            self._faults.clear()
+
     def left(self) -> list[Fault]:
         """Return the pending faults; `Fault.times` says how many calls each is for."""
         with self._lock:
@@ -349,6 +354,11 @@ class CallLog:
         )
         with self._lock:
             self._records.append(record)
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        with self._lock:
+            self._records.clear()
 
     def records(self) -> list[CallRecord]:
         """Return a copy of the records so far."""

@@ -80,6 +80,7 @@ class Gate:
 
     Attributes:
         forward: passes a request on to moto.
+        new_key_seconds: how long services do not take a new access key yet.
         own: the operations of IAM that the simulator answers itself.
         owner_id: the id of the root user's key, which moto sees of callers without credentials.
     """
@@ -97,6 +98,7 @@ class Gate:
     owner_id: str
     faults: FaultQueue
     calls: CallLog
+    new_key_seconds: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handle(self, request: Request) -> Response:
@@ -140,6 +142,7 @@ class Gate:
         try:
             self.authentication.read_head(received)
             caller, claim, request = self.authentication.verify(received)
+            self.keys.note_use(caller, self.clock.timestamp(), claim.region, claim.service)
             run = partial(self._carry_out, request, received.call, caller, claim)
             received.response = self.faults.answer(received.call, run)
         except AWSError as error:
@@ -162,7 +165,7 @@ class Gate:
         self, request: Request, call: Call, caller: Credentials, claim: Claim
     ) -> Response:
         try:
-            return self._answer(request, call, caller, claim)
+            return self.gate_of(caller)._answer(request, call, caller, claim)
         except AWSError as error:
             return error_response(error, call.protocol, call.service)
         except (SimulatorError, NotImplementedError):
@@ -194,6 +197,10 @@ class Gate:
         check_mfa_delete(call, request)
         return self._pass_on(request, call, caller, claim)
 
+    def gate_of(self, caller: Credentials) -> Gate:
+        """Return the gate of the caller's account."""
+        return self
+
     def _own_operation(self, call: Call) -> Operation | None:
         if call.service == "iam":
             return self.own.get(call.operation)
@@ -217,7 +224,8 @@ class Gate:
         response = self.forward(replace(outgoing, content=self.keys.to_moto(outgoing.body)))
         response = replace(response, body=self.keys.from_moto(response.body))
         with self.lock:
-            self.directory.learn(call.operation, call.parameters, response)
+            new_from = self.clock.timestamp() + self.new_key_seconds
+            self.directory.learn(call.operation, call.parameters, response, new_from)
             return self.iam.amend(call.operation, call.parameters, response)
 
     def _pass_on_to_others(
@@ -397,6 +405,8 @@ class Judge:
     def _is_free(self, call: Call, caller: Credentials) -> bool:
         """Whether no policy is asked: only an organization's policies limit the root user."""
         if call.action in ALWAYS_ALLOWED or not (self.enforced or caller.owner.is_anonymous):
+            return True
+        if caller.owner.administrator and caller.policy is None:
             return True
         if not caller.owner.is_root or self.service_control is not None:
             return False

@@ -258,7 +258,7 @@ def with_own_name(call: Call, caller: Credentials) -> Call:
         AWSError: the caller is no user.
     """
     may_name = call.operation in OWN_USER and "UserName" in members("iam", call.operation)
-    if not may_name or "UserName" in call.parameters:
+    if not may_name or "UserName" in call.parameters or caller.owner.administrator:
         return call
     if caller.owner.is_root:
         raise not_supported(f"{call.operation} without UserName is not supported for the root user")

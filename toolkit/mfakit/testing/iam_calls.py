@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mfakit.testing.devices import Clock, Devices, VirtualDevice
     from mfakit.testing.directory import Directory
-    from mfakit.testing.keys import Credentials, Identity
+    from mfakit.testing.keys import Credentials, Identity, KeyStore
 
     Parameters = Mapping[str, str]
     Result = dict[str, Any] | None
@@ -59,8 +59,14 @@ class OwnCalls:
     """
 
     def __init__(
-        self, directory: Directory, devices: Devices, clock: Clock, root: Identity
+        self,
+        directory: Directory,
+        keys: KeyStore,
+        devices: Devices,
+        clock: Clock,
+        root: Identity,
     ) -> None:
+        self._keys = keys
         self._directory = directory
         self._devices = devices
         self._clock = clock
@@ -82,6 +88,7 @@ class OwnCalls:
             "PutUserPermissionsBoundary": self._put_boundary,
             "DeleteUserPermissionsBoundary": self._delete_boundary,
             "GetCredentialReport": self._credential_report,
+            "GetAccessKeyLastUsed": self._key_last_used,
         }
 
     def _create(self, _caller: Credentials, given: Parameters) -> Result:
@@ -259,9 +266,13 @@ class OwnCalls:
         yield "password_last_used", "no_information"
         yield "password_last_changed", _moment(profile["CreateDate"])
 
-    def _last_use(self, prefix: str, key_id: str) -> Iterator[tuple[str, str]]:
+    def _key_last_used(self, _caller: Credentials, given: Parameters) -> Result:
+        key_id = given["AccessKeyId"]
         answer = self._directory.call("GetAccessKeyLastUsed", AccessKeyId=key_id)
-        used = answer["AccessKeyLastUsed"]
+        return {"UserName": answer["UserName"], "AccessKeyLastUsed": self._keys.last_use(key_id)}
+
+    def _last_use(self, prefix: str, key_id: str) -> Iterator[tuple[str, str]]:
+        used = self._keys.last_use(key_id)
         if isinstance(used.get("LastUsedDate"), datetime):
             yield f"{prefix}_date", _moment(used["LastUsedDate"])
             yield f"{prefix}_region", used["Region"]

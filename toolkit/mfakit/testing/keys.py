@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mfakit.policy.patterns import PRINCIPAL_TAG
 
@@ -41,12 +41,14 @@ class Identity:
 
     Attributes:
         kind: ``user``, ``root``, ``role``, ``federated-user`` or ``anonymous``.
+        administrator: whether it may do everything without having a policy.
     """
 
     kind: str
     name: str
     arn: str
     user_id: str
+    administrator: bool = False
 
     @property
     def is_root(self) -> bool:
@@ -65,6 +67,9 @@ class LongTermKey:
 
     Attributes:
         moto_id: the id that moto knows it by, if that is another one.
+        known_from: when services begin to take it, in seconds since 1970.
+        last_use: when, in which region and by which service it was taken last.
+        judged: whether its signature, and when it was signed, are verified.
     """
 
     access_key_id: str
@@ -72,6 +77,9 @@ class LongTermKey:
     owner: Identity
     active: bool = True
     moto_id: str = ""
+    known_from: float = 0.0
+    last_use: tuple[float, str, str] | None = None
+    judged: bool = True
     grantor = None
     policy = None
 
@@ -115,6 +123,7 @@ class Session:
     source_identity: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    judged: ClassVar = True
 
     @property
     def arn(self) -> str:
@@ -167,18 +176,46 @@ class KeyStore:
         self._keys[access_key_id] = key
         return key
 
+    def add_session(self, session: Session) -> None:
+        """Add a session that somebody else issued."""
+        self._keys[session.access_key_id] = session
+
     def issue(self, owner: Identity, at: float, duration: int, **details: Any) -> Session:
         """Issue a session that begins at that time; `details` are attributes of `Session`."""
         session = Session(
             new_key_id("ASIA"), _secret(), _token(), owner, at, int(at) + duration, **details
         )
-        self._keys[session.access_key_id] = session
+        self.add_session(session)
         return session
 
-    def find(self, access_key_id: str) -> Credentials | None:
-        """Return the key of that id, unless it is unknown or inactive."""
+    def find(self, access_key_id: str, at: float | None = None) -> Credentials | None:
+        """Return the key of that id, unless it is unknown, inactive, or too new at a time."""
         key = self._keys.get(access_key_id)
-        return None if isinstance(key, LongTermKey) and not key.active else key
+        if isinstance(key, LongTermKey) and (
+            not key.active or (at is not None and at < key.known_from)
+        ):
+            return None
+        return key
+
+    def last_use(self, access_key_id: str) -> dict[str, Any]:
+        """Return when and for what a key was used last, as GetAccessKeyLastUsed shows it."""
+        key = self._keys.get(access_key_id)
+        if not isinstance(key, LongTermKey) or key.last_use is None:
+            return {"Region": "N/A", "ServiceName": "N/A"}
+        at, region, service = key.last_use
+        moment = datetime.fromtimestamp(at // 60 * 60, UTC)
+        return {"LastUsedDate": moment, "Region": region, "ServiceName": service}
+
+    def note_use(self, key: Credentials, at: float, region: str, service: str) -> None:
+        """Note that a long-term key was used."""
+        if isinstance(key, LongTermKey):
+            key.last_use = at, region, service
+
+    def delay(self, access_key_id: str, until: float) -> None:
+        """Let services take a key only from a time on."""
+        key = self._keys.get(access_key_id)
+        if isinstance(key, LongTermKey):
+            key.known_from = until
 
     def knows(self, access_key_id: str) -> bool:
         """Whether there is a key of that id, active or not."""

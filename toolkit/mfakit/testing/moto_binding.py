@@ -11,7 +11,8 @@ import re
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mfakit.testing.devices import Clock
 
     Handler = Callable[[Request], Response]
+    Mock = Any  # of moto.mock_aws()
 
 # Like moto, set boto3's default session aside; leave the environment as it is.
 CONFIG: Any = {"core": {"mock_credentials": False, "reset_boto3_session": True}}
@@ -74,11 +76,15 @@ class MotoBinding:
         self._active = ExitStack()
         self._iam_lock = threading.Lock()
         self._iam_utcnow: Any = None
+        self._answer: Any = None
 
-    def start(self, handle: Handler, endpoint_url: Callable[[], str]) -> None:
+    def start(
+        self, handle: Handler, endpoint_url: Callable[[], str], mock: Mock | None = None
+    ) -> None:
         """Let the handler answer botocore's, aiobotocore's and requests' calls to AWS from now on.
 
         Other processes get `endpoint_url` as their endpoint; an empty one: an unused address.
+        A `mock` was started by the caller, who also stops it.
         """
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
@@ -86,19 +92,30 @@ class MotoBinding:
 
         stubber: Any = botocore_stubber
         sessions: Any = URLLib3Session
-        if stubber.enabled:
+        if stubber.enabled and mock is None:
             hint = "the simulator brings moto with it: leave mock_aws out"
             raise SimulatorError("moto's mock_aws is active already", hint)
-        self._mock = mock_aws(config=CONFIG)
         with ExitStack() as stack:
-            self._mock.start()
             stack.callback(self._end)
-            _answer_requests(_requests_seam(handle))
+            if mock is None:
+                mock = stack.enter_context(mock_aws(config=CONFIG))
+            self._mock = mock
+            self._answer = _requests_seam(handle)
+            self.answer_requests()
+            stack.callback(_leave_requests)
+            stack.callback(setattr, stubber, "enabled", stubber.enabled)
             stubber.enabled = False
             stack.callback(setattr, sessions, "send", sessions.send)
             sessions.send = _botocore_seam(handle, sessions.send)
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
+
+    def answer_requests(self) -> None:
+        """Register callbacks in moto's copy of responses, which prefers them to moto's own."""
+        from moto.core.models import responses_mock
+
+        for method in METHODS:
+            responses_mock.add_callback(method, AWS_URL, self._answer)
 
     def stop(self) -> None:
         """Undo all changes of other modules."""
@@ -107,28 +124,31 @@ class MotoBinding:
     def _end(self) -> None:
         if self._iam_utcnow is not None:
             _iam_models().utcnow, self._iam_utcnow = self._iam_utcnow, None
-        self._mock.stop()
         self._mock = None
 
-    def forward(self, request: Request) -> Response:
-        """Return moto's answer; raise SimulatorError if moto does not know the host."""
+    def forward(self, request: Request, account: tuple[str, str] | None = None) -> Response:
+        """Return moto's answer; raise SimulatorError if moto does not know the host.
+
+        `account` is the id and the partition of another account than the one that is simulated.
+        """
+        account_id, partition = account or (self._account_id, self._partition)
         # Stacks may contain users, roles and policies.
         creates_stacks = request.host.startswith("cloudformation.")
         if not (creates_stacks or request.host.startswith("iam.")):
-            return self._forward(request)
+            return self._forward(request, account_id)
         with self._iam_lock:
             if self._iam_utcnow is None:  # moto's IAM loads slowly, so not before it is called
                 models = _iam_models()
                 self._iam_utcnow, models.utcnow = models.utcnow, self._now
             if creates_stacks or _needs_managed_policies(request):
-                _load_managed_policies(self._account_id, self._partition)
-        response = self._forward(request)
+                _load_managed_policies(account_id, partition)
+        response = self._forward(request, account_id)
         return replace(response, body=MOTO_ID.sub(_with_id_of_aws, response.body))
 
     def _now(self) -> datetime:
         return self._clock.now().replace(tzinfo=None, microsecond=0)
 
-    def _forward(self, request: Request) -> Response:
+    def _forward(self, request: Request, account_id: str) -> Response:
         from botocore.awsrequest import AWSPreparedRequest
         from botocore.compat import HTTPHeaders
         from moto.core.models import botocore_stubber
@@ -144,7 +164,7 @@ class MotoBinding:
         headers = HTTPHeaders()
         for name, value in request.headers:
             headers[name] = host if name.lower() == "host" else value
-        headers["x-moto-account-id"] = self._account_id
+        headers["x-moto-account-id"] = account_id
         prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
@@ -240,12 +260,11 @@ def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
     return send
 
 
-def _answer_requests(answer: Any) -> None:
-    """Register callbacks in moto's copy of responses, which prefers them to moto's own."""
+def _leave_requests() -> None:
     from moto.core.models import responses_mock
 
     for method in METHODS:
-        responses_mock.add_callback(method, AWS_URL, answer)
+        responses_mock.remove(method, AWS_URL)
 
 
 def _requests_seam(handle: Handler) -> Any:
@@ -347,6 +366,48 @@ def _with_id_of_aws(found: re.Match[bytes]) -> bytes:
     digest = base64.b32encode(hashlib.sha256(found[2]).digest()).decode()
     made = (ID_PREFIXES[found[1]] + digest)[:ID_LENGTH]
     return b"<%s>%s<" % (found[1], made.encode())
+
+
+@dataclass(frozen=True)
+class MotoKey:
+    """A key that moto made: of a user, or of a session of the role with that ARN.
+
+    Attributes:
+        arn: of the user or the role; `user_name` is empty for a role.
+        expires: in seconds since 1970.
+    """
+
+    arn: str
+    user_name: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+    session_name: str = ""
+    expires: float = 0
+
+
+def find_key(access_key_id: str) -> MotoKey | None:
+    """Return the key of that id in any account of moto's; None if there is none."""
+    from moto.iam.models import iam_backends
+    from moto.sts.models import sts_backends
+
+    backends: Any = iam_backends
+    for partitions in list(backends.values()):
+        for backend in list(partitions.values()):
+            key = backend.access_keys.get(access_key_id)
+            if key is not None and key.user_name in backend.users:
+                user = backend.users[key.user_name]
+                return MotoKey(user.arn, key.user_name, key.secret_access_key)
+    backends = sts_backends
+    for partitions in list(backends.values()):
+        for backend in list(partitions.values()):
+            made = backend.get_assumed_role_from_access_key(access_key_id)
+            if made is not None:
+                expires = made.expiration.replace(tzinfo=UTC).timestamp()
+                return MotoKey(
+                    made.role_arn, "", made.secret_access_key, made.session_token,
+                    made.session_name, expires,
+                )  # fmt: skip
+    return None
 
 
 def _iam_models() -> Any:

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
+from multiprocessing import spawn
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -97,6 +98,7 @@ def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Ite
         _close_sockets(stack)
         _close_http(stack)
         _tell_processes(stack, endpoint_url)
+        _tell_workers(stack, endpoint_url)
         for name, patch in {**_CLIENTS, **patches}.items():
             _when_imported(stack, name, patch)
         yield
@@ -137,6 +139,31 @@ def _tell_processes(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
         original(self, *args, **options)
 
     _replace(stack, subprocess.Popen, "__init__", started)
+
+
+def _tell_workers(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
+    """Do the same for processes of multiprocessing that are spawned, not forked.
+
+    Each reads its preparation data before it does anything else.
+    """
+    original = spawn.get_preparation_data
+
+    def prepared(name: str) -> dict[str, Any]:
+        environ = _told(os.environ, endpoint_url())
+        changes = {n: v for n, v in environ.items() if os.environ.get(n) != v}
+        return {**original(name), "mfakit": _Environment(changes)}
+
+    _replace(stack, spawn, "get_preparation_data", prepared)
+
+
+class _Environment:
+    """Changes the environment of the process that unpickles it, by what Python itself has."""
+
+    def __init__(self, changes: Mapping[str, str]) -> None:
+        self._changes = changes
+
+    def __reduce__(self) -> Any:
+        return exec, (f"import os; os.environ.update({self._changes!r})",)
 
 
 def _told(environ: Mapping[Any, Any], url: str) -> dict[Any, Any]:

@@ -188,12 +188,17 @@ class STS:
     def _allowed_role(
         self, caller: Credentials, given: Parameters, judge: Judge, keys: Mapping[str, str]
     ) -> Role:
-        role = self.directory.role(given["RoleArn"])
-        if role is None:
-            raise _not_authorized(caller, "sts:AssumeRole", given["RoleArn"])
+        role = self._find_role(caller, given["RoleArn"])
         for action in _actions(caller, given):
             if not judge(action, role, keys):
-                raise _not_authorized(caller, action, role.arn)
+                raise not_authorized(caller, action, role.arn)
+        return role
+
+    def _find_role(self, caller: Credentials, arn: str) -> Role:
+        """Return the role of an ARN; refuse if there is none, in the words for a forbidden one."""
+        role = self.directory.role(arn)
+        if role is None:
+            raise not_authorized(caller, "sts:AssumeRole", arn)
         return role
 
     def _verify_code(self, user: Identity, given: Parameters) -> bool:
@@ -234,7 +239,8 @@ def _role_duration(caller: Credentials, given: Parameters) -> int:
     return duration
 
 
-def _not_authorized(caller: Credentials, action: str, arn: str) -> AWSError:
+def not_authorized(caller: Credentials, action: str, arn: str) -> AWSError:
+    """Return the refusal of an action on a role."""
     return access_denied(
         f"User: {caller.arn} is not authorized to perform: {action} on resource: {arn}"
     )

@@ -67,7 +67,7 @@ def login(situation: Situation, profile: str) -> str:
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
     source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
     values = source.merged
-    has_keys = values.get(KEYS[0]) or values.get("credential_process")
+    has_keys = values.get(KEYS[0]) or values.get("credential_process") or source.has_key_elsewhere
     # of keys in the profile itself, no session can be made: they are what is wrong
     if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
         return command

@@ -275,6 +275,15 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     ):
         if situation.role_source is not None:
             return  # `role_without_source` reports that
+        if Profile(situation.profile, situation.files).has_key_elsewhere:
+            session = Profile(situation.profile, situation.files).its_session
+            yield Finding(
+                "key-elsewhere",
+                f"AWS tools find no key for profile {situation.profile!r}: it is not in the files",
+                "mfakit makes sessions of it, in another profile",
+                f"mfakit login --profile {quoted(session)}",
+            )
+            return
         yield Finding(
             "no-credentials",
             f"there are no credentials for profile {situation.profile!r}",

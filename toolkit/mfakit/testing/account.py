@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mfakit.policy.making import require_mfa
 from mfakit.testing.authentication import Authentication
-from mfakit.testing.devices import Clock, Devices, seconds_to_next_step
+from mfakit.testing.devices import NEW_KEY_SECONDS, Clock, Devices, seconds_to_next_step
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import CallLog, Faulty, read_fault
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mfakit.testing.devices import VirtualDevice
     from mfakit.testing.faults import CallRecord, FaultQueue
     from mfakit.testing.keys import LongTermKey
-    from mfakit.testing.wire import Request
+    from mfakit.testing.wire import Request, Response
 
     Answer = tuple[int, dict[str, Any]]
 
@@ -62,6 +62,24 @@ REQUIRE_MFA_POLICY: dict[str, Any] = {
 MOMENT = 0.001
 USER_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _one_at_a_time = threading.Lock()
+_active: list[AWSSimulator] = []  # at most one
+
+
+def is_active() -> bool:
+    """Whether a simulator is active in this process."""
+    return bool(_active)
+
+
+def simulator() -> AWSSimulator:
+    """Return the simulator that is active in this process, as a decorated test finds it.
+
+    Raises:
+        SimulatorError: there is none.
+    """
+    if not _active:
+        hint = "decorate the test with mfakit.testing.mock_aws, or use AWSSimulator in a with"
+        raise SimulatorError("no simulator is active in this process", hint)
+    return _active[-1]
 
 
 class AWSSimulator(Faulty):
@@ -79,7 +97,8 @@ class AWSSimulator(Faulty):
         region: the default region; its partition is the account's.
         enforce_policies: judge identity policies, and refuse what they do not allow.
         propagation: ``instant``, or ``aws``: STS knows of an MFA device that was enabled,
-            resynchronised or deactivated seven seconds later, of the simulator's time.
+            resynchronised or deactivated seven seconds later, and services take a new access key
+            ten seconds later, of the simulator's time.
         scps: the service control policies of the account's organization, as JSON or read from it.
             All are attached to the account. If none of them allows anything, AWS's policy
             ``FullAWSAccess`` counts as attached too, as it is unless somebody detaches it.
@@ -104,36 +123,54 @@ class AWSSimulator(Faulty):
         self.region = region
         self.clock = Clock()
         self._calls = CallLog()
+        self._propagation = propagation
         self._served: list[str] = []
         self.control_token = secrets.token_urlsafe(24)
-        self._keys = KeyStore()
-        part = partition(region)
-        self.root = User(self, "root", new_root_key(self._keys, part, account_id))
-        self._devices = Devices(f"arn:{part}:iam::{account_id}:mfa", self.clock, propagation)
-        self._moto = MotoBinding(account_id, part, self.clock)
-        self._directory = Directory(self._moto.forward, self._keys, account_id, region)
+        self._moto = MotoBinding(account_id, partition(region), self.clock)
         self._service_control = None if scps is None else service_control(scps)
-        self._gate = self._new_gate(enforce_policies)
+        self._propagation = propagation
+        self._enforced = enforce_policies
+        self._set_up(KeyStore())
 
     def __repr__(self) -> str:
         return f"AWSSimulator(account_id={self.account_id!r}, region={self.region!r})"
 
     def __enter__(self) -> Self:
-        if not _one_at_a_time.acquire(blocking=False):
-            hint = "end the other one first; one simulator may have any number of users"
-            raise SimulatorError("a simulator is active in this process already", hint)
-        try:
-            self._moto.start(self._gate.handle, lambda: self._served[-1] if self._served else "")
-        except BaseException:
-            _one_at_a_time.release()
-            raise
-        return self
+        return self._activate(None)
 
     def __exit__(self, *_: object) -> None:
         try:
             self._moto.stop()
         finally:
-            _one_at_a_time.release()
+            _active.remove(self)
+
+    def _activate(self, mock: Any) -> Self:
+        """Answer the calls of this process; `mock` is moto's, if it is active already."""
+        with _one_at_a_time:
+            if _active:
+                hint = "end the other one first; one simulator may have any number of users"
+                raise SimulatorError("a simulator is active in this process already", hint)
+            _active.append(self)
+        try:
+            url = lambda: self._served[-1] if self._served else ""  # noqa: E731
+            self._moto.start(self._gate.handle, url, mock)
+        except BaseException:
+            _active.remove(self)
+            raise
+        return self
+
+    def _set_up(self, keys: KeyStore) -> None:
+        """Make what the account consists of anew, except for what moto keeps."""
+        part = partition(self.region)
+        self._keys = keys
+        self.root = User(self, "root", new_root_key(keys, part, self.account_id))
+        prefix = f"arn:{part}:iam::{self.account_id}:mfa"
+        self._devices = Devices(prefix, self.clock, self._propagation)
+        self._directory = Directory(self._forward, keys, self.account_id, self.region)
+        self._gate = self._new_gate(self._enforced)
+
+    def _forward(self, request: Request) -> Response:
+        return self._moto.forward(request)
 
     def create_user(
         self,
@@ -198,11 +235,11 @@ class AWSSimulator(Faulty):
 
     def _new_gate(self, enforce_policies: bool) -> Gate:
         root = self.root._key.owner
-        forward, directory, keys = self._moto.forward, self._directory, self._keys
+        forward, directory, keys = self._forward, self._directory, self._keys
         limits, account = self._service_control, self.account_id
         buckets = BucketPolicies(forward, self.region)
         simulation = PolicySimulation(directory, self.clock, limits, account)
-        own_calls = OwnCalls(directory, self._devices, self.clock, root)
+        own_calls = OwnCalls(directory, keys, self._devices, self.clock, root)
         return Gate(
             forward,
             Authentication(keys, self.clock, self.region),
@@ -217,6 +254,7 @@ class AWSSimulator(Faulty):
             self.root.access_key_id,
             self._faults,
             self._calls,
+            NEW_KEY_SECONDS[self._propagation],
         )
 
     def _device_of(self, user_name: str) -> Device:
