@@ -101,6 +101,14 @@ def test_an_eval_without_quotes_sets_the_session_or_ends_the_script(home, progra
     assert "AWS_SESSION_TOKEN" not in seen
 
 
+@pytest.mark.parametrize("config", ["broken\n", "[profile s]\nsso_session = x\n"])
+def test_unset_works_whatever_is_wrong_with_the_files(home, config: str) -> None:
+    """The session has to go from the shell before anything else can be mended."""
+    home.write_config(config)
+    done = home.mfakit("env", "--unset", "--shell", "sh", AWS_PROFILE="s")
+    assert (done.returncode, "AWS_SESSION_TOKEN" in done.stdout) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize(("hours", "code"), [(-1, 2), (None, 3)])
 @pytest.mark.parametrize("shell", ["sh", "fish"])
 def test_a_failed_env_fails_the_eval(home, shell: str, hours: float | None, code: int) -> None:

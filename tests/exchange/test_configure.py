@@ -123,3 +123,28 @@ def test_a_kept_session_moves_to_the_cache_for_a_credential_process_and_back(hom
     assert configure(home, "--undo").returncode == 0
     assert "[mfa]" in home.credentials.read_text()
     assert home.mfakit("env", "--shell", "json").stdout == key
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["default", "aws_secret_access_key", "{secret}", "another", True, False],
+        ["default", "AWS_Secret_Access_Key", "{secret}", None, True, False],
+        ["default", 5, None, None, False, False],
+        [5, "region", None, "x", False, False],
+        ["mfa", "region", None, {"a": 1}, False, False],
+    ],
+)
+def test_undo_changes_no_key_whatever_its_file_says(home, alice, row) -> None:
+    """A damaged file is no reason to touch a long-term key, nor for a traceback."""
+    import hashlib
+    import json
+
+    before = home.credentials.read_text()
+    row = [alice.secret_access_key if part == "{secret}" else part for part in row]
+    kept = home.credentials.parent / "mfakit" / "configured"
+    kept.mkdir(mode=0o700, parents=True)
+    (kept / hashlib.sha256(b"mfa").hexdigest()[:32]).write_text(json.dumps([row]))
+    done = configure(home, "--undo", "-p", "mfa")
+    assert (done.returncode, "there is nothing" in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == before

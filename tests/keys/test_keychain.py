@@ -311,3 +311,17 @@ def test_a_misspelled_store_of_one_profile_hides_no_other(home, alice) -> None:
     done = home.mfakit("keys")
     assert f"default: {alice.access_key_id}" in done.stdout
     assert "mfakit_key_store of profile 'a' names no store" in done.stderr
+
+
+def test_a_key_command_that_asks_mfakit_again_is_refused(home, alice) -> None:
+    """It would start itself without end."""
+    program = home.folder / "mfakit"
+    program.write_text(
+        f'#!/bin/sh\necho run >> {home.folder}/runs\nexec {sys.executable} -m mfakit "$@"\n'
+    )
+    program.chmod(0o700)
+    home.write_credentials("")
+    home.write_config(f"[default]\nmfakit_key_command = {program} keys export --format process\n")
+    done = home.run("timeout", "10", sys.executable, "-m", "mfakit", "devices")
+    assert (done.returncode, "runs mfakit itself" in done.stderr) == (1, True), done.stderr
+    assert not (home.folder / "runs").exists()

@@ -31,12 +31,12 @@ _GITHUB = "github"
 def run(options: Namespace) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
+    if options.unset:
+        write(render_unset(shell, region=options.from_json is None and _set_region(options)))
+        return 0
     profile = None
     if options.from_json is None:
         profile = session_profile(options.profile, os.environ)
-    if options.unset:
-        write(render_unset(shell, region=profile is not None and _set_region(profile)))
-        return 0
     name, region = (profile.name, region_to_set(profile)) if profile else (None, None)
     session = _session(options, profile)
     if shell == _GITHUB:
@@ -49,10 +49,16 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _set_region(profile: Profile) -> bool:
-    """Whether the region in the environment is the one that `env` sets for a profile."""
-    regions = {profile.files.environ.get(name) for name in REGIONS}
-    return regions == {region_of(profile)}
+def _set_region(options: Namespace) -> bool:
+    """Whether the region in the environment is the one that `env` sets for the profile.
+
+    A session can be taken out of a shell whatever is wrong with the files.
+    """
+    try:
+        profile = session_profile(options.profile, os.environ)
+        return {os.environ.get(name) for name in REGIONS} == {region_of(profile)}
+    except MFAKitError:
+        return False
 
 
 def on_failure(arguments: list[str]) -> None:

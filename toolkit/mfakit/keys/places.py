@@ -8,6 +8,7 @@ from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.profile import KEY_COMMAND, KEY_STORE
 from mfakit.profiles.section import has_access_key, is_long_term, is_no_key
+from mfakit.profiles.stores import exports_key
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
 
@@ -106,6 +107,11 @@ def _key_of_command(profile: Profile) -> LongTermKey:
     from mfakit.programs import find_words, run_on_terminal
 
     name, command = f"the {KEY_COMMAND}", profile.setting(KEY_COMMAND) or ""
+    if exports_key(command):
+        raise ProfileError(
+            f"the {KEY_COMMAND} of profile {profile.name!r} runs mfakit itself",
+            f"remove {KEY_COMMAND}: mfakit finds a key that is in its own keychain",
+        )
     see_it = f"run the {KEY_COMMAND} of profile {profile.name!r} by hand, and see what it prints"
     words = find_words(command, name, f"install it, or mend {KEY_COMMAND}")
     output = run_on_terminal(words, name, see_it, _COMMAND_SECONDS)

@@ -187,9 +187,18 @@ def _remembered(session: Profile) -> list[Change]:
     import json
 
     try:
-        return [Change(*row) for row in json.loads(_changes_file(session).read())]
+        found = [Change(*row) for row in json.loads(_changes_file(session).read())]
     except (OSError, ValueError, TypeError):
         return []
+    return found if all(map(_is_of_settings, found)) else []
+
+
+def _is_of_settings(change: Change) -> bool:
+    """Whether a change may have been written down by mfakit, which never lists a key's."""
+    if not isinstance(change.profile, str) or not isinstance(change.key, str):
+        return False
+    are_texts = all(isinstance(value, str | None) for value in (change.value, change.before))
+    return are_texts and change.key.lower() not in SESSION_KEYS
 
 
 def _changes_file(session: Profile) -> OwnFile:
