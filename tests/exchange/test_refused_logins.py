@@ -100,7 +100,8 @@ def test_a_wrong_secret_is_reported_with_its_access_key(home, alice) -> None:
 def test_a_region_that_aws_does_not_have_is_named_in_the_error(home, alice, region: str) -> None:
     """AWS says that the signature does not match, as it does of a wrong secret."""
     done = home.mfakit("login", "--token-code", alice.device.code(), AWS_DEFAULT_REGION=region)
-    refused(home, done, f"there is no region {region!r}")
+    refused(home, done, repr(region))
+    assert "region" in done.stderr.splitlines()[0]
     assert "AWS_DEFAULT_REGION" in done.stderr
 
 
@@ -141,6 +142,24 @@ def test_a_credential_process_whose_program_is_not_there_is_named(home, alice) -
     home.write_config("[default]\ncredential_process = no-such-vault export default\n")
     done = home.mfakit("login", "--token-code", "123456")
     refused(home, done, "no-such-vault")
+
+
+def test_a_comment_beside_the_serial_number_is_named_in_the_error(home, alice) -> None:
+    """To botocore it is a part of the value."""
+    home.write_config(f"[default]\nmfa_serial = {alice.device.serial_number} # my phone\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "is no serial number", 64)
+    assert "comment" in done.stderr
+
+
+def test_quotes_around_the_profile_in_a_variable_are_named_in_the_error(home, alice) -> None:
+    """Docker passes those of an env file on; a session of other keys would follow."""
+    home.write_credentials(
+        home.credentials.read_text() + home.credentials.read_text().replace("default", "work")
+    )
+    done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE='"work"')
+    refused(home, done, "in quotes")
+    assert "AWS_PROFILE" in done.stderr
 
 
 def test_a_folder_in_place_of_the_credentials_file_is_not_to_be_removed_with_what_it_holds(
