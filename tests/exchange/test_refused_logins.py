@@ -96,6 +96,83 @@ def test_a_wrong_secret_is_reported_with_its_access_key(home, alice) -> None:
     refused(home, done, f"the secret of the access key {alice.access_key_id}")
 
 
+@pytest.mark.parametrize("region", ['"us-east-1"', "us-east-1 ", "us-east-1a"])
+def test_a_region_that_aws_does_not_have_is_named_in_the_error(home, alice, region: str) -> None:
+    """AWS says that the signature does not match, as it does of a wrong secret."""
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_DEFAULT_REGION=region)
+    refused(home, done, repr(region))
+    assert "region" in done.stderr.splitlines()[0]
+    assert "AWS_DEFAULT_REGION" in done.stderr
+
+
+def test_an_error_about_missing_keys_names_the_profile_that_has_some(home, alice) -> None:
+    """Typing them again beside IAM Identity Center would hide them from every SDK."""
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[keys]"))
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "there is no profile 'default'")
+    assert "--source-profile keys" in done.stderr
+    home.write_config("[default]\nsso_start_url = https://x.awsapps.com/start\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "the profile 'default' has no access key")
+    assert "--source-profile keys" in done.stderr
+
+
+def test_a_sessions_token_beside_a_long_term_key_is_named_in_the_error(home, alice) -> None:
+    """The key is good; only the token has to go."""
+    home.write_credentials(home.credentials.read_text() + "aws_session_token = old\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "stands beside a long-term key")
+    assert "sed " in done.stderr
+
+
+def test_a_login_to_the_profile_of_the_keys_is_led_to_the_profile_of_their_session(
+    home, alice
+) -> None:
+    """`mfa` would be made from the keys of `default`."""
+    home.write_credentials(home.credentials.read_text().replace("[default]", "[my work]"))
+    done = home.mfakit("login", "--profile", "my work", "--token-code", "123456")
+    refused(home, done, "never overwritten")
+    assert "--profile 'my work-mfa'" in done.stderr
+    done = log_in(home, alice, "--profile", "my work-mfa")
+    assert done.returncode == 0
+
+
+def test_a_credential_process_whose_program_is_not_there_is_named(home, alice) -> None:
+    home.write_credentials("")
+    home.write_config("[default]\ncredential_process = no-such-vault export default\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "no-such-vault")
+
+
+def test_a_comment_beside_the_serial_number_is_named_in_the_error(home, alice) -> None:
+    """To botocore it is a part of the value."""
+    home.write_config(f"[default]\nmfa_serial = {alice.device.serial_number} # my phone\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, "is no serial number", 64)
+    assert "comment" in done.stderr
+
+
+def test_quotes_around_the_profile_in_a_variable_are_named_in_the_error(home, alice) -> None:
+    """Docker passes those of an env file on; a session of other keys would follow."""
+    home.write_credentials(
+        home.credentials.read_text() + home.credentials.read_text().replace("default", "work")
+    )
+    done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE='"work"')
+    refused(home, done, "in quotes")
+    assert "AWS_PROFILE" in done.stderr
+
+
+def test_a_folder_in_place_of_the_credentials_file_is_not_to_be_removed_with_what_it_holds(
+    home, alice
+) -> None:
+    """It may be ~/.aws itself."""
+    folder = str(home.credentials.parent)
+    done = home.mfakit("login", "--token-code", "123456", AWS_SHARED_CREDENTIALS_FILE=folder)
+    assert done.returncode == 1
+    assert "name a file with AWS_SHARED_CREDENTIALS_FILE" in done.stderr
+    assert "if it is empty" in done.stderr
+
+
 def test_an_unknown_access_key_is_named_in_the_error(home, alice) -> None:
     """It may be deleted, inactive, or of another partition."""
     home.write_credentials("[default]\naws_access_key_id = AKIAX\naws_secret_access_key = s\n")
@@ -136,7 +213,7 @@ def test_an_unreachable_endpoint_is_named_in_the_error(home, alice) -> None:
     [
         ({"AWS_ENDPOINT_URL": "notaurl"}, "makes no sense"),
         ({"AWS_ENDPOINT_URL": "http://u:hunter2@127.0.0.1:9"}, "cannot be reached"),
-        ({"AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "bad region/"}, "could not be made"),
+        ({"AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "bad region/"}, "region makes no sense"),
     ],
 )
 def test_a_malformed_endpoint_or_region_is_an_error_that_shows_no_password(

@@ -134,6 +134,10 @@ def region_of(serial_number: str | None) -> str:
 _NEXT_CODE = "wait for the next code on the device, then log in again with that one"
 _AGAIN = "try again in a minute"
 _CLOCK_SECONDS = 30
+_NAME_A_REGION = (
+    "name one such as us-east-1, without quotes and blanks, where it is set: in the AWS config,"
+    " AWS_REGION or AWS_DEFAULT_REGION"
+)
 _LOST = "a code that was sent may be used up: wait for the next one, then try again"
 _SERVER_ERROR = 500
 _BROKEN = "see what answers there: a proxy, a captive portal; a code that was sent is used up"
@@ -184,8 +188,8 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
     if "unable to validate MFA code" in message:
         return DeviceUnknownError(
             f"AWS could not check a code of the device {serial_number}",
-            "it is not yours, does not exist, was enabled seconds ago, or had too many tries"
-            " (wait three minutes)",
+            "it is not yours, does not exist (mfakit devices shows yours), was enabled seconds ago,"
+            " or had too many tries (wait three minutes)",
         )
     if "is now earlier than" in message or "is still later than" in message:
         return ExchangeError(
@@ -204,6 +208,8 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
             "it was deleted, is inactive, or belongs to another partition: see the key in IAM",
         ).about(source.profile)
+    if code == "SignatureDoesNotMatch" and "valid region" in message:
+        return ExchangeError(f"there is no region {source.region!r}", _NAME_A_REGION)
     if code == "SignatureDoesNotMatch":
         return ExchangeError(
             f"the secret of the access key {source.access_key_id} of {source.origin} is wrong",
@@ -299,6 +305,8 @@ def _failure(error: Exception) -> ExchangeError:
             f"boto3 cannot read the AWS files: {error}",
             "see why, and what mends it: mfakit explain",
         )
+    if isinstance(error, exceptions.InvalidRegionError):
+        return ExchangeError(f"the region makes no sense: {error}", _NAME_A_REGION)
     if isinstance(error, exceptions.BotoCoreError) and "Parse" not in kind:
         return ExchangeError(
             f"the request could not be made ({kind})",

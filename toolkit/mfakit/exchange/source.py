@@ -170,6 +170,12 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
             "aws_session_token": str(given.get("SessionToken") or ""),
         }
         version = given.get("Version")
+    except FileNotFoundError as error:
+        raise ProfileError(
+            f"the credential_process of the source profile {profile!r} cannot be run: there is no"
+            f" program {error.filename!r}",
+            "install it, or name it by its whole path; or name other keys with --source-profile",
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.SubprocessError):
         raise failed from None
     if version != 1:
@@ -187,10 +193,12 @@ def _no_credentials(profile: Profile) -> ProfileError:
 
     name, files, values = profile.name, profile.files, profile.keys
     if session_token(values):
-        return ProfileError(
+        error = ProfileError(
             f"the source profile {name!r} holds a session; AWS gives no session for a session",
             long_term_hint(profile),
         )
+        is_of_session = values.get("aws_access_key_id", "").startswith(SESSION_KEY_PREFIX)
+        return error if is_of_session else error.about(name)
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
         meant = files.like(name)
@@ -203,6 +211,10 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem = f"the profile {name!r} has only a part of its access key"
     else:
         problem = f"the profile {name!r} has no access key"
+    other = _with_long_term_keys(profile)
+    if other and not any(values.get(key) for key in KEYS):
+        hint = f"name the profile with long-term keys: --source-profile {shlex.quote(other)}"
+        return ProfileError(problem, hint).about(name)
     return ProfileError(
         problem,
         f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
@@ -214,15 +226,19 @@ def long_term_hint(profile: Profile) -> str:
     """Return how to name long-term credentials instead of those of a profile."""
     import shlex
 
-    files = profile.files
-    others = (name for name in files.profiles() if name != profile.name)
-    found = next((name for name in others if profile.other(name).is_long_term), None)
+    found = _with_long_term_keys(profile)
     if found is not None:
         return f"name the profile with long-term keys: --source-profile {shlex.quote(found)}"
     return (
         "put your long-term keys into a profile: aws configure --profile long-term; then name it:"
         " --source-profile long-term"
     )
+
+
+def _with_long_term_keys(profile: Profile) -> str | None:
+    """Return the first other profile with long-term keys; None if there is none."""
+    others = (name for name in profile.files.profiles() if name != profile.name)
+    return next((name for name in others if profile.other(name).is_long_term), None)
 
 
 def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:

@@ -277,8 +277,8 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
         errno.EBUSY: f"something holds it, such as a mount; {elsewhere}",
         errno.EROFS: f"that file system is read-only: {elsewhere}",
         errno.ELOOP: "mend the links that lead round in a circle",
-        errno.EISDIR: "that is a folder: remove it, or name a file with"
-        " AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
+        errno.EISDIR: "that is a folder: name a file with AWS_SHARED_CREDENTIALS_FILE or"
+        " AWS_CONFIG_FILE, or remove it if it is empty",
         errno.ENOTDIR: "a file is where a folder should be: see ls -l",
         errno.ENOSPC: "make room on that disk, then try again; the file is as it was",
         errno.EDQUOT: "make room in your quota, then try again; the file is as it was",

@@ -165,8 +165,15 @@ def led_to(profile: Profile, named_by: str) -> str:
         named_by: the option or variable with the profile, for the error.
 
     Raises:
-        ProfileError: it gets its credentials in another way, or its roles form a circle.
+        ProfileError: it gets its credentials in another way, its roles form a circle, or its name
+            is that of another one in quotes.
     """
+    unquoted = profile.name.strip("\"'")
+    if unquoted != profile.name and not profile.exists and profile.other(unquoted).exists:
+        raise ProfileError(
+            f"{named_by} is {profile.name!r}, in quotes, which belong to the name",
+            f"leave them out: the profile is {unquoted}",
+        )
     end = end_of_roles(profile)
     is_role = end.setting("role_arn") and not end.setting("source_profile")
     if not is_role and end.is_protected:

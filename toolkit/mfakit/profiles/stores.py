@@ -251,10 +251,16 @@ def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
 
 
 def protected(profile: str) -> ProfileError:
-    """Return the error for a session that would go where a long-term key is."""
+    """Return the error for a session that would go where a long-term key is.
+
+    A session profile of the name in its hint is made from that key.
+    """
+    import shlex
+
+    other = "mfa" if profile == "default" else shlex.quote(f"{profile}-mfa")
     return ProfileError(
         f"the profile {profile!r} holds long-term credentials, which are never overwritten",
-        "name another profile for the session: --profile mfa",
+        f"name another profile for the session: --profile {other}",
     )
 
 

@@ -22,7 +22,7 @@ from mfakit.explain.findings import (
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.document import Document
-from mfakit.profiles.profile import Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
@@ -113,7 +113,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     links = situation.chain.links
     failed = any(k.state == FAILED and k.provider in _FILE_PROVIDERS for k in links)
     there = [key for key in KEYS if situation.values.get(key)]
-    if (failed or situation.sdk == "js") and len(there) == 1:
+    is_skipped = there == ["aws_secret_access_key"] and _has_none(situation)
+    if (failed or is_skipped or situation.sdk == "js") and len(there) == 1:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
             "keys-partial",
@@ -269,12 +270,9 @@ def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
-    chain = situation.chain
-    if chain.error is None and all(
-        link.state == ABSENT or is_metadata(link, situation) for link in chain.links
-    ):
-        if situation.role_source is not None:
-            return  # `role_without_source` reports that
+    if _has_none(situation):
+        if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
+            return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
             session = Profile(situation.profile, situation.files).its_session
             yield Finding(
@@ -296,6 +294,15 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     """The source profile of a role has no credentials."""
     source = situation.role_source
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
+        return
+    if situation.files.merged(situation.profile)["source_profile"] == "":
+        default = DEFAULT_SESSION_PROFILE
+        yield Finding(
+            "role-without-source",
+            f"the role of profile {situation.profile!r} names no source profile",
+            "the role cannot be assumed",
+            f"{set_setting(situation, 'source_profile', default)} && {login(situation, default)}",
+        )
         return
     yield Finding(
         "role-without-source",
@@ -463,6 +470,14 @@ def _key_section(situation: Situation) -> dict[str, str]:
 def _keys_are_used(situation: Situation) -> bool:
     links = situation.chain.links
     return any(k.state == USED and not k.asks and k.provider in _FILE_PROVIDERS for k in links)
+
+
+def _has_none(situation: Situation) -> bool:
+    """Whether the search ends with no credentials, but perhaps those of the machine."""
+    chain = situation.chain
+    return chain.error is None and all(
+        link.state == ABSENT or is_metadata(link, situation) for link in chain.links
+    )
 
 
 def _used_session(situation: Situation) -> SessionStatus | None:
