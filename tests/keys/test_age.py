@@ -64,6 +64,7 @@ def test_a_key_is_at_least_as_old_as_it_is_known(home, alice) -> None:
 
 def test_keys_online_asks_when_each_key_was_made_and_remembers_it(home, alice) -> None:
     said = home.mfakit("keys", "--online").stdout
+    assert ", last used " in said  # for this very question
     assert f"alice: {alice.access_key_id}, active, made " in said
     assert f"default: {alice.access_key_id}, in {home.credentials} (mode 0600); made " in said
     assert "; made " in home.mfakit("keys").stdout

@@ -156,7 +156,7 @@ class Keys:
         name = key["AccessKeyId"]
         used = None
         with suppress(MFAKitError):
-            answer = self.call("get_access_key_last_used", AccessKeyId=name)
+            answer = self.iam.call("get_access_key_last_used", AccessKeyId=name)
             used = answer["AccessKeyLastUsed"].get("LastUsedDate")
         return KeyInfo(name, key["Status"] == "Active", key["CreateDate"], used)
 
