@@ -76,6 +76,13 @@ def test_a_rotated_key_is_in_the_place_of_the_old_one(home, alice, aws, place, r
     assert alice.secret_access_key not in home.credentials.read_text()
 
 
+def test_a_session_goes_on_after_its_key_was_rotated(home, alice, aws) -> None:
+    """A login keeps it, and asks for no code."""
+    assert log_in(home, alice).returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert "is not due, and kept" in home.mfakit("login").stderr
+
+
 def test_undo_goes_back_to_the_old_key(here, home, alice, aws) -> None:
     before = home.credentials.read_text()
     assert home.mfakit("keys", "rotate", "--yes").returncode == 0

@@ -26,6 +26,7 @@ from mfakit.keys.journal import (
 )
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
+from mfakit.profiles.own_files import keep_record
 from mfakit.profiles.profile import KEY_STORE
 from mfakit.profiles.selection import source_option
 from mfakit.value import Value
@@ -464,6 +465,22 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
         edit_settings({profile.name: settings}, profile.files, hands.note)
     else:
         replace_key(profile, present, key, hands.note)
+    _keep_sessions(profile, present, key.access_key_id)
+
+
+def _keep_sessions(profile: Profile, before: str, after: str) -> None:
+    """Let the sessions that were made with the key before count as made with the one after it.
+
+    They last on, and a login would otherwise ask for a code to replace them.
+    """
+    profile = profile.read_again()
+    files = profile.files
+    for name in files.profiles():
+        held = profile.other(name).held()
+        record = held.record if held else None
+        if record and record.source_access_key_id == before:
+            with suppress(MFAKitError):
+                keep_record(files.credentials_path, record.replace(source_access_key_id=after))
 
 
 def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: float) -> Rotation:
