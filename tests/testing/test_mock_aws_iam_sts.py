@@ -610,8 +610,8 @@ def test_old_signatures_of_invented_keys_are_not_judged() -> None:
 
 
 def test_unsigned_calls_are_answered_as_moto_does() -> None:
-    idp: Any = boto3.client("cognito-idp", REGION)
-    pool = idp.create_user_pool(PoolName="pool")["UserPool"]["Id"]
-    client = idp.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"]
-    made = idp.sign_up(ClientId=client["ClientId"], Username="alice", Password="P2$Sword12345")
-    assert made["UserConfirmed"] is False
+    identities: Any = boto3.client("cognito-identity", REGION)
+    pool = identities.create_identity_pool(
+        IdentityPoolName="pool", AllowUnauthenticatedIdentities=True
+    )["IdentityPoolId"]
+    assert identities.get_id(IdentityPoolId=pool)["IdentityId"].startswith(REGION)
