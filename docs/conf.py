@@ -34,6 +34,8 @@ exclude_patterns = ["_ext"]
 nitpick_ignore_regex = [
     ("py:class", r"(datetime\.)?(datetime|timedelta)|Path|Settings|Callable\[\[\]"),
     ("py:class", r"boto3\.Session|pytest\.\w+|(hypothesis\.strategies\.)?SearchStrategy"),
+    ("py:class", r"mfakit\.testing\.mocking\.(F|MockAWS)"),  # the types of a decorator
+    ("py:exc", r"MalformedPolicyError|UnjudgedError"),  # of another package, in its own words
 ]
 
 html_theme = "furo"
