@@ -151,9 +151,8 @@ def minimums(session: nox.Session) -> None:
     """The tests of what builds on other libraries, with the oldest of each."""
     constraints = Path(session.create_tmp(), "oldest.txt")
     constraints.write_text(oldest())
-    session.install(
-        "-e.[testing,notify,keychain]", "pytest-xdist", "filelock", "--constraint", str(constraints)
-    )
+    needed = ("pytest-xdist", "filelock", "freezegun", "time-machine")
+    session.install("-e.[testing,notify,keychain]", *needed, "--constraint", str(constraints))
     # Only newer releases of pytest find the root of the tests on their own.
     options = (*PARALLEL, "-o", "pythonpath=.")
     run_pytest(session, *options, *(session.posargs or ("-m", "not long", *BUILT_ON_OTHERS)))

@@ -263,8 +263,11 @@ def _aiobotocore_seam(handle: Handler, original: Any) -> Any:
 def _leave_requests() -> None:
     from moto.core.models import responses_mock
 
+    # `remove` never ends with the registry of moto before 5.1, which returns copies of its lists
+    registry: Any = responses_mock._registry
+    registered = registry._registered
     for method in METHODS:
-        responses_mock.remove(method, AWS_URL)
+        registered[method][:] = [one for one in registered[method] if one.url != AWS_URL]
 
 
 def _requests_seam(handle: Handler) -> Any:
