@@ -33,12 +33,9 @@ _TAKEN: dict[str | None, set[str]] = {
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    taken = {"action", "profile", "source_profile", "debug", *_TAKEN[options.action]}
-    for option in COMMANDS["devices"].options:
-        name = option.destination
-        if name not in taken and getattr(options, name) != option.default:
-            what = f"devices {options.action}" if options.action else "devices alone"
-            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+    taken = {"action", "profile", "source_profile", *_TAKEN[options.action]}
+    what = f"devices {options.action}" if options.action else "devices alone"
+    COMMANDS["devices"].refuse_others(options, taken, what)
     actions = {"add": _add, "resync": _resync, "remove": _remove}
     return actions.get(options.action, _list)(options)
 

@@ -105,6 +105,23 @@ class Command:
         """The module that runs the command."""
         return f"mfakit.cli.{self.name.replace('-', '_')}"
 
+    def refuse_others(self, options: Any, taken: set[str], what: str) -> None:
+        """Refuse options that would have no effect.
+
+        Args:
+            options: the values.
+            taken: the destinations of the options that may be given.
+            what: the action, for the error.
+
+        Raises:
+            UsageError: another option was given.
+        """
+        for option in self.options:
+            name = option.destination
+            if name not in taken and getattr(options, name) != option.default:
+                shown = "a file" if name == "file" else option.names[-1]
+                raise UsageError(f"{shown} has no meaning with {what}", "leave it out")
+
     def on_failure(self, arguments: list[str]) -> None:
         """Call the module's ``on_failure``, if it has one, after the command has failed."""
         module = self.load()

@@ -56,19 +56,8 @@ def run(options: Namespace) -> int:
     """Run the command."""
     if options.what is None:
         raise UsageError("no action given", f"one of {', '.join(_TAKEN)}")
-    _refuse_others(options)
+    COMMANDS["policy"].refuse_others(options, {"what", *_TAKEN[options.what]}, options.what)
     return _check(options) if options.what == "check" else _make(options)
-
-
-def _refuse_others(options: Namespace) -> None:
-    """Refuse options that would have no effect."""
-    for option in COMMANDS["policy"].options:
-        name = option.destination
-        if name in ("what", *_TAKEN[options.what]):
-            continue
-        if getattr(options, name) != option.default:
-            shown = "a file" if name == "file" else option.names[-1]
-            raise UsageError(f"{shown} has no meaning with {options.what}", "leave it out")
 
 
 def _make(options: Namespace) -> int:

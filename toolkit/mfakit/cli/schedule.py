@@ -48,12 +48,8 @@ def run(options: Namespace) -> int:
 
 
 def _refuse_others(options: Namespace, meant: str) -> None:
-    """Refuse options that would have no effect."""
-    for option in COMMANDS["schedule"].options:
-        name = option.destination
-        if name != meant and getattr(options, name) != option.default:
-            what = "--print-script" if options.print_script else options.action
-            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+    what = "--print-script" if options.print_script else options.action
+    COMMANDS["schedule"].refuse_others(options, {meant}, what)
 
 
 def _script() -> str:
