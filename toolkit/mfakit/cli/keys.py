@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.source import Source
     from mfakit.keys.age import KeyAge
 
-_NONE, _PROCESS = "none", "process"
+_PROCESS = "process"
 _DELETE_AFTER_SECONDS = 7 * 86400
 _TAKEN: dict[str | None, set[str]] = {
     None: {"online"},
@@ -43,12 +43,9 @@ _TAKEN: dict[str | None, set[str]] = {
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    taken = {"action", "source_profile", "debug", *_TAKEN[options.action]}
-    for option in COMMANDS["keys"].options:
-        name = option.destination
-        if name not in taken and getattr(options, name) != option.default:
-            what = f"keys {options.action}" if options.action else "keys alone"
-            raise UsageError(f"{option.names[-1]} has no meaning with {what}", "leave it out")
+    taken = {"action", "source_profile", *_TAKEN[options.action]}
+    what = f"keys {options.action}" if options.action else "keys alone"
+    COMMANDS["keys"].refuse_others(options, taken, what)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
     return actions.get(options.action, _list)(options)
 
@@ -269,11 +266,9 @@ def _remove(options: Namespace) -> int:
     from mfakit.keys.moving import remove_key
 
     profile = _source(options)
-    hands = _hands(options, profile)
-    if not hands.confirm(
+    _hands(options, profile).ask(
         f"Delete the key of profile {profile.name} from the keychain? Nobody has its secret then."
-    ):
-        raise ProfileError("nothing was changed, since the answer was not yes", "say yes, or --yes")
+    )
     key = remove_key(profile, note)
     note(f"the key {key} is no longer in the keychain; AWS still takes it: delete it in IAM")
     return 0

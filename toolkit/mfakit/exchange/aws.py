@@ -139,7 +139,8 @@ _NAME_A_REGION = (
     " AWS_REGION or AWS_DEFAULT_REGION"
 )
 _LOST = "a code that was sent may be used up: wait for the next one, then try again"
-_SERVER_ERROR = 500
+SERVER_ERROR = 500
+DENIED = ("AccessDenied", "AccessDeniedException")
 _BROKEN = "see what answers there: a proxy, a captive portal; a code that was sent is used up"
 
 
@@ -196,7 +197,7 @@ def _refusal(answer: dict[str, Any], source: Source, serial_number: str | None) 
             _clock(answer) or "this machine's clock is off",
             "set the clock (timedatectl set-ntp true), then try again",
         )
-    if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+    if answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= SERVER_ERROR:
         failed = f"AWS failed ({code})"
         return CodeLostError(failed, _LOST) if serial_number else ExchangeError(failed, _AGAIN)
     return _by_code(code, message, source)

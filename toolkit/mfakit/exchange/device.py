@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.errors import ExchangeError, UsageError
-from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_seria
 # The limits of STS, from its service model.
 _SHORTEST, _LONGEST = 9, 256
 _SIGNS = frozenset("_+=/:,.@-")
-_DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId")
+_REFUSED = (*DENIED, "InvalidClientTokenId")
 
 
 class Device(Value):
@@ -94,7 +94,7 @@ def find_devices(source: Source) -> list[Device]:
         try:
             found = client.list_mfa_devices()["MFADevices"]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _DENIED:
+            if error.response.get("Error", {}).get("Code") not in _REFUSED:
                 raise
             return [_guess(source)]
     return [Device(device["SerialNumber"]) for device in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.errors import ProfileError
-from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.aws import DENIED, SERVER_ERROR, asking_aws, make_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mfakit.exchange.source import Source
-
-_SERVER_ERROR = 500
-_DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 class IAM:
@@ -54,7 +51,7 @@ class IAM:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             self.was_refused = _did_nothing(error)
-            if code not in _DENIED or self.signer.is_session or self._log_in is None:
+            if code not in DENIED or self.signer.is_session or self._log_in is None:
                 with asking_aws(self.signer):
                     raise
         except Exception:
@@ -107,4 +104,4 @@ class IAM:
 def _did_nothing(refusal: Any) -> bool:
     """Whether AWS refused a call, and did not fail at it."""
     status: int = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return 0 < status < _SERVER_ERROR
+    return 0 < status < SERVER_ERROR

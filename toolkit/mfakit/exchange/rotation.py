@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
-from mfakit.exchange.aws import asking_aws, make_client
+from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
 from mfakit.keys.age import remember_key
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from mfakit.profiles.profile import Profile
 
-_DENIED = ("AccessDenied", "AccessDeniedException")
 _UNKNOWN = ("InvalidClientTokenId", "SignatureDoesNotMatch")
 _TIMES_TAKEN = 3
 _PAUSE_SECONDS = 1.0
@@ -78,6 +77,13 @@ class Hands(Value):
     note: Callable[[str], object]
     log_in: Callable[[], Source]
     sleep: Callable[[float], object] = staticmethod(time.sleep)
+
+    def ask(self, question: str) -> None:
+        """Ask the user; raise a ProfileError unless the answer is yes."""
+        if not self.confirm(question):
+            raise ProfileError(
+                "nothing was changed, since the answer was not yes", "say yes, or --yes"
+            )
 
 
 class Keys:
@@ -194,8 +200,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
             _refuse_active(profile, rotation, keys)
             due = parse_timestamp(rotation.delete_at)
             if due is None or due > utc_now():
-                _ask(
-                    hands,
+                hands.ask(
                     f"The key before the last rotation, {rotation.old_id}, is kept until"
                     f" {rotation.delete_at}. Delete it now, and rotate again?",
                 )
@@ -333,8 +338,7 @@ def _create(
         )
     orphan = next((one for one in others if earlier and _is_orphan(one, earlier)), None)
     if orphan is not None:
-        _ask(
-            hands,
+        hands.ask(
             f"An earlier rotation was cut off and left the key {orphan.access_key_id}, made"
             f" {_ago(orphan.created_at)} and never used. Delete it?",
         )
@@ -350,8 +354,7 @@ def _create(
     for name in _twins(profile, key.access_key_id):
         hands.note(f"the profile {name} has this key too, and needs the new one afterwards")
     if orphan is None:
-        _ask(
-            hands,
+        hands.ask(
             f"Rotate the key {old.access_key_id} of profile {profile.name}, made"
             f" {_ago(old.created_at)}, {_last_use(old)}?",
         )
@@ -521,18 +524,13 @@ def _takes(signer: Source, call: Callable[[], object]) -> bool:
         code = error.response["Error"]["Code"]
         if code in _UNKNOWN:
             return False
-        if code not in _DENIED:
+        if code not in DENIED:
             with asking_aws(signer):
                 raise
     except Exception:
         with asking_aws(signer):
             raise
     return True
-
-
-def _ask(hands: Hands, question: str) -> None:
-    if not hands.confirm(question):
-        raise ProfileError("nothing was changed, since the answer was not yes", "say yes, or --yes")
 
 
 def _ago(moment: datetime) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 
-from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
+from mfakit.errors import ProfileError, UsageError
 from mfakit.keys.journal import read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
-from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
 from mfakit.profiles.section import KEYS, session_token
@@ -24,10 +23,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mfakit.profiles.document import Document
+
     Note = Callable[[str], object]
 
 _LARGEST_BYTES = 1 << 20
-_REMOVED = dict.fromkeys(KEYS)
 
 
 def import_key(
@@ -179,26 +179,20 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
         ProfileError: the section holds a session, or another key.
         FileError: the file cannot be written. It was not changed then.
     """
-    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.editing import edit_document
 
     path = profile.files.credentials_path
-    values: dict[str, str | None] = {
-        KEYS[0]: key.access_key_id,
-        KEYS[1]: key.secret_access_key,
-    }
 
-    def put(text: str) -> str:
-        document = Document(text, path)
+    def put(document: Document) -> None:
         before = document.section(profile.name)
         if session_token(before) or before.get(KEYS[0], key.access_key_id) != key.access_key_id:
             raise ProfileError(
                 f"the profile {profile.name!r} of {path} holds another key or a session",
                 "move that away first; nothing was changed",
             )
-        document.update(profile.name, values)
-        return document.text
+        document.update(profile.name, _as_section(key))
 
-    edit_text(path, put, note=note)
+    edit_document(path, put, note)
 
 
 def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> None:
@@ -208,24 +202,26 @@ def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> 
         ProfileError: the key there is no longer the old one.
         FileError: the file cannot be written. It was not changed then.
     """
-    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.editing import edit_document
 
     files = profile.files
     in_credentials = files.credentials(profile.name).get(KEYS[0]) == old_id
     path = files.credentials_path if in_credentials else files.config_path
     header = profile.name if in_credentials else files.config_header(profile.name)
 
-    def put(text: str) -> str:
-        document = Document(text, path)
+    def put(document: Document) -> None:
         if document.section(header).get(KEYS[0]) not in (old_id, key.access_key_id):
             raise ProfileError(
                 f"the key of profile {profile.name!r} is no longer {old_id}",
                 "see which one is there: mfakit keys",
             )
-        document.update(header, {KEYS[0]: key.access_key_id, KEYS[1]: key.secret_access_key})
-        return document.text
+        document.update(header, _as_section(key))
 
-    edit_text(path, put, note=note)
+    edit_document(path, put, note)
+
+
+def _as_section(key: LongTermKey) -> dict[str, str | None]:
+    return dict(zip(KEYS, (key.access_key_id, key.secret_access_key), strict=True))
 
 
 def read_csv(text: str) -> LongTermKey:
@@ -237,7 +233,7 @@ def read_csv(text: str) -> LongTermKey:
     import csv
 
     rows = list(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
-    names = {"Access key ID": "", "Secret access key": ""}
+    names = ("Access key ID", "Secret access key")
     found = [{name.strip(): (row.get(name) or "").strip() for name in row if name} for row in rows]
     keys = [tuple(row.get(name, "") for name in names) for row in found]
     whole = [key for key in keys if all(key)]
@@ -296,22 +292,20 @@ def _remove_keys(profile: Profile, access_key_id: str, note: Note) -> None:
 
 def _cut(path: str, header: str, access_key_id: str | None, note: Note) -> None:
     """Remove the keys of a section, if they are those of that id."""
-    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.editing import edit_document
 
-    def cut(text: str) -> str:
-        document = Document(text, path)
+    def cut(document: Document) -> None:
         values = document.section(header)
         if not values.keys() & set(KEYS):
-            return text
+            return
         if access_key_id not in (None, values.get(KEYS[0])):
-            return text  # another program has just put it there
+            return  # another program has just put it there
         if set(values) <= set(KEYS):
             document.remove_section(header)
         else:
-            document.update(header, dict(_REMOVED))
-        return document.text
+            document.update(header, dict.fromkeys(KEYS))
 
-    edit_text(path, cut, note=note)
+    edit_document(path, cut, note)
 
 
 def _others_with(profile: Profile, secret: str) -> Iterator[str]:
@@ -337,5 +331,5 @@ def _holds(path: str, secret: str) -> bool:
             return False
         with open(path, "rb") as file:
             return secret.encode() in file.read()
-    except (OSError, FileError, MFAKitError):
+    except OSError:
         return False

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from mfakit import debug
 from mfakit.errors import BusyError, FileError
+from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import make_own_folder, own_place
 from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
 from mfakit.profiles.replacing import filled_beside, flush_folder, remove_leftovers
@@ -81,6 +82,28 @@ def edit_text(
     raise FileError(
         f"another program keeps changing {path}", "end it, or wait for it, and try again"
     )
+
+
+def edit_document(
+    path: str, change: Callable[[Document], object], note: Callable[[str], object]
+) -> None:
+    """Edit a file's sections as ``edit_text`` edits its text; no copy of it is kept.
+
+    Args:
+        path: the file.
+        change: changes the document, or leaves it as it is.
+        note: called with messages for the user.
+
+    Raises:
+        FileError: as ``edit_text`` raises it.
+    """
+
+    def changed(text: str) -> str:
+        document = Document(text, path)
+        change(document)
+        return document.text
+
+    edit_text(path, changed, note=note)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _apply(
     *,
     may_remove_sections: bool = False,
 ) -> None:
-    from mfakit.profiles.editing import check_writable, edit_text
+    from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
     in_credentials = [change for change in changes if change.is_in_credentials]
@@ -124,17 +124,15 @@ def _apply(
             if may_remove_sections and not document.section(name):
                 document.remove_section(name)
 
-    def put_config(text: str) -> str:
-        document = Document(text, files.config_path)
+    def put_config(document: Document) -> None:
         put(document, in_config, lambda name: header_of(document, name) or new_header(name))
-        return document.text
 
     if in_config:
         check_writable(files.config_path)
     if in_credentials:
         edit_credentials(files, lambda document: put(document, in_credentials, str), note)
     if in_config:
-        edit_text(files.config_path, put_config, note=note)
+        edit_document(files.config_path, put_config, note)
 
 
 def remember_changes(session: Profile, changes: list[Change], *, by_login: bool = False) -> None:
