@@ -132,7 +132,7 @@ def test_logout_of_a_profile_that_is_missing_leads_to_what_there_is(home, alice,
 def test_a_file_that_cannot_be_written_leads_to_its_own_variable(
     home, alice, variable: str, command: str
 ) -> None:
-    """Not even root may make a file, or the lock beside it, in this folder."""
+    """Nobody can make a file in this folder, so the lock beside the file cannot be made either."""
     name = "config" if variable == "AWS_CONFIG_FILE" else "credentials"
     keys = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "SessionToken": "t"}
     given = json.dumps({"Credentials": keys | {"Expiration": "2126-01-01T00:00:00Z"}})
@@ -198,7 +198,7 @@ def test_without_a_live_session_the_advice_gets_one(
 
 
 def test_a_wrong_secret_leads_to_the_right_place_for_it(home, alice, shell) -> None:
-    """Of several profiles, the one is named that the key is in."""
+    """The hint names the profile that holds the key."""
     wrong = keys_of(alice).replace(alice.secret_access_key, alice.secret_access_key[::-1])
     home.write_credentials(f"[default]\n{keys_of(alice)}[my work]\n{wrong}")
     login = ["login", "--source-profile", "my work", "--serial-number", alice.device.serial_number]
@@ -243,7 +243,7 @@ def test_a_report_into_a_missing_folder_leads_to_making_it(home, alice, shell) -
 
 
 def test_the_variables_that_a_role_is_made_from_are_kept(home, alice, shell) -> None:
-    """Without them, there would be nothing to make it from."""
+    """The role takes its credentials from the variables, so unsetting them would break it."""
     home.write_credentials("")
     home.write_config(f"[profile r]\nrole_arn = {ROLE}\ncredential_source = Environment\n")
     variables = {

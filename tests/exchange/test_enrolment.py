@@ -295,7 +295,7 @@ def test_the_last_device_goes_only_with_last(home, alice, aws) -> None:
 
 
 def test_of_several_devices_the_one_to_remove_has_to_be_named(home, alice, on_terminal) -> None:
-    """On a terminal it is chosen; elsewhere that is wrong usage."""
+    """The user chooses on a terminal; without one, the command is wrong usage."""
     alice.enable_virtual_mfa("alice-phone")
     assert home.mfakit("login", "--serial-number", ALICE, "--token-code", alice.device.code())
     done = home.run("setsid", sys.executable, "-m", "mfakit", "devices", "remove")
@@ -419,7 +419,7 @@ def test_a_removal_whose_answer_is_lost_is_done_all_the_same(home, alice, aws, o
 def test_require_mfa_lets_a_user_manage_the_own_devices_and_no_others(
     home, aws, endpoint, on_terminal
 ) -> None:
-    """To remove one takes a session; the list and a resync do not."""
+    """Removing a device requires an MFA session; listing and resynchronising do not."""
     alice = aws.create_user("alice", policy=json.loads(json.dumps(require_mfa().document)))
     bob = aws.create_user("bob").enable_virtual_mfa()
     be(home, alice)
