@@ -131,6 +131,7 @@ def test_a_key_whose_answer_was_lost_is_named_and_deleted_by_the_next_run(
     assert len(keys_at_aws(aws)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["drop", "drop after", "fail", "throttle"])
 @pytest.mark.parametrize(
     "operation",
