@@ -61,7 +61,8 @@ def _list(options: Namespace) -> int:
             else f"the user {options.user} has no MFA device"
         )
     _name_unused(options)
-    show_verbs(COMMANDS["devices"].verb_lines())
+    if options.user is None:
+        show_verbs(COMMANDS["devices"].verb_lines())
     return 0
 
 
