@@ -99,6 +99,16 @@ def test_undo_restores_what_configure_and_login_changed(worker, alice) -> None:
     assert configure(worker, "--undo", "-p", "work-mfa").returncode == 1
 
 
+@pytest.mark.parametrize("section", ["", "[profile work-mfa]\n# mine\n"])
+def test_undo_leaves_a_section_only_if_it_was_there_before(worker, section: str) -> None:
+    worker.write_config(worker.config.read_text() + section)
+    before = worker.config.read_text()
+    for _ in range(2):
+        assert configure(worker, "--role-profile", "prod").returncode == 0
+        assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
+        assert worker.config.read_text().split() == before.split()
+
+
 def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
     configure(worker, "--role-profile", "prod", "--duration", "2h")
     worker.write_config(worker.config.read_text().replace("= 2h", "= 3h"))

@@ -72,6 +72,15 @@ def test_only_temporary_files_of_killed_processes_are_removed(tmp_path) -> None:
     assert temporaries(tmp_path) == [kept.name]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_with_the_name_of_a_temporary_file_is_not_waited_for(home) -> None:
+    home.write_credentials(KEYS)
+    os.mkfifo(home.credentials.with_name(".credentials.mfakit-0123456789abcdef"))
+    done = home.run("timeout", "20", sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert temporaries(home.credentials.parent) == []
+
+
 @pytest.mark.parametrize("ending", ["backup", "1", "2126-01-01", "0123456789abcdef.bak"])
 def test_a_users_own_file_with_a_name_like_ours_is_not_removed(home, ending: str) -> None:
     """It may be the user's own backup of the keys."""
