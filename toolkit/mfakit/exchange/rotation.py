@@ -257,7 +257,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
 
 def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
     """Delete the key before a profile's present one, if its time has come."""
-    with changing_key(profile) as profile:  # noqa: PLW2901
+    with changing_key(profile) as profile:
         rotation = read_rotation(profile)
         due = parse_timestamp(rotation.delete_at) if rotation else None
         if rotation is None or due is None or due > now:
