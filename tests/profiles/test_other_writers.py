@@ -129,6 +129,30 @@ def test_a_file_that_was_emptied_after_its_safety_copy_was_made_is_refused(home)
     assert home.credentials.read_text() == ""
 
 
+def test_a_file_that_another_program_moves_away_for_a_moment_is_waited_for(home) -> None:
+    """Editors rename the file, and write a new one. Only a file that stays away is a new one."""
+    home.write_credentials(LONG_TERM)
+    moved = home.credentials.with_name("credentials~")
+
+    def move() -> None:
+        time.sleep(0.05)
+        home.credentials.rename(moved)
+        time.sleep(0.1)
+        home.credentials.write_text(f"{LONG_TERM}# theirs\n")
+
+    other = threading.Thread(target=move)
+    other.start()
+    write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+    assert home.credentials.read_text().startswith(f"{LONG_TERM}# theirs\n")
+    home.write_credentials(LONG_TERM)
+    other = threading.Timer(0.05, home.credentials.unlink)
+    other.start()
+    write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+    assert home.credentials.read_text().startswith("[mfa]\n")
+
+
 def test_a_file_that_a_logout_leaves_without_sections_is_written_again(home) -> None:
     """mfakit itself never empties the file, so it is not refused as emptied by another program."""
     home.write_credentials(LONG_TERM)

@@ -76,10 +76,14 @@ class Temporary:
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
         self._make(beside)
-        if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
+        try:
+            if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
+                self.remove()
+                self._make(beside)
+                self._hold()
+        except BaseException:
             self.remove()
-            self._make(beside)
-            self._hold()
+            raise
 
     def _make(self, beside: str) -> None:
         self.path = temporary_name(beside)
