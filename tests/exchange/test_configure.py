@@ -99,6 +99,16 @@ def test_undo_restores_what_configure_and_login_changed(worker, alice) -> None:
     assert configure(worker, "--undo", "-p", "work-mfa").returncode == 1
 
 
+def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:
+    place = worker.credentials.parent / "mfakit" / "configured"
+    place.parent.mkdir(mode=0o700)
+    place.write_text("")
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 0, done.stderr
+    assert "the settings are written, but not what configure --undo needs" in done.stderr
+    assert profile(worker, "prod")["source_profile"] == "work-mfa"
+
+
 @pytest.mark.parametrize("section", ["", "[profile work-mfa]\n# mine\n"])
 def test_undo_leaves_a_section_only_if_it_was_there_before(worker, section: str) -> None:
     worker.write_config(worker.config.read_text() + section)

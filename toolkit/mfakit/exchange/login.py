@@ -263,7 +263,7 @@ def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
     elif present is None:
         try:
             changes = edit_settings({profile.name: {"region": region}}, profile.files, note)
-            remember_changes(profile, changes, by_login=True)
+            remember_changes(profile, changes, note, by_login=True)
         except MFAKitError as error:
             note(f"the session is kept, but not the region of its source: {error.message}")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.errors import ProfileError, UsageError
+from mfakit.errors import FileError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile
@@ -135,13 +135,17 @@ def _apply(changes: list[Change], files: AWSFiles, note: Callable[[str], object]
         edit_document(files.config_path, put_config, note, had_text=had_text)
 
 
-def remember_changes(session: Profile, changes: list[Change], *, by_login: bool = False) -> None:
+def remember_changes(
+    session: Profile,
+    changes: list[Change],
+    note: Callable[[str], object],
+    *,
+    by_login: bool = False,
+) -> None:
     """Write down the last changes of a session profile's settings, so that they can be undone.
 
-    What ``configure`` changes replaces what it changed before; what a login changed stays.
-
-    Raises:
-        FileError: mfakit's own file cannot be written.
+    What ``configure`` changes replaces what it changed before; what a login changed stays. The
+    changes are made, so a failure is only noted.
     """
     import json
 
@@ -153,7 +157,10 @@ def remember_changes(session: Profile, changes: list[Change], *, by_login: bool 
         if (by_login or change.is_by_login) and (change.profile, change.key) not in names
     ]
     rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
-    _changes_file(session).replace(json.dumps(rows) + "\n")
+    try:
+        _changes_file(session).replace(json.dumps(rows) + "\n")
+    except FileError as error:
+        note(f"the settings are written, but not what configure --undo needs: {error.message}")
 
 
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
