@@ -119,6 +119,19 @@ def test_undo_leaves_a_section_only_if_it_was_there_before(worker, section: str)
         assert worker.config.read_text().split() == before.split()
 
 
+def test_undo_that_cannot_read_what_was_written_before_keeps_it(worker, tmp_path) -> None:
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    place = worker.credentials.parent / "mfakit" / "configured"
+    place.rename(tmp_path / "configured")
+    place.write_text("")
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert (done.returncode, "cannot read" in done.stderr) == (1, True), done.stderr
+    place.unlink()
+    (tmp_path / "configured").rename(place)
+    assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
+    assert profile(worker, "prod")["source_profile"] == "work"
+
+
 def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
     configure(worker, "--role-profile", "prod", "--duration", "2h")
     worker.write_config(worker.config.read_text().replace("= 2h", "= 3h"))

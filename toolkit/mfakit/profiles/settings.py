@@ -7,6 +7,7 @@ from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
+from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
 from mfakit.profiles.stores import edit_credentials
 from mfakit.value import Value
@@ -151,13 +152,13 @@ def remember_changes(
 
     new = [change.replace(is_by_login=by_login) for change in changes]
     names = {(change.profile, change.key) for change in new}
-    kept = [
-        change
-        for change in _remembered(session)
-        if (by_login or change.is_by_login) and (change.profile, change.key) not in names
-    ]
-    rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
     try:
+        kept = [
+            change
+            for change in _remembered(session)
+            if (by_login or change.is_by_login) and (change.profile, change.key) not in names
+        ]
+        rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
         _changes_file(session).replace(json.dumps(rows) + "\n")
     except FileError as error:
         note(f"the settings are written, but not what configure --undo needs: {error.message}")
@@ -188,13 +189,20 @@ _PARTS = tuple(Change.__annotations__)
 
 
 def _remembered(session: Profile) -> list[Change]:
-    """Return the changes that were written down; none if the file is missing or damaged."""
+    """Return the changes that were written down; none if the file is missing or damaged.
+
+    Raises:
+        FileError: it cannot be read.
+    """
     import json
 
+    file = _changes_file(session)
     try:
-        found = [Change(*row) for row in json.loads(_changes_file(session).read())]
-    except (OSError, ValueError, TypeError):
+        found = [Change(*row) for row in json.loads(file.read())]
+    except (FileNotFoundError, ValueError, TypeError):
         return []
+    except OSError as error:
+        raise file_error("read", file.path, error) from error
     return found if all(map(_is_of_settings, found)) else []
 
 
