@@ -235,7 +235,7 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
         changes = edit_settings(settings, profile.files, note)
-        remember_changes(profile, changes, by_login=True)
+        remember_changes(profile, changes, note, by_login=True)
     except MFAKitError as error:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 
