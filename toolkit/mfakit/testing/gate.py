@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache, partial
@@ -221,8 +221,7 @@ class Gate:
         outgoing = _signed_by_owner(request, claim, key_id)
         if call.service != "iam":
             return self._pass_on_to_others(outgoing, call, caller, claim)
-        response = self.forward(replace(outgoing, content=self.keys.to_moto(outgoing.body)))
-        response = replace(response, body=self.keys.from_moto(response.body))
+        response = self.keys.from_moto(self.forward(self.keys.to_moto(outgoing)))
         with self.lock:
             new_from = self.clock.timestamp() + self.new_key_seconds
             self.directory.learn(call.operation, call.parameters, response, new_from)
@@ -337,12 +336,15 @@ class Judge:
         def find_arn(kind: str, name: str) -> str | None:
             return self.directory.arn_of(kind, name or own_name) if name or own_name else None
 
-        with _judging():
+        principal = self._principal(caller)
+        try:
             for demand in demands_of(call, request, place, find_arn, self.directory.find_roles):
                 given = {**keys, **demand.condition_keys}
-                context = Context(demand.action, demand.resource, given, self._principal(caller))
+                context = Context(demand.action, demand.resource, given, principal)
                 policies = self._policies(caller, demand.action, demand.resource)
                 yield demand, authorize(policies, context)
+        except (UnjudgedError, MalformedPolicyError) as error:
+            raise _unjudged(error) from None
 
     def may_assume(
         self,
@@ -360,11 +362,13 @@ class Judge:
         if not self.enforced:
             return True
         keys = {**self._keys(request, caller, region), **extra}
-        with _judging():
+        try:
             context = Context(action, role.arn, keys, self._principal(caller))
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
             policies = self._policies(caller, action, None, trust)
             return authorize(policies, context).allowed
+        except (UnjudgedError, MalformedPolicyError) as error:
+            raise _unjudged(error) from None
 
     def _keys(self, request: Request, caller: Credentials, region: str) -> Keys:
         tags = self.directory.tags(caller.grantor or caller.owner)
@@ -446,9 +450,5 @@ def _denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -
     return f"{who}{what} {verdict.reason}"
 
 
-@contextmanager
-def _judging() -> Iterator[None]:
-    try:
-        yield
-    except (UnjudgedError, MalformedPolicyError) as error:
-        raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
+def _unjudged(error: UnjudgedError | MalformedPolicyError) -> AWSError:
+    return not_supported(f"the simulator cannot judge this call: {error}; {RELAX}")

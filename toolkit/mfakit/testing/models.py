@@ -397,6 +397,16 @@ def partition(region: str) -> str:
 
 
 @cache
+def region_of(partition: str) -> str:
+    """Return a region of a partition; empty if AWS has no such partition."""
+    from botocore.loaders import Loader
+
+    found: Any = Loader().load_data("endpoints")
+    regions = (list(each["regions"]) for each in found["partitions"] if each["partition"] == partition)
+    return next((all_of[0] for all_of in regions if all_of), "")
+
+
+@cache
 def _resolver() -> Any:
     from botocore.loaders import Loader
     from botocore.regions import EndpointResolver

@@ -132,9 +132,10 @@ class MotoBinding:
         `account` is the id and the partition of another account than the one that is simulated.
         """
         account_id, partition = account or (self._account_id, self._partition)
+        host = request.parts.netloc
         # Stacks may contain users, roles and policies.
-        creates_stacks = request.host.startswith("cloudformation.")
-        if not (creates_stacks or request.host.startswith("iam.")):
+        creates_stacks = host.startswith("cloudformation.")
+        if not (creates_stacks or host.startswith("iam.")):
             return self._forward(request, account_id)
         with self._iam_lock:
             if self._iam_utcnow is None:  # moto's IAM loads slowly, so not before it is called
@@ -143,28 +144,28 @@ class MotoBinding:
             if creates_stacks or _needs_managed_policies(request):
                 _load_managed_policies(account_id, partition)
         response = self._forward(request, account_id)
-        return replace(response, body=MOTO_ID.sub(_with_id_of_aws, response.body))
+        body, count = MOTO_ID.subn(_with_id_of_aws, response.body)
+        return replace(response, body=body) if count else response
 
     def _now(self) -> datetime:
         return self._clock.now().replace(tzinfo=None, microsecond=0)
 
     def _forward(self, request: Request, account_id: str) -> Response:
         from botocore.awsrequest import AWSPreparedRequest
-        from botocore.compat import HTTPHeaders
         from moto.core.models import botocore_stubber
+        from requests.structures import CaseInsensitiveDict
 
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
         host = _host_at_moto(request.parts.netloc)
         if host.startswith(TAKEN_FOR_S3):
             raise _unknown(request.url)
-        url = request.url
+        url, about = request.url, {"x-moto-account-id": account_id}
         if host != request.parts.netloc:
             url = request.parts._replace(netloc=host).geturl()
-        headers = HTTPHeaders()
-        for name, value in request.headers:
-            headers[name] = host if name.lower() == "host" else value
-        headers["x-moto-account-id"] = account_id
+            about["host"] = host
+        headers: Any = CaseInsensitiveDict(request.headers)
+        headers.update(about)
         prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
