@@ -26,7 +26,7 @@ from mfakit.testing import errors
 from mfakit.testing.actions import identify, protocol_of
 from mfakit.testing.errors import AWSError, not_supported, unknown_host
 from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
-from mfakit.testing.models import Call, is_region, partition
+from mfakit.testing.models import Call, frozen, is_region, partition
 from mfakit.testing.network import is_aws
 from mfakit.testing.rebuilding import (
     SIGNED_CHUNKS,
@@ -70,7 +70,7 @@ UNBOUNDED = ("PutObject", "UploadPart")
 WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 
 
-@dataclass(frozen=True)
+@frozen
 class Claim:
     """The claim of a signed request about its signer, date and scope.
 
@@ -339,12 +339,8 @@ def _canonical(claim: Claim, request: Request) -> str:
 
 
 def _signed_values(claim: Claim, request: Request) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for spelled, value in request.headers:
-        name = spelled.lower()
-        if name in claim.signed_headers:
-            text = " ".join(value.split())
-            found[name] = f"{found[name]},{text}" if name in found else text
+    named = request.named
+    found = {n: " ".join(named[n].split()) for n in claim.signed_headers if n in named}
     if "host" in claim.signed_headers:
         found.setdefault("host", request.host)
     return found

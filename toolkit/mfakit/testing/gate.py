@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -264,12 +264,12 @@ def _check_kind(caller: Credentials, call: Call) -> None:
 
 def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:
     """Return the request as moto gets it: with the key by which moto knows the user."""
-    # Where a host names no region, moto reads it from the user agent.
-    kept = tuple((n, v) for n, v in request.headers if n != "user-agent")
     scope = f"{key_id}/{claim.date or '20000101'}/{claim.region}/{claim.service}/aws4_request"
     value = f"{ALGORITHM} Credential={scope}, SignedHeaders=host, Signature=verified"
-    signed = (*kept, ("authorization", value))
-    return Request(request.method, request.url, signed, request.content)
+    named = {**request.named, "authorization": value}
+    # Where a host names no region, moto reads it from the user agent.
+    named.pop("user-agent", "")
+    return Request.of(request.method, request.url, named, request.content)
 
 
 def _report(call: Call, error: Exception) -> None:

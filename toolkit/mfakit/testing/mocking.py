@@ -78,7 +78,7 @@ class MockedAWS(AWSSimulator):
         self._gate = gate
 
     def at(self, arn: str) -> MockedAWS:
-        """Return the account of an ARN, in its partition; the own one if there is no such partition."""
+        """Return the account of an ARN; the main one if AWS has no such partition."""
         _, part, _, _, account_id, _ = arn.split(":", 5)
         main = self._main
         region = region_of(part)

@@ -153,24 +153,35 @@ class MotoBinding:
     def _forward(self, request: Request, account_id: str) -> Response:
         from botocore.awsrequest import AWSPreparedRequest
         from moto.core.models import botocore_stubber
-        from requests.structures import CaseInsensitiveDict
 
         if self._mock is None:
             raise SimulatorError("the simulator is not active", "use it in a with statement")
         host = _host_at_moto(request.parts.netloc)
         if host.startswith(TAKEN_FOR_S3):
             raise _unknown(request.url)
-        url, about = request.url, {"x-moto-account-id": account_id}
+        url = request.url
+        headers = _Headers({**request.named, "x-moto-account-id": account_id})
         if host != request.parts.netloc:
             url = request.parts._replace(netloc=host).geturl()
-            about["host"] = host
-        headers: Any = CaseInsensitiveDict(request.headers)
-        headers.update(about)
+            headers["host"] = host
         prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
+
+
+class _Headers(dict[str, Any]):
+    """Headers by lower-case name, which moto before 5.2 asks for by names in any case."""
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
 
 
 class _RawBody(io.BytesIO):
@@ -342,7 +353,7 @@ def _unknown(url: str) -> SimulatorError:
 
 
 def _headers(headers: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _text(value)) for name, value in headers.items())
+    return tuple((n, v if isinstance(v, str) else _text(v)) for n, v in headers.items())
 
 
 def _text(value: Any) -> str:
@@ -362,7 +373,8 @@ def _read(body: Any) -> bytes:
 
 def _response(status: int, headers: Any, body: Any) -> Response:
     pairs: Iterable[tuple[str, Any]] = headers.items() if hasattr(headers, "items") else headers
-    return Response(int(status), tuple((n, _text(v)) for n, v in pairs), _read(body))
+    texts = tuple((n, v if isinstance(v, str) else _text(v)) for n, v in pairs)
+    return Response(int(status), texts, _read(body))
 
 
 def _with_id_of_aws(found: re.Match[bytes]) -> bytes:

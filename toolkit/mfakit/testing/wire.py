@@ -6,18 +6,20 @@ import base64
 import html
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 from mfakit.testing.errors import malformed_xml
+from mfakit.testing.models import frozen, lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from urllib.parse import SplitResult
 
     from mfakit.testing.errors import AWSError
@@ -35,22 +37,7 @@ IN_MEMORY = 1 << 20
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-T = TypeVar("T")
-
-
-class lazy(Generic[T]):  # noqa: N801 - used as a decorator
-    """`functools.cached_property` without its lock, which costs Python 3.11 more than the values."""
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __get__(self, instance: Any, owner: type) -> T:
-        value = instance.__dict__[self._compute.__name__] = self._compute(instance)
-        return value
-
-
-@dataclass(frozen=True)
+@frozen
 class Request:
     """A request, whose URL has path and query exactly as they were sent."""
 
@@ -76,14 +63,21 @@ class Request:
         """The parts of the URL."""
         return urlsplit(self.url)
 
-    def query_pairs(self, *, strict: bool = False) -> list[tuple[str, str]]:
+    @classmethod
+    def of(cls, method: str, url: str, named: dict[str, str], content: bytes | Spool) -> Request:
+        """Return a request with one header of each name, in lower case."""
+        made = cls(method, url, tuple(named.items()), content)
+        made.__dict__["named"] = named
+        return made
+
+    def query_pairs(self, *, strict: bool = False) -> tuple[tuple[str, str], ...]:
         """Return the parameters in the URL, decoded, in their order.
 
         Raises:
             ValueError: there are too many; with `strict`, also if they are no UTF-8.
         """
         query = self.parts.query
-        return _pairs(query, "strict" if strict else "replace") if query else []
+        return _query_pairs(query, "strict" if strict else "replace") if query else ()
 
     @lazy
     def query(self) -> dict[str, str]:
@@ -97,7 +91,7 @@ class Request:
         Raises:
             ValueError: there are too many, or two of one name, or they are no UTF-8.
         """
-        pairs = self.query_pairs(strict=True)
+        pairs = [*self.query_pairs(strict=True)]
         if self.is_form:
             pairs += _pairs(self.body.decode("utf-8"), "strict")
         found: dict[str, str] = {}
@@ -118,7 +112,7 @@ class Request:
         found: dict[str, str] = {}
         for name, value in self.headers:
             key = name.lower()
-            found[key] = f"{found[key]},{value}" if key in found else value
+            found[key] = f"{found[key].rstrip()},{value.lstrip()}" if key in found else value
         return found
 
     @lazy
@@ -138,7 +132,7 @@ class Request:
         return self.named.get(name, default)
 
 
-@dataclass(frozen=True)
+@frozen
 class Response:
     """A whole response.
 
@@ -166,6 +160,11 @@ def parsed_xml(body: bytes) -> ET.Element:
         return ET.fromstring(body)  # noqa: S314
     except (ET.ParseError, ValueError, LookupError):
         raise malformed_xml() from None
+
+
+@lru_cache  # each request asks several times
+def _query_pairs(query: str, errors: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_pairs(query, errors))
 
 
 def _pairs(text: str, errors: str) -> list[tuple[str, str]]:
