@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from mfakit.testing import errors
 from mfakit.testing.errors import AWSError, not_supported
 from mfakit.testing.models import Call, frozen, members, models_of, possible
+from mfakit.testing.network import is_aws
 from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
@@ -113,9 +114,11 @@ def _identify_named(
 
 def bucket_in_host(host: str) -> str:
     """Return the bucket in a virtual host, as in ``bucket.s3.amazonaws.com``; else nothing."""
-    name = host.rpartition(":")[0] or host
-    found = re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name.lower())
-    return (found[1] or found[3]) if found else ""
+    name = (host.rpartition(":")[0] or host).lower()
+    found = (
+        re.match(r"(.+?)\.s3[.-]", name) if is_aws(name) else re.match(r"(.+)\.localhost$", name)
+    )
+    return found[1] if found else ""
 
 
 def _identify_rest(request: Request, service: str) -> Call:

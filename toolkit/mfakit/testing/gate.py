@@ -112,6 +112,8 @@ class Gate:
             return self._handle(received)
         except SimulatorError as error:
             refusal = not_supported(error.message)
+        except NotImplementedError as error:
+            refusal = Gate.unknown_to_moto(self, error)
         except Exception as error:
             _report(received.call, error)
             refusal = AWSError(500, "InternalFailure", f"moto raised {type(error).__name__}")
@@ -148,12 +150,16 @@ class Gate:
         except AWSError as error:
             received.response = received.refusal(error)
         except NotImplementedError as error:
-            received.response = received.refusal(not_supported(f"moto does not know this: {error}"))
+            received.response = received.refusal(self.unknown_to_moto(error))
         except ExpatError:  # moto reads the body of most of S3's calls
             received.response = received.refusal(errors.malformed_xml())
         finally:
             self._record(received)
         return self._dated(received.response)
+
+    def unknown_to_moto(self, error: NotImplementedError) -> AWSError:
+        """Return the refusal of what moto does not know."""
+        return not_supported(f"moto does not know this: {error}")
 
     def _dated(self, response: Response) -> Response:
         return response.with_header("Date", _http_date(int(self.clock.wire_timestamp())))

@@ -206,6 +206,10 @@ class MockedGate(Gate):
         """Return the gate of the caller's account."""
         return self.aws.at(caller.arn)._gate if self.aws and caller.owner.arn else self
 
+    def unknown_to_moto(self, error: NotImplementedError) -> AWSError:
+        """Raise the error, as moto does."""
+        raise error
+
     def _handle(self, received: Received) -> Response:
         request = received.request
         if _is_signed(request):

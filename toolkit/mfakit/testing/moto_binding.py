@@ -44,6 +44,7 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 AWS_URL = re.compile(
     rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})\.?(:\d+)?([/?#]|$)"
 )
+MOTOS_JUDGE = "_authenticate_and_authorize_action"
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 # The prefixes of AWS's ids ("IAM User Guide", unique identifiers). moto's ids are lower-case; those
 # of policies are an A and twenty letters and digits.
@@ -88,6 +89,7 @@ class MotoBinding:
         """
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
+        from moto.core import responses
         from moto.core.models import botocore_stubber
 
         stubber: Any = botocore_stubber
@@ -103,10 +105,10 @@ class MotoBinding:
             self._answer = _requests_seam(handle)
             self.answer_requests()
             stack.callback(_leave_requests)
-            stack.callback(setattr, stubber, "enabled", stubber.enabled)
-            stubber.enabled = False
-            stack.callback(setattr, sessions, "send", sessions.send)
-            sessions.send = _botocore_seam(handle, sessions.send)
+            _replace(stack, stubber, "enabled", False)
+            # The gate judges policies; moto would ask for the signatures that it does not get.
+            _replace(stack, responses.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
 
@@ -171,6 +173,11 @@ class MotoBinding:
         return _response(*answer)
 
 
+def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+    stack.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
+
+
 class _Headers(dict[str, Any]):
     """Headers by lower-case name, which moto before 5.2 asks for by names in any case."""
 
@@ -213,9 +220,7 @@ def _async_seams(handle: Handler) -> dict[str, Any]:
     def into(class_name: str) -> Any:
         def patch(module: Any, stack: Any) -> None:
             sessions = getattr(module, class_name)
-            original = sessions.send
-            sessions.send = _aiobotocore_seam(handle, original)
-            stack.callback(setattr, sessions, "send", original)
+            _replace(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
 
         return patch
 
@@ -325,12 +330,19 @@ def _check_known(url: str) -> None:
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
     if host in CONTROL_HOSTS:
         raise _unknown(url)
-    if not is_aws(host):
+    if not is_aws(host) and host not in _s3_hosts():
         raise SimulatorError(
             "the client was given another endpoint than AWS's: the simulator does not know the host"
             f" {host}; nothing was sent; leave its endpoint out, or give the URL of aws_server",
             "endpoints are in endpoint_url, AWS_ENDPOINT_URL and its kin, and in ~/.aws/config",
         )
+
+
+def _s3_hosts() -> list[str]:
+    """Return the further hosts of S3 that moto's ``MOTO_S3_CUSTOM_ENDPOINTS`` names."""
+    from moto.settings import get_s3_custom_endpoints
+
+    return [urlsplit(url).netloc for url in get_s3_custom_endpoints()]
 
 
 @lru_cache
