@@ -145,7 +145,7 @@ def test_a_session_needs_its_token(aws: AWSSimulator, sts: Any) -> None:
 
 def test_a_path_needs_its_slashes_and_a_boundary_its_policy(aws: AWSSimulator) -> None:
     iam: Any = boto3.client("iam", REGION)
-    with pytest.raises(ClientError, match="ValidationError.*begin and end with /"):
+    with pytest.raises(ClientError, match=r"ValidationError.*begin and end with /"):
         iam.create_user(UserName="alice", Path="staff")
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/missing"
     with pytest.raises(ClientError, match="does not exist or is not attachable"):

@@ -107,7 +107,8 @@ async def by_aiobotocore():
         assert (await sts.get_caller_identity())["Arn"].endswith(":user/moto")
     alice = simulator().create_user("alice")
     code = {"SerialNumber": alice.enable_virtual_mfa().serial_number, "TokenCode": "123456"}
-    own = {"aws_access_key_id": alice.access_key_id, "aws_secret_access_key": alice.secret_access_key}
+    keys = alice.access_key_id, alice.secret_access_key
+    own = dict(zip(("aws_access_key_id", "aws_secret_access_key"), keys))
     async with get_session().create_client("sts", **own) as sts:
         try:
             await sts.get_session_token(**code)

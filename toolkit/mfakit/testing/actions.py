@@ -115,9 +115,7 @@ def _identify_named(
 def bucket_in_host(host: str) -> str:
     """Return the bucket in a virtual host, as in ``bucket.s3.amazonaws.com``; else nothing."""
     name = (host.rpartition(":")[0] or host).lower()
-    found = (
-        re.match(r"(.+?)\.s3[.-]", name) if is_aws(name) else re.match(r"(.+)\.localhost$", name)
-    )
+    found = re.fullmatch(r"(.+?)\.s3[.-].*" if is_aws(name) else r"(.+)\.localhost", name)
     return found[1] if found else ""
 
 
