@@ -93,6 +93,7 @@ class MotoBinding:
         from moto.core.models import botocore_stubber
 
         stubber: Any = botocore_stubber
+        judge: Any = responses
         sessions: Any = URLLib3Session
         if stubber.enabled and mock is None:
             hint = "the simulator brings moto with it: leave mock_aws out"
@@ -107,7 +108,7 @@ class MotoBinding:
             stack.callback(_leave_requests)
             _replace(stack, stubber, "enabled", False)
             # The gate judges policies; moto would ask for the signatures that it does not get.
-            _replace(stack, responses.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            _replace(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
             _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
