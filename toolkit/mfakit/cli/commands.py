@@ -37,6 +37,29 @@ _TOKEN_COMMAND = Option(
     help="a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
 )
+_POLICIES = (
+    Option(
+        "--policy",
+        metavar="FILE",
+        help="a session policy, as JSON: the role's session may do no more than it allows",
+    ),
+    Option(
+        "--policy-arn",
+        metavar="ARN",
+        action="append",
+        help="a managed policy that limits it likewise, such as"
+        " arn:aws:iam::aws:policy/ReadOnlyAccess (several times)",
+    ),
+)
+_ROLE = (
+    Option(
+        "--role-arn",
+        metavar="ARN",
+        help="hand on a session of this role, assumed from the profile's session without a code,"
+        " each time for an hour",
+    ),
+    *_POLICIES,
+)
 _WARN = Option(
     "--warn",
     metavar="TIME",
@@ -143,6 +166,7 @@ _TABLE = (
             Option(
                 "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
             ),
+            *_POLICIES,
             Option(
                 "--duration",
                 metavar="TIME",
@@ -357,6 +381,7 @@ _TABLE = (
                 type=duration,
                 help="renew first if the session would end earlier than this",
             ),
+            *_ROLE,
             Option(
                 "command",
                 metavar="-- COMMAND",
@@ -371,7 +396,7 @@ _TABLE = (
         "credential-process",
         "print the session for SDKs, as credential_process of the AWS config",
         "credential_process = mfakit credential-process --profile mfa",
-        (_PROFILE,),
+        (_PROFILE, *_ROLE),
     ),
     Command(
         "check",
