@@ -383,6 +383,12 @@ _TABLE = (
             ),
             *_ROLE,
             Option(
+                "--serve",
+                action="store_true",
+                help="give the command no keys, but the URL of an endpoint that hands the session"
+                " out and renews it as long as the command runs, by a token command or a window",
+            ),
+            Option(
                 "command",
                 metavar="-- COMMAND",
                 nargs="...",
@@ -391,6 +397,35 @@ _TABLE = (
             ),
         ),
         error_exit_code=125,
+    ),
+    Command(
+        "serve",
+        "hand the session to programs that live elsewhere, and renew it, until interrupted",
+        "mfakit serve --port 9911 --token-file ~/.mfakit-token",
+        (
+            _PROFILE,
+            Option(
+                "--port",
+                metavar="N",
+                type=port,
+                default=0,
+                help="the port on loopback; by default a free one",
+            ),
+            Option(
+                "--token-file",
+                metavar="FILE",
+                help="write the token to this file, which only you can read and which goes with"
+                " the server; else it is among the lines on standard output",
+            ),
+            Option(
+                "--shell",
+                choices=("auto", *SHELLS, *FORMATS),
+                default="auto",
+                help="print the variables for this shell or format, as `env` does; by default for"
+                " the shell that runs mfakit",
+            ),
+            *_ROLE,
+        ),
     ),
     Command(
         "credential-process",

@@ -1,4 +1,4 @@
-"""`mfakit exec`: run a command with the session in its environment."""
+"""`mfakit exec`: run a command with the session in its environment, or with an endpoint for it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,47 @@ def run(options: Namespace) -> int:
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
-    role = None
-    if options.role_arn or options.policy or options.policy_arn:
-        from mfakit.cli.roles import read_role
-
-        role = read_role(options)
+    role = chosen_role(options)
     profile = session_profile(options.profile, os.environ)
-    held = profile.held()
-    if held is None or held.state(utc_now(), options.min_remaining).is_due:
-        session = _renewed(profile, options.min_remaining)
-    else:
-        session = held.session
-    if role is not None:
-        session = _renewed(profile, options.min_remaining, role)
-    region = region_to_set(profile)
     try:
+        if options.serve:
+            return _run_served(command, profile, role, options.min_remaining)
+        session = session_to_hand_on(profile, role, options.min_remaining)
+        region = region_to_set(profile)
         return run_command(command, session, region=region, profile=profile.name)
     except CommandError as error:
         complain(error)
         return error.exit_code
+
+
+def chosen_role(options: Namespace) -> Role | None:
+    """Return the role that the options name, if they name one."""
+    if not (options.role_arn or options.policy or options.policy_arn):
+        return None
+    from mfakit.cli.roles import read_role
+
+    return read_role(options)
+
+
+def session_to_hand_on(
+    profile: Profile, role: Role | None, min_remaining: float | None
+) -> SessionCredentials:
+    """Return the profile's session, or a role's that is assumed from it; renew it first if due.
+
+    Args:
+        profile: the session profile.
+        role: the role, if there is one.
+        min_remaining: how many seconds it has to last, instead of the rule.
+
+    Raises:
+        MFAKitError: there is no such session, and none can be made.
+    """
+    held = profile.held()
+    if held is None or held.state(utc_now(), min_remaining).is_due:
+        session = _renewed(profile, min_remaining)
+    else:
+        session = held.session
+    return session if role is None else _renewed(profile, min_remaining, role)
 
 
 def _renewed(
@@ -55,3 +77,18 @@ def _renewed(
         profile=profile.name, min_remaining=min_remaining, as_before=role is None, note=note
     )
     return renew(profile, request, may_make_do=min_remaining is None, role=role)
+
+
+def _run_served(
+    command: list[str], profile: Profile, role: Role | None, min_remaining: float | None
+) -> int:
+    from mfakit.cli.serving import new_server
+    from mfakit.environment.endpoint import CONTRADICTING, endpoint_variables
+    from mfakit.environment.render import run_in
+
+    server = new_server(profile, role)
+    session_to_hand_on(profile, role, min_remaining)
+    variables = endpoint_variables(profile.read_again(), server.url, server.token)
+    kept = {name: value for name, value in os.environ.items() if name not in CONTRADICTING}
+    server.begin()
+    return run_in(command, kept | variables)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mfakit.session import SessionCredentials
 
 _PROMPT_SECONDS = 120
-_DECLINED = "declined"
+DECLINED = "declined"
 
 
 def renew(
@@ -157,7 +157,7 @@ def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionS
 
     path = AWSFiles(os.environ).credentials_path
     asked = [(status, Told(path, status, complain)) for status in statuses]
-    asked = [(status, told) for status, told in asked if not told.has(_DECLINED)]
+    asked = [(status, told) for status, told in asked if not told.has(DECLINED)]
     left = list(statuses)
     if not asked:
         return left
@@ -182,7 +182,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     from mfakit.notices.news import news_of
 
     news = news_of(status)
-    if news is None or told.has(_DECLINED):
+    if news is None or told.has(DECLINED):
         return False
     try:
         _log_in(status, options, make_dialog(news.title, options.prompt_timeout), patience=0)
@@ -191,12 +191,13 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
         if isinstance(error, NotAnsweredError):
             raise
         if isinstance(error, DeclinedError):
-            _remember(told, _DECLINED)
+            remember(told, DECLINED)
         return False
     return True
 
 
-def _remember(told: Told, mark: str) -> None:
+def remember(told: Told, mark: str) -> None:
+    """Give a session a mark; one that cannot be kept is no error."""
     try:
         with told.turn():
             told.add(mark)

@@ -39,6 +39,7 @@ from mfakit.profiles.stores import (
 from mfakit.session import SESSION_KEY_PREFIX
 
 DEFAULT_SESSION_PROFILE = "mfa"
+SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` have it as AWS_PROFILE
 # Settings of a source profile: where its long-term key lives, if not in the files.
 KEY_STORE = "mfakit_key_store"
 KEY_COMMAND = "mfakit_key_command"
@@ -311,6 +312,12 @@ class Profile:
             ProfileError: it holds keys that are no session, or gets credentials from a program.
         """
         check_profile_name(self.name)
+        if self.name == SERVED_PROFILE:
+            raise ProfileError(
+                f"the profile {SERVED_PROFILE!r} has to be empty for programs that ask mfakit's"
+                " endpoint",
+                "name another profile for the session: --profile mfa",
+            )
         if self.has_key_elsewhere:
             raise protected(self.name)
         refuse_protected(self.name, self.keys, self.files)
