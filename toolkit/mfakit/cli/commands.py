@@ -434,6 +434,33 @@ _TABLE = (
         (_PROFILE, *_ROLE),
     ),
     Command(
+        "console",
+        "print a link that signs in to the AWS console with a role's session",
+        "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
+        (
+            _PROFILE,
+            Option(
+                "--role-arn",
+                metavar="ARN",
+                help="the role, assumed from the profile's session: the console takes no session of"
+                " a user",
+            ),
+            *_POLICIES,
+            Option("--service", metavar="NAME", help="the page to open, as in its URL: s3, ec2"),
+            Option("--region", metavar="NAME", help="its region; by default the profile's"),
+            Option(
+                "--duration",
+                metavar="TIME",
+                type=duration,
+                help="how long the role's session lasts, and the console's with it: 15m to 1h, by"
+                " default 1h",
+            ),
+            Option(
+                "--open", action="store_true", help="open the link in a browser, and print nothing"
+            ),
+        ),
+    ),
+    Command(
         "check",
         "is the session valid (exit code 0), due for renewal (1), expired (2)? Else 3",
         "mfakit check --warn 1h || mfakit login",
