@@ -7,13 +7,11 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from tests.exchange.conftest import TerminalProcess
+from tests.exchange.conftest import TerminalProcess, log_in
 from tests.roles import make_role
 from tests.serving.conftest import ask, lives, noted, served, server_of, wait_until
 
@@ -21,6 +19,14 @@ import mfakit
 from mfakit import read_session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
+# One boto3 session, which outlives three sessions of AWS.
+CLIENT = """
+import time, boto3
+sts, end = boto3.client("sts"), time.monotonic() + 55
+while time.monotonic() < end:
+    sts.get_caller_identity()
+    time.sleep(0.3)
+"""
 ROLE = "arn:aws:iam::123456789012:role/all"
 
 
@@ -51,6 +57,60 @@ def test_a_due_session_is_renewed_by_the_token_command_with_one_code(home, aws, 
         assert all(clients.map(renewed, range(64)))
         assert "not renewed" not in noted(home)
     assert exchanges(aws) == 2
+
+
+def window(home, answer: str) -> dict[str, str]:
+    """Install a pinentry that counts its questions; return the variables that lead to it."""
+    folder = home.folder / "gnupg"
+    folder.mkdir()
+    program = folder / "pinentry"
+    program.write_text(
+        "#!/bin/sh\necho OK\nwhile read -r line; do case $line in\n"
+        f"GETPIN) echo asked >> {folder}/asked; {answer} ;;\n"
+        "BYE) echo OK; exit ;;\n*) echo OK ;;\nesac; done\n"
+    )
+    program.chmod(0o755)
+    (folder / "gpg-agent.conf").write_text(f"pinentry-program {program}\n")
+    return {"GNUPGHOME": str(folder)}
+
+
+def asked(home) -> int:
+    path = home.folder / "gnupg" / "asked"
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def test_two_servers_ask_in_one_window_for_one_code(home, aws, alice) -> None:
+    log_in_until(home, aws, alice, 16)
+    shown = window(home, f"sleep 1; echo D {alice.device.code()}; echo OK")
+    first = read_session("mfa", environ=home.environ).access_key_id
+    with served(home, **shown) as one, served(home, **shown) as other:
+        for program in (one, other):
+            wait_until(lambda p=program: ask(p.environ)[1]["AccessKeyId"] != first)
+    assert (asked(home), exchanges(aws)) == (1, 2)
+
+
+def test_whoever_declines_is_not_asked_again_for_that_session(home, alice) -> None:
+    """A later server only names the login for another terminal."""
+    log_in(home, alice)
+    keep_until(home, minutes=20)
+    shown = window(home, "echo 'ERR 83886179 cancelled <Pinentry>'")
+    for word in ("not renewed", "have declined"):
+        with served(home, **shown) as program:
+            wait_until(lambda w=word: w in noted(home))
+            assert ask(program.environ)[0] == 200
+    assert asked(home) == 1
+
+
+def keep_until(home, minutes: float) -> None:
+    """Let the session of the profile be an old one that ends soon."""
+    kept = read_session("mfa", environ=home.environ)
+    end = datetime.now(UTC) + timedelta(minutes=minutes)
+    keys = kept.access_key_id, kept.secret_access_key, kept.session_token
+    mfakit.write_session("mfa", mfakit.SessionCredentials(*keys, end), environ=home.environ)
+    (record,) = (home.credentials.parent / "mfakit" / "records").iterdir()
+    lines = record.read_text().splitlines()
+    old = "made_at=2026-01-01T00:00:00Z"
+    record.write_text("".join(f"{old if x.startswith('made_at=') else x}\n" for x in lines))
 
 
 def test_a_role_is_assumed_anew_without_a_code_and_with_the_next_session(home, aws, alice) -> None:
@@ -198,21 +258,20 @@ def test_a_token_file_that_cannot_be_written_is_an_error_and_nothing_is_served(h
 def test_three_lives_of_a_session_cost_a_code_each(home, aws, alice) -> None:
     """Each session ends seconds after it was made, since the simulator's clock is behind."""
     log_in_until(home, aws, alice, 20)
-    program = Path(home.folder, "token.py")
-    codes = [alice.device.code() for _ in range(3)]
-    command = home.token_command(*codes)
-    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\nmfakit_duration = 15m\n")
-    assert program.exists()
-    seen = []
-    with served(home) as served_program:
-        end = time.monotonic() + 58
-        while time.monotonic() < end:
-            status, session = ask(served_program.environ)
-            assert status == 200, session
-            if session["AccessKeyId"] not in seen:
-                seen.append(session["AccessKeyId"])
-                if len(seen) == 4:
-                    break
-            time.sleep(0.2)
-    assert len(seen) == 4
+    program = home.folder / "device.py"
+    url = f"{home.environ['AWS_ENDPOINT_URL']}/_mfakit/code?user=alice"
+    program.write_text(
+        "import json, urllib.request\n"
+        f"headers = {{'X-Mfakit-Token': {aws.control_token!r}}}\n"
+        f"asked = urllib.request.Request({url!r}, b'', headers)\n"
+        "print(json.load(urllib.request.urlopen(asked))['code'])\n"
+    )
+    home.write_config(
+        f"[profile mfa]\nmfakit_token_command = {sys.executable} {program}\nmfakit_duration = 15m\n"
+    )
+    with served(home) as command:
+        done = home.run(sys.executable, "-c", CLIENT, **command.environ)
+    assert done.returncode == 0, done.stderr
+    used = {call.access_key_id for call in aws.calls if call.operation == "GetCallerIdentity"}
+    assert sum(key.startswith("ASIA") for key in used) == 4
     assert exchanges(aws) == 4

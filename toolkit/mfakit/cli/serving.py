@@ -107,13 +107,14 @@ class Keeper:
 
     def run(self) -> None:
         """Look at the session, and renew it when it is due, until the process ends."""
+        pause = threading.Event()  # libfaketime, by which clocks are tested, breaks time.sleep
         while True:
             try:
                 seconds = self._look()
             except Exception as error:  # such as files that are unreadable for a moment
                 debug.event("the session was not looked at: {}", type(error).__name__)
                 seconds = _LOOK_SECONDS
-            time.sleep(seconds)
+            pause.wait(seconds)
 
     def _look(self) -> float:
         """Renew what is due; return seconds until the next look."""
