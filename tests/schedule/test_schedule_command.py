@@ -182,7 +182,7 @@ def test_install_refuses_notify_targets_that_hold_secrets(home, crontab, target:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("", "no action given"),
+        ("--every 5m", "--every has no meaning with schedule alone"),
         ("show --every 5m", "--every has no meaning with show"),
         ("remove --notify desktop", "--notify has no meaning with remove"),
         ("install --print-script", "action has no meaning with --print-script"),

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import escape, note, show
+from mfakit.cli.output import escape, note, show, show_verbs
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.source import find_source
 from mfakit.profiles.selection import session_profile
@@ -61,6 +61,7 @@ def _list(options: Namespace) -> int:
             else f"the user {options.user} has no MFA device"
         )
     _name_unused(options)
+    show_verbs(COMMANDS["devices"].verb_lines())
     return 0
 
 

@@ -13,6 +13,7 @@ from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import variables_hold_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,24 +61,32 @@ def run(options: Namespace) -> int:
         write(_as_json(result))
     else:
         note(as_text(result))
-    _note_of_older_session(result)
+    _note_of_variables(result)
     return 0
 
 
-def _note_of_older_session(result: Login) -> None:
-    """Print the line that brings the session into a shell whose variables hold an older one."""
-    old = check_shell(None, AWSFiles(), utc_now())
-    if old is None or old.profile not in (ENVIRONMENT, result.profile):
-        return
-    ends_later = old.expiration and result.expiration and old.expiration > result.expiration
-    if old.access_key_id == result.session.access_key_id or ends_later:
+def _note_of_variables(result: Login) -> None:
+    """Print the line that brings the session into a shell whose variables hold something older."""
+    if variables_hold_keys(os.environ):
+        what = "a long-term key, which AWS tools use unless --profile names this session"
+    elif _holds_older_session(result):
+        what = "an older session, which AWS tools use first"
+    else:
         return
     from mfakit.environment.formats import SHELLS
     from mfakit.environment.render import likely_shell
 
     command = f"mfakit env --profile {shlex.quote(result.profile)}"
     line = SHELLS[likely_shell()].usage.format(command=command)
-    note(f"the variables of this shell hold an older session, which AWS tools use first: {line}")
+    note(f"the variables of this shell hold {what}: {line}")
+
+
+def _holds_older_session(result: Login) -> bool:
+    old = check_shell(None, AWSFiles(), utc_now())
+    if old is None or old.profile not in (ENVIRONMENT, result.profile):
+        return False
+    ends_later = old.expiration and result.expiration and old.expiration > result.expiration
+    return old.access_key_id != result.session.access_key_id and not ends_later
 
 
 def _request(options: Namespace) -> LoginRequest:

@@ -43,7 +43,8 @@ def run(options: Namespace) -> int:
         else:
             _ask_all(_remove_from, "nothing was installed")
     else:
-        raise UsageError("no action given", "name one of install, show, remove")
+        COMMANDS["schedule"].refuse_others(options, {"action"}, "schedule alone")
+        show(COMMANDS["schedule"].verb_lines())
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit import debug
-from mfakit.environment.formats import FORMATS, SHELLS, Shell
+from mfakit.environment.formats import FORMATS, KINDS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
 from mfakit.profiles.selection import REGIONS
@@ -276,29 +276,6 @@ def _attend(command: list[str], environ: dict[str, str]) -> int:
     return subprocess.run([program, *command[1:]], check=False, env=environ).returncode
 
 
-_KINDS = {
-    "bash": "sh",
-    "zsh": "sh",
-    "dash": "sh",
-    "ash": "sh",
-    "busybox": "sh",
-    "ksh": "sh",
-    "ksh93": "sh",
-    "mksh": "sh",
-    "lksh": "sh",
-    "yash": "sh",
-    "sh": "sh",
-    "csh": "csh",
-    "tcsh": "csh",
-    "bsd-csh": "csh",
-    "fish": "fish",
-    "elvish": "elvish",
-    "nu": "nu",
-    "xonsh": "xonsh",
-    "pwsh": "powershell",
-    "powershell": "powershell",
-    "cmd": "cmd",
-}
 _MOST_ANCESTORS = 32
 
 
@@ -319,7 +296,7 @@ def detect_shell() -> str:
             name = shellingham.detect_shell()[0]
         except (shellingham.ShellDetectionFailure, OSError):
             name = "unknown"
-        kind = _KINDS.get(name)
+        kind = KINDS.get(name)
         if kind is None:
             raise UsageError(
                 f"the shell that asked is {name}", f"name one: --shell {'|'.join(SHELLS)}"
@@ -357,7 +334,7 @@ def _kind_of(words: list[str]) -> str | None:
     name = _name(words[0])
     if name.startswith("python") and "xonsh" in map(_name, words[1:3]):
         name = "xonsh"  # a script, or `-m xonsh`
-    return _KINDS.get(name)
+    return KINDS.get(name)
 
 
 def _name(word: str) -> str:
