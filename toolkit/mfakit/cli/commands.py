@@ -438,7 +438,7 @@ _TABLE = (
     ),
     Command(
         "serve",
-        "hand the session to programs that live elsewhere, and renew it, until interrupted",
+        "serve the session to programs elsewhere, and renew it",
         "mfakit serve --port 9911 --token-file ~/.mfakit-token",
         (
             _PROFILE,
@@ -473,7 +473,7 @@ _TABLE = (
     ),
     Command(
         "console",
-        "print a link that signs in to the AWS console with a role's session",
+        "sign in to the AWS console with the session of a role",
         "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
         (
             _PROFILE,
@@ -777,7 +777,7 @@ COMMANDS = {command.name: command for command in _TABLE}
 # As `mfakit --help` shows them: by what one wants to do.
 GROUPS = {
     "Get in": ("login", "logout"),
-    "Hand it on": ("env", "exec"),
+    "Hand it on": ("env", "exec", "serve", "console"),
     "Know when it ends": ("status", "check", "schedule"),
     "Look after": ("devices", "keys"),
     "Set up and understand": ("configure", "explain", "policy"),
