@@ -293,7 +293,7 @@ def document(call: Call, request: Request) -> dict[str, Any]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
