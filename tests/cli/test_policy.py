@@ -136,7 +136,7 @@ def test_a_long_policy_comes_with_a_note_that_it_cannot_be_inline(home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "no action given"),
+        (["--json"], "--json has no meaning with policy alone"),
         (["frobnicate"], "invalid choice"),
         (["require-mfa", "--bucket", "b"], "--bucket has no meaning with require-mfa"),
         (["max-age", "--max-age", "1h", "--partition", "aws-cn"], "--partition has no meaning"),

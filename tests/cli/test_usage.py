@@ -15,10 +15,11 @@ from mfakit.cli.standing import standing
 pytestmark = pytest.mark.pythons
 
 
-def test_mfakit_alone_lists_the_commands(home) -> None:
+def test_mfakit_alone_says_what_to_do_next(home) -> None:
     done = home.mfakit()
     assert done.returncode == 0
-    assert all(command.summary in done.stdout for command in COMMANDS.values())
+    assert "next: aws configure" in done.stdout
+    assert "mfakit --help" in done.stdout
 
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -71,6 +72,32 @@ def test_a_mistyped_profile_gets_a_suggestion(home) -> None:
     assert "aws configure --profile payments" in done.stderr
 
 
+def test_the_overview_has_each_command_once_and_fits_a_terminal(home) -> None:
+    lines = home.mfakit("--help").stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    shown = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert sorted(shown) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.verbs])
+def test_the_example_of_each_verb_is_one_of_its_command(home, name: str) -> None:
+    for verb in COMMANDS[name].verbs:
+        assert verb.example.startswith(f"mfakit {name} {verb.name}")
+    if name in ("policy", "schedule"):
+        done = home.mfakit(name)
+        assert done.returncode == 0
+        assert all(verb.example in done.stdout for verb in COMMANDS[name].verbs)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="`script` has these options on Linux")
+def test_the_verbs_of_keys_are_shown_on_a_terminal_alone(home) -> None:
+    home.write_credentials(LONG_TERM)
+    assert "mfakit keys rotate" not in home.mfakit("keys").stdout
+    shown = home.run("script", "-qc", f"{sys.executable} -m mfakit keys", "/dev/null").stdout
+    assert "mfakit keys rotate" in shown
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_an_example(home, name: str) -> None:
     """The module of each command exists, too."""
@@ -105,6 +132,10 @@ def test_wrong_usage_is_two_lines_and_exit_code_64(
     ("line", "hint"),
     [
         ("lgoin", "mfakit login"),
+        ("renew", "mfakit login --force"),
+        ("whoami", "mfakit explain --online"),
+        ("version", "mfakit --version"),
+        ("rotate", "mfakit keys rotate"),
         ("LOGIN", "mfakit login"),
         ("--profile work login", "name the command first"),
         ("login --durationn 1h", "--duration; or see mfakit login --help"),

@@ -258,10 +258,15 @@ def test_a_login_ends_with_the_line_that_renews_an_older_shell(home, alice) -> N
 
 def test_long_term_keys_in_the_variables_are_named_and_change_no_exit_code(home, alice) -> None:
     log_in(home, alice)
-    keys = {"AWS_ACCESS_KEY_ID": "AKIA2", "AWS_SECRET_ACCESS_KEY": "s"}
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
     done = home.mfakit("check", **keys)
     assert (done.returncode, done.stderr.count("long-term keys")) == (0, 1)
     assert "long-term keys" not in home.mfakit("check", "-p", "mfa", **keys).stderr
+    assert "hold a long-term key" in home.mfakit("login", **keys).stderr
+    assert "hold a long-term key" not in home.mfakit("login").stderr
 
 
 def test_check_prints_one_line_for_monitoring_where_there_is_no_session(home, alice) -> None:

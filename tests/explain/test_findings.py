@@ -86,9 +86,10 @@ ILL = [
      "mfakit login --profile mfa"),
     ("role-without-source",
      Case({"default": KEYS}, {"a": {"role_arn": ROLE, "source_profile": ""}}, {}, "a"),
-     "aws configure set source_profile mfa --profile a && mfakit login --profile mfa"),
+     "mfakit configure --role-profile a && mfakit login --profile mfa"),
+    ("role-without-source", Case({"default": KEYS}, {"a": {"role_arn": ROLE}}, {}, "a"),
+     "mfakit configure --role-profile a && mfakit login --profile mfa"),
     # what no other rule speaks of ends the search all the same
-    ("search-fails", Case({}, {"admin": {"role_arn": ROLE}}, {}, "admin"), None),
     ("search-fails", Case({}, {"l": SIGNED_IN}, {}, "l"), None),
     ("search-fails",
      Case({}, {"a": {"role_arn": ROLE, "source_profile": "a"}}, {}, "a"), None),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from mfakit.cli.options import (
     Command,
     Option,
+    Verb,
     command_line,
     duration,
     interval,
     notify_target,
     port,
     user_name,
+    verb_option,
 )
-from mfakit.environment.formats import FORMATS, SHELLS
+from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
 
 _PROFILE = Option(
     "-p",
@@ -36,6 +38,29 @@ _TOKEN_COMMAND = Option(
     metavar="COMMAND",
     help="a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
+)
+_POLICIES = (
+    Option(
+        "--policy",
+        metavar="FILE",
+        help="a session policy, as JSON: the role's session may do no more than it allows",
+    ),
+    Option(
+        "--policy-arn",
+        metavar="ARN",
+        action="append",
+        help="a managed policy that limits it likewise, such as"
+        " arn:aws:iam::aws:policy/ReadOnlyAccess (several times)",
+    ),
+)
+_ROLE = (
+    Option(
+        "--role-arn",
+        metavar="ARN",
+        help="hand on a session of this role, assumed from the profile's session without a code,"
+        " each time for an hour",
+    ),
+    *_POLICIES,
 )
 _WARN = Option(
     "--warn",
@@ -65,9 +90,10 @@ def _checking(*targets: str) -> tuple[Option, ...]:
         _WARN,
         Option(
             "--format",
-            choices=("text", "json", "openmetrics"),
+            choices=("text", "json", "openmetrics", "nagios"),
             default="text",
-            help="by default text; openmetrics has only the sessions that count",
+            help="by default text; openmetrics has only the sessions that count; nagios is one"
+            " line with performance data",
         ),
         Option(
             "--key-age",
@@ -114,6 +140,52 @@ def _checking(*targets: str) -> tuple[Option, ...]:
     )
 
 
+_DEVICE_VERBS = (
+    Verb("add", "enrol an authenticator app as a new device, and log in", "mfakit devices add"),
+    Verb(
+        "resync",
+        "let AWS adopt the time of a device whose clock is off",
+        "mfakit devices resync alice",
+    ),
+    Verb(
+        "remove", "take a device from its user and delete it", "mfakit devices remove alice-phone"
+    ),
+)
+_KEY_VERBS = (
+    Verb("import", "put a key into the keychain", "mfakit keys import --from-csv FILE"),
+    Verb("export", "write it back into the credentials file", "mfakit keys export"),
+    Verb("rotate", "replace it by a new one", "mfakit keys rotate --source-profile work"),
+    Verb("remove", "delete it from the keychain", "mfakit keys remove --source-profile work"),
+)
+_SCHEDULE_VERBS = (
+    Verb("install", "install the check", "mfakit schedule install --every 5m --notify desktop"),
+    Verb("show", "show what is installed", "mfakit schedule show"),
+    Verb("remove", "remove it", "mfakit schedule remove"),
+)
+_POLICY_VERBS = (
+    Verb(
+        "require-mfa",
+        "for users: nothing without MFA but what gets a session",
+        "mfakit policy require-mfa --format terraform",
+    ),
+    Verb(
+        "max-age",
+        "for actions that need a fresh code",
+        "mfakit policy max-age --max-age 1h --action ec2:TerminateInstances",
+    ),
+    Verb(
+        "role-trust",
+        "for a role: who may assume it, with MFA",
+        "mfakit policy role-trust --principal arn:aws:iam::123456789012:root",
+    ),
+    Verb("bucket", "for a bucket", "mfakit policy bucket --bucket reports"),
+    Verb(
+        "check",
+        "exit with 0 only if it is shown that no long-term key gets in",
+        "mfakit policy check policy.json",
+    ),
+)
+
 _TABLE = (
     Command(
         "login",
@@ -143,6 +215,7 @@ _TABLE = (
             Option(
                 "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
             ),
+            *_POLICIES,
             Option(
                 "--duration",
                 metavar="TIME",
@@ -179,17 +252,10 @@ _TABLE = (
     ),
     Command(
         "devices",
-        "list the MFA devices of a user, enrol one, resynchronise it, remove it",
+        "list, enrol, resynchronise and remove MFA devices",
         "mfakit devices add",
         (
-            Option(
-                "action",
-                nargs="?",
-                choices=("add", "resync", "remove"),
-                help="enrol an authenticator app as a new device; let AWS adopt the time of a"
-                " device whose clock is off; take a device from its user and delete it. Without an"
-                " action, list the devices, and which can be used",
-            ),
+            verb_option("action", _DEVICE_VERBS, ". Without it, list the devices"),
             Option(
                 "name",
                 nargs="?",
@@ -223,19 +289,14 @@ _TABLE = (
             ),
             Option("--last", action="store_true", help="remove: even the last device"),
         ),
+        verbs=_DEVICE_VERBS,
     ),
     Command(
         "keys",
-        "where each long-term key lives and how old it is; keep it in the keychain, rotate it",
+        "list, move to the keychain and rotate long-term keys",
         "mfakit keys rotate --source-profile work",
         (
-            Option(
-                "action",
-                nargs="?",
-                choices=("import", "export", "rotate", "remove"),
-                help="put a key into the keychain; write it back into the credentials file; replace"
-                " it by a new one; delete it from the keychain. Without an action, list all keys",
-            ),
+            verb_option("action", _KEY_VERBS, ". Without it, list all keys"),
             Option(
                 "--source-profile",
                 metavar="NAME",
@@ -281,10 +342,11 @@ _TABLE = (
             Option("--undo", action="store_true", help="rotate: go back to the old key"),
             Option("--yes", action="store_true", help="rotate, remove: do not ask"),
         ),
+        verbs=_KEY_VERBS,
     ),
     Command(
         "configure",
-        "ask once for the settings of every login, and write them to the AWS config",
+        "write the settings of every login to the AWS config",
         "mfakit configure --profile mfa",
         (
             _PROFILE,
@@ -331,7 +393,8 @@ _TABLE = (
             _PROFILE,
             Option(
                 "--shell",
-                choices=("auto", *SHELLS, *FORMATS, "github"),
+                type=shell_kind,
+                choices=("auto", *SHELLS, "bash", "zsh", "ksh", "dash", "pwsh", *FORMATS, "github"),
                 default="auto",
                 help="the shell to write for, or a format for programs; by default the shell that"
                 " runs mfakit",
@@ -347,7 +410,7 @@ _TABLE = (
     ),
     Command(
         "exec",
-        "run a command with the session in its environment, logging in first if needed",
+        "run a command with the session in its environment",
         "mfakit exec --min-remaining 1h -- terraform apply",
         (
             _PROFILE,
@@ -356,6 +419,13 @@ _TABLE = (
                 metavar="TIME",
                 type=duration,
                 help="renew first if the session would end earlier than this",
+            ),
+            *_ROLE,
+            Option(
+                "--serve",
+                action="store_true",
+                help="give the command no keys, but the URL of an endpoint that hands the session"
+                " out and renews it as long as the command runs, by a token command or a window",
             ),
             Option(
                 "command",
@@ -368,14 +438,70 @@ _TABLE = (
         error_exit_code=125,
     ),
     Command(
+        "serve",
+        "serve the session to programs elsewhere, and renew it",
+        "mfakit serve --port 9911 --token-file ~/.mfakit-token",
+        (
+            _PROFILE,
+            Option(
+                "--port",
+                metavar="N",
+                type=port,
+                default=0,
+                help="the port on loopback; by default a free one",
+            ),
+            Option(
+                "--token-file",
+                metavar="FILE",
+                help="write the token to this file, which only you can read and which goes with"
+                " the server; else it is among the lines on standard output",
+            ),
+            Option(
+                "--shell",
+                choices=("auto", *SHELLS, *FORMATS),
+                default="auto",
+                help="print the variables for this shell or format, as `env` does; by default for"
+                " the shell that runs mfakit",
+            ),
+            *_ROLE,
+        ),
+    ),
+    Command(
         "credential-process",
-        "print the session for SDKs, as credential_process of the AWS config",
+        "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
-        (_PROFILE,),
+        (_PROFILE, *_ROLE),
+    ),
+    Command(
+        "console",
+        "sign in to the AWS console with the session of a role",
+        "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
+        (
+            _PROFILE,
+            Option(
+                "--role-arn",
+                metavar="ARN",
+                help="the role, assumed from the profile's session: the console takes no session of"
+                " a user",
+            ),
+            *_POLICIES,
+            Option("--service", metavar="NAME", help="the page to open, as in its URL: s3, ec2"),
+            Option("--region", metavar="NAME", help="its region; by default the profile's"),
+            Option(
+                "--duration",
+                metavar="TIME",
+                type=duration,
+                help="how long the role's session lasts, and the console's with it: 15m to 1h, by"
+                " default 1h",
+            ),
+            Option(
+                "--open", action="store_true", help="open the link in a browser, and print nothing"
+            ),
+        ),
     ),
     Command(
         "check",
-        "is the session valid (exit code 0), due for renewal (1), expired (2)? Else 3",
+        "tell by the exit code: valid 0, due 1, expired 2, else 3",
         "mfakit check --warn 1h || mfakit login",
         (
             _PROFILE,
@@ -397,7 +523,7 @@ _TABLE = (
     ),
     Command(
         "status",
-        "show every session on this machine, and how much time each has left",
+        "show every session here, and how long it lasts",
         "mfakit status --watch",
         (
             Option(
@@ -424,15 +550,10 @@ _TABLE = (
     ),
     Command(
         "schedule",
-        "run the check every few minutes, and notify before a session ends",
+        "run the check every few minutes, and notify in time",
         "mfakit schedule install --every 5m --notify desktop",
         (
-            Option(
-                "action",
-                nargs="?",
-                choices=("install", "show", "remove"),
-                help="install the check, show what is installed, or remove it",
-            ),
+            verb_option("action", _SCHEDULE_VERBS),
             Option(
                 "--every",
                 metavar="TIME",
@@ -471,10 +592,11 @@ _TABLE = (
             ),
             *_checking(),
         ),
+        verbs=_SCHEDULE_VERBS,
     ),
     Command(
         "explain",
-        "which credentials would AWS use here, which does that shadow, and what is wrong",
+        "show which credentials AWS tools use, and what is wrong",
         "mfakit explain --profile work",
         (
             Option(
@@ -507,18 +629,10 @@ _TABLE = (
     ),
     Command(
         "policy",
-        "make IAM policies that require MFA, or check that they do",
+        "make IAM policies that require MFA, or check them",
         "mfakit policy require-mfa --format terraform",
         (
-            Option(
-                "what",
-                nargs="?",
-                choices=("require-mfa", "max-age", "role-trust", "bucket", "check"),
-                help="make a policy: for users, who may then do nothing without MFA but get a"
-                " session (require-mfa); for actions that need a fresh code (max-age); for who may"
-                " assume a role (role-trust); for a bucket. Or judge one (check): exit code 0 only"
-                " if it is shown that no long-term key gets in",
-            ),
+            verb_option("what", _POLICY_VERBS),
             Option(
                 "file",
                 nargs="*",
@@ -581,10 +695,11 @@ _TABLE = (
             Option("--partition", metavar="NAME", help="aws (the default), aws-cn, aws-us-gov"),
             Option("--json", action="store_true", help="check: say it as JSON"),
         ),
+        verbs=_POLICY_VERBS,
     ),
     Command(
         "simulate",
-        "serve an AWS simulator that checks MFA on loopback, for any client",
+        "serve an AWS simulator that checks MFA, on loopback",
         "mfakit simulate --user alice --require-mfa",
         (
             Option(
@@ -633,13 +748,13 @@ _TABLE = (
     ),
     Command(
         "demo",
-        "show the main job in a minute, against the simulator; your files stay untouched",
+        "show the main job in a minute; your files stay untouched",
         "mfakit demo",
         (),
     ),
     Command(
         "completion",
-        "print what a shell needs to complete mfakit's command lines, profiles too",
+        "print what a shell needs to complete command lines",
         'eval "$(mfakit completion bash)"',
         (
             Option(
@@ -659,3 +774,14 @@ _TABLE = (
 )
 
 COMMANDS = {command.name: command for command in _TABLE}
+
+# As `mfakit --help` shows them: by what one wants to do.
+GROUPS = {
+    "Get in": ("login", "logout"),
+    "Hand it on": ("env", "exec", "serve", "console"),
+    "Know when it ends": ("status", "check", "schedule"),
+    "Look after": ("devices", "keys"),
+    "Set up and understand": ("configure", "explain", "policy"),
+    "Try and test": ("demo", "simulate"),
+    "Called by other programs": ("credential-process", "completion"),
+}

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import escape, note, show
+from mfakit.cli.output import escape, note, show, show_verbs
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.source import find_source
 from mfakit.profiles.selection import session_profile
@@ -61,6 +61,8 @@ def _list(options: Namespace) -> int:
             else f"the user {options.user} has no MFA device"
         )
     _name_unused(options)
+    if options.user is None:
+        show_verbs(COMMANDS["devices"].verb_lines())
     return 0
 
 
@@ -233,7 +235,7 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
         changes = edit_settings(settings, profile.files, note)
-        remember_changes(profile, changes, by_login=True)
+        remember_changes(profile, changes, note, by_login=True)
     except MFAKitError as error:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 

@@ -6,7 +6,13 @@ import os
 import sys
 
 from mfakit.cli.output import note, write
-from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks
+from mfakit.environment.formats import (
+    FORMATS,
+    SHELLS,
+    github_environment,
+    github_masks,
+    shell_kind,
+)
 from mfakit.environment.render import (
     detect_shell,
     render_environment,
@@ -81,9 +87,9 @@ def _named_shell(arguments: list[str]) -> str | None:
     words = iter(arguments)
     for word in words:
         if word == "--shell":
-            named = next(words, None)
+            named = shell_kind(next(words, ""))
         elif word.startswith("--shell="):
-            named = word.removeprefix("--shell=")
+            named = shell_kind(word.removeprefix("--shell="))
         elif word in ("-p", "--profile", "--from-json"):
             next(words, None)
     return named

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.output import escape, note, read_input, show, write
+from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.keys.age import age_of, remember_key, source_profiles
@@ -73,6 +73,8 @@ def _list(options: Namespace) -> int:
         show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
     elif not profiles:
         note("no profile has a long-term key; aws configure writes one, and keys import takes it")
+    if not options.online and options.source_profile is None:
+        show_verbs(COMMANDS["keys"].verb_lines())
     return 0
 
 

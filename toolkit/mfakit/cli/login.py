@@ -6,12 +6,14 @@ import os
 import shlex
 
 from mfakit.cli.output import note, read_input, write
+from mfakit.cli.roles import read_role
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
-from mfakit.exchange.recipe import LoginRequest, Role
+from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.selection import variables_hold_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
+    from mfakit.exchange.recipe import Role
 
 _OF_AN_EXCHANGE = (
     "source_profile",
@@ -34,6 +37,8 @@ _OF_AN_EXCHANGE = (
     "external_id",
     "source_identity",
     "tag",
+    "policy",
+    "policy_arn",
 )
 
 
@@ -56,24 +61,32 @@ def run(options: Namespace) -> int:
         write(_as_json(result))
     else:
         note(as_text(result))
-    _note_of_older_session(result)
+    _note_of_variables(result)
     return 0
 
 
-def _note_of_older_session(result: Login) -> None:
-    """Print the line that brings the session into a shell whose variables hold an older one."""
-    old = check_shell(None, AWSFiles(), utc_now())
-    if old is None or old.profile not in (ENVIRONMENT, result.profile):
-        return
-    ends_later = old.expiration and result.expiration and old.expiration > result.expiration
-    if old.access_key_id == result.session.access_key_id or ends_later:
+def _note_of_variables(result: Login) -> None:
+    """Print the line that brings the session into a shell whose variables hold something older."""
+    if variables_hold_keys(os.environ):
+        what = "a long-term key, which AWS tools use unless --profile names this session"
+    elif _holds_older_session(result):
+        what = "an older session, which AWS tools use first"
+    else:
         return
     from mfakit.environment.formats import SHELLS
     from mfakit.environment.render import likely_shell
 
     command = f"mfakit env --profile {shlex.quote(result.profile)}"
     line = SHELLS[likely_shell()].usage.format(command=command)
-    note(f"the variables of this shell hold an older session, which AWS tools use first: {line}")
+    note(f"the variables of this shell hold {what}: {line}")
+
+
+def _holds_older_session(result: Login) -> bool:
+    old = check_shell(None, AWSFiles(), utc_now())
+    if old is None or old.profile not in (ENVIRONMENT, result.profile):
+        return False
+    ends_later = old.expiration and result.expiration and old.expiration > result.expiration
+    return old.access_key_id != result.session.access_key_id and not ends_later
 
 
 def _request(options: Namespace) -> LoginRequest:
@@ -109,11 +122,7 @@ def _role(options: Namespace) -> Role | None:
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
-    if options.role_arn is not None:
-        return Role(options.role_arn, options.role_session_name, chosen)
-    if chosen or options.role_session_name is not None:
-        raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
-    return None
+    return read_role(options, options.role_session_name, chosen)
 
 
 def _tag(text: str) -> dict[str, str]:

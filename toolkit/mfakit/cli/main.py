@@ -6,7 +6,7 @@ import gc
 import os
 
 from mfakit import debug
-from mfakit.cli.commands import COMMANDS
+from mfakit.cli.commands import COMMANDS, GROUPS
 from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
 from mfakit.errors import FAILED, MFAKitError, UnreadableError, UsageError
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
 _WRITERS = ("login", "configure", "logout", "keys")  # of the AWS files
+# What others call it.
+_MEANT = {
+    "renew": "login --force",
+    "refresh": "login --force",
+    "whoami": "explain --online",
+    "version": "--version",
+    "rotate": "keys rotate",
+}
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -73,7 +81,8 @@ def _general(arguments: list[str]) -> int:
     if not arguments:
         from mfakit.cli.standing import standing
 
-        show("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
+        lines = [*standing(os.environ), "mfakit --help lists the commands"]
+        show("".join(f"{escape(line)}\n" for line in lines))
     elif arguments[0] == "help" and len(arguments) > 1:
         return main([arguments[1], "--help"])
     elif arguments[0] in ("-h", "--help", "help"):
@@ -93,6 +102,8 @@ def _nearest(name: str) -> str:
 
     if name.startswith("-"):
         return "name the command first, then its options"
+    if name.lower() in _MEANT:
+        return f"mfakit {_MEANT[name.lower()]}"
     near = get_close_matches(name.lower(), COMMANDS, n=1)
     return f"mfakit {near[0]}" if near else f"one of {', '.join(COMMANDS)}"
 
@@ -138,17 +149,9 @@ def _unexpected(error: BaseException) -> MFAKitError:
 
 
 def _overview() -> str:
+    lines = ["usage: mfakit COMMAND [OPTION ...]", "", "A six-digit code becomes an AWS session."]
     width = max(map(len, COMMANDS))
-    lines = [f"  {command.name:{width}}  {command.summary}" for command in COMMANDS.values()]
-    return "\n".join(
-        [
-            "usage: mfakit COMMAND [OPTION ...]",
-            "",
-            "A six-digit code becomes an AWS session.",
-            "",
-            *lines,
-            "",
-            "mfakit COMMAND --help shows its options.",
-            "",
-        ]
-    )
+    for heading, names in GROUPS.items():
+        lines += ["", f"{heading}:"]
+        lines += [f"  {name:{width}}  {COMMANDS[name].summary}" for name in names]
+    return "\n".join([*lines, "", "mfakit COMMAND --help shows its options.", ""])

@@ -73,6 +73,36 @@ class Option:
         return [*(before or ()), value] if self.settings.get("action") == "append" else value
 
 
+class Verb:
+    """What a command can be told to do by its first argument.
+
+    Args:
+        name: as it is typed.
+        summary: what it does, one line.
+        example: a command line that shows it at work.
+    """
+
+    __slots__ = ("example", "name", "summary")
+
+    def __init__(self, name: str, summary: str, example: str) -> None:
+        self.name = name
+        self.summary = summary
+        self.example = example
+
+
+def verb_option(name: str, verbs: tuple[Verb, ...], alone: str = "") -> Option:
+    """Return the argument that takes one of these verbs.
+
+    Args:
+        name: the argument's own name.
+        verbs: those that it takes.
+        alone: what the command does without one.
+    """
+    what = "; ".join(f"{verb.name}: {verb.summary}" for verb in verbs)
+    choices = tuple(verb.name for verb in verbs)
+    return Option(name, nargs="?", choices=choices, help=what + alone)
+
+
 class Command:
     """A command; its code is in the module of its name.
 
@@ -82,9 +112,10 @@ class Command:
         example: a command line that shows it at work.
         options: its options.
         error_exit_code: the exit code of every error; None for the error's own.
+        verbs: what it can be told to do.
     """
 
-    __slots__ = ("error_exit_code", "example", "name", "options", "summary")
+    __slots__ = ("error_exit_code", "example", "name", "options", "summary", "verbs")
 
     def __init__(
         self,
@@ -93,12 +124,22 @@ class Command:
         example: str,
         options: tuple[Option, ...],
         error_exit_code: int | None = None,
+        verbs: tuple[Verb, ...] = (),
     ) -> None:
         self.name = name
         self.summary = summary
         self.example = example
         self.options = options
         self.error_exit_code = error_exit_code
+        self.verbs = verbs
+
+    def verb_lines(self) -> str:
+        """Return the verbs, each with what it does and an example, in lines."""
+        width = max(len(verb.name) for verb in self.verbs)
+        return "".join(
+            f"  {verb.name:{width}}  {verb.summary}\n  {'':{width}}  {verb.example}\n"
+            for verb in self.verbs
+        )
 
     @property
     def module(self) -> str:

@@ -73,6 +73,12 @@ def note(text: str) -> None:
         _give_up(sys.stderr)
 
 
+def show_verbs(lines: str) -> None:
+    """Show on a terminal what else a command can be told to do."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        show(f"\n{lines}")
+
+
 def complain(error: MFAKitError) -> None:
     """Write what failed to standard error, and what to do about it."""
     note(error.message)

@@ -55,7 +55,9 @@ _CLAIMS_OF_OTHERS = {
 def run(options: Namespace) -> int:
     """Run the command."""
     if options.what is None:
-        raise UsageError("no action given", f"one of {', '.join(_TAKEN)}")
+        COMMANDS["policy"].refuse_others(options, {"what"}, "policy alone")
+        show(COMMANDS["policy"].verb_lines())
+        return 0
     COMMANDS["policy"].refuse_others(options, {"what", *_TAKEN[options.what]}, options.what)
     return _check(options) if options.what == "check" else _make(options)
 

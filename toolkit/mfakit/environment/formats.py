@@ -176,6 +176,36 @@ SHELLS = {
     ),
 }
 
+# The programs that are shells of these kinds.
+KINDS = {
+    "bash": "sh",
+    "zsh": "sh",
+    "dash": "sh",
+    "ash": "sh",
+    "busybox": "sh",
+    "ksh": "sh",
+    "ksh93": "sh",
+    "mksh": "sh",
+    "lksh": "sh",
+    "yash": "sh",
+    "sh": "sh",
+    "csh": "csh",
+    "tcsh": "csh",
+    "bsd-csh": "csh",
+    "fish": "fish",
+    "elvish": "elvish",
+    "nu": "nu",
+    "xonsh": "xonsh",
+    "pwsh": "powershell",
+    "powershell": "powershell",
+    "cmd": "cmd",
+}
+
+
+def shell_kind(name: str) -> str:
+    """Return the kind of a shell that is named like a program, such as ``sh`` for ``zsh``."""
+    return KINDS.get(name, name)
+
 
 def unset_line(shell: str, names: Iterable[str]) -> str:
     """Return a line that unsets variables, as a person would write it.

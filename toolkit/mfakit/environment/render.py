@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit import debug
-from mfakit.environment.formats import FORMATS, SHELLS, Shell
+from mfakit.environment.formats import FORMATS, KINDS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
 from mfakit.profiles.selection import REGIONS
@@ -97,12 +97,30 @@ def render_environment(
     Raises:
         UsageError: no such shell, or its syntax cannot hold a value.
     """
-    variables = session_variables(credentials, region, profile)
+    return render_variables(
+        session_variables(credentials, region, profile), (*CONFLICTING, EXPIRATION), shell
+    )
+
+
+def render_variables(variables: dict[str, str], stale: Iterable[str], shell: str = "sh") -> str:
+    """Return the statements that set variables in a shell, or the variables as data.
+
+    Args:
+        variables: those to set.
+        stale: those to unset first, unless they are set.
+        shell: as for ``render_environment``.
+
+    Returns:
+        Lines, each ended.
+
+    Raises:
+        UsageError: no such shell, or its syntax cannot hold a value.
+    """
     try:
         if shell in FORMATS:
             return FORMATS[shell](variables)
-        stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
-        lines = _statements(_dialect(shell), stale, variables)
+        unset = [name for name in stale if name not in variables]
+        lines = _statements(_dialect(shell), unset, variables)
     except ValueError as error:
         if isinstance(error, UsageError):
             raise
@@ -204,10 +222,15 @@ def run_command(
     """
     variables = session_variables(credentials, region, profile)
     environment = session_environment(os.environ if environ is None else environ, variables)
+    debug.event("run {} with the session {}", command[0], debug.key_id(credentials.access_key_id))
+    return run_in(command, environment)
+
+
+def run_in(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command in an environment, as ``run_command`` does."""
     program = command[0]
     if not program:
         raise _not_found(program)
-    debug.event("run {} with the session {}", program, debug.key_id(credentials.access_key_id))
     try:
         if os.name == "posix":
             _replace(command, environment)
@@ -253,29 +276,6 @@ def _attend(command: list[str], environ: dict[str, str]) -> int:
     return subprocess.run([program, *command[1:]], check=False, env=environ).returncode
 
 
-_KINDS = {
-    "bash": "sh",
-    "zsh": "sh",
-    "dash": "sh",
-    "ash": "sh",
-    "busybox": "sh",
-    "ksh": "sh",
-    "ksh93": "sh",
-    "mksh": "sh",
-    "lksh": "sh",
-    "yash": "sh",
-    "sh": "sh",
-    "csh": "csh",
-    "tcsh": "csh",
-    "bsd-csh": "csh",
-    "fish": "fish",
-    "elvish": "elvish",
-    "nu": "nu",
-    "xonsh": "xonsh",
-    "pwsh": "powershell",
-    "powershell": "powershell",
-    "cmd": "cmd",
-}
 _MOST_ANCESTORS = 32
 
 
@@ -296,7 +296,7 @@ def detect_shell() -> str:
             name = shellingham.detect_shell()[0]
         except (shellingham.ShellDetectionFailure, OSError):
             name = "unknown"
-        kind = _KINDS.get(name)
+        kind = KINDS.get(name)
         if kind is None:
             raise UsageError(
                 f"the shell that asked is {name}", f"name one: --shell {'|'.join(SHELLS)}"
@@ -334,7 +334,7 @@ def _kind_of(words: list[str]) -> str | None:
     name = _name(words[0])
     if name.startswith("python") and "xonsh" in map(_name, words[1:3]):
         name = "xonsh"  # a script, or `-m xonsh`
-    return _KINDS.get(name)
+    return KINDS.get(name)
 
 
 def _name(word: str) -> str:

@@ -108,6 +108,7 @@ class Session:
         grantor: the user whose permissions a federated user shares; None for other sessions.
         policy: the session policy, which limits all others; None if there is none.
         transitive_tags: the tags that are passed on to the roles that it assumes.
+        chained: whether the role was assumed from a session.
     """
 
     access_key_id: str
@@ -123,6 +124,7 @@ class Session:
     source_identity: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     transitive_tags: Mapping[str, str] = field(default_factory=dict)
+    chained: bool = False
     judged: ClassVar = True
 
     @property

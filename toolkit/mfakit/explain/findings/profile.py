@@ -56,6 +56,7 @@ _OTHER_WAYS = (
     "sso_account_id",
     "sso_role_name",
 )
+_FOR_ROLES = ("source_profile", "credential_source", "web_identity_token_file")
 _WAYS = (*KEYS, *_OTHER_WAYS, "credential_process", "login_session")
 
 
@@ -292,17 +293,17 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
 
 def role_without_source(situation: Situation) -> Iterator[Finding]:
     """The source profile of a role has no credentials."""
-    source = situation.role_source
-    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
-        return
-    if situation.files.merged(situation.profile)["source_profile"] == "":
-        default = DEFAULT_SESSION_PROFILE
+    values, source = situation.files.merged(situation.profile), situation.role_source
+    if values.get("role_arn") and not any(values.get(way) for way in _FOR_ROLES):
+        command = f"mfakit configure --role-profile {quoted(situation.profile)}"
         yield Finding(
             "role-without-source",
             f"the role of profile {situation.profile!r} names no source profile",
             "the role cannot be assumed",
-            f"{set_setting(situation, 'source_profile', default)} && {login(situation, default)}",
+            f"{command} && {login(situation, DEFAULT_SESSION_PROFILE)}",
         )
+        return
+    if source is None or any(way in situation.files.merged(source) for way in _WAYS):
         return
     yield Finding(
         "role-without-source",
