@@ -182,6 +182,12 @@ def url_of(listening: socket.socket) -> str:
     return f"http://127.0.0.1:{listening.getsockname()[1]}{_PATH}"
 
 
+def endpoint_of(environ: Mapping[str, str]) -> str | None:
+    """Return the URL of mfakit's endpoint that an environment leads to; None if to no such one."""
+    url = environ.get(URL, "")
+    return url if url.startswith("http://127.0.0.1:") and url.endswith(_PATH) else None
+
+
 class Endpoint:
     """Answers the holders of a token. Slow, long and many requests are cut off.
 
