@@ -190,7 +190,7 @@ _TABLE = (
         "login",
         "exchange a code for a session and keep it",
         "mfakit login --duration 8h",
-        (
+        lambda: (
             _PROFILE,
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
@@ -253,7 +253,7 @@ _TABLE = (
         "devices",
         "list, enrol, resynchronise and remove MFA devices",
         "mfakit devices add",
-        (
+        lambda: (
             verb_option("action", _DEVICE_VERBS, ". Without it, list the devices"),
             Option(
                 "name",
@@ -294,7 +294,7 @@ _TABLE = (
         "keys",
         "list, move to the keychain and rotate long-term keys",
         "mfakit keys rotate --source-profile work",
-        (
+        lambda: (
             verb_option("action", _KEY_VERBS, ". Without it, list all keys"),
             Option(
                 "--source-profile",
@@ -347,7 +347,7 @@ _TABLE = (
         "configure",
         "write the settings of every login to the AWS config",
         "mfakit configure --profile mfa",
-        (
+        lambda: (
             _PROFILE,
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
@@ -382,13 +382,13 @@ _TABLE = (
         "logout",
         "remove the session from its profile",
         "mfakit logout --profile mfa",
-        (_PROFILE,),
+        lambda: (_PROFILE,),
     ),
     Command(
         "env",
         "print the session as environment variables",
         'eval "$(mfakit env)"',
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--shell",
@@ -411,7 +411,7 @@ _TABLE = (
         "exec",
         "run a command with the session in its environment",
         "mfakit exec --min-remaining 1h -- terraform apply",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--min-remaining",
@@ -440,7 +440,7 @@ _TABLE = (
         "serve",
         "serve the session to programs elsewhere, and renew it",
         "mfakit serve --port 9911 --token-file ~/.mfakit-token",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--port",
@@ -469,13 +469,13 @@ _TABLE = (
         "credential-process",
         "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
-        (_PROFILE, *_ROLE),
+        lambda: (_PROFILE, *_ROLE),
     ),
     Command(
         "console",
         "sign in to the AWS console with the session of a role",
         "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--role-arn",
@@ -502,7 +502,7 @@ _TABLE = (
         "check",
         "tell by the exit code: valid 0, due 1, expired 2, else 3",
         "mfakit check --warn 1h || mfakit login",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--all",
@@ -524,7 +524,7 @@ _TABLE = (
         "status",
         "show every session here, and how long it lasts",
         "mfakit status --watch",
-        (
+        lambda: (
             Option(
                 "-p",
                 "--profile",
@@ -551,7 +551,7 @@ _TABLE = (
         "schedule",
         "run the check every few minutes, and notify in time",
         "mfakit schedule install --every 5m --notify desktop",
-        (
+        lambda: (
             verb_option("action", _SCHEDULE_VERBS),
             Option(
                 "--every",
@@ -597,7 +597,7 @@ _TABLE = (
         "explain",
         "show which credentials AWS tools use, and what is wrong",
         "mfakit explain --profile work",
-        (
+        lambda: (
             Option(
                 "-p",
                 "--profile",
@@ -630,7 +630,7 @@ _TABLE = (
         "policy",
         "make IAM policies that require MFA, or check them",
         "mfakit policy require-mfa --format terraform",
-        (
+        lambda: (
             verb_option("what", _POLICY_VERBS),
             Option(
                 "file",
@@ -700,7 +700,7 @@ _TABLE = (
         "simulate",
         "serve an AWS simulator that checks MFA, on loopback",
         "mfakit simulate --user alice --require-mfa",
-        (
+        lambda: (
             Option(
                 "--port",
                 metavar="N",
@@ -749,13 +749,13 @@ _TABLE = (
         "demo",
         "show the main job in a minute; your files stay untouched",
         "mfakit demo",
-        (),
+        lambda: (),
     ),
     Command(
         "completion",
         "print what a shell needs to complete command lines",
         'eval "$(mfakit completion bash)"',
-        (
+        lambda: (
             Option(
                 "shell",
                 nargs="?",

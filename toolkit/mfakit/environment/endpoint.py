@@ -212,6 +212,8 @@ class Endpoint:
     async def _serve(self) -> None:
         import asyncio
 
+        # asyncio would write to the command's standard error what a client has done wrong
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         server = await asyncio.start_server(
             self._attend, sock=self._listening, limit=_MOST_BYTES, backlog=_MOST_CONNECTIONS
         )
