@@ -6,9 +6,13 @@ import re
 
 import pytest
 from docs import translations
-from tests.docs.page import RUNNABLE, steps
+from tests.docs.page import DATA, RUNNABLE, steps
 
 _PAGES = translations.pages()
+_NO_TEXT = re.compile(r"^ *```.*?^ *```$|^ *<!--.*?-->$", re.DOTALL | re.MULTILINE)
+_UNIT = re.compile(r" *(?P<mark>#+ |\||- |\d+\. )?(?P<text>.*)")
+_CELL = re.compile(r"(?<!\\)\|")
+_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 @pytest.mark.parametrize("page", _PAGES)
@@ -21,13 +25,28 @@ def test_each_translation_follows_the_current_english_page(page: str) -> None:
 
 @pytest.mark.parametrize("page", _PAGES)
 def test_each_translation_has_the_same_commands_and_output(page: str) -> None:
-    """Only comments are translated."""
+    """So it is enough to run those of the English page."""
     assert _blocks(page) == _blocks(translations.source(page))
 
 
 @pytest.mark.parametrize("page", _PAGES)
-def test_each_translation_has_the_same_headings_tables_and_lists(page: str) -> None:
+def test_each_translated_row_item_and_paragraph_has_all_parts_of_the_english_one(page: str) -> None:
+    """Parts are cells, links and what is set as code; a cell may be empty only if both are."""
     assert _outline(page) == _outline(translations.source(page))
+
+
+def test_a_row_that_lost_a_half_is_noticed() -> None:
+    whole = "| to change it | `--every 1m`; again is [the same](b.md) |\n"
+    assert _parts(whole) != _parts("| 更改 | `--every 1m` |\n")
+    assert _parts(whole) != _parts("| 更改 | |\n")
+    assert _parts(whole) == _parts("| 更改 | `--every 1m`；重复安装[效果相同](b.md) |\n")
+
+
+def test_an_item_that_lost_a_line_is_noticed() -> None:
+    whole = "- **One** has `a`,\n  and `b`.\n- Two.\n"
+    assert _parts(whole) != _parts("- **一**有 `a`。\n- 二。\n")
+    assert _parts(whole) != _parts("- **一**有 `a` 和 `b`。\n")
+    assert _parts(whole) == _parts("- **一**有 `b` 和 `a`。\n- 二。\n")
 
 
 def test_the_readmes_link_to_each_other() -> None:
@@ -49,13 +68,28 @@ def test_a_change_of_the_english_page_outdates_its_translation(tmp_path, monkeyp
 
 
 def _blocks(page: str) -> list[tuple[str, str]]:
-    found = [step for step in steps(page) if step.kind in RUNNABLE]
-    return [(step.kind, re.sub(r"\s+# .*", "", step.text)) for step in found]
+    return [(step.kind, step.text) for step in steps(page) if step.kind in (*RUNNABLE, *DATA)]
 
 
 def _outline(page: str) -> list[str]:
-    text = re.sub(r"^```.*?^```$", "", _text(page), flags=re.DOTALL | re.MULTILINE)
-    return re.findall(r"^(?:#+|\||-)(?= )", text, re.MULTILINE)
+    return _parts(_NO_TEXT.sub("", _text(page)))
+
+
+def _parts(text: str) -> list[tuple[str, list[list[str]]]]:
+    """Describe each heading, row, item and paragraph by what no translation changes."""
+    joined = re.sub(r"(?<=\S)\n *(?!\s|#+ |\||- |\d+\. |$)", " ", text)
+    found = [_UNIT.fullmatch(line) for line in joined.splitlines() if line.strip()]
+    units = [(unit["mark"] or "", unit["text"]) for unit in found if unit]
+    return [
+        (mark, [_of_text(cell) for cell in (_CELL.split(text) if mark == "|" else [text])])
+        for mark, text in units
+    ]
+
+
+def _of_text(text: str) -> list[str]:
+    """List the code in a text, its number of links, and whether there is any text."""
+    codes = sorted({code for _, code in _CODE.findall(text)})
+    return [*codes, f"{text.count('](')} links", "text" if text.strip() else "empty"]
 
 
 def _text(page: str) -> str:
