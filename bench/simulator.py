@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.measure import Row
 
-CALL_BUDGET = 1.3
+CALL_BUDGET = 1.2
 TEST_BUDGET_MS = 25
 ROUNDS = 6
 CALLS_A_ROUND = 25

@@ -8,11 +8,13 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from mfakit import SessionCredentials, write_session
 from mfakit.cli.commands import COMMANDS
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
@@ -60,6 +62,16 @@ def session(home, alice) -> None:
     arguments = ("--serial-number", alice.device.serial_number, "--json", "--token-code", "-")
     done = home.mfakit("login", *arguments, stdin=alice.device.code())
     conforms("login", done.stdout)
+
+
+def test_serve_prints_what_its_schema_says(home) -> None:
+    end = datetime.now(UTC) + timedelta(hours=9)
+    write_session("mfa", SessionCredentials("ASIA1", "s", "t", end), environ=home.environ)
+    command = [sys.executable, "-m", "mfakit", "serve", "--shell", "json"]
+    with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, text=True) as serving:
+        lines = [*iter(serving.stdout.readline, "}\n"), "}"]
+        serving.terminate()
+    conforms("serve", "".join(lines))
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.iterdir()), ids=lambda path: path.stem)

@@ -102,6 +102,10 @@ class NobodyToAskError(ExchangeError):
     """There is no terminal to ask a person on; the hint is about options of ``mfakit login``."""
 
 
+class OthersTurnError(ExchangeError):
+    """Another process was asking for the code all the while."""
+
+
 class CodeRefusedError(ExchangeError):
     """AWS did not accept the token code.
 

@@ -39,6 +39,29 @@ _TOKEN_COMMAND = Option(
     help="a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
 )
+_POLICIES = (
+    Option(
+        "--policy",
+        metavar="FILE",
+        help="a session policy, as JSON: the role's session may do no more than it allows",
+    ),
+    Option(
+        "--policy-arn",
+        metavar="ARN",
+        action="append",
+        help="a managed policy that limits it likewise, such as"
+        " arn:aws:iam::aws:policy/ReadOnlyAccess (several times)",
+    ),
+)
+_ROLE = (
+    Option(
+        "--role-arn",
+        metavar="ARN",
+        help="hand on a session of this role, assumed from the profile's session without a code,"
+        " each time for an hour",
+    ),
+    *_POLICIES,
+)
 _WARN = Option(
     "--warn",
     metavar="TIME",
@@ -191,6 +214,7 @@ _TABLE = (
             Option(
                 "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
             ),
+            *_POLICIES,
             Option(
                 "--duration",
                 metavar="TIME",
@@ -395,6 +419,13 @@ _TABLE = (
                 type=duration,
                 help="renew first if the session would end earlier than this",
             ),
+            *_ROLE,
+            Option(
+                "--serve",
+                action="store_true",
+                help="give the command no keys, but the URL of an endpoint that hands the session"
+                " out and renews it as long as the command runs, by a token command or a window",
+            ),
             Option(
                 "command",
                 metavar="-- COMMAND",
@@ -406,10 +437,66 @@ _TABLE = (
         error_exit_code=125,
     ),
     Command(
+        "serve",
+        "serve the session to programs elsewhere, and renew it",
+        "mfakit serve --port 9911 --token-file ~/.mfakit-token",
+        (
+            _PROFILE,
+            Option(
+                "--port",
+                metavar="N",
+                type=port,
+                default=0,
+                help="the port on loopback; by default a free one",
+            ),
+            Option(
+                "--token-file",
+                metavar="FILE",
+                help="write the token to this file, which only you can read and which goes with"
+                " the server; else it is among the lines on standard output",
+            ),
+            Option(
+                "--shell",
+                choices=("auto", *SHELLS, *FORMATS),
+                default="auto",
+                help="print the variables for this shell or format, as `env` does; by default for"
+                " the shell that runs mfakit",
+            ),
+            *_ROLE,
+        ),
+    ),
+    Command(
         "credential-process",
         "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
-        (_PROFILE,),
+        (_PROFILE, *_ROLE),
+    ),
+    Command(
+        "console",
+        "sign in to the AWS console with the session of a role",
+        "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
+        (
+            _PROFILE,
+            Option(
+                "--role-arn",
+                metavar="ARN",
+                help="the role, assumed from the profile's session: the console takes no session of"
+                " a user",
+            ),
+            *_POLICIES,
+            Option("--service", metavar="NAME", help="the page to open, as in its URL: s3, ec2"),
+            Option("--region", metavar="NAME", help="its region; by default the profile's"),
+            Option(
+                "--duration",
+                metavar="TIME",
+                type=duration,
+                help="how long the role's session lasts, and the console's with it: 15m to 1h, by"
+                " default 1h",
+            ),
+            Option(
+                "--open", action="store_true", help="open the link in a browser, and print nothing"
+            ),
+        ),
     ),
     Command(
         "check",
@@ -690,7 +777,7 @@ COMMANDS = {command.name: command for command in _TABLE}
 # As `mfakit --help` shows them: by what one wants to do.
 GROUPS = {
     "Get in": ("login", "logout"),
-    "Hand it on": ("env", "exec"),
+    "Hand it on": ("env", "exec", "serve", "console"),
     "Know when it ends": ("status", "check", "schedule"),
     "Look after": ("devices", "keys"),
     "Set up and understand": ("configure", "explain", "policy"),

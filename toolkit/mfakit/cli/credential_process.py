@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from mfakit.profiles.profile import Profile
+    from mfakit.exchange.recipe import Role
+    from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
 _PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
@@ -24,31 +25,62 @@ _GOING_ON = "MFAKIT_PROCESSES"
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    session = _session(session_profile(options.profile, os.environ))
+    profile = session_profile(options.profile, os.environ)
+    if options.role_arn or options.policy or options.policy_arn:
+        session = _session_of_role(options, profile)
+    else:
+        session = _session(profile)
     write(_as_json(session))
     return 0
 
 
 def _session(profile: Profile) -> SessionCredentials:
-    warn: float | None = None
     held = profile.held()
-    if held is not None:
-        if held.session.expiration is not None:
-            warn = process_warn_seconds(held.session.expiration, held.made_at)
-        if held.state(utc_now(), warn) == VALID:
-            return held.session
+    return held.session if held and _lasts(held) else _renewed(profile, held)
+
+
+def _session_of_role(options: Namespace, profile: Profile) -> SessionCredentials:
+    """Return a session of a role, assumed from the profile's, which is renewed first if it is due.
+
+    As long as the last one lasts, nothing is asked for.
+    """
+    from mfakit.cli.roles import read_role
+    from mfakit.profiles.profile import RoleSession
+
+    role, base = read_role(options), profile.held()
+    assert role is not None
+    held = RoleSession(profile, role.arn, role.policies_digest).held()
+    made_from = held.record.source_access_key_id if held and held.record else None
+    if held and base and made_from == base.key_id and _lasts(held):
+        return held.session
+    _session(profile)
+    return _renewed(profile.read_again(), held, role)
+
+
+def _lasts(held: Held) -> bool:
+    return held.state(utc_now(), _warn_seconds(held)) == VALID
+
+
+def _warn_seconds(held: Held | None) -> float | None:
+    if held is None or held.session.expiration is None:
+        return None
+    return process_warn_seconds(held.session.expiration, held.made_at)
+
+
+def _renewed(profile: Profile, held: Held | None, role: Role | None = None) -> SessionCredentials:
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest
 
-    _refuse_loop(profile.name)
+    if role is None:
+        _refuse_loop(profile.name)
     request = LoginRequest(
         profile=profile.name,
-        min_remaining=warn,
-        as_before=True,
+        min_remaining=_warn_seconds(held),
+        as_before=role is None,
         patience=_PATIENCE_SECONDS,
         note=note,
     )
-    return renew(profile, request)
+    return renew(profile, request, role=role)
 
 
 def _refuse_loop(profile: str) -> None:

@@ -6,9 +6,10 @@ import os
 import shlex
 
 from mfakit.cli.output import note, read_input, write
+from mfakit.cli.roles import read_role
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
-from mfakit.exchange.recipe import LoginRequest, Role
+from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.aws_files import AWSFiles
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
+    from mfakit.exchange.recipe import Role
 
 _OF_AN_EXCHANGE = (
     "source_profile",
@@ -35,6 +37,8 @@ _OF_AN_EXCHANGE = (
     "external_id",
     "source_identity",
     "tag",
+    "policy",
+    "policy_arn",
 )
 
 
@@ -118,11 +122,7 @@ def _role(options: Namespace) -> Role | None:
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
-    if options.role_arn is not None:
-        return Role(options.role_arn, options.role_session_name, chosen)
-    if chosen or options.role_session_name is not None:
-        raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
-    return None
+    return read_role(options, options.role_session_name, chosen)
 
 
 def _tag(text: str) -> dict[str, str]:

@@ -9,11 +9,12 @@ from mfakit.cli.output import complain, note
 from mfakit.errors import MFAKitError, NobodyToAskError
 from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
-from mfakit.exchange.login import login
+from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import RoleSession
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
@@ -21,19 +22,21 @@ from mfakit.state import EXPIRED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from mfakit.exchange.code import Asker
+    from mfakit.exchange.recipe import Role
     from mfakit.expiry.status import SessionStatus
     from mfakit.notices.tell import Told
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 _PROMPT_SECONDS = 120
-_DECLINED = "declined"
+DECLINED = "declined"
 
 
 def renew(
-    profile: Profile, request: LoginRequest, *, may_make_do: bool = True
+    profile: Profile, request: LoginRequest, *, may_make_do: bool = True, role: Role | None = None
 ) -> SessionCredentials:
     """Log in and return the session; where that fails, one that has not ended may have to do.
 
@@ -41,11 +44,17 @@ def renew(
         profile: the session profile.
         request: what to log in with.
         may_make_do: whether a session that is due is better than none.
+        role: a role to assume from the profile's session, which lasts, instead of the login.
 
     Raises:
         MFAKitError: as ``login`` raises it.
     """
+    base = profile
+    if role is not None:
+        profile = RoleSession(base, role.arn, role.policies_digest)
     try:
+        if role is not None:
+            return assume_role_of(base, role, request)
         return login(request, os.environ).session
     except MFAKitError as error:
         if isinstance(error, NobodyToAskError):
@@ -89,15 +98,19 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
     return len(left) < len(due)
 
 
-def make_dialog(occasion: str, seconds: float | None = None) -> Dialog:
+def make_dialog(
+    occasion: str, seconds: float | None = None, environ: Mapping[str, str] | None = None
+) -> Dialog:
     """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one.
 
     Args:
         occasion: the reason for the question.
         seconds: how long it waits for an answer; by default two minutes.
+        environ: the environment; by default that of this process.
     """
-    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
-    return Dialog(occasion, seconds or _PROMPT_SECONDS, environ)
+    environ = os.environ if environ is None else environ
+    whole = without_secrets({**environ, **desktop_environment(environ)})
+    return Dialog(occasion, seconds or _PROMPT_SECONDS, whole)
 
 
 def _may_renew(status: SessionStatus, options: Namespace) -> bool:
@@ -149,7 +162,7 @@ def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionS
 
     path = AWSFiles(os.environ).credentials_path
     asked = [(status, Told(path, status, complain)) for status in statuses]
-    asked = [(status, told) for status, told in asked if not told.has(_DECLINED)]
+    asked = [(status, told) for status, told in asked if not told.has(DECLINED)]
     left = list(statuses)
     if not asked:
         return left
@@ -174,7 +187,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     from mfakit.notices.news import news_of
 
     news = news_of(status)
-    if news is None or told.has(_DECLINED):
+    if news is None or told.has(DECLINED):
         return False
     try:
         _log_in(status, options, make_dialog(news.title, options.prompt_timeout), patience=0)
@@ -183,12 +196,13 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
         if isinstance(error, NotAnsweredError):
             raise
         if isinstance(error, DeclinedError):
-            _remember(told, _DECLINED)
+            remember(told, DECLINED)
         return False
     return True
 
 
-def _remember(told: Told, mark: str) -> None:
+def remember(told: Told, mark: str) -> None:
+    """Give a session a mark; one that cannot be kept is no error."""
     try:
         with told.turn():
             told.add(mark)

@@ -97,12 +97,30 @@ def render_environment(
     Raises:
         UsageError: no such shell, or its syntax cannot hold a value.
     """
-    variables = session_variables(credentials, region, profile)
+    return render_variables(
+        session_variables(credentials, region, profile), (*CONFLICTING, EXPIRATION), shell
+    )
+
+
+def render_variables(variables: dict[str, str], stale: Iterable[str], shell: str = "sh") -> str:
+    """Return the statements that set variables in a shell, or the variables as data.
+
+    Args:
+        variables: those to set.
+        stale: those to unset first, unless they are set.
+        shell: as for ``render_environment``.
+
+    Returns:
+        Lines, each ended.
+
+    Raises:
+        UsageError: no such shell, or its syntax cannot hold a value.
+    """
     try:
         if shell in FORMATS:
             return FORMATS[shell](variables)
-        stale = [name for name in (*CONFLICTING, EXPIRATION) if name not in variables]
-        lines = _statements(_dialect(shell), stale, variables)
+        unset = [name for name in stale if name not in variables]
+        lines = _statements(_dialect(shell), unset, variables)
     except ValueError as error:
         if isinstance(error, UsageError):
             raise
@@ -204,10 +222,15 @@ def run_command(
     """
     variables = session_variables(credentials, region, profile)
     environment = session_environment(os.environ if environ is None else environ, variables)
+    debug.event("run {} with the session {}", command[0], debug.key_id(credentials.access_key_id))
+    return run_in(command, environment)
+
+
+def run_in(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command in an environment, as ``run_command`` does."""
     program = command[0]
     if not program:
         raise _not_found(program)
-    debug.event("run {} with the session {}", program, debug.key_id(credentials.access_key_id))
     try:
         if os.name == "posix":
             _replace(command, environment)

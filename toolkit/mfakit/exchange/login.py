@@ -20,7 +20,7 @@ from mfakit.exchange.source import is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
 from mfakit.profiles.selection import region_of, session_profile
 from mfakit.state import VALID
 from mfakit.value import Value
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.exchange.code import Codes
-    from mfakit.exchange.recipe import LoginRequest, Recipe
+    from mfakit.exchange.recipe import LoginRequest, Recipe, Role
     from mfakit.exchange.spending import STS
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
@@ -84,10 +84,30 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     profile.check_may_hold()
     profile.refuse_foreign("the session profile is")
     try:
-        return _logged_in(request, profile)
+        result = _logged_in(request, profile)
+        if not result.reused:
+            keep_region(profile, request.note)
     except MFAKitError as error:
         error.hint = _for_profile(error.hint, profile.name)
         raise
+    return result
+
+
+def assume_role_of(profile: Profile, role: Role, request: LoginRequest) -> SessionCredentials:
+    """Return a session of a role, assumed without a code from the session that a profile holds.
+
+    It is kept in the session cache alone, and reused as the profile's own would be.
+
+    Args:
+        profile: the session profile; its session has not ended.
+        role: the role.
+        request: the patience and the other wishes of the user; it names neither of the two.
+
+    Raises:
+        MFAKitError: as ``login`` raises it.
+    """
+    asked = request.replace(source_profile=profile.name, role=role)
+    return _logged_in(asked, RoleSession(profile, role.arn, role.policies_digest)).session
 
 
 def _for_profile(hint: str, profile: str) -> str:
@@ -217,7 +237,6 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
         session = sts.get_session(recipe.role, recipe.duration)
     profile.keep(session, request.note, lambda: _record(profile, recipe, sts, session))
     _note_if_shortened(recipe, session, request)
-    keep_region(profile, request.note)
     source, serial_number = recipe.source, recipe.serial_number
     account = _account(recipe, sts)
     return Login(profile.name, session, serial_number, source.origin, account)
@@ -251,23 +270,23 @@ def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
     """
     from mfakit.profiles.settings import edit_settings, remember_changes
 
-    profile = profile.read_again()
-    present, region = profile.setting("region"), region_of(profile)
-    held = profile.held()
-    record = held.record if held else None
-    if region is None or record is None:
-        return
-    parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
-    if len(parts) > 1 and parts[1] != partition_of(region):
-        note(f"the region {region} of profile {profile.name} is not of {parts[1]}, as its session")
-    elif present is None:
-        try:
+    try:
+        profile = profile.read_again()
+        present, region = profile.setting("region"), region_of(profile)
+        held = profile.held()
+        record = held.record if held else None
+        if region is None or record is None:
+            return
+        parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
+        if len(parts) > 1 and parts[1] != partition_of(region):
+            whose = f"{region} of profile {profile.name}"
+            note(f"the region {whose} is not of {parts[1]}, as its session")
+        elif present is None:
             changes = edit_settings({profile.name: {"region": region}}, profile.files, note)
-            remember_changes(profile, changes, by_login=True)
-        except MFAKitError as error:
-            note(f"the session is kept, but not the region of its source: {error.message}")
-        else:
+            remember_changes(profile, changes, note, by_login=True)
             note(f"wrote region = {region} to profile {profile.name} of the AWS config")
+    except MFAKitError as error:
+        note(f"the session is kept, but not the region of its source: {error.message}")
 
 
 def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
@@ -310,6 +329,7 @@ def _record(
         serial_number=recipe.serial_number,
         role_arn=recipe.role.arn if recipe.role else None,
         role_options=recipe.role_options,
+        policies_digest=recipe.role.policies_digest if recipe.role else None,
         endpoint_url=recipe.endpoint_url,
         account=_account(recipe, sts),
         arn=sts.arn,
@@ -323,8 +343,11 @@ def _account(recipe: Recipe, sts: STS) -> str | None:
 
 
 def _refuse_to_replace_aws(held: Held | None, recipe: Recipe, request: LoginRequest) -> None:
-    """Refuse to replace a live session of AWS by a simulator's, unless it is forced."""
-    if held is None or request.force:
+    """Refuse to replace a live session of AWS by a simulator's, unless it is forced.
+
+    A role's session in the cache is made anew without a code, so that nothing is lost.
+    """
+    if held is None or request.force or isinstance(held.profile, RoleSession):
         return
     if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
         return

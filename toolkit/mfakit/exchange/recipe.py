@@ -28,6 +28,8 @@ _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
 _MOST_TAGS = 50
+_MOST_POLICIES = 10
+_MOST_POLICY_CHARACTERS = 2048
 
 _NAME = r"[\w+=,.@-]{2,64}"
 _NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
@@ -56,6 +58,8 @@ class Role(Value):
         arn: the role.
         session_name: the name of its session; None if none was requested.
         options: the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
+        policies: the session policies, which take away from what the role may do: ``Policy``, the
+            text of one, and ``PolicyArns``, the ARNs of managed ones.
 
     Raises:
         UsageError: AWS would refuse the form of one of them.
@@ -64,6 +68,7 @@ class Role(Value):
     arn: str
     session_name: str | None = None
     options: Mapping[str, Any] = {}
+    policies: Mapping[str, Any] = {}
 
     def _check(self) -> None:
         import re
@@ -73,14 +78,49 @@ class Role(Value):
             if name in given and not re.fullmatch(form, given[name], re.ASCII):
                 raise UsageError(f"{given[name]!r} is not {what}", f"write it as {hint}")
         _check_tags(given.get("Tags", []))
+        _check_policies(given.get("Policy", ""), given.get("PolicyArns", []))
+
+    @property
+    def policies_digest(self) -> str | None:
+        """The SHA-256 of the session policies, by which a record knows them; None without any."""
+        if not self.policies:
+            return None
+        import json
+        from hashlib import sha256
+
+        return sha256(json.dumps(self.policies, sort_keys=True).encode()).hexdigest()
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
         name = self.session_name or ROLE_SESSION_NAME
-        role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options}
+        role = {"RoleArn": self.arn, "RoleSessionName": name, **self.options, **self.policies}
         if duration is not None:
             role["DurationSeconds"] = int(duration.total_seconds())
         return role
+
+
+def _check_policies(text: str, arns: list[dict[str, str]]) -> None:
+    """Refuse session policies that AssumeRole would refuse, by the limits of the API reference.
+
+    Raises:
+        UsageError: there are too many, they are too long together, or one has no policy's ARN.
+    """
+    import re
+
+    if len(arns) > _MOST_POLICIES:
+        raise UsageError(f"{len(arns)} policies are too many", f"AWS takes {_MOST_POLICIES} ARNs")
+    for each in arns:
+        if not re.fullmatch(r"arn:[\w-]+:iam::(aws|\d{12}):policy/[!-~]+", each["arn"], re.ASCII):
+            raise UsageError(
+                f"{each['arn']!r} is not the ARN of a policy",
+                "write it as arn:aws:iam::aws:policy/ReadOnlyAccess",
+            )
+    length = len(text) + sum(len(each["arn"]) for each in arns)
+    if length > _MOST_POLICY_CHARACTERS:
+        raise UsageError(
+            f"the session policies have {length} characters",
+            f"AWS takes {_MOST_POLICY_CHARACTERS} together, ARNs included",
+        )
 
 
 def _check_tags(tags: list[dict[str, str]]) -> None:
@@ -194,6 +234,7 @@ class Recipe(Value):
             and record.endpoint_url == self.endpoint_url
             and record.role_arn == (role and role.arn)
             and record.role_options == self.role_options
+            and record.policies_digest == (role and role.policies_digest)
             and self.serial_number in (None, record.serial_number)
         )
 
@@ -211,6 +252,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     """
     role = request.role
     if role is None and before is not None and before.role_arn is not None:
+        _refuse_lost_policies(profile, before)
         role = Role(before.role_arn, before.role_session_name, before.options_of_role())
     named = request.source_profile
     if not named and before is not None and not profile.setting("mfakit_source_profile"):
@@ -235,6 +277,19 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     if before is not None:
         _refuse_another(request, profile, before, recipe)
     return recipe
+
+
+def _refuse_lost_policies(profile: Profile, before: SessionRecord) -> None:
+    """Refuse to renew a session without its session policies, of which the digest alone is kept."""
+    import shlex
+
+    if before.policies_digest is not None:
+        words = ["mfakit", "login", "--profile", profile.name, "--role-arn", before.role_arn or ""]
+        raise ProfileError(
+            f"the session of profile {profile.name!r} was made with session policies, which a"
+            " renewal does not know",
+            f"name them again: {shlex.join(words)} --policy FILE, or --policy-arn ARN",
+        )
 
 
 def configured_serial_number(session: Profile, source: str | None) -> str | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.keys.places import read_key
-from mfakit.profiles.section import KEYS, is_long_term, is_no_key, session_token
+from mfakit.profiles.section import (
+    KEYS,
+    is_long_term,
+    is_no_key,
+    section_of,
+    session_token,
+)
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
@@ -104,15 +110,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
                 "take it out of the environment, or put it there without quotes and blanks",
             ).about(None)
         return Source(key, secret, None, region)
-    values = profile.keys
-    process = profile.merged.get("credential_process")
-    if profile.has_key_elsewhere:
-        found = read_key(profile)
-        if found is None:
-            raise _no_credentials(profile)
-        values = dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
-    elif process and not any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
-        values = _ask_process(process, profile)
+    values = _values_of(profile, may_be_session=may_be_session)
     is_session = may_be_session and holds_session(profile.name, values, files)
     if _is_malformed(values) or (not is_long_term(values) and not is_session):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
@@ -128,6 +126,22 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         region,
         session_token(values),
     )
+
+
+def _values_of(profile: Profile, *, may_be_session: bool) -> dict[str, str]:
+    """Return the keys of a source profile, wherever they are kept."""
+    values, process = profile.keys, profile.merged.get("credential_process")
+    if profile.has_key_elsewhere:
+        found = read_key(profile)
+        if found is None:
+            raise _no_credentials(profile)
+        return dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
+    if not process or any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
+        return values
+    if may_be_session and profile.is_cached:
+        session = section_of(profile.find().session, {})
+        return {key: value for key, value in session.items() if value}
+    return _ask_process(process, profile)
 
 
 def _is_malformed(values: dict[str, str]) -> bool:

@@ -11,7 +11,13 @@ import time
 from contextlib import contextmanager, suppress
 
 from mfakit import debug
-from mfakit.errors import ExchangeError, FileError, NobodyToAskError, UsageError
+from mfakit.errors import (
+    ExchangeError,
+    FileError,
+    NobodyToAskError,
+    OthersTurnError,
+    UsageError,
+)
 from mfakit.exchange.code import check_code
 from mfakit.profiles.editing import NO_LOCKS, take_lock
 from mfakit.profiles.own_files import OwnFile, make_own_folder
@@ -299,7 +305,7 @@ def turn_to_ask(
         patience: seconds to wait; a process that is stopped while it asks would block forever.
 
     Raises:
-        ExchangeError: another process was asking during all that time.
+        OthersTurnError: another process was asking during all that time.
         FileError: mfakit's own folder cannot be written.
     """
     path = OwnFile.of(credentials_path, "turns", profile).path
@@ -343,9 +349,9 @@ def _take_lock(descriptor: int) -> bool:
         raise
 
 
-def _still_asking(path: str, patience: float) -> ExchangeError:
+def _still_asking(path: str, patience: float) -> OthersTurnError:
     since = f" for more than {patience:g} s" if patience else ""
-    return ExchangeError(
+    return OthersTurnError(
         f"{_holder(path)} has been asking for the code{since}",
         "answer it, or end it, and try again",
     )

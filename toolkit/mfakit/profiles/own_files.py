@@ -8,6 +8,7 @@ applied to a session that another tool has written over ours.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -73,8 +74,14 @@ class OwnFile:
             return None
         except FileError:
             raise
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise self.not_ours() from error
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # it is a link
+                raise self.not_ours() from error
+            from mfakit.profiles.reading import file_error
+
+            raise file_error("read", self.path, error) from error
 
     def replace(self, text: str) -> None:
         """Write the file atomically; it may not exist yet.
@@ -204,6 +211,7 @@ def as_pairs(values: Mapping[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
+ROLE_SESSION_MARK = " as "  # in the name of a place for a role's session: `mfa as arn:...`
 ROLE_SESSION_NAME = "mfakit"  # the name of a role's session, unless the user names it
 
 
@@ -219,6 +227,7 @@ class SessionRecord(Value):
         serial_number: the device whose code was sent.
         role_arn: the role that was assumed.
         role_options: the other parameters of AssumeRole, as ``as_role_options`` returns them.
+        policies_digest: the SHA-256 of the session policies that were sent.
         endpoint_url: the endpoint of STS; None for AWS's own.
         account: the account of the session.
         arn: the identity of the session.
@@ -233,6 +242,7 @@ class SessionRecord(Value):
     serial_number: str | None = None
     role_arn: str | None = None
     role_options: str | None = None
+    policies_digest: str | None = None
     endpoint_url: str | None = None
     account: str | None = None
     arn: str | None = None
@@ -298,3 +308,27 @@ def keep_record(credentials_path: str, record: SessionRecord) -> None:
 def record_file(credentials_path: str, profile: str) -> OwnFile:
     """Return the file of a profile's record."""
     return OwnFile.of(credentials_path, "records", profile)
+
+
+def forget_role_sessions(credentials_path: str, profile: str, seconds: float = 0) -> None:
+    """Remove the sessions of roles that were assumed from a profile's session, and their records.
+
+    Args:
+        credentials_path: the credentials file of the profile.
+        profile: the profile that the roles were assumed from.
+        seconds: how old they are at least, by their records.
+    """
+    import time
+
+    folder = os.path.dirname(record_file(credentials_path, profile).path)
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        record = OwnFile(os.path.join(folder, name))
+        try:
+            kept = pairs_of(record.read())
+        except OSError:
+            continue
+        made_at = parse_timestamp(kept.get("made_at", ""))
+        is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
+        if is_old and kept.get("profile", "").startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
+            OwnFile(own_place(credentials_path, "sessions", name)).remove()
+            record.remove()

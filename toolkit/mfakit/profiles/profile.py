@@ -14,7 +14,13 @@ from mfakit.errors import (
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.lines import DEFAULT
-from mfakit.profiles.own_files import keep_record, read_record, record_file
+from mfakit.profiles.own_files import (
+    ROLE_SESSION_MARK,
+    forget_role_sessions,
+    keep_record,
+    read_record,
+    record_file,
+)
 from mfakit.profiles.section import (
     has_access_key,
     is_long_term,
@@ -33,9 +39,11 @@ from mfakit.profiles.stores import (
 from mfakit.session import SESSION_KEY_PREFIX
 
 DEFAULT_SESSION_PROFILE = "mfa"
+SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` have it as AWS_PROFILE
 # Settings of a source profile: where its long-term key lives, if not in the files.
 KEY_STORE = "mfakit_key_store"
 KEY_COMMAND = "mfakit_key_command"
+_OLD_SECONDS = 24 * 3600  # a role's session lasts an hour, if it is assumed from a session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -290,9 +298,13 @@ class Profile:
             SessionNotFoundError: there is none.
             FileError: the file cannot be written. It was not changed then.
         """
+        forget_role_sessions(self.files.credentials_path, self.name)
         held = self.find()
         held.store.remove(note)
-        record_file(self.files.credentials_path, self.name).remove()
+        try:
+            record_file(self.files.credentials_path, self.name).remove()
+        except FileError as error:
+            note(f"the session is removed, but not how it was made: {error.message}")
         return held.session
 
     def check_may_hold(self) -> None:
@@ -303,6 +315,12 @@ class Profile:
             ProfileError: it holds keys that are no session, or gets credentials from a program.
         """
         check_profile_name(self.name)
+        if self.name == SERVED_PROFILE:
+            raise ProfileError(
+                f"the profile {SERVED_PROFILE!r} has to be empty for programs that ask mfakit's"
+                " endpoint",
+                "name another profile for the session: --profile mfa",
+            )
         if self.has_key_elsewhere:
             raise protected(self.name)
         refuse_protected(self.name, self.keys, self.files)
@@ -378,6 +396,38 @@ class Profile:
         import shlex
 
         return f"{what}: mfakit login --profile {shlex.quote(self.name)}"
+
+
+class RoleSession(Profile):
+    """The place in the session cache for a role's session; no AWS tool sees it as a profile.
+
+    Args:
+        base: the profile with the session that the role is assumed from.
+        role_arn: the role.
+        policies_digest: the session policies, as a record knows them.
+    """
+
+    is_cached = True
+
+    def __init__(self, base: Profile, role_arn: str, policies_digest: str | None) -> None:
+        limits = f" with {policies_digest}" if policies_digest else ""
+        super().__init__(f"{base.name}{ROLE_SESSION_MARK}{role_arn}{limits}", base.files)
+        self._made_of = (base, role_arn, policies_digest)
+
+    def read_again(self) -> RoleSession:
+        """Return the same place, from files that are read again."""
+        base, role_arn, policies_digest = self._made_of
+        return RoleSession(base.read_again(), role_arn, policies_digest)
+
+    def keep(
+        self,
+        session: SessionCredentials,
+        note: Callable[[str], object],
+        record: Callable[[], SessionRecord] | None = None,
+    ) -> None:
+        """Write a session, and remove those of the same profile that ended long ago."""
+        super().keep(session, note, record)
+        forget_role_sessions(self.files.credentials_path, self._made_of[0].name, _OLD_SECONDS)
 
 
 def check_key_id(session: SessionCredentials) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ def session_profile(
         name, reason = flag, "by --profile"
     elif named := environ.get("MFAKIT_PROFILE"):
         name, reason = named, "by MFAKIT_PROFILE"
-    elif aws_profile:
+    elif aws_profile and aws_profile != SERVED_PROFILE:
         profile = Profile(aws_profile, files)
         name = profile.its_session if aws_profile == source else led_to(profile, variable)
         reason = f"as {variable} {aws_profile!r} leads to it"

@@ -17,6 +17,7 @@ from mfakit.testing.devices import NEW_KEY_SECONDS, Clock, Devices, seconds_to_n
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import CallLog, Faulty, read_fault
+from mfakit.testing.federation import Federation
 from mfakit.testing.gate import Gate, Judge, service_control
 from mfakit.testing.iam import IAM
 from mfakit.testing.iam_calls import OwnCalls
@@ -215,14 +216,14 @@ class AWSSimulator(Faulty):
     def serve(self, port: int = 0) -> Iterator[str]:
         """Serve the same account over HTTP on loopback; yields the URL."""
         controls = Controls(self._device_of, self.clock, self._faults).by_name
-        gate = self._gate
+        gate, federation = self._gate, Federation(self._keys, self.clock)
         server = Server(
-            gate.serve,
+            lambda request: federation.answer(request) or gate.serve(request),
             controls,
             self.control_token,
             self.clock,
             port,
-            admit=gate.admit,
+            admit=lambda request: 0 if federation.is_for(request) else gate.admit(request),
             too_large=gate.too_large,
         )
         server.start()

@@ -166,6 +166,7 @@ class STS:
             source_identity=_source_identity(caller, given),
             tags=inherited | tags,
             transitive_tags=passed_on,
+            chained=isinstance(caller, Session),
         )
         result = {
             "Credentials": session.rendered(),

@@ -1,0 +1,113 @@
+"""`mfakit console`: a link that signs in to the AWS console with the session of a role."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from tests.roles import make_role
+
+import mfakit
+
+ROLE = "arn:aws:iam::123456789012:role/all"
+
+
+@pytest.fixture
+def logged_in(home, aws, alice):
+    make_role(aws, "all", alice.arn)
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    url = home.environ["AWS_ENDPOINT_URL"]
+    home.environ["MFAKIT_FEDERATION_URL"] = f"{url}/federation"
+    return home
+
+
+def get(link: str) -> tuple[int, str, bytes]:
+    """Ask as a browser that follows no redirect; return the status, where it leads and the body."""
+    url = urlsplit(link)
+    connection = http.client.HTTPConnection(url.netloc, timeout=20)
+    connection.request("GET", f"{url.path}?{url.query}")
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.getheader("Location", ""), body
+
+
+def test_the_link_signs_in_to_the_page_of_a_service(logged_in, aws) -> None:
+    """It is all that is on standard output, and there is no key in it."""
+    done = logged_in.mfakit("console", "--role-arn", ROLE, "--service", "s3", "--duration", "30m")
+    assert done.returncode == 0, done.stderr
+    link = done.stdout.strip()
+    asked = parse_qs(urlsplit(link).query)
+    assert (asked["Action"], asked["Issuer"]) == (["login"], ["mfakit"])
+    status, leads_to, _ = get(link)
+    assert status == 302
+    assert leads_to == "https://console.aws.amazon.com/s3/home?region=us-east-1"
+    assert "ASIA" not in link
+    assert "lasts 30m" in done.stderr
+    assert "a session has one hour at most" in done.stderr
+    aws.clock.advance(minutes=16)
+    assert get(link)[0] == 400
+
+
+def test_open_hands_the_link_to_a_browser_without_showing_it_to_other_users(logged_in) -> None:
+    seen = logged_in.folder / "seen"
+    browser = logged_in.folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {seen}\ncat "${{1#file://}}" >> {seen}\n')
+    browser.chmod(0o755)
+    began = time.monotonic()
+    done = logged_in.mfakit("console", "--role-arn", ROLE, "--open", BROWSER=str(browser))
+    assert (done.returncode, done.stdout) == (0, "")
+    arguments, page = seen.read_text().splitlines()
+    assert "SigninToken" not in arguments
+    assert "SigninToken" in page
+    assert time.monotonic() - began < 60
+
+
+def test_the_endpoint_refuses_what_aws_refuses(logged_in, aws, alice) -> None:
+    """A user's session, a long-term key, and a duration for a role that a session assumed."""
+    url = logged_in.environ["MFAKIT_FEDERATION_URL"]
+
+    def ask(key: str, secret: str, token: str, **more: str) -> int:
+        session = {"sessionId": key, "sessionKey": secret, "sessionToken": token}
+        query = {"Action": "getSigninToken", "Session": json.dumps(session)} | more
+        return get(f"{url}?{urlencode(query)}")[0]
+
+    def parts(answer):
+        found = answer["Credentials"]
+        return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
+
+    user = mfakit.read_session("mfa", environ=logged_in.environ)
+    mine = user.access_key_id, user.secret_access_key, user.session_token
+    assert ask(*mine) == 400
+    assert ask(alice.access_key_id, alice.secret_access_key, "") == 400
+    asked = {"RoleArn": ROLE, "RoleSessionName": "me"}
+    code = {"SerialNumber": alice.device.serial_number, "TokenCode": alice.device.code()}
+    own = parts(alice.session().client("sts").assume_role(**asked, **code))
+    assert [ask(*own), ask(*own, SessionDuration="43200")] == [200, 200]
+    assert [ask(*own, SessionDuration="899"), ask(own[0], "x", own[2])] == [400, 400]
+    done = logged_in.mfakit("credential-process", "--role-arn", ROLE)
+    kept = json.loads(done.stdout)
+    chained = kept["AccessKeyId"], kept["SecretAccessKey"], kept["SessionToken"]
+    assert [ask(*chained), ask(*chained, SessionDuration="3600")] == [200, 400]
+    assert get(f"{url}?Action=getSigninToken&Session=x")[0] == 400
+    assert get(f"{url}?Action=login&SigninToken=x&Destination=https://x")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "message"),
+    [
+        ([], {}, "but one of a role"),
+        (["--role-arn", ROLE, "--duration", "2h"], {}, "lasts 15m to 1h"),
+        (["--role-arn", ROLE.replace("aws", "aws-iso")], {}, "no console of the partition"),
+        (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "https://evil.example/"}, "not this"),
+        (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "http://127.0.0.1@evil.example/"}, "not"),
+        (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "file:///etc/passwd"}, "not this"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_sent(home, options, environ, message) -> None:
+    done = home.mfakit("console", *options, **environ)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
+    assert message in done.stderr.splitlines()[0] + done.stderr.splitlines()[1]

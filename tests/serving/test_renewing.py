@@ -1,0 +1,277 @@
+"""Served sessions are renewed in the background, with one code for each renewal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.exchange.conftest import TerminalProcess, log_in
+from tests.roles import make_role
+from tests.serving.conftest import ask, lives, noted, served, server_of, wait_until
+
+import mfakit
+from mfakit import read_session
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it looks at /proc")
+# One boto3 session, which outlives three sessions of AWS.
+CLIENT = """
+import time, boto3
+sts, end = boto3.client("sts"), time.monotonic() + 55
+while time.monotonic() < end:
+    sts.get_caller_identity()
+    time.sleep(0.3)
+"""
+ROLE = "arn:aws:iam::123456789012:role/all"
+
+
+def exchanges(aws, operation: str = "GetSessionToken") -> int:
+    return [call.operation for call in aws.calls].count(operation)
+
+
+def log_in_until(home, aws, alice, seconds: float, *options: str) -> None:
+    """Log in to a session that ends that soon, since the simulator's clock is behind."""
+    aws.clock.advance(seconds=seconds - 900)
+    code = alice.device.code()
+    done = home.mfakit("login", "--duration", "15m", "--token-code", code, *options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_due_session_is_renewed_by_the_token_command_with_one_code(home, aws, alice) -> None:
+    """Sixty-four clients ask meanwhile, and each is answered with a session that lasts."""
+    log_in_until(home, aws, alice, 12)
+    command = home.token_command(alice.device.code(), alice.device.code())
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\nmfakit_duration = 12h\n")
+    first = read_session("mfa", environ=home.environ).access_key_id
+    with served(home) as program, ThreadPoolExecutor(64) as clients:
+        assert ask(program.environ)[1]["AccessKeyId"] == first
+
+        def renewed(_: int) -> bool:
+            return wait_until(lambda: ask(program.environ)[1].get("AccessKeyId") != first)
+
+        assert all(clients.map(renewed, range(64)))
+        assert "not renewed" not in noted(home)
+    assert exchanges(aws) == 2
+
+
+def window(home, answer: str) -> dict[str, str]:
+    """Install a pinentry that counts its questions; return the variables that lead to it."""
+    folder = home.folder / "gnupg"
+    folder.mkdir()
+    program = folder / "pinentry"
+    program.write_text(
+        "#!/bin/sh\necho OK\nwhile read -r line; do case $line in\n"
+        f"GETPIN) echo asked >> {folder}/asked; {answer} ;;\n"
+        "BYE) echo OK; exit ;;\n*) echo OK ;;\nesac; done\n"
+    )
+    program.chmod(0o755)
+    (folder / "gpg-agent.conf").write_text(f"pinentry-program {program}\n")
+    return {"GNUPGHOME": str(folder)}
+
+
+def asked(home) -> int:
+    path = home.folder / "gnupg" / "asked"
+    return path.read_text().count("\n") if path.exists() else 0
+
+
+def test_two_servers_ask_in_one_window_for_one_code(home, aws, alice) -> None:
+    log_in_until(home, aws, alice, 16)
+    shown = window(home, f"sleep 1; echo D {alice.device.code()}; echo OK")
+    first = read_session("mfa", environ=home.environ).access_key_id
+    with served(home, **shown) as one, served(home, **shown) as other:
+        for program in (one, other):
+            wait_until(lambda p=program: ask(p.environ)[1]["AccessKeyId"] != first)
+    assert (asked(home), exchanges(aws)) == (1, 2)
+
+
+def test_whoever_declines_is_not_asked_again_for_that_session(home, alice) -> None:
+    """A later server only names the login for another terminal."""
+    log_in(home, alice)
+    keep_until(home, minutes=20)
+    shown = window(home, "echo 'ERR 83886179 cancelled <Pinentry>'")
+    for word in ("not renewed", "have declined"):
+        with served(home, **shown) as program:
+            wait_until(lambda w=word: w in noted(home))
+            assert ask(program.environ)[0] == 200
+    assert asked(home) == 1
+
+
+def keep_until(home, minutes: float) -> None:
+    """Let the session of the profile be an old one that ends soon."""
+    kept = read_session("mfa", environ=home.environ)
+    end = datetime.now(UTC) + timedelta(minutes=minutes)
+    keys = kept.access_key_id, kept.secret_access_key, kept.session_token
+    mfakit.write_session("mfa", mfakit.SessionCredentials(*keys, end), environ=home.environ)
+    (record,) = (home.credentials.parent / "mfakit" / "records").iterdir()
+    lines = record.read_text().splitlines()
+    old = "made_at=2026-01-01T00:00:00Z"
+    record.write_text("".join(f"{old if x.startswith('made_at=') else x}\n" for x in lines))
+
+
+def test_a_role_is_assumed_anew_without_a_code_and_with_the_next_session(home, aws, alice) -> None:
+    make_role(aws, "all", alice.arn)
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    with served(home, "--role-arn", ROLE) as program:
+        first = ask(program.environ)[1]["AccessKeyId"]
+        assert exchanges(aws, "AssumeRole") == 1
+        assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+        wait_until(lambda: ask(program.environ)[1]["AccessKeyId"] != first)
+        assert exchanges(aws, "AssumeRole") == 2
+        assert read_session("mfa", environ=home.environ).access_key_id != first
+    assert mfakit.check_sessions(environ=home.environ)[0].profile == "mfa"
+
+
+def test_the_server_ends_with_the_command_even_if_that_is_killed(home) -> None:
+    """And a command whose server was killed gets a clear error, and goes on."""
+    keep_for_ever(home)
+    with served(home) as program:
+        server = program.server
+        assert lives(server)
+        program.process.kill()
+        program.process.wait()
+        wait_until(lambda: not lives(server), 5)
+    with served(home) as program:
+        os.kill(program.server, signal.SIGKILL)
+        with pytest.raises(ConnectionError):
+            wait_until(lambda: ask(program.environ)[0] != 200)
+        assert program.process.poll() is None
+
+
+def keep_for_ever(home, key: str = "ASIA1") -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=10)
+    session = mfakit.SessionCredentials(key, "s", "token", end)
+    mfakit.write_session("mfa", session, environ=home.environ)
+
+
+def test_signals_and_the_terminal_belong_to_the_command(home) -> None:
+    """Ctrl-C and Ctrl-Z reach it alone, and it can be continued."""
+    keep_for_ever(home)
+    script = "trap 'echo got INT' INT; echo ready $$; read line; echo got $line; read line; exit 7"
+    command = [sys.executable, "-m", "mfakit", "exec", "--serve", "--", "bash", "-c", script]
+    terminal = TerminalProcess(command, home.environ)
+    try:
+        terminal.read_until("ready ")
+        terminal.send("one\n")
+        terminal.read_until("got one")
+        terminal.send("\x03")
+        terminal.read_until("got INT")
+    finally:
+        terminal.close()
+
+
+def serve(home, *options: str, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mfakit", "serve", *options],
+        env=home.environ | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines_of(process: subprocess.Popen[str], last: str = "AWS_PROFILE") -> dict[str, str]:
+    """Return the variables among the lines that `serve --shell dotenv` prints."""
+    found = {}
+    while last not in found:
+        name, _, value = process.stdout.readline().strip().partition("=")
+        assert name, process.stderr.read()
+        found[name] = value.strip("'\"")
+    return found
+
+
+def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home) -> None:
+    """The file has no end of line, which SDKs would send along, and goes with the server."""
+    keep_for_ever(home)
+    home.write_credentials(
+        home.credentials.read_text()
+        + "[default]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n"
+    )
+    path = home.folder / "token"
+    path.write_text("old")
+    process = serve(home, "--shell", "sh", "--token-file", str(path))
+    text = "".join(iter(process.stdout.readline, "export AWS_PROFILE='mfakit-served';\n"))
+    script = f"{text}\nenv"
+    found = dict(
+        line.split("=", 1)
+        for line in home.run("sh", "-c", script, AWS_ACCESS_KEY_ID="x").stdout.splitlines()
+    )
+    token = path.read_text()
+    assert (len(token), stat.S_IMODE(path.stat().st_mode)) == (64, 0o600)
+    assert token not in text
+    assert found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] == str(path)
+    assert "AWS_ACCESS_KEY_ID" not in found
+    with_token = found | {"AWS_CONTAINER_AUTHORIZATION_TOKEN": token}
+    assert ask(with_token)[1]["AccessKeyId"] == "ASIA1"
+    server = server_of(0, found)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, path.exists()) == (0, False)
+    assert "[default] of your AWS files has keys" in said
+    wait_until(lambda: not lives(server), 5)
+
+
+@pytest.mark.parametrize("which", ["serve", "its server"])
+def test_a_killed_serve_leaves_neither_a_token_file_nor_a_server(home, which: str) -> None:
+    keep_for_ever(home)
+    path = home.folder / "token"
+    process = serve(home, "--shell", "dotenv", "--token-file", str(path))
+    server = server_of(0, lines_of(process))
+    os.kill(process.pid if which == "serve" else server, signal.SIGKILL)
+    _, said = process.communicate(timeout=20)
+    wait_until(lambda: not path.exists() and not lives(server), 5)
+    if which != "serve":
+        assert (process.returncode, len(said.splitlines())) == (1, 3)
+        assert "the process that serves was ended" in said
+
+
+def test_serve_says_that_a_port_is_taken(home) -> None:
+    keep_for_ever(home)
+    process = serve(home, "--shell", "dotenv")
+    port = lines_of(process)["AWS_CONTAINER_CREDENTIALS_FULL_URI"].split(":")[2].split("/")[0]
+    done = home.mfakit("serve", "--port", port)
+    assert (done.returncode, f"port {port} is taken" in done.stderr) == (1, True)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    again = serve(home, "--shell", "docker", "--port", port)
+    found = lines_of(again, "AWS_CONTAINER_AUTHORIZATION_TOKEN")
+    assert ask(found)[0] == 200
+    assert not {"AWS_PROFILE", "MFAKIT_PROFILE"} & set(found)  # a container has no AWS files
+    again.terminate()
+    again.communicate(timeout=20)
+
+
+def test_a_token_file_that_cannot_be_written_is_an_error_and_nothing_is_served(home) -> None:
+    keep_for_ever(home)
+    done = home.mfakit("serve", "--shell", "sh", "--token-file", "/dev/full/token")
+    assert done.returncode == 1
+    assert "cannot write /dev/full/token" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.long
+def test_three_lives_of_a_session_cost_a_code_each(home, aws, alice) -> None:
+    """Each session ends seconds after it was made, since the simulator's clock is behind."""
+    log_in_until(home, aws, alice, 20)
+    program = home.folder / "device.py"
+    url = f"{home.environ['AWS_ENDPOINT_URL']}/_mfakit/code?user=alice"
+    program.write_text(
+        "import json, urllib.request\n"
+        f"headers = {{'X-Mfakit-Token': {aws.control_token!r}}}\n"
+        f"asked = urllib.request.Request({url!r}, b'', headers)\n"
+        "print(json.load(urllib.request.urlopen(asked))['code'])\n"
+    )
+    home.write_config(
+        f"[profile mfa]\nmfakit_token_command = {sys.executable} {program}\nmfakit_duration = 15m\n"
+    )
+    with served(home) as command:
+        done = home.run(sys.executable, "-c", CLIENT, **command.environ)
+    assert done.returncode == 0, done.stderr
+    used = {call.access_key_id for call in aws.calls if call.operation == "GetCallerIdentity"}
+    assert sum(key.startswith("ASIA") for key in used) == 4
+    assert exchanges(aws) == 4
