@@ -1,4 +1,4 @@
-"""Sphinx: the language of each page, by its folder, its own menu, and a link to the other language."""
+"""Sphinx: each page's language, by its folder, a menu in it, and a link to the other language."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def set_language(app: Sphinx, page: str, _template: str, context: dict[str, Any]
     if other in app.project.docnames:
         code, name = _OTHER[is_chinese]
         link = relpath(f"{other}.html", f"{page}/..")
-        context["body"] = f'<p><a href="{link}" lang="{code}" hreflang="{code}">{name}</a></p>{context["body"]}'
+        context["body"] = (
+            f'<p><a href="{link}" lang="{code}" hreflang="{code}">{name}</a></p>{context["body"]}'
+        )
 
 
 def _chinese_menu(app: Sphinx, page: str, options: dict[str, Any]) -> str:
