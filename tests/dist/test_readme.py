@@ -100,7 +100,7 @@ def newcomer(
 
 
 _ENGLISH = ("README.md", "docs/tutorial/first-session.md")
-_CHINESE = ("README.zh-CN.md", "docs/zh-CN/first-session.md")
+_CHINESE = ("README.zh-CN.md", "docs/zh-CN/tutorial/first-session.md")
 
 
 @pytest.mark.parametrize(
