@@ -221,3 +221,23 @@ def test_exec_serve_is_the_command_itself(held) -> None:
 
 def open_files(pid: int) -> set[str]:
     return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_explain_names_the_endpoint_and_what_comes_before_it(held) -> None:
+    """To every SDK, inside the command."""
+    with served(held) as command:
+        url = command.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+        for sdk in ("boto3", "cli", "js"):
+            done = held.mfakit("explain", "--sdk", sdk, **command.environ, AWS_REGION="us-east-1")
+            assert f"would ask mfakit's endpoint, {url}" in done.stdout
+            assert "serves: the session of profile mfa" in done.stdout
+            assert "no-such-profile" not in done.stdout
+            assert "endpoint-shadowed" not in done.stdout
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "x"}
+        done = held.mfakit("explain", **command.environ | keys)
+        assert "! endpoint-shadowed" in done.stdout
+        assert "try: unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY" in done.stdout
+        held.write_credentials(held.credentials.read_text() + f"[default]\n{KEYS}")
+        names = {k: v for k, v in command.environ.items() if k != "AWS_PROFILE"}
+        done = held.run(sys.executable, "-m", "mfakit", "explain", **names, AWS_PROFILE="default")
+        assert "try: export AWS_PROFILE=mfakit-served" in done.stdout

@@ -101,6 +101,14 @@ def test_whoever_declines_is_not_asked_again_for_that_session(home, alice) -> No
     assert asked(home) == 1
 
 
+def test_a_window_that_is_killed_is_said_in_a_line(home, alice) -> None:
+    log_in(home, alice)
+    keep_until(home, minutes=20)
+    with served(home, **window(home, "kill -9 $$")) as program:
+        wait_until(lambda: "was not renewed: pinentry" in noted(home))
+        assert ask(program.environ)[0] == 200
+
+
 def keep_until(home, minutes: float) -> None:
     """Let the session of the profile be an old one that ends soon."""
     kept = read_session("mfa", environ=home.environ)

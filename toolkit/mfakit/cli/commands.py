@@ -191,7 +191,7 @@ _TABLE = (
         "login",
         "exchange a code for a session and keep it",
         "mfakit login --duration 8h",
-        (
+        lambda: (
             _PROFILE,
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
@@ -254,7 +254,7 @@ _TABLE = (
         "devices",
         "list, enrol, resynchronise and remove MFA devices",
         "mfakit devices add",
-        (
+        lambda: (
             verb_option("action", _DEVICE_VERBS, ". Without it, list the devices"),
             Option(
                 "name",
@@ -295,7 +295,7 @@ _TABLE = (
         "keys",
         "list, move to the keychain and rotate long-term keys",
         "mfakit keys rotate --source-profile work",
-        (
+        lambda: (
             verb_option("action", _KEY_VERBS, ". Without it, list all keys"),
             Option(
                 "--source-profile",
@@ -348,7 +348,7 @@ _TABLE = (
         "configure",
         "write the settings of every login to the AWS config",
         "mfakit configure --profile mfa",
-        (
+        lambda: (
             _PROFILE,
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
@@ -383,13 +383,13 @@ _TABLE = (
         "logout",
         "remove the session from its profile",
         "mfakit logout --profile mfa",
-        (_PROFILE,),
+        lambda: (_PROFILE,),
     ),
     Command(
         "env",
         "print the session as environment variables",
         'eval "$(mfakit env)"',
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--shell",
@@ -412,7 +412,7 @@ _TABLE = (
         "exec",
         "run a command with the session in its environment",
         "mfakit exec --min-remaining 1h -- terraform apply",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--min-remaining",
@@ -441,7 +441,7 @@ _TABLE = (
         "serve",
         "serve the session to programs elsewhere, and renew it",
         "mfakit serve --port 9911 --token-file ~/.mfakit-token",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--port",
@@ -470,13 +470,13 @@ _TABLE = (
         "credential-process",
         "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
-        (_PROFILE, *_ROLE),
+        lambda: (_PROFILE, *_ROLE),
     ),
     Command(
         "console",
         "sign in to the AWS console with the session of a role",
         "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--role-arn",
@@ -503,7 +503,7 @@ _TABLE = (
         "check",
         "tell by the exit code: valid 0, due 1, expired 2, else 3",
         "mfakit check --warn 1h || mfakit login",
-        (
+        lambda: (
             _PROFILE,
             Option(
                 "--all",
@@ -525,7 +525,7 @@ _TABLE = (
         "status",
         "show every session here, and how long it lasts",
         "mfakit status --watch",
-        (
+        lambda: (
             Option(
                 "-p",
                 "--profile",
@@ -552,7 +552,7 @@ _TABLE = (
         "schedule",
         "run the check every few minutes, and notify in time",
         "mfakit schedule install --every 5m --notify desktop",
-        (
+        lambda: (
             verb_option("action", _SCHEDULE_VERBS),
             Option(
                 "--every",
@@ -598,7 +598,7 @@ _TABLE = (
         "explain",
         "show which credentials AWS tools use, and what is wrong",
         "mfakit explain --profile work",
-        (
+        lambda: (
             Option(
                 "-p",
                 "--profile",
@@ -631,7 +631,7 @@ _TABLE = (
         "policy",
         "make IAM policies that require MFA, or check them",
         "mfakit policy require-mfa --format terraform",
-        (
+        lambda: (
             verb_option("what", _POLICY_VERBS),
             Option(
                 "file",
@@ -701,7 +701,7 @@ _TABLE = (
         "simulate",
         "serve an AWS simulator that checks MFA, on loopback",
         "mfakit simulate --user alice --require-mfa",
-        (
+        lambda: (
             Option(
                 "--port",
                 metavar="N",
@@ -750,13 +750,13 @@ _TABLE = (
         "demo",
         "show the main job in a minute; your files stay untouched",
         "mfakit demo",
-        (),
+        lambda: (),
     ),
     Command(
         "completion",
         "print what a shell needs to complete command lines",
         'eval "$(mfakit completion bash)"',
-        (
+        lambda: (
             Option(
                 "shell",
                 nargs="?",

@@ -12,6 +12,7 @@ from mfakit.moments import parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _LAST_PORT = 65535
@@ -110,26 +111,27 @@ class Command:
         name: as it is typed.
         summary: what it does, one line.
         example: a command line that shows it at work.
-        options: its options.
+        options: returns its options; those of the other commands are never made.
         error_exit_code: the exit code of every error; None for the error's own.
         verbs: what it can be told to do.
     """
 
-    __slots__ = ("error_exit_code", "example", "name", "options", "summary", "verbs")
+    __slots__ = ("_made", "_options", "error_exit_code", "example", "name", "summary", "verbs")
 
     def __init__(
         self,
         name: str,
         summary: str,
         example: str,
-        options: tuple[Option, ...],
+        options: Callable[[], tuple[Option, ...]],
         error_exit_code: int | None = None,
         verbs: tuple[Verb, ...] = (),
     ) -> None:
         self.name = name
         self.summary = summary
         self.example = example
-        self.options = options
+        self._options = options
+        self._made: tuple[Option, ...] | None = None
         self.error_exit_code = error_exit_code
         self.verbs = verbs
 
@@ -140,6 +142,13 @@ class Command:
             f"  {verb.name:{width}}  {verb.summary}\n  {'':{width}}  {verb.example}\n"
             for verb in self.verbs
         )
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Its options."""
+        if self._made is None:
+            self._made = self._options()
+        return self._made
 
     @property
     def module(self) -> str:

@@ -23,6 +23,7 @@ from mfakit.errors import (
     ExchangeError,
     MFAKitError,
     OthersTurnError,
+    ProfileError,
     SessionExpiredError,
     SessionNotFoundError,
 )
@@ -179,7 +180,9 @@ class Keeper:
         self._trouble = error.message
         if key != self._noted:
             self._noted = key
-            note(f"the session of {name} was not renewed: {error.message}; {self._login_line}")
+            # where a bare login would make another session, the hint names what to give it
+            line = error.hint if isinstance(error, ProfileError) else self._login_line
+            note(f"the session of {name} was not renewed: {error.message}; {line}")
 
 
 class _Window:

@@ -182,6 +182,12 @@ def url_of(listening: socket.socket) -> str:
     return f"http://127.0.0.1:{listening.getsockname()[1]}{_PATH}"
 
 
+def endpoint_of(environ: Mapping[str, str]) -> str | None:
+    """Return the URL of mfakit's endpoint that an environment leads to; None if to no such one."""
+    url = environ.get(URL, "")
+    return url if url.startswith("http://127.0.0.1:") and url.endswith(_PATH) else None
+
+
 class Endpoint:
     """Answers the holders of a token. Slow, long and many requests are cut off.
 
@@ -206,6 +212,8 @@ class Endpoint:
     async def _serve(self) -> None:
         import asyncio
 
+        # asyncio would write to the command's standard error what a client has done wrong
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         server = await asyncio.start_server(
             self._attend, sock=self._listening, limit=_MOST_BYTES, backlog=_MOST_CONNECTIONS
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment.endpoint import endpoint_of
 from mfakit.environment.formats import unset_line
 from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
@@ -20,6 +21,7 @@ from mfakit.explain.verdict import (
     verdict,
 )
 from mfakit.moments import format_duration, format_timestamp
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,6 +252,8 @@ def _details(link: Link, situation: Situation) -> str:
 
 def _would_ask(link: Link, situation: Situation) -> str:
     values = situation.values
+    if situation.is_served(link):
+        return f"would ask mfakit's endpoint, {endpoint_of(situation.environ)}"
     if link.provider == "assume-role" or (link.provider == "fromIni" and "role_arn" in values):
         source = link.source
         key = f" with the key {shortened(source.access_key_id)}" if source else ""
@@ -266,7 +270,10 @@ def _described(found: Verdict, situation: Situation) -> str:
     key = f" {shortened(found.access_key_id)}" if found.access_key_id else ""
     text = f"{_article(found.kind)}{found.kind}{key}"
     winner = situation.chain.winner
-    if found.kind == "unknown":
+    if winner is not None and situation.is_served(winner):
+        name = situation.environ.get("MFAKIT_PROFILE") or DEFAULT_SESSION_PROFILE
+        text = f"what mfakit's endpoint serves: the session of profile {name}, or a role's of it"
+    elif found.kind == "unknown":
         text = "what a program gives"
     elif winner is not None and is_metadata(winner, situation):
         text = "what the machine's metadata service gives, if this is a machine at AWS"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from mfakit.environment.endpoint import endpoint_of
 from mfakit.errors import FileError, MFAKitError
 from mfakit.exchange.source import Source
 from mfakit.expiry.status import check_all
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mfakit.explain.chain import Chain, Link
 
 
+ENDPOINT_PROVIDERS = ("container-role", "remoteProvider")
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _VARIABLES = {
     "env": ("AWS_ACCESS_KEY_ID",),
@@ -142,6 +144,10 @@ class Situation:
             if self.environ.get(name):
                 return name
         return self.place("region")
+
+    def is_served(self, link: Link) -> bool:
+        """Whether a link is mfakit's endpoint."""
+        return link.provider in ENDPOINT_PROVIDERS and endpoint_of(self.environ) is not None
 
     @cached_property
     def culprit(self) -> tuple[str, bool] | None:

@@ -80,6 +80,8 @@ def verdict(situation: Situation) -> Verdict | None:
 
 def _asked(link: Link, situation: Situation) -> Verdict:
     values = situation.values
+    if situation.is_served(link):
+        return Verdict(UNKNOWN)  # a role's session, if the server was told to assume one
     in_profile = link.provider == "fromIni"
     signs_in = in_profile and "credential_process" not in values
     if (

@@ -111,6 +111,8 @@ def _role_words(record: SessionRecord) -> list[str]:
         words += [flag, options[name]] if name in options else []
     for tag in options.get("Tags", ()):
         words += ["--tag", f"{tag['Key']}={tag['Value']}"]
+    if record.policies_digest is not None:  # without them it could do more than before
+        words += ["--policy", "FILE"]
     return words
 
 

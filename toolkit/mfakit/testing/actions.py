@@ -138,7 +138,10 @@ def _identify_rest(request: Request, service: str) -> Call:
     if service != "s3":
         raise errors.no_such_operation(call)
     if request.header("content-type").startswith("multipart/form-data"):
-        raise not_supported("the simulator does not verify the forms of presigned POST requests")
+        raise not_supported(
+            "the simulator does not verify the forms of presigned POST requests: take a presigned"
+            " PUT, or mock_aws, in which moto answers them"
+        )
     raise AWSError(
         405, "MethodNotAllowed", "The specified method is not allowed against this resource."
     )
@@ -293,7 +296,7 @@ def document(call: Call, request: Request) -> dict[str, Any]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -165,7 +165,7 @@ class Gate:
         return response.with_header("Date", _http_date(int(self.clock.wire_timestamp())))
 
     def _record(self, received: Received) -> None:
-        self.calls.add(self.clock.now(), received)
+        self.calls.add(self.clock.timestamp(), received)
 
     def _carry_out(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
@@ -404,12 +404,12 @@ class Judge:
         """Return the caller by every name that a policy may use."""
         owner, grantor = caller.owner, caller.grantor
         issuer = grantor or (owner if owner.kind == "role" else None)
-        return Principal(
-            account_id=owner.arn.split(":")[4] if owner.arn else "",
-            arn=caller.arn,
-            role_arn=issuer.arn if issuer else "",
-            unique_ids=(owner.user_id, caller.user_id, grantor.user_id if grantor else ""),
-            has_boundary=self.directory.boundary(grantor or owner) is not None,
+        return _named(
+            owner.arn.split(":")[4] if owner.arn else "",
+            caller.arn,
+            issuer.arn if issuer else "",
+            (owner.user_id, caller.user_id, grantor.user_id if grantor else ""),
+            self.directory.boundary(grantor or owner) is not None,
         )
 
     def _is_free(self, call: Call, caller: Credentials) -> bool:
@@ -421,6 +421,13 @@ class Judge:
         if not caller.owner.is_root or self.service_control is not None:
             return False
         return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
+
+
+@lru_cache  # the calls of a caller share it
+def _named(
+    account_id: str, arn: str, role_arn: str, unique_ids: tuple[str, ...], has_boundary: bool
+) -> Principal:
+    return Principal(account_id, arn, role_arn, unique_ids, has_boundary=has_boundary)
 
 
 def service_control(policies: Sequence[Mapping[str, Any] | str]) -> tuple[Statement, ...]:

@@ -391,10 +391,15 @@ def _response(status: int, headers: Any, body: Any) -> Response:
 
 
 def _with_id_of_aws(found: re.Match[bytes]) -> bytes:
+    return _id_of_aws(found[1], found[2])
+
+
+@lru_cache(1024)
+def _id_of_aws(element: bytes, moto_id: bytes) -> bytes:
     """Return an element with an id of AWS's form, which is derived from moto's id."""
-    digest = base64.b32encode(hashlib.sha256(found[2]).digest()).decode()
-    made = (ID_PREFIXES[found[1]] + digest)[:ID_LENGTH]
-    return b"<%s>%s<" % (found[1], made.encode())
+    digest = base64.b32encode(hashlib.sha256(moto_id).digest()).decode()
+    made = (ID_PREFIXES[element] + digest)[:ID_LENGTH]
+    return b"<%s>%s<" % (element, made.encode())
 
 
 @dataclass(frozen=True)

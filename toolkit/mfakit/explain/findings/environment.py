@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
-from mfakit.explain.chain import FAILED, USED
+from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened
+from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
+from mfakit.profiles.profile import SERVED_PROFILE
 from mfakit.profiles.section import KEYS
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -145,7 +148,8 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     profile = situation.profile
     missing = situation.chain.error and situation.chain.error[0] == "ProfileNotFound"
     if situation.sdk == "js":
-        missing = not situation.values and profile != "default"
+        missing = not situation.values and not situation.files.exists(profile)
+        missing = missing and profile != "default"
     if not missing:
         return
     if _wrong_header(profile, situation):
@@ -165,6 +169,25 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         "the search continues without it"
         if situation.sdk == "js"
         else "boto3 and the AWS CLI fail, even with keys in the variables",
+        fix,
+    )
+
+
+def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
+    """The variables lead to mfakit's endpoint, which an SDK asks only after other places."""
+    asked = [link for link in situation.chain.links if link.provider in ENDPOINT_PROVIDERS]
+    is_shadowed = any(link.state == SHADOWED for link in asked)
+    if situation.flag is not None or not is_shadowed or not endpoint_of(situation.environ):
+        return
+    fix = f"export AWS_PROFILE={SERVED_PROFILE}"
+    if _used_variables(situation) is not None:
+        fix = unset_variables(situation)
+    elif situation.sdk == "boto3" and situation.environ.get("AWS_DEFAULT_PROFILE"):
+        fix = f"{unset_line(situation.shell, ['AWS_DEFAULT_PROFILE'])} && {fix}"
+    yield Finding(
+        "endpoint-shadowed",
+        f"{URL} leads to mfakit's endpoint, and other credentials come first",
+        "the session that is served and renewed is not used",
         fix,
     )
 
@@ -240,6 +263,7 @@ RULES = (
     variables_stale_token,
     profile_variables_differ,
     no_such_profile,
+    endpoint_shadowed,
     wrong_header,
     variables_quoted,
 )
