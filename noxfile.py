@@ -165,7 +165,18 @@ def dist(session: nox.Session) -> None:
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--installer", "uv")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    list_components(session, *map(str, Path("dist").glob("*.whl")))
     run_pytest(session, "tests/dist", *session.posargs)
+
+
+def list_components(session: nox.Session, wheel: str) -> None:
+    """Write what an installation of the wheel consists of, as CycloneDX, to build/."""
+    installed = str(Path(session.create_tmp(), "installed"))
+    session.run("uv", "venv", "--quiet", "--clear", installed)
+    session.run("uv", "pip", "install", "--quiet", "--python", installed, wheel)
+    listing = ("--pyproject", "pyproject.toml", "--output-file", "build/mfakit.cdx.json")
+    Path("build").mkdir(exist_ok=True)
+    session.run("cyclonedx-py", "environment", *listing, installed)
 
 
 @nox.session

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from bench.measure import Row
 
-CALL_BUDGET = 1.3
+CALL_BUDGET = 1.2
 TEST_BUDGET_MS = 25
-ROUNDS = 6
-CALLS_A_ROUND = 25
+ROUNDS = 12  # short ones, since a busy machine is faster at one moment than at another
+CALLS_A_ROUND = 12
 OBJECT = {"Bucket": "bucket", "Key": "key"}
 ITEM = {"id": {"S": "1"}}
 CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (

@@ -15,12 +15,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 _LINE = re.compile(r"<!-- translated: (?P<source>\S+) (?P<digest>\w+) -->\n\Z")
 _LENGTH = 16
+MESSAGES = (
+    "docs/zh-CN/reference/error-messages.md"  # in Chinese alone: the program says it in English
+)
 
 
 def pages() -> list[str]:
     """Return the translated pages, from the repository's root."""
     found = [*ROOT.glob("*.zh-CN.md"), *ROOT.glob("docs/zh-CN/**/*.md")]
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    return sorted({path.relative_to(ROOT).as_posix() for path in found} - {MESSAGES})
 
 
 def source(page: str) -> str:

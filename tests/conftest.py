@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -9,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import settings
+from tests.warm import can_be_warm, warm
 
 from mfakit.testing import AWSSimulator
 
@@ -18,6 +21,8 @@ from mfakit.testing import AWSSimulator
 settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
 
+# The models of services are megabytes of JSON, which each session would read anew.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -85,7 +90,11 @@ class Home:
         self, *arguments: str, stdin: str | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the real command in this home, and check that it prints no traceback."""
-        done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
+        whole = self.environ | environ
+        if can_be_warm(whole):
+            done = warm().run(arguments, whole, stdin, timeout=180)
+        else:
+            done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
         assert "Traceback" not in done.stderr
         return done
 

@@ -14,6 +14,7 @@ import sys
 _ATTACH, _SYSCALL, _DETACH, _SETOPTIONS, _SYSCALL_INFO = 16, 24, 17, 0x4200, 0x420E
 _TRACESYSGOOD = 1
 _SYSCALL_STOP = signal.SIGTRAP | 0x80
+_READ = {"x86_64": 0, "aarch64": 63}
 
 if sys.platform == "linux":
     _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,6 +60,7 @@ class Traced:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
+        self._has_begun = False
         self.status: int | None = None
         self._call = Call(-1, [], is_done=True)
         _ptrace(_ATTACH, pid)
@@ -75,9 +77,12 @@ class Traced:
                 self.status = status
                 return None
             stopped_by = os.WSTOPSIG(status)
+            passed_on = 0 if stopped_by in (signal.SIGSTOP, _SYSCALL_STOP) else stopped_by
             if stopped_by == _SYSCALL_STOP:
-                return self._here()
-            passed_on = 0 if stopped_by == signal.SIGSTOP else stopped_by
+                call = self._here()
+                if self._has_begun:
+                    return call
+                self._has_begun = self._has_read_the_byte()
 
     def text_at(self, address: int) -> str:
         """Read a string from its memory, such as a path; return "" if the address is invalid."""
@@ -104,13 +109,18 @@ class Traced:
             self.status = status
 
     def _here(self) -> Call:
-        info = _Info()
+        info = self._info = _Info()
         _ptrace(_SYSCALL_INFO, self._pid, ctypes.sizeof(info), ctypes.addressof(info))
         if info.op == 1:
             self._call = Call(info.nr, list(info.args), is_done=False)
         else:
             self._call = Call(self._call.number, self._call.arguments, is_done=True)
         return self._call
+
+    def _has_read_the_byte(self) -> bool:
+        """Whether a call that read one byte is done; at an exit, the result is in place of `nr`."""
+        is_read = self._call.is_done and self._call.number == _READ[os.uname().machine]
+        return is_read and self._info.nr == 1
 
 
 def _ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import json
 import re
 import sys
 import tarfile
@@ -53,6 +54,21 @@ def test_the_wheel_holds_the_package_and_the_manual_page_alone(wheel: Path, know
         name.removeprefix("toolkit/") for name in known if name.startswith("toolkit/")
     }
     assert {"mfakit/py.typed", "mfakit/schedule/check.sh"} <= package
+
+
+def test_two_builds_make_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--installer", "uv", "--outdir", str(tmp_path))
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_the_components_of_an_installation_are_listed(metadata: Message) -> None:
+    """The list names the package, and each library that it needs."""
+    listed = json.loads((ROOT / "build" / "mfakit.cdx.json").read_text("utf-8"))
+    assert listed["metadata"]["component"]["name"] == "mfakit"
+    names = {component["name"] for component in listed["components"] if component["version"]}
+    needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
+    assert {re.match(r"[\w.-]+", line)[0] for line in needed} <= names  # type: ignore[index]
+    assert "botocore" in names
 
 
 def test_the_source_distribution_holds_the_project_and_nothing_else(

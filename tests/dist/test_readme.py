@@ -16,7 +16,7 @@ if sys.platform == "win32":
     pytest.skip("the README's lines are for a POSIX shell", allow_module_level=True)
 
 from tests.docs.conftest import Reader
-from tests.docs.page import steps
+from tests.docs.page import Step, steps
 
 _PIP = 'python3 -m venv .venv && .venv/bin/pip install . && export PATH="$PWD/.venv/bin:$PATH"'
 _OF_THE_NETWORK = ("PIP_", "UV_", "SSL_CERT_")
@@ -52,6 +52,14 @@ class Newcomer(Reader):
             "PATH": os.pathsep.join([*map(str, places), os.defpath]),
             "LANG": self._language,
         }
+
+    def take(self, step: Step) -> None:
+        """Carry out one step; where a page goes on at another machine, go on without a session."""
+        if step.kind == "new home":
+            self._leave()
+            self.paste("mfakit logout\n")
+        else:
+            super().take(step)
 
     def unpack(self, sdist: Path) -> None:
         """Unpack the project's files, and change to their folder."""
@@ -91,23 +99,32 @@ def newcomer(
         someone.close()
 
 
+_ENGLISH = ("README.md", "docs/tutorial/first-session.md")
+_CHINESE = ("README.zh-CN.md", "docs/zh-CN/tutorial/first-session.md")
+
+
 @pytest.mark.parametrize(
-    ("page", "language", "programs", "install"),
+    ("pages", "language", "programs", "installer"),
     [
-        ("README.md", "C", ("pipx",), "pipx install ."),
-        ("README.md", "en_US.UTF-8", ("uv", "uvx"), "uv tool install ."),
-        ("README.zh-CN.md", "zh_CN.UTF-8", (), _PIP),
+        (_ENGLISH, "C", ("pipx",), "pipx install"),
+        (_ENGLISH[:1], "en_US.UTF-8", (), _PIP),
+        (_CHINESE, "zh_CN.UTF-8", ("uv", "uvx"), "uv tool install"),
     ],
-    ids=["pipx", "uv", "pip"],
+    ids=["pipx", "pip", "uv"],
 )
-def test_the_lines_of_the_readme_lead_to_a_session(newcomer: Newcomer, page: str, install: str) -> None:
+def test_the_lines_of_readme_and_tutorial_lead_to_a_session(
+    newcomer: Newcomer, pages: tuple[str, ...], installer: str
+) -> None:
     """Pasted unchanged, they show the main job, install, and log in."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    assert f"`{install}`" in text or f"\n{install}\n" in text
-    demo, *_ = (step.text for step in steps(page) if step.kind == "sh")
+    demo, *_ = (step.text for step in steps(pages[0]) if step.kind == "sh")
     assert "All of it worked." in newcomer.paste(demo)
-    newcomer.paste(f"{install}\n")
-    transcripts = [step for step in steps(page) if step.kind == "console"]
-    assert transcripts
-    for step in transcripts:
-        newcomer.take(step)
+    for page, what in zip(pages, (".", "--force '.[testing]'"), strict=False):
+        line = installer if installer == _PIP else f"{installer} {what}"
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert f"`{line}`" in text or f"\n{line}\n" in text
+        newcomer.paste(f"{line}\n")
+        taken = [step for step in steps(page) if step.kind in ("console", "before", "new home")]
+        assert any(step.kind == "console" for step in taken)
+        for step in taken:
+            if step.not_run is None:
+                newcomer.take(step)

@@ -122,7 +122,7 @@ class Reader:
     def _shell(self, name: str) -> Shell:
         if name not in self._shells:
             lines = self._home.folder.with_name(f"{self._home.folder.name}-{name}")
-            lines.mkdir()
+            lines.mkdir(exist_ok=True)  # of a shell that was closed
             self._shells[name] = Shell(self._home, lines, self._code, self._names)
         return self._shells[name]
 

@@ -99,6 +99,39 @@ def test_undo_restores_what_configure_and_login_changed(worker, alice) -> None:
     assert configure(worker, "--undo", "-p", "work-mfa").returncode == 1
 
 
+def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:
+    place = worker.credentials.parent / "mfakit" / "configured"
+    place.parent.mkdir(mode=0o700)
+    place.write_text("")
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 0, done.stderr
+    assert "the settings are written, but not what configure --undo needs" in done.stderr
+    assert profile(worker, "prod")["source_profile"] == "work-mfa"
+
+
+@pytest.mark.parametrize("section", ["", "[profile work-mfa]\n# mine\n"])
+def test_undo_leaves_a_section_only_if_it_was_there_before(worker, section: str) -> None:
+    worker.write_config(worker.config.read_text() + section)
+    before = worker.config.read_text()
+    for _ in range(2):
+        assert configure(worker, "--role-profile", "prod").returncode == 0
+        assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
+        assert worker.config.read_text().split() == before.split()
+
+
+def test_undo_that_cannot_read_what_was_written_before_keeps_it(worker, tmp_path) -> None:
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    place = worker.credentials.parent / "mfakit" / "configured"
+    place.rename(tmp_path / "configured")
+    place.write_text("")
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert (done.returncode, "cannot read" in done.stderr) == (1, True), done.stderr
+    place.unlink()
+    (tmp_path / "configured").rename(place)
+    assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
+    assert profile(worker, "prod")["source_profile"] == "work"
+
+
 def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
     configure(worker, "--role-profile", "prod", "--duration", "2h")
     worker.write_config(worker.config.read_text().replace("= 2h", "= 3h"))

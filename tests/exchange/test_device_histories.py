@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pyotp
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ PREFIX = "arn:aws:iam::123456789012:mfa/"
 WRONG = "000000"
 names = st.sampled_from([None, None, "alice-phone", "phone"])
 endings = st.sampled_from(["typed", "typed", "wrong", "interrupted", "lost", "refused"])
+
+pytestmark = pytest.mark.long
 
 
 class Phones:
@@ -189,7 +192,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=5,
+    max_examples=15,
     stateful_step_count=6,
     deadline=None,
     phases=[Phase.generate],

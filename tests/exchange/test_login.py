@@ -11,6 +11,9 @@ from tests.exchange.conftest import log_in, refused
 
 from mfakit import get_session_token, read_session
 from mfakit.errors import CodeRefusedError, UsageError
+from mfakit.exchange.login import keep_region
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 
 pytestmark = pytest.mark.pythons
 
@@ -176,3 +179,13 @@ def test_logout_removes_the_session_and_says_until_when_aws_honours_it(home, ali
     assert home.credentials.read_text().rstrip("\n") == before.rstrip("\n")
     assert list((home.credentials.parent / "mfakit" / "records").iterdir()) == []
     assert home.mfakit("logout").returncode == 3
+
+
+def test_a_config_file_that_cannot_be_read_after_a_login_is_a_note(home, alice) -> None:
+    """The session is kept by then."""
+    assert log_in(home, alice).returncode == 0
+    home.config.unlink(missing_ok=True)
+    home.config.mkdir()
+    notes: list[str] = []
+    keep_region(Profile("mfa", AWSFiles(home.environ)), notes.append)
+    assert "the session is kept, but not the region of its source: cannot read" in notes[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -181,17 +182,19 @@ def test_prometheus_parsers_read_the_openmetrics_report(home) -> None:
     keep(home, mfa=soon, other="")
     SPELLINGS["AWS CLI, role"][2](home.folder, NOW)
     said = home.mfakit("check", "--all", "--format", "openmetrics").stdout
-    (family,) = openmetrics(said)
+    family, success = openmetrics(said)
     assert (family.name, family.type, family.unit) == (METRIC, "gauge", "seconds")
+    assert success.name == "mfakit_check_last_success_timestamp_seconds"
+    assert abs(success.samples[0].value - datetime.now(UTC).timestamp()) < 600
     assert said.endswith("\n# EOF\n")
     known, unknown = family.samples
     assert known.labels == {"profile": "mfa", "source": "credentials-file"}
     assert datetime.fromtimestamp(known.value, UTC) == datetime.fromisoformat(soon)
     assert (unknown.labels["profile"], str(unknown.value)) == ("other", "nan")
-    (older,) = prometheus(said)
+    older, _ = prometheus(said)
     assert [sample.labels for sample in older.samples] == [known.labels, unknown.labels]
     counted = home.mfakit("check", "--all", "--include-caches", "--format", "openmetrics").stdout
-    assert [len(family.samples) for family in openmetrics(counted)] == [3]
+    assert [len(family.samples) for family in openmetrics(counted)] == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,24 @@ def test_control_characters_in_files_are_escaped_in_the_report() -> None:
     assert first.index("credentials-file") == second.index("credentials-file")
 
 
-@pytest.mark.parametrize("form", ["text", "json", "openmetrics"])
+def test_nagios_gets_one_line_the_worst_first_with_performance_data(home) -> None:
+    """The form is that of the Monitoring Plugins Development Guidelines."""
+    end = zulu(datetime.now(UTC) + timedelta(hours=5))
+    keep(home, mfa=end, **{"it's|old": "2025-01-01T00:00:00Z"})
+    done = home.mfakit("check", "--all", "--format", "nagios")
+    words, _, data = done.stdout.partition(" | ")
+    assert done.returncode == 2
+    assert words.startswith("MFAKIT CRITICAL: it's/old expired, ended ")
+    assert "; mfa valid, ends in 4h59m" in words
+    assert re.fullmatch(r"'it''s/old'=-\d+s;1800:;0: 'mfa'=1[78]\d\d\ds;1800:;0:\n", data)
+    one = home.mfakit("check", "--warn", "6h", "--format", "nagios")
+    assert (one.returncode, one.stdout[:21]) == (1, "MFAKIT WARNING: mfa e")
+    assert ";21600:;0:\n" in one.stdout
+    missing = home.mfakit("check", "-p", "none", "--format", "nagios")
+    assert (missing.returncode, missing.stdout.count("MFAKIT UNKNOWN: ")) == (3, 1)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "openmetrics", "nagios"])
 def test_output_writes_the_printed_report_into_a_file_that_all_may_read(home, form: str) -> None:
     """The mode does not depend on the umask."""
     keep(home, mfa="2126-01-01T00:00:00Z")
@@ -253,9 +273,11 @@ def test_without_a_session_output_is_empty_not_stale(home) -> None:
     for options in ([], ["--all"]):
         done = home.mfakit("check", *options, "--format", "openmetrics", "--output", str(path))
         assert (done.returncode, done.stdout) == (3, "")
-        (family,) = openmetrics(path.read_text())
-        assert family.samples == []
+        family, success = openmetrics(path.read_text())
+        assert (family.samples, len(success.samples)) == ([], 1)
     home.write_credentials("junk\n")
+    home.mfakit("check", "--all", "--format", "openmetrics", "--output", str(path))
+    assert "mfakit_check_last_success" not in path.read_text()
     done = home.mfakit("check", "--all", "--format", "json", "--output", str(path))
     assert done.returncode == 3
     assert "line 1" in done.stderr

@@ -220,6 +220,19 @@ def test_import_keeps_another_key_of_the_profile_in_the_config_file(home, alice,
     assert alice.secret_access_key in home.credentials.read_text()
 
 
+def test_import_names_another_key_in_the_copy_from_before_and_leaves_it(
+    home, alice, keychain
+) -> None:
+    """The copy may be the only place of a key that the user has replaced by hand."""
+    log_in(home, alice)
+    copy = home.credentials.parent / "mfakit" / "credentials.before"
+    copy.write_text("[default]\naws_access_key_id = AKIAOLD\naws_secret_access_key = old\n")
+    before = copy.read_text()
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, f"{copy} has another key" in done.stderr) == (0, True), done.stderr
+    assert copy.read_text() == before
+
+
 def test_import_never_replaces_a_secret_by_another_of_the_same_key(home, alice, keychain) -> None:
     before = home.credentials.read_text()
     given = csv_of(home, alice.access_key_id, "another")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import platform
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,7 +70,9 @@ def test_news_name_the_state_the_end_and_the_command_that_renews() -> None:
     """They do so in words, and as variables for a program."""
     due = news("my mfa")
     assert due.title == "AWS session my mfa ends in 12m"
-    assert due.text.startswith("It is expiring: it ends at ")
+    assert due.text.startswith(
+        f"The session my mfa of {getpass.getuser()} on {platform.node()} ends at "
+    )
     assert "(2126-11-22T12:00:00Z). To renew it: mfakit login --profile 'my mfa'" in due.text
     assert due.variables == {
         "MFAKIT_PROFILE": "my mfa",
@@ -253,7 +257,7 @@ def test_an_unreadable_file_is_notified_once_until_it_is_mended(home, listener) 
         assert done.returncode == 3
         assert "/no/such" not in done.stderr
     assert len(listener.messages) == 2
-    assert listener.messages[0]["title"] == "mfakit cannot look at your AWS sessions"
+    assert listener.messages[0]["title"].startswith("mfakit cannot look at the AWS sessions of ")
     assert f"{home.credentials}, line 1" in listener.messages[0]["message"]
     assert "mend that line" in listener.messages[0]["message"]
 

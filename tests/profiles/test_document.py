@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from io import StringIO
 
 import botocore.configloader
 import pytest
@@ -177,12 +178,18 @@ def contents(document: Document, but: str) -> dict[str, dict[str, str]]:
     return {name: document.section(name) for name in document.names() if name != but}
 
 
+def comments(text: str) -> list[str]:
+    lines = [line.strip() for line in StringIO(text, newline="")]
+    return [line for line in lines if line[:1] in ("#", ";")]
+
+
 @given(LOOSE)
 @example("[[a]\n [a]")
 @example("[z]\nk=1\n[a]\n    j = 1\n    [b]")
 @example("[ ]")
+@example("[a]\n# of k\nk = 1\n  # nested\n  2\nj =\n  ; nested\n  x = 1\n# end")
 def test_editing_or_removing_a_section_changes_no_other_even_in_odd_files(text: str) -> None:
-    """The values that were written are read back."""
+    """The values that were written are read back, and each comment stays."""
     try:
         before = Document(text, "credentials")
     except FileError:
@@ -195,11 +202,13 @@ def test_editing_or_removing_a_section_changes_no_other_even_in_odd_files(text: 
         expected = before.section(name) | EDIT
         left = {key: value for key, value in expected.items() if value is not None}
         assert after.section(name) == left
+        assert comments(after.text) == comments(text)
         edited = Document(text, "credentials")
         edited.remove_section(name)
         after = Document(edited.text, "credentials")
         assert contents(after, name) == contents(before, name)
         assert after.section(name) == {}
+        assert comments(after.text) == comments(text)
 
 
 @given(LOOSE)
@@ -349,4 +358,4 @@ def test_a_value_written_to_any_file_is_read_back(text: str, name: str, value: s
     document.update(name, {"aws_session_token": value})
     assert Document(document.text, "credentials").section(name)["aws_session_token"] == value
     document.remove_section(name)
-    assert not document.has_section(name)
+    assert Document(document.text, "credentials").section(name) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ import pytest
 
 from mfakit.errors import BusyError
 from mfakit.profiles.editing import edit_text, locked
+from mfakit.profiles.replacing import temporary_beside
 
 
 def test_the_lock_timeout_applies_to_each_holder_and_not_to_the_whole_queue(tmp_path) -> None:
@@ -57,6 +60,37 @@ def test_all_waiters_fail_if_one_holder_keeps_the_lock_past_the_timeout(tmp_path
         for thread in threads:
             thread.join()
     assert len(failed) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_child_that_is_forked_in_a_write_blocks_no_later_one(tmp_path) -> None:
+    """A thread of the parent may hold the lock and a new file that is open for writing."""
+    path = str(tmp_path / "file")
+    children = []
+
+    def sleep_in_child() -> None:
+        children.append(os.fork())
+        if children[-1] == 0:
+            time.sleep(60)
+            os._exit(0)
+
+    def change(text: str) -> str:
+        if not children:
+            sleep_in_child()
+        return text or "# one\n"
+
+    try:
+        edit_text(path, change)
+        with temporary_beside(path) as temporary:
+            sleep_in_child()
+            temporary.close()
+            os.replace(temporary.path, path)
+        edit_text(path, lambda _: "# two\n", lock_timeout=1)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    assert (tmp_path / "file").read_text() == "# two\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")

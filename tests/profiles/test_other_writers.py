@@ -15,7 +15,7 @@ import pytest
 from tests.profiles.test_bad_files import WRITE
 from tests.writers import write_with_many
 
-from mfakit import SessionCredentials, read_session, write_session
+from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable, edit_text
@@ -127,6 +127,42 @@ def test_a_file_that_was_emptied_after_its_safety_copy_was_made_is_refused(home)
         write_session("mfa", SESSION, environ=home.environ)
     assert "mfakit/credentials.before say" in caught.value.hint
     assert home.credentials.read_text() == ""
+
+
+def test_a_file_that_another_program_moves_away_for_a_moment_is_waited_for(home) -> None:
+    """Editors rename the file, and write a new one. Only a file that stays away is a new one."""
+    home.write_credentials(LONG_TERM)
+    moved = home.credentials.with_name("credentials~")
+
+    def move() -> None:
+        time.sleep(0.05)
+        home.credentials.rename(moved)
+        time.sleep(0.1)
+        home.credentials.write_text(f"{LONG_TERM}# theirs\n")
+
+    other = threading.Thread(target=move)
+    other.start()
+    write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+    assert home.credentials.read_text().startswith(f"{LONG_TERM}# theirs\n")
+    home.write_credentials(LONG_TERM)
+    other = threading.Timer(0.05, home.credentials.unlink)
+    other.start()
+    write_session("mfa", SESSION, environ=home.environ)
+    other.join()
+    assert home.credentials.read_text().startswith("[mfa]\n")
+
+
+def test_a_file_that_a_logout_leaves_without_sections_is_written_again(home) -> None:
+    """mfakit itself never empties the file, so it is not refused as emptied by another program."""
+    home.write_credentials(LONG_TERM)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.credentials.unlink()
+    write_session("mfa", SESSION, environ=home.environ)
+    remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == "\n"
+    write_session("mfa", SESSION, environ=home.environ)
+    assert read_session("mfa", environ=home.environ) == SESSION
 
 
 def test_a_file_that_is_emptied_while_the_user_types_the_code_is_refused(home) -> None:

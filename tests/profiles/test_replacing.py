@@ -12,7 +12,7 @@ import pytest
 from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 
 from mfakit.profiles.own_files import OwnFile
-from mfakit.profiles.replacing import temporary_beside
+from mfakit.profiles.replacing import Temporary, temporary_beside
 from mfakit.profiles.swapping import rename
 
 pytestmark = pytest.mark.pythons
@@ -70,6 +70,29 @@ def test_only_temporary_files_of_killed_processes_are_removed(tmp_path) -> None:
         OwnFile(path).replace("text")
         assert sorted(temporaries(tmp_path)) == sorted([os.path.basename(at_work.path), kept.name])
     assert temporaries(tmp_path) == [kept.name]
+
+
+def test_a_temporary_file_that_cannot_be_locked_is_removed(tmp_path) -> None:
+    """It has a second descriptor for its lock, which may be one too many for the process."""
+    resource = pytest.importorskip("resource")
+    os.close(free := os.open(os.devnull, os.O_RDONLY))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            Temporary(str(tmp_path / "file"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert temporaries(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_with_the_name_of_a_temporary_file_is_not_waited_for(home) -> None:
+    home.write_credentials(KEYS)
+    os.mkfifo(home.credentials.with_name(".credentials.mfakit-0123456789abcdef"))
+    done = home.run("timeout", "20", sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert temporaries(home.credentials.parent) == []
 
 
 @pytest.mark.parametrize("ending", ["backup", "1", "2126-01-01", "0123456789abcdef.bak"])

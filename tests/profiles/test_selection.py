@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mfakit.errors import ProfileError
@@ -142,3 +144,21 @@ def test_default_is_the_source_profile_where_none_is_named(home) -> None:
     assert default_source_profile(AWSFiles(home.environ)).name == "default-long-term"
     home.write_credentials("")
     assert default_source_profile(AWSFiles(home.environ)).name == "default"
+
+
+def test_four_times_as_many_profiles_are_read_in_less_than_nine_times_the_time(home) -> None:
+    """`keys import` and others look at every profile; each is read as it would be alone."""
+
+    def seconds(count: int) -> float:
+        home.write_credentials("".join(f"[p{n}]\naws_access_key_id = {n}\n" for n in range(count)))
+        home.write_config("".join(f"[profile p{n}]\nregion = r{n}\n" for n in range(count)))
+        files = AWSFiles(home.environ)
+        names = files.profiles()
+        began = time.process_time()
+        read = {name: files.merged(name) for name in [*names, "none"]}
+        took = time.process_time() - began
+        values = {f"p{n}": {"aws_access_key_id": f"{n}", "region": f"r{n}"} for n in range(count)}
+        assert read == {**values, "none": {}}
+        return took
+
+    assert seconds(4000) < 9 * seconds(1000)

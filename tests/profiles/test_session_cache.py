@@ -98,6 +98,17 @@ def test_a_cache_entry_that_mfakit_did_not_write_is_refused(home, tmp_path, harm
     assert path.is_symlink() == (harm == "link")
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_cache_entry_that_cannot_be_read_is_not_called_a_strangers(home) -> None:
+    """Otherwise the advice would be to remove it."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(entry(home))]
+    inject = ["-e", "trace=openat", "-e", "inject=openat:error=EIO"]
+    done = home.run(*strace, *inject, sys.executable, "-m", "mfakit", "env", "--shell", "sh")
+    two_lines(done.stderr, f"cannot read {entry(home)}: Input/output error")
+
+
 def test_a_cache_entry_of_another_user_is_refused(home) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a file away")
@@ -196,11 +207,11 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     path = str(home.credentials)
-    keep_record(path, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"))
     began = time.monotonic()
     for _ in range(10):
+        keep_record(path, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"))
         assert read_record(path, "mfa", "ASIA1") is not None
-    # One wait, as for files of other programs, takes a fifth of a second.
+    # One wait, as for files of other programs, takes a fifth of a second after each write.
     assert time.monotonic() - began < 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
+from mfakit.profiles.own_files import record_file
 
 pytestmark = pytest.mark.pythons
 
@@ -49,6 +51,16 @@ def test_writing_and_removing_a_session_leaves_other_profiles_unchanged(home) ->
     assert home.credentials.read_text() == f"{LONG_TERM}\n{WRITTEN}"
     remove_session("mfa", environ=home.environ)
     assert home.credentials.read_text() == f"{LONG_TERM}\n"
+
+
+def test_a_record_that_cannot_be_removed_is_a_note_since_the_session_is_removed(home) -> None:
+    write_session("mfa", SESSION, environ=home.environ)
+    record = Path(record_file(str(home.credentials), "mfa").path)
+    record.mkdir(parents=True)
+    notes: list[str] = []
+    remove_session("mfa", environ=home.environ, note=notes.append)
+    assert "ASIA" not in home.credentials.read_text()
+    assert f"the session is removed, but not how it was made: cannot remove {record}" in notes[0]
 
 
 def test_a_new_session_replaces_the_old_one(home) -> None:

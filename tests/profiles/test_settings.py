@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import botocore.session
 import pytest
 
 from mfakit import MFAKitError, read_settings, write_settings
+from mfakit.errors import FileError
+from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.settings import edit_settings
 
 pytestmark = pytest.mark.pythons
 
@@ -66,18 +71,31 @@ def test_none_removes_a_setting_and_keeps_the_others(home) -> None:
         ("", "[profile x]\ncredential_process = other\n", ROLE, "credentials of its own"),
         ("", f"[profile x]\nrole_arn = {ROLE['role_arn']}\n", {"mfakit_duration": "1h"}, "assumes"),
         ("", "", {"aws_secret_access_key": "s"}, "keys do not belong"),
+        ("[x]\naws_access_key_id = AKIA1\n", "", {"aws_access_key_id": None}, "keys do not belong"),
         ("", "", {"region": "eu-west-1\n[default]"}, "cannot stand"),
     ],
 )
 def test_settings_that_hide_credentials_or_break_the_file_are_refused(
-    home, credentials: str, config: str, settings: dict[str, str], problem: str
+    home, credentials: str, config: str, settings: dict[str, str | None], problem: str
 ) -> None:
     """Then no other profile is written either."""
     home.write_credentials(credentials)
     home.write_config(config)
     with pytest.raises(MFAKitError, match=problem):
         write_settings({"fine": {"region": "eu-west-1"}, "x": settings}, environ=home.environ)
-    assert home.config.read_text() == config
+    assert (home.credentials.read_text(), home.config.read_text()) == (credentials, config)
+
+
+def test_a_config_file_that_is_emptied_after_it_was_read_is_refused(home) -> None:
+    """`configure` reads it, and then asks the user."""
+    home.write_config("[profile other]\nregion = eu-west-1\n")
+    files = AWSFiles(home.environ)
+    assert files.config("other")
+    home.write_config("")
+    os.utime(home.config, (1, 1))
+    with pytest.raises(FileError, match="is empty, but was not"):
+        edit_settings({"mfa": {"mfakit_duration": "8h"}}, files, print)
+    assert home.config.read_text() == ""
 
 
 @pytest.mark.parametrize("name", ["", " x", "a]b", "profile x", "a\nb"])

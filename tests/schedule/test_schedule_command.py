@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from tests.schedule.conftest import RECORDER
@@ -34,14 +38,58 @@ def test_install_show_and_remove_work_with_each_scheduler(home, crontab) -> None
     assert "nothing is installed" in home.mfakit("schedule", "show").stderr
 
 
-def test_show_names_the_last_run_and_a_python_that_is_gone(home, crontab) -> None:
+def test_show_names_the_last_run_its_complaints_and_a_python_that_is_gone(home, crontab) -> None:
     home.mfakit("schedule", "install", "--using=cron", *TOLD)
-    log = home.folder / ".local/state/mfakit/check.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("")
-    assert "(last written 20" in home.mfakit("schedule", "show").stdout
+    assert "(nothing written yet)" in home.mfakit("schedule", "show").stdout
+    home.write_credentials("no section\n")
+    job = crontab.read_text().splitlines()[1].split(" ", 5)[5]
+    for _ in range(2):
+        home.run("sh", "-c", job)
+    shown = home.mfakit("schedule", "show").stdout
+    assert "  last run: 20" in shown
+    assert shown.count("    mfakit: ") == 2  # of the last run alone: what failed, and what helps
+    home.credentials.unlink()
     crontab.write_text(crontab.read_text().replace(sys.executable, "/gone/bin/python"))
     assert "/gone/bin/python is gone" in home.mfakit("schedule", "show").stdout
+
+
+def test_show_says_whether_cron_runs(home, crontab, tmp_path: Path) -> None:
+    home.mfakit("schedule", "install", "--using=cron", *TOLD)
+    runs = any(path.read_text() == "cron\n" for path in Path("/proc").glob("[0-9]*/comm"))
+    assert ("which does not run: cron" in home.mfakit("schedule", "show").stdout) is not runs
+    shutil.copy(shutil.which("sleep") or "", tmp_path / "cron")
+    with subprocess.Popen([tmp_path / "cron", "60"]) as cron:
+        assert "which does not run" not in home.mfakit("schedule", "show").stdout
+        cron.kill()
+
+
+def test_install_says_which_check_it_replaces(home, crontab) -> None:
+    home.mfakit("schedule", "install", "--using=cron", *TOLD)
+    again = home.mfakit("schedule", "install", "--using=cron", *TOLD).stderr
+    assert "takes the place" not in again
+    other = home.mfakit("schedule", "install", "--using=cron", "--every=10m", "-p", "mfa", *TOLD)
+    assert "the one before, every 5m: mfakit check --all" in other.stderr
+
+
+def test_install_refuses_a_report_in_a_folder_that_is_not_there(home, crontab) -> None:
+    output = f"--output={home.folder / 'gone' / 'mfakit.prom'}"
+    done = home.mfakit("schedule", "install", "--using=cron", output)
+    assert (done.returncode, crontab.exists()) == (64, False)
+    assert done.stderr.splitlines()[1] == f"mfakit: try: mkdir -p {home.folder / 'gone'}"
+    for_others = home.mfakit(
+        "schedule", "install", "--using=cron", output, "--dry-run", "--python=/opt/bin/python"
+    )
+    assert for_others.returncode == 0
+
+
+@pytest.mark.skipif(Path(f"/run/user/{os.getuid()}/bus").exists(), reason="a desktop is here")
+def test_install_tries_the_notice_with_what_the_job_will_have(home, crontab, provide) -> None:
+    """A session bus that only this shell knows is none for a job of cron."""
+    provide("notify-send", "#!/bin/sh\n")
+    address = {"DBUS_SESSION_BUS_ADDRESS": "unix:abstract=/tmp/bus", "XDG_RUNTIME_DIR": ""}
+    done = home.mfakit("schedule", "install", "--using=cron", "--notify=desktop", **address)
+    assert (done.returncode, crontab.exists()) == (1, False)
+    assert "there is no session bus" in done.stderr
 
 
 def test_install_warns_of_a_profile_without_a_session(home, crontab) -> None:
@@ -161,10 +209,10 @@ def test_install_refuses_a_prompt_that_nobody_could_see(
     home, crontab, provide, flavor: str, code: int
 ) -> None:
     """A scheduler gives pinentry no terminal; pinentry itself says whether it would need one."""
-    greeting = "echo OK; read -r line; echo D $FLAVOR; echo OK; read -r line; echo OK"
+    greeting = f"echo OK; read -r line; echo D {flavor}; echo OK; read -r line; echo OK"
     provide("pinentry", f"#!/bin/sh\n{greeting}\n")
     install = ["schedule", "install", "--using=cron", "--prompt"]
-    done = home.mfakit(*install, FLAVOR=flavor, DISPLAY="", WAYLAND_DISPLAY="")
+    done = home.mfakit(*install, DISPLAY="", WAYLAND_DISPLAY="")
     assert (done.returncode, crontab.exists()) == (code, code == 0), done.stderr
     assert ("no desktop here" in done.stderr) is (code == 1)
 

@@ -57,9 +57,9 @@ def test_no_page_uses_the_network(browser, url: str) -> None:
     ("words", "page"),
     [
         ("min-remaining", "reference/commands.html"),
-        ("会话", "zh-CN/first-session.html"),
-        ("收到通知", "zh-CN/be-told-before-it-ends.html"),
-        ("用make", "zh-CN/use-with-other-programs.html"),
+        ("会话", "zh-CN/tutorial/first-session.html"),
+        ("收到通知", "zh-CN/how-to/be-told-before-it-ends.html"),
+        ("用make", "zh-CN/how-to/use-with-other-programs.html"),
     ],
 )
 def test_the_search_finds_a_word_in_both_languages(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ def test_requests_are_answered_after_a_reset_too() -> None:
         mock.reset()
         answer = requests.get("https://bucket.s3.amazonaws.com/key", timeout=5)
         assert answer.status_code in (403, 404)
+
+
+@mock_aws
+def test_requests_to_other_hosts_go_there() -> None:
+    server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    with server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.handle_request)
+        answer = requests.get(f"http://127.0.0.1:{server.server_port}/missing", timeout=5)
+    assert answer.headers["Server"].startswith("SimpleHTTP")
 
 
 @mock_aws

@@ -133,3 +133,37 @@ def test_motos_control_host_is_refused(aws: AWSSimulator) -> None:
 
     with pytest.raises(SimulatorError, match="does not know the host motoapi"):
         requests.post("http://motoapi.amazonaws.com/moto-api/reset", timeout=5)
+
+
+def test_a_session_needs_its_token(aws: AWSSimulator, sts: Any) -> None:
+    role = "arn:aws:iam::111122223333:role/any"
+    given = sts.assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+    session = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], region_name=REGION)
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        session.client("sts").get_caller_identity()
+
+
+def test_a_path_needs_its_slashes_and_a_boundary_its_policy(aws: AWSSimulator) -> None:
+    iam: Any = boto3.client("iam", REGION)
+    with pytest.raises(ClientError, match=r"ValidationError.*begin and end with /"):
+        iam.create_user(UserName="alice", Path="staff")
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/missing"
+    with pytest.raises(ClientError, match="does not exist or is not attachable"):
+        iam.create_role(
+            RoleName="worker", AssumeRolePolicyDocument=trust(), PermissionsBoundary=boundary
+        )
+
+
+def test_a_form_that_is_put_to_a_link_is_kept_as_it_came(aws: AWSSimulator) -> None:
+    import requests
+
+    s3: Any = boto3.client("s3", REGION)
+    s3.create_bucket(Bucket="bucket")
+    link = s3.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "k"})
+    requests.put(link, files={"file": b"content"}, timeout=5)
+    assert s3.get_object(Bucket="bucket", Key="k")["Body"].read().startswith(b"--")
+
+
+def test_an_example_key_is_of_the_account_that_its_id_holds(sts: Any) -> None:
+    found = sts.get_access_key_info(AccessKeyId="AKIAIOSFODNN7EXAMPLE")
+    assert found["Account"] == "581039954779"

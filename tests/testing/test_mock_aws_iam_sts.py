@@ -617,3 +617,71 @@ def test_unsigned_calls_are_answered_as_moto_does() -> None:
         IdentityPoolName="pool", AllowUnauthenticatedIdentities=True
     )["IdentityPoolId"]
     assert identities.get_id(IdentityPoolId=pool)["IdentityId"].startswith(REGION)
+
+
+# Where moto's own tests found this simulator wrong
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-isob-east-1", "aws-iso-b"), ("us-gov-east-1", "aws-us-gov"), ("cn-north-1", "aws-cn")],
+)
+def test_roles_and_buckets_of_every_partition(region: str, partition: str) -> None:
+    iam: Any = boto3.client("iam", region)
+    trust = TRUST.replace("arn:aws:", f"arn:{partition}:")
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    sts: Any = boto3.client("sts", region)
+    assert sts.get_caller_identity()["Arn"].startswith(f"arn:{partition}:")
+    given = sts.assume_role(RoleArn=role, RoleSessionName="me")["AssumedRoleUser"]["Arn"]
+    assert given == f"arn:{partition}:sts::{ACCOUNT}:assumed-role/worker/me"
+    s3: Any = boto3.client("s3", region)
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": region})
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    assert [each["Key"] for each in s3.list_objects_v2(Bucket="bucket")["Contents"]] == ["k"]
+
+
+def test_a_role_of_no_partition_is_refused(sts: Any) -> None:
+    role = f"arn:nowhere:iam::{ACCOUNT}:role/worker"
+    assert code(sts.assume_role, RoleArn=role, RoleSessionName="me") == "AccessDenied"
+
+
+def test_a_trust_policy_that_is_no_json_stops_only_who_assumes_the_role(iam: Any, sts: Any) -> None:
+    made = iam.create_role(RoleName="worker", AssumeRolePolicyDocument="some policy")["Role"]
+    own = iam.create_policy(PolicyName="own", PolicyDocument=POLICY)["Policy"]["Arn"]
+    iam.delete_policy(PolicyArn=own)
+    with pytest.raises(ClientError, match="policy of role worker is not JSON"):
+        sts.assume_role(RoleArn=made["Arn"], RoleSessionName="me")
+
+
+def test_a_missing_group_is_named_when_it_is_deleted(iam: Any) -> None:
+    with pytest.raises(ClientError, match="The group with name missing cannot be found"):
+        iam.delete_group(GroupName="missing")
+
+
+def test_motos_own_switch_of_policies_changes_nothing(iam: Any) -> None:
+    from moto.core import set_initial_no_auth_action_count
+
+    with mock_aws() as aws:
+        alice = aws.create_user("alice")
+
+        @set_initial_no_auth_action_count(0)
+        def call() -> None:
+            assert alice.session().client("iam").list_users()["Users"]
+            assert iam.list_users()["Users"]
+
+        call()
+
+
+def test_what_moto_does_not_know_is_raised_as_moto_does() -> None:
+    ec2: Any = boto3.client("ec2", REGION)
+    with pytest.raises(NotImplementedError, match="invented"):
+        ec2.describe_subnets(Filters=[{"Name": "invented", "Values": ["x"]}])
+
+
+def test_further_hosts_of_s3_are_answered_as_moto_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_CUSTOM_ENDPOINTS", "https://s3.example.internal")
+    with mock_aws():
+        s3: Any = boto3.client("s3", REGION, endpoint_url="https://s3.example.internal")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"x"

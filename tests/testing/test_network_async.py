@@ -94,6 +94,54 @@ with AWSSimulator() as aws:
 print("done")
 """
 
+MOCK_SCRIPT = """
+import asyncio, sys
+if "early" in sys.argv:
+    import aioboto3
+from mfakit.testing import SimulatorError, mock_aws, simulator
+
+@mock_aws
+async def by_aiobotocore():
+    from aiobotocore.session import get_session
+    async with get_session().create_client("sts") as sts:
+        assert (await sts.get_caller_identity())["Arn"].endswith(":user/moto")
+    alice = simulator().create_user("alice")
+    code = {"SerialNumber": alice.enable_virtual_mfa().serial_number, "TokenCode": "123456"}
+    keys = alice.access_key_id, alice.secret_access_key
+    own = dict(zip(("aws_access_key_id", "aws_secret_access_key"), keys))
+    async with get_session().create_client("sts", **own) as sts:
+        try:
+            await sts.get_session_token(**code)
+        except sts.exceptions.ClientError as error:
+            assert "invalid MFA one time pass code" in str(error)
+        else:
+            raise AssertionError("an invented code worked")
+
+@mock_aws
+async def by_aioboto3():
+    import aioboto3, boto3
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    async with aioboto3.Session().resource("s3") as s3:
+        await (await s3.Bucket("bucket")).put_object(Key="k", Body=b"content")
+    assert boto3.client("s3").get_object(Bucket="bucket", Key="k")["Body"].read() == b"content"
+
+@mock_aws
+async def elsewhere():
+    import aioboto3
+    async with aioboto3.Session().client("s3", endpoint_url="http://minio.example") as s3:
+        try:
+            await s3.list_buckets()
+        except SimulatorError as error:
+            assert "nothing was sent" in str(error)
+        else:
+            raise AssertionError("another host was called")
+
+for each in (by_aiobotocore, by_aioboto3, elsewhere):
+    asyncio.run(each())
+print("done")
+"""
+WANTED = ("s3fs", "httpx", "aioboto3", "-e", f"{ROOT}[testing]")
+
 
 @pytest.fixture(scope="module")
 def python() -> str:
@@ -101,21 +149,22 @@ def python() -> str:
     FOLDER.parent.mkdir(exist_ok=True)
     name = FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
     with FileLock(f"{FOLDER}.lock"):
-        if not (FOLDER / "installed").exists():
+        marker = FOLDER / "installed"
+        if not marker.exists() or marker.read_text() != " ".join(WANTED):
             # uv installs in a few seconds what takes pip most of a minute
             uv = shutil.which("uv")
             venv.create(FOLDER, with_pip=uv is None, clear=True)
             installer = [uv, "pip"] if uv else [str(name), "-m", "pip"]
             options = ["--python", str(name)] if uv else ["--disable-pip-version-check"]
-            wanted = ["s3fs", "httpx", "-e", f"{ROOT}[testing]"]
-            command = [*installer, "install", "-q", *options, *wanted]
+            command = [*installer, "install", "-q", *options, *WANTED]
             subprocess.run(command, check=True, capture_output=True)
-            (FOLDER / "installed").touch()
+            marker.write_text(" ".join(WANTED))
     return str(name)
 
 
 @pytest.mark.parametrize("order", ["early", "late"])
-def test_asynchronous_clients_are_answered(python: str, order: str) -> None:
+@pytest.mark.parametrize("script", [SCRIPT, MOCK_SCRIPT], ids=["AWSSimulator", "mock_aws"])
+def test_asynchronous_clients_are_answered(python: str, script: str, order: str) -> None:
     """They may have been imported before the simulator started or after it."""
     with recording_proxy() as (url, asked):
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), url)
@@ -123,7 +172,7 @@ def test_asynchronous_clients_are_answered(python: str, order: str) -> None:
         environ = os.environ | proxies | keys | {"AWS_DEFAULT_REGION": "us-east-1"}
         environ |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
-            [python, "-c", SCRIPT, order],
+            [python, "-c", script, order],
             env=environ,
             capture_output=True,
             text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
@@ -21,11 +22,18 @@ def require_extra(extra: str, module: str) -> None:
     if find_spec(module) is None:
         raise MFAKitError(
             f"this command needs the extra {extra!r}, which is not installed",
-            " ".join([_installer(), *_requirements(extra)]),
+            installing_line(extra),
         )
 
 
+def installing_line(extra: str) -> str:
+    """Return the command that adds an extra to what runs mfakit: pipx's, uv's, or any other."""
+    return " ".join([_installer(), *_requirements(extra)])
+
+
 def _installer() -> str:
+    if os.path.exists(os.path.join(sys.prefix, "pipx_metadata.json")):
+        return f"pipx inject {_quoted(os.path.basename(sys.prefix))}"
     python = _quoted(sys.executable)
     if find_spec("pip"):
         return f"{python} -m pip install"

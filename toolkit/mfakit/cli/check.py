@@ -7,7 +7,7 @@ import sys
 
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
-from mfakit.expiry.report import as_json, as_openmetrics, as_text, key_lines, worst
+from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, key_lines, worst
 from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
@@ -188,25 +188,44 @@ def _report(
     error: MFAKitError | None = None,
     ages: list[KeyAge] | None = None,
 ) -> None:
-    """Write how the sessions stand, in the format and to the place that are asked for.
+    """Write how the sessions stand, in the format and to the place that are asked for."""
+    text = _rendered(options, statuses, now, error, ages)
+    if options.output is not None:
+        from mfakit.cli.output import write_report
+
+        write_report(options.output, text)
+    elif options.format != "openmetrics":
+        show(text)
+    else:
+        if sys.stdout is not None and sys.stdout.isatty():
+            text = "".join(f"{escape(line)}\n" for line in text.splitlines())
+        write_utf8(text)
+
+
+def _rendered(
+    options: Namespace,
+    statuses: list[SessionStatus],
+    now: datetime,
+    error: MFAKitError | None,
+    ages: list[KeyAge] | None,
+) -> str:
+    """Return how the sessions stand, in the format that is asked for.
 
     Monitoring shows the first line of the text, so an error in place of sessions stands there too.
     """
     if options.format == "json":
-        text = as_json(statuses, now, ages, options.key_age or 0)
-    elif options.format == "openmetrics":
-        text = as_openmetrics(statuses, ages)
-        if options.output is None and sys.stdout is not None and sys.stdout.isatty():
-            text = "".join(f"{escape(line)}\n" for line in text.splitlines())
-    elif error is not None:
-        text = f"{UNKNOWN}: {escape(error.message)}\n"
-    else:
-        text = as_text(statuses, escape)
-        if ages is not None:
-            text += key_lines(ages, now, options.key_age)
-    if options.output is None:
-        (write_utf8 if options.format == "openmetrics" else show)(text)
-        return
-    from mfakit.cli.output import write_report
-
-    write_report(options.output, text)
+        return as_json(statuses, now, ages, options.key_age or 0)
+    if options.format == "openmetrics":
+        looked = error is None or isinstance(error, SessionNotFoundError)
+        named = options.profile or (statuses[0].profile if statuses else "")
+        return as_openmetrics(
+            statuses, ages, (now, "" if options.all else named) if looked else None
+        )
+    if error is not None:
+        begin = "MFAKIT UNKNOWN" if options.format == "nagios" else UNKNOWN
+        return f"{begin}: {escape(error.message)}\n"
+    old = key_lines(ages, now, options.key_age) if ages else ""
+    if options.format == "nagios":
+        code = worst(statuses).exit_code or (FAILED if old else 0)
+        return as_nagios(statuses, code, options.warn, escape) + old
+    return as_text(statuses, escape) + old

@@ -90,9 +90,10 @@ def _checking(*targets: str) -> tuple[Option, ...]:
         _WARN,
         Option(
             "--format",
-            choices=("text", "json", "openmetrics"),
+            choices=("text", "json", "openmetrics", "nagios"),
             default="text",
-            help="by default text; openmetrics has only the sessions that count",
+            help="by default text; openmetrics has only the sessions that count; nagios is one"
+            " line with performance data",
         ),
         Option(
             "--key-age",

@@ -99,7 +99,7 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     _check_region(given.get(REGION))
     held = session.held()
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
-    remember_changes(session, changes)
+    remember_changes(session, changes, note)
     session.read_again().take_over(held, note)
 
 

@@ -61,7 +61,8 @@ def _list(options: Namespace) -> int:
             else f"the user {options.user} has no MFA device"
         )
     _name_unused(options)
-    show_verbs(COMMANDS["devices"].verb_lines())
+    if options.user is None:
+        show_verbs(COMMANDS["devices"].verb_lines())
     return 0
 
 
@@ -234,7 +235,7 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
         changes = edit_settings(settings, profile.files, note)
-        remember_changes(profile, changes, by_login=True)
+        remember_changes(profile, changes, note, by_login=True)
     except MFAKitError as error:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 

@@ -73,7 +73,8 @@ def _list(options: Namespace) -> int:
         show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
     elif not profiles:
         note("no profile has a long-term key; aws configure writes one, and keys import takes it")
-    show_verbs(COMMANDS["keys"].verb_lines())
+    if not options.online and options.source_profile is None:
+        show_verbs(COMMANDS["keys"].verb_lines())
     return 0
 
 

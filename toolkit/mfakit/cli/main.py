@@ -81,7 +81,8 @@ def _general(arguments: list[str]) -> int:
     if not arguments:
         from mfakit.cli.standing import standing
 
-        show("".join(f"{escape(line)}\n" for line in standing(os.environ)) + f"\n{_overview()}")
+        lines = [*standing(os.environ), "mfakit --help lists the commands"]
+        show("".join(f"{escape(line)}\n" for line in lines))
     elif arguments[0] == "help" and len(arguments) > 1:
         return main([arguments[1], "--help"])
     elif arguments[0] in ("-h", "--help", "help"):

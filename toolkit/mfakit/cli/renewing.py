@@ -22,6 +22,7 @@ from mfakit.state import EXPIRED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.recipe import Role
@@ -97,15 +98,19 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
     return len(left) < len(due)
 
 
-def make_dialog(occasion: str, seconds: float | None = None) -> Dialog:
+def make_dialog(
+    occasion: str, seconds: float | None = None, environ: Mapping[str, str] | None = None
+) -> Dialog:
     """Make the dialog that `--prompt` asks in, on the desktop of the user if there is one.
 
     Args:
         occasion: the reason for the question.
         seconds: how long it waits for an answer; by default two minutes.
+        environ: the environment; by default that of this process.
     """
-    environ = without_secrets({**os.environ, **desktop_environment(os.environ)})
-    return Dialog(occasion, seconds or _PROMPT_SECONDS, environ)
+    environ = os.environ if environ is None else environ
+    whole = without_secrets({**environ, **desktop_environment(environ)})
+    return Dialog(occasion, seconds or _PROMPT_SECONDS, whole)
 
 
 def _may_renew(status: SessionStatus, options: Namespace) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+import re
+import shlex
 from functools import partial
 
 from mfakit.cli.check import refuse_contradictions
@@ -11,11 +12,11 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.status import check_session
-from mfakit.moments import format_duration, format_timestamp, utc_now
+from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.schedule import all_schedulers, choose_scheduler
-from mfakit.schedule.scheduler import make_job
+from mfakit.schedule.scheduler import carried_environment, make_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mfakit.schedule.scheduler import Job, Scheduler
 
 _EVERY_SECONDS = 300
+_BEGINS_RUN = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z mfakit ")  # as `scheduled` writes it
 
 
 def run(options: Namespace) -> int:
@@ -74,9 +76,12 @@ def _install(options: Namespace) -> None:
             f"{scheduler.name} does not run here",
             "leave --using out for one that does, or print what it would get: --dry-run",
         )
-    _check(_checks(ways, options))
+    _check(_checks(ways, options, {**scheduler.environment(), **carried_environment(os.environ)}))
+    old = scheduler.installed()
     notes = scheduler.install(job)
     note(f"installed for {scheduler.name}: a check every {format_duration(job.every or 0)}")
+    if old is not None and (old.every, old.words) != (job.every, job.words):
+        note(f"it takes the place of the one before, {_every(old)}: {shlex.join(old.command)}")
     for line in notes:
         note(line)
     if scheduler.name == "cron" and (options.renew or options.prompt):
@@ -144,6 +149,11 @@ def _arguments(options: Namespace) -> list[str]:
     refuse_contradictions(options)
     if options.output is not None:
         options.output = os.path.abspath(options.output)
+        folder = os.path.dirname(options.output)
+        if options.python is None and not os.path.isdir(folder):
+            raise UsageError(
+                f"there is no folder {folder} for the report", f"mkdir -p {shlex.quote(folder)}"
+            )
     words = ["check"]
     for option in COMMANDS["check"].options:
         words += _words(option, getattr(options, option.destination))
@@ -178,13 +188,21 @@ def _ways(options: Namespace) -> list[Way]:
     return ways + ([CommandWay(options.on_expiring)] if options.on_expiring else [])
 
 
-def _checks(ways: list[Way], options: Namespace) -> list[Callable[[], object]]:
-    """Return the functions that try each way to reach the person; the last may ask for a code."""
-    checks: list[Callable[[], object]] = [partial(way.check, os.environ) for way in ways]
+def _checks(
+    ways: list[Way], options: Namespace, environ: Mapping[str, str]
+) -> list[Callable[[], object]]:
+    """Return the functions that try each way to reach the person; the last may ask for a code.
+
+    Args:
+        ways: those that notify.
+        options: of the command line.
+        environ: the environment of the job, which lacks most of this one's.
+    """
+    checks: list[Callable[[], object]] = [partial(way.check, environ) for way in ways]
     if options.prompt:
         from mfakit.cli.renewing import make_dialog
 
-        checks.append(make_dialog("").check_without_terminal)
+        checks.append(make_dialog("", environ=environ).check_without_terminal)
     return checks
 
 
@@ -248,21 +266,35 @@ def _show(scheduler: Scheduler) -> bool:
 
 
 def _description(scheduler: Scheduler, job: Job) -> list[str]:
-    from shlex import join
-
-    every = "at times of its own" if job.every is None else f"every {format_duration(job.every)}"
-    lines = [f"{scheduler.name}: {every}", f"  command: {join(job.words)}"]
+    lines = [f"{scheduler.name}: {_every(job)}", f"  command: {shlex.join(job.words)}"]
     if job.words and not os.path.exists(job.words[0]):
         lines.append(f"  which cannot run: {job.words[0]} is gone; install it again")
-    return [*lines, f"  log: {job.log} ({_last_written(job.log)})"] if job.log else lines
+    elif trouble := scheduler.trouble():
+        lines.append(f"  which does not run: {trouble}")
+    return [*lines, *_last_run(job.log)] if job.log else lines
 
 
-def _last_written(log: str) -> str:
+def _every(job: Job) -> str:
+    return "at times of its own" if job.every is None else f"every {format_duration(job.every)}"
+
+
+def _last_run(log: str) -> list[str]:
+    """Return where the log is, when the last run began, and what it complained of, in lines."""
     try:
-        moment = datetime.fromtimestamp(os.path.getmtime(log), UTC)
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
     except OSError:
-        return "nothing written yet"
-    return f"last written {format_timestamp(moment)}"
+        return [f"  log: {log} (nothing written yet)"]
+    begins = [number for number, line in enumerate(lines) if _BEGINS_RUN.match(line)]
+    if not begins:
+        return [f"  log: {log}"]
+    began, *said = lines[begins[-1] :]
+    complaints = [line for line in said if line.startswith("mfakit: ")]
+    return [
+        f"  log: {log}",
+        f"  last run: {began.partition(' ')[0]}" + ("" if complaints else ", without complaints"),
+        *(f"    {line}" for line in complaints),
+    ]
 
 
 def _remove_from(scheduler: Scheduler) -> bool:

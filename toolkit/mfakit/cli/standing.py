@@ -48,8 +48,17 @@ def _without_session(profile: Profile) -> list[str]:
     return [
         f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",
         _next("aws configure"),
-        "or see how it goes: mfakit demo",
+        f"or see how it goes: {_demo()}",
     ]
+
+
+def _demo() -> str:
+    from importlib.util import find_spec
+
+    from mfakit.extras import installing_line
+
+    installed = "" if find_spec("moto") else f"{installing_line('testing')} && "
+    return f"{installed}mfakit demo"
 
 
 def _login_line(profile: Profile) -> str:

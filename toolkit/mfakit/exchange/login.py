@@ -270,23 +270,23 @@ def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
     """
     from mfakit.profiles.settings import edit_settings, remember_changes
 
-    profile = profile.read_again()
-    present, region = profile.setting("region"), region_of(profile)
-    held = profile.held()
-    record = held.record if held else None
-    if region is None or record is None:
-        return
-    parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
-    if len(parts) > 1 and parts[1] != partition_of(region):
-        note(f"the region {region} of profile {profile.name} is not of {parts[1]}, as its session")
-    elif present is None:
-        try:
+    try:
+        profile = profile.read_again()
+        present, region = profile.setting("region"), region_of(profile)
+        held = profile.held()
+        record = held.record if held else None
+        if region is None or record is None:
+            return
+        parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
+        if len(parts) > 1 and parts[1] != partition_of(region):
+            whose = f"{region} of profile {profile.name}"
+            note(f"the region {whose} is not of {parts[1]}, as its session")
+        elif present is None:
             changes = edit_settings({profile.name: {"region": region}}, profile.files, note)
-            remember_changes(profile, changes, by_login=True)
-        except MFAKitError as error:
-            note(f"the session is kept, but not the region of its source: {error.message}")
-        else:
+            remember_changes(profile, changes, note, by_login=True)
             note(f"wrote region = {region} to profile {profile.name} of the AWS config")
+    except MFAKitError as error:
+        note(f"the session is kept, but not the region of its source: {error.message}")
 
 
 def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:

@@ -18,10 +18,10 @@ from mfakit.exchange.source import Source, find_source
 from mfakit.keys.age import remember_key
 from mfakit.keys.journal import (
     Rotation,
+    changing_key,
     end_rotation,
     journal_path,
     read_rotation,
-    rotating,
     write_rotation,
 )
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
@@ -182,11 +182,11 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     Raises:
         UsageError: a program gives the key, so that a new one could not be stored.
         ProfileError: there is no key, the user said no, or has another second key.
-        BusyError: another process is rotating it.
+        BusyError: another process is changing it.
         ExchangeError: AWS refused, or could not be reached.
     """
-    with rotating(profile):
-        return _rotate(profile.read_again(), delete_after, hands)
+    with changing_key(profile) as current:
+        return _rotate(current, delete_after, hands)
 
 
 def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
@@ -225,11 +225,11 @@ def undo(profile: Profile, hands: Hands) -> str:
 
     Raises:
         ProfileError: there is no rotation to undo, or the profile has a key of another origin.
-        BusyError: another process is rotating it.
+        BusyError: another process is changing it.
         ExchangeError: AWS refused, or could not be reached.
     """
-    with rotating(profile):
-        return _undo(profile.read_again(), hands)
+    with changing_key(profile) as current:
+        return _undo(current, hands)
 
 
 def _undo(profile: Profile, hands: Hands) -> str:
@@ -257,8 +257,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
 
 def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
     """Delete the key before a profile's present one, if its time has come."""
-    with rotating(profile):
-        profile = profile.read_again()
+    with changing_key(profile) as profile:
         rotation = read_rotation(profile)
         due = parse_timestamp(rotation.delete_at) if rotation else None
         if rotation is None or due is None or due > now:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.moments import format_age, format_duration, format_timestamp
-from mfakit.state import EXPIRED, UNKNOWN
+from mfakit.state import EXPIRED, UNKNOWN, warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _METRIC = "mfakit_session_expiration_timestamp_seconds"
 _KEY_METRIC = "mfakit_access_key_created_timestamp_seconds"
+_SUCCESS_METRIC = "mfakit_check_last_success_timestamp_seconds"
+# What the monitoring plugins call the exit codes (Monitoring Plugins Development Guidelines).
+_NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 def worst(statuses: Iterable[SessionStatus]) -> State:
@@ -104,8 +107,42 @@ def as_json(
     return json.dumps(report, indent=2) + "\n"
 
 
-def as_openmetrics(statuses: list[SessionStatus], ages: list[KeyAge] | None = None) -> str:
+def as_nagios(
+    statuses: list[SessionStatus], code: int, warn: float | None, escape: Callable[[str], str]
+) -> str:
+    """Return the worst session first in one line, and the seconds that are left as data.
+
+    Args:
+        statuses: the sessions.
+        code: the exit code.
+        warn: seconds before the end from which a session is due, in place of the rule.
+        escape: makes control characters visible.
+    """
+    order = sorted(statuses, key=lambda status: status.state.rank, reverse=True)
+    told = "; ".join(f"{escape(s.profile)} {s.state}, {_when(s)}" for s in order)
+    data = " ".join(_nagios_data(status, warn, escape) for status in order if status.expiration)
+    # a bar would begin the data
+    return f"MFAKIT {_NAGIOS_WORDS[code]}: {told.replace('|', '/')}{' | ' if data else ''}{data}\n"
+
+
+def _nagios_data(status: SessionStatus, warn: float | None, escape: Callable[[str], str]) -> str:
+    assert status.expiration is not None
+    made_at = status.record.made_at if status.record else None
+    due = int(warn_seconds(status.expiration, made_at) if warn is None else warn)
+    label = escape(status.profile).replace("'", "''").replace("=", "_").replace("|", "/")
+    return f"'{label}'={status.seconds_left}s;{due}:;0:"
+
+
+def as_openmetrics(
+    statuses: list[SessionStatus],
+    ages: list[KeyAge] | None = None,
+    success: tuple[datetime, str] | None = None,
+) -> str:
     """Return the ends of the sessions that count, and when keys were made, as OpenMetrics.
+
+    A check that could look at the sessions says when that was, and the profile that it looked at;
+    "" if it was not one alone.
+
 
     The parser of Prometheus' older text format, node_exporter's for one, reads it just as well.
     An end that is not known is NaN: the session is there, but no alert could tell when it is due.
@@ -117,6 +154,7 @@ def as_openmetrics(statuses: list[SessionStatus], ages: list[KeyAge] | None = No
         f"# UNIT {_METRIC} seconds",
         *(_sample(status) for status in statuses if status.counts),
         *_key_samples(ages),
+        *_success_sample(success),
         "# EOF",
     ]
     return "".join(f"{line}\n" for line in lines)
@@ -134,6 +172,19 @@ def _key_samples(ages: list[KeyAge] | None) -> list[str]:
             for age in ages
             if age.created_at
         ),
+    ]
+
+
+def _success_sample(success: tuple[datetime, str] | None) -> list[str]:
+    if success is None:
+        return []
+    moment, profile = success
+    labels = f'{{profile="{_label(profile)}"}}' if profile else ""
+    return [
+        f"# HELP {_SUCCESS_METRIC} When the check last looked at the sessions, whatever it found.",
+        f"# TYPE {_SUCCESS_METRIC} gauge",
+        f"# UNIT {_SUCCESS_METRIC} seconds",
+        f"{_SUCCESS_METRIC}{labels} {int(moment.timestamp())}",
     ]
 
 

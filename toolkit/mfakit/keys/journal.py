@@ -47,8 +47,11 @@ _FIELDS = tuple(Rotation.__annotations__)
 
 
 @contextmanager
-def rotating(profile: Profile) -> Iterator[None]:
-    """Keep other processes from rotating the key of a profile during the block.
+def changing_key(profile: Profile) -> Iterator[Profile]:
+    """Keep other processes from rotating or moving the key of a profile during the block.
+
+    Yields:
+        The profile, read again.
 
     Raises:
         BusyError: another one does.
@@ -68,12 +71,12 @@ def rotating(profile: Profile) -> Iterator[None]:
             stack.enter_context(locked(path, 0))
         except BusyError:
             raise BusyError(
-                f"another mfakit is rotating the key of profile {profile.name!r}",
+                f"another mfakit is changing the key of profile {profile.name!r}",
                 f"wait for it, or end it; fuser {path}.lock names it",
             ) from None
         except OSError as error:
             raise file_error("write", os.path.dirname(path), error) from error
-        yield
+        yield profile.read_again()
 
 
 def journal_path(profile: Profile) -> str:

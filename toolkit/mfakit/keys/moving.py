@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.keys.journal import read_rotation
+from mfakit.keys.journal import changing_key, read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
@@ -45,8 +45,14 @@ def import_key(
     Raises:
         KeychainError: the keychain cannot be used. Nothing was changed then.
         ProfileError: the profile holds another key, or a session.
+        BusyError: another process is changing the key.
         FileError: a file cannot be written. The key is in the keychain and where it was then.
     """
+    with changing_key(profile) as current:
+        _import(current, key, note, process_line)
+
+
+def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
     from mfakit.keys.keychain import put_secret
 
     _refuse_no_source(profile, key)
@@ -62,7 +68,7 @@ def import_key(
         )
     put_secret(key.access_key_id, key.secret_access_key)
     edit_settings({profile.name: settings}, profile.files, note)
-    _remove_keys(profile, key.access_key_id, note)
+    _remove_keys(profile, key, note)
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
 
@@ -131,6 +137,11 @@ def export_key(profile: Profile, note: Note) -> None:
         ProfileError: it is not in the keychain.
         MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
     """
+    with changing_key(profile) as current:
+        _export(current, note)
+
+
+def _export(profile: Profile, note: Note) -> None:
     key = _key_in_keychain(profile)
     write_key(profile, key, note)
     _forget_store(profile, note)
@@ -148,6 +159,11 @@ def remove_key(profile: Profile, note: Note) -> str:
         ProfileError: it is not in the keychain.
         MFAKitError: the keychain or a file cannot be used.
     """
+    with changing_key(profile) as current:
+        return _remove(current, note)
+
+
+def _remove(profile: Profile, note: Note) -> str:
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
@@ -192,7 +208,7 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
             )
         document.update(profile.name, _as_section(key))
 
-    edit_document(path, put, note)
+    edit_document(path, put, note, had_text=bool(profile.files.credentials_file.text))
 
 
 def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> None:
@@ -277,7 +293,7 @@ def _forget_store(profile: Profile, note: Note) -> None:
     edit_settings({profile.name: settings}, profile.files, note)
 
 
-def _remove_keys(profile: Profile, access_key_id: str, note: Note) -> None:
+def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     """Remove a profile's key from both files, and from the copy of the credentials file."""
     files = profile.files
     copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
@@ -287,20 +303,23 @@ def _remove_keys(profile: Profile, access_key_id: str, note: Note) -> None:
     if os.path.isfile(copy):
         places.append((copy, profile.name))
     for path, header in places:
-        _cut(path, header, None if path == copy else access_key_id, note)
+        _cut(path, header, key, note)
 
 
-def _cut(path: str, header: str, access_key_id: str | None, note: Note) -> None:
-    """Remove the keys of a section, if they are those of that id."""
+def _cut(path: str, header: str, key: LongTermKey, note: Note) -> None:
+    """Remove a key from a section; another key there stays, and is named."""
     from mfakit.profiles.editing import edit_document
 
     def cut(document: Document) -> None:
         values = document.section(header)
         if not values.keys() & set(KEYS):
             return
-        if access_key_id not in (None, values.get(KEYS[0])):
-            return  # another program has just put it there
-        if set(values) <= set(KEYS):
+        if {name: values.get(name) for name in KEYS} != _as_section(key):
+            note(
+                f"{path} has another key in [{header}], which stays there: remove it if nothing"
+                " needs it"
+            )
+        elif set(values) <= set(KEYS):
             document.remove_section(header)
         else:
             document.update(header, dict.fromkeys(KEYS))

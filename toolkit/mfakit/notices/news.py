@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from mfakit.expiry.report import ends_in, old_since
@@ -55,6 +56,8 @@ def news_of(status: SessionStatus) -> News | None:
     if status.seconds_left < -_STALE_SECONDS:
         return None
     moment = f"{'ended' if status.state == EXPIRED else 'ends'} at {_local(status.expiration)}"
+    account = status.record.account if status.record else None
+    whose = f"of {_who()}{f', AWS account {account},' if account else ''}"
     variables = {
         "MFAKIT_PROFILE": status.profile,
         "MFAKIT_STATE": status.state,
@@ -62,7 +65,7 @@ def news_of(status: SessionStatus) -> News | None:
     }
     return News(
         _visible(f"AWS session {status.profile} {ends_in(status)}"),
-        _visible(f"It is {status.state}: it {moment}. {_renewal(status)}"),
+        _visible(f"The session {status.profile} {whose} {moment}. {_renewal(status)}"),
         status.state,
         variables,
     )
@@ -73,7 +76,7 @@ def news_of_key(age: KeyAge, now: datetime) -> News:
     cure = f"mfakit keys rotate --source-profile {shlex.quote(age.profile)}"
     return News(
         _visible(f"The AWS access key of {age.profile} is {old_since(age, now)}"),
-        _visible(f"To replace it, or delete the one before: {cure}"),
+        _visible(f"It is a key of {_who()}. To replace it, or delete the one before: {cure}"),
         UNKNOWN,
         {},
     )
@@ -82,7 +85,8 @@ def news_of_key(age: KeyAge, now: datetime) -> News:
 def news_of_trouble(error: MFAKitError) -> News:
     """Return the news that sessions are unreadable, and what would help."""
     text = f"{error.message[:1].upper()}{error.message[1:]}. Try: {error.hint}."
-    return News("mfakit cannot look at your AWS sessions", _visible(text), UNKNOWN, {})
+    title = f"mfakit cannot look at the AWS sessions of {_who()}"
+    return News(_visible(title), _visible(text), UNKNOWN, {})
 
 
 def _renewal(status: SessionStatus) -> str:
@@ -110,6 +114,18 @@ def _role_words(record: SessionRecord) -> list[str]:
     if record.policies_digest is not None:  # without them it could do more than before
         words += ["--policy", "FILE"]
     return words
+
+
+def _who() -> str:
+    """Return who is told, and where: one person may get the news of many hosts."""
+    import getpass
+    import platform
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # no name for this user; which exception depends on the Python
+        user = str(os.getuid())
+    return f"{user} on {platform.node() or 'this host'}"
 
 
 def _local(moment: datetime) -> str:

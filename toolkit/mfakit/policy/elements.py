@@ -36,7 +36,7 @@ class Element:
     patterns: tuple[Pattern, ...]
     negated: bool = False
 
-    @property
+    @cached_property
     def is_everything(self) -> bool:
         """Whether the element has a lone asterisk."""
         return any(pattern.text == "*" for pattern in self.patterns)

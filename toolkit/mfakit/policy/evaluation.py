@@ -133,6 +133,9 @@ class Decision:
         return not self.allowed and self.statement is not None
 
 
+NOT_ALLOWED = Decision(allowed=False)
+
+
 def evaluate(statements: Iterable[Statement], context: Context) -> Decision:
     """Judge a call: denied if any statement denies it, else allowed if any allows it.
 
@@ -156,6 +159,8 @@ def weigh(statements: Iterable[Statement], context: Context) -> Decision:
         UnjudgedError: a statement that cannot be judged might deny the call.
     """
     found = tuple(statements)
+    if not found:
+        return NOT_ALLOWED
     denying, unjudged = _strongest(found, "Deny", context)
     if denying is not None:
         return Decision(allowed=False, statement=denying[1])

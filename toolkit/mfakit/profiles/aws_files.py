@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _QUOTES = ("'", '"', "\\")
+# To look for each of many sections alone takes longer than to scan all of them once.
+_MANY = 16
 
 
 class AWSFiles:
@@ -56,9 +58,13 @@ class AWSFiles:
 
     def credentials(self, profile: str) -> Values:
         """Return the profile's section of the credentials file."""
-        if profile not in self._credentials:
-            self._credentials[profile] = self.credentials_file.section(profile)
-        return self._credentials[profile]
+        known = self._credentials
+        if profile not in known:
+            if len(known) < _MANY:
+                known[profile] = self.credentials_file.section(profile)
+            elif len(known) == _MANY:
+                known.update(self.credentials_file.sections())
+        return known.setdefault(profile, {})
 
     def config(self, profile: str) -> Values:
         """Return the profile's section of the config file.
@@ -66,10 +72,16 @@ class AWSFiles:
         Of several sections for one profile, such as ``[default]`` and ``[profile default]``, the
         last alone counts, as in botocore.
         """
-        if profile not in self._configs:
-            header = header_of(self.config_file, profile)
-            self._configs[profile] = {} if header is None else self.config_file.section(header)
-        return self._configs[profile]
+        known = self._configs
+        if profile not in known:
+            if len(known) < _MANY:
+                header = header_of(self.config_file, profile)
+                known[profile] = {} if header is None else self.config_file.section(header)
+            elif len(known) == _MANY:
+                sections = self.config_file.sections()
+                named = ((profile_of(header), values) for header, values in sections)
+                known.update((name, values) for name, values in named if name is not None)
+        return known.setdefault(profile, {})
 
     def config_header(self, profile: str) -> str:
         """Return the header of a profile's section in the config file, which may not exist yet."""

@@ -71,6 +71,10 @@ class _Part:
         start = next((other.start for other in self.sections if other.start > section.start), None)
         return "" if start is None else indent_of(self._lines[start])
 
+    def comments(self, start: int, end: int) -> list[str]:
+        """Return the comments among the lines ``start`` to ``end`` (end excluded)."""
+        return [line for line in self._lines[start:end] if line.lstrip()[:1] in ("#", ";")]
+
     def edited(self, edits: list[_Edit]) -> str:
         """Return the text after the edits, which do not overlap."""
         lines: list[str] = []
@@ -223,15 +227,16 @@ class Document:
             self._put(start, part, self._edits(part, section, lower))
 
     def remove_section(self, name: str) -> None:
-        """Remove a section with its keys; comments and blank lines after its last key stay.
+        """Remove a section with its keys; comments stay, and blank lines after its last key.
 
-        The header stays too if the next one is indented, which would otherwise become part of a
-        value.
+        The header stays too if a comment is between the keys, or if the next header is indented,
+        which would otherwise become part of a value.
         """
         if found := self._find(name):
             start, part, section = found
-            first = section.start + bool(part.indent_below(section))
-            self._put(start, part, [_Edit(first, section.end, [])])
+            comments = part.comments(section.start + 1, section.end)
+            first = section.start + bool(comments or part.indent_below(section))
+            self._put(start, part, [_Edit(first, section.end, comments)])
 
     def _find(self, name: str) -> tuple[int, _Part, Section] | None:
         """Return the start and the scan of the part with a section, and the section."""
@@ -268,7 +273,7 @@ class Document:
         for key, value in values.items():
             found = next((entry for entry in section.entries if entry.key == key), None)
             if found is not None and value is None:
-                edits.append(_Edit(found.start, found.end, []))
+                edits.append(_Edit(found.start, found.end, part.comments(found.start, found.end)))
             elif found is not None and value is not None:
                 edits.append(_replacement(part, found, value))
             elif value is not None:
@@ -303,10 +308,8 @@ class Document:
 def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
     """Return the edit that replaces an entry's value and keeps comments in its nested lines."""
     line, ending = split_ending(part.line(entry.start))
-    nested = [part.line(number) for number in range(entry.start + 1, entry.end)]
-    comments = [line for line in nested if line.lstrip()[:1] in ("#", ";")]
     new = "".join(split_key(line)[:3]) + value + ending
-    return _Edit(entry.start, entry.end, [new, *comments])
+    return _Edit(entry.start, entry.end, [new, *part.comments(entry.start, entry.end)])
 
 
 def check_values(values: Mapping[str, str | None]) -> None:

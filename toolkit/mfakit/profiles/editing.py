@@ -18,7 +18,13 @@ from mfakit.errors import BusyError, FileError
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import make_own_folder, own_place
 from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
-from mfakit.profiles.replacing import filled_beside, flush_folder, remove_leftovers
+from mfakit.profiles.replacing import (
+    close_private,
+    filled_beside,
+    flush_folder,
+    open_private,
+    remove_leftovers,
+)
 from mfakit.profiles.swapping import put_new
 
 TYPE_CHECKING = False
@@ -43,7 +49,8 @@ def edit_text(
 
     The new file is made beside the old one, readable by its owner alone from the start, and
     replaces it only when all of it is on disk. A symlink stays a symlink. If ``change`` returns
-    its argument, the file is left alone.
+    its argument, the file is left alone. A file that had text is never left empty, which is how
+    another program leaves it: a line end stays.
 
     Args:
         path: the file.
@@ -69,7 +76,7 @@ def edit_text(
             copy = SafetyCopy(path, real)
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)
-            new = change(old)
+            new = change(old) or ("\n" if old else "")
             if backup is not None:
                 copy.move_here(note)
             if new == old:
@@ -85,7 +92,11 @@ def edit_text(
 
 
 def edit_document(
-    path: str, change: Callable[[Document], object], note: Callable[[str], object]
+    path: str,
+    change: Callable[[Document], object],
+    note: Callable[[str], object],
+    *,
+    had_text: bool = False,
 ) -> None:
     """Edit a file's sections as ``edit_text`` edits its text; no copy of it is kept.
 
@@ -93,6 +104,7 @@ def edit_document(
         path: the file.
         change: changes the document, or leaves it as it is.
         note: called with messages for the user.
+        had_text: whether the file had text when the caller first read it.
 
     Raises:
         FileError: as ``edit_text`` raises it.
@@ -103,7 +115,7 @@ def edit_document(
         change(document)
         return document.text
 
-    edit_text(path, changed, note=note)
+    edit_text(path, changed, had_text=had_text, note=note)
 
 
 @contextmanager
@@ -226,7 +238,7 @@ def locked(path: str, timeout: float) -> Iterator[None]:
             debug.event("wait for the lock {}", name)
             while not _acquire(name, descriptor, path, timeout):
                 # the lock file was removed during the wait, so take the lock of the new one
-                os.close(descriptor)
+                close_private(descriptor)
                 descriptor = _open(name)
         except OSError as error:
             if error.errno not in NO_LOCKS or isinstance(error, FileError):
@@ -242,7 +254,7 @@ def locked(path: str, timeout: float) -> Iterator[None]:
             _tidy(name, descriptor)
     finally:
         with suppress(OSError):  # the work is done, and the lock is released anyway
-            os.close(descriptor)
+            close_private(descriptor)
 
 
 def check_lockable(path: str) -> None:
@@ -251,7 +263,7 @@ def check_lockable(path: str) -> None:
     Raises:
         OSError: it cannot.
     """
-    os.close(_open(_name(path)))
+    close_private(_open(_name(path)))
 
 
 def _name(path: str) -> str:
@@ -326,9 +338,9 @@ def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
 
 def _open(name: str) -> int:
     try:
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = open_private(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
-        return os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        return open_private(name, os.O_RDWR | os.O_CREAT)
     if hasattr(os, "fchmod"):
         with suppress(OSError):  # the umask may have removed bits of the owner
             os.fchmod(descriptor, 0o600)

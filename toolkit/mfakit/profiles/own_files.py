@@ -8,6 +8,7 @@ applied to a session that another tool has written over ours.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -73,8 +74,14 @@ class OwnFile:
             return None
         except FileError:
             raise
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise self.not_ours() from error
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # it is a link
+                raise self.not_ours() from error
+            from mfakit.profiles.reading import file_error
+
+            raise file_error("read", self.path, error) from error
 
     def replace(self, text: str) -> None:
         """Write the file atomically; it may not exist yet.

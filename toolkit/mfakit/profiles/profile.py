@@ -301,7 +301,10 @@ class Profile:
         forget_role_sessions(self.files.credentials_path, self.name)
         held = self.find()
         held.store.remove(note)
-        record_file(self.files.credentials_path, self.name).remove()
+        try:
+            record_file(self.files.credentials_path, self.name).remove()
+        except FileError as error:
+            note(f"the session is removed, but not how it was made: {error.message}")
         return held.session
 
     def check_may_hold(self) -> None:

@@ -58,13 +58,16 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         OSError: it cannot be read.
     """
     give_up = time.monotonic() + _PATIENCE_SECONDS
-    longest = 0
+    longest, removed_at = 0, 0.0
     while True:
         snapshot = read_now(path, to_edit=to_edit)
         longest = max(longest, len(snapshot.content))
-        vanished = bool(longest) and not snapshot.content
-        too_late = time.monotonic() > give_up + (QUIET_SECONDS if vanished else 0)
-        if not snapshot.has_writer and (too_late or _is_past(snapshot.changed_at)):
+        is_empty = bool(longest) and not snapshot.content
+        is_removed = is_empty and snapshot.version is None
+        removed_at = is_removed * (removed_at or time.time())  # editors move it away for a moment
+        vanished = is_empty and not is_removed
+        too_late = time.monotonic() > give_up + (QUIET_SECONDS if is_empty else 0)
+        if not snapshot.has_writer and (too_late or _is_past(removed_at or snapshot.changed_at)):
             break
         if too_late:
             raise FileError(

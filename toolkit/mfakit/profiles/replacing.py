@@ -29,6 +29,39 @@ _LEFT_OVER_SECONDS = 600
 _ENDING = r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}"
 
 
+# Descriptors that a child of this process must not keep: it would hold our locks as long as it
+# lives, and the new file would be open for writing.
+_private: set[int] = set()
+
+
+def _close_in_child() -> None:
+    while _private:
+        with suppress(OSError):
+            os.close(_private.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
+    descriptor = os.open(path, flags, 0o600)
+    _private.add(descriptor)
+    return descriptor
+
+
+def close_private(descriptor: int) -> None:
+    """Close what ``open_private`` has opened, unless this is a child, where it is closed already.
+
+    Raises:
+        OSError: the content may not be on disk.
+    """
+    if descriptor in _private:
+        _private.discard(descriptor)
+        os.close(descriptor)
+
+
 class Temporary:
     """A new file beside another.
 
@@ -43,15 +76,19 @@ class Temporary:
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
         self._make(beside)
-        if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
+        try:
+            if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
+                self.remove()
+                self._make(beside)
+                self._hold()
+        except BaseException:
             self.remove()
-            self._make(beside)
-            self._hold()
+            raise
 
     def _make(self, beside: str) -> None:
         self.path = temporary_name(beside)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self.descriptor: int | None = os.open(self.path, flags, 0o600)
+        self.descriptor: int | None = open_private(self.path, flags)
         if hasattr(os, "fchmod"):
             with suppress(OSError):  # the umask may have removed bits of the owner
                 os.fchmod(self.descriptor, 0o600)
@@ -61,7 +98,7 @@ class Temporary:
     def _hold(self) -> bool:
         """Lock the file until it is removed; return whether it still has its name."""
         try:  # by a second descriptor, since the first is closed before the file is used
-            self._lock = os.open(self.path, os.O_RDONLY)
+            self._lock = open_private(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return False
         return not _is_locked_by_another(self._lock) and self.is_at(self.path)
@@ -74,7 +111,7 @@ class Temporary:
         """
         if self.descriptor is not None:
             descriptor, self.descriptor = self.descriptor, None
-            os.close(descriptor)
+            close_private(descriptor)
 
     def rename(self, path: str) -> None:
         """Rename the file to a name that no other file has."""
@@ -99,7 +136,7 @@ class Temporary:
         if self._lock is not None:
             lock, self._lock = self._lock, None
             with suppress(OSError):
-                os.close(lock)
+                close_private(lock)
 
 
 @contextmanager
@@ -176,7 +213,7 @@ def _remove_if_left(path: str) -> None:
         if is_old:
             os.unlink(path)
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not _is_locked_by_another(descriptor, default=not is_old):
             os.unlink(path)

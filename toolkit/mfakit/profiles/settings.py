@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mfakit.errors import ProfileError, UsageError
+from mfakit.errors import FileError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
+from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
 from mfakit.profiles.stores import edit_credentials
 from mfakit.value import Value
@@ -50,7 +51,7 @@ def write_settings(
 
     Raises:
         UsageError: a name or a value cannot be written to the file, or is an access key, which
-            belongs into the credentials file.
+            belongs into the credentials file and is not removed from it either.
         ProfileError: a role would hide other credentials of the profile, or a session profile
             would assume a role, which hides the session.
         FileError: the file cannot be written. It was not changed then.
@@ -68,6 +69,7 @@ class Change(Value):
         before: what was there before; None if nothing was.
         is_in_credentials: whether the credentials file was changed, and not the config file.
         is_by_login: whether a login made the change by itself.
+        made_section: whether it added the section of the profile to the file.
     """
 
     profile: str
@@ -76,6 +78,7 @@ class Change(Value):
     before: str | None
     is_in_credentials: bool
     is_by_login: bool = False
+    made_section: bool = False
 
 
 def edit_settings(
@@ -93,25 +96,22 @@ def edit_settings(
         _check(Profile(profile, files), settings)
         found = {True: files.credentials(profile), False: files.config(profile)}
         lower = {key.lower(): value for key, value in settings.items()}
+        is_new = header_of(files.config_file, profile) is None
         for key, value in lower.items():
             places = [place for place in found if key in found[place]]
             if value is not None:
                 places = places[:1] or [False]
             for is_in_credentials in places:
                 before = found[is_in_credentials].get(key)
-                changes.append(Change(profile, key, value, before, is_in_credentials))
+                made = is_new and not is_in_credentials
+                change = Change(profile, key, value, before, is_in_credentials, made_section=made)
+                changes.append(change)
     changes = [change for change in changes if change.value != change.before]
     _apply(changes, files, note)
     return changes
 
 
-def _apply(
-    changes: list[Change],
-    files: AWSFiles,
-    note: Callable[[str], object],
-    *,
-    may_remove_sections: bool = False,
-) -> None:
+def _apply(changes: list[Change], files: AWSFiles, note: Callable[[str], object]) -> None:
     from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
@@ -121,7 +121,7 @@ def _apply(
         for change in found:
             name = header(change.profile)
             document.update(name, {change.key: change.value})
-            if may_remove_sections and not document.section(name):
+            if change.made_section and not document.section(name):
                 document.remove_section(name)
 
     def put_config(document: Document) -> None:
@@ -132,28 +132,36 @@ def _apply(
     if in_credentials:
         edit_credentials(files, lambda document: put(document, in_credentials, str), note)
     if in_config:
-        edit_document(files.config_path, put_config, note)
+        had_text = bool(files.config_file.text)
+        edit_document(files.config_path, put_config, note, had_text=had_text)
 
 
-def remember_changes(session: Profile, changes: list[Change], *, by_login: bool = False) -> None:
+def remember_changes(
+    session: Profile,
+    changes: list[Change],
+    note: Callable[[str], object],
+    *,
+    by_login: bool = False,
+) -> None:
     """Write down the last changes of a session profile's settings, so that they can be undone.
 
-    What ``configure`` changes replaces what it changed before; what a login changed stays.
-
-    Raises:
-        FileError: mfakit's own file cannot be written.
+    What ``configure`` changes replaces what it changed before; what a login changed stays. The
+    changes are made, so a failure is only noted.
     """
     import json
 
     new = [change.replace(is_by_login=by_login) for change in changes]
     names = {(change.profile, change.key) for change in new}
-    kept = [
-        change
-        for change in _remembered(session)
-        if (by_login or change.is_by_login) and (change.profile, change.key) not in names
-    ]
-    rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
-    _changes_file(session).replace(json.dumps(rows) + "\n")
+    try:
+        kept = [
+            change
+            for change in _remembered(session)
+            if (by_login or change.is_by_login) and (change.profile, change.key) not in names
+        ]
+        rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
+        _changes_file(session).replace(json.dumps(rows) + "\n")
+    except FileError as error:
+        note(f"the settings are written, but not what configure --undo needs: {error.message}")
 
 
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
@@ -172,7 +180,7 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
             undone.append(change.replace(value=change.before, before=change.value))
         else:
             note(f"left {change.key} of profile {change.profile}, which was changed since")
-    _apply(undone, files, note, may_remove_sections=True)
+    _apply(undone, files, note)
     _changes_file(session).remove()
     return undone
 
@@ -181,13 +189,20 @@ _PARTS = tuple(Change.__annotations__)
 
 
 def _remembered(session: Profile) -> list[Change]:
-    """Return the changes that were written down; none if the file is missing or damaged."""
+    """Return the changes that were written down; none if the file is missing or damaged.
+
+    Raises:
+        FileError: it cannot be read.
+    """
     import json
 
+    file = _changes_file(session)
     try:
-        found = [Change(*row) for row in json.loads(_changes_file(session).read())]
-    except (OSError, ValueError, TypeError):
+        found = [Change(*row) for row in json.loads(file.read())]
+    except (FileNotFoundError, ValueError, TypeError):
         return []
+    except OSError as error:
+        raise file_error("read", file.path, error) from error
     return found if all(map(_is_of_settings, found)) else []
 
 
@@ -205,9 +220,10 @@ def _changes_file(session: Profile) -> OwnFile:
 
 def _check(profile: Profile, settings: Settings) -> None:
     check_profile_name(profile.name)
-    if any(value and key.lower() in SESSION_KEYS for key, value in settings.items()):
+    if any(key.lower() in SESSION_KEYS for key in settings):
         raise UsageError(
-            "keys do not belong into the config file", "mfakit.write_session keeps one"
+            "keys do not belong to the settings",
+            "mfakit.write_session keeps a session, mfakit.remove_session removes it",
         )
     check_values(settings)
     if settings.get("role_arn"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -37,6 +38,8 @@ _HEADER = re.compile(
 )
 _SHOWN_AS = {b"\r": b"\\r", b"\b": b"\\b"}
 _NO_CRONTAB = re.compile(rb"no crontab|can't open .*No such file", re.IGNORECASE)
+_PROCESSES = "/proc"
+_DAEMONS = ("cron", "crond", "cronie", "fcron", "dcron", "busybox-crond")
 _LONGEST_COMMAND = 998  # bytes, in Debian's and BSD's cron
 _DENIED = "see crontab(1); cron.allow and cron.deny say who may have a crontab"
 
@@ -51,6 +54,21 @@ class Cron(Scheduler):
         # Without this Debian's crontab leaves out three lines at the top that start with #, even
         # those of a person who wrote the file by other means.
         super().__init__({**environ, "CRONTAB_NOHEADER": "N"})
+
+    def environment(self) -> dict[str, str]:
+        """See `Scheduler`."""
+        kept = ("HOME", "LOGNAME", "USER")
+        given = {name: self._environ[name] for name in kept if name in self._environ}
+        return {**given, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+
+    def trouble(self) -> str | None:
+        """See `Scheduler`."""
+        if not os.path.isdir(_PROCESSES):
+            return None
+        names = (_read_name(entry.path) for entry in os.scandir(_PROCESSES))
+        if any(name in _DAEMONS for name in names):
+            return None
+        return "cron is not among the running processes: start it, such as: sudo service cron start"
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""
@@ -123,6 +141,15 @@ class Cron(Scheduler):
     def _write(self, text: bytes) -> None:
         where = "-" if text else "-r"
         demand("crontab", where, environ=self._environ, stdin=text, hint=_DENIED)
+
+
+def _read_name(folder: str) -> str:
+    """Return the name of a process, from its folder; "" if it is none, or has ended."""
+    try:
+        with open(os.path.join(folder, "comm")) as file:
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def job_line(job: Job) -> bytes:

@@ -48,6 +48,14 @@ class Scheduler:
         """Whether this scheduler can be used on this machine."""
         return find_program(self.program, self._environ) is not None
 
+    def environment(self) -> dict[str, str]:
+        """Return what the scheduler's jobs find in their environment, as far as is known."""
+        return dict(self._environ)
+
+    def trouble(self) -> str | None:
+        """Return why installed jobs do not run; None if they do, as far as is known."""
+        return None
+
     def files(self, job: Job) -> str:
         """Return the text that would be written for a job.
 
@@ -94,6 +102,15 @@ class Job:
     def __init__(self, words: Sequence[str], every: int | None) -> None:
         self.words = list(words)
         self.every = every
+
+    @property
+    def command(self) -> list[str]:
+        """The command of mfakit in it, as a person would type it."""
+        after = self.words[self.words.index(RUNNER) + 1 :] if RUNNER in self.words else self.words
+        given = [word for word in after if not is_log(word)]
+        while given and "=" in given[0]:
+            del given[0]
+        return ["mfakit", *given] if RUNNER in self.words else given
 
     @property
     def log(self) -> str | None:

@@ -52,6 +52,20 @@ class Systemd(Scheduler):
         """See `Scheduler`."""
         return super().is_here() and self._call("show", "--property=Version") == ""
 
+    def environment(self) -> dict[str, str]:
+        """See `Scheduler`."""
+        with suppress(MFAKitError):
+            answer = call("systemctl", "--user", "show-environment", environ=self._environ)
+            lines = answer.output.decode("utf-8", "replace").splitlines()
+            return dict(line.split("=", 1) for line in lines if "=" in line and "$'" not in line)
+        return {}
+
+    def trouble(self) -> str | None:
+        """See `Scheduler`."""
+        if self._call("is-active", _TIMER) == "":
+            return None
+        return f"its timer is not active: systemctl --user enable --now {_TIMER}"
+
     def files(self, job: Job) -> str:
         """See `Scheduler`."""
         return "\n".join(f"# {path}\n{text}" for path, text in self._units(job).items())

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from mfakit.testing import errors
 from mfakit.testing.errors import AWSError, not_supported
-from mfakit.testing.models import Call, members, models_of
+from mfakit.testing.models import Call, frozen, members, models_of, possible
+from mfakit.testing.network import is_aws
 from mfakit.testing.rebuilding import BUCKET
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def _identify_named(
 
 def bucket_in_host(host: str) -> str:
     """Return the bucket in a virtual host, as in ``bucket.s3.amazonaws.com``; else nothing."""
-    name = host.rpartition(":")[0] or host
-    found = re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?|(.+)\.localhost", name.lower())
-    return (found[1] or found[3]) if found else ""
+    name = (host.rpartition(":")[0] or host).lower()
+    found = re.fullmatch(r"(.+?)\.s3[.-].*" if is_aws(name) else r"(.+)\.localhost", name)
+    return found[1] if found else ""
 
 
 def _identify_rest(request: Request, service: str) -> Call:
@@ -129,16 +130,18 @@ def _identify_rest(request: Request, service: str) -> Call:
         if service == "s3" and control != (model.endpoint_prefix != "s3"):
             continue
         protocol = model.protocol if model.routes else protocol
-        routes = model.routes if request.query else model.routes_without_query
-        fits = (o for o in routes.get(request.method, ()) if _fits(o, request, path))
-        operation = next(fits, None)
+        routes = possible(model, request.method, frozenset(request.query))
+        operation = next((o for o in routes if _fits(o, request, path)), None)
         if operation is not None:
             return _read_rest(operation, request, service, path)
     call = Call(service, "", protocol)
     if service != "s3":
         raise errors.no_such_operation(call)
     if request.header("content-type").startswith("multipart/form-data"):
-        raise not_supported("the simulator does not verify the forms of presigned POST requests")
+        raise not_supported(
+            "the simulator does not verify the forms of presigned POST requests: take a presigned"
+            " PUT, or mock_aws, in which moto answers them"
+        )
     raise AWSError(
         405, "MethodNotAllowed", "The specified method is not allowed against this resource."
     )
@@ -153,12 +156,9 @@ def _is_s3_control(request: Request) -> bool:
 
 
 def _fits(operation: Operation, request: Request, path: str) -> bool:
-    query = request.query
-    for name, value in operation.literals:
-        if name not in query or value not in ("", query[name]):
-            return False
+    """Whether a request is a call of an operation; its query has the names that this needs."""
     return (
-        all(name in query for name in operation.needs_query)
+        all(value in ("", request.query[name]) for name, value in operation.literals)
         and all(request.header(name) for name in operation.needs_headers)
         and operation.pattern.fullmatch(path) is not None
     )
@@ -229,7 +229,7 @@ def _malformed(request: Request, service: str, why: str) -> AWSError:
     return errors.malformed(Call(service, "", protocol_of(request, service)), why)
 
 
-@dataclass(frozen=True)
+@frozen
 class Demand:
     """A permission that a call needs: an action on a resource.
 
@@ -250,7 +250,7 @@ class Demand:
         return {} if self.passed_to is None else {"iam:passedtoservice": self.passed_to or ()}
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """The partition, region and account of a call."""
 
@@ -296,7 +296,7 @@ def document(call: Call, request: Request) -> dict[str, Any]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

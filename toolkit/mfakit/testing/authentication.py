@@ -12,18 +12,21 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as SigningCredentials
 
 from mfakit.testing import errors
 from mfakit.testing.actions import identify, protocol_of
 from mfakit.testing.errors import AWSError, not_supported, unknown_host
 from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
-from mfakit.testing.models import Call, is_region, partition
+from mfakit.testing.models import Call, frozen, is_region, partition
 from mfakit.testing.network import is_aws
 from mfakit.testing.rebuilding import (
     SIGNED_CHUNKS,
@@ -67,7 +70,7 @@ UNBOUNDED = ("PutObject", "UploadPart")
 WITH_PROVIDER = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 
 
-@dataclass(frozen=True)
+@frozen
 class Claim:
     """The claim of a signed request about its signer, date and scope.
 
@@ -86,10 +89,15 @@ class Claim:
     session_token: str = field(repr=False)
     valid_for: int | None = None
 
-    @cached_property
+    @property
     def signed_at(self) -> int:
         """The timestamp, in seconds since 1970."""
         return _seconds(self.timestamp)
+
+    @property
+    def scope(self) -> str:
+        """What the signature is valid for."""
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
 class Received:
@@ -286,7 +294,7 @@ def _guessed_service(request: Request) -> str:
 def read_claim(request: Request) -> Claim | None:
     """Return the claim in header or URL, None if unsigned; refuse other kinds of signatures."""
     authorization = request.header("authorization")
-    presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & set(request.query)
+    presigned = {"AWSAccessKeyId", "X-Amz-Algorithm"} & request.query.keys()
     if authorization and presigned:
         raise AWSError(400, "InvalidArgument", TWO_WAYS)
     if authorization.startswith(ALGORITHM):
@@ -313,23 +321,51 @@ def _fields_of_link(request: Request) -> dict[str, str]:
 
 def matches(claim: Claim, request: Request, secret_access_key: str) -> bool:
     """Whether the signature of the request was made with that secret."""
-    subject = _Subject(claim, request)
-    signer = _signer(claim, secret_access_key)
-    text = signer.string_to_sign(subject, signer.canonical_request(subject))
+    hashed = sha256(_canonical(claim, request).encode()).hexdigest()
+    text = f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{hashed}"
     return hmac.compare_digest(_signature(claim, secret_access_key, text), claim.signature)
+
+
+def _canonical(claim: Claim, request: Request) -> str:
+    """Return the canonical form of a request with exactly the headers that were signed."""
+    s3, link = claim.service in S3_LIKE, claim.valid_for is not None
+    beginning = _beginning(s3, request.method, _unsigned_url(request.url) if link else request.url)
+    headers = _signed_values(claim, request)
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    payload = _claimed_hash(claim, request)
+    if not payload:
+        payload = UNSIGNED_PAYLOAD if link and s3 else request.body_sha256
+    return f"{beginning}\n{lines}\n{';'.join(sorted(headers))}\n{payload}"
+
+
+def _signed_values(claim: Claim, request: Request) -> dict[str, str]:
+    named = request.named
+    found = {n: " ".join(named[n].split()) for n in claim.signed_headers if n in named}
+    if "host" in claim.signed_headers:
+        found.setdefault("host", request.host)
+    return found
+
+
+@lru_cache  # most services are called at a single URL
+def _beginning(s3: bool, method: str, url: str) -> str:
+    """Return the lines of method, path and query, as botocore's signer writes them."""
+    kind: Any = S3SigV4Auth if s3 else SigV4Auth
+    signer = kind(SigningCredentials("", ""), "", "")
+    signer.headers_to_sign = lambda _: HTTPHeaders()
+    subject = AWSRequest(method, url, headers={"X-Amz-Content-SHA256": ""})
+    written: str = signer.canonical_request(subject)
+    return "\n".join(written.split("\n", 3)[:3])
 
 
 def chain_of(claim: Claim, secret_access_key: str) -> Chain:
     """Return the verifier of the signatures of a body's chunks."""
-    scope = f"{claim.date}/{claim.region}/{claim.service}/aws4_request"
-    return Chain(
-        partial(_signature, claim, secret_access_key), claim.timestamp, scope, claim.signature
-    )
+    sign = partial(_signature, claim, secret_access_key)
+    return Chain(sign, claim.timestamp, claim.scope, claim.signature)
 
 
 def _signature(claim: Claim, secret_access_key: str, text: str) -> str:
     key = _signing_key(secret_access_key, claim.date, claim.region, claim.service)
-    return hmac.new(key, text.encode(), "sha256").hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 @lru_cache  # it is the same for a day
@@ -342,10 +378,9 @@ def _signing_key(secret_access_key: str, *scope: str) -> bytes:
 
 def unsigned_headers(claim: Claim, request: Request) -> list[str]:
     """Return the unsigned headers that have a meaning at AWS."""
-    names = dict.fromkeys(name.lower() for name, _ in request.headers)
     return [
         name
-        for name in names
+        for name in request.named
         if name.startswith("x-amz-") and name not in claim.signed_headers and name != CLIENT
     ]
 
@@ -386,49 +421,6 @@ def complaint_about_time(claim: Claim, now: float) -> str:
     return f"Signature {begin} than {_stamp(limit)} ({_stamp(present)} {sign} 15 min.)"
 
 
-def _signer(claim: Claim, secret_access_key: str) -> Any:
-    """Return botocore's signer, changed to sign exactly the headers that were signed."""
-    kind: Any = S3SigV4Auth if claim.service in S3_LIKE else SigV4Auth
-    credentials = SigningCredentials(claim.access_key_id, secret_access_key)
-    signer = kind(credentials, claim.service, claim.region)
-    signer.headers_to_sign = lambda subject: subject.signed
-    signer.payload = lambda subject: subject.payload
-    return signer
-
-
-class _Subject:
-    """A request with the interface that botocore's signer reads."""
-
-    def __init__(self, claim: Claim, request: Request) -> None:
-        self.method = request.method
-        link = claim.valid_for is not None
-        self.url = _unsigned_url(request.url) if link else request.url
-        self.params: dict[str, str] = {}
-        self.headers: dict[str, str] = {}
-        self.signed = _SignedHeaders()
-        unsigned = link and claim.service in S3_LIKE
-        self.payload = UNSIGNED_PAYLOAD if unsigned else request.body_sha256
-        self.context = {"timestamp": claim.timestamp}
-        hashed = _claimed_hash(claim, request)
-        if hashed:
-            self.headers["X-Amz-Content-SHA256"] = hashed
-        self._take_signed_headers(claim, request)
-
-    def _take_signed_headers(self, claim: Claim, request: Request) -> None:
-        for name, value in request.headers:
-            if name.lower() in claim.signed_headers:
-                self.signed.setdefault(name.lower(), []).append(value)
-        if "host" in claim.signed_headers and not request.header("host"):
-            self.signed["host"] = [request.host]
-
-
-class _SignedHeaders(dict[str, list[str]]):
-    """The signed headers, with the interface of botocore's own."""
-
-    def get_all(self, name: str) -> list[str]:
-        return self[name]
-
-
 def _claim(fields: dict[str, str], session_token: str, expires: str | None = None) -> Claim:
     scope = fields.get("Credential", "").rsplit("/", 4)
     timestamp = fields.get("Date", "")
@@ -438,7 +430,7 @@ def _claim(fields: dict[str, str], session_token: str, expires: str | None = Non
         len(scope) == 5
         and scope[4] == "aws4_request"
         and re.fullmatch(r"\d{8}T\d{6}Z", timestamp, re.ASCII)
-        and timestamp.startswith(scope[1])
+        and timestamp[:8] == scope[1]
         and signature.isascii()
         and "host" in signed_headers
         and (expires is None or re.fullmatch(r"\d{1,6}", expires, re.ASCII))

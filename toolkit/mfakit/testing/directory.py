@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode
 
 from mfakit import policy
 from mfakit.testing.errors import AWSError
-from mfakit.testing.models import aws_host, partition, service_model
+from mfakit.testing.models import partition, service_model
 from mfakit.testing.wire import FORM, Request, Response
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Directory:
 
     def call(self, operation: str, **parameters: str) -> dict[str, Any]:
         """Call IAM, and learn from the answer; raise AWSError if IAM refused."""
-        host = aws_host("iam", self._region)
+        host = f"iam.{self._region}.amazonaws.com"  # moto reads the partition from the region
         form = urlencode({"Action": operation, "Version": "2010-05-08", **parameters})
         headers = (("Host", host), ("Content-Type", FORM))
         response = self._forward(Request("POST", f"https://{host}/", headers, form.encode()))
@@ -323,7 +323,11 @@ def shown_boundary(arn: str) -> dict[str, str]:
 
 
 def _document(value: Any) -> Any:
-    return json.loads(unquote(value)) if isinstance(value, str) else value
+    """Return a policy document as an object; as it is if it is no JSON, which moto accepts."""
+    try:
+        return json.loads(unquote(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _parsed(operation: str, response: Response) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import re
 import threading
 from collections import deque
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from mfakit.testing import errors
 from mfakit.testing.errors import AWSError
@@ -16,7 +17,6 @@ from mfakit.testing.wire import Response, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from mfakit.testing.authentication import Received
     from mfakit.testing.keys import Credentials
@@ -334,16 +334,15 @@ class CallLog:
     """The latest calls, in the order of their answers."""
 
     def __init__(self) -> None:
-        self._records: deque[CallRecord] = deque(maxlen=KEPT)
+        self._records: deque[tuple[float, tuple[Any, ...]]] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def add(self, at: datetime, received: Received) -> None:
-        """Record a call and its answer, if it has one."""
+    def add(self, at: float, received: Received) -> None:
+        """Record a call and its answer, if it has one, at a time in seconds since 1970."""
         call, claim, credentials = received.named_call(), received.claim, received.caller
         response = received.response
         given = None if response is None or response.dropped else response
-        record = CallRecord(
-            at,
+        about = (
             call.service,
             call.operation,
             credentials.arn if credentials else None,
@@ -353,7 +352,7 @@ class CallLog:
             error_code(given) if given else None,
         )
         with self._lock:
-            self._records.append(record)
+            self._records.append((at, about))
 
     def clear(self) -> None:
         """Forget all calls."""
@@ -361,9 +360,10 @@ class CallLog:
             self._records.clear()
 
     def records(self) -> list[CallRecord]:
-        """Return a copy of the records so far."""
+        """Return the records so far."""
         with self._lock:
-            return list(self._records)
+            kept = list(self._records)
+        return [CallRecord(datetime.fromtimestamp(at, UTC), *about) for at, about in kept]
 
 
 def error_code(response: Response) -> str | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,8 @@ class Gate:
             return self._handle(received)
         except SimulatorError as error:
             refusal = not_supported(error.message)
+        except NotImplementedError as error:
+            refusal = Gate.unknown_to_moto(self, error)
         except Exception as error:
             _report(received.call, error)
             refusal = AWSError(500, "InternalFailure", f"moto raised {type(error).__name__}")
@@ -148,18 +150,22 @@ class Gate:
         except AWSError as error:
             received.response = received.refusal(error)
         except NotImplementedError as error:
-            received.response = received.refusal(not_supported(f"moto does not know this: {error}"))
+            received.response = received.refusal(self.unknown_to_moto(error))
         except ExpatError:  # moto reads the body of most of S3's calls
             received.response = received.refusal(errors.malformed_xml())
         finally:
             self._record(received)
         return self._dated(received.response)
 
+    def unknown_to_moto(self, error: NotImplementedError) -> AWSError:
+        """Return the refusal of what moto does not know."""
+        return not_supported(f"moto does not know this: {error}")
+
     def _dated(self, response: Response) -> Response:
         return response.with_header("Date", _http_date(int(self.clock.wire_timestamp())))
 
     def _record(self, received: Received) -> None:
-        self.calls.add(self.clock.now(), received)
+        self.calls.add(self.clock.timestamp(), received)
 
     def _carry_out(
         self, request: Request, call: Call, caller: Credentials, claim: Claim
@@ -221,8 +227,7 @@ class Gate:
         outgoing = _signed_by_owner(request, claim, key_id)
         if call.service != "iam":
             return self._pass_on_to_others(outgoing, call, caller, claim)
-        response = self.forward(replace(outgoing, content=self.keys.to_moto(outgoing.body)))
-        response = replace(response, body=self.keys.from_moto(response.body))
+        response = self.keys.from_moto(self.forward(self.keys.to_moto(outgoing)))
         with self.lock:
             new_from = self.clock.timestamp() + self.new_key_seconds
             self.directory.learn(call.operation, call.parameters, response, new_from)
@@ -265,12 +270,12 @@ def _check_kind(caller: Credentials, call: Call) -> None:
 
 def _signed_by_owner(request: Request, claim: Claim, key_id: str) -> Request:
     """Return the request as moto gets it: with the key by which moto knows the user."""
-    # Where a host names no region, moto reads it from the user agent.
-    kept = tuple((n, v) for n, v in request.headers if n != "user-agent")
     scope = f"{key_id}/{claim.date or '20000101'}/{claim.region}/{claim.service}/aws4_request"
     value = f"{ALGORITHM} Credential={scope}, SignedHeaders=host, Signature=verified"
-    signed = (*kept, ("authorization", value))
-    return Request(request.method, request.url, signed, request.content)
+    named = {**request.named, "authorization": value}
+    # Where a host names no region, moto reads it from the user agent.
+    named.pop("user-agent", "")
+    return Request.of(request.method, request.url, named, request.content)
 
 
 def _report(call: Call, error: Exception) -> None:
@@ -337,12 +342,15 @@ class Judge:
         def find_arn(kind: str, name: str) -> str | None:
             return self.directory.arn_of(kind, name or own_name) if name or own_name else None
 
-        with _judging():
+        principal = self._principal(caller)
+        try:
             for demand in demands_of(call, request, place, find_arn, self.directory.find_roles):
                 given = {**keys, **demand.condition_keys}
-                context = Context(demand.action, demand.resource, given, self._principal(caller))
+                context = Context(demand.action, demand.resource, given, principal)
                 policies = self._policies(caller, demand.action, demand.resource)
                 yield demand, authorize(policies, context)
+        except (UnjudgedError, MalformedPolicyError) as error:
+            raise _unjudged(error) from None
 
     def may_assume(
         self,
@@ -360,11 +368,13 @@ class Judge:
         if not self.enforced:
             return True
         keys = {**self._keys(request, caller, region), **extra}
-        with _judging():
+        try:
             context = Context(action, role.arn, keys, self._principal(caller))
             trust = parse(role.trust_policy, f"of role {role.identity.name}", Kind.TRUST)
             policies = self._policies(caller, action, None, trust)
             return authorize(policies, context).allowed
+        except (UnjudgedError, MalformedPolicyError) as error:
+            raise _unjudged(error) from None
 
     def _keys(self, request: Request, caller: Credentials, region: str) -> Keys:
         tags = self.directory.tags(caller.grantor or caller.owner)
@@ -394,12 +404,12 @@ class Judge:
         """Return the caller by every name that a policy may use."""
         owner, grantor = caller.owner, caller.grantor
         issuer = grantor or (owner if owner.kind == "role" else None)
-        return Principal(
-            account_id=owner.arn.split(":")[4] if owner.arn else "",
-            arn=caller.arn,
-            role_arn=issuer.arn if issuer else "",
-            unique_ids=(owner.user_id, caller.user_id, grantor.user_id if grantor else ""),
-            has_boundary=self.directory.boundary(grantor or owner) is not None,
+        return _named(
+            owner.arn.split(":")[4] if owner.arn else "",
+            caller.arn,
+            issuer.arn if issuer else "",
+            (owner.user_id, caller.user_id, grantor.user_id if grantor else ""),
+            self.directory.boundary(grantor or owner) is not None,
         )
 
     def _is_free(self, call: Call, caller: Credentials) -> bool:
@@ -411,6 +421,13 @@ class Judge:
         if not caller.owner.is_root or self.service_control is not None:
             return False
         return call.service != "s3" or call.action in ROOT_ALWAYS_ALLOWED
+
+
+@lru_cache  # the calls of a caller share it
+def _named(
+    account_id: str, arn: str, role_arn: str, unique_ids: tuple[str, ...], has_boundary: bool
+) -> Principal:
+    return Principal(account_id, arn, role_arn, unique_ids, has_boundary=has_boundary)
 
 
 def service_control(policies: Sequence[Mapping[str, Any] | str]) -> tuple[Statement, ...]:
@@ -446,9 +463,5 @@ def _denial(call: Call, caller: Credentials, demand: Demand, verdict: Verdict) -
     return f"{who}{what} {verdict.reason}"
 
 
-@contextmanager
-def _judging() -> Iterator[None]:
-    try:
-        yield
-    except (UnjudgedError, MalformedPolicyError) as error:
-        raise not_supported(f"the simulator cannot judge {error}; {RELAX}") from None
+def _unjudged(error: UnjudgedError | MalformedPolicyError) -> AWSError:
+    return not_supported(f"the simulator cannot judge this call: {error}; {RELAX}")

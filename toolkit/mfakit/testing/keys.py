@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mfakit.policy import Statement
-    from mfakit.testing.wire import Request
+    from mfakit.testing.wire import Request, Response
 
 
 # The kind of a caller without credentials.
@@ -273,17 +273,23 @@ class KeyStore:
         given.moto_id = key.access_key_id
         return given
 
-    def to_moto(self, body: bytes) -> bytes:
-        """Return the body of a call to moto's IAM, with moto's ids of keys."""
+    def to_moto(self, request: Request) -> Request:
+        """Return a call to moto's IAM, with moto's ids of keys."""
+        if not self._moto_ids:
+            return request
+        body = request.body
         for given, moto_id in self._moto_ids.items():
             body = body.replace(given, moto_id)
-        return body
+        return replace(request, content=body)
 
-    def from_moto(self, body: bytes) -> bytes:
-        """Return the body of an answer of moto's IAM, with the ids of keys that callers know."""
+    def from_moto(self, response: Response) -> Response:
+        """Return an answer of moto's IAM, with the ids of keys that callers know."""
+        if not self._moto_ids:
+            return response
+        body = response.body
         for given, moto_id in self._moto_ids.items():
             body = body.replace(moto_id, given)
-        return body
+        return replace(response, body=body)
 
 
 def _depends_on(key: Credentials, owner: Identity) -> bool:

@@ -20,7 +20,7 @@ from mfakit.testing.directory import ROLE_ARN, Role
 from mfakit.testing.errors import INVALID, AWSError, access_denied
 from mfakit.testing.gate import Gate
 from mfakit.testing.keys import KeyStore, LongTermKey, Session
-from mfakit.testing.models import partition
+from mfakit.testing.models import partition, region_of
 from mfakit.testing.moto_binding import find_key
 from mfakit.testing.sts import STS
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any] | type")
 
-REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 OF_AWS = re.compile("A(KIA|SIA)[A-Z0-9]{16}")
 OLD_SIGNATURE = re.compile("AWS ([^:]+):")
 # Whom moto's GetCallerIdentity names.
@@ -79,13 +78,14 @@ class MockedAWS(AWSSimulator):
         self._gate = gate
 
     def at(self, arn: str) -> MockedAWS:
-        """Return the account of an ARN, in the partition of the ARN."""
+        """Return the account of an ARN; the main one if AWS has no such partition."""
         _, part, _, _, account_id, _ = arn.split(":", 5)
         main = self._main
-        if (account_id, part) == (main.account_id, partition(main.region)):
+        region = region_of(part)
+        if (account_id, part) == (main.account_id, partition(main.region)) or not region:
             return main
         if (account_id, part) not in main._others:
-            main._others[account_id, part] = self._other(account_id, REGIONS.get(part, part))
+            main._others[account_id, part] = self._other(account_id, region)
         return main._others[account_id, part]
 
     def _other(self, account_id: str, region: str) -> MockedAWS:
@@ -205,6 +205,10 @@ class MockedGate(Gate):
     def gate_of(self, caller: Credentials) -> Gate:
         """Return the gate of the caller's account."""
         return self.aws.at(caller.arn)._gate if self.aws and caller.owner.arn else self
+
+    def unknown_to_moto(self, error: NotImplementedError) -> AWSError:
+        """Raise the error, as moto does."""
+        raise error
 
     def _handle(self, received: Received) -> Response:
         request = received.request

@@ -6,11 +6,34 @@ import gzip
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def frozen(cls: type[T]) -> type[T]:
+    """Make a class a dataclass that is never changed.
+
+    The type checker sees to that: at run time, ``frozen`` costs more than all its fields.
+    """
+    return dataclass(unsafe_hash=True)(cls)
+
+
+class lazy(Generic[T]):  # noqa: N801 - used as a decorator
+    """`functools.cached_property` without a lock, which in Python 3.11 costs more than a value."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        value = instance.__dict__[self._compute.__name__] = self._compute(instance)
+        return value
 
 
 # Where a policy's prefix is not the name that requests are signed for.
@@ -199,16 +222,19 @@ class Model:
             operations.sort(key=lambda o: o.rank, reverse=True)
         return found
 
-    @cached_property
-    def routes_without_query(self) -> dict[str, list[Operation]]:
-        """The routes that need nothing in the query."""
-        return {
-            method: [o for o in operations if not o.literals and not o.needs_query]
-            for method, operations in self.routes.items()
-        }
+
+@lru_cache(1024)
+def possible(model: Model, method: str, given: frozenset[str]) -> list[Operation]:
+    """Return the operations that a request may be whose query has parameters of these names."""
+    return [
+        operation
+        for operation in model.routes.get(method, ())
+        if given.issuperset(name for name, _ in operation.literals)
+        and given.issuperset(operation.needs_query)
+    ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """A call of an operation.
 
@@ -230,7 +256,7 @@ class Call:
     model: Model | None = field(default=None, repr=False)
     shape: Operation | None = field(default=None, repr=False)
 
-    @property
+    @lazy
     def action(self) -> str:
         """Its name in policies: ``s3:GetObject``."""
         name = f"{PREFIXES.get(self.service, self.service)}:{self.operation}"
@@ -394,6 +420,16 @@ def _regions() -> frozenset[str]:
 def partition(region: str) -> str:
     """Return the partition of a region: ``aws``, ``aws-cn``, ``aws-us-gov``."""
     return str(_resolver().get_partition_for_region(region))
+
+
+@cache
+def region_of(partition: str) -> str:
+    """Return a region of a partition; empty if AWS has no such partition."""
+    from botocore.loaders import Loader
+
+    found: Any = Loader().load_data("endpoints")
+    regions = (each["regions"] for each in found["partitions"] if each["partition"] == partition)
+    return next((region for names in regions for region in names), "")
 
 
 @cache

@@ -44,6 +44,7 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 AWS_URL = re.compile(
     rf"https?://[^/?#]+({'|'.join(map(re.escape, AWS_SUFFIXES))})\.?(:\d+)?([/?#]|$)"
 )
+MOTOS_JUDGE = "_authenticate_and_authorize_action"
 CONTROL_HOSTS = ("motoapi.amazonaws.com",)
 # The prefixes of AWS's ids ("IAM User Guide", unique identifiers). moto's ids are lower-case; those
 # of policies are an A and twenty letters and digits.
@@ -88,9 +89,11 @@ class MotoBinding:
         """
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
+        from moto.core import responses
         from moto.core.models import botocore_stubber
 
         stubber: Any = botocore_stubber
+        judge: Any = responses
         sessions: Any = URLLib3Session
         if stubber.enabled and mock is None:
             hint = "the simulator brings moto with it: leave mock_aws out"
@@ -103,10 +106,10 @@ class MotoBinding:
             self._answer = _requests_seam(handle)
             self.answer_requests()
             stack.callback(_leave_requests)
-            stack.callback(setattr, stubber, "enabled", stubber.enabled)
-            stubber.enabled = False
-            stack.callback(setattr, sessions, "send", sessions.send)
-            sessions.send = _botocore_seam(handle, sessions.send)
+            _replace(stack, stubber, "enabled", False)
+            # The gate judges policies; moto would ask for the signatures that it does not get.
+            _replace(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
 
@@ -132,9 +135,10 @@ class MotoBinding:
         `account` is the id and the partition of another account than the one that is simulated.
         """
         account_id, partition = account or (self._account_id, self._partition)
+        host = request.parts.netloc
         # Stacks may contain users, roles and policies.
-        creates_stacks = request.host.startswith("cloudformation.")
-        if not (creates_stacks or request.host.startswith("iam.")):
+        creates_stacks = host.startswith("cloudformation.")
+        if not (creates_stacks or host.startswith("iam.")):
             return self._forward(request, account_id)
         with self._iam_lock:
             if self._iam_utcnow is None:  # moto's IAM loads slowly, so not before it is called
@@ -143,14 +147,14 @@ class MotoBinding:
             if creates_stacks or _needs_managed_policies(request):
                 _load_managed_policies(account_id, partition)
         response = self._forward(request, account_id)
-        return replace(response, body=MOTO_ID.sub(_with_id_of_aws, response.body))
+        body, count = MOTO_ID.subn(_with_id_of_aws, response.body)
+        return replace(response, body=body) if count else response
 
     def _now(self) -> datetime:
         return self._clock.now().replace(tzinfo=None, microsecond=0)
 
     def _forward(self, request: Request, account_id: str) -> Response:
         from botocore.awsrequest import AWSPreparedRequest
-        from botocore.compat import HTTPHeaders
         from moto.core.models import botocore_stubber
 
         if self._mock is None:
@@ -159,17 +163,33 @@ class MotoBinding:
         if host.startswith(TAKEN_FOR_S3):
             raise _unknown(request.url)
         url = request.url
+        headers = _Headers({**request.named, "x-moto-account-id": account_id})
         if host != request.parts.netloc:
             url = request.parts._replace(netloc=host).geturl()
-        headers = HTTPHeaders()
-        for name, value in request.headers:
-            headers[name] = host if name.lower() == "host" else value
-        headers["x-moto-account-id"] = account_id
+            headers["host"] = host
         prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
         answer = botocore_stubber.process_request(prepared)
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
+
+
+def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+    stack.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
+
+
+class _Headers(dict[str, Any]):
+    """Headers by lower-case name, which moto before 5.2 asks for by names in any case."""
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
 
 
 class _RawBody(io.BytesIO):
@@ -201,9 +221,7 @@ def _async_seams(handle: Handler) -> dict[str, Any]:
     def into(class_name: str) -> Any:
         def patch(module: Any, stack: Any) -> None:
             sessions = getattr(module, class_name)
-            original = sessions.send
-            sessions.send = _aiobotocore_seam(handle, original)
-            stack.callback(setattr, sessions, "send", original)
+            _replace(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
 
         return patch
 
@@ -313,12 +331,19 @@ def _check_known(url: str) -> None:
         raise ConnectTimeoutError(endpoint_url=url, error="there is none in the simulator")
     if host in CONTROL_HOSTS:
         raise _unknown(url)
-    if not is_aws(host):
+    if not is_aws(host) and host not in _s3_hosts():
         raise SimulatorError(
             "the client was given another endpoint than AWS's: the simulator does not know the host"
             f" {host}; nothing was sent; leave its endpoint out, or give the URL of aws_server",
             "endpoints are in endpoint_url, AWS_ENDPOINT_URL and its kin, and in ~/.aws/config",
         )
+
+
+def _s3_hosts() -> list[str]:
+    """Return the further hosts of S3 that moto's ``MOTO_S3_CUSTOM_ENDPOINTS`` names."""
+    from moto.settings import get_s3_custom_endpoints
+
+    return [urlsplit(url).netloc for url in get_s3_custom_endpoints()]
 
 
 @lru_cache
@@ -341,7 +366,7 @@ def _unknown(url: str) -> SimulatorError:
 
 
 def _headers(headers: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _text(value)) for name, value in headers.items())
+    return tuple((n, v if isinstance(v, str) else _text(v)) for n, v in headers.items())
 
 
 def _text(value: Any) -> str:
@@ -361,14 +386,20 @@ def _read(body: Any) -> bytes:
 
 def _response(status: int, headers: Any, body: Any) -> Response:
     pairs: Iterable[tuple[str, Any]] = headers.items() if hasattr(headers, "items") else headers
-    return Response(int(status), tuple((n, _text(v)) for n, v in pairs), _read(body))
+    texts = tuple((n, v if isinstance(v, str) else _text(v)) for n, v in pairs)
+    return Response(int(status), texts, _read(body))
 
 
 def _with_id_of_aws(found: re.Match[bytes]) -> bytes:
+    return _id_of_aws(found[1], found[2])
+
+
+@lru_cache(1024)
+def _id_of_aws(element: bytes, moto_id: bytes) -> bytes:
     """Return an element with an id of AWS's form, which is derived from moto's id."""
-    digest = base64.b32encode(hashlib.sha256(found[2]).digest()).decode()
-    made = (ID_PREFIXES[found[1]] + digest)[:ID_LENGTH]
-    return b"<%s>%s<" % (found[1], made.encode())
+    digest = base64.b32encode(hashlib.sha256(moto_id).digest()).decode()
+    made = (ID_PREFIXES[element] + digest)[:ID_LENGTH]
+    return b"<%s>%s<" % (element, made.encode())
 
 
 @dataclass(frozen=True)

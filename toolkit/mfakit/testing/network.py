@@ -99,8 +99,7 @@ def closed(patches: Mapping[str, Patch], endpoint_url: Callable[[], str]) -> Ite
         _close_http(stack)
         _tell_processes(stack, endpoint_url)
         _tell_workers(stack, endpoint_url)
-        for name, patch in {**_CLIENTS, **patches}.items():
-            _when_imported(stack, name, patch)
+        _patch_modules(stack, {**_CLIENTS, **patches})
         yield
 
 
@@ -272,28 +271,28 @@ def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
     stack.callback(put_back)
 
 
-def _when_imported(stack: ExitStack, name: str, patch: Patch) -> None:
-    """Patch a module now, or when it is imported."""
-    module = sys.modules.get(name)
-    if module is not None:
-        patch(module, stack)
-        return
-    finder = _Finder(name, lambda found: patch(found, stack))
+def _patch_modules(stack: ExitStack, patches: dict[str, Patch]) -> None:
+    """Patch modules by name, now or when they are imported."""
+    later = {name: patch for name, patch in patches.items() if name not in sys.modules}
+    for name in patches.keys() - later.keys():
+        patches[name](sys.modules[name], stack)
+    finder = _Finder(later, stack)
     sys.meta_path.insert(0, finder)
     stack.callback(sys.meta_path.remove, finder)
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module as usual, and patches it after its import."""
+    """Finds some modules as usual, and patches each after its import."""
 
-    def __init__(self, name: str, change: Callable[[ModuleType], None]) -> None:
-        self._name = name
-        self._change = change
+    def __init__(self, patches: Mapping[str, Patch], stack: ExitStack) -> None:
+        self._patches = patches
+        self._stack = stack
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path, target) if name == self._name else None
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._change)
+        patch = self._patches.get(name)
+        spec = PathFinder.find_spec(name, path, target) if patch else None
+        if patch and spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, lambda module: patch(module, self._stack))
         return spec
 
 

@@ -162,7 +162,7 @@ class PolicySimulation:
         try:
             verdict = authorize(policies, context)
         except UnjudgedError as error:
-            raise not_supported(f"the simulator cannot judge {error}") from None
+            raise not_supported(f"the simulator cannot judge this call: {error}") from None
         return _shown(verdict, action, resource, missing)
 
     def _with_trust(self, policies: Policies, resource: str, *, given: bool) -> Policies:

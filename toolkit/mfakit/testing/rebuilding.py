@@ -15,6 +15,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
@@ -73,14 +74,10 @@ def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
     Raises:
         ValueError: a header has two values, or the URL has too many parameters.
     """
-    headers: dict[str, str] = {}
-    for spelled, value in request.headers:
-        name = spelled.lower()
-        if _passes(name, signed):
-            headers[name] = f"{headers[name]},{value}" if name in headers else value
+    headers = {"host": request.host}
+    headers |= {name: v for name, v in request.named.items() if _passes(name, signed)}
     url = _hoist(request, headers) if request.parts.query else request.url
-    pairs = (("host", request.host), *headers.items())
-    return Request(request.method, url, pairs, request.content)
+    return Request.of(request.method, url, headers, request.content)
 
 
 def _hoist(request: Request, headers: dict[str, str]) -> str:
@@ -92,6 +89,8 @@ def _hoist(request: Request, headers: dict[str, str]) -> str:
             kept.append((name, value))
         elif lower not in OF_SIGNATURE and headers.setdefault(lower, value) != value:
             raise ValueError(f"The header {lower} was given more than once.")
+    if len(kept) == len(request.query_pairs()):
+        return request.url
     query = urlencode(kept, quote_via=quote)
     return request.parts._replace(query=query, fragment="").geturl()
 
@@ -108,13 +107,18 @@ def rebuilt(call: Call, request: Request, region: str) -> Request:
         return _rest(call, call.shape, request, region)
     if call.protocol in ("query", "ec2"):
         path = request.parts.path if call.service == "sqs" else "/"
-        form = urlencode(call.parameters).encode()
+        form = urlencode(call.parameters, quote_via=_quoted).encode()
         return _request(call, request, region, "POST", path, {"content-type": FORM}, form)
     if call.protocol == "json":
         return _json(call, request, region)
     headers = {n: request.header(n) for n in ("content-type", "smithy-protocol", "accept")}
     path = request.parts.path + "?x-id=" + call.operation
     return _request(call, request, region, "POST", path, headers, _unpacked(call, request))
+
+
+@lru_cache(1024)  # names, and most values, come again and again
+def _quoted(text: str, *safe: Any) -> str:
+    return quote(text, *safe)
 
 
 def _json(call: Call, request: Request, region: str) -> Request:
@@ -129,7 +133,7 @@ def _json(call: Call, request: Request, region: str) -> Request:
 
 
 def _rest(call: Call, shape: Operation, request: Request, region: str) -> Request:
-    headers = {n: v for n, v in _by_name(request) if _is_of(shape, n)}
+    headers = {n: v for n, v in request.named.items() if n != "host" and _is_of(shape, n)}
     if "x-amz-copy-source" in headers:
         headers["x-amz-copy-source"] = _canonical_source(call, headers["x-amz-copy-source"])
     path, query = _path(call, shape), _query(call, shape)
@@ -149,7 +153,7 @@ def _rest(call: Call, shape: Operation, request: Request, region: str) -> Reques
     if "content-type" in headers and (kind == FORM or kind.startswith("multipart/")):
         headers["content-type"] = "binary/octet-stream"
     if query:
-        path += "?" + urlencode(query, quote_via=quote)
+        path += "?" + urlencode(query, quote_via=_quoted)
     return _request(call, request, region, shape.method, path, headers, body)
 
 
@@ -167,8 +171,8 @@ def _request(
     named.pop("content-encoding", "") if call.service != "s3" else None
     size = len(body) if isinstance(body, bytes) else body.size
     named["content-length"] = str(size)
-    pairs = tuple((name, value) for name, value in named.items() if value)
-    return Request(method, f"{request.parts.scheme}://{host}{path}", pairs, body)
+    kept = {name: value for name, value in named.items() if value}
+    return Request.of(method, f"{request.parts.scheme}://{host}{path}", kept, body)
 
 
 def _host(call: Call, request: Request, region: str) -> str:
@@ -182,10 +186,6 @@ def _host(call: Call, request: Request, region: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,63}", label, re.ASCII):
         raise errors.malformed(call, f"{before.strip('{}.')} is no part of a host name.")
     return f"{label}.{aws_host(prefix, region)}"
-
-
-def _by_name(request: Request) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in request.headers if name != "host")
 
 
 def _is_of(shape: Operation, name: str) -> bool:
@@ -244,7 +244,7 @@ def _json_text(call: Call, body: bytes, known: frozenset[str] | None) -> bytes:
         return b""
     try:
         text = body.decode()
-        content = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        content = STRICT.decode(text)
     except (ValueError, RecursionError):
         raise errors.malformed(call, "The body is no JSON that can be read.") from None
     if not isinstance(content, dict):
@@ -265,6 +265,9 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError
     return found
+
+
+STRICT = json.JSONDecoder(object_pairs_hook=_without_doubles, parse_constant=_no_constant)
 
 
 class Chain:

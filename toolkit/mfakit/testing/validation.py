@@ -136,7 +136,8 @@ def known_parameters(operation: str, parameters: Parameters) -> Parameters:
 
 def tag_pairs(parameters: Parameters, part: str = "Key") -> list[tuple[int, str]]:
     """Return number and value of a part, ``Key`` or ``Value``, of each tag."""
-    found = ((re.fullmatch(rf"Tags\.member\.(\d+)\.{part}", n), v) for n, v in parameters.items())
+    tags = ((n, v) for n, v in parameters.items() if n.startswith("Tags."))
+    found = ((re.fullmatch(rf"Tags\.member\.(\d+)\.{part}", n), v) for n, v in tags)
     return sorted((int(match[1]), value) for match, value in found if match)
 
 
@@ -220,6 +221,7 @@ def _iam_list(
             yield from (f"{where} {text}" for text in limits.complaints(value))
 
 
+@cache
 def _limits(name: str, shape: Any) -> Text | Number | None:
     """Return the limits of a string or an integer in a model; None for other shapes."""
     about = shape.metadata

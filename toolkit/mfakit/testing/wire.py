@@ -6,9 +6,9 @@ import base64
 import html
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import lru_cache
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 from mfakit.testing.errors import malformed_xml
+from mfakit.testing.models import frozen, lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ IN_MEMORY = 1 << 20
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-@dataclass(frozen=True)
+@frozen
 class Request:
     """A request, whose URL has path and query exactly as they were sent."""
 
@@ -45,45 +46,52 @@ class Request:
     headers: Headers = field(repr=False)
     content: bytes | Spool = field(default=b"", repr=False)
 
-    @cached_property
+    @lazy
     def body(self) -> bytes:
         """The body, in memory."""
         return self.content if isinstance(self.content, bytes) else self.content.read()
 
-    @cached_property
+    @lazy
     def body_sha256(self) -> str:
         """The SHA-256 of the body, in hexadecimal."""
         if isinstance(self.content, bytes):
             return sha256(self.content).hexdigest()
         return self.content.sha256
 
-    @cached_property
+    @lazy
     def parts(self) -> SplitResult:
         """The parts of the URL."""
         return urlsplit(self.url)
 
-    def query_pairs(self, *, strict: bool = False) -> list[tuple[str, str]]:
+    @classmethod
+    def of(cls, method: str, url: str, named: dict[str, str], content: bytes | Spool) -> Request:
+        """Return a request with one header of each name, in lower case."""
+        made = cls(method, url, tuple(named.items()), content)
+        made.__dict__["named"] = named
+        return made
+
+    def query_pairs(self, *, strict: bool = False) -> tuple[tuple[str, str], ...]:
         """Return the parameters in the URL, decoded, in their order.
 
         Raises:
             ValueError: there are too many; with `strict`, also if they are no UTF-8.
         """
         query = self.parts.query
-        return _pairs(query, "strict" if strict else "replace") if query else []
+        return _query_pairs(query, "strict" if strict else "replace") if query else ()
 
-    @cached_property
+    @lazy
     def query(self) -> dict[str, str]:
         """The parameters in the URL, decoded; the last one of each name."""
         return dict(self.query_pairs())
 
-    @cached_property
+    @lazy
     def parameters(self) -> dict[str, str]:
         """The parameters of a call of the query protocols, in the URL or a form.
 
         Raises:
             ValueError: there are too many, or two of one name, or they are no UTF-8.
         """
-        pairs = self.query_pairs(strict=True)
+        pairs = [*self.query_pairs(strict=True)]
         if self.is_form:
             pairs += _pairs(self.body.decode("utf-8"), "strict")
         found: dict[str, str] = {}
@@ -93,20 +101,21 @@ class Request:
             found[name] = value
         return found
 
-    @property
+    @lazy
     def is_form(self) -> bool:
         """Whether the body is a form, in which the query protocols name the operation."""
         return self.header("content-type").partition(";")[0].strip().lower() == FORM
 
-    @cached_property
-    def _by_name(self) -> dict[str, str]:
+    @lazy
+    def named(self) -> dict[str, str]:
+        """The headers by lower-case name; several of one name are joined by commas."""
         found: dict[str, str] = {}
         for name, value in self.headers:
             key = name.lower()
-            found[key] = f"{found[key]},{value}" if key in found else value
+            found[key] = f"{found[key].rstrip()},{value.lstrip()}" if key in found else value
         return found
 
-    @property
+    @lazy
     def host(self) -> str:
         """The host that it was sent to, with the port unless it is the default."""
         return self.header("host") or self.parts.netloc
@@ -120,10 +129,10 @@ class Request:
 
     def header(self, name: str, default: str = "") -> str:
         """Return a header by its lower-case name."""
-        return self._by_name.get(name, default)
+        return self.named.get(name, default)
 
 
-@dataclass(frozen=True)
+@frozen
 class Response:
     """A whole response.
 
@@ -151,6 +160,11 @@ def parsed_xml(body: bytes) -> ET.Element:
         return ET.fromstring(body)  # noqa: S314
     except (ET.ParseError, ValueError, LookupError):
         raise malformed_xml() from None
+
+
+@lru_cache  # each request asks several times
+def _query_pairs(query: str, errors: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_pairs(query, errors))
 
 
 def _pairs(text: str, errors: str) -> list[tuple[str, str]]:

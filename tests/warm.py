@@ -1,0 +1,145 @@
+"""The command in processes that are forked from one that has loaded its modules.
+
+To start Python and load botocore costs a login half a second of processor time, more than all that
+it is tested for, and the tests run the command thousands of times. A process that is forked here
+begins where `python -m mfakit` begins, with its own environment, folder and files, and ends as it
+ends. What differs is that modules are loaded already, so what is tested of that starts afresh: see
+`tests/test_imports.py`, `tests/dist`, and all tests in which another program runs the command.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+
+# Each request comes with the program's three files and a socket for the answer.
+SERVER = """
+import functools, gc, json, os, pkgutil, signal, socket, sys, time
+import botocore.session, rich.console, rich.table
+import mfakit
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+shared = botocore.session.Session()
+for service in ("sts", "iam"):
+    shared.create_client(service, "us-east-1")
+for module in pkgutil.walk_packages(mfakit.__path__, "mfakit."):
+    if not module.name.startswith("mfakit.testing") and not module.name.endswith("__main__"):
+        __import__(module.name)
+requests = socket.socket(fileno=int(sys.argv[1]))
+answers = {}
+
+def reap(*_):
+    while answers and (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+        with answers.pop(ended[0]) as answer:
+            answer.sendall(b"%d\\n" % os.waitstatus_to_exitcode(ended[1]))
+
+signal.signal(signal.SIGCHLD, reap)
+gc.freeze()
+while True:
+    said, files, _, _ = socket.recv_fds(requests, 1 << 20, 4)
+    if not said:
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    pid = os.fork()
+    if pid == 0:
+        break
+    answers[pid] = socket.socket(fileno=files.pop())
+    answers[pid].sendall(b"%d\\n" % pid)
+    for file in files:
+        os.close(file)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+
+for other in (requests, *answers.values()):
+    other.close()
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+for number, file in enumerate(files[:3]):
+    os.dup2(file, number)
+for file in files:
+    os.close(file)
+arguments, environ, folder = json.loads(said)
+os.chdir(folder)
+os.environ.clear()
+os.environ.update(environ)
+time.tzset()
+sys.argv = [os.path.join(mfakit.__path__[0], "__main__.py"), *arguments]
+import mfakit.__main__
+"""
+
+
+class Warm:
+    """The process that has loaded the modules, and the socket on which it takes requests."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-c", SERVER, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.PIPE,  # streams that can be sought in could not become pipes later
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        self._requests.close()
+        self._server.communicate()
+
+    def run(
+        self, arguments: tuple[str, ...], environ: dict[str, str], stdin: str | None, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, as `subprocess.run` does."""
+        answer, theirs = socket.socketpair()
+        (read, given), (out, their_out), (err, their_err) = (os.pipe() for _ in range(3))
+        files = [read, their_out, their_err, theirs.detach()]
+        request = json.dumps([arguments, environ, os.getcwd()])
+        socket.send_fds(self._requests, [request.encode()], files)
+        for file in files:
+            os.close(file)
+        with ThreadPoolExecutor(3) as pool, answer, answer.makefile() as said:
+            answer.settimeout(timeout)
+            pool.submit(_write, given, stdin or "")
+            printed = [pool.submit(_read, file) for file in (out, err)]
+            pid = int(said.readline())
+            try:
+                code = int(said.readline())
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise
+            return subprocess.CompletedProcess(arguments, code, *(one.result() for one in printed))
+
+
+def _write(file: int, text: str) -> None:
+    with suppress(BrokenPipeError), open(file, "w") as given:
+        given.write(text)
+
+
+def _read(file: int) -> str:
+    with open(file) as printed:
+        return printed.read()
+
+
+# Python reads these before it runs anything.
+READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
+
+
+@cache
+def warm() -> Warm:
+    return Warm()
+
+
+def can_be_warm(environ: dict[str, str]) -> bool:
+    """Whether this environment makes no difference to how Python itself starts."""
+    return hasattr(socket, "send_fds") and all(
+        environ.get(name) == os.environ.get(name)
+        for name in environ.keys() | os.environ.keys()
+        if name.startswith(READ_AT_THE_START)
+    )
