@@ -254,12 +254,21 @@ def test_serve_says_that_a_port_is_taken(home) -> None:
     again.communicate(timeout=20)
 
 
-def test_a_token_file_that_cannot_be_written_is_an_error_and_nothing_is_served(home) -> None:
+def test_a_token_file_on_a_full_disk_is_an_error_and_nothing_is_left(home, tmp_path) -> None:
     keep_for_ever(home)
-    done = home.mfakit("serve", "--shell", "sh", "--token-file", "/dev/full/token")
-    assert done.returncode == 1
-    assert "cannot write /dev/full/token" in done.stderr
-    assert done.stdout == ""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount a small disk")
+    try:
+        (disk / "ballast").write_bytes(b"x" * 4096)
+        done = home.mfakit("serve", "--shell", "sh", "--token-file", str(disk / "token"))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[-2].endswith("token: No space left on device")
+        assert [path.name for path in disk.iterdir()] == ["ballast"]
+    finally:
+        subprocess.check_call(["umount", str(disk)])
 
 
 @pytest.mark.long
