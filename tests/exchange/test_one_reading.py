@@ -157,8 +157,8 @@ def test_a_session_whose_usual_profile_has_a_role_goes_beside_it(
         f"[profile {role}]\nrole_arn = arn:aws:iam::123456789012:role/prod\n"
         f"source_profile = {source}\nmfa_serial = {alice.device.serial_number}\n"
     )
-    for wrong in ("login", "check"):
-        hint = home.mfakit(wrong, "--profile", role).stderr
+    for wrong, name in (("login", role), ("check", role), ("login", source)):
+        hint = home.mfakit(wrong, "--profile", name).stderr
         assert f"--profile {role}-session" in hint
     home.environ["AWS_PROFILE"] = role
     done = log_in(home, alice)

@@ -39,7 +39,6 @@ from mfakit.profiles.stores import (
 from mfakit.session import SESSION_KEY_PREFIX
 
 DEFAULT_SESSION_PROFILE = "mfa"
-BESIDE_ROLE = "-session"  # ends the name of a session profile whose usual name a role has
 SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` have it as AWS_PROFILE
 # Settings of a source profile: where its long-term key lives, if not in the files.
 KEY_STORE = "mfakit_key_store"
@@ -164,12 +163,8 @@ class Profile:
 
     @property
     def its_session(self) -> str:
-        """The name of the profile for a session that is made from this one's keys.
-
-        A profile of that name that has a role cannot hold it, and gets a neighbour that can.
-        """
-        name = DEFAULT_SESSION_PROFILE if self.name == "default" else f"{self.name}-mfa"
-        return name + BESIDE_ROLE if self.files.setting("role_arn", name) else name
+        """The name of the profile for a session that is made from this one's keys."""
+        return self.files.its_session(self.name)
 
     @property
     def holder(self) -> str:
@@ -357,7 +352,7 @@ class Profile:
                 "name another profile for the session: --profile mfa",
             )
         if self.has_key_elsewhere:
-            raise protected(self.name)
+            raise protected(self.name, self.files)
         refuse_protected(self.name, self.keys, self.files)
         if self.is_cached and holds_session(
             self.name, self.files.credentials(self.name), self.files

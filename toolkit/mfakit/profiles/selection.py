@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.profile import BESIDE_ROLE, DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
+from mfakit.profiles.aws_files import BESIDE_ROLE, AWSFiles
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
