@@ -22,6 +22,7 @@ extensions = [
     "exit_codes",
     "json_schemas",
     "page_language",
+    "sphinx_copybutton",
     "provider_chain",
     "source_tree",
 ]
@@ -37,6 +38,9 @@ nitpick_ignore_regex = [
     ("py:class", r"mfakit\.testing\.mocking\.(F|MockAWS)"),  # the types of a decorator
     ("py:exc", r"MalformedPolicyError|UnjudgedError"),  # of another package, in its own words
 ]
+
+# Of a transcript only what is typed is copied.
+copybutton_prompt_text = "$ "
 
 html_theme = "furo"
 html_title = "mfakit"

@@ -107,7 +107,7 @@ def test_a_failure_prints_nothing_in_data_formats(home, shell: str) -> None:
 
 
 def test_unset_is_refused_for_data_formats() -> None:
-    with pytest.raises(UsageError, match="cannot write statements"):
+    with pytest.raises(UsageError, match="no shell or format"):
         render_unset("json")
 
 

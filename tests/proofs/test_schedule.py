@@ -209,7 +209,7 @@ def test_cron_runs_the_line_and_one_notification_is_sent(place, cron, inbox) -> 
     assert place.run("stat", "--format=%a", LOG).stdout == b"600\n"
     shown = place.mfakit("schedule", "show")
     assert shown.startswith("cron: every 1m\n")
-    assert "(last written 20" in shown
+    assert "  last run: 20" in shown
 
     place.mfakit("schedule", "remove")
     assert crontab_of(place) == FOREIGN

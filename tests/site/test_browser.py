@@ -78,6 +78,36 @@ def test_the_search_finds_a_word_in_both_languages(
     browser.save_screenshot(str(SHOTS / "desk-search.png"))
 
 
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        ("vscode", "how-to/editors-and-notebooks.html"),
+        ("pycharm", "how-to/editors-and-notebooks.html"),
+        ("jupyter", "how-to/editors-and-notebooks.html"),
+        ("docker", "how-to/docker.html"),
+        ("devcontainer", "how-to/docker.html"),
+        ("rotate", "how-to/rotate-a-key.html"),
+        ("lost phone", "how-to/enrol-a-device.html"),
+        ("mock_aws", "how-to/come-from-mock-aws.html"),
+        ("proxy", "how-to/proxies-and-cas.html"),
+        ("claude", "how-to/coding-agents.html"),
+        ("terraform", "how-to/terraform-cdk-pulumi.html"),
+        ("keychain", "how-to/keys-out-of-plain-text.html"),
+        ("granted", "explanation/which-tool.html"),
+    ],
+)
+def test_the_search_shows_the_right_page_first(browser, url: str, words: str, page: str) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(f"{url}/search.html?q={words.replace(' ', '+')}")
+    first = WebDriverWait(browser, 20).until(
+        lambda _: browser.find_elements(By.CSS_SELECTOR, "#search-results li:first-child a")
+    )[0]
+    # results come one after the other, each at its place
+    assert page in first.get_attribute("href")
+
+
 def test_the_menu_on_a_phone_leads_to_every_page(browser, url: str) -> None:
     from selenium.webdriver.common.by import By
 

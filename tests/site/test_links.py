@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -38,6 +39,10 @@ def parsed() -> dict[Path, _Page]:
     return {SITE / name: _Page(SITE / name) for name in pages()}
 
 
+def _led_to(path: Path, parsed: dict[Path, _Page]) -> set[str]:
+    return {os.path.normpath(path.parent / unquote(link)) for link in parsed[path].links}
+
+
 def test_the_site_has_a_page_of_each_kind() -> None:
     kinds = {name.partition("/")[0] for name in pages()}
     assert {"index.html", "search.html", "how-to", "reference", "explanation"} <= kinds
@@ -55,6 +60,17 @@ def test_every_link_leads_to_a_file_and_an_anchor_of_the_site(parsed: dict[Path,
             if not target.is_file() or parts.fragment not in anchors | {""}:
                 broken.append(f"{path.relative_to(SITE)}: {link}")
     assert broken == []
+
+
+def test_each_chinese_page_and_its_english_one_lead_to_each_other(
+    parsed: dict[Path, _Page],
+) -> None:
+    """The menu of a Chinese page has only Chinese pages, so that link is the way back."""
+    for chinese in (SITE / "zh-CN").rglob("*.html"):
+        english = SITE / chinese.relative_to(SITE / "zh-CN")
+        if english in parsed:
+            assert str(chinese) in _led_to(english, parsed), english
+            assert str(english) in _led_to(chinese, parsed), chinese
 
 
 def test_no_font_script_or_picture_is_loaded_from_elsewhere(parsed: dict[Path, _Page]) -> None:

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SERVER = "https://git.example.org/platform"  # stands for a git server; see `serve`
+CI_FILES = {
+    ("ci", "github"): ".github/workflows/ci.yml .github/dependabot.yml",
+    ("ci", "gitlab"): ".gitlab-ci.yml",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class Template:
         files: the files of a project with the default answers.
         files_if: further files, by the question and the answer that lead to them.
         variants: answers that together cover each option; their projects are installed and tested.
-            ``{wheel}`` is mfakit's, ``{clone}`` a bare clone of this repository.
+            ``{wheel}`` is mfakit's.
         installs: what ``uv pip install`` is given to make the environment of the tests.
         tests: lines for a shell, in the project, with that environment's programs first.
         typed_in: what runs a line of the README.
@@ -32,7 +37,7 @@ class Template:
     variants: tuple[dict[str, str], ...]
     tests: str
     installs: tuple[str, ...] = ()
-    files_if: dict[tuple[str, str], str] = field(default_factory=dict)
+    files_if: dict[tuple[str, str], str] = field(default_factory=CI_FILES.copy)
     typed_in: tuple[str, ...] = ("sh", "-euc")
     needs: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
@@ -57,7 +62,8 @@ class Template:
 
     def files_of(self, answers: dict[str, str]) -> set[str]:
         """Return the files of a project with these answers."""
-        more = (self.files_if.get(answer, "") for answer in answers.items())
+        chosen = {"ci": "github", **answers}
+        more = (self.files_if.get(answer, "") for answer in chosen.items())
         return set(" ".join([self.files, *more]).split())
 
 
@@ -66,7 +72,7 @@ TEMPLATES = (
     Template(
         "team-cli",
         files="""
-            .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md noxfile.py pyproject.toml
+            .cruft.json .gitignore README.md noxfile.py pyproject.toml
             src/payments_mfa/__init__.py src/payments_mfa/__main__.py src/payments_mfa/cli.py
             src/payments_mfa/py.typed src/payments_mfa/team.py src/payments_mfa/team.toml
             tests/__init__.py tests/conftest.py tests/test_cli.py
@@ -82,7 +88,7 @@ TEMPLATES = (
             {
                 "partition": "aws-cn",
                 "roles": "ops+on.call@night, a=b",
-                "mfakit_source": "git+file://{clone}",
+                "mfakit_source": f"{SERVER}/mfakit.git",
             },
         ),
         installs=("-e.", "--group", "test"),
@@ -92,7 +98,7 @@ TEMPLATES = (
     Template(
         "shell-wrapper",
         files="""
-            .gitattributes .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md install.py
+            .gitattributes .cruft.json .gitignore README.md install.py
             noxfile.py pyproject.toml shell/functions.sh shell/init.bash shell/init.fish
             shell/init.ps1 shell/init.zsh tests/install.bats tests/setup_suite.bash tests/shell.bats
         """,
@@ -113,7 +119,7 @@ TEMPLATES = (
     Template(
         "expiry-check",
         files="""
-            .gitattributes .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md
+            .gitattributes .cruft.json .gitignore README.md
             hosts.options monitoring/dashboard.json monitoring/rules.yml monitoring/rules_test.yml
             noxfile.py people.options pyproject.toml render.py schedule/crontab
             schedule/mfakit-check.service schedule/mfakit-check.timer schedule/mfakit-check.xml
@@ -137,7 +143,7 @@ TEMPLATES = (
     Template(
         "mfa-policy",
         files="""
-            .github/workflows/ci.yml .gitignore .gitlab-ci.yml README.md cloudformation/group.yaml
+            .cruft.json .gitignore README.md cloudformation/group.yaml
             cloudformation/role.yaml noxfile.py policies.py pyproject.toml terraform/group.tf
             terraform/roles.tf terraform/versions.tf tests/__init__.py tests/conftest.py
             tests/terraform.py tests/test_allows.py tests/test_files.py tests/test_group.py

@@ -15,7 +15,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 from tests.roles import make_role
 from tests.schedule.conftest import CRONTAB, RECORDER
-from tests.templates.catalogue import ROOT, TEMPLATES, Template
+from tests.templates.catalogue import ROOT, SERVER, TEMPLATES, Template
 
 Bake = Callable[..., Path]
 
@@ -36,14 +36,17 @@ def cookiecutter_config(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def bake(tmp_path_factory: pytest.TempPathFactory, cookiecutter_config: str) -> Callable[..., Path]:
-    """Make a project of a template, in a new folder or the one that is named."""
+    """Make a project of a template, in a new folder or the one that is named.
+
+    If nothing else is answered, mfakit comes from a package index.
+    """
 
     def make(template: Template, folder: Path | None = None, /, **answers: str) -> Path:
         chosen = {
             question: answer
             if isinstance(template.questions.get(question), list)
             else as_typed(answer)
-            for question, answer in answers.items()
+            for question, answer in {"mfakit_source": "mfakit", **answers}.items()
         }
         made = cookiecutter(
             str(template.folder),
@@ -77,6 +80,18 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("server") / "mfakit.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, path], check=True)
     return path
+
+
+def head_of(repository: Path) -> str:
+    """Return the commit that a repository is at."""
+    return _said_by("git", "-C", str(repository), "rev-parse", "HEAD")
+
+
+def serve(place: Any, repository: Path) -> str:
+    """Return a URL by which git, in this home, reaches a repository on the disk."""
+    with (place.folder / ".gitconfig").open("a") as config:
+        config.write(f'[url "file://{repository.parent}/"]\ninsteadOf = {SERVER}/\n')
+    return f"{SERVER}/{repository.name}"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import ast
 import os
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from botocore.loaders import Loader
@@ -13,7 +15,7 @@ from cookiecutter.exceptions import FailedHookException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.templates.catalogue import BY_NAME, TEMPLATES, Template
-from tests.templates.conftest import Bake
+from tests.templates.conftest import Bake, head_of, serve
 
 # For each question, wherever it is asked: answers that are wrong, and a word of what is right.
 WRONG = {
@@ -35,7 +37,7 @@ WRONG = {
         "payments-eu",
     ),
     "account_id": (
-        ["", "12345678901", "1234-5678-9012", "12345678901x", "\u0661" * 12],
+        ["", "12345678901", "1234-5678-901", "12345678901x", "\u0661" * 12],
         "123456789012|empty",
     ),
     "region": (
@@ -43,7 +45,7 @@ WRONG = {
         "eu-central-1",
     ),
     "roles": (
-        ["", ",", "a,", "a b", "a,A", "mfa", "x" * 65, "röle", "a/b", 'a"', "-x"],
+        ["", ",", "a,A", "a A", "mfa", "x" * 65, "röle", "a/b", 'a"', "-x"],
         "role|empty",
     ),
     "duration": (["14m", "37h", "12", "1d", "h", "90", "twelve"], "15m to 36h"),
@@ -53,33 +55,34 @@ WRONG = {
         [
             "../mfakit",
             "mfakit>=1",
-            "gh:org/mfakit",
-            "git@host:org/mfakit.git",
+            "org/mfakit",
+            "git@host",
             "http://host/mfakit",
             "https://me:secret@host/mfakit",
             "https://token@host/mfakit",
             "https://host/mf akit",
             "file://home/me/mfakit",
+            "git+file:///home/me/mfakit",
+            "/home/me/mfakit.git",
+            "file:///home/me/mfakit.git",
             'https://host/"',
         ],
-        "https://HOST/PATH|password",
+        "https://HOST/PATH|password|name a folder",
     ),
 }
 
+HOOKS = ["post_gen_project.py", "pre_gen_project.py"]
 
-def test_all_templates_have_the_same_hook() -> None:
-    """It is copied, since a link would not survive a clone on Windows, nor an import `cruft`."""
-    hooks = {
-        (template.folder / "hooks" / "pre_gen_project.py").read_bytes() for template in TEMPLATES
-    }
-    assert len(hooks) == 1, (
-        "copy templates/team-cli/hooks/pre_gen_project.py to the other templates"
-    )
+
+def test_all_templates_have_the_same_hooks() -> None:
+    """They are copied, since a link would not survive a clone on Windows, nor an import `cruft`."""
+    for name in HOOKS:
+        hooks = {(template.folder / "hooks" / name).read_bytes() for template in TEMPLATES}
+        assert len(hooks) == 1, f"copy templates/team-cli/hooks/{name} to the other templates"
 
 
 def test_no_template_has_another_hook(template: Template) -> None:
-    """The hook only checks answers, and none rewrites the project."""
-    assert os.listdir(template.folder / "hooks") == ["pre_gen_project.py"]
+    assert sorted(os.listdir(template.folder / "hooks")) == HOOKS
 
 
 def test_every_free_question_has_wrong_answers_here(template: Template) -> None:
@@ -136,19 +139,58 @@ def test_the_suggested_short_name_of_any_team_is_valid(
     [
         ("mfakit", ">=0.1"),
         ("/work/mfakit", " @ file:///work/mfakit"),
-        ("/work/mfakit.git", " @ git+file:///work/mfakit.git"),
+        ("~/mf akit", f" @ file://{quote(str(Path.home()))}/mf%20akit"),
+        ("C:\\Users\\me\\mfakit", " @ file:///C:/Users/me/mfakit"),
         ("file:///work/mfakit", " @ file:///work/mfakit"),
-        ("file:///work/mfakit.git", " @ git+file:///work/mfakit.git"),
-        ("git+file:///work/mfakit", " @ git+file:///work/mfakit"),
-        ("https://git.example.org/mfakit.git", " @ git+https://git.example.org/mfakit.git"),
+        ("https://git.example.org/mfakit.git@v1", " @ git+https://git.example.org/mfakit.git@v1"),
+        ("git+ssh://git@host/a/mfakit@v1", " @ git+ssh://git@host/a/mfakit@v1"),
+        ("git@github.com:org/x.git@v1", " @ git+ssh://git@github.com/org/x.git@v1"),
+        ("gh:org/x@v1", " @ git+https://github.com/org/x@v1"),
     ],
 )
 def test_the_source_of_mfakit_is_written_for_pip(
     bake: Bake, template: Template, tmp_path: Path, source: str, written: str
 ) -> None:
-    """A bare repository is cloned, and a folder is not."""
     project = bake(template, tmp_path, mfakit_source=source)
-    assert written in (project / "pyproject.toml").read_text()
+    requirements = re.findall(r'"(mfakit.*?)"', (project / "pyproject.toml").read_text())
+    assert {re.sub(r"^mfakit(\[.*?\])?", "", text) for text in requirements} == {written}
+
+
+def test_a_git_url_without_a_tag_is_pinned_to_the_commit_that_the_server_has(
+    bake: Bake, place: Any, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", place.environ["GIT_CONFIG_GLOBAL"])
+    commit = head_of(clone)
+    url = serve(place, clone)
+    project = bake(BY_NAME["team-cli"], mfakit_source=url)
+    assert f'["mfakit @ git+{url}@{commit}"]' in (project / "pyproject.toml").read_text()
+
+
+def test_a_git_url_whose_server_does_not_answer_is_refused(
+    bake: Bake, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(FailedHookException):
+        bake(BY_NAME["team-cli"], tmp_path, mfakit_source="https://127.0.0.1:1/mfakit.git")
+    [said] = [line for line in capfd.readouterr().err.splitlines() if "mfakit_source" in line]
+    assert "add @TAG or @COMMIT" in said
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "name", "written"),
+    [
+        ("account_id", "1234-5678-9012", "team.toml", 'account_id = "123456789012"'),
+        ("account_id", "1234 5678 9012", "team.toml", 'account_id = "123456789012"'),
+        ("roles", "developer admin", "team.toml", '[roles."admin"]\nprofile = "payments-admin"'),
+        ("roles", "developer, admin,", "team.toml", '[roles."admin"]\nprofile = "payments-admin"'),
+    ],
+)
+def test_an_answer_is_accepted_as_people_write_it(
+    bake: Bake, question: str, answer: str, name: str, written: str
+) -> None:
+    [path] = bake(BY_NAME["team-cli"], **{question: answer}).rglob(name)
+    assert written in path.read_text()
+    assert path.read_text().count("[roles.") == 2
 
 
 @pytest.mark.parametrize("syntax", ["{{ 7 * 7 }}", "{% if", "{# x", "x }}"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.exchange.conftest import TerminalProcess
 from tests.templates.catalogue import ROOT, TEMPLATES, Template
-from tests.templates.conftest import files_in
+from tests.templates.conftest import files_in, head_of, serve
 
 
 class User:
@@ -42,6 +45,12 @@ def user(place: Any, tmp_path: Path) -> User:
     return User(folder, place.environ)
 
 
+@pytest.fixture
+def url(place: Any, clone: Path) -> str:
+    """Return the address of this repository on a git server."""
+    return serve(place, clone)
+
+
 def test_the_menu_offers_every_template_in_order() -> None:
     offered = json.loads((ROOT / "cookiecutter.json").read_text())["templates"]
     assert list(offered) == [template.name for template in TEMPLATES]
@@ -53,21 +62,23 @@ def test_the_menu_offers_every_template_in_order() -> None:
 
 
 def test_a_project_can_be_made_from_the_menu_with_the_defaults(
-    user: User, clone: Path, template: Template
+    user: User, url: str, clone: Path, template: Template
 ) -> None:
+    """mfakit is the template's own, at the commit that the template was taken from."""
     number = TEMPLATES.index(template) + 1
     answers = f"{number}\n" + "\n" * len(template.questions)
-    done = user.types("cookiecutter", f"file://{clone}", answers=answers)
+    done = user.types("cookiecutter", url, answers=answers)
     assert done.returncode == 0, done.stdout + done.stderr
     [project] = user.folder.iterdir()
     assert set(files_in(project)) == template.files_of({})
+    assert f" @ git+{url}@{head_of(clone)}" in (project / "pyproject.toml").read_text()
 
 
 def test_a_project_can_be_made_directly_with_directory(
-    user: User, clone: Path, template: Template
+    user: User, url: str, clone: Path, template: Template
 ) -> None:
     where = f"templates/{template.name}"
-    done = user.types("cookiecutter", "--no-input", f"file://{clone}", "--directory", where)
+    done = user.types("cookiecutter", "--no-input", url, "--directory", where)
     assert done.returncode == 0, done.stdout + done.stderr
     [project] = user.folder.iterdir()
     assert set(files_in(project)) == template.files_of({})
@@ -76,7 +87,7 @@ def test_a_project_can_be_made_directly_with_directory(
 def test_every_wrong_answer_is_reported_on_a_line_and_nothing_is_written(
     user: User, clone: Path
 ) -> None:
-    answers = "1\n{{ 7 * 7 }}\nNo Slug\n" + "\n" * 6
+    answers = "1\n{{ 7 * 7 }}\nNo Slug\n" + "\n" * 7
     done = user.types("cookiecutter", f"file://{clone}", answers=answers)
     assert done.returncode != 0
     for question in "team", "slug":
@@ -84,16 +95,47 @@ def test_every_wrong_answer_is_reported_on_a_line_and_nothing_is_written(
     assert os.listdir(user.folder) == []
 
 
-def test_cruft_updates_a_project_and_keeps_the_teams_changes(
-    user: User, clone: Path, template: Template, tmp_path: Path
+def test_at_a_terminal_a_refused_answer_is_a_line_and_the_other_answers_are_kept(
+    place: Any, clone: Path, tmp_path: Path
 ) -> None:
-    server, upstream = tmp_path / "server.git", tmp_path / "upstream"
+    """The command that is shown asks again, with them as what the return key takes."""
+    place.environ |= {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+    where = ["--directory", "templates/shell-wrapper", "--output-dir", str(tmp_path / "out")]
+    asked = TerminalProcess(["cookiecutter", f"file://{clone}", *where], place.environ)
+    try:
+        for answer in "Ops & Co", "No Slug", "", "", "9h", "", "mfakit":
+            asked.read_until("): ", 60)
+            asked.type(f"{answer}\n")
+        assert asked.wait(60) == 1
+        screen = asked.screen
+    finally:
+        asked.close()
+    assert "Traceback" not in screen
+    assert "slug cannot be 'No Slug'" in screen
+    [again] = re.findall(r"with your other answers: (.*)", screen)
+    assert os.listdir(tmp_path / "out") == []
+    command = shlex.split(again.strip())
+    done = place.run(*command, "--no-input", "--output-dir", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = tmp_path / "out" / "ops-co-shell" / "shell" / "functions.sh"
+    assert "9h" in made.read_text()
+
+
+@pytest.mark.parametrize("maker", ["cruft", "cookiecutter"])
+def test_cruft_updates_a_project_and_keeps_the_teams_changes(
+    user: User, clone: Path, template: Template, tmp_path: Path, place: Any, maker: str
+) -> None:
+    """It knows the answers and the commit, whichever of the two tools made the project."""
+    server, upstream = tmp_path / "server" / "mfakit.git", tmp_path / "upstream"
     user.types("git", "clone", "--quiet", "--bare", str(clone), str(server))
-    user.types("git", "tag", "before", cwd=server)
+    url = serve(place, server)
+    before = head_of(server)
     where = ["--directory", f"templates/{template.name}"]
-    done = user.types(
-        "cruft", "create", f"file://{server}", *where, "--checkout", "before", "--no-input"
-    )
+    if maker == "cruft":
+        command = ["cruft", "create", url, *where, "--no-input", "--extra-context"]
+        done = user.types(*command, '{"team": "Ops"}')
+    else:
+        done = user.types("cookiecutter", url, *where, "--no-input", "team=Ops")
     assert done.returncode == 0, done.stdout + done.stderr
     [project] = user.folder.iterdir()
     ours = project / ".gitignore"
@@ -109,9 +151,11 @@ def test_cruft_updates_a_project_and_keeps_the_teams_changes(
     assert user.types("cruft", "check", cwd=project).returncode == 1
     done = user.types("cruft", "update", "--skip-apply-ask", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "README.md").read_text().endswith("\nImproved for Payments.\n")
+    assert (project / "README.md").read_text().endswith("\nImproved for Ops.\n")
     assert ours.read_text().endswith("\n/ours/\n")
     assert user.types("cruft", "check", cwd=project).returncode == 0
+    raised = (project / "pyproject.toml").read_text()
+    assert (head_of(server) in raised, before in raised) == (True, False)
 
 
 def commit(user: User, folder: Path) -> None:

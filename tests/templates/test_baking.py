@@ -106,7 +106,7 @@ role_names = st.lists(
 )
 places = st.sampled_from([(part, region) for part, names in REGIONS.items() for region in names])
 sources = st.sampled_from(
-    ["mfakit", "https://host/a/b.git@v1", "ssh://git@host/b", "/a b/\u00fc", "C:\\a b\\c"]
+    ["mfakit", "https://host/a/b.git@v1", "ssh://git@host/b@1.0", "/a b/\u00fc", "C:\\a b\\c"]
 )
 
 
@@ -142,32 +142,6 @@ def test_the_generated_command_knows_the_answers(
     }
     described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
     assert described["description"].endswith(team)
-
-
-@pytest.mark.parametrize(
-    ("source", "requirement"),
-    [
-        ("mfakit", "mfakit>=0.1"),
-        ("https://host/a/mfakit", "mfakit @ git+https://host/a/mfakit"),
-        ("ssh://git@host/a/mfakit.git@v1", "mfakit @ git+ssh://git@host/a/mfakit.git@v1"),
-        ("git+file:///a/mfakit.git", "mfakit @ git+file:///a/mfakit.git"),
-        ("/home/me/mf akit", "mfakit @ file:///home/me/mf%20akit"),
-        ("C:\\Users\\me\\mfakit", "mfakit @ file:///C:/Users/me/mfakit"),
-    ],
-)
-def test_mfakit_is_installed_from_the_answered_source(
-    bake: Bake, source: str, requirement: str
-) -> None:
-    """The source is a published release, a repository or a folder, for the command and for its
-    tests.
-    """
-    project = tomllib.loads(
-        (bake(BY_NAME["team-cli"], mfakit_source=source) / "pyproject.toml").read_text()
-    )
-    assert project["project"]["dependencies"] == [requirement]
-    assert (
-        requirement.replace("mfakit", "mfakit[testing]", 1) in project["dependency-groups"]["test"]
-    )
 
 
 def test_the_templates_can_be_cloned_on_windows(template: Template) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.templates.catalogue import TEMPLATES, Template
-from tests.templates.conftest import Bake
+from tests.templates.conftest import Bake, serve
 
 VARIANTS = [
     pytest.param(template, variant, id=f"{template.name}-{number}")
@@ -34,10 +34,23 @@ def skip_without(template: Template) -> None:
 
 
 @pytest.mark.usefixtures("engineer")
-def test_every_command_of_the_readme_works(bake: Bake, place: Any, template: Template) -> None:
-    """A user with a device runs them at a simulated AWS, from the installation to the tests."""
+def test_every_command_of_the_readme_works(
+    place: Any, clone: Path, template: Template, tmp_path: Path
+) -> None:
+    """A user with a device runs them at a simulated AWS, from the installation to the tests.
+
+    The project is made with all defaults, so mfakit is the one of the last commit.
+    """
     skip_without(template)
-    project = bake(template)
+    made = place.run(
+        "cookiecutter",
+        "--no-input",
+        f"--output-dir={tmp_path}",
+        serve(place, clone),
+        f"--directory=templates/{template.name}",
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    [project] = (path.parent for path in tmp_path.glob("*/.cruft.json"))
     commands = commands_of((project / "README.md").read_text())
     assert len(commands) > 1
     for command in commands:
@@ -62,10 +75,13 @@ def test_the_tests_of_each_generated_project_pass(
     clone: Path,
     template: Template,
     variant: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They pass with other answers, too, and with mfakit from another source."""
     skip_without(template)
-    answers = {key: value.format(wheel=wheel, clone=clone) for key, value in variant.items()}
+    answers = {key: value.format(wheel=wheel) for key, value in variant.items()}
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", place.environ["GIT_CONFIG_GLOBAL"])
+    serve(place, clone)
     project = bake(template, **answers)
     environ = place.environ | {"VIRTUAL_ENV": str(project / ".venv")}
     environ["PATH"] = os.pathsep.join([str(project / ".venv" / "bin"), environ["PATH"]])

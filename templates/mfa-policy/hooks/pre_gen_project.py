@@ -6,8 +6,12 @@ The answers come as one JSON text, so that no answer ever becomes part of this p
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import shlex
+import signal
 import sys
 
 # cookiecutter replaces the braces by a string; linters of the template see a set in them.
@@ -48,7 +52,8 @@ def slug(text: str) -> str | None:
 
 
 def account_id(text: str) -> str | None:
-    return None if re.fullmatch(r"[0-9]{12}", text) else "twelve digits: 123456789012"
+    digits = text.replace("-", "").replace(" ", "")
+    return None if re.fullmatch(r"[0-9]{12}", digits) else "twelve digits: 123456789012"
 
 
 def region(text: str) -> str | None:
@@ -59,7 +64,9 @@ def region(text: str) -> str | None:
 
 
 def roles(text: str) -> str | None:
-    names = [name.strip(" ") for name in text.split(",")]
+    names = text.replace(",", " ").split()
+    if not names:
+        return "name one role at least: developer"
     for name in names:
         if not re.fullmatch(r"[\w+=.@-]{1,64}", name, re.ASCII):
             return f"{name!r} is no role's name: letters, digits and _ + = . @ - are, 64 at most"
@@ -102,19 +109,33 @@ def _minutes(text: str) -> int | None:
 
 
 def mfakit_source(text: str) -> str | None:
+    if text in ("template", "mfakit") or re.fullmatch(r"(gh|gl|bb):[\w./@-]+", text, re.ASCII):
+        return None
     if "://" in text:
         return _url(text)
-    if text == "mfakit" or text.startswith("/") or re.match(DRIVE, text):
+    if re.fullmatch(r"[\w.-]+@[\w.-]+:[\w./~@-]+", text, re.ASCII):
         return None
-    return "mfakit, a git URL (https://HOST/PATH), or a whole path (/home/me/mfakit)"
+    if text.startswith(("/", "~/")) or re.match(DRIVE, text):
+        return _folder(text)
+    return "template, mfakit, a git URL (https://HOST/PATH), or a whole path (/home/me/mfakit)"
 
 
 def _url(text: str) -> str | None:
     if re.search(r"://[^/@]*:[^/@]*@|https?://[^/@]*@", text):
         return "leave the password out; it would stand in the project's files"
-    if re.fullmatch(r"(git\+)?(https://|ssh://|file:///)[!#%&+,./0-9:;=?@A-Z_a-z~-]+", text):
+    if text.startswith("git+file:"):
+        return "not every pip installs from git+file; name a folder: /home/me/mfakit"
+    if re.fullmatch(r"(git\+)?(https://|ssh://)[!#%&+,./0-9:;=?@A-Z_a-z~-]+", text):
         return None
+    if re.fullmatch(r"file:///[!%+,./0-9:=@A-Z_a-z~-]+", text):
+        return _folder(text)
     return "https://HOST/PATH, ssh://git@HOST/PATH or file:///PATH, with no spaces or quotes"
+
+
+def _folder(text: str) -> str | None:
+    if text.rstrip("/").endswith(".git"):
+        return "not every pip installs from a bare repository; name a folder: /home/me/mfakit"
+    return None
 
 
 CHECKS = (team, slug, account_id, region, roles, duration, every, warn, mfakit_source)
@@ -132,7 +153,27 @@ def main() -> int:
             wrong[question] = f"{question} cannot be {answer!a}: {problem}"
     for line in wrong.values():
         print(line, file=sys.stderr)
+    if wrong:
+        _stop(wrong)
     return 1 if wrong else 0
+
+
+def _stop(wrong: dict[str, str]) -> None:
+    """Show how the other answers are kept, and spare a user at a terminal a traceback.
+
+    cookiecutter prints one for each hook that fails, and none when it is interrupted.
+    """
+    if "_repo_dir" not in ANSWERS or not sys.stdin.isatty():
+        return
+    kept = [f"{name}={ANSWERS[name]}" for name in ANSWERS if name[0] != "_" and name not in wrong]
+    line = shlex.join(["cookiecutter", ANSWERS["_repo_dir"], *kept])
+    print(f"to be asked again with your other answers: {line}", file=sys.stderr)
+    if os.name == "posix":
+        folder = os.getcwd()
+        os.chdir("..")
+        with contextlib.suppress(OSError):  # a project that was there before is not empty
+            os.rmdir(folder)
+        os.kill(os.getppid(), signal.SIGINT)
 
 
 sys.exit(main())

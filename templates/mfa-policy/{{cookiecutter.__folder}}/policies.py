@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ACCOUNT_ID = "{{ cookiecutter.account_id }}"  # of the users
+ACCOUNT_ID = "{{ cookiecutter.__account_id }}"  # of the users
 PARTITION = "{{ cookiecutter.partition }}"
 MAX_AGE_HOURS = {{ cookiecutter.max_age | replace('h', '') }}  # how long a code is good for
 

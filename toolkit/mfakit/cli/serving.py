@@ -181,7 +181,8 @@ class Keeper:
         if key != self._noted:
             self._noted = key
             # where a bare login would make another session, the hint names what to give it
-            line = error.hint if isinstance(error, ProfileError) else self._login_line
+            is_named = isinstance(error, ProfileError) and "mfakit login" in error.hint
+            line = error.hint if is_named else self._login_line
             note(f"the session of {name} was not renewed: {error.message}; {line}")
 
 

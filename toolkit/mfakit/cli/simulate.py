@@ -160,11 +160,12 @@ def _lines_to_paste(said: dict[str, Any], folder: str) -> str:
     for number, user in enumerate(said["users"]):
         home = os.path.join(folder, str(number))
         _make_home(home, said["region"], user)
-        lines += ["", f"# {user['arn']}", *_exports(said, home)]
+        lines += ["", f"# {user['arn']}"]
+        if sys.stdout.isatty():  # first, so that what is to be pasted stays in view
+            lines += ["# a phone can be its device:", *_qr_code(said["account_id"], user)]
+        lines += _exports(said, home)
         lines += ["# then log in with mfakit login, and answer its question with what this gives:"]
         lines += [_curl(said, user["name"])]
-        if sys.stdout.isatty():
-            lines += ["# or make a phone the device:", *_qr_code(said["account_id"], user)]
     return "\n".join([*lines, ""])
 
 
@@ -177,7 +178,7 @@ def _make_home(home: str, region: str, user: dict[str, str]) -> None:
     )
     write_private(
         os.path.join(home, "config"),
-        f"[default]\nregion = {region}\nmfa_serial = {user['mfa_serial']}\n",
+        f"[default]\nregion = {region}\n",
     )
 
 

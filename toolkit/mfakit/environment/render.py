@@ -189,7 +189,7 @@ def _dialect(shell: str) -> Shell:
         return SHELLS[shell]
     except KeyError:
         raise UsageError(
-            f"mfakit cannot write statements for {shell!r}", f"one of {', '.join(SHELLS)}"
+            f"there is no shell or format {shell!r}", f"one of {', '.join(SHELLS)}"
         ) from None
 
 

@@ -315,7 +315,7 @@ class _TooLargeError(Exception):
 
 def _json(status: int, answer: dict[str, Any]) -> Response:
     headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-    return Response(status, headers, json.dumps(answer).encode())
+    return Response(status, headers, f"{json.dumps(answer)}\n".encode())
 
 
 def _plain(status: int, message: str) -> Response:

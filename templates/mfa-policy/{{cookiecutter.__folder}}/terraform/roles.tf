@@ -12,7 +12,7 @@ data "aws_iam_policy_document" "mfa_role" {
 
     principals {
       type        = "AWS"
-      identifiers = ["arn:{{ cookiecutter.partition }}:iam::{{ cookiecutter.account_id }}:root"]
+      identifiers = ["arn:{{ cookiecutter.partition }}:iam::{{ cookiecutter.__account_id }}:root"]
     }
 
     condition {
