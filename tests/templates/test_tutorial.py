@@ -15,7 +15,7 @@ from tests.templates.catalogue import ROOT
 from tests.templates.conftest import serve
 
 PAGE = ROOT / "docs" / "tutorial" / "team-wrapper.md"
-SECONDS = 120
+SECONDS = 240
 
 
 @pytest.fixture
