@@ -316,7 +316,13 @@ def _check_device(serial_number: str | None, source: str | None) -> None:
         return
     command = [sys.executable, "-m", "mfakit", "devices", "--profile", TEAM.session_profile]
     named = [] if source is None else ["--source-profile", source]
-    asked = subprocess.run([*command, *named], check=False, capture_output=True, text=True)  # noqa: S603
+    asked = subprocess.run(  # noqa: S603 (it is mfakit)
+        [*command, *named],
+        check=False,
+        env=os.environ | {"AWS_REGION": TEAM.region},  # which tells the partition, too
+        capture_output=True,
+        text=True,
+    )
     if asked.returncode:
         tell(f"AWS does not tell whether the device {serial_number} exists")
     elif serial_number not in asked.stdout.split():
