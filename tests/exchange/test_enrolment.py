@@ -223,6 +223,22 @@ def test_a_device_is_named_if_its_deletion_is_interrupted(home, fresh, aws, on_t
     assert f"aws iam delete-virtual-mfa-device --serial-number {ALICE}" in terminal.screen
 
 
+def test_a_device_whose_deletion_failed_can_be_deleted_as_it_is_said(
+    home, fresh, aws, on_terminal
+) -> None:
+    """It takes no administrator where AWS only was not reached."""
+    terminal = on_terminal("devices", "add", "--show-seed")
+    terminal.read_until("MFA code for ")
+    aws.fail_next("DeleteVirtualMFADevice", times=3)
+    terminal.type("\x03")
+    assert terminal.wait() == 130
+    assert unassigned(aws) == [ALICE]
+    command = re.search(r"mfakit (devices remove [^ ;]+);", terminal.screen)[1]
+    done = home.mfakit(*command.split())
+    assert done.returncode == 0, done.stderr
+    assert unassigned(aws) == []
+
+
 def test_a_second_enrolment_waits_for_the_first(home, fresh, aws, on_terminal) -> None:
     """It would delete the device whose seed is on the phone already."""
     first = on_terminal("devices", "add", "--show-seed")
@@ -527,9 +543,11 @@ def test_a_removal_that_is_interrupted_says_how_to_finish_it(home, alice, aws, o
     alice.enable_virtual_mfa("alice-phone")
     home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
     assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
-    aws.delay_next("DeactivateMFADevice", 5)
+    aws.delay_next("DeactivateMFADevice", 3, times=2)  # the first is denied to the long-term key
     terminal = on_terminal("devices", "remove", "alice")
-    await_call(aws, "DeactivateMFADevice")
+    end = time.monotonic() + 30
+    while serial_numbers(aws) != [f"{ALICE}-phone"]:
+        assert time.monotonic() < end, operations(aws)
     terminal.type("\x03")
     assert terminal.wait() == 130
     assert f"mfakit devices remove {ALICE}" in terminal.screen

@@ -350,9 +350,11 @@ class UserDevices:
             raise
 
     def _name_orphan(self, serial_number: str) -> None:
+        name = shlex.quote(serial_number)
         self._note(
-            f"the device {serial_number} is nobody's, and could not be deleted; an administrator"
-            f" can: aws iam delete-virtual-mfa-device --serial-number {shlex.quote(serial_number)}"
+            f"the device {serial_number} is nobody's, and could not be deleted; try again: mfakit"
+            f" devices remove {name}; or let an administrator: aws iam delete-virtual-mfa-device"
+            f" --serial-number {name}"
         )
 
     def _is_own_name(self, serial_number: str) -> bool:
