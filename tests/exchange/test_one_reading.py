@@ -132,6 +132,54 @@ def test_the_device_of_aws_mfa_is_found(home, alice, aws) -> None:
     assert "ListMFADevices" not in operations(aws)
 
 
+def test_the_device_of_opinel_is_found(home, alice, aws) -> None:
+    move_to_credentials(home, alice, f"aws_mfa_serial = {alice.device.serial_number}")
+    assert log_in(home, alice).returncode == 0
+    assert "ListMFADevices" not in operations(aws)
+
+
+def test_a_blank_within_a_device_is_named_with_its_place(home, alice) -> None:
+    """It slips in where the number of the account is pasted."""
+    serial = alice.device.serial_number
+    move_to_credentials(home, alice, f"mfa_serial = {serial.replace('iam::', 'iam:: ')}")
+    done = home.mfakit("login", "--token-code", "123456")
+    refused(home, done, f"mfa_serial in {home.credentials}, line 3: ", 64)
+    assert f"perhaps {serial}, without blanks" in done.stderr
+
+
+@pytest.mark.parametrize(("source", "role"), [("default", "mfa"), ("work", "work-mfa")])
+def test_a_session_whose_usual_profile_has_a_role_goes_beside_it(
+    home, alice, source: str, role: str
+) -> None:
+    """Many guides call the role, for which a code is asked, by that name."""
+    home.write_credentials(home.credentials.read_text().replace("default", source))
+    home.write_config(
+        f"[profile {role}]\nrole_arn = arn:aws:iam::123456789012:role/prod\n"
+        f"source_profile = {source}\nmfa_serial = {alice.device.serial_number}\n"
+    )
+    for wrong, name in (("login", role), ("check", role), ("login", source)):
+        hint = home.mfakit(wrong, "--profile", name).stderr
+        assert f"--profile {role}-session" in hint
+    home.environ["AWS_PROFILE"] = role
+    done = log_in(home, alice)
+    assert f"logged in to profile {role}-session with the keys of profile '{source}'" in done.stderr
+    assert home.mfakit("check").returncode == 0
+    assert home.mfakit("configure", "--role-profile", role).returncode == 0
+    assert section(home, role)["source_profile"] == f"{role}-session"
+    assert log_in(home, alice).returncode == 0
+    done = log_in(home, alice, "--profile", f"{role}-session", AWS_PROFILE="")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_profile_that_cannot_hold_a_session_is_not_suggested_for_one(home, alice) -> None:
+    """The keys are in `mfa`, whose session is kept in `mfa-mfa`, a name that is similar."""
+    home.write_credentials(home.credentials.read_text().replace("default", "mfa"))
+    done = home.mfakit("check", AWS_PROFILE="mfa")
+    assert "log in first: mfakit login --profile mfa-mfa" in done.stderr
+    assert "--profile mfa-mfa" in home.mfakit("check").stderr
+    assert "is it the profile mfa-mfa?" in home.mfakit("check", "-p", "mfaa").stderr
+
+
 def test_the_device_of_the_role_that_aws_profile_names_is_found(home, alice, aws) -> None:
     home.write_config(
         "[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/prod\nsource_profile = default\n"

@@ -38,6 +38,27 @@ def test_a_device_of_another_user_is_refused(home, alice, aws) -> None:
     refused(home, done, f"could not check a code of the device {other}")
 
 
+@pytest.mark.parametrize("named", [None, "old"])
+def test_where_iam_lists_no_devices_the_error_says_how_to_name_one(home, aws, named) -> None:
+    """What `mfakit devices` shows then is a guess from the user's name, which is wrong here."""
+    allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    user = aws.create_user("bob", policy={"Version": "2012-10-17", "Statement": [allowed]})
+    device = user.enable_virtual_mfa("phone")
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    other = device.serial_number.replace("phone", "old")
+    options = [] if named is None else ["--serial-number", other]
+    with aws.serve() as url:
+        variables = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+        done = home.mfakit("login", "--token-code", device.code(), *options, **variables)
+    assert done.returncode == 1
+    assert "name it: --serial-number ARN" in done.stderr
+    assert "is enabled" not in done.stderr
+    assert ("perhaps" in done.stderr) is (named is not None)
+
+
 def test_the_arn_of_a_user_is_refused_with_a_hint_at_the_devices_arn(home, alice) -> None:
     """It is the most common mistake."""
     done = log_in(home, alice, "--serial-number", alice.arn)

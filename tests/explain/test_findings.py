@@ -118,6 +118,18 @@ ILL = [
                            {}, "a"), None),
     ("role-too-long",
      Case({}, {"c": ON_MACHINE | TWO_HOURS}, {"AWS_EC2_METADATA_DISABLED": "false"}, "c"), None),
+    ("serial-with-blank",
+     Case({"default": KEYS},
+          {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.replace("::", ":: ")}}, {}, "a"),
+     f"aws configure set mfa_serial {SERIAL} --profile a"),
+    # a device that no SDK reads for a role
+    ("role-without-mfa",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "a": FROM_DEFAULT}, {}, "a"),
+     "mfakit configure --profile mfa --role-profile a && mfakit login --profile mfa"),
+    ("role-without-mfa",
+     Case({}, {"work": PROCESS | {"mfa_serial": SERIAL},
+               "a": {"role_arn": ROLE, "source_profile": "work"}}, {}, "a"),
+     "mfakit configure --profile work-mfa --role-profile a && mfakit login --profile work-mfa"),
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),

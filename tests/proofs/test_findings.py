@@ -324,6 +324,36 @@ def test_a_role_with_mfa_serial_asks_for_a_code_despite_a_session(trial, alice, 
     assert "assumed-role/admin" in trial.mended("role-asks-own-code", CALL, **variables).stdout
 
 
+@pytest.mark.parametrize("device", [True, False])
+def test_a_role_that_requires_mfa_is_refused_to_a_long_term_key(
+    trial, alice, role, device: bool
+) -> None:
+    """`mfa_serial` of the source is ignored, and so is a session that is in no one's way."""
+    settings = f"mfakit_token_command = {trial.code_program()}\n"
+    if device:
+        settings += f"mfa_serial = {alice.device.serial_number}\n"
+    else:
+        trial.session()
+    trial.home.write_config(
+        f"[default]\n{settings}[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
+    )
+    variables = {"AWS_PROFILE": "admin"}
+    assert "AccessDenied" in trial.in_shell(CALL, **variables).stderr
+    assert "assumed-role/admin" in trial.mended("role-without-mfa", CALL, **variables).stdout
+
+
+def test_a_device_with_a_blank_is_refused(trial, alice, role) -> None:
+    serial = alice.device.serial_number
+    trial.home.write_config(
+        f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"
+        f"mfa_serial = {serial.replace('::', ':: ')}\n"
+    )
+    variables = {"AWS_PROFILE": "admin"}
+    fix = trial.finding("serial-with-blank", **variables)["fix"]
+    assert trial.in_shell(fix, **variables).returncode == 0
+    assert f"mfa_serial = {serial}" in trial.home.config.read_text()
+
+
 def test_a_role_from_a_session_for_more_than_an_hour_is_refused(trial, role) -> None:
     trial.session()
     trial.home.write_config(

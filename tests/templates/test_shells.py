@@ -99,6 +99,28 @@ def functions_of(script: Path) -> set[str]:
     return found
 
 
+def test_the_install_script_runs_on_python_3_8(bake: Bake, home: Any) -> None:
+    """That is the oldest which it promises to need."""
+    by_pyenv = Path.home().glob(".pyenv/versions/3.8.*/bin/python3.8")
+    candidates = [shutil.which("python3.8"), *map(str, by_pyenv)]
+    found = next((one for one in candidates if one and starts(one)), None)
+    if found is None:
+        pytest.skip("Python 3.8 is not installed")
+    script = bake(SHELL_WRAPPER) / "install.py"
+    start = home.folder / ".bashrc"
+    start.write_text("# mine")
+    for options, lines in ([], 2), (["--remove"], 1):
+        done = home.run(found, str(script), *options, "bash")
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        assert len(start.read_text().splitlines()) == lines
+    assert start.read_text() == "# mine"
+
+
+def starts(python: str) -> bool:
+    """Whether a Python runs; a shim of pyenv stands for one that may not be installed."""
+    return subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode == 0
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize("shell", LOADS)
 def test_a_prompt_starts_one_program_and_a_new_shell_none(

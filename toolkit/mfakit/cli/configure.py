@@ -168,9 +168,10 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
             )
         flag = found.pop() if found else session_profile(None, os.environ).name
     if flag in names:
+        other = roles[names.index(flag)].holder
         raise UsageError(
             f"the profile {flag!r} has the role, and cannot hold the session for it too",
-            "name another profile for the session: --profile mfa",
+            f"name another profile for the session: --profile {other}",
         )
     return flag
 

@@ -48,11 +48,12 @@ def check_serial_number(text: str) -> str:
         UsageError: AWS would refuse its form, or it is the ARN of a user or a security key.
     """
     if not _has_form(text):
-        has_comment = " #" in text or " ;" in text
-        hint = "put the comment into a line of its own: here, it belongs to the value"
-        raise UsageError(
-            f"{text!r} is no serial number of an MFA device", hint if has_comment else _NAME_IT
-        )
+        hint, joined = _NAME_IT, "".join(text.split())
+        if " #" in text or " ;" in text:
+            hint = "put the comment into a line of its own: here, it belongs to the value"
+        elif joined.startswith("arn:") and _has_form(joined):
+            hint = f"perhaps {joined}, without blanks"
+        raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
     if ":user/" in text:
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",

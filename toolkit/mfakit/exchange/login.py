@@ -243,11 +243,18 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
 
 
 def _way_on(recipe: Recipe, error: ExchangeError) -> str:
-    """Return what to do about a device whose codes AWS refuses; "" if IAM does not show it."""
+    """Return what to do about a device whose codes AWS refuses; "" if nothing is known of it."""
     try:
-        present = [one.serial_number for one in find_devices(recipe.source) if one.is_usable]
+        devices = find_devices(recipe.source)
     except MFAKitError:
         return ""
+    present = [one.serial_number for one in devices if one.is_usable]
+    if isinstance(error, DeviceUnknownError) and devices and devices[0].is_guess:
+        guess = "" if recipe.serial_number in present else f", perhaps {present[0]}"
+        return (
+            "IAM does not let this user list devices: see yours in the AWS console, under security"
+            f" credentials, and name it: --serial-number ARN{guess}"
+        )
     others = [one for one in present if one != recipe.serial_number]
     if recipe.serial_number not in present:
         other = f"this device is enabled: --serial-number {others[0]}" if others else ""

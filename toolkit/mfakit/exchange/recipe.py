@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.source import Source
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
 
@@ -27,6 +28,7 @@ _SHORTEST = timedelta(minutes=15)
 _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
 _LONGEST_CHAINED_ROLE = timedelta(hours=1)
+_DEVICE = ("mfa_serial", "aws_mfa_device", "aws_mfa_serial")  # aws-mfa's name, and opinel's
 _MOST_TAGS = 50
 _MOST_POLICIES = 10
 _MOST_POLICY_CHARACTERS = 2048
@@ -260,11 +262,8 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     source = find_source(named, profile, may_be_session=role is not None)
     _refuse_contradictions(request, source, profile)
     duration = _duration(request, source, profile, is_of_role=role is not None)
-    serial_number = request.serial_number
-    if serial_number is None:
-        serial_number = configured_serial_number(profile, source.profile)
+    serial_number = _serial_number(request, source, profile)
     if serial_number is not None:
-        check_serial_number(serial_number)
         _refuse_other_partition(serial_number, source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
@@ -299,13 +298,37 @@ def configured_serial_number(session: Profile, source: str | None) -> str | None
         session: the session profile.
         source: the source profile; None for keys of the environment.
     """
-    files = session.files
-    if named := files.environ.get("MFAKIT_SERIAL_NUMBER"):
-        debug.event("device: set by MFAKIT_SERIAL_NUMBER")
-        return named
+    return _configured_device(session, source)[0]
+
+
+def _configured_device(session: Profile, source: str | None) -> tuple[str | None, str]:
     profiles = (session.name, *roles_before(session), source)
-    # the second name is aws-mfa's
-    return files.setting("mfa_serial", *profiles) or files.setting("aws_mfa_device", *profiles)
+    return _configured("MFAKIT_SERIAL_NUMBER", _DEVICE, profiles, session.files)
+
+
+def _configured(
+    variable: str, keys: tuple[str, ...], profiles: tuple[str | None, ...], files: AWSFiles
+) -> tuple[str | None, str]:
+    """Return a value that a variable or the AWS files set, or None; and where it is set."""
+    if named := files.environ.get(variable):
+        debug.event("{}: set by {}", keys[0], variable)
+        return named, variable
+    for key in keys:
+        for profile in filter(None, profiles):
+            if found := files.setting(key, profile):
+                return found, f"{key} in {files.place(profile, key)}"
+    return None, ""
+
+
+def _serial_number(request: LoginRequest, source: Source, profile: Profile) -> str | None:
+    """Return the device that is requested or configured, after a check of its form."""
+    if request.serial_number is not None:
+        return check_serial_number(request.serial_number)
+    configured, where = _configured_device(profile, source.profile)
+    try:
+        return configured and check_serial_number(configured)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error.message}", error.hint) from None
 
 
 def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profile) -> None:
@@ -389,12 +412,10 @@ def _duration(
     if request.duration is not None:
         check_duration(request.duration)
         return request.duration
-    files, variable, key = profile.files, "MFAKIT_DURATION", "mfakit_duration"
-    where, configured = variable, files.environ.get(variable)
-    if not configured:
-        names = [name for name in (profile.name, source.profile) if name]
-        configured = files.setting(key, *names)
-        where = f"{key} in {next(filter(None, (files.place(name, key) for name in names)), '')}"
+    profiles = (profile.name, source.profile)
+    configured, where = _configured(
+        "MFAKIT_DURATION", ("mfakit_duration",), profiles, profile.files
+    )
     if not configured:
         return DEFAULT_DURATION
     try:

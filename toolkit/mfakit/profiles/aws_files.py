@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.section import Values
 
 
+BESIDE_ROLE = "-session"  # ends the name of a session profile whose usual name a role has
 _QUOTES = ("'", '"', "\\")
 # To look for each of many sections alone takes longer than to scan all of them once.
 _MANY = 16
@@ -125,6 +126,14 @@ class AWSFiles:
                     )
                 return value
         return None
+
+    def its_session(self, profile: str) -> str:
+        """Return the name of the profile for a session that is made from this one's keys.
+
+        A profile of that name that has a role cannot hold it, and gets a neighbour that can.
+        """
+        usual = "mfa" if profile == "default" else f"{profile}-mfa"
+        return usual + BESIDE_ROLE if self.setting("role_arn", usual) else usual
 
     def line_of(self, profile: str, key: str) -> tuple[str, int] | None:
         """Return the file and the line of a profile's setting; the credentials file wins."""

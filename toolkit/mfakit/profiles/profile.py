@@ -164,7 +164,37 @@ class Profile:
     @property
     def its_session(self) -> str:
         """The name of the profile for a session that is made from this one's keys."""
-        return DEFAULT_SESSION_PROFILE if self.name == "default" else f"{self.name}-mfa"
+        return self.files.its_session(self.name)
+
+    @property
+    def holder(self) -> str:
+        """The profile that can hold the session that this one cannot, quoted for a shell."""
+        import shlex
+
+        end = self.way()[-1]
+        return shlex.quote((end if end.is_protected else self.other("default")).its_session)
+
+    def way(self) -> list[Profile]:
+        """Return the profile, and those behind it, if it has a role: its source profiles.
+
+        A profile that is its own source ends the way, since its section holds the keys too.
+
+        Raises:
+            ProfileError: the source profiles form a circle.
+        """
+        way = [self]
+        while way[-1].setting("role_arn"):
+            source = way[-1].setting("source_profile")
+            if not source or source == way[-1].name:
+                break
+            names = [one.name for one in way]
+            if source in names:
+                raise ProfileError(
+                    f"the source profiles go round in a circle: {' -> '.join([*names, source])}",
+                    f"mend source_profile in {self.files.config_path}",
+                )
+            way.append(self.other(source))
+        return way
 
     @property
     def exists(self) -> bool:
@@ -322,7 +352,7 @@ class Profile:
                 "name another profile for the session: --profile mfa",
             )
         if self.has_key_elsewhere:
-            raise protected(self.name)
+            raise protected(self.name, self.files)
         refuse_protected(self.name, self.keys, self.files)
         if self.is_cached and holds_session(
             self.name, self.files.credentials(self.name), self.files
@@ -350,7 +380,7 @@ class Profile:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
         values = self.merged
-        hint = "name another profile for the session: --profile mfa"
+        hint = f"name another profile for the session: --profile {self.holder}"
         if any(key.startswith("sso_") for key in values):
             why = "signs in through IAM Identity Center: aws sso login"
         elif "web_identity_token_file" in values:
@@ -372,18 +402,28 @@ class Profile:
         if self.has_key_elsewhere or holds_keys(self.name, values, self.files):
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
-                "name the profile that the session is kept in: --profile mfa",
+                f"name the profile that the session is kept in: --profile {self.holder}",
             )
         log_in = self._login_line("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
-        import shlex
-
-        meant = self.files.like(self.name)
+        meant = self._meant()
         return SessionNotFoundError(
             f"there is no profile {self.name!r} in {self.files.credentials_path}",
-            f"is it the profile {meant!r}? --profile {shlex.quote(meant)}" if meant else log_in,
+            f"is it the profile {meant}? --profile {meant}" if meant else log_in,
         )
+
+    def _meant(self) -> str | None:
+        """Return a profile of a similar name, or the one for its session, quoted for a shell."""
+        import shlex
+
+        name = self.files.like(self.name)
+        if name is None:
+            return None
+        meant = self.other(name)
+        cannot_hold = meant.is_protected or meant.setting("role_arn")
+        holder = meant.holder if cannot_hold else shlex.quote(name)
+        return None if holder == shlex.quote(self.name) else holder
 
     def _source_line(self) -> str:
         import shlex
@@ -395,7 +435,8 @@ class Profile:
     def _login_line(self, what: str) -> str:
         import shlex
 
-        return f"{what}: mfakit login --profile {shlex.quote(self.name)}"
+        name = self.holder if self.setting("role_arn") else shlex.quote(self.name)
+        return f"{what}: mfakit login --profile {name}"
 
 
 class RoleSession(Profile):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.aws_files import BESIDE_ROLE, AWSFiles
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
 from mfakit.profiles.stores import is_own_process
 
@@ -75,8 +75,9 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
     if source and source != session.name and not session.setting("role_arn"):
         return session.other(source)
     candidates = [session.name + _LONG_TERM]
-    if session.name.endswith("-mfa"):
-        candidates.insert(0, session.name.removesuffix("-mfa"))
+    usual = session.name.removesuffix(BESIDE_ROLE)
+    if usual.endswith("-mfa"):
+        candidates.insert(0, usual.removesuffix("-mfa"))
     return _first_long_term(candidates, session.files)
 
 
@@ -128,7 +129,7 @@ def roles_before(session: Profile) -> list[str]:
     if not name or name == session.name:
         return []
     try:
-        *roles, end = _way(session.other(name))
+        *roles, end = session.other(name).way()
         is_led = end.name == session.name or led_to(end, "AWS_PROFILE") == session.name
     except ProfileError:
         return []
@@ -191,25 +192,4 @@ def end_of_roles(profile: Profile) -> Profile:
     Raises:
         ProfileError: the source profiles form a circle.
     """
-    return _way(profile)[-1]
-
-
-def _way(profile: Profile) -> list[Profile]:
-    """Return the profile, and those behind it, if it has a role: its source profiles to the end.
-
-    A profile that is its own source ends the way, since its section holds the keys too.
-    """
-    way = [profile]
-    while profile.setting("role_arn"):
-        source = profile.setting("source_profile")
-        if not source or source == profile.name:
-            break
-        names = [one.name for one in way]
-        if source in names:
-            raise ProfileError(
-                f"the source profiles go round in a circle: {' -> '.join([*names, source])}",
-                f"mend source_profile in {profile.files.config_path}",
-            )
-        profile = profile.other(source)
-        way.append(profile)
-    return way
+    return profile.way()[-1]

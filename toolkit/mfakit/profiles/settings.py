@@ -231,7 +231,7 @@ def _check(profile: Profile, settings: Settings) -> None:
     elif "role_arn" in profile.merged and any(key.startswith(_OWN) for key in settings):
         raise ProfileError(
             f"the profile {profile.name!r} assumes a role, and would ask for codes of its own",
-            "name another profile for the session: --profile mfa",
+            f"name another profile for the session: --profile {profile.holder}",
         )
 
 

@@ -247,17 +247,17 @@ def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
         ProfileError: the values hold such keys.
     """
     if holds_keys(profile, values, files):
-        raise protected(profile)
+        raise protected(profile, files)
 
 
-def protected(profile: str) -> ProfileError:
+def protected(profile: str, files: AWSFiles) -> ProfileError:
     """Return the error for a session that would go where a long-term key is.
 
     A session profile of the name in its hint is made from that key.
     """
     import shlex
 
-    other = "mfa" if profile == "default" else shlex.quote(f"{profile}-mfa")
+    other = shlex.quote(files.its_session(profile))
     return ProfileError(
         f"the profile {profile!r} holds long-term credentials, which are never overwritten",
         f"name another profile for the session: --profile {other}",

@@ -25,6 +25,7 @@ from mfakit.profiles.document import Document
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
+from mfakit.profiles.selection import may_be_source
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.state import EXPIRED, EXPIRING, VALID
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.explain.situation import Situation
+    from mfakit.profiles.own_files import SessionRecord
 
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
@@ -231,6 +233,15 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     serial = values.get("mfa_serial", "")
     if not serial.startswith("arn:"):
         return
+    if any(map(str.isspace, serial)):
+        if not _COMMENT.search(serial):  # `text_after_value` reports that
+            yield Finding(
+                "serial-with-blank",
+                f"there is a blank in mfa_serial ({situation.place('mfa_serial')})",
+                "AWS knows no such device (ValidationError)",
+                set_setting(situation, "mfa_serial", "".join(serial.split())),
+            )
+        return
     parts = serial.split(":")
     if len(parts) != _ARN_PARTS:
         return
@@ -341,15 +352,8 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     if "role_arn" not in values or not values.get("mfa_serial"):
         return
-    live = [
-        s.profile
-        for s in situation.sessions
-        if s.state in (VALID, EXPIRING)
-        and s.source in STORE_KINDS
-        and s.record is not None
-        and s.record.serial_number == values["mfa_serial"]
-        and s.record.role_arn is None
-    ]
+    serial = values["mfa_serial"]
+    live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
         yield Finding(
             "role-asks-own-code",
@@ -359,6 +363,49 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
             f"mfakit configure --profile {quoted(live[0])}"
             f" --role-profile {quoted(situation.profile)}",
         )
+
+
+def role_without_mfa(situation: Situation) -> Iterator[Finding]:
+    """A role is assumed with a long-term key, although a session of that key could assume it."""
+    values, profile = situation.values, situation.profile
+    if "role_arn" not in values or values.get("mfa_serial"):
+        return
+    source = Profile(values.get("source_profile", profile), situation.files)
+    if source.has_key_elsewhere or source.setting("role_arn") or not may_be_source(source):
+        return
+    live = [one.profile for one in _live(situation) if one.source_profile == source.name]
+    device = source.setting("mfa_serial")
+    if not live and not device:
+        return
+    session = quoted(live[0] if live else source.its_session)
+    configured = f"mfakit configure --profile {session} --role-profile {quoted(profile)}"
+    although = (
+        f"{live[0]!r} is an MFA session of it"
+        if live
+        else f"mfa_serial is set for it ({situation.files.place(source.name, 'mfa_serial')})"
+    )
+    yield Finding(
+        "role-without-mfa",
+        f"the role of profile {profile!r} is assumed with the long-term key of profile"
+        f" {source.name!r}, without MFA, although {although}",
+        "a role that requires MFA refuses that (AccessDenied)",
+        configured if live else f"{configured} && mfakit login --profile {session}",
+        matters=device is not None,
+    )
+
+
+def _live(situation: Situation) -> Iterator[SessionRecord]:
+    """Yield the records of the sessions of users that mfakit made and that have not ended."""
+    for status in situation.sessions:
+        record = status.record
+        if (
+            status.state in (VALID, EXPIRING)
+            and status.source in STORE_KINDS
+            and record is not None
+            and record.serial_number is not None
+            and record.role_arn is None
+        ):
+            yield record
 
 
 def role_too_long(situation: Situation) -> Iterator[Finding]:
@@ -518,6 +565,7 @@ RULES = (
     role_without_source,
     keys_beside_another_way,
     role_asks_own_code,
+    role_without_mfa,
     role_too_long,
     byte_order_mark,
     file_unreadable,
