@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+import subprocess
 import sys
 import time
 
@@ -45,6 +46,14 @@ def be(home, user) -> None:
         f"[default]\naws_access_key_id = {user.access_key_id}\n"
         f"aws_secret_access_key = {user.secret_access_key}\n"
     )
+
+
+def await_call(aws, operation: str, seconds: float = 30) -> None:
+    """Wait until a call has reached AWS."""
+    end = time.monotonic() + seconds
+    while operation not in operations(aws):
+        assert time.monotonic() < end, operations(aws)
+        time.sleep(0.05)
 
 
 class Phone:
@@ -137,6 +146,31 @@ def test_a_png_of_the_qr_code_is_private_and_a_file_is_never_replaced(
     assert operations(aws).count("CreateVirtualMFADevice") == 1
 
 
+def test_no_device_is_made_for_a_png_in_no_folder(home, fresh, aws, on_terminal, tmp_path) -> None:
+    terminal = on_terminal("devices", "add", "--png", str(tmp_path / "none" / "seed.png"))
+    assert terminal.wait() == 64
+    assert "CreateVirtualMFADevice" not in operations(aws)
+
+
+def test_half_a_png_does_not_stay_on_a_full_disk(tmp_path) -> None:
+    """The next try would find that the file exists."""
+    path = tmp_path / "seed.png"
+    program = (
+        "import resource, signal, sys\n"
+        "from mfakit.cli.seed import _write_png\n"
+        "from mfakit.exchange.enrolment import Made\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "import segno\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        f"_write_png(Made({ALICE!r}, 'A' * 64), sys.argv[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+    )
+    assert f"cannot write {path}: File too large" in done.stderr
+    assert not path.exists()
+
+
 def test_a_program_gets_the_uri_on_standard_input(home, fresh, aws, on_terminal, tmp_path) -> None:
     """What the program prints is not shown."""
     kept = tmp_path / "uri"
@@ -159,7 +193,7 @@ def test_no_device_stays_if_the_program_fails(home, fresh, aws, on_terminal, com
     assert (serial_numbers(aws), unassigned(aws)) == ([], [])
 
 
-@pytest.mark.parametrize("ending", ["ctrl-c", "no code", "wrong codes", "hang-up"])
+@pytest.mark.parametrize("ending", ["ctrl-c", "ctrl-\\", "no code", "wrong codes", "hang-up"])
 def test_a_device_that_is_not_enabled_is_deleted(home, fresh, aws, on_terminal, ending) -> None:
     terminal = on_terminal("devices", "add", "--show-seed")
     terminal.read_until("MFA code for ")
@@ -173,9 +207,62 @@ def test_a_device_that_is_not_enabled_is_deleted(home, fresh, aws, on_terminal, 
     elif ending == "hang-up":
         terminal.process.terminate()
     else:
-        terminal.type("\x03" if ending == "ctrl-c" else "\x04")
+        terminal.type({"ctrl-c": "\x03", "ctrl-\\": "\x1c", "no code": "\x04"}[ending])
     assert terminal.wait() != 0
     assert (serial_numbers(aws), unassigned(aws)) == ([], [])
+
+
+def test_a_device_is_named_if_its_deletion_is_interrupted(home, fresh, aws, on_terminal) -> None:
+    terminal = on_terminal("devices", "add", "--show-seed")
+    terminal.read_until("MFA code for ")
+    aws.delay_next("DeleteVirtualMFADevice", 5)
+    terminal.type("\x03")
+    await_call(aws, "DeleteVirtualMFADevice")
+    terminal.send("\x03")
+    assert terminal.wait() == 130
+    assert f"aws iam delete-virtual-mfa-device --serial-number {ALICE}" in terminal.screen
+
+
+def test_a_device_whose_deletion_failed_can_be_deleted_as_it_is_said(
+    home, fresh, aws, on_terminal
+) -> None:
+    """It takes no administrator where AWS only was not reached."""
+    terminal = on_terminal("devices", "add", "--show-seed")
+    terminal.read_until("MFA code for ")
+    aws.fail_next("DeleteVirtualMFADevice", times=3)
+    terminal.type("\x03")
+    assert terminal.wait() == 130
+    assert unassigned(aws) == [ALICE]
+    command = re.search(r"mfakit (devices remove [^ ;]+);", terminal.screen)[1]
+    done = home.mfakit(*command.split())
+    assert done.returncode == 0, done.stderr
+    assert unassigned(aws) == []
+
+
+def test_a_second_enrolment_waits_for_the_first(home, fresh, aws, on_terminal) -> None:
+    """It would delete the device whose seed is on the phone already."""
+    first = on_terminal("devices", "add", "--show-seed")
+    phone = Phone(shown_seed(first.read_until("MFA code for ")))
+    second = on_terminal("devices", "add", "--show-seed")
+    second.read_until("waiting for process")
+    type_two_codes(first, phone)
+    first.read_until("is enabled")
+    assert serial_numbers(aws) == [ALICE]
+    assert operations(aws).count("CreateVirtualMFADevice") == 1
+
+
+@pytest.mark.parametrize("name", [[], ["alice"]], ids=["own name", "named"])
+def test_a_device_is_added_under_the_users_name_where_devices_may_not_be_listed(
+    home, aws, endpoint, on_terminal, name
+) -> None:
+    """The name that was guessed is not taken."""
+    deny = {"Effect": "Deny", "Action": "iam:ListMFADevices", "Resource": "*"}
+    policy = WITHOUT_DELETING | {"Statement": [WITHOUT_DELETING["Statement"][0], deny]}
+    be(home, aws.create_user("alice", policy=policy))
+    terminal = on_terminal("devices", "add", *name, "--show-seed")
+    type_two_codes(terminal, Phone(shown_seed(terminal.read_until("MFA code for "))))
+    terminal.read_until("is enabled")
+    assert serial_numbers(aws) == [ALICE]
 
 
 def test_the_same_code_twice_is_asked_for_again(home, fresh, aws, on_terminal) -> None:
@@ -253,6 +340,42 @@ def test_whoever_has_only_security_keys_is_told_before_a_device_is_made(
     assert "security keys" in terminal.screen
     assert "Security credentials, Assign MFA device" in terminal.screen
     assert "CreateVirtualMFADevice" not in operations(aws)
+
+
+def test_whoever_has_as_many_devices_as_aws_allows_is_told_before_one_is_made(
+    home, fresh, aws, on_terminal
+) -> None:
+    for number in range(8):
+        fresh.enable_virtual_mfa(f"alice-{number}")
+    terminal = on_terminal("devices", "add", "--show-seed")
+    assert terminal.wait() == 1
+    assert "mfakit devices remove NAME" in terminal.screen
+    assert "CreateVirtualMFADevice" not in operations(aws)
+
+
+def test_an_unknown_device_of_another_user_points_at_that_users_list(home, alice, aws) -> None:
+    aws.create_user("bob").enable_virtual_mfa()
+    done = home.mfakit("devices", "remove", "alice", "--user", "bob")
+    assert (done.returncode, "mfakit devices --user bob" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_hardware_token_is_listed_resynchronised_and_removed(
+    home, fresh, aws, on_terminal
+) -> None:
+    """Its serial number is no ARN, and there is nothing of it to delete."""
+    token = VirtualDevice("GAHT12345678", new_seed())
+    token.owner = fresh._key.owner
+    aws._devices._devices[token.serial_number] = token
+    assert home.mfakit("devices").stdout == "GAHT12345678  hardware\n"
+    phone = Phone(token.seed, steps_ahead=40)
+    terminal = on_terminal("devices", "resync", "GAHT12345678")
+    type_two_codes(terminal, phone)
+    assert terminal.wait() == 0
+    assert home.mfakit("login", "--token-code", phone.code()).returncode == 0
+    done = home.mfakit("devices", "remove", "GAHT12345678", "--last")
+    assert done.returncode == 0, done.stderr
+    assert serial_numbers(aws) == []
+    assert "DeleteVirtualMFADevice" not in operations(aws)
 
 
 def test_a_second_device_takes_a_session_first_and_then_the_old_one_can_go(
@@ -414,6 +537,24 @@ def test_a_removal_whose_answer_is_lost_is_done_all_the_same(home, alice, aws, o
     done = home.mfakit("devices", "remove", "alice")
     assert done.returncode == 0, done.stderr
     assert (serial_numbers(aws), unassigned(aws)) == ([f"{ALICE}-phone"], [])
+
+
+def test_a_removal_that_is_interrupted_says_how_to_finish_it(home, alice, aws, on_terminal) -> None:
+    alice.enable_virtual_mfa("alice-phone")
+    home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    aws.delay_next("DeactivateMFADevice", 3, times=2)  # the first is denied to the long-term key
+    terminal = on_terminal("devices", "remove", "alice")
+    end = time.monotonic() + 30
+    while serial_numbers(aws) != [f"{ALICE}-phone"]:
+        assert time.monotonic() < end, operations(aws)
+    terminal.type("\x03")
+    assert terminal.wait() == 130
+    assert f"mfakit devices remove {ALICE}" in terminal.screen
+    assert unassigned(aws) == [ALICE]
+    assert home.mfakit("devices", "remove", ALICE).returncode == 0
+    assert unassigned(aws) == []
+    assert f"mfa_serial = {ALICE}-phone\n" in home.config.read_text()
 
 
 def test_require_mfa_lets_a_user_manage_the_own_devices_and_no_others(

@@ -69,10 +69,11 @@ def _list(options: Namespace) -> int:
 def _name_unused(options: Namespace) -> None:
     """Name the devices of the user that were never enabled; a denial is no error."""
     try:
-        whose = f" --user {shlex.quote(options.user)}" if options.user else ""
-        for serial_number in _devices(options).unused():
+        devices = _devices(options)
+        for serial_number in devices.unused():
             name = shlex.quote(serial_number.rpartition("/")[2])
-            note(f"the device {serial_number} is nobody's: mfakit devices remove {name}{whose}")
+            again = f"mfakit devices remove {name}{devices.whose}"
+            note(f"the device {serial_number} is nobody's: {again}")
     except MFAKitError:
         return
 
@@ -81,6 +82,7 @@ def _add(options: Namespace) -> int:
     """Enrol a device, let the session profile use it, and log in."""
     from mfakit.cli.seed import delivery
     from mfakit.exchange.enrolment import check_device_name
+    from mfakit.exchange.terminal import turn_to_ask
 
     if options.name is not None:
         check_device_name(options.name)
@@ -90,7 +92,9 @@ def _add(options: Namespace) -> int:
     _end_by_exception()
     devices = _devices(options)
     deliver = delivery(options, devices.serial_number(options.name), terminal)
-    serial_number = devices.add(options.name, deliver, terminal)
+    path, whose = profile.files.credentials_path, devices.serial_number(None)
+    with turn_to_ask(path, whose, note):  # else each would delete what the other has just made
+        serial_number = devices.add(options.name, deliver, terminal)
     note(f"the device {serial_number} is enabled")
     _write_serial_number(profile, serial_number)
     terminal.count_down(_STS_SECONDS, "AWS takes its codes")
@@ -105,7 +109,7 @@ def _end_by_exception() -> None:
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), end)
 
@@ -117,7 +121,7 @@ def _resync(options: Namespace) -> int:
     usable = [device for device in devices.listed() if device.is_usable]
     device = _choose(usable, options, devices.user, terminal)
     if device is None:
-        raise _no_such_device(options, devices.user)
+        raise _no_such_device(options, devices)
     devices.resync(device.serial_number, terminal)
     note(f"AWS has adopted the time of {device.serial_number}; log in: mfakit login")
     note("the usual cause is the phone's clock: let the phone set its time by itself")
@@ -128,14 +132,16 @@ def _remove(options: Namespace) -> int:
     """Remove a device, and let the profiles that named it name the one that stays."""
     from mfakit.exchange.terminal import Terminal
 
+    _end_by_exception()
     devices = _devices(options)
     present = devices.listed()
     device = _choose(present, options, devices.user, Terminal())
     if device is None:
         if options.name is None:
-            raise _no_such_device(options, devices.user)
-        devices.remove_unused(options.name)
-        note(f"deleted the device {options.name}, which was nobody's")
+            raise _no_such_device(options, devices)
+        gone = devices.remove_unused(options.name)
+        note(f"deleted the device {gone}, which was nobody's")
+        _replace_serial_number(gone, [one.serial_number for one in present if one.is_usable])
         return 0
     stays = [one for one in present if one.is_usable and one != device]
     if device.is_usable and not stays and not options.last:
@@ -176,9 +182,11 @@ def _choose(
         ) from None
 
 
-def _no_such_device(options: Namespace, user: str) -> ProfileError:
+def _no_such_device(options: Namespace, devices: UserDevices) -> ProfileError:
     which = "no device that gives codes" if options.name is None else f"no device {options.name}"
-    return ProfileError(f"the user {user} has {which}", "see them: mfakit devices")
+    return ProfileError(
+        f"the user {devices.user} has {which}", f"see them: mfakit devices{devices.whose}"
+    )
 
 
 def _devices(options: Namespace) -> UserDevices:

@@ -49,6 +49,8 @@ def delivery(
 def _check_places(options: Namespace) -> None:
     if options.png is not None and os.path.lexists(options.png):
         raise UsageError(f"{options.png} exists already", "name a new file")
+    if options.png is not None and not os.path.isdir(os.path.dirname(options.png) or "."):
+        raise UsageError(f"{options.png} is in no folder", "name a new file in one that exists")
     if options.seed_to is not None:
         find_words(options.seed_to, "--seed-to", "install it, or name another")
 
@@ -95,8 +97,12 @@ def _write_png(made: Made, path: str) -> None:
 
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            segno.make(made.uri, error="l", micro=False).save(file, kind="png", scale=6)
+        try:
+            with open(descriptor, "wb") as file:
+                segno.make(made.uri, error="l", micro=False).save(file, kind="png", scale=6)
+        except BaseException:
+            os.unlink(path)  # half of a picture
+            raise
         note(f"the QR code is in {path}; delete it when the app has it")
     except OSError as error:
         raise MFAKitError(f"cannot write {path}: {error.strerror}", "name a new file") from None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _MOST_NAMES = 100
+_MOST_DEVICES = 8  # "IAM User Guide", IAM and STS quotas
 _LONGEST_NAME = 226  # "IAM API Reference", CreateVirtualMFADevice
 _SIGNS = "_+=,.@-"
 _CLOCK = "the usual cause is the phone's clock: let the phone set its time by itself"
@@ -110,6 +111,10 @@ class UserDevices:
         log_in: returns a session's credentials where IAM wants MFA.
         note: called with messages for the user.
         user: another user, for an administrator; None for the credentials' own.
+
+    Attributes:
+        user: the user's name.
+        whose: the option that names another user on mfakit's command line.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class UserDevices:
         head, _, path = self._iam.user_arn("who can have MFA devices here").partition(":user/")
         self._prefix = f"{head}:mfa/"
         self.user = user or path.rpartition("/")[2]
+        self.whose = "" if user is None else f" --user {shlex.quote(user)}"
 
     def listed(self) -> list[Device]:
         """Return the user's devices; for oneself as far as IAM lists them."""
@@ -160,11 +166,12 @@ class UserDevices:
             The device's serial number.
 
         Raises:
-            ProfileError: the user has that device already, or only security keys.
+            ProfileError: the user has that device already, only security keys, or as many devices
+                as AWS allows.
             ExchangeError: AWS refused; the device does not exist then, or was named.
         """
         present = self.listed()
-        names = {_name(one.serial_number) for one in present}
+        names = {_name(one.serial_number) for one in present if not one.is_guess}
         if name is not None and name in names:
             raise ProfileError(
                 f"the user {self.user} has a device {name} already",
@@ -175,6 +182,11 @@ class UserDevices:
                 "AWS lets who has a device add another only with MFA, and security keys and"
                 " passkeys give no codes",
                 f"add an authenticator app {IN_CONSOLE}",
+            )
+        if len(present) >= _MOST_DEVICES:
+            raise ProfileError(
+                f"the user {self.user} has {len(present)} MFA devices, and AWS allows no more",
+                "remove one first: mfakit devices remove NAME",
             )
         if present and not present[0].is_guess:
             self._iam.sign_with_session()
@@ -211,11 +223,15 @@ class UserDevices:
         except ExchangeError as error:  # it was sent again, since its answer was lost
             if not _is(error, "NoSuchEntity") or self._has(serial_number):
                 raise
+        except (KeyboardInterrupt, SystemExit):
+            again = f"mfakit devices remove {shlex.quote(serial_number)}{self.whose}"
+            self._note(f"the device {serial_number} may be nobody's now; try again: {again}")
+            raise
         if Device(serial_number).kind == "virtual":
             self._delete_or_name(serial_number)
 
-    def remove_unused(self, name: str) -> None:
-        """Delete a virtual device that is nobody's.
+    def remove_unused(self, name: str) -> str:
+        """Delete a virtual device that is nobody's; return its serial number.
 
         Raises:
             ProfileError: there is none of that name, or it is somebody's.
@@ -228,8 +244,10 @@ class UserDevices:
             if not _is(error, "NoSuchEntity", "DeleteConflict", "ValidationError"):
                 raise
             raise ProfileError(
-                f"the user {self.user} has no device {name}", "see them: mfakit devices"
+                f"the user {self.user} has no device {name}",
+                f"see them: mfakit devices{self.whose}",
             ) from None
+        return serial_number
 
     def _make(self, wanted: str, names: set[str]) -> Made:
         """Make a device of the wanted name, or of the next that is free."""
@@ -327,11 +345,16 @@ class UserDevices:
                 self._note(f"the device {serial_number} is enabled: log in, mfakit login")
             elif not _is(error, "NoSuchEntity"):
                 self._name_orphan(serial_number)
+        except BaseException:  # interrupted again, while AWS took its time
+            self._name_orphan(serial_number)
+            raise
 
     def _name_orphan(self, serial_number: str) -> None:
+        name = shlex.quote(serial_number)
         self._note(
-            f"the device {serial_number} is nobody's, and could not be deleted; an administrator"
-            f" can: aws iam delete-virtual-mfa-device --serial-number {shlex.quote(serial_number)}"
+            f"the device {serial_number} is nobody's, and could not be deleted; try again: mfakit"
+            f" devices remove {name}; or let an administrator: aws iam delete-virtual-mfa-device"
+            f" --serial-number {name}"
         )
 
     def _is_own_name(self, serial_number: str) -> bool:
