@@ -143,7 +143,7 @@ def _get(url: str) -> bytes:
             """Follow none."""
 
     # a proxy sees a test's whole URL; of AWS's it sees the host
-    proxies = {} if os.environ.get(_OF_TEST) else None
+    proxies: dict[str, str] | None = {} if os.environ.get(_OF_TEST) else None
     try:
         with build_opener(NoRedirect, ProxyHandler(proxies)).open(url, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_MOST_BYTES)
