@@ -30,6 +30,7 @@ def home(home):
     home.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     home.write_credentials(
         f"[default]\n{KEYS.format('AKIA1')}[wanted-mfa]\n{SESSION}[$(touch harm)]\n{SESSION}"
+        f"[it's mine]\n{SESSION}"
     )
     home.write_config("[profile admin]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = mfa\n")
     return home
@@ -46,7 +47,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     done = home.run("bash", "--norc", "-c", script)
     assert done.stderr == ""
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 def fish(home, line: str) -> list[str]:
@@ -54,6 +55,10 @@ def fish(home, line: str) -> list[str]:
     done = home.run("fish", "--no-config", "-c", script)
     assert done.stderr == ""
     return [found.partition("\t")[0] for found in done.stdout.splitlines()]
+
+
+# As the shells quote them, or will when they insert them.
+ODD = {bash: {r"\$\(touch\ harm\)", r"it\'s\ mine"}, fish: {"$(touch harm)", "it's mine"}}
 
 
 @pytest.mark.parametrize("complete", [bash, fish])
@@ -65,7 +70,7 @@ def test_each_shell_completes_commands_options_values_and_profiles(home, complet
     assert complete(home, "mfakit login --for") == ["--force"]
     assert complete(home, "mfakit check --format o") == ["openmetrics"]
     assert complete(home, "mfakit schedule ins") == ["install"]
-    assert complete(home, "mfakit login --profile ") == ["wanted-mfa"]
+    assert set(complete(home, "mfakit login --profile ")) == {"wanted-mfa", *ODD[complete]}
     assert complete(home, "mfakit login --source-profile ") == ["default"]
     assert complete(home, "mfakit configure --role-profile a") == ["admin"]
     (home.folder / "policy.json").touch()
@@ -99,6 +104,7 @@ def test_zsh_completes_a_typed_line_by_the_tab_key(home) -> None:
             ("mfakit env --un", "mfakit env --unset "),
             ("mfakit env --shell po", "mfakit env --shell powershell "),
             ("mfakit env --profile w", "mfakit env --profile wanted-mfa "),
+            ("mfakit env --profile it", "mfakit env --profile it\\'s\\ mine "),
             ("mfakit devices --source-profile d", "mfakit devices --source-profile default "),
             ("mfakit exec -- mfak", "mfakit exec -- mfakit "),
             ("mfakit exec -p mfa -- mfakit conf", "mfakit exec -p mfa -- mfakit configure "),
@@ -120,11 +126,10 @@ def test_completion_without_a_shell_is_wrong_usage(home) -> None:
         assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
-def test_profile_names_with_special_characters_are_not_completed(home) -> None:
-    """They can still be typed in quotes."""
+def test_each_kind_of_profile_is_listed_by_name(home) -> None:
     for kind, names in (
-        ("session", "wanted-mfa\n"),
+        ("session", "wanted-mfa\n$(touch harm)\nit's mine\n"),
         ("long-term", "default\n"),
-        ("all", "default\nwanted-mfa\nadmin\n"),
+        ("all", "default\nwanted-mfa\n$(touch harm)\nit's mine\nadmin\n"),
     ):
         assert home.mfakit("completion", "--profiles", kind).stdout == names

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.pythons
 def test_mfakit_alone_says_what_to_do_next(home) -> None:
     done = home.mfakit()
     assert done.returncode == 0
-    assert "next: aws configure" in done.stdout
+    assert "\nnext: " in done.stdout
     assert "mfakit --help" in done.stdout
 
 
@@ -53,11 +53,20 @@ def test_mfakit_alone_shows_the_state_and_the_next_step(
 ) -> None:
     """The step is on a line without a comment, since zsh's prompt takes none."""
     home.write_credentials(credentials)
-    environ = home.environ | ({"MFAKIT_PROFILE": profile} if profile else {})
+    (home.folder / "aws").symlink_to("/bin/true")
+    environ = home.environ | {"PATH": str(home.folder)}
+    environ |= {"MFAKIT_PROFILE": profile} if profile else {}
     first, second, *_ = standing(environ, NOW)
     assert stands in first
     assert second.startswith(f"next: {step}")
     assert "#" not in second
+
+
+def test_where_the_aws_cli_is_missing_the_next_step_is_another(home) -> None:
+    without = home.environ | {"PATH": "/nowhere"}
+    assert standing(without, NOW)[1] == "next: mfakit keys import --from-csv FILE"
+    home.write_credentials(SESSION.format("mfa", "2026-11-22T18:00:00Z"))
+    assert standing(without, NOW)[1] == "next: mfakit exec --profile mfa -- PROGRAM"
 
 
 def test_a_mistyped_profile_gets_a_suggestion(home) -> None:

@@ -212,6 +212,11 @@ def test_openmetrics_rounds_the_end_of_a_session_down() -> None:
     assert status.seconds_left == 3600
 
 
+def test_columns_are_aligned_behind_names_of_wide_letters() -> None:
+    wide, plain = as_text([stands("会话"), stands("plain")], escape).splitlines()
+    assert wide.index("credentials-file") + 2 == plain.index("credentials-file")
+
+
 def test_control_characters_in_files_are_escaped_in_the_report() -> None:
     """This holds for one session and for a table, whose columns stay aligned."""
     odd = stands("\x1b[2J\nmfa")

@@ -164,6 +164,22 @@ def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
     assert alice.access_key_id not in states
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("operation", ["CreateAccessKey", "UpdateAccessKey"])
+def test_an_answer_that_comes_too_late_ends_in_one_working_key(
+    here, home, alice, aws, operation: str
+) -> None:
+    """AWS has done it, and the client has stopped waiting after twenty seconds."""
+    aws.delay_next(operation, 22)
+    with contextlib.suppress(mfakit.MFAKitError):
+        rotate(source(home), 0, hands())
+    assert works(home)
+    for _ in range(2):
+        rotate(source(home), 0, hands())
+    assert works(home)
+    assert len(keys_at_aws(aws)) <= 2
+
+
 def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoint) -> None:
     made = home.mfakit("policy", "require-mfa")
     assert made.returncode == 0

@@ -40,11 +40,11 @@ def ask(environ: dict[str, str], method: str = "GET", **headers: str) -> tuple[i
     return status, content
 
 
-def wait_until(is_so, seconds: float = 20) -> Any:
+def wait_until(is_so, seconds: float = 20, every: float = 0.05) -> Any:
     end = time.monotonic() + seconds
     while not (found := is_so()):
         assert time.monotonic() < end, "it has not come to that"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 

@@ -99,6 +99,26 @@ def functions_of(script: Path) -> set[str]:
     return found
 
 
+def test_the_install_script_runs_on_python_3_8(bake: Bake, home: Any) -> None:
+    """That is the oldest which it promises to need."""
+    found = subprocess.run(
+        ["uv", "python", "find", "--no-project", "--no-python-downloads", "3.8"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if found.returncode:
+        pytest.skip("Python 3.8 is not installed")
+    script = bake(SHELL_WRAPPER) / "install.py"
+    start = home.folder / ".bashrc"
+    start.write_text("# mine")
+    for options, lines in ([], 2), (["--remove"], 1):
+        done = home.run(found.stdout.strip(), str(script), *options, "bash")
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        assert len(start.read_text().splitlines()) == lines
+    assert start.read_text() == "# mine"
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize("shell", LOADS)
 def test_a_prompt_starts_one_program_and_a_new_shell_none(

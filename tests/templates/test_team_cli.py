@@ -7,8 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import Home
+from tests.keys.conftest import keychain
 from tests.templates.catalogue import BY_NAME
 from tests.templates.conftest import Bake
+
+from mfakit.testing import User
+
+__all__ = ["keychain"]
 
 ELSEWHERE = """
 [roles."production"]
@@ -29,6 +35,20 @@ def test_roles_may_be_in_other_accounts(bake: Bake, first: bool) -> None:
     assert "test_one_code_is_enough_for_every_role[production] PASSED" in done.stdout
     done = python(project, "-c", "from payments_mfa.team import TEAM; print(*TEAM.roles.values())")
     assert ":role/platform/payments/developer" in done.stdout
+
+
+def test_the_teams_command_logs_in_with_a_key_in_the_keychain(
+    bake: Bake, home: Home, alice: User, keychain: None
+) -> None:
+    project = bake(BY_NAME["team-cli"])
+    assert home.mfakit("keys", "import").returncode == 0
+    assert alice.secret_access_key not in home.credentials.read_text()
+    home.environ["PYTHONPATH"] = str(project / "src")
+    command = "import sys; from payments_mfa.cli import main; sys.exit(main(sys.argv[1:]))"
+    for line in ("configure", f"login --token-code {alice.device.code()}"):
+        done = home.run(sys.executable, "-c", command, *line.split())
+        assert done.returncode == 0, done.stderr
+    assert "aws_session_token" in home.credentials.read_text()
 
 
 def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,19 +12,20 @@ from tests.conftest import Home
 from tests.exchange.conftest import TerminalProcess
 from tests.roles import make_role
 from tests.templates.catalogue import ROOT
+from tests.templates.conftest import serve
 
 PAGE = ROOT / "docs" / "tutorial" / "team-wrapper.md"
-SERVER = "https://git.example.org/platform"
 SECONDS = 120
 
 
 @pytest.fixture
-def steps(tmp_path: Path, clone: Path) -> list[str]:
-    """The page's lines for a shell, with a git server in a folder in place of the example's."""
+def steps(tmp_path: Path, clone: Path, place: Home) -> list[str]:
+    """The page's lines for a shell, for which a folder is the example's git server."""
     server = tmp_path / "server"
     server.mkdir()
     (server / "mfakit.git").symlink_to(clone)
-    page = PAGE.read_text().replace(SERVER, f"file://{server}")
+    serve(place, server / "payments-mfa.git")
+    page = PAGE.read_text()
     return [page, *re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)]
 
 
@@ -49,7 +50,7 @@ def test_the_tutorial_leads_to_a_teammates_first_login(
 ) -> None:
     page, *blocks = steps
     generate, see, publish, first_login, work = blocks
-    [repository] = re.findall(r"git push --quiet file://(\S+)", publish)
+    repository = tmp_path / "server" / "payments-mfa.git"
     author = terminal(place, tmp_path, f"git init --bare -b main {repository}\n{generate}")
     for question, answer in re.findall(r"^\| ([A-Z][^|]+) \| ([^|]+) \|$", page, re.MULTILINE):
         author.read_until(question, SECONDS)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 SESSION, LONG_TERM, ALL = "session", "long-term", "all"
-# Every shell completes a word of these characters unchanged; some would run or expand others.
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-/")
 # The command of `exec` is completed as without `exec`, by bash-completion where it is installed.
 _COMMAND_BEHIND_DASHES = {
     "bash": "_mfakit_command",
@@ -73,11 +71,11 @@ def run(options: Namespace) -> int:
 
 
 def _profiles(kind: str, files: AWSFiles) -> list[str]:
-    """Return the profiles of a kind whose names need no quotes."""
+    """Return the profiles of a kind whose names can be typed."""
     return [
         name
         for name in files.profiles()
-        if name and set(name) <= _PLAIN and _is_of(kind, Profile(name, files))
+        if name and name.isprintable() and _is_of(kind, Profile(name, files))
     ]
 
 
@@ -134,7 +132,14 @@ def _profile_names(kind: str) -> dict[str, Any]:
         "zsh": function,
         "fish": f"({command})",
         "preamble": {
-            "bash": f'{function}() {{ compgen -W "$({command})" -- "$1"; }}',
+            # zsh and fish quote what they insert; bash leaves that to the function
+            "bash": f"""{function}() {{
+  local name quoted
+  while IFS= read -r name; do
+    printf -v quoted %q "$name"
+    [[ $name == "$1"* || $quoted == "$1"* ]] && printf '%s\\n' "$quoted"
+  done < <({command})
+}}""",
             "zsh": f'{function}() {{ compadd -- ${{(f)"$({command})"}}; }}',
         },
     }

@@ -9,6 +9,7 @@ from mfakit.expiry.report import as_text
 from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import default_source_profile, session_profile
+from mfakit.programs import find_program
 from mfakit.state import VALID
 
 TYPE_CHECKING = False
@@ -36,7 +37,11 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
         return [error.message, _next(error.hint)]
     step = _login_line(profile)
     if status.state == VALID:
-        step = f"aws s3 ls --profile {shlex.quote(profile.name)}"
+        name = shlex.quote(profile.name)
+        has_cli = find_program("aws", environ) is not None
+        step = (
+            f"aws s3 ls --profile {name}" if has_cli else f"mfakit exec --profile {name} -- PROGRAM"
+        )
     return [as_text([status], str).rstrip(), _next(step)]
 
 
@@ -45,9 +50,10 @@ def _without_session(profile: Profile) -> list[str]:
     has_key = source.is_long_term or source.has_key_elsewhere
     if has_key or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
         return [f"{profile.name}: no session yet", _next(_login_line(profile))]
+    has_cli = find_program("aws", profile.files.environ) is not None
     return [
         f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",
-        _next("aws configure"),
+        _next("aws configure" if has_cli else "mfakit keys import --from-csv FILE"),
         f"or see how it goes: {_demo()}",
     ]
 

@@ -33,12 +33,25 @@ def as_text(statuses: list[SessionStatus], escape: Callable[[str], str]) -> str:
         status = statuses[0]
         return f"{escape(status.profile)}: {status.state}, {_when(status)}\n"
     rows = [(escape(s.profile), s.source, s.state, _when(s)) for s in statuses]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: Chinese letters take two each."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(
+        2 if east_asian_width(letter) in "WF" else 1 for letter in text if not combining(letter)
+    )
 
 
 def key_lines(ages: list[KeyAge], now: datetime, seconds: float) -> str:

@@ -127,9 +127,104 @@ def test_the_error_for_missing_settings_names_the_command_that_writes_them(
     """So does the error for a source profile that does not exist."""
     assert engineer.types("login") == 1
     assert f"{TEAM.command} configure" in capsys.readouterr().err
-    assert engineer.types("configure", "--source-profile", "none-such") == 0
+    mfakit.write_settings(
+        TEAM.profiles()
+        | {
+            TEAM.session_profile: {
+                **TEAM.profiles()[TEAM.session_profile],
+                "mfakit_source_profile": "none-such",
+            }
+        }
+    )
     assert engineer.types("login") == 1
     assert f"{TEAM.command} configure --source-profile" in capsys.readouterr().err
+
+
+def test_configure_refuses_a_source_profile_that_does_not_exist(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the nearest, and writes nothing."""
+    assert engineer.types("configure", "--source-profile", "defualt") == 1
+    said = capsys.readouterr().err
+    assert said.splitlines() == [
+        f"{TEAM.command}: there is no profile 'defualt'",
+        f"{TEAM.command}: try: default",
+    ]
+    assert not engineer.config.exists()
+
+
+def test_configure_refuses_a_device_that_the_user_does_not_have(
+    engineer: Engineer,
+    aws_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The user's own is accepted."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    serial = engineer.device.serial_number
+    assert engineer.types("configure", "--serial-number", f"{serial}-2") == 1
+    assert f"try: {TEAM.command} devices" in capsys.readouterr().err
+    assert engineer.types("configure", "--serial-number", serial) == 0
+
+
+def test_without_a_command_it_shows_the_next_step(
+    engineer: Engineer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """First configure, then login, then work."""
+    assert engineer.types() == 0
+    assert f"next: {TEAM.command} configure\n" in capsys.readouterr().out
+    assert engineer.types("configure") == 0
+    assert engineer.types() == 0
+    assert f"next: {TEAM.command} login\n" in capsys.readouterr().out
+    engineer.logs_in()
+    assert engineer.types() == 0
+    assert f"{TEAM.session_profile}: valid, until" in capsys.readouterr().out
+
+
+def test_commands_of_mfakit_are_about_the_teams_session(
+    engineer: Engineer, aws_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their help and errors name this command: a teammate may not have mfakit on the path."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server)
+    engineer.logs_in()
+    for line, told in (
+        ("status", TEAM.session_profile),
+        ("devices", engineer.device.serial_number),
+        ("keys", "default"),
+        ("explain", TEAM.session_profile),
+        ("devices --help", f"usage: {TEAM.command} devices "),
+    ):
+        done = subprocess.run(
+            [*PROGRAM, *line.split()], check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert told in done.stdout
+    done = subprocess.run(
+        [*PROGRAM, "keys", "--frobnicate"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 64
+    assert done.stderr.startswith(f"{TEAM.command}: ")
+    assert f"{TEAM.command} keys --help" in done.stderr
+
+
+def test_every_command_is_completed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that are passed on are, too."""
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    for name in "login", "use", "status", "devices":
+        assert f"_{name}_" in script
+
+
+def test_a_mistyped_command_leads_to_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message is two lines, without a list of all."""
+    for typed, meant in ("lgoin", "login"), ("stauts", "status"):
+        with pytest.raises(SystemExit) as exit_:
+            main([typed])
+        assert exit_.value.code == 64
+        assert capsys.readouterr().err.splitlines() == [
+            f"{TEAM.command}: there is no command {typed!r}",
+            f"{TEAM.command}: try: {TEAM.command} {meant}",
+        ]
 
 
 def test_hints_name_only_the_commands_and_options_of_this_program(

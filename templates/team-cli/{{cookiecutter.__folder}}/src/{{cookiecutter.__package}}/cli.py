@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import NoReturn, TextIO
 
 import mfakit
@@ -21,6 +24,12 @@ CANNOT_RUN = (126, 127)  # the exit codes of shells
 ROLE_SETTINGS = ("role_arn", "source_profile", "mfa_serial", "credential_source")
 DATA = ("json", "dotenv", "docker")  # formats of `env` that no shell evaluates
 CHECK_CODES = {"valid": 0, "expiring": 1, "expired": EXPIRED}
+PASSED_ON = {  # to mfakit, with the session's profile if no other is named
+    "status": "show every session here, and how long it lasts",
+    "devices": "list, enrol, resynchronise and remove MFA devices",
+    "keys": "list, move to the keychain and rotate long-term keys",
+    "explain": "show which credentials AWS tools use, and what is wrong",
+}
 OURS = {  # texts in mfakit's hints, and what this command has instead; their order matters
     f"mfakit login --profile {TEAM.session_profile}": f"{TEAM.command} login",
     "mfakit login": f"{TEAM.command} login",
@@ -45,6 +54,8 @@ def run() -> NoReturn:
 
 def main(arguments: list[str]) -> int:
     """Run a command; an error becomes two lines on standard error and an exit code."""
+    if arguments and arguments[0] in PASSED_ON:
+        return _pass_on(arguments)
     options, unknown = _parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -64,6 +75,8 @@ def main(arguments: list[str]) -> int:
 
 def configure(options: argparse.Namespace) -> int:
     """Write the team's profiles into the AWS config; what else is there stays as it is."""
+    _check_source(options.source_profile)
+    _check_device(options.serial_number, options.source_profile)
     profiles = TEAM.profiles()
     own = {
         "mfakit_source_profile": options.source_profile,
@@ -134,6 +147,66 @@ def check(_: argparse.Namespace) -> int:
     )
 
 
+def stand(_: argparse.Namespace) -> int:
+    """Show where you stand, and what to do next."""
+    profile = TEAM.session_profile
+    found = [one for one in mfakit.check_sessions() if one.profile == profile]
+    if not mfakit.read_settings(profile):
+        state, step = "is not configured", "configure"
+    elif not found:
+        state, step = "no session yet", "login"
+    else:
+        state = f"{found[0].state}{_until(found[0].expiration)}"
+        step = "exec -- aws s3 ls" if found[0].state == "valid" else "login"
+    _write(f"{profile}: {state}\nnext: {TEAM.command} {step}\n")
+    _write(f"{TEAM.command} --help lists the commands\n")
+    return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print what a shell needs to complete command lines."""
+    import shtab  # noqa: PLC0415 (slow to load, and mfakit brings it along)
+
+    parser = _parser()
+    for name, summary in PASSED_ON.items():
+        _commands(parser).add_parser(name, help=summary)
+    _write(shtab.complete(parser, shell=options.shell) + "\n")
+    return 0
+
+
+def _pass_on(arguments: list[str]) -> int:
+    """Run a command of mfakit; what it says on standard error names this command."""
+    is_named = any(re.match(r"-p|--profile\b", word) for word in arguments)
+    env = dict(os.environ)
+    if not is_named and arguments[0] == "explain" and "AWS_PROFILE" not in env:
+        arguments = [*arguments, "--profile", TEAM.session_profile]
+    env.setdefault("MFAKIT_PROFILE", TEAM.session_profile)
+    asks_help = bool({"-h", "--help"}.intersection(arguments))
+    process = subprocess.Popen(  # noqa: S603 (it is mfakit)
+        [sys.executable, "-m", "mfakit", *arguments],
+        env=env,
+        stdout=subprocess.PIPE if asks_help else None,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        if process.stdout is not None:
+            _write(_ours(process.stdout.read().decode()))
+        while process.stderr is not None and (part := os.read(process.stderr.fileno(), 1 << 16)):
+            if sys.stderr is not None:
+                print(_ours(part.decode(errors="replace")), end="", file=sys.stderr, flush=True)  # noqa: T201
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        return INTERRUPTED
+
+
+def _ours(text: str) -> str:
+    """Return a text of mfakit's with the commands of this program."""
+    for theirs, ours in OURS.items():
+        text = text.replace(theirs, ours)
+    return re.sub(rf"\bmfakit(?=:| (?:{'|'.join(PASSED_ON)})\b)", TEAM.command, text)
+
+
 def tell(text: str) -> None:
     """Print a message to standard error; control characters from a file are escaped."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
@@ -166,9 +239,7 @@ def _give_up(stream: TextIO) -> None:
 
 def _complain(error: mfakit.MFAKitError) -> None:
     tell(error.message)
-    hint = error.hint
-    for theirs, ours in OURS.items():
-        hint = hint.replace(theirs, ours)
+    hint = _ours(error.hint)
     if error.exit_code in (EXPIRED, NO_SESSION):
         hint = f"{TEAM.command} login"
     if hint:
@@ -227,6 +298,33 @@ def _check_configured(profile: str) -> None:
         )
 
 
+def _check_source(name: str | None) -> None:
+    """Raise an error if a profile is named that is in none of the AWS files."""
+    if name is None:
+        return
+    from botocore.session import Session  # noqa: PLC0415 (slow to load)
+
+    known = sorted({*Session().available_profiles} - {*TEAM.profiles()})
+    if name not in known:
+        near = get_close_matches(name, known, n=1) or known or ["aws configure"]
+        raise mfakit.MFAKitError(f"there is no profile {name!r}", near[0])
+
+
+def _check_device(serial_number: str | None, source: str | None) -> None:
+    """Raise an error if a device is named that the user does not have, as far as AWS tells."""
+    if serial_number is None:
+        return
+    command = [sys.executable, "-m", "mfakit", "devices", "--profile", TEAM.session_profile]
+    named = [] if source is None else ["--source-profile", source]
+    asked = subprocess.run([*command, *named], check=False, capture_output=True, text=True)  # noqa: S603
+    if asked.returncode:
+        tell(f"AWS does not tell whether the device {serial_number} exists")
+    elif serial_number not in asked.stdout.split():
+        raise mfakit.MFAKitError(
+            f"you have no device {serial_number}", f"{TEAM.command} devices, which lists yours"
+        )
+
+
 def _until(expiration: datetime | None) -> str:
     if expiration is None:
         return ""
@@ -248,13 +346,32 @@ class _Parser(argparse.ArgumentParser):
         if any(action.dest == "shell" for action in self._actions):
             _fail_in_shell(None)
         code = self.get_default("error_code") or USAGE
-        self.exit(code, f"{TEAM.command}: {message}\n{TEAM.command}: try: {self.prog} --help\n")
+        step = f"{self.prog} --help"
+        if match := re.match(r"argument COMMAND: invalid choice: '(.*?)' ", message):
+            message = f"there is no command {match[1]!r}"
+            known = [*_commands(self).choices, *PASSED_ON]
+            near = get_close_matches(match[1].lower(), known, n=1)
+            step = f"{self.prog} {near[0]}" if near else f"{step}, which lists them"
+        self.exit(code, f"{TEAM.command}: {message}\n{TEAM.command}: try: {step}\n")
+
+
+def _commands(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[_Parser]:
+    return next(one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog=TEAM.command, description="AWS sessions with MFA, for the team")
+    parser = _Parser(
+        prog=TEAM.command,
+        description="AWS sessions with MFA, for the team",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(
+            ["mfakit's commands, for the team's session:"]
+            + [f"  {name:<10} {summary}" for name, summary in PASSED_ON.items()]
+        ),
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(run=stand, parser=parser, error_code=0)
+    commands = parser.add_subparsers(metavar="COMMAND")
 
     def add(name: str, function: Command, error_code: int = 0) -> _Parser:
         command: _Parser = commands.add_parser(name, help=function.__doc__)
@@ -278,4 +395,6 @@ def _parser() -> _Parser:
     one.add_argument("--role", help=f"one of {', '.join(TEAM.roles)}")
     one.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
     add("check", check, NO_SESSION)
+    one = add("completion", completion)
+    one.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell")
     return parser
