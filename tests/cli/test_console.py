@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
 import time
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -97,6 +99,39 @@ def test_the_endpoint_refuses_what_aws_refuses(logged_in, aws, alice) -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"[" * 60000, b""],
+)
+def test_an_answer_that_is_no_sign_in_token_is_an_error_of_two_lines(logged_in, answer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def attend() -> None:
+            connection = listening.accept()[0]
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        threading.Thread(target=attend, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/federation"
+        done = logged_in.mfakit("console", "--role-arn", ROLE, MFAKIT_FEDERATION_URL=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-2].startswith(("mfakit: the sign-in", "mfakit: what the sign"))
+
+
+def test_a_port_of_the_federation_endpoint_that_is_no_number_is_an_error(logged_in) -> None:
+    url = "http://127.0.0.1:x/federation"
+    done = logged_in.mfakit("console", "--role-arn", ROLE, MFAKIT_FEDERATION_URL=url)
+    assert (done.returncode, "cannot be reached (InvalidURL)" in done.stderr) == (1, True)
+
+
+def test_no_proxy_sees_the_session_that_goes_to_loopback(logged_in) -> None:
+    url = logged_in.environ["MFAKIT_FEDERATION_URL"].replace("127.0.0.1", "localhost")
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1"}
+    done = logged_in.mfakit("console", "--role-arn", ROLE, MFAKIT_FEDERATION_URL=url, **proxy)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "environ", "message"),
     [
         ([], {}, "but one of a role"),
@@ -105,6 +140,8 @@ def test_the_endpoint_refuses_what_aws_refuses(logged_in, aws, alice) -> None:
         (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "https://evil.example/"}, "not this"),
         (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "http://127.0.0.1@evil.example/"}, "not"),
         (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "file:///etc/passwd"}, "not this"),
+        (["--role-arn", ROLE], {"MFAKIT_FEDERATION_URL": "http://[::1"}, "not this"),
+        (["--policy", "/nowhere"], {}, "no meaning without one"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(home, options, environ, message) -> None:

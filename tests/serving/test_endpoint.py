@@ -89,6 +89,8 @@ def test_malformed_long_and_many_requests_are_cut_off(held) -> None:
             good.replace(b"Host", b"no colon\r\nHost").replace(b"no colon", b": x"),
             b"\x16\x03\x01\x02\x00\xff\x00\r\n\r\n",
             b"GET /session HTTP/1.1\r\nX: " + b"x" * 9000,
+            good.replace(b"Host:", b"Origin : http://evil.example\r\nHost:"),
+            good.replace(b"Authorization:", b" Origin: http://evil.example\r\nAuthorization:"),
         ):
             assert raw(environ, bad).startswith(b"HTTP/1.1 400 "), bad[:40]
         for twice in (b"Host: evil.example\r\n", b"Authorization: x\r\n"):
@@ -145,7 +147,14 @@ def test_the_profile_for_programs_is_written_once_and_a_note_says_so(held) -> No
 
 
 @pytest.mark.parametrize(
-    "line", [KEYS.splitlines()[0], "role_arn = x", "credential_process = x", "sso_session = x"]
+    "line",
+    [
+        KEYS.splitlines()[0],
+        "role_arn = x",
+        "credential_process = x",
+        "sso_session = x",
+        "sso_account_id = x",
+    ],
 )
 def test_a_profile_for_programs_with_credentials_is_refused(held, line: str) -> None:
     held.write_config(f"[profile mfakit-served]\nregion = x\n{line}\n")

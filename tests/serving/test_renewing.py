@@ -241,6 +241,56 @@ def test_a_killed_serve_leaves_neither_a_token_file_nor_a_server(home, which: st
         assert "the process that serves was ended" in said
 
 
+def test_the_endpoint_answers_a_command_whose_standard_files_are_closed(home) -> None:
+    """Nothing that the server needs is in their places, which it clears."""
+    keep_for_ever(home)
+    asking = (
+        "import os, urllib.request as u\n"
+        "headers = {'Authorization': os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN']}\n"
+        "url = os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI']\n"
+        "raise SystemExit(u.urlopen(u.Request(url, headers=headers)).status - 200)\n"
+    )
+    command = [sys.executable, "-m", "mfakit", "exec", "--serve", "--", sys.executable, "-c"]
+    for closed in ("<&-", "<&- >&- 2>&-"):
+        done = home.run("sh", "-c", f'exec "$@" {closed}', "sh", *command, asking)
+        assert done.returncode == 0, (closed, done.stderr)
+
+
+def test_serve_under_nohup_lives_on_after_its_terminal(home) -> None:
+    keep_for_ever(home)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = serve(home, "--shell", "dotenv")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    found = lines_of(process)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    assert ask(found)[0] == 200
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_a_file_that_has_replaced_the_token_file_is_left_alone(home) -> None:
+    keep_for_ever(home)
+    path = home.folder / "token"
+    for is_pipe in (False, True):
+        process = serve(home, "--shell", "dotenv", "--token-file", str(path))
+        lines_of(process)
+        path.unlink()
+        if is_pipe:
+            os.mkfifo(path)
+        else:
+            path.write_bytes(b"\xff" * 64)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+        assert (process.returncode, "unexpected" in said) == (0, False)
+        assert path.exists()
+        path.unlink()
+
+
 def test_serve_says_that_a_port_is_taken(home) -> None:
     keep_for_ever(home)
     process = serve(home, "--shell", "dotenv")

@@ -80,8 +80,12 @@ def _endpoint(partition: str) -> str:
     url = os.environ.get(_OF_TEST)
     if not url:
         return f"https://{_HOSTS[partition][0]}/federation"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or parts.hostname not in _LOOPBACK:
+    try:
+        parts = urlsplit(url)
+        is_ours = parts.scheme in ("http", "https") and parts.hostname in _LOOPBACK
+    except ValueError:
+        is_ours = False
+    if not is_ours:
         raise UsageError(
             f"{_OF_TEST} names a host that is not this machine, and would be handed a session",
             "unset it: it is for tests, such as http://127.0.0.1:5000/federation",
@@ -113,7 +117,7 @@ def _link(endpoint: str, session: SessionCredentials, destination: str) -> str:
     asked = {"Action": "getSigninToken", "Session": json.dumps(sent)}
     try:
         token = json.loads(_get(f"{endpoint}?{urlencode(asked)}"))["SigninToken"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise ExchangeError(
             "what the sign-in endpoint answered is no sign-in token", "see the proxy, and try again"
         ) from None
@@ -128,8 +132,9 @@ def _link(endpoint: str, session: SessionCredentials, destination: str) -> str:
 
 def _get(url: str) -> bytes:
     """Return the content of a URL that holds a session, which no error may show."""
+    from http.client import HTTPException
     from urllib.error import HTTPError
-    from urllib.request import HTTPRedirectHandler, build_opener
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
     class NoRedirect(HTTPRedirectHandler):
         """Follows no redirect: the session is in the URL."""
@@ -137,8 +142,10 @@ def _get(url: str) -> bytes:
         def redirect_request(self, *_: object) -> None:
             """Follow none."""
 
+    # a proxy sees a test's whole URL; of AWS's it sees the host
+    proxies: dict[str, str] | None = {} if os.environ.get(_OF_TEST) else None
     try:
-        with build_opener(NoRedirect).open(url, timeout=_SECONDS) as answer:
+        with build_opener(NoRedirect, ProxyHandler(proxies)).open(url, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_MOST_BYTES)
     except HTTPError as error:
         error.close()
@@ -146,7 +153,7 @@ def _get(url: str) -> bytes:
             f"the sign-in endpoint refused the role's session ({error.code})",
             "see that the role still exists, and try again",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise ExchangeError(
             f"the sign-in endpoint cannot be reached ({type(error).__name__})",
             "see the network and HTTPS_PROXY, and try again",

@@ -26,10 +26,9 @@ def read_role(
         UsageError: there are options of a role, and no role; or AWS would refuse them.
         MFAKitError: the file of the policy cannot be read, or holds no policy.
     """
-    policies = _read_policies(options)
     if options.role_arn is not None:
-        return Role(options.role_arn, session_name, others or {}, policies)
-    if policies or others or session_name is not None:
+        return Role(options.role_arn, session_name, others or {}, _read_policies(options))
+    if options.policy is not None or options.policy_arn or others or session_name is not None:
         raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
     return None
 

@@ -55,7 +55,9 @@ def run(options: Namespace) -> int:
 
 
 def _hang_up() -> tuple[int, ...]:
-    return (signal.SIGHUP,) if os.name == "posix" else ()
+    if os.name != "posix" or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # under nohup
+        return ()
+    return (signal.SIGHUP,)
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
@@ -74,9 +76,9 @@ def _write_token(path: str, token: str) -> None:
 
 def _remove(path: str | None, token: str) -> None:
     """Remove the token file, unless another server has written its own token there."""
-    if path is not None:
-        with suppress(OSError), open(path) as file:
-            if file.read() == token:
+    if path is not None and os.path.isfile(path):
+        with suppress(OSError), open(path, "rb") as file:
+            if file.read(len(token) + 1) == token.encode():
                 os.unlink(path)
 
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from mfakit import debug
 from mfakit.cli.output import note
@@ -42,7 +42,7 @@ from mfakit.state import warn_seconds
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mfakit.environment.endpoint import Answer
     from mfakit.exchange.dialog import Dialog
@@ -323,9 +323,24 @@ def new_server(
         MFAKitError: the profile cannot be written, or the port is taken.
     """
     make_served_profile(profile.files, note)
-    server = Server(listen(port), Keeper(profile.name, role), at_end)
-    server.split_off()
+    with _standard_files_taken():
+        server = Server(listen(port), Keeper(profile.name, role), at_end)
+        server.split_off()
     return server
+
+
+@contextmanager
+def _standard_files_taken() -> Iterator[None]:
+    """Keep what is opened meanwhile out of the places of standard files that are closed."""
+    taken = []
+    try:
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            taken.append(descriptor)
+        os.close(descriptor)
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def _handle_of(pid: int) -> int | None:

@@ -67,6 +67,8 @@ _CREDENTIALS = (
     "login_session",
     "sso_session",
     "sso_start_url",
+    "sso_account_id",
+    "sso_role_name",
 )
 
 
@@ -269,7 +271,9 @@ class Endpoint:
         words = first.split(" ")
         pairs = [line.partition(":") for line in lines]
         headers = [(name.lower(), value.strip(" \t")) for name, _, value in pairs]
-        if len(words) != 3 or not words[2].startswith("HTTP/1.") or not all(n for n, _ in headers):
+        # a name with a blank may be Origin to one reader and nothing to another (RFC 9112, 5.1)
+        named = all(name and name == "".join(name.split()) for name, _ in headers)
+        if len(words) != 3 or not words[2].startswith("HTTP/1.") or not named:
             return refused(400, "BadRequest", "this is no request that the endpoint understands")
         hosts = [value for name, value in headers if name == "host"]
         # a page of another name that leads here has its own name in Host (DNS rebinding)
