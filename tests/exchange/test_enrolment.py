@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pyotp
 import pytest
@@ -394,6 +395,21 @@ def test_a_second_device_takes_a_session_first_and_then_the_old_one_can_go(
     done = home.mfakit("devices", "remove", "alice")
     assert done.returncode == 0, done.stderr
     assert (serial_numbers(aws), unassigned(aws)) == ([f"{ALICE}-phone"], [])
+
+
+def test_a_session_that_has_ended_is_renewed_before_it_is_needed(
+    home, fresh, aws, on_terminal
+) -> None:
+    """The end that is written down counts, although AWS would still take the session."""
+    old = fresh.enable_virtual_mfa()
+    assert home.mfakit("login", "--token-code", old.code()).returncode == 0
+    text = home.credentials.read_text()
+    ended = f"{datetime.now(UTC) + timedelta(minutes=-1):%Y-%m-%dT%H:%M:%SZ}"
+    home.credentials.write_text(re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", ended, text))
+    terminal = on_terminal("devices", "add", "alice-phone", "--show-seed")
+    answer(terminal, f"MFA code for {ALICE}: ", old.code())
+    terminal.read_until("MFA code for ")
+    assert ended not in home.credentials.read_text()
 
 
 def test_removing_the_device_that_profiles_name_lets_them_name_the_one_that_stays(
