@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 
 import boto3
 import pytest
@@ -71,6 +72,7 @@ def test_a_rotated_key_is_in_the_place_of_the_old_one(home, alice, aws, place, r
     assert states == {alice.access_key_id: "Inactive", new: "Active"}
     assert f"default: {new}, in " in home.mfakit("keys", "--source-profile", "default").stdout
     assert log_in(home, alice).returncode == 0
+    time.sleep(1)
     home.mfakit("keys")
     assert keys_at_aws(aws) == {new: "Active"}
     assert alice.secret_access_key not in home.credentials.read_text()

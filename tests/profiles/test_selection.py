@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -150,13 +151,18 @@ def test_four_times_as_many_profiles_are_read_in_less_than_nine_times_the_time(h
     """`keys import` and others look at every profile; each is read as it would be alone."""
 
     def seconds(count: int) -> float:
+        return min(once(count) for _ in range(3))
+
+    def once(count: int) -> float:
         home.write_credentials("".join(f"[p{n}]\naws_access_key_id = {n}\n" for n in range(count)))
         home.write_config("".join(f"[profile p{n}]\nregion = r{n}\n" for n in range(count)))
         files = AWSFiles(home.environ)
         names = files.profiles()
+        gc.disable()  # it would look through all that the other tests have left
         began = time.process_time()
         read = {name: files.merged(name) for name in [*names, "none"]}
         took = time.process_time() - began
+        gc.enable()
         values = {f"p{n}": {"aws_access_key_id": f"{n}", "region": f"r{n}"} for n in range(count)}
         assert read == {**values, "none": {}}
         return took
