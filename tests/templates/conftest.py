@@ -94,6 +94,14 @@ def serve(place: Any, repository: Path) -> str:
     return f"{SERVER}/{repository.name}"
 
 
+# The user's manager, whose jobs have the session bus.
+MANAGER = RECORDER.replace(
+    "\n",
+    '\n[ "$2" = show-environment ] && exec echo DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere\n',
+    1,
+)
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build mfakit's wheel from this tree, once."""
@@ -112,8 +120,10 @@ def place(home: Any, wheel: Path) -> Any:
     programs = home.folder / ".local" / "bin"
     programs.mkdir(parents=True)
     for name in "crontab", "systemctl", "launchctl", "loginctl", "notify-send", "osascript":
-        if shutil.which(name) or name in ("crontab", "notify-send"):
-            (programs / name).write_text(CRONTAB if name == "crontab" else RECORDER)
+        if shutil.which(name) or name in ("crontab", "systemctl", "notify-send"):
+            (programs / name).write_text(
+                {"crontab": CRONTAB, "systemctl": MANAGER}.get(name, RECORDER)
+            )
             (programs / name).chmod(0o755)
     path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
     links = os.environ.get("PIP_FIND_LINKS", "").split()
