@@ -61,8 +61,6 @@ def key_lines(ages: list[KeyAge], now: datetime, seconds: float) -> str:
     lines = []
     for age in ages:
         if age.is_old(now, seconds):
-            import shlex
-
             profile = shlex.quote(age.profile)
             cure = f"mfakit keys rotate --source-profile {profile}"
             if age.delete_at is not None and age.delete_at <= now:
