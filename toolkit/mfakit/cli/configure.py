@@ -46,8 +46,7 @@ def run(options: Namespace) -> int:
     if not name:
         usual = session_profile(None, os.environ, options.source_profile).name
         name = _ask(terminal, "Profile for the session", usual)
-    profile = session_profile(name, os.environ)
-    profile.check_may_hold()
+    profile = _checked(session_profile(name, os.environ))
     source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
         named = _ask(terminal, "Profile with your long-term keys", source.profile)
@@ -71,6 +70,14 @@ def run(options: Namespace) -> int:
         f" mfakit login -p {shlex.quote(name)}"
     )
     return 0
+
+
+def _checked(profile: Profile) -> Profile:
+    """Return a profile that may hold a session, after a move of its session that was cut off."""
+    profile.take_over(profile.held(), note)
+    profile = profile.read_again()
+    profile.check_may_hold()
+    return profile
 
 
 def _settings(options: Namespace, session: str) -> dict[str, str | None]:
@@ -98,6 +105,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
         read_session_duration(given[DURATION])
     _check_region(given.get(REGION))
     held = session.held()
+    if held is not None and CREDENTIAL_PROCESS in given:
+        held.store.check_writable()
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes, note)
     session.read_again().take_over(held, note)
@@ -135,8 +144,7 @@ def _join_roles(options: Namespace) -> int:
     """
     files = AWSFiles(os.environ)
     roles = [Profile(name, files) for name in options.role_profile]
-    session = Profile(_session_of_roles(roles, options.profile), files)
-    session.check_may_hold()
+    session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     settings = _settings(options, session.name)
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
