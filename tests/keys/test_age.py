@@ -32,6 +32,14 @@ def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) ->
     assert aged.mfakit("check", "--all", "--key-age", "90d").returncode == 1
 
 
+def test_a_misspelled_store_of_one_profile_hides_no_old_key_of_another(aged, alice) -> None:
+    aged.write_config("[profile a]\nmfakit_key_store = keychain\n")
+    done = aged.mfakit("check", "--all", "--key-age", "90d")
+    assert done.returncode == 1
+    assert "the access key of profile default is 100d old" in done.stdout
+    assert "mfakit_key_store of profile 'a' names no store" in done.stderr
+
+
 def test_the_worse_code_counts(aged, alice) -> None:
     ended = aged.credentials.read_text().replace("= 20", "= 19")
     aged.write_credentials(ended)

@@ -13,6 +13,7 @@ from mfakit.exchange.recipe import configured_serial_number, read_session_durati
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
@@ -106,7 +107,7 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     _check_region(given.get(REGION))
     held = session.held()
     if held is not None and CREDENTIAL_PROCESS in given:
-        held.store.check_writable()
+        check_writable(session.files.credentials_path)
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes, note)
     session.read_again().take_over(held, note)
@@ -124,6 +125,8 @@ def _undo(options: Namespace) -> int:
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, os.environ)
     held = profile.held()
+    if held is not None and profile.is_cached:
+        check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
     if not undone:
         raise ProfileError(
