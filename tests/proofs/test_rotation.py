@@ -140,11 +140,11 @@ def test_the_new_key_is_in_the_file_whoever_writes_back_what_it_read_before(star
     (old,) = (line for line in read.splitlines() if "access_key_id" in line)
     traced = begun(environ)
     while (call := traced.step()) is not None:
-        is_read = not call.is_done and call.number == OPENAT[os.uname().machine]
-        if is_read and traced.text_at(call.arguments[1]) == str(path):
-            if old not in path.read_text():
-                path.write_text(read)
-                break
+        opens = not call.is_done and call.number == OPENAT[os.uname().machine]
+        is_read = opens and traced.text_at(call.arguments[1]) == str(path)
+        if is_read and old not in path.read_text():
+            path.write_text(read)
+            break
     assert os.waitstatus_to_exitcode(traced.let_go()) == 0
     assert old not in path.read_text()
     check_works(environ)

@@ -371,6 +371,7 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
 
 def _cut(path: str, header: str, key: LongTermKey, note: Note) -> None:
     """Remove a key from a section; another key there stays, and is named."""
+
     def cut(document: Document) -> None:
         values = document.section(header)
         if not values.keys() & set(KEYS):
