@@ -58,8 +58,9 @@ def remember_key(
     values = {"access_key_id": access_key_id, "known_since": since, "created_at": created}
     if values == known:
         return
+    file = _file(files, access_key_id)
     try:
-        _file(files, access_key_id).replace(as_pairs(values))
+        (file.replace if known else file.make)(as_pairs(values))
     except MFAKitError:
         return
 

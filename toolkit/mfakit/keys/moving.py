@@ -178,7 +178,12 @@ def _export(profile: Profile, note: Note) -> None:
         _check_setting_writable(profile)
         write_key(profile, key, note)
         _forget_store(profile, note)
-        write_key(profile, key, note)  # again: it may be undone by who had read the file before
+        try:  # again, since a program that had read the file before may have written it back
+            write_key(profile, key, note)
+        except ProfileError:
+            store: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+            edit_settings({profile.name: store}, profile.read_again().files, note)
+            raise
         kept = _delete_entry(profile, key.access_key_id)
     note(
         f"the key {key.access_key_id} is in {profile.files.credentials_path} again, and "
@@ -241,7 +246,7 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
         if session_token(before) or others:
             raise ProfileError(
                 f"the profile {profile.name!r} of {path} holds another key or a session",
-                "move that away first; nothing was changed",
+                "move that away first, and export the key again",
             )
         document.update(profile.name, section)
 
