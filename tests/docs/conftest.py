@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -116,7 +117,11 @@ class Reader:
     def _code(self, question: str) -> str:
         """Return a code of the device that a question names, else of the first."""
         devices = self._aws._devices.all()
-        named = [one for one in devices if f"{one.serial_number}:" in question]
+        named = [
+            one
+            for one in devices
+            if re.search(rf"{re.escape(one.serial_number)}(?![\w-])", question)
+        ]
         return Device(self._aws, (named or devices)[0]).code()
 
     def _shell(self, name: str) -> Shell:

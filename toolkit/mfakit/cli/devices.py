@@ -9,6 +9,7 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, show, show_verbs
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.source import find_source
+from mfakit.language import translate
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
@@ -97,7 +98,7 @@ def _add(options: Namespace) -> int:
         serial_number = devices.add(options.name, deliver, terminal)
     note(f"the device {serial_number} is enabled")
     _write_serial_number(profile, serial_number)
-    terminal.count_down(_STS_SECONDS, "AWS takes its codes")
+    terminal.count_down(_STS_SECONDS, translate("AWS takes its codes"))
     _log_in(options, profile, serial_number)
     return 0
 
@@ -174,7 +175,7 @@ def _choose(
         return present[0] if present else None
     names = [device.serial_number for device in present]
     try:
-        return present[terminal.choose("Which device?", names)]
+        return present[terminal.choose(translate("Which device?"), names)]
     except NobodyToAskError:
         raise UsageError(
             f"the user {user} has several devices: {', '.join(names)}",

@@ -7,6 +7,7 @@ import os
 from mfakit.cli.output import note
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.exchange.enrolment import otpauth_uri
+from mfakit.language import translate
 from mfakit.programs import find_words, split_command, without_secrets
 
 TYPE_CHECKING = False
@@ -39,7 +40,8 @@ def delivery(
             _write_png(made, options.png)
         if options.show_seed:
             groups = [made.seed[at : at + 4] for at in range(0, len(made.seed), 4)]
-            terminal.say(f"the seed of {made.serial_number}:\n{' '.join(groups)}")
+            terminal.say(translate("the seed of {device}:", device=made.serial_number))
+            terminal.say(" ".join(groups))
         if drawn:
             terminal.say(_as_half_blocks(made.uri))
 

@@ -14,6 +14,7 @@ from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.code import STEP_SECONDS
 from mfakit.exchange.device import Device, find_devices
 from mfakit.exchange.iam import IAM
+from mfakit.language import translate
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -93,14 +94,14 @@ def ask_two_codes(asker: Asker, serial_number: str) -> tuple[str, str]:
 
     The phone's clock may be off, so its next code may come before the countdown ends.
     """
-    first = asker.ask_code(f"MFA code for {serial_number}: ")
+    first = asker.ask_code(translate("MFA code for {device}: ", device=serial_number))
     while True:
         left = STEP_SECONDS - time.time() % STEP_SECONDS
-        asker.count_down(left, "the next code", may_skip=True)
-        second = asker.ask_code(f"next MFA code for {serial_number}: ")
+        asker.count_down(left, translate("the next code"), may_skip=True)
+        second = asker.ask_code(translate("next MFA code for {device}: ", device=serial_number))
         if second != first:
             return first, second
-        asker.say("that is the same code; wait until the device shows another")
+        asker.say(translate("that is the same code; wait until the device shows another"))
 
 
 class UserDevices:
