@@ -5,7 +5,12 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import BESIDE_ROLE, AWSFiles
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
+from mfakit.profiles.profile import (
+    DEFAULT_SESSION_PROFILE,
+    SERVED_PROFILE,
+    Profile,
+    may_name_profile,
+)
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
@@ -117,6 +122,11 @@ def region_of(session: Profile) -> str | None:
     return source.setting("region") if source else None
 
 
+def likely_region(files: AWSFiles) -> str:
+    """Return the region that a profile without one may be meant to have, for a command to type."""
+    return files.setting("region", "default") or "REGION"
+
+
 def region_to_set(session: Profile) -> str | None:
     """Return the region to hand on with a session; None if the environment sets one already."""
     environ = session.files.environ
@@ -146,6 +156,15 @@ def variables_hold_keys(environ: Mapping[str, str]) -> bool:
     )
 
 
+def shadowed_by(environ: Mapping[str, str]) -> str | None:
+    """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
+    if variables_hold_keys(environ):
+        return "long-term keys"
+    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
+        return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    return None
+
+
 def _first_long_term(names: list[str], files: AWSFiles) -> Profile | None:
     profiles = (Profile(name, files) for name in names)
     return next((profile for profile in profiles if may_be_source(profile)), None)
@@ -169,6 +188,7 @@ def led_to(profile: Profile, named_by: str) -> str:
         ProfileError: it gets its credentials in another way, its roles form a circle, or its name
             is that of another one in quotes.
     """
+    _refuse_names_that_none_has(profile)
     unquoted = profile.name.strip("\"'")
     if unquoted != profile.name and not profile.exists and profile.other(unquoted).exists:
         raise ProfileError(
@@ -176,7 +196,7 @@ def led_to(profile: Profile, named_by: str) -> str:
             f"leave them out: the profile is {unquoted}",
         )
     end = end_of_roles(profile)
-    is_role = end.setting("role_arn") and not end.setting("source_profile")
+    is_role = end is profile and end.setting("role_arn") and not end.setting("source_profile")
     if not is_role and end.is_protected:
         return end.its_session
     if not is_role and may_be_source(end) and end.other(end.its_session).exists:
@@ -184,6 +204,26 @@ def led_to(profile: Profile, named_by: str) -> str:
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
     return end.name
+
+
+def _refuse_names_that_none_has(profile: Profile) -> None:
+    """Refuse a role whose ``source_profile`` holds a header's text instead of a profile's name.
+
+    Raises:
+        ProfileError: no profile can have that name.
+    """
+    import shlex
+
+    for role in profile.way():
+        source = role.setting("source_profile")
+        if source and not may_name_profile(source) and not role.other(source).exists:
+            meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
+            place = role.files.place(role.name, "source_profile")
+            raise ProfileError(
+                f"source_profile ({place}) is {source!r}, which no profile can be called",
+                f"aws configure set source_profile {shlex.quote(meant)}"
+                f" --profile {shlex.quote(role.name)}",
+            )
 
 
 def end_of_roles(profile: Profile) -> Profile:
