@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
 
 
@@ -116,10 +117,19 @@ def source_profile(session: Profile) -> Profile | None:
 
 def region_of(session: Profile) -> str | None:
     """Return the region that a session works in: that of its profile, else that of its source."""
-    if region := session.setting("region"):
-        return region
+    return _of_session_or_source(session, "region")
+
+
+def endpoint_of(session: Profile) -> str | None:
+    """Return the endpoint that a session works at: that of its profile, else that of its source."""
+    return _of_session_or_source(session, "endpoint_url")
+
+
+def _of_session_or_source(session: Profile, key: str) -> str | None:
+    if value := session.setting(key):
+        return value
     source = source_profile(session)
-    return source.setting("region") if source else None
+    return source.setting(key) if source else None
 
 
 def likely_region(files: AWSFiles) -> str:
@@ -131,6 +141,13 @@ def region_to_set(session: Profile) -> str | None:
     """Return the region to hand on with a session; None if the environment sets one already."""
     environ = session.files.environ
     return None if any(environ.get(name) for name in REGIONS) else region_of(session)
+
+
+def endpoint_to_set(session: Profile) -> str | None:
+    """Return the endpoint to hand on with a session; None if the environment sets one already."""
+    environ = session.files.environ
+    is_ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    return None if environ.get(ENDPOINT) or is_ignored else endpoint_of(session)
 
 
 def roles_before(session: Profile) -> list[str]:

@@ -8,6 +8,7 @@ import stat
 
 from mfakit.environment.formats import unset_line
 from mfakit.errors import UnreadableError
+from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
@@ -91,6 +92,24 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
         "it is sent all the same, and AWS refuses it (ExpiredToken)",
         f"mfakit login --profile {quoted(profile)}",
     )
+
+
+def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
+    """A session that a simulator or an emulator made would be sent to AWS, or the reverse."""
+    status = _used_session(situation)
+    record = status.record if status else None
+    if status is None or record is None or record.source_access_key_id is None:
+        return
+    files = situation.files
+    url = endpoint_url(Profile(situation.profile, files), files.environ)
+    if is_of_aws(url) != is_of_aws(record.endpoint_url):
+        yield Finding(
+            "session-of-another-endpoint",
+            f"the session of profile {status.profile!r} was made by"
+            f" {record.endpoint_url or 'AWS'}, and would be sent to {url or 'AWS'}",
+            "it is not known there (InvalidClientTokenId)",
+            f"mfakit login --force --profile {quoted(status.profile)}",
+        )
 
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
@@ -643,6 +662,7 @@ def _session_behind(situation: Situation) -> str:
 
 RULES = (
     session_expired,
+    session_of_another_endpoint,
     stale_token,
     keys_partial,
     keys_empty,
