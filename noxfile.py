@@ -100,10 +100,11 @@ def templates(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, into build/docs, and a look at it in a browser, if chromium is there."""
-    session.install("-e.[testing,notify,keychain]", *groups("docs"))
+    """The documentation, into build/docs; its commands, run; and a look at it in a browser."""
+    session.install("-e.[testing,notify,keychain]", *groups("docs", "test"))
     session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-E", "-a", "docs", "build/docs")
-    run_pytest(session, "tests/site", *session.posargs)
+    where = session.posargs or ("tests/docs", "tests/site")
+    run_pytest(session, "-n", "2", "--dist", "loadfile", *where)
 
 
 @nox.session
