@@ -135,6 +135,8 @@ class Explanation:
     def _region(self) -> str:
         situation = self.situation
         region, place = situation.chain.region, situation.region_place
+        if region == "":  # `region_empty` names the place
+            return "the region is set to nothing: calls of most services fail"
         if not region:
             ignored = ", and boto3 does not read AWS_REGION" if self._ignores_region else ""
             failing = "calls of most services fail (NoRegionError)"

@@ -134,7 +134,7 @@ def _of_session_or_source(session: Profile, key: str) -> str | None:
 
 def likely_region(files: AWSFiles) -> str:
     """Return the region that a profile without one may be meant to have, for a command to type."""
-    return files.setting("region", "default") or "REGION"
+    return files.setting("region", "default") or files.config("default").get("region") or "REGION"
 
 
 def region_to_set(session: Profile) -> str | None:

@@ -10,7 +10,7 @@ from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.profile import SERVED_PROFILE
-from mfakit.profiles.section import KEYS
+from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -223,7 +223,7 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
         f"[{header}] ({document.path}, line {line}) is not read as the profile {profile!r}",
         "there is no such profile" if is_missing else "what is set there has no effect",
         f"sed -i.bak {quoted(f'{line}s/.*/[{_for_sed(right)}]/')} {quoted(real_path(document))}",
-        matters=is_missing,
+        matters=is_missing or has_access_key(document.section(header)),
     )
 
 
@@ -266,7 +266,7 @@ def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | 
         (files.config_file, f"profile {profile}"),
         (files.credentials_file, f"profile {profile}"),
     ):
-        is_read = document is files.config_file and profile_of(header) == profile
+        is_read = document is files.config_file and profile_of(header) is not None
         if document.has_section(header) and not is_read:
             return document, header
     return None
