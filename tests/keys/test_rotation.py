@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 
@@ -19,10 +18,6 @@ from mfakit.profiles.profile import Profile
 from mfakit.testing import AWSSimulator
 
 WEEK = 7 * 86400.0
-OPERATIONS = (
-    *("ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "UpdateAccessKey"),
-    "DeleteAccessKey",
-)
 
 
 def keys_at_aws(aws) -> dict[str, str]:
@@ -131,55 +126,6 @@ def test_a_key_whose_answer_was_lost_is_named_and_deleted_by_the_next_run(
     assert len(asked) == 1
     assert works(home)
     assert len(keys_at_aws(aws)) == 2
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("fault", ["drop", "drop after", "fail", "throttle"])
-@pytest.mark.parametrize(
-    "operation",
-    [
-        "ListAccessKeys",
-        "CreateAccessKey",
-        "GetCallerIdentity",
-        "UpdateAccessKey",
-        "DeleteAccessKey",
-    ],
-)
-def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
-    here, home, alice, aws, operation: str, fault: str
-) -> None:
-    """A working key is in its place throughout, and no third key is made."""
-    if fault.startswith("drop"):
-        aws.drop_next(operation, times=3, after=fault == "drop after")
-    elif fault == "fail":
-        aws.fail_next(operation, code="ServiceFailure", status=500, times=3)
-    else:
-        aws.fail_next(operation, code="Throttling", times=3)
-    for _ in range(4):
-        with contextlib.suppress(mfakit.MFAKitError):
-            rotate(source(home), 0, hands())
-            break
-        assert works(home)
-    assert works(home)
-    states = keys_at_aws(aws)
-    assert list(states.values()) == ["Active"]
-    assert alice.access_key_id not in states
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("operation", ["CreateAccessKey", "UpdateAccessKey"])
-def test_an_answer_that_comes_too_late_ends_in_one_working_key(
-    here, home, alice, aws, operation: str
-) -> None:
-    """AWS has done it, and the client has stopped waiting after twenty seconds."""
-    aws.delay_next(operation, 22)
-    with contextlib.suppress(mfakit.MFAKitError):
-        rotate(source(home), 0, hands())
-    assert works(home)
-    for _ in range(2):
-        rotate(source(home), 0, hands())
-    assert works(home)
-    assert len(keys_at_aws(aws)) <= 2
 
 
 def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoint) -> None:

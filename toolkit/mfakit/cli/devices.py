@@ -159,17 +159,15 @@ def _remove(options: Namespace) -> int:
 
 
 def _last_device(device: Device, user: str) -> ProfileError:
-    without = (
-        "without it there is no session with MFA, and nothing that policies allow only with MFA"
-    )
     if device.is_guess:
         return ProfileError(
             f"{device.serial_number} may be the last device of {user}, whose devices IAM does not"
-            f" let you list: {without}",
+            " let you list: without it there may be no session with MFA",
             "if another one stays, or it is lost: --last",
         )
     return ProfileError(
-        f"{device.serial_number} is the last device of {user}: {without}",
+        f"{device.serial_number} is the last device of {user}: without it there is no session with"
+        " MFA, and nothing that policies allow only with MFA",
         "add the new one first: mfakit devices add; or, if it is lost: --last",
     )
 
@@ -215,10 +213,10 @@ def _choose(
 
 
 def _no_such_device(options: Namespace, devices: UserDevices) -> ProfileError:
-    which = "no device that gives codes" if options.name is None else f"no device {options.name}"
-    return ProfileError(
-        f"the user {devices.user} has {which}", f"see them: mfakit devices{devices.whose}"
-    )
+    which = f"the user {devices.user} has no device {options.name}"
+    if options.name is None:
+        which = f"the user {devices.user} has no device that gives codes"
+    return ProfileError(which, f"see them: mfakit devices{devices.whose}")
 
 
 def _devices(options: Namespace) -> UserDevices:
