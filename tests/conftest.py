@@ -92,7 +92,7 @@ class Home:
         """Run the real command in this home, and check that it prints no traceback."""
         whole = self.environ | environ
         if can_be_warm(whole):
-            done = warm().run(arguments, whole, stdin, timeout=180)
+            done = warm().run([*arguments], whole, stdin, timeout=180)
         else:
             done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
         assert "Traceback" not in done.stderr

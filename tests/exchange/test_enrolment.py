@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -215,7 +216,7 @@ def test_a_device_that_is_not_enabled_is_deleted(home, fresh, aws, on_terminal, 
             terminal.type("\n")
             answer(terminal, "next MFA code for ", "333333")
     elif ending == "hang-up":
-        terminal.process.terminate()
+        terminal.process.send_signal(signal.SIGTERM)
     else:
         terminal.type({"ctrl-c": "\x03", "ctrl-\\": "\x1c", "no code": "\x04"}[ending])
     assert terminal.wait() != 0
@@ -310,7 +311,7 @@ def test_where_it_cannot_be_deleted_the_next_run_takes_the_next_name_and_names_t
 def test_what_a_killed_run_left_is_deleted_by_the_next(home, fresh, aws, on_terminal) -> None:
     terminal = on_terminal("devices", "add", "--show-seed")
     terminal.read_until("MFA code for ")
-    terminal.process.kill()
+    terminal.process.send_signal(signal.SIGKILL)
     terminal.wait()
     assert f"{ALICE} is nobody's: mfakit devices remove alice" in home.mfakit("devices").stderr
     terminal = on_terminal("devices", "add", "--show-seed")

@@ -133,6 +133,7 @@ def place(home: Any, wheel: Path) -> Any:
         "PIPX_BIN_DIR": str(programs),
         "PIP_CACHE_DIR": _said_by(sys.executable, "-m", "pip", "cache", "dir"),
         "UV_CACHE_DIR": _said_by("uv", "cache", "dir"),
+        "PIP_NO_COMPILE": "no",  # pip's way to say that it is not to compile all of moto
         "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
         "UV_FIND_LINKS": str(wheel.parent),
         "GIT_CONFIG_GLOBAL": str(home.folder / ".gitconfig"),
