@@ -718,6 +718,14 @@ _TABLE = (
                 " default alice)",
             ),
             Option(
+                "--user-without-device",
+                metavar="NAME",
+                type=user_name,
+                action="append",
+                help="make this user, with an access key alone: a new one, who types mfakit devices"
+                " add (several times)",
+            ),
+            Option(
                 "--region",
                 metavar="NAME",
                 default="us-east-1",
