@@ -14,7 +14,6 @@ from mfakit.cli.options import (
     user_name,
     verb_option,
 )
-from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
 
 _PROFILE = Option(
     "-p",
@@ -42,6 +41,8 @@ _TOKEN_COMMAND = Option(
 
 
 def _shell(*more: str) -> Option:
+    from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
+
     return Option(
         "--shell",
         type=shell_kind,
