@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_DURATION = "12h"
+_CHAINED_SECONDS = "3600"  # IAM User Guide: a role assumed with a session lasts one hour at most
 
 
 def run(options: Namespace) -> int:
@@ -148,7 +149,22 @@ def _join_roles(options: Namespace) -> int:
     _write(session, {session.name: settings, **{role.name: joined for role in roles}})
     names, path = ", ".join(role.name for role in roles), files.config_path
     note(f"wrote {names} to {path}: one login to {session.name} serves each role")
+    for role in roles:
+        _note_of_duration(role)
     return 0
+
+
+def _note_of_duration(role: Profile) -> None:
+    """Say that a role is to last longer than AWS lets one that is assumed with a session."""
+    asked = (role.setting("duration_seconds") or "").lstrip("0")
+    # int refuses numbers of very many digits; a longer number is a larger one
+    if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
+        place = role.files.place(role.name, "duration_seconds")
+        note(
+            f"AWS refuses {role.name} while it is to last {asked[:9]} s ({place}): a role that is"
+            " assumed with a session lasts one hour at most: aws configure set"
+            f" duration_seconds {_CHAINED_SECONDS} --profile {shlex.quote(role.name)}"
+        )
 
 
 def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
