@@ -122,7 +122,10 @@ def region_of(session: Profile) -> str | None:
 
 def endpoint_of(session: Profile) -> str | None:
     """Return the endpoint that a session works at: that of its profile, else that of its source."""
-    return _of_session_or_source(session, "endpoint_url")
+    key, files = "endpoint_url", session.files
+    # to look for the source takes longer than to see that nobody has the setting
+    is_set = key in files.config_file.text or key in files.credentials_file.text
+    return _of_session_or_source(session, key) if is_set else None
 
 
 def _of_session_or_source(session: Profile, key: str) -> str | None:
