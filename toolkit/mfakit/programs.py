@@ -139,7 +139,8 @@ def _end_with_children(process: Popen[bytes]) -> None:
     import subprocess
 
     if os.name != "posix":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)
+        kill = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(kill, check=False, capture_output=True)
         process.kill()
         return
     started = [process.pid, *_descendants(process.pid)]
