@@ -27,6 +27,11 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The tests look for English messages, whatever the language of the person who runs them.
+if everything := os.environ.pop("LC_ALL", ""):
+    os.environ["LC_CTYPE"] = everything
+os.environ |= {"LC_MESSAGES": "C", "LANGUAGE": ""}
+
 # They lead to the venv that the tests run in; in a test's home, uv would install into that venv.
 OF_THIS_VENV = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV")
 
@@ -92,7 +97,7 @@ class Home:
         """Run the real command in this home, and check that it prints no traceback."""
         whole = self.environ | environ
         if can_be_warm(whole):
-            done = warm().run(arguments, whole, stdin, timeout=180)
+            done = warm().run([*arguments], whole, stdin, timeout=180)
         else:
             done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
         assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -64,7 +65,10 @@ for number, file in enumerate(files[:3]):
     os.dup2(file, number)
 for file in files:
     os.close(file)
-arguments, environ, folder = json.loads(said)
+arguments, environ, folder, terminal = json.loads(said)
+if terminal:
+    os.setsid()
+    os.close(os.open(terminal, os.O_RDWR))
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
@@ -93,28 +97,60 @@ class Warm:
         self._requests.close()
         self._server.communicate()
 
+    def start(
+        self, arguments: list[str], environ: dict[str, str], files: list[int], terminal: str = ""
+    ) -> WarmProcess:
+        """Start the command with three files; in a session of its own, if it has a terminal."""
+        answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = json.dumps([arguments, environ, os.getcwd(), terminal])
+        with theirs:
+            socket.send_fds(self._requests, [request.encode()], [*files, theirs.fileno()])
+        return WarmProcess(answer)
+
     def run(
-        self, arguments: tuple[str, ...], environ: dict[str, str], stdin: str | None, timeout: float
+        self, arguments: list[str], environ: dict[str, str], stdin: str | None, timeout: float
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end, as `subprocess.run` does."""
-        answer, theirs = socket.socketpair()
         (read, given), (out, their_out), (err, their_err) = (os.pipe() for _ in range(3))
-        files = [read, their_out, their_err, theirs.detach()]
-        request = json.dumps([arguments, environ, os.getcwd()])
-        socket.send_fds(self._requests, [request.encode()], files)
+        files = [read, their_out, their_err]
+        process = self.start(arguments, environ, files)
         for file in files:
             os.close(file)
-        with ThreadPoolExecutor(3) as pool, answer, answer.makefile() as said:
-            answer.settimeout(timeout)
+        with ThreadPoolExecutor(3) as pool:
             pool.submit(_write, given, stdin or "")
             printed = [pool.submit(_read, file) for file in (out, err)]
-            pid = int(said.readline())
             try:
-                code = int(said.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
                 raise
             return subprocess.CompletedProcess(arguments, code, *(one.result() for one in printed))
+
+
+class WarmProcess:
+    """A command that was forked, with the interface of `subprocess.Popen`."""
+
+    def __init__(self, answer: socket.socket) -> None:
+        self._answer = answer
+        self.pid = int(answer.recv(32))
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._answer], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            if not select.select([self._answer], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("mfakit", timeout or 0)
+            self.returncode = int(self._answer.recv(32))
+            self._answer.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 def _write(file: int, text: str) -> None:

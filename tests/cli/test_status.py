@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
 import termios
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -138,7 +138,7 @@ def test_short_with_another_form_is_wrong_usage(home, other: str) -> None:
 def test_control_characters_in_names_are_escaped_by_status(home, on_screen) -> None:
     """One could set the window's title otherwise."""
     home.write_credentials(SECTION.format("[red]x\x1b]0;title\x07", 1))
-    screen = shown(on_screen(), "its end is not recorded")
+    screen = shown(on_screen(), "its end is not known")
     assert r"[red]x\x1b]0;title\x07"[:18] in screen
     assert "\x1b]0" not in screen
     assert "\x07" not in screen
@@ -183,6 +183,14 @@ def test_watch_leaves_the_terminal_as_it_was(
     assert termios.tcgetattr(process._slave) == before
 
 
+def await_state(home, pid: int, state: str) -> None:
+    """Wait until `ps` says that of a process, such as T for one that is stopped."""
+    end = time.monotonic() + 10
+    while not (said := home.run("ps", "-o", "stat=", "-p", str(pid)).stdout).startswith(state):
+        assert time.monotonic() < end, said
+        time.sleep(0.05)
+
+
 def test_watch_restores_the_terminal_while_it_is_stopped(home, on_screen) -> None:
     """It takes the screen again when it continues."""
     keep(home, "mfa", 192)
@@ -190,7 +198,7 @@ def test_watch_restores_the_terminal_while_it_is_stopped(home, on_screen) -> Non
     process.read_until("Ctrl-C ends this")
     process.process.send_signal(signal.SIGTSTP)
     process.read_until(MAIN_SCREEN)
-    assert os.WIFSTOPPED(os.waitpid(process.process.pid, os.WUNTRACED)[1])
+    await_state(home, process.process.pid, "T")
     process.screen = ""
     process.process.send_signal(signal.SIGCONT)
     process.read_until(OTHER_SCREEN)

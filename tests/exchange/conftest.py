@@ -11,6 +11,9 @@ import sys
 import time
 
 import pytest
+from tests.warm import can_be_warm, warm
+
+MFAKIT = [sys.executable, "-m", "mfakit"]
 
 
 def operations(aws) -> list[str]:
@@ -62,7 +65,14 @@ class TerminalProcess:
 
     def __init__(self, command: list[str], environ: dict[str, str], **streams) -> None:
         self._master, self._slave = pty.openpty()
+        self.screen = ""
         name = os.ttyname(self._slave)
+
+        ours = dict.fromkeys(("stdin", "stdout", "stderr"), self._slave) | streams
+        if command[:3] == MFAKIT and can_be_warm(environ):
+            files = [file if isinstance(file, int) else file.fileno() for file in ours.values()]
+            self.process = warm().start(command[3:], environ, files, terminal=name)
+            return
 
         def take_the_terminal() -> None:
             os.setsid()
@@ -70,14 +80,12 @@ class TerminalProcess:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.close(os.open(name, os.O_RDWR))
 
-        ours = dict.fromkeys(("stdin", "stdout", "stderr"), self._slave) | streams
         self.process = subprocess.Popen(
             command,
             env=environ,
             preexec_fn=take_the_terminal,  # noqa: PLW1509 - it takes no lock
             **ours,
         )
-        self.screen = ""
 
     def read_until(self, text: str, seconds: float = 30) -> str:
         end = time.monotonic() + seconds
@@ -128,8 +136,7 @@ def on_terminal(home):
     started = []
 
     def start(*arguments: str, **streams) -> TerminalProcess:
-        command = [sys.executable, "-m", "mfakit", *arguments]
-        started.append(TerminalProcess(command, home.environ, **streams))
+        started.append(TerminalProcess([*MFAKIT, *arguments], home.environ, **streams))
         return started[-1]
 
     yield start

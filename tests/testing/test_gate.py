@@ -371,12 +371,3 @@ def test_arns_are_those_of_the_partition(region: str, partition: str) -> None:
         assert sts.get_caller_identity()["Arn"] == alice.arn
         iam: Any = alice.session().client("iam")
         assert iam.list_users()["Users"][0]["Arn"] == alice.arn
-
-
-def test_forms_of_presigned_posts_are_not_supported(
-    aws: AWSSimulator, alice: User, url: str
-) -> None:
-    post = alice.session().client("s3", endpoint_url=url).generate_presigned_post("bucket", "key")
-    answer = requests.post(post["url"], data=post["fields"], files={"file": b"x"}, timeout=5)
-    assert answer.status_code == 501
-    assert "presigned POST" in answer.text

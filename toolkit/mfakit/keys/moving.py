@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import MFAKitError, ProfileError, UsageError
-from mfakit.keys.journal import changing_key, changing_keychain, read_rotation
+from mfakit.keys.journal import changing_key, changing_keychain, end_rotation, read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
@@ -59,6 +59,7 @@ def import_key(
 def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
+    _refuse_cut_off_rotation(profile)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
@@ -98,7 +99,7 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
     """Refuse a profile that cannot be the source of sessions, and a key that is a session's.
 
     Raises:
-        ProfileError: it is one, or a rotation was cut off.
+        ProfileError: it is one.
     """
     name_one = "name the profile for the key: --source-profile NAME"
     if session_token(profile.keys) or profile.is_cached:
@@ -112,14 +113,13 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
             f"the key {key.access_key_id} is a session's, not a long-term key",
             "import the access key that IAM has made for you",
         )
-    _refuse_rotating(profile)
 
 
-def _refuse_rotating(profile: Profile) -> None:
-    """Refuse to move a key while a rotation needs it where it is.
+def _refuse_cut_off_rotation(profile: Profile) -> None:
+    """Refuse to move one key of a rotation that was cut off, which would leave the other behind.
 
     Raises:
-        ProfileError: a rotation was cut off before the profile used the new key.
+        ProfileError: a rotation of the profile's key has yet to be finished.
     """
     rotation = read_rotation(profile)
     if rotation and rotation.new_id and not rotation.delete_at:
@@ -164,7 +164,7 @@ def export_key(profile: Profile, note: Note) -> None:
     """Write a profile's key from the keychain back into the credentials file.
 
     Raises:
-        ProfileError: it is not in the keychain.
+        ProfileError: it is not in the keychain, or a rotation has yet to be finished.
         MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
     """
     with changing_key(profile) as current:
@@ -172,7 +172,7 @@ def export_key(profile: Profile, note: Note) -> None:
 
 
 def _export(profile: Profile, note: Note) -> None:
-    _refuse_rotating(profile)
+    _refuse_cut_off_rotation(profile)
     with changing_keychain(profile):
         key = _key_in_keychain(profile)
         _check_setting_writable(profile)
@@ -194,8 +194,10 @@ def _export(profile: Profile, note: Note) -> None:
 def remove_key(profile: Profile, note: Note) -> str:
     """Delete a profile's key from the keychain, and its setting; return the key's id.
 
+    The key from before its rotation, which waits to be deleted, is deleted with it.
+
     Raises:
-        ProfileError: it is not in the keychain.
+        ProfileError: it is not in the keychain, or a rotation has yet to be finished.
         MFAKitError: the keychain or a file cannot be used.
     """
     with changing_key(profile) as current:
@@ -206,7 +208,7 @@ def _remove(profile: Profile, note: Note) -> str:
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
-    _refuse_rotating(profile)
+    _refuse_cut_off_rotation(profile)
     _check_setting_writable(profile)
     with changing_keychain(profile):
         if kept := _delete_entry(profile, place.access_key_id):
@@ -214,8 +216,23 @@ def _remove(profile: Profile, note: Note) -> str:
                 f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
                 f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
             )
+        _forget_rotation(profile, place.access_key_id, note)
         _forget_store(profile, note)
     return place.access_key_id
+
+
+def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
+    """Delete the journal of a rotation, and the key that it has kept beside the removed one."""
+    rotation = read_rotation(profile)
+    if rotation is None or removed not in (rotation.old_id, rotation.new_id):
+        return  # the journal may be the only place of another key
+    if rotation.new_id == removed:
+        _delete_entry(profile, rotation.old_id)
+        note(
+            f"the key {rotation.old_id}, from before its rotation, is not kept any more either;"
+            " AWS still has it, inactive: delete it in IAM"
+        )
+    end_rotation(profile)
 
 
 def _delete_entry(profile: Profile, access_key_id: str) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from mfakit.errors import InvalidSessionError
 from mfakit.moments import (
     AS_EARLIER,
     AS_LOCAL,
     AS_UTC,
     format_timestamp,
     parse_timestamp,
+    utc_now,
 )
 from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     Values = dict[str, str]
 
 KEYS = ("aws_access_key_id", "aws_secret_access_key")
+_TOKENS = ("aws_security_token", "aws_session_token")
+_QUOTES = ("'", '"')
 # Every name that a tool is known to write; ours come first.
 _EXPIRATION_KEYS = (
     "aws_credential_expiration",
@@ -36,8 +40,11 @@ def session_token(values: Values) -> str:
 
 
 def has_access_key(values: Values) -> bool:
-    """Whether a section holds an access key, even a part of it; a session token alone is none."""
-    return any(values.get(key) for key in KEYS)
+    """Whether a section holds an access key, even a part of it; a session token alone is none.
+
+    What stands in angle brackets, as in the sections that aws-mfa wants to fill, is no key.
+    """
+    return any(values.get(key) and not _is_blank_to_fill(values[key]) for key in KEYS)
 
 
 def has_keys(values: Values) -> bool:
@@ -52,9 +59,14 @@ def is_session(values: Values) -> bool:
     )
 
 
+def _is_blank_to_fill(value: str) -> bool:
+    """Whether a value is one like ``<POPULATED_BY_AWS-MFA>``, which no key can be."""
+    return value[0] == "<" and value[-1] == ">"
+
+
 def is_no_key(value: str) -> bool:
     """Whether a value cannot be a key or a token: it is in quotes, or not of visible ASCII."""
-    return value[:1] in ("'", '"') or not all("!" <= letter <= "~" for letter in value)
+    return value[:1] in _QUOTES or not all("!" <= letter <= "~" for letter in value)
 
 
 def is_protected(values: Values) -> bool:
@@ -64,20 +76,32 @@ def is_protected(values: Values) -> bool:
 
 def is_long_term(values: Values) -> bool:
     """Whether a section holds complete long-term credentials."""
-    return all(values.get(key) for key in KEYS) and not session_token(values)
+    given = [values[key] for key in KEYS if values.get(key)]
+    is_whole = len(given) == len(KEYS) and not any(map(_is_blank_to_fill, given))
+    return is_whole and not session_token(values)
 
 
-def session_of(values: Values) -> SessionCredentials:
+def session_of(values: Values, now: datetime | None = None) -> SessionCredentials:
     """Return the session that a section's keys hold.
 
+    Args:
+        values: the section's keys.
+        now: decides whether an end that may be either of two is known; by default the present.
+
     Raises:
-        InvalidSessionError: a part is missing, or holds control characters.
+        InvalidSessionError: a part is missing, in quotes, or holds control characters.
     """
+    for key in (*KEYS, *_TOKENS):
+        if values.get(key, "")[:1] in _QUOTES:
+            raise InvalidSessionError(
+                f"its {key} is in quotes, which AWS tools take for a part of it",
+                "leave the quotes out",
+            )
     return SessionCredentials(
         values["aws_access_key_id"],
         values.get("aws_secret_access_key", ""),
         session_token(values),
-        _expiration_of(values),
+        _expiration_of(values, now),
     )
 
 
@@ -104,21 +128,37 @@ def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str
     return values
 
 
-def _expiration_of(values: Values) -> datetime | None:
+def _expiration_of(values: Values, now: datetime | None) -> datetime | None:
     """Return the earliest of a section's expirations by any name, or None."""
     moments = [
-        parse_timestamp(values[key], _naive_meaning(key, values))
+        _end(values[key], _naive_meaning(key, values), now)
         for key in _EXPIRATION_KEYS
         if values.get(key)
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def _end(text: str, naive: str, now: datetime | None) -> datetime | None:
+    """Return one expiration; None if it is no time, or nobody can know whether it is past.
+
+    What awsume writes is local time, but UTC for a session that a `credential_process` gave, and
+    the section does not say which (awsume 4.5.4, `fetch_credential_process_credentials`). West of
+    Greenwich UTC is hours earlier: before it the session is valid, after the local time it has
+    ended, and in between it may be either.
+    """
+    end = parse_timestamp(text, naive)
+    earliest = parse_timestamp(text) if naive == AS_LOCAL else end
+    if end == earliest or end is None or earliest is None:
+        return end
+    now = now or utc_now()
+    return earliest if now < earliest else end if now >= end else None
+
+
 def _naive_meaning(key: str, values: Values) -> str:
     """Return which zone a time without one has for the tool that wrote the section.
 
-    aws-mfa writes UTC, and always `assumed_role`; awsume writes local time to `expiration`, and
-    always `manager`.
+    aws-mfa writes UTC, and always `assumed_role`; awsume mostly writes local time to
+    `expiration`, and always `manager`.
     """
     by_aws_mfa = "assumed_role" in values
     by_awsume = values.get("manager") == "awsume"

@@ -137,11 +137,6 @@ def _identify_rest(request: Request, service: str) -> Call:
     call = Call(service, "", protocol)
     if service != "s3":
         raise errors.no_such_operation(call)
-    if request.header("content-type").startswith("multipart/form-data"):
-        raise not_supported(
-            "the simulator does not verify the forms of presigned POST requests: take a presigned"
-            " PUT, or mock_aws, in which moto answers them"
-        )
     raise AWSError(
         405, "MethodNotAllowed", "The specified method is not allowed against this resource."
     )

@@ -25,6 +25,7 @@ from botocore.credentials import Credentials as SigningCredentials
 from mfakit.testing import errors
 from mfakit.testing.actions import identify, protocol_of
 from mfakit.testing.errors import AWSError, not_supported, unknown_host
+from mfakit.testing.form_uploads import is_form_upload, read_form_upload
 from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
 from mfakit.testing.models import Call, frozen, is_region, partition
 from mfakit.testing.network import is_aws
@@ -41,6 +42,7 @@ from mfakit.testing.wire import Response, error_response
 
 if TYPE_CHECKING:
     from mfakit.testing.devices import Clock
+    from mfakit.testing.form_uploads import FormUpload
     from mfakit.testing.keys import Credentials, KeyStore
     from mfakit.testing.wire import Request
 
@@ -61,6 +63,10 @@ TWO_WAYS = (
 
 
 FIELD = re.compile(r"(?<!\w)(\w+)=([^,\s]+)")
+ONLY_VERSION_4 = (
+    "the simulator verifies Signature Version 4 with SHA-256 only: with boto3, make the client with"
+    ' config=Config(signature_version="s3v4")'
+)
 AT_S3 = re.compile(r"(^|[.])s3[.-]")
 # In bytes: of a call, of one that brings code for Lambda, of one that nobody signed.
 LARGEST_BODY = 16 << 20
@@ -106,6 +112,7 @@ class Received:
     Attributes:
         claim: None if it is not signed.
         caller: the credentials with the claimed key id, verified or not.
+        upload: the form that `request` was, before it was turned into a call of PutObject.
         response: None until it is answered.
     """
 
@@ -114,6 +121,7 @@ class Received:
         self.call = Call("", "", "query")
         self.claim: Claim | None = None
         self.caller: Credentials | None = None
+        self.upload: FormUpload | None = None
         self.response: Response | None = None
 
     def refusal(self, error: AWSError) -> Response:
@@ -155,12 +163,27 @@ class Authentication:
             if received.call.service != "s3" and not request.is_form:
                 raise errors.unsigned(received.call)
             return
-        call = received.call = _unread(request, claim.service)
+        received.call = _unread(request, claim.service)
+        self._find_caller(received, claim)
+
+    def _find_caller(self, received: Received, claim: Claim) -> None:
         credentials = received.caller = self.credentials_of(claim)
         if credentials is None:
-            raise errors.unknown_key(call)
+            raise errors.unknown_key(received.call)
         if credentials.judged:
             self._check_head(received, claim, credentials)
+
+    def _read_form(self, received: Received) -> None:
+        """Turn a form into a call of PutObject; who signed its policy signed that call."""
+        upload = received.upload = read_form_upload(received.request)
+        received.request = upload.request
+        fields = upload.claim
+        if fields["Credential"]:
+            longest = str(LONGEST_LINK)  # the policy says when it expires
+            received.claim = _claim(fields, upload.session_token, longest)
+            self._find_caller(received, received.claim)
+        elif {"awsaccesskeyid", "signature"} & upload.fields.keys():
+            raise not_supported(ONLY_VERSION_4)
 
     def _check_head(self, received: Received, claim: Claim, credentials: Credentials) -> None:
         request, call = received.request, received.call
@@ -179,6 +202,8 @@ class Authentication:
 
     def verify(self, received: Received) -> tuple[Credentials, Claim, Request]:
         """Verify the signature; return caller, claim, and the request for judge and moto."""
+        if received.claim is None and is_form_upload(received.request, received.call.service):
+            self._read_form(received)
         request, call = received.request, received.call
         claim, caller = received.claim, received.caller
         secret = ""
@@ -200,10 +225,15 @@ class Authentication:
         return caller, claim, rebuilt(call, clean, claim.region)
 
     def _check_signature(self, received: Received, claim: Claim, caller: Credentials) -> None:
-        request, call = received.request, received.call
-        if not matches(claim, request, caller.secret_access_key):
+        request, call, upload = received.request, received.call, received.upload
+        if upload is not None:
+            signed = _signature(claim, caller.secret_access_key, upload.fields.get("policy", ""))
+            if not hmac.compare_digest(signed, claim.signature):
+                raise errors.wrong_signature(call)
+            upload.check_policy(self.clock.wire_timestamp())
+        elif not matches(claim, request, caller.secret_access_key):
             raise errors.wrong_signature(call)
-        if not body_fits(claim, request):
+        elif not body_fits(claim, request):
             raise errors.wrong_body(call)
         if isinstance(caller, Session) and self.clock.timestamp() >= caller.expires:
             raise errors.expired(call)
@@ -305,7 +335,7 @@ def read_claim(request: Request) -> Claim | None:
         fields = _fields_of_link(request)
         return _claim(fields, fields.get("Security-Token", ""), fields.get("Expires", ""))
     if authorization.startswith("AWS") or presigned:
-        raise not_supported("the simulator verifies Signature Version 4 with SHA-256 only")
+        raise not_supported(ONLY_VERSION_4)
     if authorization:
         raise AWSError(400, "InvalidArgument", "Unsupported Authorization Type")
     return None

@@ -1,0 +1,234 @@
+"""Uploads by HTML form, as `generate_presigned_post` prepares them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from tests.testing.statements import allow, document
+
+if TYPE_CHECKING:
+    from mfakit.testing import AWSSimulator, User
+
+KEY = "inbox/report"
+VERSION_4 = Config(signature_version="s3v4")  # not the default of boto3 everywhere
+
+
+@pytest.fixture
+def uploader(aws: AWSSimulator, alice: User) -> User:
+    """A user who may put objects into one folder of a bucket, and do nothing else."""
+    alice.session().client("s3").create_bucket(Bucket="bucket")
+    into = allow("s3:PutObject", Resource="arn:aws:s3:::bucket/inbox/*")
+    return aws.create_user("uploader", policy=document(into))
+
+
+def prepared(user: User, url: str | None, key: str = KEY, **options: Any) -> tuple[str, dict]:
+    """Return the address and the fields of a form that the user signed."""
+    s3 = user.session().client("s3", region_name="us-east-1", endpoint_url=url, config=VERSION_4)
+    form = s3.generate_presigned_post("bucket", key, **options)
+    return form["url"], form["fields"]
+
+
+def send(url: str, fields: dict, content: bytes = b"content", name: str = "f") -> Any:
+    files = {"file": (name, content)}
+    return requests.post(url, data=fields, files=files, timeout=20, allow_redirects=False)
+
+
+def error(answer: Any) -> tuple[int, str, str]:
+    root = ET.fromstring(answer.content)
+    return answer.status_code, root.findtext("Code", ""), root.findtext("Message", "")
+
+
+def stored(alice: User, key: str = KEY) -> Any:
+    return alice.session().client("s3").get_object(Bucket="bucket", Key=key)
+
+
+def test_a_form_stores_the_file_with_what_its_fields_say(alice, uploader, url) -> None:
+    more = {
+        "Content-Type": "text/plain",
+        "x-amz-meta-origin": "form",
+        "tagging": TAGGING,
+    }
+    conditions = [{name: value} for name, value in more.items()]
+    answer = send(*prepared(alice, url, Fields=dict(more), Conditions=conditions))
+    assert answer.status_code == 204, answer.text
+    found = stored(alice)
+    assert found["Body"].read() == b"content"
+    assert (found["ContentType"], found["Metadata"]) == ("text/plain", {"origin": "form"})
+    tags = alice.session().client("s3").get_object_tagging(Bucket="bucket", Key=KEY)["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+    assert answer.headers["ETag"] == found["ETag"]
+
+
+def test_a_form_is_answered_in_process_too(alice, uploader) -> None:
+    assert send(*prepared(uploader, None)).status_code == 204
+    assert stored(alice)["Body"].read() == b"content"
+
+
+def test_the_form_of_a_session_needs_its_token(aws, alice, url) -> None:
+    device = alice.enable_virtual_mfa()
+    alice.session().client("s3").create_bucket(Bucket="bucket")
+    session = (
+        alice.session()
+        .client("sts")
+        .get_session_token(SerialNumber=device.serial_number, TokenCode=device.code())[
+            "Credentials"
+        ]
+    )
+    keys = [session[n] for n in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+    s3 = boto3.Session(*keys, region_name="us-east-1").client(
+        "s3", endpoint_url=url, config=VERSION_4
+    )
+    form = s3.generate_presigned_post("bucket", KEY)
+    fields = form["fields"]
+    assert send(form["url"], fields).status_code == 204
+    without = {name: v for name, v in fields.items() if name != "x-amz-security-token"}
+    assert error(send(form["url"], without))[:2] == (400, "InvalidToken")
+
+
+def test_what_the_signers_policy_does_not_allow_is_refused(alice, uploader, url) -> None:
+    answer = send(*prepared(uploader, url, key="elsewhere"))
+    assert error(answer)[:2] == (403, "AccessDenied")
+    assert "s3:PutObject" in error(answer)[2]
+
+
+TAGGING = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "action"),
+    [("acl", "public-read", "s3:PutObjectAcl"), ("tagging", TAGGING, "s3:PutObjectTagging")],
+)
+def test_a_field_that_takes_a_permission_of_its_own_is_refused_without_it(
+    uploader, url, field, value, action
+) -> None:
+    answer = send(*prepared(uploader, url, Fields={field: value}, Conditions=[{field: value}]))
+    assert error(answer)[:2] == (403, "AccessDenied")
+    assert action in error(answer)[2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"key": "inbox/other"}, 'Policy Condition failed: ["eq", "$key", "inbox/report"]'),
+        ({"x-amz-meta-more": "1"}, "Extra input fields: x-amz-meta-more"),
+        ({"acl": "public-read"}, "Extra input fields: acl"),
+    ],
+)
+def test_fields_that_the_policy_does_not_cover_are_refused(
+    uploader, url, changed: dict, message: str
+) -> None:
+    to, fields = prepared(uploader, url)
+    refused = error(send(to, {**fields, **changed}))
+    assert refused == (403, "AccessDenied", f"Invalid according to Policy: {message}")
+
+
+def test_a_policy_is_valid_for_its_bucket_alone(alice, uploader, url) -> None:
+    alice.session().client("s3").create_bucket(Bucket="another")
+    to, fields = prepared(alice, url)
+    assert to.endswith("/bucket")
+    refused = error(send(to.removesuffix("bucket") + "another", fields))
+    assert refused[2].endswith('Policy Condition failed: ["eq", "$bucket", "bucket"]')
+
+
+def test_a_policy_that_was_changed_is_refused(uploader, url) -> None:
+    to, fields = prepared(uploader, url)
+    other = prepared(uploader, url, key="inbox/other")[1]
+    changed = fields | {"key": "inbox/other", "policy": other["policy"]}
+    assert error(send(to, changed))[:2] == (403, "SignatureDoesNotMatch")
+
+
+def test_a_policy_ends(uploader, url) -> None:
+    to, fields = prepared(uploader, url, ExpiresIn=-1)
+    expired = "Invalid according to Policy: Policy expired."
+    assert error(send(to, fields)) == (403, "AccessDenied", expired)
+
+
+@pytest.mark.parametrize(
+    ("size", "refused"),
+    [(1, (400, "EntityTooSmall")), (2, None), (4, None), (5, (400, "EntityTooLarge"))],
+)
+def test_the_policy_limits_the_size_of_the_file(uploader, url, size, refused) -> None:
+    answer = send(
+        *prepared(uploader, url, Conditions=[["content-length-range", 2, 4]]), b"x" * size
+    )
+    assert answer.status_code == 204 if refused is None else error(answer)[:2] == refused
+
+
+def test_a_prefix_takes_the_name_of_the_file(alice, uploader, url) -> None:
+    form = prepared(uploader, url, key="inbox/${filename}")
+    assert send(*form, name="a/b.txt").status_code == 204
+    assert stored(alice, "inbox/b.txt")["Body"].read() == b"content"
+
+
+@pytest.mark.parametrize(("status", "answered"), [("200", 200), ("201", 201), ("404", 204)])
+def test_the_form_chooses_the_status_of_the_answer(uploader, url, status, answered) -> None:
+    more = {"success_action_status": status}
+    answer = send(*prepared(uploader, url, Fields=more, Conditions=[more]))
+    assert answer.status_code == answered
+    if answered == 201:
+        root = ET.fromstring(answer.content)
+        assert (root.findtext("Bucket"), root.findtext("Key")) == ("bucket", KEY)
+        assert root.findtext("ETag") == answer.headers["ETag"]
+
+
+def test_the_form_chooses_where_the_browser_goes(uploader, url) -> None:
+    more = {"success_action_redirect": "https://example.com/done?x=1"}
+    answer = send(*prepared(uploader, url, Fields=more, Conditions=[more]))
+    assert answer.status_code == 303
+    to = answer.headers["Location"]
+    assert to.startswith("https://example.com/done?x=1&bucket=bucket&key=inbox%2Freport&etag=")
+
+
+def test_a_form_that_nobody_signed_needs_an_open_bucket(alice, uploader, url) -> None:
+    to, _ = prepared(uploader, url)
+    assert error(send(to, {"key": KEY}))[:2] == (403, "AccessDenied")
+    everyone = allow("s3:PutObject", Principal="*", Resource="arn:aws:s3:::bucket/*")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
+    alice.session().client("s3").put_bucket_policy(Bucket="bucket", Policy=policy)
+    assert send(to, {"key": KEY}).status_code == 204
+
+
+def test_the_key_of_a_form_has_to_be_known(uploader, url) -> None:
+    to, fields = prepared(uploader, url)
+    unknown = fields["x-amz-credential"].replace(uploader.access_key_id, "AKIAIOSFODNN7EXAMPLE")
+    assert error(send(to, fields | {"x-amz-credential": unknown}))[1] == "InvalidAccessKeyId"
+
+
+@pytest.mark.parametrize(
+    ("fields", "files", "code"),
+    [
+        ({"key": KEY}, {"other": b"x"}, "IncorrectNumberOfFilesInPostRequest"),
+        ({}, {"file": b"x"}, "InvalidArgument"),
+        ({"key": KEY, "more": "x" * 20_001}, {"file": b"x"}, "MaxPostPreDataLengthExceeded"),
+        ([("key", KEY), ("key", "inbox/other")], {"file": b"x"}, "MalformedPOSTRequest"),
+    ],
+)
+def test_a_malformed_form_is_refused(uploader, url, fields, files, code) -> None:
+    to, _ = prepared(uploader, url)
+    assert error(requests.post(to, data=fields, files=files, timeout=20))[:2] == (400, code)
+
+
+def test_a_body_that_is_no_form_is_refused(uploader, url) -> None:
+    to, _ = prepared(uploader, url)
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        answer = requests.post(to, data=b"nothing", headers={"Content-Type": kind}, timeout=20)
+        assert error(answer)[:2] == (400, "MalformedPOSTRequest")
+
+
+def test_a_form_is_sent_to_a_bucket_and_to_no_object(uploader, url) -> None:
+    to, fields = prepared(uploader, url)
+    assert error(send(f"{to}/{KEY}", fields))[:2] == (405, "MethodNotAllowed")
+
+
+def test_a_form_with_an_old_signature_says_how_to_make_a_new_one(uploader, url) -> None:
+    s3 = uploader.session().client("s3", region_name="us-east-1", endpoint_url=url)
+    form = s3.generate_presigned_post("bucket", KEY)
+    answer = send(form["url"], form["fields"])
+    assert answer.status_code == 501
+    assert 'signature_version="s3v4"' in error(answer)[2]
