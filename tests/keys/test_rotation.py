@@ -372,6 +372,8 @@ def test_a_key_is_moved_only_once_its_rotation_is_finished(
     done = home.mfakit("keys", *action)
     assert (done.returncode, "mfakit keys rotate" in done.stderr) == (1, True), done.stderr
     assert works(home)
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert home.mfakit("keys", *action).returncode == 0
 
 
 def section(user) -> str:
@@ -428,9 +430,6 @@ def test_no_key_is_made_at_aws_if_the_file_cannot_take_it(here, home, alice, aws
         rotate(source(home), WEEK, hands())
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
 
-    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
-    assert home.mfakit("keys", *action).returncode == 0
-
 
 @pytest.mark.parametrize("moved", [False, True])
 def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_from_there(
@@ -450,6 +449,18 @@ def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_fro
     assert not in_keychain(home, alice.access_key_id)
     assert f"{alice.access_key_id}, from before its rotation" in done.stderr
     assert list((home.credentials.parent / "mfakit" / "rotations").glob("[!.]*[!k]")) == []
+
+
+def test_removing_a_third_key_drops_no_old_one(here, home, alice, aws, keychain) -> None:
+    """The journal of the rotation alone has the old one's secret."""
+    rotate(source(home), WEEK, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
 
 
 def take_into_the_keychain(home, monkeypatch) -> None:
