@@ -181,3 +181,18 @@ def test_undo_changes_no_key_whatever_its_file_says(home, alice, row) -> None:
     done = configure(home, "--undo", "-p", "mfa")
     assert (done.returncode, "there is nothing" in done.stderr) == (1, True), done.stderr
     assert home.credentials.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_told"), [("3600", False), ("03600", False), ("7200", True)]
+)
+def test_a_role_that_is_to_last_longer_than_a_session_lets_it_is_named(
+    worker, seconds: str, is_told: bool
+) -> None:
+    """AWS gives one hour at most to a role that is assumed with a session."""
+    worker.write_config(worker.config.read_text().replace(
+        "[profile prod]\n", f"[profile prod]\nduration_seconds = {seconds}\n"))  # fmt: skip
+    done = worker.mfakit("configure", "--role-profile", "prod")
+    assert done.returncode == 0
+    line = "aws configure set duration_seconds 3600 --profile prod"
+    assert done.stderr.endswith(f"{line}\n") is is_told

@@ -11,7 +11,7 @@ from tests.exchange.conftest import log_in, refused
 
 from mfakit import get_session_token, read_session
 from mfakit.errors import CodeRefusedError, UsageError
-from mfakit.exchange.login import keep_region
+from mfakit.exchange.login import keep_settings
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 
@@ -187,5 +187,5 @@ def test_a_config_file_that_cannot_be_read_after_a_login_is_a_note(home, alice) 
     home.config.unlink(missing_ok=True)
     home.config.mkdir()
     notes: list[str] = []
-    keep_region(Profile("mfa", AWSFiles(home.environ)), notes.append)
+    keep_settings(Profile("mfa", AWSFiles(home.environ)), notes.append)
     assert "the session is kept, but not the region of its source: cannot read" in notes[0]

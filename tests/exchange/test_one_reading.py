@@ -180,6 +180,12 @@ def test_a_profile_that_cannot_hold_a_session_is_not_suggested_for_one(home, ali
     assert "is it the profile mfa-mfa?" in home.mfakit("check", "-p", "mfaa").stderr
 
 
+def test_a_profile_that_does_not_exist_either_is_not_suggested_for_one(home, alice) -> None:
+    """The name resembles `default`, whose session would be in a profile of quite another name."""
+    done = home.mfakit("check", AWS_PROFILE="default-session")
+    assert "log in first: mfakit login --profile default-session" in done.stderr
+
+
 def test_the_device_of_the_role_that_aws_profile_names_is_found(home, alice, aws) -> None:
     home.write_config(
         "[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/prod\nsource_profile = default\n"
@@ -358,3 +364,97 @@ def test_tags_that_aws_would_refuse_are_refused_before_a_code_is_asked_for(
     done = home.mfakit("login", *role, *options)
     refused(home, done, message, code=64)
     assert operations(aws) == []
+
+
+def test_login_says_that_there_is_no_region_and_how_to_set_the_one_of_default(
+    regional, alice
+) -> None:
+    """No AWS tool takes a region from `default` for another profile."""
+    regional.write_credentials(regional.credentials.read_text().replace("default", "work"))
+    done = log_in(regional, alice, AWS_PROFILE="work")
+    line = "aws configure set region eu-central-1 --profile work-mfa"
+    assert done.stderr.splitlines()[-1].endswith(f": {line}")
+    assert line in regional.mfakit("explain", "--profile", "work-mfa").stdout
+    assert "no region" not in log_in(regional, alice, AWS_REGION="eu-west-1").stderr
+    regional.run(f"{sys.prefix}/bin/{line.split(maxsplit=1)[0]}", *line.split()[1:])
+    assert "no region" not in log_in(regional, alice, AWS_PROFILE="work").stderr
+
+
+def test_a_session_is_used_at_the_endpoint_of_its_source(home, alice, aws) -> None:
+    """A profile for LocalStack has the endpoint, and its session is unknown to AWS itself."""
+    url = home.environ.pop("AWS_ENDPOINT_URL")
+    home.write_config(f"[default]\nregion = eu-west-1\nendpoint_url = {url}\n")
+    done = log_in(home, alice)
+    assert f"wrote region = eu-west-1 and endpoint_url = {url} to profile mfa" in done.stderr
+    code = "import boto3; print(boto3.Session(profile_name='mfa').client('iam').get_user())"
+    assert home.run(sys.executable, "-c", code).returncode == 0
+    assert "another-endpoint" not in home.mfakit("explain", "-p", "mfa").stdout
+    shown = home.mfakit("exec", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL").stdout
+    assert shown == f"{url}\n"
+    shown = home.mfakit("exec", "--", "sh", "-c", "echo $AWS_ENDPOINT_URL", AWS_ENDPOINT_URL="x")
+    assert shown.stdout == "x\n"
+    script = home.mfakit("env", "--shell", "sh").stdout
+    unset = home.mfakit("env", "--shell", "sh", "--unset", AWS_ENDPOINT_URL=url).stdout
+    assert f"export AWS_ENDPOINT_URL='{url}';" in script
+    assert "unset AWS_ENDPOINT_URL;" in unset
+    assert "ENDPOINT" not in home.mfakit("env", "--shell", "sh", "--unset").stdout
+    assert home.mfakit("configure", "--profile", "mfa", "--undo").returncode == 0
+    assert "[profile mfa]" not in home.config.read_text()
+    done = home.mfakit("explain", "-p", "mfa")
+    assert "! session-of-another-endpoint: " in done.stdout
+    assert "try: mfakit login --force --profile mfa" in done.stdout
+
+
+def test_an_endpoint_of_the_variables_is_not_written(home, alice) -> None:
+    home.write_config("[default]\nendpoint_url = http://127.0.0.1:9\n")
+    assert "endpoint_url" not in log_in(home, alice).stderr
+    assert "[profile mfa]" not in home.config.read_text()
+
+
+def test_a_web_identity_in_the_variables_is_named_beside_the_session(home, alice, tmp_path) -> None:
+    """boto3 prefers it to the profile in AWS_PROFILE, which nothing else would show."""
+    (tmp_path / "token").write_text("t")
+    variables = {
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/pod",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+        "AWS_PROFILE": "mfa",
+    }
+    code = "import boto3; print(boto3.Session().get_credentials().method)"
+    done = log_in(home, alice, **variables)
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in done.stderr.splitlines()[-1]
+    done = home.run(sys.executable, "-c", code, **variables)
+    assert done.stdout == "assume-role-with-web-identity\n"
+    done = home.mfakit("check", **variables)
+    assert (done.returncode, "AWS_WEB_IDENTITY_TOKEN_FILE" in done.stderr) == (0, True)
+    done = home.mfakit("exec", "--", sys.executable, "-c", code, **variables)
+    assert done.stdout == "env\n"
+
+
+@pytest.mark.parametrize("token", ["aws_security_token", "aws_session_token"])
+def test_the_section_that_aws_mfa_wants_to_fill_is_filled(home, alice, token: str) -> None:
+    """Its README has it; what is in angle brackets is no key that could be lost."""
+    keys = home.credentials.read_text().replace("[default]", "[work-long-term]")
+    names = ("aws_access_key_id", "aws_secret_access_key", token)
+    home.write_credentials(
+        f"{keys}[work]\n" + "".join(f"{name} = <POPULATED_BY_AWS-MFA>\n" for name in names)
+    )
+    done = home.mfakit("check", AWS_PROFILE="work")
+    assert "holds no session" in done.stderr
+    assert home.mfakit("logout", "--profile", "work").returncode == 3
+    done = log_in(home, alice, AWS_PROFILE="work")
+    assert "logged in to profile work with the keys of profile 'work-long-term'" in done.stderr
+    assert "POPULATED" not in home.credentials.read_text()
+    code = "import boto3; print(boto3.Session(profile_name='work').client('iam').get_user())"
+    assert home.run(sys.executable, "-c", code).returncode == 0
+
+
+def test_a_source_with_keys_and_a_role_is_its_keys(home, alice) -> None:
+    """botocore assumes a role with the keys of its source, whatever stands beside them."""
+    arn = "arn:aws:iam::123456789012:role/a"
+    home.write_credentials(home.credentials.read_text() + f"role_arn = {arn}\n")
+    home.write_config(f"[profile foo]\nrole_arn = {arn}\nsource_profile = default\n")
+    home.environ["AWS_PROFILE"] = "foo"
+    assert home.mfakit("devices").returncode == 0
+    assert "logged in to profile mfa" in log_in(home, alice).stderr
+    assert home.mfakit("configure", "--role-profile", "foo").returncode == 0
+    assert section(home, "foo")["source_profile"] == "mfa"

@@ -60,6 +60,14 @@ HEALTHY = [
     Case({"work": KEYS}, {}, VARIABLES | {"AWS_PROFILE": "work"}),
     Case({}, {}, VARIABLES | {"AWS_CREDENTIAL_EXPIRATION": "2126-01-01T00:00:00Z"}),
     Case({}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "TOKEN_FILE", "AWS_ROLE_ARN": ROLE}),
+    Case(
+        {"mfa": LIVE},
+        {},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "TOKEN_FILE", "AWS_ROLE_ARN": ROLE},
+        "mfa",
+    ),
+    # a role whose source is a session that is made from the keys beside the role
+    Case({"x": KEYS, "x-mfa": LIVE}, {"x": {"role_arn": ROLE, "source_profile": "x-mfa"}}, {}, "x"),
     Case({}, {}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1"}),
 ]
 
@@ -130,6 +138,35 @@ ILL = [
      Case({}, {"work": PROCESS | {"mfa_serial": SERIAL},
                "a": {"role_arn": ROLE, "source_profile": "work"}}, {}, "a"),
      "mfakit configure --profile work-mfa --role-profile a && mfakit login --profile work-mfa"),
+    ("role-without-mfa",
+     Case({"default": KEYS | {"role_arn": ROLE, "mfa_serial": SERIAL}}, {"a": FROM_DEFAULT}, {},
+          "a"),
+     "mfakit configure --profile mfa --role-profile a && mfakit login --profile mfa"),
+    # a source that nothing can be called, or that is missing while others have keys
+    ("role-without-source",
+     Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "profile work"}}, {}, "a"),
+     "aws configure set source_profile work --profile a"),
+    ("role-without-source",
+     Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "[work]"}}, {}, "a"),
+     "aws configure set source_profile work --profile a"),
+    ("role-without-source",
+     Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "ops"}}, {}, "a"),
+     "mfakit login --profile ops --source-profile work"),
+    # places that aws-mfa has for a session
+    ("keys-placeholder",
+     Case({"x-long-term": KEYS, "x": dict.fromkeys((*KEYS, "aws_security_token"), "<POPULATED>")},
+          flag="x"), "mfakit login --profile x"),
+    ("keys-placeholder", Case({"x": KEYS | {"aws_secret_access_key": "<SECRET>"}}, flag="x"),
+     "aws configure --profile x"),
+    ("web-identity-shadows-profile",
+     Case({"mfa": LIVE}, {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": "TOKEN_FILE", "AWS_ROLE_ARN": ROLE,
+                              "AWS_PROFILE": "mfa"}),
+     "unset AWS_WEB_IDENTITY_TOKEN_FILE"),
+    ("region-empty", Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": ""}),
+     "unset AWS_DEFAULT_REGION"),
+    ("include-profile",
+     Case({"default": KEYS}, {"default": {"include_profile": "c"}, "c": {"region": "eu-west-1"}}),
+     "aws configure set region eu-west-1 --profile default"),
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),
@@ -292,3 +329,56 @@ def test_identity_center_gives_a_role_in_every_sdk(tmp_path) -> None:
         situation(tmp_path, Case({}, {"s": sso, "sso-session house": house}, {}, "s"), "js")
     )
     assert "AWS would be called with a role session" in "\n".join(told.lines())
+
+
+def test_an_empty_region_is_reported_with_the_one_that_it_hides(tmp_path) -> None:
+    """botocore takes it for a region, and signs with it."""
+    ill = Case({"default": KEYS | {"region": ""}}, {"default": {"region": "eu-west-1"}})
+    here = situation(tmp_path, ill)
+    (finding,) = find(here)
+    assert finding.code == "region-empty"
+    assert f"({tmp_path / 'credentials'}, line 4), which hides eu-west-1" in finding.message
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, None, "boto3", NOW)
+    assert (find(mended), mended.chain.region) == ([], "eu-west-1")
+
+
+def test_a_token_in_the_other_file_than_its_key_is_reported_with_its_place(tmp_path) -> None:
+    """`aws configure set aws_security_token` writes it into the config file."""
+    key = {"aws_access_key_id": "ASIA1", "aws_secret_access_key": "s"}
+    ill = Case({"work": key}, {"work": {"aws_security_token": "t"}}, flag="work")
+    (finding,) = (one for one in find(situation(tmp_path, ill)) if one.code == "keys-partial")
+    assert f"the aws_security_token of the other file ({tmp_path / 'config'}" in finding.message
+
+
+def test_keys_in_capitals_are_reported_for_javascript_and_the_fix_leads_to_them(tmp_path) -> None:
+    """boto3 reads them, so that their owner sees no fault in the file."""
+    here = situation(tmp_path, Case({"w": {k.upper(): v for k, v in SESSION.items()}}, flag="w"))
+    assert find(here) == []
+    (finding,) = find(Situation(here.environ, "w", "js", NOW))
+    assert finding.code == "keys-in-capitals"
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "js", NOW)
+    assert find(mended) == []
+    assert mended.chain.winner.access_key_id == SESSION["aws_access_key_id"]
+
+
+@pytest.mark.parametrize("file", ["credentials", "config"])
+@pytest.mark.parametrize("sdk", ["boto3", "cli", "js"])
+def test_a_file_in_utf_16_is_reported_once_and_the_fix_opens_it(
+    tmp_path, sdk: str, file: str
+) -> None:
+    """PowerShell's `>` writes such a file."""
+    here = situation(tmp_path, Case({"default": KEYS}, {"default": {"region": "eu-west-1"}}))
+    path = tmp_path / file
+    path.write_bytes(path.read_text().encode("utf-16"))
+    ill = Situation(here.environ, None, sdk, NOW)
+    (finding,) = (one for one in find(ill) if one.code == "search-fails")
+    assert "UTF-16" in finding.message
+    assert finding.fix.endswith(f" {path}")
+    assert not any(line.endswith("()") for line in Explanation(ill).lines())
+
+
+def test_a_profile_that_cannot_hold_a_session_is_not_to_be_logged_in_to(tmp_path) -> None:
+    ill = Case({"default": KEYS}, {"[PROD]": {"region": "x"}}, flag="[PROD]")
+    assert "login" not in " ".join(found(tmp_path, ill).values())

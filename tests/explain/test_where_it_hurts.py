@@ -236,3 +236,55 @@ def test_explain_shows_the_region_and_where_it_is_set(home, variables, config, s
                            "aws_secret_access_key = s\n")  # fmt: skip
     told = home.mfakit("explain", "--sdk", sdk, **variables).stdout
     assert line.replace("HOME", str(home.folder)) in told
+
+
+def test_login_names_a_header_that_is_not_read_if_no_other_keys_are_found(home, alice) -> None:
+    """AWS_PROFILE names the profile that the keys are meant for, and leads to `default`."""
+    home.write_credentials("")
+    home.write_config(f"[profile shared]\nsource_profile = default\n[shared]\n{keys_of(alice)}")
+    done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE="shared")
+    assert done.returncode == 1
+    assert "[shared] (" in done.stderr
+    assert advice(done.stderr).startswith("sed ")
+
+
+@pytest.mark.parametrize("header", ["", "[base]\nrole_arn = arn:aws:iam::123456789012:role/a\n"])
+def test_login_names_the_source_of_a_role_that_is_missing(home, alice, header: str) -> None:
+    """A section with that name which no SDK reads is named too."""
+    home.write_credentials("")
+    role = "arn:aws:iam::123456789012:role/b"
+    home.write_config(f"{header}[profile dev]\nrole_arn = {role}\nsource_profile = base\n")
+    done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE="dev")
+    assert done.returncode == 1
+    assert "the source of the role 'dev', 'base', is missing" in done.stderr
+    assert ("[base] (" in done.stderr) is bool(header)
+
+
+@pytest.mark.parametrize("text", ["profile work", "[work]", '[profile "work"]'])
+@pytest.mark.parametrize("command", ["login", "configure --role-profile dev"])
+def test_a_source_profile_that_is_a_headers_text_is_named_and_mended(
+    home, alice, shell, command: str, text: str
+) -> None:
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    role = "arn:aws:iam::123456789012:role/b"
+    home.write_config(f"[profile dev]\nrole_arn = {role}\nsource_profile = {text}\n")
+    home.environ["AWS_PROFILE"] = "dev"
+    done = home.mfakit(*command.split())
+    assert done.returncode == 1
+    assert f"{home.config}, line 3) is {text!r}" in done.stderr
+    assert shell(advice(done.stderr)).returncode == 0
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert "logged in to profile work-mfa with the keys of profile 'work'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "env", "credential-process", "exec -- true"])
+def test_a_session_in_quotes_is_not_handed_on(home, alice, command: str) -> None:
+    """AWS would refuse it: the quotes belong to the value."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\n"
+        'aws_session_token = "t"\nexpiration = 2126-01-01T00:00:00Z\n'
+    )
+    done = home.mfakit(*command.split())
+    assert done.returncode in (1, 3, 125)
+    assert "quotes" in done.stderr
+    assert "ASIA" not in done.stdout

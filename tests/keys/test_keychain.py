@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from tests.exchange.conftest import log_in
@@ -338,3 +340,34 @@ def test_a_key_command_that_asks_mfakit_again_is_refused(home, alice) -> None:
     done = home.run("timeout", "10", sys.executable, "-m", "mfakit", "devices")
     assert (done.returncode, "runs mfakit itself" in done.stderr) == (1, True), done.stderr
     assert not (home.folder / "runs").exists()
+
+
+def test_a_key_command_that_hangs_is_given_up_and_its_children_are_ended(home, alice) -> None:
+    """A minute takes a second here, since libfaketime lets the clock run sixty times as fast."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None or shutil.which("ps") is None:
+        pytest.skip("faketime or ps is not installed")
+    pids = home.folder / "pids"
+    program = home.folder / "stuck"
+    program.write_text(
+        f"#!/bin/sh\nunset LD_PRELOAD\n(sleep 600 & echo $! >> {pids}; wait) &\n"
+        f"echo $$ $! >> {pids}\nwait\n"
+    )
+    program.chmod(0o755)
+    home.write_credentials("")
+    home.write_config(f"[default]\nmfakit_key_command = {program}\n")
+    faked = {"LD_PRELOAD": str(library), "FAKETIME": "+0 x60"}
+    export = ("keys", "export", "--format", "process")
+    done = home.run(sys.executable, "-m", "mfakit", *export, **faked)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "mfakit: the mfakit_key_command took more than 60 s",
+        "mfakit: try: run the mfakit_key_command of profile 'default' by hand, and see what it"
+        " prints",
+    ]
+    assert done.stdout == ""
+    started = pids.read_text().split()
+    assert len(started) == 3
+    for pid in started:
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", pid

@@ -11,7 +11,7 @@ from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, ke
 from mfakit.expiry.status import check_session, check_shell
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.selection import session_profile, source_profile, variables_hold_keys
+from mfakit.profiles.selection import session_profile, shadowed_by, source_profile
 from mfakit.state import UNKNOWN
 
 TYPE_CHECKING = False
@@ -46,8 +46,8 @@ def run(options: Namespace) -> int:
     if options.notify or options.on_expiring is not None:
         _notify(options, statuses, ages or [], old)
     _report(options, statuses, now, ages=ages)
-    if options.profile is None and variables_hold_keys(os.environ):
-        note("the variables hold long-term keys, which AWS tools use before this session")
+    if options.profile is None and (shadow := shadowed_by(os.environ)):
+        note(f"the variables hold {shadow}, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
     return worst(statuses).exit_code or (FAILED if old else 0)

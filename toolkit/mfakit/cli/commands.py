@@ -14,7 +14,6 @@ from mfakit.cli.options import (
     user_name,
     verb_option,
 )
-from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
 
 _PROFILE = Option(
     "-p",
@@ -42,6 +41,8 @@ _TOKEN_COMMAND = Option(
 
 
 def _shell(*more: str) -> Option:
+    from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
+
     return Option(
         "--shell",
         type=shell_kind,
@@ -716,6 +717,14 @@ _TABLE = (
                 action="append",
                 help="make this user, with an access key and an MFA device (several times; by"
                 " default alice)",
+            ),
+            Option(
+                "--user-without-device",
+                metavar="NAME",
+                type=user_name,
+                action="append",
+                help="make this user, with an access key alone: a new one, who types mfakit devices"
+                " add (several times)",
             ),
             Option(
                 "--region",

@@ -12,6 +12,7 @@ from mfakit.exchange.device import check_serial_number, find_devices, only_devic
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
+from mfakit.language import translate
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_DURATION = "12h"
+_CHAINED_SECONDS = "3600"  # IAM User Guide: a role assumed with a session lasts one hour at most
 
 
 def run(options: Namespace) -> int:
@@ -45,12 +47,12 @@ def run(options: Namespace) -> int:
     name = options.profile
     if not name:
         usual = session_profile(None, os.environ, options.source_profile).name
-        name = _ask(terminal, "Profile for the session", usual)
+        name = _ask(terminal, translate("Profile for the session"), usual)
     profile = session_profile(name, os.environ)
     profile.check_may_hold()
     source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
-        named = _ask(terminal, "Profile with your long-term keys", source.profile)
+        named = _ask(terminal, translate("Profile with your long-term keys"), source.profile)
         source = find_source(named, profile)
     source = source.replace(region=options.region or source.region)
     serial = options.serial_number
@@ -60,11 +62,12 @@ def run(options: Namespace) -> int:
     settings = _settings(options, name)
     settings[SOURCE_PROFILE] = source.profile
     settings[SERIAL_NUMBER] = check_serial_number(serial)
+    usual = profile.setting(DURATION) or _DEFAULT_DURATION
     settings[DURATION] = options.duration or _ask(
-        terminal, "How long sessions last", profile.setting(DURATION) or _DEFAULT_DURATION
+        terminal, translate("How long sessions last"), usual
     )
     region = profile.files.setting(REGION, name, source.profile)
-    settings[REGION] = options.region or _ask(terminal, "Region for AWS tools", region)
+    settings[REGION] = options.region or _ask(terminal, translate("Region for AWS tools"), region)
     _write(profile, {name: settings})
     note(
         f"wrote profile {name} to {profile.files.config_path}; log in with:"
@@ -146,7 +149,22 @@ def _join_roles(options: Namespace) -> int:
     _write(session, {session.name: settings, **{role.name: joined for role in roles}})
     names, path = ", ".join(role.name for role in roles), files.config_path
     note(f"wrote {names} to {path}: one login to {session.name} serves each role")
+    for role in roles:
+        _note_of_duration(role)
     return 0
+
+
+def _note_of_duration(role: Profile) -> None:
+    """Say that a role is to last longer than AWS lets one that is assumed with a session."""
+    asked = (role.setting("duration_seconds") or "").lstrip("0")
+    # int refuses numbers of very many digits; a longer number is a larger one
+    if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
+        place = role.files.place(role.name, "duration_seconds")
+        note(
+            f"AWS refuses {role.name} while it is to last {asked[:9]} s ({place}): a role that is"
+            " assumed with a session lasts one hour at most: aws configure set"
+            f" duration_seconds {_CHAINED_SECONDS} --profile {shlex.quote(role.name)}"
+        )
 
 
 def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
@@ -198,7 +216,7 @@ def _common_device(profiles: list[Profile]) -> str | None:
 def _ask(terminal: Terminal, question: str, default: str | None) -> str:
     """Ask on the terminal; without one, the default has to do."""
     try:
-        return terminal.ask(f"{question} [{default or 'none'}]: ") or default or ""
+        return terminal.ask(f"{question} [{default or translate('none')}]: ") or default or ""
     except ExchangeError:
         return default or ""
 
@@ -211,7 +229,7 @@ def _choose_device(terminal: Terminal, source: Source, configured: str | None) -
         return configured
     if len(usable) > 1:
         try:
-            return usable[terminal.choose("Which device?", usable)]
+            return usable[terminal.choose(translate("Which device?"), usable)]
         except NobodyToAskError:
             if configured in usable:
                 return configured
@@ -221,7 +239,7 @@ def _choose_device(terminal: Terminal, source: Source, configured: str | None) -
             ) from None
     device = only_device(devices)
     if device.is_guess:
-        return _ask(terminal, "Serial number of your MFA device", device.serial_number)
+        return _ask(terminal, translate("Serial number of your MFA device"), device.serial_number)
     return device.serial_number
 
 

@@ -22,7 +22,15 @@ from mfakit.environment.render import (
 )
 from mfakit.errors import MFAKitError, SessionExpiredError, UsageError
 from mfakit.moments import utc_now
-from mfakit.profiles.selection import REGIONS, region_of, region_to_set, session_profile
+from mfakit.profiles.selection import (
+    ENDPOINT,
+    REGIONS,
+    endpoint_of,
+    endpoint_to_set,
+    region_of,
+    region_to_set,
+    session_profile,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +39,8 @@ if TYPE_CHECKING:
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
+    Settings = tuple[str | None, str | None, str | None]
+
 _GITHUB = "github"
 
 
@@ -38,33 +48,38 @@ def run(options: Namespace) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
     if options.unset:
-        write(render_unset(shell, region=options.from_json is None and _set_region(options)))
+        region, endpoint = _set_with_it(options) if options.from_json is None else (False, False)
+        write(render_unset(shell, region=region, endpoint_url=endpoint))
         return 0
     profile = None
     if options.from_json is None:
         profile = session_profile(options.profile, os.environ)
-    name, region = (profile.name, region_to_set(profile)) if profile else (None, None)
+    settings: Settings = (None, None, None)
+    if profile is not None:
+        settings = (region_to_set(profile), profile.name, endpoint_to_set(profile))
     session = _session(options, profile)
     if shell == _GITHUB:
-        _hand_to_github(session, region, name)
+        _hand_to_github(session_variables(session, *settings))
         return 0
-    write(render_environment(session, shell, region, name))
+    write(render_environment(session, shell, *settings))
     if sys.stdout.isatty() and shell in SHELLS:
         usage = SHELLS[shell].usage.format(command="mfakit env")
         note(f"this is for a shell to evaluate: {usage}")
     return 0
 
 
-def _set_region(options: Namespace) -> bool:
-    """Whether the region in the environment is the one that `env` sets for the profile.
+def _set_with_it(options: Namespace) -> tuple[bool, bool]:
+    """Whether region and endpoint in the environment are those that `env` sets for the profile.
 
     A session can be taken out of a shell whatever is wrong with the files.
     """
     try:
         profile = session_profile(options.profile, os.environ)
-        return {os.environ.get(name) for name in REGIONS} == {region_of(profile)}
+        region, endpoint = region_of(profile), endpoint_of(profile)
     except MFAKitError:
-        return False
+        return False, False
+    is_region_its = {os.environ.get(name) for name in REGIONS} == {region}
+    return is_region_its, endpoint is not None and os.environ.get(ENDPOINT) == endpoint
 
 
 def on_failure(arguments: list[str]) -> None:
@@ -109,7 +124,7 @@ def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     return session
 
 
-def _hand_to_github(session: SessionCredentials, region: str | None, profile: str | None) -> None:
+def _hand_to_github(variables: dict[str, str]) -> None:
     """Append to the file that the steps to come get their environment from."""
     path = os.environ.get("GITHUB_ENV")
     if not path:
@@ -117,7 +132,6 @@ def _hand_to_github(session: SessionCredentials, region: str | None, profile: st
             "GITHUB_ENV names no file, so this is not a step of GitHub Actions",
             "name the shell or format that is wanted: --shell sh",
         )
-    variables = session_variables(session, region, profile)
     write(github_masks(variables))
     try:
         # the runner makes it before each step; if it has not, what is made here is nobody else's

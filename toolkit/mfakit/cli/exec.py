@@ -8,7 +8,7 @@ from mfakit.cli.output import complain, note
 from mfakit.environment.render import run_command
 from mfakit.errors import CommandError, UsageError
 from mfakit.moments import utc_now
-from mfakit.profiles.selection import region_to_set, session_profile
+from mfakit.profiles.selection import endpoint_to_set, region_to_set, session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def run(options: Namespace) -> int:
         if options.serve:
             return _run_served(command, profile, role, options.min_remaining)
         session = session_to_hand_on(profile, role, options.min_remaining)
-        region = region_to_set(profile)
-        return run_command(command, session, region=region, profile=profile.name)
+        region, url = region_to_set(profile), endpoint_to_set(profile)
+        return run_command(command, session, region=region, profile=profile.name, endpoint_url=url)
     except CommandError as error:
         complain(error)
         return error.exit_code

@@ -13,7 +13,8 @@ from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.selection import variables_hold_keys
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.selection import REGIONS, likely_region, shadowed_by, variables_hold_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,14 +62,30 @@ def run(options: Namespace) -> int:
         write(_as_json(result))
     else:
         note(as_text(result))
+    if not result.reused:
+        _note_of_region(result)
     _note_of_variables(result)
     return 0
+
+
+def _note_of_region(result: Login) -> None:
+    """Say that AWS tools will find no region, in neither the profile nor the variables."""
+    files = AWSFiles()
+    session = Profile(result.profile, files)
+    if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
+        name, region = shlex.quote(result.profile), likely_region(files)
+        note(
+            "no region is set for it, which most AWS tools need:"
+            f" aws configure set region {region} --profile {name}"
+        )
 
 
 def _note_of_variables(result: Login) -> None:
     """Print the line that brings the session into a shell whose variables hold something older."""
     if variables_hold_keys(os.environ):
         what = "a long-term key, which AWS tools use unless --profile names this session"
+    elif shadow := shadowed_by(os.environ):
+        what = f"{shadow}, which AWS tools use unless --profile names this session"
     elif _holds_older_session(result):
         what = "an older session, which AWS tools use first"
     else:

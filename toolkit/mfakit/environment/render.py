@@ -8,7 +8,7 @@ from mfakit import debug
 from mfakit.environment.formats import FORMATS, KINDS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
-from mfakit.profiles.selection import REGIONS
+from mfakit.profiles.selection import ENDPOINT, REGIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,16 +37,20 @@ SET = (
     EXPIRATION,
     "MFAKIT_PROFILE",
     *REGIONS,
+    ENDPOINT,
 )
 
 
 def session_variables(
-    credentials: SessionCredentials, region: str | None = None, profile: str | None = None
+    credentials: SessionCredentials,
+    region: str | None = None,
+    profile: str | None = None,
+    endpoint_url: str | None = None,
 ) -> dict[str, str]:
     """Return the variables that hand a session to every AWS tool.
 
     Raises:
-        UsageError: the region or the profile has a control character.
+        UsageError: the region, the profile or the endpoint has a control character.
     """
     expiration = credentials.expiration
     values = (
@@ -57,6 +61,7 @@ def session_variables(
         profile,
         region,
         region,
+        endpoint_url,
     )
     for name, value in zip(SET, values, strict=True):
         if value is not None and not value.isprintable():
@@ -77,6 +82,7 @@ def render_environment(
     shell: str = "sh",
     region: str | None = None,
     profile: str | None = None,
+    endpoint_url: str | None = None,
 ) -> str:
     """Return the statements that set a session in a shell, or the session as data for a program.
 
@@ -90,6 +96,7 @@ def render_environment(
             ``--env-file``) or ``json``.
         region: sets the region too, if given.
         profile: the session profile, for mfakit's own use.
+        endpoint_url: sets an endpoint that is not AWS's own too, if given.
 
     Returns:
         Lines, each ended.
@@ -98,7 +105,9 @@ def render_environment(
         UsageError: no such shell, or its syntax cannot hold a value.
     """
     return render_variables(
-        session_variables(credentials, region, profile), (*CONFLICTING, EXPIRATION), shell
+        session_variables(credentials, region, profile, endpoint_url),
+        (*CONFLICTING, EXPIRATION),
+        shell,
     )
 
 
@@ -128,18 +137,20 @@ def render_variables(variables: dict[str, str], stale: Iterable[str], shell: str
     return "".join(f"{line}\n" for line in lines)
 
 
-def render_unset(shell: str = "sh", *, region: bool = True) -> str:
+def render_unset(shell: str = "sh", *, region: bool = True, endpoint_url: bool = False) -> str:
     """Return the statements that remove a session from a shell's environment.
 
     Args:
         shell: a shell, as for ``render_environment``.
         region: whether a region was set with it.
+        endpoint_url: whether an endpoint was.
 
     Raises:
         UsageError: no such shell.
     """
     dialect = _dialect(shell)
-    names = SET if region else [name for name in SET if name not in REGIONS]
+    kept = (*(() if region else REGIONS), *(() if endpoint_url else (ENDPOINT,)))
+    names = [name for name in SET if name not in kept]
     return "".join(f"{dialect.unset.format(name=name)}{dialect.end}\n" for name in names)
 
 
@@ -199,6 +210,7 @@ def run_command(
     *,
     region: str | None = None,
     profile: str | None = None,
+    endpoint_url: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> int:
     """Run a command with a session in its environment, and nothing that contradicts it.
@@ -211,6 +223,7 @@ def run_command(
         credentials: the session.
         region: sets the region too, if given.
         profile: the session profile, for mfakit's own use.
+        endpoint_url: sets an endpoint that is not AWS's own too, if given.
         environ: the environment otherwise; the process's own by default.
 
     Returns:
@@ -220,7 +233,7 @@ def run_command(
         CommandNotFoundError: there is no such program; its exit code is 127, as in shells.
         CommandError: it cannot be run; its exit code is 126.
     """
-    variables = session_variables(credentials, region, profile)
+    variables = session_variables(credentials, region, profile, endpoint_url)
     environment = session_environment(os.environ if environ is None else environ, variables)
     debug.event("run {} with the session {}", command[0], debug.key_id(credentials.access_key_id))
     return run_in(command, environment)

@@ -8,7 +8,7 @@ from mfakit.errors import UsageError
 from mfakit.exchange.aws import asking_aws, carries_mfa, make_client
 from mfakit.exchange.code import check_code
 from mfakit.exchange.device import check_serial_number
-from mfakit.exchange.login import Login, keep_region
+from mfakit.exchange.login import Login, keep_settings
 from mfakit.exchange.login import login as log_in
 from mfakit.exchange.recipe import (
     DEFAULT_DURATION,
@@ -195,7 +195,7 @@ def store_session(
         kept_in.check_may_hold()
         record = _settled(record, session, kept_in, note)
     kept_in.keep(session, note, lambda: record)
-    keep_region(kept_in, note)
+    keep_settings(kept_in, note)
     return Login(kept_in.name, session, account=record.account)
 
 

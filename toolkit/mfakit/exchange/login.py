@@ -16,8 +16,9 @@ from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.recipe import make_recipe
-from mfakit.exchange.source import is_of_aws
+from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
+from mfakit.language import translate
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
@@ -86,7 +87,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     try:
         result = _logged_in(request, profile)
         if not result.reused:
-            keep_region(profile, request.note)
+            keep_settings(profile, request.note)
     except MFAKitError as error:
         error.hint = _for_profile(error.hint, profile.name)
         raise
@@ -266,10 +267,11 @@ def _way_on(recipe: Recipe, error: ExchangeError) -> str:
     return f"if the device's clock is off: mfakit devices resync; {other}"
 
 
-def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
-    """Write the source's region to a session profile without one, since AWS tools need it there.
+def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
+    """Write the source's region and endpoint to a session profile without, for AWS tools.
 
-    A region of another partition than the session's is only named.
+    A region of another partition than the session's is only named. An endpoint is written if the
+    session was made there, since no other knows it.
 
     Args:
         profile: the session profile, with a session and its record.
@@ -279,28 +281,46 @@ def keep_region(profile: Profile, note: Callable[[str], object]) -> None:
 
     try:
         profile = profile.read_again()
-        present, region = profile.setting("region"), region_of(profile)
-        held = profile.held()
+        region, held = region_of(profile), profile.held()
         record = held.record if held else None
-        if region is None or record is None:
+        if record is None:
             return
+        lacking = _endpoint_settings(profile, record)
         parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
-        if len(parts) > 1 and parts[1] != partition_of(region):
+        if region and len(parts) > 1 and parts[1] != partition_of(region):
             whose = f"{region} of profile {profile.name}"
             note(f"the region {whose} is not of {parts[1]}, as its session")
-        elif present is None:
-            changes = edit_settings({profile.name: {"region": region}}, profile.files, note)
+        elif region and profile.setting("region") is None:
+            lacking = {"region": region, **lacking}
+        if lacking:
+            changes = edit_settings({profile.name: lacking}, profile.files, note)
             remember_changes(profile, changes, note, by_login=True)
-            note(f"wrote region = {region} to profile {profile.name} of the AWS config")
+            # an endpoint may have a password in it
+            shown = [
+                key if "@" in (value or "") else f"{key} = {value}"
+                for key, value in lacking.items()
+            ]
+            what = " and ".join(shown)
+            note(f"wrote {what} to profile {profile.name} of the AWS config")
     except MFAKitError as error:
         note(f"the session is kept, but not the region of its source: {error.message}")
+
+
+def _endpoint_settings(profile: Profile, record: SessionRecord) -> dict[str, str | None]:
+    """Return the settings of the source that lead to the endpoint that a session was made by."""
+    if record.endpoint_url is None or not record.source_profile:
+        return {}
+    source = profile.other(record.source_profile)
+    if endpoint_url(source, {}) != record.endpoint_url or endpoint_url(profile, {}) is not None:
+        return {}
+    return {key: value for key in ("endpoint_url", "services") if (value := source.setting(key))}
 
 
 def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
     devices = find_devices(recipe.source)
     names = [device.serial_number for device in devices if device.is_usable]
     if len(names) > 1 and codes.asker is not None:
-        name = names[codes.asker.choose("Which device?", names)]
+        name = names[codes.asker.choose(translate("Which device?"), names)]
         debug.event("device: {}, as chosen of {}", name, ", ".join(names))
         return name
     device = only_device(devices)

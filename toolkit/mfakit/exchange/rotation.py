@@ -25,6 +25,7 @@ from mfakit.keys.journal import (
     write_rotation,
 )
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
+from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record
 from mfakit.profiles.profile import KEY_STORE
@@ -201,8 +202,12 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
             due = parse_timestamp(rotation.delete_at)
             if due is None or due > utc_now():
                 hands.ask(
-                    f"The key before the last rotation, {rotation.old_id}, is kept until"
-                    f" {rotation.delete_at}. Delete it now, and rotate again?",
+                    translate(
+                        "The key before the last rotation, {key}, is kept until {time}."
+                        " Delete it now, and rotate again?",
+                        key=rotation.old_id,
+                        time=str(rotation.delete_at),
+                    )
                 )
             _delete_old(profile, rotation, keys, hands)
         else:
@@ -338,8 +343,12 @@ def _create(
     orphan = next((one for one in others if earlier and _is_orphan(one, earlier)), None)
     if orphan is not None:
         hands.ask(
-            f"An earlier rotation was cut off and left the key {orphan.access_key_id}, made"
-            f" {_ago(orphan.created_at)} and never used. Delete it?",
+            translate(
+                "An earlier rotation was cut off and left the key {key}, made {age} ago and never"
+                " used. Delete it?",
+                key=orphan.access_key_id,
+                age=_local_age(orphan.created_at),
+            )
         )
         keys.delete(orphan.access_key_id)
         others.remove(orphan)
@@ -353,10 +362,7 @@ def _create(
     for name in _twins(profile, key.access_key_id):
         hands.note(f"the profile {name} has this key too, and needs the new one afterwards")
     if orphan is None:
-        hands.ask(
-            f"Rotate the key {old.access_key_id} of profile {profile.name}, made"
-            f" {_ago(old.created_at)}, {_last_use(old)}?",
-        )
+        hands.ask(_question(old, profile))
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
     write_rotation(profile, began)
     made = _make(profile, keys, earlier)
@@ -530,6 +536,27 @@ def _takes(signer: Source, call: Callable[[], object]) -> bool:
         with asking_aws(signer):
             raise
     return True
+
+
+def _question(key: KeyInfo, profile: Profile) -> str:
+    texts = {
+        "key": key.access_key_id,
+        "profile": profile.name,
+        "age": _local_age(key.created_at),
+    }
+    if key.used_at is None:
+        return translate(
+            "Rotate the key {key} of profile {profile}, made {age} ago, never used?", **texts
+        )
+    return translate(
+        "Rotate the key {key} of profile {profile}, made {age} ago, last used {use} ago?",
+        use=_local_age(key.used_at),
+        **texts,
+    )
+
+
+def _local_age(moment: datetime) -> str:
+    return translate_duration(format_age(moment, utc_now()))
 
 
 def _ago(moment: datetime) -> str:

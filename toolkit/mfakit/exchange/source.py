@@ -5,6 +5,7 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.keys.places import read_key
+from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import (
     KEYS,
     is_long_term,
@@ -15,6 +16,7 @@ from mfakit.profiles.section import (
 from mfakit.profiles.selection import (
     default_source_profile,
     named_source_profile,
+    roles_before,
     variables_hold_keys,
 )
 from mfakit.profiles.stores import holds_session, is_own_process
@@ -114,7 +116,8 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     is_session = may_be_session and holds_session(profile.name, values, files)
     if _is_malformed(values) or (not is_long_term(values) and not is_session):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
-        raise _no_credentials(profile)
+        error = _no_credentials(profile)
+        raise _of_missing_source(error, session) if meant is None else error
     if debug.is_on():
         place = files.place(profile.name, "aws_access_key_id") or "its credential_process"
         shown = debug.key_id(values["aws_access_key_id"])
@@ -160,6 +163,8 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
     import shlex
     import subprocess
 
+    from mfakit.programs import run_within
+
     profile = asked.name
     if is_own_process(command):
         raise ProfileError(
@@ -171,12 +176,9 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
         "run it by hand, and see what it says",
     )
     try:
-        done = subprocess.run(
-            shlex.split(command),
-            check=True,
-            stdout=subprocess.PIPE,
-            timeout=_PROCESS_TIMEOUT_SECONDS,
-        )
+        words = shlex.split(command)
+        done = run_within(_PROCESS_TIMEOUT_SECONDS, words, stdout=subprocess.PIPE)
+        done.check_returncode()
         given = json.loads(done.stdout)
         keys = {
             "aws_access_key_id": str(given["AccessKeyId"]),
@@ -225,7 +227,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem = f"the profile {name!r} has only a part of its access key"
     else:
         problem = f"the profile {name!r} has no access key"
-    other = _with_long_term_keys(profile)
+    other = with_long_term_keys(profile)
     if other and not any(values.get(key) for key in KEYS):
         hint = f"name the profile with long-term keys: --source-profile {shlex.quote(other)}"
         return ProfileError(problem, hint).about(name)
@@ -233,14 +235,23 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem,
         f"put your long-term access key there: aws configure --profile {shlex.quote(name)};"
         " or name another with --source-profile",
-    ).about(name)
+    ).about(_with_unread_keys(profile) or name)
+
+
+def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
+    """Return the error with the role that led to a session profile that does not exist."""
+    roles = roles_before(session)
+    if session.exists or not roles:
+        return error
+    missing = f"{error.message}; the source of the role {roles[-1]!r}, {session.name!r}, is missing"
+    return ProfileError(missing, error.hint).about(roles[-1])
 
 
 def long_term_hint(profile: Profile) -> str:
     """Return how to name long-term credentials instead of those of a profile."""
     import shlex
 
-    found = _with_long_term_keys(profile)
+    found = with_long_term_keys(profile)
     if found is not None:
         return f"name the profile with long-term keys: --source-profile {shlex.quote(found)}"
     return (
@@ -249,10 +260,26 @@ def long_term_hint(profile: Profile) -> str:
     )
 
 
-def _with_long_term_keys(profile: Profile) -> str | None:
+def with_long_term_keys(profile: Profile) -> str | None:
     """Return the first other profile with long-term keys; None if there is none."""
     others = (name for name in profile.files.profiles() if name != profile.name)
     return next((name for name in others if profile.other(name).is_long_term), None)
+
+
+def _with_unread_keys(profile: Profile) -> str | None:
+    """Return the profile that keys are meant for whose header is only right in the other file."""
+    files, word = profile.files, "profile "
+    in_config = [
+        header.removeprefix(word)
+        for header, values in files.config_file.sections()
+        if profile_of(header) is None and is_long_term(values)
+    ]
+    in_credentials = [
+        header.removeprefix(word)
+        for header, values in files.credentials_file.sections()
+        if header.startswith(word) and is_long_term(values)
+    ]
+    return next(iter(in_config + in_credentials), None)
 
 
 def endpoint_url(profile: Profile | None, environ: Mapping[str, str]) -> str | None:

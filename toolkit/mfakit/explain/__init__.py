@@ -22,6 +22,7 @@ from mfakit.explain.verdict import (
 )
 from mfakit.moments import format_duration, format_timestamp
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
+from mfakit.profiles.selection import likely_region
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,11 +133,15 @@ class Explanation:
             yield f"  try: {finding.fix}"
 
     def _region(self) -> str:
-        region = self.situation.chain.region
+        situation = self.situation
+        region, place = situation.chain.region, situation.region_place
+        if region == "":  # `region_empty` names the place
+            return "the region is set to nothing: calls of most services fail"
         if not region:
             ignored = ", and boto3 does not read AWS_REGION" if self._ignores_region else ""
-            return f"no region is set{ignored}: calls of most services fail (NoRegionError)"
-        return f"in the region {region} ({self.situation.region_place})"
+            failing = "calls of most services fail (NoRegionError)"
+            return f"no region is set{ignored}: {failing}{_to_set_region(situation)}"
+        return f"in the region {region} ({place})" if place else f"in the region {region}"
 
     @property
     def _ignores_region(self) -> bool:
@@ -152,6 +157,15 @@ class Explanation:
         return f"AWS would not be called: {': '.join(part for part in error if part)}"
 
 
+def _to_set_region(situation: Situation) -> str:
+    try:
+        region = likely_region(situation.files)
+    except FileError:  # which a finding names
+        return ""
+    name = quoted(situation.profile)
+    return f"; set one: aws configure set region {region} --profile {name}"
+
+
 def find(situation: Situation) -> list[Finding]:
     """Return what is wrong; findings that matter come first."""
     found: list[Finding] = []
@@ -160,7 +174,7 @@ def find(situation: Situation) -> list[Finding]:
             found += rule(situation)
         except FileError:  # of a file that cannot be read; `search_fails` names it
             continue
-    if not any(finding.code in _FAILURES for finding in found):
+    if not any(finding.code in (*_FAILURES, "search-fails") for finding in found):
         found[:0] = search_fails(situation)
     return sorted(found, key=lambda finding: not finding.matters)
 

@@ -20,6 +20,7 @@ from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, is_long_term, is_session
 from mfakit.profiles.stores import STORE_KINDS, is_own_process, store_behind_process
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def verdict(situation: Situation) -> Verdict | None:
         return None
     if link.asks:
         return _asked(link, situation)
-    if not link.has_token:
+    is_of_session = (link.access_key_id or "").startswith(SESSION_KEY_PREFIX)
+    if not link.has_token and not is_of_session:
         return Verdict(LONG_TERM, link.access_key_id, has_mfa=False)
     status = situation.session_with(link.access_key_id)
     return Verdict(SESSION, link.access_key_id) if status is None else _of_session(status)

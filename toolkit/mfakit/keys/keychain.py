@@ -75,17 +75,17 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
     import subprocess
 
     from mfakit.extras import require_extra
+    from mfakit.programs import run_within
 
     require_extra("keychain", "keyring")
     request = json.dumps({"operation": operation, "name": name, "secret": secret})
     try:
-        done = subprocess.run(
+        done = run_within(
+            _SECONDS,
             [sys.executable, *_SERVE],
-            check=False,
-            input=request.encode(),
+            request.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=_SECONDS,
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import ProfileError, UsageError
-from mfakit.keys.journal import changing_key, read_rotation
+from mfakit.keys.journal import changing_key, end_rotation, read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
@@ -56,6 +56,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     from mfakit.keys.keychain import put_secret
 
     _refuse_no_source(profile, key)
+    _refuse_cut_off_rotation(profile)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
@@ -77,7 +78,7 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
     """Refuse a profile that cannot be the source of sessions, and a key that is a session's.
 
     Raises:
-        ProfileError: it is one, or a rotation has yet to be finished.
+        ProfileError: it is one.
     """
     name_one = "name the profile for the key: --source-profile NAME"
     if session_token(profile.keys) or profile.is_cached:
@@ -91,6 +92,14 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
             f"the key {key.access_key_id} is a session's, not a long-term key",
             "import the access key that IAM has made for you",
         )
+
+
+def _refuse_cut_off_rotation(profile: Profile) -> None:
+    """Refuse to move one key of a rotation that was cut off, which would leave the other behind.
+
+    Raises:
+        ProfileError: a rotation of the profile's key has yet to be finished.
+    """
     rotation = read_rotation(profile)
     if rotation and rotation.new_id and not rotation.delete_at:
         option = source_option(profile)
@@ -134,7 +143,7 @@ def export_key(profile: Profile, note: Note) -> None:
     """Write a profile's key from the keychain back into the credentials file.
 
     Raises:
-        ProfileError: it is not in the keychain.
+        ProfileError: it is not in the keychain, or a rotation has yet to be finished.
         MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
     """
     with changing_key(profile) as current:
@@ -142,6 +151,7 @@ def export_key(profile: Profile, note: Note) -> None:
 
 
 def _export(profile: Profile, note: Note) -> None:
+    _refuse_cut_off_rotation(profile)
     key = _key_in_keychain(profile)
     write_key(profile, key, note)
     _forget_store(profile, note)
@@ -155,8 +165,10 @@ def _export(profile: Profile, note: Note) -> None:
 def remove_key(profile: Profile, note: Note) -> str:
     """Delete a profile's key from the keychain, and its setting; return the key's id.
 
+    The key from before its rotation, which waits to be deleted, is deleted with it.
+
     Raises:
-        ProfileError: it is not in the keychain.
+        ProfileError: it is not in the keychain, or a rotation has yet to be finished.
         MFAKitError: the keychain or a file cannot be used.
     """
     with changing_key(profile) as current:
@@ -167,13 +179,29 @@ def _remove(profile: Profile, note: Note) -> str:
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
+    _refuse_cut_off_rotation(profile)
     if kept := _delete_entry(profile, place.access_key_id):
         raise ProfileError(
             f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
             f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
         )
+    _forget_rotation(profile, place.access_key_id, note)
     _forget_store(profile, note)
     return place.access_key_id
+
+
+def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
+    """Delete the journal of a rotation, and the key that it has kept beside the removed one."""
+    rotation = read_rotation(profile)
+    if rotation is None:
+        return
+    if rotation.new_id == removed:
+        _delete_entry(profile, rotation.old_id)
+        note(
+            f"the key {rotation.old_id}, from before its rotation, is not kept any more either;"
+            " AWS still has it, inactive: delete it in IAM"
+        )
+    end_rotation(profile)
 
 
 def _delete_entry(profile: Profile, access_key_id: str) -> str | None:

@@ -171,19 +171,25 @@ class Profile:
         """The profile that can hold the session that this one cannot, quoted for a shell."""
         import shlex
 
+        return shlex.quote(self._holder)
+
+    @property
+    def _holder(self) -> str:
         end = self.way()[-1]
-        return shlex.quote((end if end.is_protected else self.other("default")).its_session)
+        return (end if end.is_protected else self.other("default")).its_session
 
     def way(self) -> list[Profile]:
         """Return the profile, and those behind it, if it has a role: its source profiles.
 
-        A profile that is its own source ends the way, since its section holds the keys too.
+        A profile that is its own source ends the way, since its section holds the keys too; so
+        does a source with keys, as in botocore.
 
         Raises:
             ProfileError: the source profiles form a circle.
         """
         way = [self]
-        while way[-1].setting("role_arn"):
+        # a role that has keys is, as a source, its keys
+        while way[-1].setting("role_arn") and (len(way) == 1 or not way[-1].is_long_term):
             source = way[-1].setting("source_profile")
             if not source or source == way[-1].name:
                 break
@@ -419,14 +425,18 @@ class Profile:
     def _meant(self) -> str | None:
         """Return a profile of a similar name, or the one for its session, quoted for a shell."""
         import shlex
+        from difflib import get_close_matches
 
         name = self.files.like(self.name)
         if name is None:
             return None
         meant = self.other(name)
         cannot_hold = meant.is_protected or meant.setting("role_arn")
-        holder = meant.holder if cannot_hold else shlex.quote(name)
-        return None if holder == shlex.quote(self.name) else holder
+        if not cannot_hold:
+            return shlex.quote(name)
+        holder = meant._holder
+        is_meant = meant.other(holder).exists or bool(get_close_matches(self.name, [holder]))
+        return shlex.quote(holder) if is_meant and holder != self.name else None
 
     def _source_line(self) -> str:
         import shlex
@@ -494,18 +504,23 @@ def check_profile_name(name: str) -> None:
         UsageError: it has brackets, control characters, spaces at its ends, is empty, or is
             ``DEFAULT``, whose keys configparser reads into every profile.
     """
-    if (
+    if not may_name_profile(name):
+        raise UsageError(
+            f"{name!r} cannot be a profile's name",
+            "use letters, digits, spaces within, and the characters - _ . @ +",
+        )
+
+
+def may_name_profile(name: str) -> bool:
+    """Whether a name can be read back from a section's header."""
+    return not (
         not name
         or name != name.strip()
         or not name.isprintable()
         or name.startswith("profile ")
         or name == DEFAULT
         or any(bracket in name for bracket in "[]")
-    ):
-        raise UsageError(
-            f"{name!r} cannot be a profile's name",
-            "use letters, digits, spaces within, and the characters - _ . @ +",
-        )
+    )
 
 
 def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> SessionCredentials:

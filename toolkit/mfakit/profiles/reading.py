@@ -238,6 +238,9 @@ def _mounts(text: str | None) -> list[list[str]]:
     return [line.split(" ") for line in text.split("\n") if line]
 
 
+UTF_16 = "UTF-16"
+
+
 def read_text(path: str) -> str:
     """Read a file as UTF-8, with its line endings and byte-order mark.
 
@@ -260,8 +263,10 @@ def decode(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
+        is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = f": it is {UTF_16}, which PowerShell's > writes" if is_utf_16 else ""
         raise UnreadableError(
-            f"{path} is not UTF-8 (byte {error.start})",
+            f"{path} is not UTF-8 (byte {error.start}){what}",
             "save it as UTF-8, or name another with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
         ) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mfakit.errors import InvalidSessionError
 from mfakit.moments import (
     AS_EARLIER,
     AS_LOCAL,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     Values = dict[str, str]
 
 KEYS = ("aws_access_key_id", "aws_secret_access_key")
+_TOKENS = ("aws_security_token", "aws_session_token")
+_QUOTES = ("'", '"')
 # Every name that a tool is known to write; ours come first.
 _EXPIRATION_KEYS = (
     "aws_credential_expiration",
@@ -37,8 +40,11 @@ def session_token(values: Values) -> str:
 
 
 def has_access_key(values: Values) -> bool:
-    """Whether a section holds an access key, even a part of it; a session token alone is none."""
-    return any(values.get(key) for key in KEYS)
+    """Whether a section holds an access key, even a part of it; a session token alone is none.
+
+    What stands in angle brackets, as in the sections that aws-mfa wants to fill, is no key.
+    """
+    return any(values.get(key) and not _is_blank_to_fill(values[key]) for key in KEYS)
 
 
 def has_keys(values: Values) -> bool:
@@ -53,9 +59,14 @@ def is_session(values: Values) -> bool:
     )
 
 
+def _is_blank_to_fill(value: str) -> bool:
+    """Whether a value is one like ``<POPULATED_BY_AWS-MFA>``, which no key can be."""
+    return value[0] == "<" and value[-1] == ">"
+
+
 def is_no_key(value: str) -> bool:
     """Whether a value cannot be a key or a token: it is in quotes, or not of visible ASCII."""
-    return value[:1] in ("'", '"') or not all("!" <= letter <= "~" for letter in value)
+    return value[:1] in _QUOTES or not all("!" <= letter <= "~" for letter in value)
 
 
 def is_protected(values: Values) -> bool:
@@ -65,7 +76,9 @@ def is_protected(values: Values) -> bool:
 
 def is_long_term(values: Values) -> bool:
     """Whether a section holds complete long-term credentials."""
-    return all(values.get(key) for key in KEYS) and not session_token(values)
+    given = [values[key] for key in KEYS if values.get(key)]
+    is_whole = len(given) == len(KEYS) and not any(map(_is_blank_to_fill, given))
+    return is_whole and not session_token(values)
 
 
 def session_of(values: Values, now: datetime | None = None) -> SessionCredentials:
@@ -76,8 +89,14 @@ def session_of(values: Values, now: datetime | None = None) -> SessionCredential
         now: decides whether an end that may be either of two is known; by default the present.
 
     Raises:
-        InvalidSessionError: a part is missing, or holds control characters.
+        InvalidSessionError: a part is missing, in quotes, or holds control characters.
     """
+    for key in (*KEYS, *_TOKENS):
+        if values.get(key, "")[:1] in _QUOTES:
+            raise InvalidSessionError(
+                f"its {key} is in quotes, which AWS tools take for a part of it",
+                "leave the quotes out",
+            )
     return SessionCredentials(
         values["aws_access_key_id"],
         values.get("aws_secret_access_key", ""),

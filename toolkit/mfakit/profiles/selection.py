@@ -5,7 +5,12 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError
 from mfakit.profiles.aws_files import BESIDE_ROLE, AWSFiles
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
+from mfakit.profiles.profile import (
+    DEFAULT_SESSION_PROFILE,
+    SERVED_PROFILE,
+    Profile,
+    may_name_profile,
+)
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
 
 
@@ -111,16 +117,40 @@ def source_profile(session: Profile) -> Profile | None:
 
 def region_of(session: Profile) -> str | None:
     """Return the region that a session works in: that of its profile, else that of its source."""
-    if region := session.setting("region"):
-        return region
+    return _of_session_or_source(session, "region")
+
+
+def endpoint_of(session: Profile) -> str | None:
+    """Return the endpoint that a session works at: that of its profile, else that of its source."""
+    key, files = "endpoint_url", session.files
+    # to look for the source takes longer than to see that nobody has the setting
+    is_set = key in files.config_file.text or key in files.credentials_file.text
+    return _of_session_or_source(session, key) if is_set else None
+
+
+def _of_session_or_source(session: Profile, key: str) -> str | None:
+    if value := session.setting(key):
+        return value
     source = source_profile(session)
-    return source.setting("region") if source else None
+    return source.setting(key) if source else None
+
+
+def likely_region(files: AWSFiles) -> str:
+    """Return the region that a profile without one may be meant to have, for a command to type."""
+    return files.setting("region", "default") or files.config("default").get("region") or "REGION"
 
 
 def region_to_set(session: Profile) -> str | None:
     """Return the region to hand on with a session; None if the environment sets one already."""
     environ = session.files.environ
     return None if any(environ.get(name) for name in REGIONS) else region_of(session)
+
+
+def endpoint_to_set(session: Profile) -> str | None:
+    """Return the endpoint to hand on with a session; None if the environment sets one already."""
+    environ = session.files.environ
+    is_ignored = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    return None if environ.get(ENDPOINT) or is_ignored else endpoint_of(session)
 
 
 def roles_before(session: Profile) -> list[str]:
@@ -146,6 +176,15 @@ def variables_hold_keys(environ: Mapping[str, str]) -> bool:
     )
 
 
+def shadowed_by(environ: Mapping[str, str]) -> str | None:
+    """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
+    if variables_hold_keys(environ):
+        return "long-term keys"
+    if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
+        return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
+    return None
+
+
 def _first_long_term(names: list[str], files: AWSFiles) -> Profile | None:
     profiles = (Profile(name, files) for name in names)
     return next((profile for profile in profiles if may_be_source(profile)), None)
@@ -169,6 +208,7 @@ def led_to(profile: Profile, named_by: str) -> str:
         ProfileError: it gets its credentials in another way, its roles form a circle, or its name
             is that of another one in quotes.
     """
+    _refuse_names_that_none_has(profile)
     unquoted = profile.name.strip("\"'")
     if unquoted != profile.name and not profile.exists and profile.other(unquoted).exists:
         raise ProfileError(
@@ -176,7 +216,7 @@ def led_to(profile: Profile, named_by: str) -> str:
             f"leave them out: the profile is {unquoted}",
         )
     end = end_of_roles(profile)
-    is_role = end.setting("role_arn") and not end.setting("source_profile")
+    is_role = end is profile and end.setting("role_arn") and not end.setting("source_profile")
     if not is_role and end.is_protected:
         return end.its_session
     if not is_role and may_be_source(end) and end.other(end.its_session).exists:
@@ -184,6 +224,26 @@ def led_to(profile: Profile, named_by: str) -> str:
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
     return end.name
+
+
+def _refuse_names_that_none_has(profile: Profile) -> None:
+    """Refuse a role whose ``source_profile`` holds a header's text instead of a profile's name.
+
+    Raises:
+        ProfileError: no profile can have that name.
+    """
+    import shlex
+
+    for role in profile.way():
+        source = role.setting("source_profile")
+        if source and not may_name_profile(source) and not role.other(source).exists:
+            meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
+            place = role.files.place(role.name, "source_profile")
+            raise ProfileError(
+                f"source_profile ({place}) is {source!r}, which no profile can be called",
+                f"aws configure set source_profile {shlex.quote(meant)}"
+                f" --profile {shlex.quote(role.name)}",
+            )
 
 
 def end_of_roles(profile: Profile) -> Profile:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
-from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import KEYS, is_no_key
+from mfakit.exchange.source import with_long_term_keys
+from mfakit.profiles.profile import Profile, may_name_profile
+from mfakit.profiles.section import has_access_key, is_no_key
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
@@ -65,12 +66,17 @@ def shortened(access_key_id: str | None) -> str:
 def login(situation: Situation, profile: str) -> str:
     """Return the command that puts a session into a profile, and before it what it is made from."""
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
+    if not may_name_profile(profile):
+        return edit(files.config_path)
     source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
     values = source.merged
-    has_keys = values.get(KEYS[0]) or values.get("credential_process") or source.has_key_elsewhere
+    process = values.get("credential_process")
+    has_keys = has_access_key(values) or process or source.has_key_elsewhere
     # of keys in the profile itself, no session can be made: they are what is wrong
     if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
         return command
+    if source.name != profile and (other := with_long_term_keys(source)):
+        return f"{command} --source-profile {quoted(other)}"
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"
 

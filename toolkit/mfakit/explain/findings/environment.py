@@ -10,7 +10,7 @@ from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.profile import SERVED_PROFILE
-from mfakit.profiles.section import KEYS
+from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -32,6 +32,8 @@ _VARIABLES = (
 _NEEDED = "AWS_SECRET_ACCESS_KEY"
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _LONG_TERM_PREFIX = "AKIA"
+_TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
+_WEB_IDENTITY = ("assume-role-with-web-identity", "fromTokenFile")
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
 
@@ -59,6 +61,19 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
         f"the key {shortened(link.access_key_id)} of the variables is used, not the profile",
         unset_variables(situation),
     )
+
+
+def web_identity_shadows_profile(situation: Situation) -> Iterator[Finding]:
+    """A web identity in the variables, as in Kubernetes, beats the profile that they name."""
+    winner, named = situation.chain.winner, situation.profile_variable
+    is_used = winner is not None and winner.provider in _WEB_IDENTITY and winner.state == USED
+    if named is not None and is_used and situation.environ.get(_TOKEN_FILE):
+        yield Finding(
+            "web-identity-shadows-profile",
+            f"{_TOKEN_FILE} is set beside {named}={situation.environ[named]}",
+            "the role of the web identity is used, not the profile, unless --profile names it",
+            unset_line(situation.shell, [_TOKEN_FILE]),
+        )
 
 
 def variables_expired(situation: Situation) -> Iterator[Finding]:
@@ -194,8 +209,10 @@ def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
 
 def wrong_header(situation: Situation) -> Iterator[Finding]:
     """The profile's section has a header that is right only in the other file, or lacks quotes."""
-    profile, files = situation.profile, situation.files
-    if situation.sdk == "js" or not (wrong := _wrong_header(profile, situation)):
+    files, names = situation.files, [situation.profile, situation.role_source]
+    found = ((name, _wrong_header(name, situation)) for name in names if name is not None)
+    profile, wrong = next((each for each in found if each[1] is not None), ("", None))
+    if situation.sdk == "js" or wrong is None:
         return
     document, header = wrong
     right = files.config_header(profile) if document is files.config_file else profile
@@ -206,7 +223,7 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
         f"[{header}] ({document.path}, line {line}) is not read as the profile {profile!r}",
         "there is no such profile" if is_missing else "what is set there has no effect",
         f"sed -i.bak {quoted(f'{line}s/.*/[{_for_sed(right)}]/')} {quoted(real_path(document))}",
-        matters=is_missing,
+        matters=is_missing or has_access_key(document.section(header)),
     )
 
 
@@ -249,7 +266,7 @@ def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | 
         (files.config_file, f"profile {profile}"),
         (files.credentials_file, f"profile {profile}"),
     ):
-        is_read = document is files.config_file and profile_of(header) == profile
+        is_read = document is files.config_file and profile_of(header) is not None
         if document.has_section(header) and not is_read:
             return document, header
     return None
@@ -257,6 +274,7 @@ def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | 
 
 RULES = (
     variables_shadow_profile,
+    web_identity_shadows_profile,
     variables_expired,
     variables_partial,
     variables_expiration,

@@ -6,7 +6,9 @@ import os
 import re
 import stat
 
+from mfakit.environment.formats import unset_line
 from mfakit.errors import UnreadableError
+from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     Finding,
@@ -22,10 +24,17 @@ from mfakit.explain.findings import (
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.document import Document
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
-from mfakit.profiles.reading import read_text
-from mfakit.profiles.section import KEYS, has_keys, is_long_term, is_session, session_token
-from mfakit.profiles.selection import may_be_source
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
+from mfakit.profiles.reading import UTF_16, read_text
+from mfakit.profiles.section import (
+    KEYS,
+    has_access_key,
+    has_keys,
+    is_long_term,
+    is_session,
+    session_token,
+)
+from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.state import EXPIRED, EXPIRING, VALID
@@ -83,6 +92,24 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
         "it is sent all the same, and AWS refuses it (ExpiredToken)",
         f"mfakit login --profile {quoted(profile)}",
     )
+
+
+def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
+    """A session that a simulator or an emulator made would be sent to AWS, or the reverse."""
+    status = _used_session(situation)
+    record = status.record if status else None
+    if status is None or record is None or record.source_access_key_id is None:
+        return
+    files = situation.files
+    url = endpoint_url(Profile(situation.profile, files), files.environ)
+    if is_of_aws(url) != is_of_aws(record.endpoint_url):
+        yield Finding(
+            "session-of-another-endpoint",
+            f"the session of profile {status.profile!r} was made by"
+            f" {record.endpoint_url or 'AWS'}, and would be sent to {url or 'AWS'}",
+            "it is not known there (InvalidClientTokenId)",
+            f"mfakit login --force --profile {quoted(status.profile)}",
+        )
 
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
@@ -151,10 +178,18 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "keys-partial",
             f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
-            " and there is no aws_session_token",
+            f" and there is no aws_session_token{_token_elsewhere(situation)}",
             "AWS refuses it (InvalidClientTokenId)",
             f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
         )
+
+
+def _token_elsewhere(situation: Situation) -> str:
+    """Return where the other file has a token for the key, which no SDK looks for there."""
+    found = next((key for key in _TOKENS if situation.values.get(key)), None)
+    if found is None:
+        return ""
+    return f" beside it: the {found} of the other file ({situation.place(found)}) is not read"
 
 
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
@@ -182,12 +217,15 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     pasted = next((key for key in KEYS if _PLACEHOLDER.search(values.get(key, ""))), None)
     if pasted is not None and _keys_are_used(situation):
+        fix = f"aws configure --profile {quoted(situation.profile)}"
+        if not has_access_key(_key_section(situation)):
+            fix = login(situation, situation.profile)  # the place that aws-mfa has for a session
         yield Finding(
             "keys-placeholder",
             f"{pasted} of profile {situation.profile!r}"
             f" ({situation.place(pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
-            f"aws configure --profile {quoted(situation.profile)}",
+            fix,
         )
 
 
@@ -282,7 +320,7 @@ def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
-    if _has_none(situation):
+    if _has_none(situation) and not any(keys_in_capitals(situation)):
         if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
@@ -316,12 +354,16 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
         return
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
         return
+    fix = login(situation, source)
+    if not may_name_profile(source) and situation.values.get("source_profile") == source:
+        meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
+        fix = set_setting(situation, "source_profile", meant)
     yield Finding(
         "role-without-source",
         f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
         " credentials",
         "the role cannot be assumed",
-        login(situation, source),
+        fix,
     )
 
 
@@ -330,7 +372,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     profile, values = situation.profile, situation.values
     ways = [way for way in _OTHER_WAYS if way in values]
     link = situation.chain.winner
-    if not ways or not values.get(KEYS[0]) or values.get("source_profile") == profile:
+    if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
     if link is None or not (link.asks or link.state == FAILED):
         return
@@ -345,6 +387,16 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
         f"the keys are not used; {ways[0]} comes first",
         fix,
     )
+
+
+def _is_made_from_itself(situation: Situation) -> bool:
+    """Whether the role is assumed with the profile's own keys, or with a session made from them."""
+    files, source = situation.files, situation.values.get("source_profile")
+    if not source or source == situation.profile:
+        return source is not None
+    session = Profile(source, files)
+    made_from = named_source_profile(None, session) or default_source_profile(files)
+    return session.held() is not None and made_from.name == situation.profile
 
 
 def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
@@ -371,7 +423,9 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     if "role_arn" not in values or values.get("mfa_serial"):
         return
     source = Profile(values.get("source_profile", profile), situation.files)
-    if source.has_key_elsewhere or source.setting("role_arn") or not may_be_source(source):
+    if source.has_key_elsewhere or not may_be_source(source):
+        return
+    if source.setting("role_arn") and not source.is_long_term:
         return
     live = [one.profile for one in _live(situation) if one.source_profile == source.name]
     device = source.setting("mfa_serial")
@@ -428,6 +482,24 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def region_empty(situation: Situation) -> Iterator[Finding]:
+    """The region is set to nothing, which hides the one that would be found else."""
+    if situation.chain.region != "" or situation.sdk == "js":
+        return
+    name = "AWS_DEFAULT_REGION"
+    place, fix = name, unset_line(situation.shell, [name])
+    if situation.environ.get(name) is None:
+        place, fix = situation.place("region"), without_settings(situation, "region")
+    in_config = situation.files.config(situation.profile)
+    hidden = in_config.get("region") or situation.values.get("region")
+    yield Finding(
+        "region-empty",
+        f"the region is set to nothing ({place})" + (f", which hides {hidden}" if hidden else ""),
+        "AWS tools take it for a region: calls have no address, or are refused",
+        fix,
+    )
+
+
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
     for path in (situation.files.credentials_path, situation.files.config_path):
@@ -443,8 +515,6 @@ def byte_order_mark(situation: Situation) -> Iterator[Finding]:
 
 def file_unreadable(situation: Situation) -> Iterator[Finding]:
     """A file cannot be read by botocore, because of a line of it."""
-    if situation.sdk == "js":
-        return
     files = situation.files
     for path in (files.credentials_path, files.config_path):
         text = ""
@@ -452,13 +522,52 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
             text = read_text(path)
             Document(text, path)
         except UnreadableError as error:
-            if not text.startswith("\ufeff"):
+            reads_it = situation.sdk == "js" and UTF_16 not in error.message
+            if not text.startswith("\ufeff") and not reads_it:
                 yield Finding(
                     "search-fails",
                     error.message,
-                    "boto3 and the AWS CLI find no profile in it, whatever is there",
+                    "AWS tools find no profile in it, whatever is there",
                     edit(path),
                 )
+
+
+def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
+    """The names of the keys are not in small letters, which the SDK for JavaScript wants."""
+    if situation.sdk != "js":
+        return
+    profile, files = situation.profile, situation.files
+    section = files.keys(profile)
+    hidden = [key for key in (*KEYS, *_TOKENS) if section.get(key)]
+    lines = {key: files.line_of(profile, key) for key in hidden if key not in situation.values}
+    if not lines or (first := next(iter(lines.values()))) is None:
+        return
+    edits = ";".join(f"{line[1]}s/^[^=]*/{key} /" for key, line in lines.items() if line)
+    yield Finding(
+        "keys-in-capitals",
+        f"the names of the keys of profile {profile!r} ({situation.place(hidden[0])}) are not in"
+        " small letters",
+        "the SDK for JavaScript, and others, do not find them; boto3 and the AWS CLI do",
+        f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(first[0]))}",
+    )
+
+
+def include_profile(situation: Situation) -> Iterator[Finding]:
+    """Settings are to be taken from another profile, which aws-vault alone does."""
+    values, files = situation.values, situation.files
+    if included := values.get("include_profile"):
+        missing = files.merged(included).get("region")
+        fix = edit(situation.place("include_profile").rpartition(", line ")[0])
+        if missing and not values.get("region"):
+            fix = set_setting(situation, "region", missing)
+        yield Finding(
+            "include-profile",
+            f"the profile {situation.profile!r} includes {included!r}"
+            f" ({situation.place('include_profile')})",
+            "aws-vault alone reads that: for AWS tools, write the settings into the profile",
+            fix,
+            matters=False,
+        )
 
 
 def text_after_value(situation: Situation) -> Iterator[Finding]:
@@ -545,19 +654,23 @@ def _session_behind(situation: Situation) -> str:
     if source is None:
         named = values.get("credential_source")
         return "a machine's role" if named in ("Ec2InstanceMetadata", "EcsContainer") else ""
-    if source != situation.profile and "role_arn" in files.merged(source):
+    is_role = "role_arn" in files.merged(source) and not is_long_term(files.keys(source))
+    if source != situation.profile and is_role:
         return f"the role of profile {source!r}"
     return f"the session of profile {source!r}" if is_session(files.keys(source)) else ""
 
 
 RULES = (
     session_expired,
+    session_of_another_endpoint,
     stale_token,
     keys_partial,
     keys_empty,
     token_missing,
     keys_quoted,
     keys_placeholder,
+    keys_in_capitals,
+    include_profile,
     mfa_serial_ignored,
     keys_in_both_files,
     serial_of_another,
@@ -567,6 +680,7 @@ RULES = (
     role_asks_own_code,
     role_without_mfa,
     role_too_long,
+    region_empty,
     byte_order_mark,
     file_unreadable,
     text_after_value,
