@@ -17,7 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
 # One more than processors, since tests wait for programs; with more, each one slows the others.
-WORKERS = 1 + (os.cpu_count() or 1)
+WORKERS = int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or 1 + (os.cpu_count() or 1))
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
 BUILT_ON_OTHERS = [
@@ -206,11 +206,3 @@ def checks(session: nox.Session) -> None:
     session.install(*groups("pictures"))
     session.run("python", "-m", "docs.pictures", "--check")
     session.run("python", "-m", "bench", "--check", "instructions")
-
-
-@nox.session(default=False)
-def thorough(session: nox.Session) -> None:
-    """Those of `.ci/run` that use all processors for long, one after the other in one venv."""
-    templates(session)
-    proofs(session)
-    writers(session)

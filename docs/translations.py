@@ -2,7 +2,9 @@
 
 The last line of a translated page names the English one and holds its digest, so that a test sees
 when the English page has changed since. When the translation has followed, `python -m
-docs.translations PAGE ...` says so in these pages.
+docs.translations PAGE ...` says so in these pages. For a catalogue of the program's own messages,
+`python -m docs.translations FILE.po` writes the compiled one beside it, which is committed too, so
+that no installation has to compile anything.
 """
 
 from __future__ import annotations
@@ -56,6 +58,13 @@ def refresh(page: str) -> None:
     (ROOT / page).write_text(_LINE.sub(line, _text(page)), encoding="utf-8")
 
 
+def compile_catalogue(path: Path) -> None:
+    """Write the ``.mo`` file of a ``.po`` file, beside it."""
+    import polib
+
+    polib.pofile(str(path)).save_as_mofile(str(path.with_suffix(".mo")))
+
+
 def _said(page: str) -> re.Match[str]:
     said = _LINE.search(_text(page))
     if said is None:
@@ -73,4 +82,7 @@ def _text(page: str) -> str:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        refresh(name)
+        if name.endswith(".po"):
+            compile_catalogue(ROOT / name)
+        else:
+            refresh(name)

@@ -27,6 +27,11 @@ botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The tests look for English messages, whatever the language of the person who runs them.
+if everything := os.environ.pop("LC_ALL", ""):
+    os.environ["LC_CTYPE"] = everything
+os.environ |= {"LC_MESSAGES": "C", "LANGUAGE": ""}
+
 # They lead to the venv that the tests run in; in a test's home, uv would install into that venv.
 OF_THIS_VENV = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV")
 

@@ -17,7 +17,7 @@ count, preparation, program = json.load(sys.stdin)
 exec(preparation)
 begin, held = os.pipe()
 children = []
-for _ in range(count):
+for number in range(count):
     files = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     pid = os.fork()
     if pid == 0:
@@ -27,7 +27,7 @@ for _ in range(count):
         os.dup2(files[1].fileno(), 2)
         code = 1
         try:
-            exec(program, {"__name__": "__main__"})
+            exec(program, {"__name__": "__main__", "number": number})
             code = 0
         except SystemExit as ended:
             code = ended.code or 0
@@ -58,7 +58,7 @@ def run_forked(
         count: how many processes.
         environ: their environment.
         preparation: what the process does that they are forked from, such as to import modules.
-        program: what each of them does; it has no input.
+        program: what each of them does; it has no input but its `number`, counted from 0.
 
     Returns:
         The exit code and the output of each.

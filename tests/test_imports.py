@@ -46,12 +46,16 @@ END = datetime(2126, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_fast_commands_load_only_what_they_need(home, command: list[str]) -> None:
-    """They run at every prompt, at every call of an SDK and every few minutes of cron."""
+    """They run at every prompt, at every call of an SDK and every few minutes of cron.
+
+    A locale with translations makes no difference.
+    """
     session = SessionCredentials("ASIA1", "secret", "token", END)
     write_session("mfa", session, environ=home.environ)
     github = str(home.folder / "github")
     program = [sys.executable, "-I", "-S", "-c", SCRIPT, *command]
-    done = home.run("sh", "-c", '"$@"; exit $?', "sh", *program, GITHUB_ENV=github)
+    environ = {"GITHUB_ENV": github, "LC_MESSAGES": "zh_CN.UTF-8"}
+    done = home.run("sh", "-c", '"$@"; exit $?', "sh", *program, **environ)
     code, *loaded = done.stderr.splitlines()[0].split()
     assert code == "0", done.stderr
     allowed = ALLOWED | SIGNAL if command[0] == "exec" else ALLOWED

@@ -13,6 +13,7 @@ import pytest
 from tests.roles import make_role
 
 import mfakit
+from mfakit.testing import AWSSimulator
 
 ROLE = "arn:aws:iam::123456789012:role/all"
 
@@ -52,6 +53,34 @@ def test_the_link_signs_in_to_the_page_of_a_service(logged_in, aws) -> None:
     assert "a session has one hour at most" in done.stderr
     aws.clock.advance(minutes=16)
     assert get(link)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "console"),
+    [
+        ("cn-north-1", "aws-cn", "console.amazonaws.cn"),
+        ("us-gov-west-1", "aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_link_leads_to_the_console_of_the_partition(home, region, partition, console) -> None:
+    with AWSSimulator(region=region) as aws, aws.serve() as url:
+        alice = aws.create_user("alice")
+        device = alice.enable_virtual_mfa()
+        make_role(aws, "all", alice.arn)
+        role = ROLE.replace("arn:aws:", f"arn:{partition}:")
+        home.environ |= {"AWS_ENDPOINT_URL": url, "AWS_REGION": region}
+        home.environ["MFAKIT_FEDERATION_URL"] = f"{url}/federation"
+        home.write_credentials(
+            f"[default]\naws_access_key_id = {alice.access_key_id}\n"
+            f"aws_secret_access_key = {alice.secret_access_key}\n"
+        )
+        assert home.mfakit("login", "--token-code", device.code()).returncode == 0
+        done = home.mfakit("console", "--role-arn", role)
+        assert done.returncode == 0, done.stderr
+        assert get(done.stdout.strip())[:2] == (
+            302,
+            f"https://{console}/console/home?region={region}",
+        )
 
 
 def test_open_hands_the_link_to_a_browser_without_showing_it_to_other_users(logged_in) -> None:

@@ -13,12 +13,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import boto3
 import pyotp
 import pytest
 import segno
+from tests.exchange.conftest import on_terminal
+
+__all__ = ["on_terminal"]
 
 
 @pytest.fixture
@@ -120,6 +124,53 @@ def test_a_signal_ends_the_simulator_with_exit_code_0(simulate, number: int) -> 
     process.stdout.readline()
     process.send_signal(number)
     assert process.wait(timeout=10) == 0
+
+
+def test_a_user_without_a_device_enrols_one_by_the_codes_that_it_gives(
+    home, simulate, on_terminal
+) -> None:
+    """What a new user has: a key, and a policy that allows nothing else without MFA."""
+    who = ("--user", "bob", "--user-without-device", "alice")
+    said = said_by(simulate("--json", "--require-mfa", *who))
+    bob, alice = said["users"]
+    assert bob["mfa_serial"]
+    assert (alice["mfa_serial"], alice["mfa_seed"]) == (None, None)
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {alice['access_key_id']}\n"
+        f"aws_secret_access_key = {alice['secret_access_key']}\n"
+    )
+    home.environ |= {"AWS_ENDPOINT_URL": said["endpoint_url"], "AWS_DEFAULT_REGION": "us-east-1"}
+    with pytest.raises(HTTPError):
+        code(said, "alice")
+    terminal = on_terminal("devices", "add", "--show-seed")
+    for question in ("MFA code for ", "next MFA code for ", "MFA code for "):
+        terminal.read_until(question)
+        terminal.type(f"{code(said, 'alice')}\n")
+        if question != "next MFA code for ":
+            continue
+        terminal.read_until("is enabled")
+    terminal.read_until("logged in to profile mfa")
+
+
+def test_the_lines_for_a_user_without_a_device_name_the_command_that_enrols_one(simulate) -> None:
+    lines = paragraphs(simulate("--user-without-device", "carol"))[1]
+    assert "mfakit devices add" in lines
+    assert "mfakit login" not in lines
+
+
+def test_a_seed_file_keeps_a_user_without_a_device(home, simulate) -> None:
+    seeds = ["--seed-file", str(home.folder / "seeds")]
+    who = ("--user", "bob", "--user-without-device", "alice")
+    first = said_by(simulate("--json", *who, *seeds))["users"]
+    assert said_by(simulate("--json", *seeds))["users"] == first
+    [alice] = said_by(simulate("--json", "--user", "alice", *seeds))["users"]
+    assert alice["access_key_id"] == first[1]["access_key_id"]
+    assert alice["mfa_seed"]
+
+
+def test_a_user_with_and_without_a_device_is_wrong_usage(home) -> None:
+    done = home.mfakit("simulate", "--user", "bob", "--user-without-device", "bob")
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
 
 
 def paragraphs(process) -> list[str]:

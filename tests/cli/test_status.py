@@ -138,7 +138,7 @@ def test_short_with_another_form_is_wrong_usage(home, other: str) -> None:
 def test_control_characters_in_names_are_escaped_by_status(home, on_screen) -> None:
     """One could set the window's title otherwise."""
     home.write_credentials(SECTION.format("[red]x\x1b]0;title\x07", 1))
-    screen = shown(on_screen(), "its end is not recorded")
+    screen = shown(on_screen(), "its end is not known")
     assert r"[red]x\x1b]0;title\x07"[:18] in screen
     assert "\x1b]0" not in screen
     assert "\x07" not in screen

@@ -62,7 +62,7 @@ samlish                                  ┄┄┄┄┄┄┄┄┄┄┄┄┄
 credentials file                         ends in 21h10m, tomorrow 10:10
 
 old                                      ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄  unknown
-environment                              its end is not recorded
+environment                              its end is not known
 
 local             device GAHT12345678    ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  valid
 credentials file  http://127.0.0.1:4566  ends in 12h, tomorrow 01:00
@@ -83,7 +83,7 @@ work-mfa: expired, it ended 1 hour 30 minutes ago, today at 11:30. It is of devi
 account 123456789012, kept in the credentials file.
 samlish: valid, it ends in 21 hours 10 minutes, tomorrow at 10:10. It is kept in the credentials \
 file.
-old: unknown whether valid, its end is not recorded. It is kept in the environment.
+old: unknown whether valid, its end is not known. It is kept in the environment.
 local: valid, it ends in 12 hours, tomorrow at 01:00. It is of device GAHT12345678, made by \
 http://127.0.0.1:4566, kept in the credentials file.
 sandbox: valid, it ends in 40 minutes, today at 13:40. It is kept in the role cache of the AWS \

@@ -25,6 +25,26 @@ HERE = Path(__file__).parent
 # Ignored by git; what npm fetches is kept between runs.
 BUILD = HERE.parents[1] / "build"
 AWS_CLI = Path(sys.executable).with_name("aws")
+GO = "/usr/share/gocode"  # where Debian has the SDK for Go
+PLUGINS = "/opt/tf-plugins"
+TERRAFORM = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+provider "aws" {
+  endpoints {
+    sts = "URL"
+  }
+}
+data "aws_caller_identity" "me" {}
+output "arn" { value = data.aws_caller_identity.me.arn }
+"""
+RUBY = """
+require "aws-sdk-core"
+puts Aws::STS::Client.new(endpoint: ENV["AWS_ENDPOINT_URL"]).get_caller_identity.arn
+"""
 
 
 class RefusedError(Exception):
@@ -165,3 +185,89 @@ def _javascript() -> Path:
             subprocess.run(["npm", "install", "--silent", *options], cwd=folder, check=True)
             (folder / "installed").touch()
     return folder
+
+
+def _found(name: str) -> str:
+    """Return a program's path; skip where it is missing, except in CI."""
+    path = shutil.which(name)
+    if path is None and os.environ.get("CI") != "true":
+        pytest.skip(f"not on the PATH: {name}")
+    assert path is not None, name
+    return path
+
+
+def _boto3(_: str, __: Path) -> list[str]:
+    return [sys.executable, str(HERE / "boto3_call.py"), "sts", "GetCallerIdentity", "{}"]
+
+
+def _aws_cli_1(url: str, _: Path) -> list[str]:
+    return [str(AWS_CLI), "sts", "get-caller-identity", "--endpoint-url", url]
+
+
+def _aws_cli_2(url: str, _: Path) -> list[str]:
+    """Debian's, which is in /usr/bin."""
+    if not Path("/usr/bin/aws").exists():
+        pytest.skip("Debian's package awscli is not installed")
+    return ["/usr/bin/aws", "sts", "get-caller-identity", "--endpoint-url", url]
+
+
+def _javascript_call(_: str, __: Path) -> list[str]:
+    return ["node", str(_javascript() / "call.mjs"), "sts", "GetCallerIdentity", "{}"]
+
+
+def _go(_: str, __: Path) -> list[str]:
+    if not Path(GO, "src/github.com/aws/aws-sdk-go-v2").exists():
+        pytest.skip("Debian's golang-github-aws-aws-sdk-go-v2-dev is not installed")
+    BUILD.mkdir(exist_ok=True)
+    built = BUILD / "go-identity"
+    settings = {"GO111MODULE": "off", "GOPATH": GO, "GOCACHE": str(BUILD / "go"), "GOFLAGS": ""}
+    subprocess.run(
+        [_found("go"), "build", "-o", str(built), str(HERE / "go" / "main.go")],
+        check=True,
+        env=os.environ | settings,
+    )
+    return [str(built)]
+
+
+def _rclone(url: str, folder: Path) -> list[str]:
+    config = folder / "rclone.conf"
+    config.write_text(f"[s]\ntype = s3\nprovider = Other\nenv_auth = true\nendpoint = {url}\n")
+    return [_found("rclone"), "--config", str(config), "lsd", "s:"]
+
+
+def _s5cmd(url: str, _: Path) -> list[str]:
+    return [str(Path(sys.executable).with_name("s5cmd")), "--endpoint-url", url, "ls"]
+
+
+def _terraform(url: str, folder: Path) -> list[str]:
+    """Nothing installs it: it is tried where it is."""
+    terraform = shutil.which("terraform")
+    if terraform is None or not Path(PLUGINS).exists():
+        pytest.skip("Terraform and its provider for AWS are not installed")
+    (folder / "main.tf").write_text(TERRAFORM.replace("URL", url))
+    there = f"-chdir={folder}"
+    init = [terraform, there, "init", f"-plugin-dir={PLUGINS}"]
+    subprocess.run(init, check=True, capture_output=True)
+    return [terraform, there, "apply", "-auto-approve", "-no-color"]
+
+
+def _ruby(_: str, __: Path) -> list[str]:
+    ruby = _found("ruby")
+    if subprocess.run([ruby, "-e", 'require "aws-sdk-core"'], check=False).returncode:
+        pytest.skip("Debian's package ruby-aws-sdk-core is not installed")
+    return [ruby, "-e", RUBY]
+
+
+# The clients that the documentation names. Each returns, for a URL and an empty folder, a command
+# that prints the caller's ARN or buckets; it is skipped where the client is not installed.
+CALLERS = {
+    "boto3": _boto3,
+    "AWS CLI 1": _aws_cli_1,
+    "AWS CLI 2": _aws_cli_2,
+    "JavaScript": _javascript_call,
+    "Go": _go,
+    "rclone": _rclone,
+    "s5cmd": _s5cmd,
+    "Terraform": _terraform,
+    "Ruby": _ruby,
+}

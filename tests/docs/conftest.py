@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.conftest import Home
 from tests.docs.page import Step
 from tests.docs.shell import Shell
 from tests.roles import make_role
+from tests.schedule.conftest import write_desktop
 
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
 from mfakit.testing.account import Device
@@ -46,14 +48,19 @@ class Reader:
         aws = self._account.enter_context(AWSSimulator(region=region))
         url = self._account.enter_context(aws.serve())
         self._environ = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": region}
-        self._alice: Any = aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
+        self._person: Any = aws.create_user("alice", policy=REQUIRE_MFA_POLICY)
         self._aws = aws
-        self._seed = self._alice.enable_virtual_mfa().seed if enrolled else ""
+        self._seed = self._person.enable_virtual_mfa().seed if enrolled else ""
         s3 = aws.root.session().client("s3")
         for name in _BUCKETS:
             s3.create_bucket(Bucket=name, **_place(region))
         for name in _ROLES:
-            make_role(aws, name, self._alice.arn)
+            make_role(aws, name, self._person.arn)
+        self.move()
+
+    def administer(self) -> None:
+        """Become an administrator of the same account, on a machine of that person's own."""
+        self._person, self._seed = self._aws.create_user("admin"), ""
         self.move()
 
     def move(self) -> None:
@@ -64,10 +71,11 @@ class Reader:
         folder.mkdir(mode=0o700)
         self._home = Home(folder)
         self._home.write_credentials(
-            f"[default]\naws_access_key_id = {self._alice.access_key_id}\n"
-            f"aws_secret_access_key = {self._alice.secret_access_key}\n"
+            f"[default]\naws_access_key_id = {self._person.access_key_id}\n"
+            f"aws_secret_access_key = {self._person.secret_access_key}\n"
         )
         (folder / "bin").mkdir()
+        write_desktop(folder / "bin")
         beside = str(Path(sys.executable).parent)
         places = (str(folder / "bin"), beside, self._home.environ["PATH"])
         self._home.environ |= self._environ | {
@@ -86,6 +94,7 @@ class Reader:
         changes = {
             "new home": self.move,
             "no device": lambda: self.go_to("us-east-1", enrolled=False),
+            "administrator": self.administer,
             "later": lambda: self._aws.clock.advance(hours=1),
             "region": lambda: self.go_to(step.text),
             "needs": lambda: _skip_without(step.text),
@@ -116,7 +125,11 @@ class Reader:
     def _code(self, question: str) -> str:
         """Return a code of the device that a question names, else of the first."""
         devices = self._aws._devices.all()
-        named = [one for one in devices if f"{one.serial_number}:" in question]
+        named = [
+            one
+            for one in devices
+            if re.search(rf"{re.escape(one.serial_number)}(?![\w-])", question)
+        ]
         return Device(self._aws, (named or devices)[0]).code()
 
     def _shell(self, name: str) -> Shell:

@@ -7,6 +7,7 @@ Comments, which nobody sees, say what the runner has to know:
 - ``terminal: NAME``: the next block is typed into that terminal, and not into the first one.
 - ``new home``: from here on, another person's machine.
 - ``no device``: from here on, an account where alice has no MFA device yet.
+- ``administrator``: from here on, the machine of an administrator of that account.
 - ``later``: an hour passes at AWS, so that codes of before are old.
 - ``region: NAME``: from here on, an account there, of its partition.
 - ``needs: PROGRAM``: what the page cannot be tried without.
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 RUNNABLE = ("console", "sh", "python", "js", "make")
 DATA = ("toml", "yaml", "ini", "json", "hcl", "text")
 _PARTS = re.compile(
-    r"^ *<!-- (?P<word>not run|before|terminal|new home|no device|later|region|needs)"
+    r"^ *<!-- (?P<word>not run|before|terminal|new home|no device|administrator|later|region|needs)"
     r"(?:: (?P<value>[^\n]*?))?"
     r"(?P<lines>\n.*?\n)? *-->\n"
     r"|^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=indent)```$",

@@ -112,7 +112,7 @@ class Shell:
         if last.endswith(_COUNTDOWN):
             self._terminal.send("\n")
             return len(self._terminal.screen)
-        last = _COLOUR.sub("", _ERASED.sub("", last))
+        last = visible(last)
         if not _QUESTION.search(last):
             return answered
         shown = [line for line in expected if line.strip() not in ("...", "…")]
@@ -140,6 +140,11 @@ class Shell:
     def _read_until_ready(self, typed: str) -> None:
         self._terminal.type(typed)
         self._terminal.read_until(_READY)
+
+
+def visible(screen: str) -> str:
+    """Return what is to be seen of what was written to a terminal."""
+    return _COLOUR.sub("", _ERASED.sub("", screen))
 
 
 def _commands(text: str) -> list[tuple[str, list[str]]]:

@@ -6,11 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 
+import polib
 import pytest
 from docs import translations
 from tests.docs.page import Step, steps
 
 _PAGES = translations.pages()
+_CATALOGUE = translations.ROOT / "toolkit/mfakit/translations/zh_CN.po"
 _NO_TEXT = re.compile(r"^ *```.*?^ *```$|^ *<!--.*?-->$", re.DOTALL | re.MULTILINE)
 _MARK = r"#+ |\||- |\d+\. "
 _LINE_END_WITHIN = re.compile(rf"(?<=\S)\n *(?!\s|{_MARK}|$)")
@@ -30,8 +32,9 @@ def test_each_translation_follows_the_current_english_page(page: str) -> None:
 
 @pytest.mark.parametrize("page", _PAGES)
 def test_each_translation_has_the_same_commands_and_output(page: str) -> None:
-    """So it is enough to run those of the English page."""
-    assert _blocks(page) == _blocks(translations.source(page))
+    """So it is enough to run those of the English page. Its questions are in Chinese here."""
+    english = _blocks(translations.source(page))
+    assert _blocks(page) == [step._replace(text=_asked_in_chinese(step.text)) for step in english]
 
 
 @pytest.mark.parametrize("page", _PAGES)
@@ -95,6 +98,17 @@ def test_a_change_of_the_english_page_outdates_its_translation(tmp_path, monkeyp
 def _blocks(page: str) -> list[Step]:
     """Return a page's blocks, and what its comments tell the runner, but for the line numbers."""
     return [step._replace(line=0) for step in steps(page) if not step.kind.startswith("{")]
+
+
+def _asked_in_chinese(text: str) -> str:
+    """Translate the questions at the beginning of lines, as the program does."""
+    for entry in polib.pofile(str(_CATALOGUE)):
+        rest = "" if entry.msgid.endswith(": ") else r"(?= \[)"  # the usual answer, in brackets
+        question = re.escape(entry.msgid).replace(r"\{device\}", r"(?P<device>\S+)")
+        chinese = entry.msgstr.replace("{device}", r"\g<device>")
+        pattern = rf"^(?P<indent> *){question}{rest}"
+        text = re.sub(pattern, rf"\g<indent>{chinese}", text, flags=re.MULTILINE)
+    return text
 
 
 def _described(text: str) -> list[tuple[str, list[list[str]]]]:

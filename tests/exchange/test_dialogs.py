@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mfakit.errors import ExchangeError
+from mfakit.exchange.code import TypedCode
 from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
 
@@ -31,7 +32,7 @@ done
 """
 OTHERS = """
 for word; do printf '%s\\n' "$word" >> "$SHOWN"; done
-printf '%s\\n' "$MFAKIT_DIALOG_TEXT" >> "$SHOWN"
+printf '%s\\n' "$MFAKIT_DIALOG_TEXT" "$MFAKIT_DIALOG_OK" "$MFAKIT_DIALOG_CANCEL" >> "$SHOWN"
 answer
 """
 TYPED = {
@@ -106,6 +107,19 @@ def test_the_typed_text_becomes_the_code(desktop, kind: str) -> None:
     assert asked == [True]
     assert "AWS session mfa ends in 12m" in desktop.shown
     assert "MFA code for arn:aws:iam::123456789012:mfa/alice" in desktop.shown
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dialog_is_in_chinese_where_the_locale_is(desktop, monkeypatch, kind: str) -> None:
+    """The word that is asked for is there in English too."""
+    for name in ("LC_ALL", "LC_CTYPE", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    desktop.install(kind, TYPED[kind].format("123456"))
+    code = TypedCode(desktop.dialog()).get("GAHT12345678")
+    assert code == "123456"
+    for text in ("请输入 GAHT12345678 的 MFA 代码 (code):", "登录", "暂不登录"):
+        assert text in desktop.shown
 
 
 @pytest.mark.parametrize("kind", KINDS)

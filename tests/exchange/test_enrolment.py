@@ -30,6 +30,15 @@ WITHOUT_DELETING = {
 }
 
 
+WITHOUT_LISTING = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:ListMFADevices", "Resource": "*"},
+    ],
+}
+
+
 def serial_numbers(aws, user: str = "alice") -> list[str]:
     """Return the devices that AWS knows of a user."""
     found = aws.root.session().client("iam").list_mfa_devices(UserName=user)["MFADevices"]
@@ -258,9 +267,7 @@ def test_a_device_is_added_under_the_users_name_where_devices_may_not_be_listed(
     home, aws, endpoint, on_terminal, name
 ) -> None:
     """The name that was guessed is not taken."""
-    deny = {"Effect": "Deny", "Action": "iam:ListMFADevices", "Resource": "*"}
-    policy = WITHOUT_DELETING | {"Statement": [WITHOUT_DELETING["Statement"][0], deny]}
-    be(home, aws.create_user("alice", policy=policy))
+    be(home, aws.create_user("alice", policy=WITHOUT_LISTING))
     terminal = on_terminal("devices", "add", *name, "--show-seed")
     type_two_codes(terminal, Phone(shown_seed(terminal.read_until("MFA code for "))))
     terminal.read_until("is enabled")
@@ -595,3 +602,77 @@ def test_require_mfa_lets_a_user_manage_the_own_devices_and_no_others(
         done = home.mfakit("devices", *action, "--user", "bob")
         assert (done.returncode, "AccessDenied" in done.stderr) == (1, True), done.stderr
     assert serial_numbers(aws, "bob") == [bob.serial_number]
+
+
+@pytest.fixture
+def unlisted(home, aws, endpoint):
+    """Return a user with two devices who may not list them, and who is logged in."""
+    user = aws.create_user("alice", policy=WITHOUT_LISTING)
+    be(home, user)
+    device = user.enable_virtual_mfa()
+    user.phone = user.enable_virtual_mfa("alice-phone")
+    assert home.mfakit("login", "--token-code", device.code()).returncode == 0
+    return user
+
+
+def test_a_named_device_is_removed_where_devices_may_not_be_listed(home, unlisted, aws) -> None:
+    """It may be the last one, for all that IAM shows."""
+    done = home.mfakit("devices", "remove", "alice-phone")
+    assert (done.returncode, "IAM does not let you list" in done.stderr) == (1, True), done.stderr
+    assert "--last" in done.stderr
+    done = home.mfakit("devices", "remove", "alice-phone", "--last")
+    assert done.returncode == 0, done.stderr
+    assert (serial_numbers(aws), unassigned(aws)) == ([ALICE], [])
+
+
+def test_a_named_device_is_resynchronised_where_devices_may_not_be_listed(
+    home, unlisted, aws, on_terminal
+) -> None:
+    phone = Phone(unlisted.phone.seed, steps_ahead=40)
+    terminal = on_terminal("devices", "resync", "alice-phone")
+    type_two_codes(terminal, phone)
+    assert terminal.wait() == 0, terminal.screen
+    named = ("--serial-number", f"{ALICE}-phone", "--force")
+    done = home.mfakit("login", "--token-code", phone.code(), *named)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_device_that_is_nobodys_is_removed_where_devices_may_not_be_listed(
+    home, unlisted, aws
+) -> None:
+    """It is deleted without `--last`, as AWS deletes none that is in use."""
+    iam = aws.root.session().client("iam")
+    for name in ("alice", "alice-phone"):
+        iam.deactivate_mfa_device(UserName="alice", SerialNumber=ALICE.replace("alice", name))
+    for name in ("alice-phone", "alice"):
+        done = home.mfakit("devices", "remove", name)
+        assert (done.returncode, "which was nobody's" in done.stderr) == (0, True), done.stderr
+    assert unassigned(aws) == []
+
+
+@pytest.mark.parametrize("action", ["resync", "remove"])
+def test_the_error_for_an_unknown_device_names_the_list_that_was_denied(
+    home, unlisted, aws, on_terminal, action
+) -> None:
+    terminal = on_terminal("devices", action, "tablet", *(["--last"] if action == "remove" else []))
+    if action == "resync":
+        type_two_codes(terminal, Phone(new_seed()))
+    assert terminal.wait() == 1
+    assert "AWS answered NoSuchEntity" in terminal.screen
+    assert "iam:ListMFADevices" in terminal.screen
+
+
+def test_an_administrator_who_may_not_list_devices_resynchronises_one_by_its_name(
+    home, aws, endpoint, on_terminal
+) -> None:
+    admin = aws.create_user("admin", policy=WITHOUT_LISTING)
+    be(home, admin)
+    code = admin.enable_virtual_mfa().code()
+    assert home.mfakit("login", "--token-code", code).returncode == 0
+    seed = aws.create_user("alice").enable_virtual_mfa().seed
+    terminal = on_terminal("devices", "resync", "--user", "alice")
+    assert terminal.wait() == 1
+    assert "iam:ListMFADevices" in terminal.screen
+    terminal = on_terminal("devices", "resync", "alice", "--user", "alice")
+    type_two_codes(terminal, Phone(seed, steps_ahead=3))
+    assert terminal.wait() == 0, terminal.screen

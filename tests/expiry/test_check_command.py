@@ -75,7 +75,7 @@ def test_check_all_prints_an_aligned_line_for_each_session(home) -> None:
     ]
     assert lines[0][3].startswith("ends in 9h59m (20")
     assert lines[1][3].startswith("ended 2h")
-    assert lines[2][3] == "when it ends is not recorded"
+    assert lines[2][3] == "when it ends is not known"
     assert {line.index("credentials-file") for line in done.stdout.splitlines()} == {7}
 
 

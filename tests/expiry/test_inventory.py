@@ -20,6 +20,7 @@ from mfakit.profiles.own_files import SessionRecord, keep_record
 pytestmark = pytest.mark.pythons
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+AWSUMES = ("awsume", "awsume in a shell")
 ENDS = {
     "valid": timedelta(minutes=30),
     "expiring": timedelta(minutes=30, seconds=-1),
@@ -43,10 +44,13 @@ def look(home: Path, now: datetime = NOW, **variables: str) -> list[SessionStatu
 def test_every_session_is_found_and_judged_to_the_second_in_every_spelling(
     tmp_path, zone, name: str, state: str
 ) -> None:
-    """The result is the same in every time zone."""
+    """The result is the same in every time zone, but for awsume's in America: it may mean UTC."""
     profile, source, write = SPELLINGS[name]
     end = NOW + ENDS[state]
     (found,) = look(tmp_path, **write(tmp_path, end))
+    if name.endswith(AWSUMES) and zone == "America/New_York" and state != "expired":
+        assert (found.state, found.expiration, found.seconds_left) == ("unknown", None, None)
+        return
     assert (found.profile, found.source, found.state) == (profile, source, state)
     assert found.expiration.replace(microsecond=0) == end
     assert found.seconds_left == ENDS[state].total_seconds()

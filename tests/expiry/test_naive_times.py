@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.expiry.spellings import NAIVE, naive_local
+from tests.expiry.spellings import NAIVE, naive_local, naive_utc
 from tests.zones import local_time
 
 from mfakit.moments import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
@@ -84,6 +84,30 @@ def test_the_tool_that_wrote_a_section_decides_its_time_zone(
     assert session.expiration == at(meant)
 
 
+@pytest.mark.parametrize(
+    ("now", "known"),
+    [
+        ("2026-11-22 17:59:59", "2026-11-22 18:00"),
+        ("2026-11-22 18:00:00", None),
+        ("2026-11-22 22:59:59", None),
+        ("2026-11-22 23:00:00", "2026-11-22 23:00"),
+    ],
+)
+def test_west_of_greenwich_the_end_of_awsumes_session_is_unknown_between_utc_and_local_time(
+    now: str, known: str | None
+) -> None:
+    values = {**KEYS, "manager": "awsume", "expiration": "2026-11-22 18:00:00"}
+    with local_time("America/New_York"):
+        assert session_of(values, at(now)).expiration == (known and at(known))
+
+
+def test_an_end_that_awsume_left_unknown_is_known_from_another_key() -> None:
+    ends = {"expiration": "2026-11-22 18:00:00", "aws_expiration": "2026-11-22T20:00:00Z"}
+    with local_time("America/New_York"):
+        session = session_of({**KEYS, **ends, "manager": "awsume"}, at("2026-11-22 19:00"))
+    assert session.expiration == at("2026-11-22 20:00")
+
+
 def test_west_of_greenwich_an_unknown_tools_time_is_read_as_utc() -> None:
     """UTC is the earlier one there."""
     with local_time("America/New_York"):
@@ -110,6 +134,23 @@ def test_local_time_is_never_read_as_later(zone, end: datetime) -> None:
         assert read == end
 
 
+@given(end=MOMENTS, left=st.integers(-20 * 3600, 20 * 3600))
+def test_awsumes_session_is_neither_called_valid_nor_ended_wrongly(
+    zone, end: datetime, left: int
+) -> None:
+    """This holds whether awsume wrote local time or UTC, west of Greenwich."""
+    now = end - timedelta(seconds=left)
+    for written in (naive_local(end), naive_utc(end)):
+        values = {**KEYS, "manager": "awsume", "expiration": written}
+        known = session_of(values, now).expiration
+        if known is None:
+            continue
+        if left <= 0:
+            assert known <= now
+        elif is_west(end) and not is_near_a_change(end):
+            assert now < known <= end
+
+
 @given(end=MOMENTS)
 def test_an_unknown_tools_time_is_never_read_as_later(zone, end: datetime) -> None:
     """This holds whether the tool wrote local time or UTC."""
@@ -133,6 +174,10 @@ def test_any_text_is_read_as_a_time_in_utc_or_as_none(text: str) -> None:
     if moment is not None:
         assert moment.utcoffset() == timedelta(0)
         assert parse_timestamp(format_timestamp(moment)) == moment.replace(microsecond=0)
+
+
+def is_west(moment: datetime) -> bool:
+    return moment.astimezone().utcoffset() < timedelta(0)
 
 
 def is_near_a_change(moment: datetime) -> bool:

@@ -108,7 +108,7 @@ def test_check_exits_with_3_for_anything_else(home) -> None:
         "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
     )
     done = home.mfakit("check")
-    assert (done.returncode, done.stdout) == (3, "mfa: unknown, when it ends is not recorded\n")
+    assert (done.returncode, done.stdout) == (3, "mfa: unknown, when it ends is not known\n")
     home.write_credentials("junk\n")
     assert home.mfakit("check").returncode == 3
 

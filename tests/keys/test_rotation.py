@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 
@@ -19,10 +18,6 @@ from mfakit.profiles.profile import Profile
 from mfakit.testing import AWSSimulator
 
 WEEK = 7 * 86400.0
-OPERATIONS = (
-    *("ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "UpdateAccessKey"),
-    "DeleteAccessKey",
-)
 
 
 def keys_at_aws(aws) -> dict[str, str]:
@@ -131,55 +126,6 @@ def test_a_key_whose_answer_was_lost_is_named_and_deleted_by_the_next_run(
     assert len(asked) == 1
     assert works(home)
     assert len(keys_at_aws(aws)) == 2
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("fault", ["drop", "drop after", "fail", "throttle"])
-@pytest.mark.parametrize(
-    "operation",
-    [
-        "ListAccessKeys",
-        "CreateAccessKey",
-        "GetCallerIdentity",
-        "UpdateAccessKey",
-        "DeleteAccessKey",
-    ],
-)
-def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
-    here, home, alice, aws, operation: str, fault: str
-) -> None:
-    """A working key is in its place throughout, and no third key is made."""
-    if fault.startswith("drop"):
-        aws.drop_next(operation, times=3, after=fault == "drop after")
-    elif fault == "fail":
-        aws.fail_next(operation, code="ServiceFailure", status=500, times=3)
-    else:
-        aws.fail_next(operation, code="Throttling", times=3)
-    for _ in range(4):
-        with contextlib.suppress(mfakit.MFAKitError):
-            rotate(source(home), 0, hands())
-            break
-        assert works(home)
-    assert works(home)
-    states = keys_at_aws(aws)
-    assert list(states.values()) == ["Active"]
-    assert alice.access_key_id not in states
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("operation", ["CreateAccessKey", "UpdateAccessKey"])
-def test_an_answer_that_comes_too_late_ends_in_one_working_key(
-    here, home, alice, aws, operation: str
-) -> None:
-    """AWS has done it, and the client has stopped waiting after twenty seconds."""
-    aws.delay_next(operation, 22)
-    with contextlib.suppress(mfakit.MFAKitError):
-        rotate(source(home), 0, hands())
-    assert works(home)
-    for _ in range(2):
-        rotate(source(home), 0, hands())
-    assert works(home)
-    assert len(keys_at_aws(aws)) <= 2
 
 
 def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoint) -> None:
@@ -415,9 +361,115 @@ def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(
     assert "mfakit keys rotate --undo --source-profile 'my work'" in done.stderr
 
 
-def test_import_waits_until_a_rotation_is_finished(here, home, alice, aws, keychain) -> None:
-    """The journal holds both secrets in a file until then."""
+@pytest.mark.parametrize("action", [("export",), ("remove", "--yes"), ("import",)])
+def test_a_key_is_moved_only_once_its_rotation_is_finished(
+    here, home, alice, aws, keychain, monkeypatch, action
+) -> None:
+    """The journal or the keychain holds both keys until then, and one of them would be left."""
+    if action != ("import",):
+        take_into_the_keychain(home, monkeypatch)
     interrupted(home)
-    done = home.mfakit("keys", "import")
+    done = home.mfakit("keys", *action)
     assert (done.returncode, "mfakit keys rotate" in done.stderr) == (1, True), done.stderr
     assert works(home)
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert home.mfakit("keys", *action).returncode == 0
+
+
+def section(user) -> str:
+    return (
+        f"[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+
+
+def test_a_rotation_drops_no_old_key_because_the_profile_has_a_third_one(
+    here, home, alice, aws
+) -> None:
+    """The journal alone has the old one's secret, and undo has been promised."""
+    rotate(source(home), WEEK, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    with pytest.raises(mfakit.MFAKitError, match="holds another key"):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
+@pytest.mark.parametrize("action", [rotate, undo])
+def test_a_secret_that_was_put_there_while_keys_change_is_never_overwritten(
+    here, home, alice, aws, action
+) -> None:
+    """It has the id of the key that is replaced."""
+    mine = section(alice).replace(alice.secret_access_key, "mine")
+    if action is undo:
+        rotate(source(home), WEEK, hands())
+        mine = home.credentials.read_text().replace("secret_access_key = ", "secret_access_key = m")
+    written: list[str] = []
+
+    def write(_: float) -> None:
+        home.write_credentials(mine)
+        written.append(mine)
+
+    with pytest.raises(mfakit.MFAKitError, match="is no longer"):
+        action(*arguments_of(action, source(home), write))
+    assert written
+    assert home.credentials.read_text() == mine
+
+
+def arguments_of(action, profile: Profile, sleep) -> tuple:
+    """Return the arguments that let a rotation or its undo do something while it waits."""
+    waiting = Hands(lambda _: True, lambda _: None, lambda: None, sleep)
+    return (profile, WEEK, waiting) if action is rotate else (profile, waiting)
+
+
+def test_no_key_is_made_at_aws_if_the_file_cannot_take_it(here, home, alice, aws) -> None:
+    (home.credentials.parent / "credentials.lock").mkdir()
+    with pytest.raises(mfakit.MFAKitError, match="cannot write"):
+        rotate(source(home), WEEK, hands())
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_from_there(
+    here, home, alice, aws, keychain, monkeypatch, moved: bool
+) -> None:
+    """The key before the rotation waits to be deleted; it is named, since AWS knows it too."""
+    take_into_the_keychain(home, monkeypatch)
+    rotate(source(home), WEEK, hands())
+    if moved:
+        assert home.mfakit("keys", "export").returncode == 0
+        assert home.mfakit("keys", "import").returncode == 0
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    assert in_keychain(home, new)
+    done = home.mfakit("keys", "remove", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not in_keychain(home, new)
+    assert not in_keychain(home, alice.access_key_id)
+    assert f"{alice.access_key_id}, from before its rotation" in done.stderr
+    assert list((home.credentials.parent / "mfakit" / "rotations").glob("[!.]*[!k]")) == []
+
+
+def test_removing_a_third_key_drops_no_old_one(here, home, alice, aws, keychain) -> None:
+    """The journal of the rotation alone has the old one's secret."""
+    rotate(source(home), WEEK, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
+def take_into_the_keychain(home, monkeypatch) -> None:
+    """Import the key, and let this process reach the keychain too."""
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, home.environ[name])
+    assert home.mfakit("keys", "import").returncode == 0
+
+
+def in_keychain(home, access_key_id: str) -> bool:
+    read = home.run(sys.executable, "-m", "keyring", "get", "mfakit", access_key_id)
+    return bool(read.stdout)

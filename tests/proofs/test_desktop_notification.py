@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -104,11 +106,17 @@ def test_a_cron_job_shows_one_notification_on_the_desktop(
     home, bus: str, cron: dict[str, str]
 ) -> None:
     """It has the session's name, its end, and the command that renews it."""
-    pytest.importorskip("jeepney")
-    import json
-
     profile = "a<b>c"
     keep_due(home, profile)
+    program, title, text = shown_by(bus, cron, profile)
+    assert program == "mfakit"
+    assert title.startswith(f"AWS session {profile} ends in 1")
+    assert text.endswith("To renew it: mfakit login --profile 'a&lt;b&gt;c'")
+
+
+def shown_by(bus: str, cron: dict[str, str], profile: str) -> tuple[str, str, str]:
+    """Check twice; return the program, title and text of the one notification."""
+    pytest.importorskip("jeepney")
     service = subprocess.Popen(
         [sys.executable, "-c", SERVICE],
         env={**os.environ, "DBUS_SESSION_BUS_ADDRESS": bus},
@@ -125,9 +133,18 @@ def test_a_cron_job_shows_one_notification_on_the_desktop(
         shown, _ = service.communicate(timeout=10)
     (line,) = shown.splitlines()
     program, _, _, title, text, *_ = json.loads(line)
-    assert program == "mfakit"
-    assert title.startswith(f"AWS session {profile} ends in 1")
-    assert text.endswith("To renew it: mfakit login --profile 'a&lt;b&gt;c'")
+    return program, title, text
+
+
+def test_the_notification_is_in_chinese_where_the_locale_is(
+    home, bus: str, cron: dict[str, str]
+) -> None:
+    keep_due(home, "mfa")
+    _, title, text = shown_by(bus, {**cron, "LANG": "zh_CN.UTF-8"}, "mfa")
+    assert re.fullmatch(r"AWS 会话 mfa 将在 1\d 分钟 \d+ 秒后到期", title)
+    assert re.fullmatch(
+        r".* 在 .* 上的会话 mfa 将于 .* 到期。续期命令：mfakit login --profile mfa", text
+    )
 
 
 def test_a_bus_without_a_desktop_is_an_error_and_the_notification_is_sent_later(

@@ -10,6 +10,7 @@ import termios
 import time
 from collections.abc import Iterator
 
+import pyte
 import pytest
 from tests.exchange.conftest import TerminalProcess
 
@@ -68,6 +69,21 @@ def test_pinentry_renews_and_shows_why_a_code_was_refused(home, due, at_terminal
     assert terminal.wait() == 0
     assert "mfa: valid" in terminal.screen
     assert home.mfakit("check").returncode == 0
+
+
+@needs_pinentry
+def test_pinentry_asks_in_chinese(home, due, at_terminal) -> None:
+    """It needs a locale whose letters it can show; its messages alone are Chinese here."""
+    home.environ |= {"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LC_MESSAGES": "zh_CN.UTF-8"}
+    terminal = at_terminal()
+    terminal.read_until("暂不登录")
+    screen = pyte.Screen(80, 24)
+    pyte.Stream(screen).feed(terminal.screen)
+    shown = "\n".join(screen.display)
+    for text in ("AWS 会话 mfa 已于", "的 MFA 代码 (code):", "登录"):
+        assert text in shown
+    terminal.type(f"{due.device.code()}\r")
+    assert terminal.wait() == 0
 
 
 @needs_pinentry

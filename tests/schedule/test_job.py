@@ -29,6 +29,8 @@ def test_a_job_carries_the_environment_that_a_scheduler_lacks_and_no_secret(
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_SESSION_TOKEN": "token",
         "MFAKIT_NOTIFY": "slack://token",
+        "LANG": "zh_CN.UTF-8",
+        "LANGUAGE": "zh_CN:zh",
         "HTTPS_PROXY": "http://me:password@proxy",
     }
     assert carried_environment(environ) == {
@@ -37,6 +39,8 @@ def test_a_job_carries_the_environment_that_a_scheduler_lacks_and_no_secret(
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": "/home/me/keys",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:5000",
+        "LANG": "zh_CN.UTF-8",
+        "LANGUAGE": "zh_CN:zh",
     }
 
 

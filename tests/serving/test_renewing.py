@@ -205,7 +205,7 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     )
     path = home.folder / "token"
     path.write_text("old")
-    process = serve(home, "--shell", "sh", "--token-file", str(path))
+    process = serve(home, "--shell", "bash", "--token-file", str(path))
     text = "".join(iter(process.stdout.readline, "export AWS_PROFILE='mfakit-served';\n"))
     script = f"{text}\nenv"
     found = dict(

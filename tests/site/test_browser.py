@@ -94,6 +94,8 @@ def test_the_search_finds_a_word_in_both_languages(
         ("terraform", "how-to/terraform-cdk-pulumi.html"),
         ("keychain", "how-to/keys-out-of-plain-text.html"),
         ("granted", "explanation/which-tool.html"),
+        ("powerlevel10k", "how-to/direnv-and-starship.html"),
+        ("oh-my-zsh", "how-to/direnv-and-starship.html"),
     ],
 )
 def test_the_search_shows_the_right_page_first(browser, url: str, words: str, page: str) -> None:

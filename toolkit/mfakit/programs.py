@@ -6,15 +6,17 @@ import os
 import shlex
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import IO
+    from subprocess import CompletedProcess, Popen
+    from typing import IO, Any
 
+_ENDING_SECONDS = 1  # for a program to restore the terminal, or to end its own children
 _SECRET_WORDS = {"KEY", "SECRET", "TOKEN", "PASSWORD", "PASSPHRASE"}
 
 
@@ -70,7 +72,8 @@ def run_program(
         name: what errors call it.
         hint: what to do if it cannot be run, or takes too long.
         seconds: how long it may take.
-        stdin: its standard input.
+        stdin: its standard input, all of which it gets even if this process is killed: after a part
+            of it, or nothing, `crontab -` would install just that.
         capture: whether its output is returned. Otherwise all of it goes to standard error, since
             standard output is the command's own.
 
@@ -81,21 +84,105 @@ def run_program(
 
     standard_error = subprocess.DEVNULL if sys.stderr is None else 2
     try:
-        done = subprocess.run(
-            words,
-            check=False,
-            env=dict(environ),
-            input=stdin,
-            stdout=subprocess.PIPE if capture else standard_error,
-            stderr=subprocess.PIPE if capture else None,
-            timeout=seconds,
-        )
+        with _as_file(stdin) as given:
+            done = run_within(
+                seconds,
+                words,
+                env=dict(environ),
+                stdin=given,
+                stdout=subprocess.PIPE if capture else standard_error,
+                stderr=subprocess.PIPE if capture else None,
+            )
     except subprocess.TimeoutExpired:
         raise MFAKitError(f"{name} took more than {seconds:g} s", hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "a NUL character among its words"
         raise MFAKitError(f"{name} cannot be run: {reason}", hint) from None
     return Answer(done.returncode, done.stdout or b"", done.stderr or b"")
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[IO[bytes] | int]:
+    """Yield a file without a name that holds this, or the null device."""
+    import subprocess
+    import tempfile
+
+    if not content:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
+
+
+def run_within(
+    seconds: float, words: list[str], given: bytes | None = None, **options: Any
+) -> CompletedProcess[bytes]:
+    """Run a program to its end, or end it together with all that it has started.
+
+    Args:
+        seconds: how long it may take.
+        words: the program and its arguments.
+        given: its standard input, unless the options name one.
+        **options: of ``subprocess.Popen``.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
+        OSError: it cannot be run.
+    """
+    import subprocess
+
+    if given is not None:
+        options["stdin"] = subprocess.PIPE
+    with subprocess.Popen(words, **options) as process:
+        try:
+            output, errors = process.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _end_with_children(process)
+            raise
+        except BaseException:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(words, process.returncode, output, errors)
+
+
+def _end_with_children(process: Popen[bytes]) -> None:
+    """Terminate a program, so that it can restore the terminal; then kill what goes on.
+
+    It has no process group of its own, since the terminal would then not let it read.
+    """
+    import signal
+    import subprocess
+
+    if os.name != "posix":
+        kill = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(kill, check=False, capture_output=True)
+        process.kill()
+        return
+    started = [process.pid, *_descendants(process.pid)]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in started:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDING_SECONDS)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those have; none without `ps`."""
+    import subprocess
+
+    ps = ["ps", "-A", "-o", "ppid=,pid="]
+    try:
+        listed = subprocess.run(ps, capture_output=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
+    pairs = [(int(above), int(below)) for above, below in map(bytes.split, listed)]
+    found = [pid]
+    for one in found:  # it grows
+        found += [below for above, below in pairs if above == one]
+    return found[1:]
 
 
 def find_words(command: str, name: str, hint: str) -> list[str]:
@@ -142,14 +229,7 @@ def run_on_terminal(words: list[str], name: str, hint: str, seconds: float) -> b
 
     with _keyboard() as keyboard, _screen() as screen:
         try:
-            done = subprocess.run(
-                words,
-                check=False,
-                stdin=keyboard,
-                stdout=subprocess.PIPE,
-                stderr=screen,
-                timeout=seconds,
-            )
+            done = run_within(seconds, words, stdin=keyboard, stdout=subprocess.PIPE, stderr=screen)
         except subprocess.TimeoutExpired:
             raise ExchangeError(f"{name} took more than {seconds:g} s", hint) from None
         except OSError as error:

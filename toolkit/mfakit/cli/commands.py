@@ -14,7 +14,6 @@ from mfakit.cli.options import (
     user_name,
     verb_option,
 )
-from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
 
 _PROFILE = Option(
     "-p",
@@ -39,6 +38,21 @@ _TOKEN_COMMAND = Option(
     help="a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
 )
+
+
+def _shell(*more: str) -> Option:
+    from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
+
+    return Option(
+        "--shell",
+        type=shell_kind,
+        choices=("auto", *SHELLS, "bash", "zsh", "ksh", "dash", "pwsh", *FORMATS, *more),
+        default="auto",
+        help="the shell to write for, or a format for programs; by default the shell that"
+        " runs mfakit",
+    )
+
+
 _POLICIES = (
     Option(
         "--policy",
@@ -391,14 +405,7 @@ _TABLE = (
         'eval "$(mfakit env)"',
         lambda: (
             _PROFILE,
-            Option(
-                "--shell",
-                type=shell_kind,
-                choices=("auto", *SHELLS, "bash", "zsh", "ksh", "dash", "pwsh", *FORMATS, "github"),
-                default="auto",
-                help="the shell to write for, or a format for programs; by default the shell that"
-                " runs mfakit",
-            ),
+            _shell("github"),
             Option("--unset", action="store_true", help="print the statements that unset them"),
             Option(
                 "--from-json",
@@ -456,13 +463,7 @@ _TABLE = (
                 help="write the token to this file, which only you can read and which goes with"
                 " the server; else it is among the lines on standard output",
             ),
-            Option(
-                "--shell",
-                choices=("auto", *SHELLS, *FORMATS),
-                default="auto",
-                help="print the variables for this shell or format, as `env` does; by default for"
-                " the shell that runs mfakit",
-            ),
+            _shell(),
             *_ROLE,
         ),
     ),
@@ -716,6 +717,14 @@ _TABLE = (
                 action="append",
                 help="make this user, with an access key and an MFA device (several times; by"
                 " default alice)",
+            ),
+            Option(
+                "--user-without-device",
+                metavar="NAME",
+                type=user_name,
+                action="append",
+                help="make this user, with an access key alone: a new one, who types mfakit devices"
+                " add (several times)",
             ),
             Option(
                 "--region",

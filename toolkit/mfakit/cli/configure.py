@@ -12,7 +12,9 @@ from mfakit.exchange.device import check_serial_number, find_devices, only_devic
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
+from mfakit.language import translate
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
@@ -46,12 +48,11 @@ def run(options: Namespace) -> int:
     name = options.profile
     if not name:
         usual = session_profile(None, os.environ, options.source_profile).name
-        name = _ask(terminal, "Profile for the session", usual)
-    profile = session_profile(name, os.environ)
-    profile.check_may_hold()
+        name = _ask(terminal, translate("Profile for the session"), usual)
+    profile = _checked(session_profile(name, os.environ))
     source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
-        named = _ask(terminal, "Profile with your long-term keys", source.profile)
+        named = _ask(terminal, translate("Profile with your long-term keys"), source.profile)
         source = find_source(named, profile)
     source = source.replace(region=options.region or source.region)
     serial = options.serial_number
@@ -61,17 +62,26 @@ def run(options: Namespace) -> int:
     settings = _settings(options, name)
     settings[SOURCE_PROFILE] = source.profile
     settings[SERIAL_NUMBER] = check_serial_number(serial)
+    usual = profile.setting(DURATION) or _DEFAULT_DURATION
     settings[DURATION] = options.duration or _ask(
-        terminal, "How long sessions last", profile.setting(DURATION) or _DEFAULT_DURATION
+        terminal, translate("How long sessions last"), usual
     )
     region = profile.files.setting(REGION, name, source.profile)
-    settings[REGION] = options.region or _ask(terminal, "Region for AWS tools", region)
+    settings[REGION] = options.region or _ask(terminal, translate("Region for AWS tools"), region)
     _write(profile, {name: settings})
     note(
         f"wrote profile {name} to {profile.files.config_path}; log in with:"
         f" mfakit login -p {shlex.quote(name)}"
     )
     return 0
+
+
+def _checked(profile: Profile) -> Profile:
+    """Return a profile that may hold a session, after a move of its session that was cut off."""
+    profile.take_over(profile.held(), note)
+    profile = profile.read_again()
+    profile.check_may_hold()
+    return profile
 
 
 def _settings(options: Namespace, session: str) -> dict[str, str | None]:
@@ -99,6 +109,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
         read_session_duration(given[DURATION])
     _check_region(given.get(REGION))
     held = session.held()
+    if held is not None and CREDENTIAL_PROCESS in given:
+        check_writable(session.files.credentials_path)
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes, note)
     session.read_again().take_over(held, note)
@@ -116,6 +128,8 @@ def _undo(options: Namespace) -> int:
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, os.environ)
     held = profile.held()
+    if held is not None and profile.is_cached:
+        check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
     if not undone:
         raise ProfileError(
@@ -136,8 +150,7 @@ def _join_roles(options: Namespace) -> int:
     """
     files = AWSFiles(os.environ)
     roles = [Profile(name, files) for name in options.role_profile]
-    session = Profile(_session_of_roles(roles, options.profile), files)
-    session.check_may_hold()
+    session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     settings = _settings(options, session.name)
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
@@ -214,7 +227,7 @@ def _common_device(profiles: list[Profile]) -> str | None:
 def _ask(terminal: Terminal, question: str, default: str | None) -> str:
     """Ask on the terminal; without one, the default has to do."""
     try:
-        return terminal.ask(f"{question} [{default or 'none'}]: ") or default or ""
+        return terminal.ask(f"{question} [{default or translate('none')}]: ") or default or ""
     except ExchangeError:
         return default or ""
 
@@ -227,7 +240,7 @@ def _choose_device(terminal: Terminal, source: Source, configured: str | None) -
         return configured
     if len(usable) > 1:
         try:
-            return usable[terminal.choose("Which device?", usable)]
+            return usable[terminal.choose(translate("Which device?"), usable)]
         except NobodyToAskError:
             if configured in usable:
                 return configured
@@ -237,7 +250,7 @@ def _choose_device(terminal: Terminal, source: Source, configured: str | None) -
             ) from None
     device = only_device(devices)
     if device.is_guess:
-        return _ask(terminal, "Serial number of your MFA device", device.serial_number)
+        return _ask(terminal, translate("Serial number of your MFA device"), device.serial_number)
     return device.serial_number
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import contextmanager
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, show, show_verbs
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.source import find_source
+from mfakit.language import translate
 from mfakit.profiles.selection import session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from mfakit.exchange.device import Device
     from mfakit.exchange.enrolment import UserDevices
@@ -97,7 +100,7 @@ def _add(options: Namespace) -> int:
         serial_number = devices.add(options.name, deliver, terminal)
     note(f"the device {serial_number} is enabled")
     _write_serial_number(profile, serial_number)
-    terminal.count_down(_STS_SECONDS, "AWS takes its codes")
+    terminal.count_down(_STS_SECONDS, translate("AWS takes its codes"))
     _log_in(options, profile, serial_number)
     return 0
 
@@ -118,11 +121,12 @@ def _resync(options: Namespace) -> int:
     """Let AWS adopt the time of a device."""
     terminal = _terminal()
     devices = _devices(options)
-    usable = [device for device in devices.listed() if device.is_usable]
+    usable = [device for device in devices.listed(options.name) if device.is_usable]
     device = _choose(usable, options, devices.user, terminal)
     if device is None:
         raise _no_such_device(options, devices)
-    devices.resync(device.serial_number, terminal)
+    with _naming_denial(device, devices):
+        devices.resync(device.serial_number, terminal)
     note(f"AWS has adopted the time of {device.serial_number}; log in: mfakit login")
     note("the usual cause is the phone's clock: let the phone set its time by itself")
     return 0
@@ -134,26 +138,53 @@ def _remove(options: Namespace) -> int:
 
     _end_by_exception()
     devices = _devices(options)
-    present = devices.listed()
+    present = devices.listed(options.name)
     device = _choose(present, options, devices.user, Terminal())
-    if device is None:
-        if options.name is None:
-            raise _no_such_device(options, devices)
-        gone = devices.remove_unused(options.name)
-        note(f"deleted the device {gone}, which was nobody's")
-        _replace_serial_number(gone, [one.serial_number for one in present if one.is_usable])
-        return 0
     stays = [one for one in present if one.is_usable and one != device]
+    wanted = device.serial_number if device else options.name
+    if wanted is not None and (device is None or device.is_guess):
+        gone = devices.remove_unused(wanted, may_log_in=device is None)
+        if gone is not None:
+            note(f"deleted the device {gone}, which was nobody's")
+            _replace_serial_number(gone, [one.serial_number for one in stays])
+            return 0
+    if device is None:
+        raise _no_such_device(options, devices)
     if device.is_usable and not stays and not options.last:
-        raise ProfileError(
-            f"{device.serial_number} is the last device of {devices.user}: without it there is no"
-            " session with MFA, and nothing that policies allow only with MFA",
-            "add the new one first: mfakit devices add; or, if it is lost: --last",
-        )
-    devices.remove(device.serial_number)
+        raise _last_device(device, devices.user)
+    with _naming_denial(device, devices):
+        devices.remove(device.serial_number)
     note(f"removed the device {device.serial_number}")
     _replace_serial_number(device.serial_number, [one.serial_number for one in stays])
     return 0
+
+
+def _last_device(device: Device, user: str) -> ProfileError:
+    if device.is_guess:
+        return ProfileError(
+            f"{device.serial_number} may be the last device of {user}, whose devices IAM does not"
+            " let you list: without it there may be no session with MFA",
+            "if another one stays, or it is lost: --last",
+        )
+    return ProfileError(
+        f"{device.serial_number} is the last device of {user}: without it there is no session with"
+        " MFA, and nothing that policies allow only with MFA",
+        "add the new one first: mfakit devices add; or, if it is lost: --last",
+    )
+
+
+@contextmanager
+def _naming_denial(device: Device, devices: UserDevices) -> Iterator[None]:
+    """Let the error for a device that AWS does not know say that the list was denied, if it was."""
+    try:
+        yield
+    except ExchangeError as error:
+        if device.is_guess and error.message.startswith("AWS answered NoSuchEntity:"):
+            error.hint = (
+                f"IAM does not let you list the devices of {devices.user}: name it by its whole"
+                " serial number, or have iam:ListMFADevices allowed; mfakit policy require-mfa does"
+            )
+        raise
 
 
 def _choose(
@@ -174,7 +205,7 @@ def _choose(
         return present[0] if present else None
     names = [device.serial_number for device in present]
     try:
-        return present[terminal.choose("Which device?", names)]
+        return present[terminal.choose(translate("Which device?"), names)]
     except NobodyToAskError:
         raise UsageError(
             f"the user {user} has several devices: {', '.join(names)}",
@@ -183,10 +214,10 @@ def _choose(
 
 
 def _no_such_device(options: Namespace, devices: UserDevices) -> ProfileError:
-    which = "no device that gives codes" if options.name is None else f"no device {options.name}"
-    return ProfileError(
-        f"the user {devices.user} has {which}", f"see them: mfakit devices{devices.whose}"
-    )
+    which = f"the user {devices.user} has no device {options.name}"
+    if options.name is None:
+        which = f"the user {devices.user} has no device that gives codes"
+    return ProfileError(which, f"see them: mfakit devices{devices.whose}")
 
 
 def _devices(options: Namespace) -> UserDevices:

@@ -11,6 +11,7 @@ from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.keys.age import age_of, remember_key, source_profiles
 from mfakit.keys.places import FILE, KEYRING, LongTermKey, place_of, read_key
+from mfakit.language import translate
 from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
@@ -134,6 +135,9 @@ def _plain_use(profile: Profile, age: KeyAge) -> str:
 
     if age.place.kind == FILE:
         return "AWS tools use it with this profile"
+    if profile.is_long_term:
+        place = profile.files.place(profile.name, "aws_access_key_id")
+        return f"AWS tools use the key that is in {escape(place)} still"
     process = profile.setting("credential_process")
     if process and exports_key(process):
         return "AWS tools get it through mfakit keys export"
@@ -218,8 +222,10 @@ def _typed_key(profile: Profile) -> LongTermKey:
     from mfakit.exchange.terminal import Terminal
 
     try:
-        key = Terminal().ask(f"Access key id for profile {profile.name}: ")
-        secret = getpass("Secret access key (not shown): ").strip()
+        key = Terminal().ask(
+            translate("Access key id for profile {profile}: ", profile=profile.name)
+        )
+        secret = getpass(translate("Secret access key (not shown): ")).strip()
     except ExchangeError:
         raise ProfileError(
             f"the profile {profile.name!r} has no key to import",
@@ -269,7 +275,10 @@ def _remove(options: Namespace) -> int:
 
     profile = _source(options)
     _hands(options, profile).ask(
-        f"Delete the key of profile {profile.name} from the keychain? Nobody has its secret then."
+        translate(
+            "Delete the key of profile {profile} from the keychain? Nobody has its secret then.",
+            profile=profile.name,
+        )
     )
     key = remove_key(profile, note)
     note(f"the key {key} is no longer in the keychain; AWS still takes it: delete it in IAM")
@@ -313,7 +322,7 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     from mfakit.exchange.terminal import Terminal
 
     try:
-        return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes")
+        return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes", "是")
     except ExchangeError:
         named = source_option(profile)
         if options.delete_after is not None:

@@ -7,7 +7,8 @@ import os
 from mfakit.cli.output import note
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.exchange.enrolment import otpauth_uri
-from mfakit.programs import find_words, split_command, without_secrets
+from mfakit.language import translate
+from mfakit.programs import find_words, run_within, split_command, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def delivery(
             _write_png(made, options.png)
         if options.show_seed:
             groups = [made.seed[at : at + 4] for at in range(0, len(made.seed), 4)]
-            terminal.say(f"the seed of {made.serial_number}:\n{' '.join(groups)}")
+            terminal.say(translate("the seed of {device}:", device=made.serial_number))
+            terminal.say(" ".join(groups))
         if drawn:
             terminal.say(_as_half_blocks(made.uri))
 
@@ -115,13 +117,12 @@ def _hand_to_program(made: Made, command: str) -> None:
     words = split_command(command)
     hint = "run it by hand, and see what it says"
     try:
-        done = subprocess.run(
+        done = run_within(
+            _PROGRAM_SECONDS,
             words,
-            check=False,
+            f"{made.uri}\n".encode(),
             env=without_secrets(os.environ),
-            input=f"{made.uri}\n".encode(),
             stdout=subprocess.DEVNULL,
-            timeout=_PROGRAM_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MFAKitError(f"{words[0]} did not end ({type(error).__name__})", hint) from None

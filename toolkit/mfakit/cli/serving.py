@@ -31,9 +31,9 @@ from mfakit.exchange.dialog_programs import DeclinedError
 from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, turn_to_ask
-from mfakit.expiry.report import ends_in
 from mfakit.expiry.status import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
+from mfakit.notices.news import title_of
 from mfakit.notices.tell import Told
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile, RoleSession
@@ -144,7 +144,7 @@ class Keeper:
             profile=profile.name,
             as_before=True,
             patience=0,
-            asker=_Window(make_dialog(f"AWS session {profile.name} {ends_in(status)}"), told),
+            asker=_Window(make_dialog(title_of(status)), told),
         )
         try:
             with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):

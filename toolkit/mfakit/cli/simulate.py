@@ -63,9 +63,12 @@ def run(options: Namespace) -> int:
 
     if not is_region(options.region):
         raise UsageError(f"AWS has no region {options.region!r}", "name one such as us-gov-west-1")
-    names = list(dict.fromkeys(options.user or known or ["alice"]))
+    names = _with_device(options, known)
     with AWSSimulator(region=options.region, scps=scps) as aws, _served(aws, options.port) as url:
-        users = [_make_user(aws, name, known.get(name), options.require_mfa) for name in names]
+        users = [
+            _make_user(aws, name, known.get(name), options.require_mfa, has_device)
+            for name, has_device in names.items()
+        ]
         if options.seed_file:
             _remember(options.seed_file, users)
         said = {
@@ -81,6 +84,22 @@ def run(options: Namespace) -> int:
         else:
             _receive_a_person(said)
     return 0
+
+
+def _with_device(options: Namespace, known: Mapping[str, Known]) -> dict[str, bool]:
+    """Return which users there are, and whether each has an MFA device.
+
+    Raises:
+        UsageError: a user is to have one, and to have none.
+    """
+    with_one, without = options.user or [], options.user_without_device or []
+    if both := set(with_one) & set(without):
+        raise UsageError(
+            f"--user and --user-without-device both name {min(both)}", "name each user once"
+        )
+    if with_one or without:
+        return dict.fromkeys(with_one, True) | dict.fromkeys(without, False)
+    return {name: user.mfa_seed is not None for name, user in known.items()} or {"alice": True}
 
 
 def _read_scp(name: str) -> str:
@@ -105,14 +124,15 @@ def _served(aws: AWSSimulator, port: int) -> Iterator[str]:
 
 
 def _make_user(
-    aws: AWSSimulator, name: str, known: Known | None, require_mfa: bool
-) -> dict[str, str]:
+    aws: AWSSimulator, name: str, known: Known | None, require_mfa: bool, has_device: bool
+) -> dict[str, str | None]:
     from mfakit.testing import REQUIRE_MFA_POLICY
 
     policy = REQUIRE_MFA_POLICY if require_mfa else None
     try:
         user = aws.create_user(name, policy=policy, access_key=known and known.access_key)
-        device = user.enable_virtual_mfa(seed=known and known.mfa_seed)
+        seed = known.mfa_seed if known else None
+        device = user.enable_virtual_mfa(seed=seed) if has_device else None
     except ValueError as error:
         hint = "mend the seed file, or name a new one"
         raise MFAKitError(f"the user {name} cannot be made: {error}", hint) from None
@@ -121,8 +141,8 @@ def _make_user(
         "arn": user.arn,
         "access_key_id": user.access_key_id,
         "secret_access_key": user.secret_access_key,
-        "mfa_serial": device.serial_number,
-        "mfa_seed": device.seed,
+        "mfa_serial": device.serial_number if device else None,
+        "mfa_seed": device.seed if device else None,
     }
 
 
@@ -161,10 +181,15 @@ def _lines_to_paste(said: dict[str, Any], folder: str) -> str:
         home = os.path.join(folder, str(number))
         _make_home(home, said["region"], user)
         lines += ["", f"# {user['arn']}"]
-        if sys.stdout.isatty():  # first, so that what is to be pasted stays in view
+        if (
+            sys.stdout.isatty() and user["mfa_seed"]
+        ):  # first, so that what is to be pasted stays in view
             lines += ["# a phone can be its device:", *_qr_code(said["account_id"], user)]
         lines += _exports(said, home)
-        lines += ["# then log in with mfakit login, and answer its question with what this gives:"]
+        command = "log in with mfakit login, and answer its question"
+        if not user["mfa_seed"]:
+            command = "enrol a device with mfakit devices add, and answer its questions"
+        lines += [f"# then {command} with what this gives:"]
         lines += [_curl(said, user["name"])]
     return "\n".join([*lines, ""])
 
@@ -217,10 +242,10 @@ def _qr_code(account_id: str, user: dict[str, str]) -> list[str]:
 
 
 class Known(NamedTuple):
-    """The key and the seed that a user had at the last start."""
+    """The key that a user had at the last start, and the seed; None without a device."""
 
     access_key: tuple[str, str]
-    mfa_seed: str
+    mfa_seed: str | None
 
 
 def _known_users(path: str) -> dict[str, Known]:
@@ -236,7 +261,7 @@ def _known_users(path: str) -> dict[str, Known]:
     }
 
 
-def _remember(path: str, users: Iterable[Mapping[str, str]]) -> None:
+def _remember(path: str, users: Iterable[Mapping[str, str | None]]) -> None:
     """Keep these users in a seed file, beside those that it has.
 
     Raises:
@@ -267,7 +292,7 @@ def _check_private(path: str) -> None:
         raise FileError(f"others can read {path}", f"chmod 600 {path}")
 
 
-def _users(path: str, text: str) -> list[dict[str, str]]:
+def _users(path: str, text: str) -> list[dict[str, Any]]:
     try:
         users = json.loads(text)["users"] if text else []
         if all(_is_user(user) for user in users):
@@ -278,5 +303,6 @@ def _users(path: str, text: str) -> list[dict[str, str]]:
 
 
 def _is_user(user: Any) -> bool:
-    is_text = sorted(user) == sorted(_KEPT) and all(isinstance(user[name], str) for name in _KEPT)
+    given = dict(user) if user["mfa_seed"] is not None else user | {"mfa_seed": ""}
+    is_text = sorted(given) == sorted(_KEPT) and all(isinstance(one, str) for one in given.values())
     return is_text and USER_NAME.fullmatch(user["name"]) is not None

@@ -7,6 +7,7 @@ import sys
 import time
 
 from mfakit.errors import ExchangeError, UsageError
+from mfakit.language import translate
 from mfakit.programs import find_words, run_on_terminal
 
 TYPE_CHECKING = False
@@ -129,7 +130,7 @@ class TypedCode:
 
     def get(self, serial_number: str) -> str:
         """Ask the user for a code."""
-        return self.asker.ask_code(f"MFA code for {serial_number}: ")
+        return self.asker.ask_code(translate("MFA code for {device}: ", device=serial_number))
 
     def report(self, refusal: str, *, is_used: bool) -> None:
         """Show why; wait for a new code only if this one was used, and not mistyped."""
@@ -173,7 +174,7 @@ class CommandCode:
 
 
 def _await_next_code(asker: Asker) -> None:
-    asker.count_down(STEP_SECONDS - time.time() % STEP_SECONDS, "the next code")
+    asker.count_down(STEP_SECONDS - time.time() % STEP_SECONDS, translate("the next code"))
 
 
 def check_command(command: str) -> list[str]:

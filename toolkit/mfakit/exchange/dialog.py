@@ -10,8 +10,6 @@ from functools import cached_property
 from mfakit.errors import ExchangeError, UsageError
 from mfakit.exchange.code import check_code
 from mfakit.exchange.dialog_programs import (
-    DECLINE,
-    LOG_IN,
     TITLE,
     NotShownError,
     Question,
@@ -27,6 +25,7 @@ from mfakit.exchange.dialog_programs import (
     show,
 )
 from mfakit.exchange.terminal import TRIES, chosen, foreground_terminal, numbered
+from mfakit.language import translate
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -199,10 +198,10 @@ def _texts(question: Question) -> list[str]:
     texts = {
         "SETTITLE": TITLE,
         "SETDESC": question.text,
-        "SETPROMPT": "Code:",
+        "SETPROMPT": translate("Code:"),
         "SETERROR": question.reason,
-        "SETOK": LOG_IN,
-        "SETCANCEL": DECLINE,
+        "SETOK": translate("Log in"),
+        "SETCANCEL": translate("Not this time"),
         "SETTIMEOUT": str(question.whole_seconds),
     }
     return [f"{command} {_escaped(text)}" for command, text in texts.items() if text]

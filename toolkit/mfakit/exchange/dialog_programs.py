@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import ExchangeError
+from mfakit.language import translate
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 
 TITLE = "mfakit"
-DECLINE = "Not this time"
-LOG_IN = "Log in"
 # Exit codes of the programs that report the outcome by one.
 NO = 10
 TIMED_OUT = 5
@@ -204,8 +203,8 @@ def ask_zenity(program: str, question: Question) -> str:
         "--entry",
         f"--title={TITLE}",
         f"--text={_escaped(question.whole_text)}",
-        f"--ok-label={LOG_IN}",
-        f"--cancel-label={DECLINE}",
+        f"--ok-label={translate('Log in')}",
+        f"--cancel-label={translate('Not this time')}",
         f"--timeout={question.whole_seconds}",
     ]
     code, output = show(command, question, environ=_ZENITY_CODES)
@@ -219,11 +218,11 @@ def _escaped(text: str) -> str:
 
 # The texts are passed as arguments, so that they never become part of the script.
 _OSASCRIPT_SCRIPT = f"""\
-on run {{question, seconds}}
+on run {{question, seconds, logIn, decline}}
     tell me to activate
     try
         set answer to display dialog question default answer "" with title "{TITLE}" \
-buttons {{"{DECLINE}", "{LOG_IN}"}} default button 2 cancel button 1 \
+buttons {{decline, logIn}} default button 2 cancel button 1 \
 giving up after (seconds as integer)
     on error number -128
         return "no"
@@ -246,7 +245,13 @@ def ask_osascript(program: str, question: Question) -> str:
         NotAnsweredError: the user did not answer in time.
         NotShownError: no user is logged in on the desktop.
     """
-    command = [program, "-e", _OSASCRIPT_SCRIPT, question.whole_text, str(question.whole_seconds)]
+    texts = [
+        question.whole_text,
+        str(question.whole_seconds),
+        translate("Log in"),
+        translate("Not this time"),
+    ]
+    command = [program, "-e", _OSASCRIPT_SCRIPT, *texts]
     code, output = show(command, question)
     kind, _, typed = output.strip().partition(" ")
     if kind == "no":
@@ -279,10 +284,10 @@ $label = New-Object System.Windows.Forms.Label -Property @{{
 $box = New-Object System.Windows.Forms.TextBox -Property @{{ Width = 200 }}
 $buttons = New-Object System.Windows.Forms.FlowLayoutPanel -Property @{{ AutoSize = $true }}
 $ok = New-Object System.Windows.Forms.Button -Property @{{
-    Text = '{LOG_IN}'; AutoSize = $true; DialogResult = 'OK'
+    Text = $Env:MFAKIT_DIALOG_OK; AutoSize = $true; DialogResult = 'OK'
 }}
 $no = New-Object System.Windows.Forms.Button -Property @{{
-    Text = '{DECLINE}'; AutoSize = $true; DialogResult = 'Cancel'
+    Text = $Env:MFAKIT_DIALOG_CANCEL; AutoSize = $true; DialogResult = 'Cancel'
 }}
 $buttons.Controls.AddRange(@($ok, $no))
 $rows.Controls.AddRange(@($label, $box, $buttons))
@@ -317,6 +322,8 @@ def ask_powershell(program: str, question: Question) -> str:
     texts = {
         "MFAKIT_DIALOG_TEXT": question.whole_text,
         "MFAKIT_DIALOG_SECONDS": str(question.whole_seconds),
+        "MFAKIT_DIALOG_OK": translate("Log in"),
+        "MFAKIT_DIALOG_CANCEL": translate("Not this time"),
     }
     command = [program, "-NoProfile", "-STA", "-Command", _POWERSHELL_SCRIPT]
     code, output = show(command, question, environ=texts)

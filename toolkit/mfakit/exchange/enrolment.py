@@ -11,9 +11,11 @@ import shlex
 import time
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
+from mfakit.exchange.aws import DENIED
 from mfakit.exchange.code import STEP_SECONDS
 from mfakit.exchange.device import Device, find_devices
 from mfakit.exchange.iam import IAM
+from mfakit.language import translate
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -93,14 +95,14 @@ def ask_two_codes(asker: Asker, serial_number: str) -> tuple[str, str]:
 
     The phone's clock may be off, so its next code may come before the countdown ends.
     """
-    first = asker.ask_code(f"MFA code for {serial_number}: ")
+    first = asker.ask_code(translate("MFA code for {device}: ", device=serial_number))
     while True:
         left = STEP_SECONDS - time.time() % STEP_SECONDS
-        asker.count_down(left, "the next code", may_skip=True)
-        second = asker.ask_code(f"next MFA code for {serial_number}: ")
+        asker.count_down(left, translate("the next code"), may_skip=True)
+        second = asker.ask_code(translate("next MFA code for {device}: ", device=serial_number))
         if second != first:
             return first, second
-        asker.say("that is the same code; wait until the device shows another")
+        asker.say(translate("that is the same code; wait until the device shows another"))
 
 
 class UserDevices:
@@ -132,16 +134,30 @@ class UserDevices:
         self.user = user or path.rpartition("/")[2]
         self.whose = "" if user is None else f" --user {shlex.quote(user)}"
 
-    def listed(self) -> list[Device]:
-        """Return the user's devices; for oneself as far as IAM lists them."""
+    def listed(self, name: str | None = None) -> list[Device]:
+        """Return the user's devices; where IAM denies that, one that is only a guess.
+
+        Args:
+            name: the device that is wanted, which the guess is then; None for the user's own name.
+
+        Raises:
+            ExchangeError: AWS refused; for another user also if it denied it and there is no name.
+        """
+        guess = Device(self.serial_number(name), is_guess=True)
         if self._own:
-            return find_devices(self._iam.signer)
-        found = self._iam.call("list_mfa_devices", UserName=self.user)["MFADevices"]
+            own = find_devices(self._iam.signer)
+            return [guess] if any(one.is_guess for one in own) else own
+        try:
+            found = self._iam.call("list_mfa_devices", UserName=self.user)["MFADevices"]
+        except ExchangeError as error:
+            if name is None or not _is(error, *DENIED):
+                raise
+            return [guess]
         return [Device(one["SerialNumber"]) for one in found]
 
     def serial_number(self, name: str | None) -> str:
         """Return the serial number of a virtual device; by default of the user's own name."""
-        return f"{self._prefix}{name or self.user}"
+        return name if name and name.startswith("arn:") else f"{self._prefix}{name or self.user}"
 
     def unused(self) -> list[str]:
         """Return the virtual devices that are named after the user and are nobody's."""
@@ -221,7 +237,7 @@ class UserDevices:
         try:
             self._iam.call("deactivate_mfa_device", UserName=self.user, SerialNumber=serial_number)
         except ExchangeError as error:  # it was sent again, since its answer was lost
-            if not _is(error, "NoSuchEntity") or self._has(serial_number):
+            if not _is(error, "NoSuchEntity") or self._has(serial_number, if_denied=True):
                 raise
         except (KeyboardInterrupt, SystemExit):
             again = f"mfakit devices remove {shlex.quote(serial_number)}{self.whose}"
@@ -230,23 +246,28 @@ class UserDevices:
         if Device(serial_number).kind == "virtual":
             self._delete_or_name(serial_number)
 
-    def remove_unused(self, name: str) -> str:
-        """Delete a virtual device that is nobody's; return its serial number.
+    def remove_unused(self, name: str, *, may_log_in: bool = True) -> str | None:
+        """Delete a virtual device that is nobody's.
+
+        Args:
+            name: its name or serial number.
+            may_log_in: whether a session may be asked for, where IAM denies it to the key.
+
+        Returns:
+            Its serial number; None if it is somebody's, or there is none of that name.
 
         Raises:
-            ProfileError: there is none of that name, or it is somebody's.
             ExchangeError: AWS refused for another reason.
         """
-        serial_number = name if name.startswith("arn:") else f"{self._prefix}{name}"
+        serial_number = self.serial_number(name)
+        iam = self._iam if may_log_in else self._iam.without_session()
         try:
-            self._iam.call("delete_virtual_mfa_device", SerialNumber=serial_number)
+            iam.call("delete_virtual_mfa_device", SerialNumber=serial_number)
         except ExchangeError as error:
-            if not _is(error, "NoSuchEntity", "DeleteConflict", "ValidationError"):
+            denied = () if may_log_in else DENIED
+            if not _is(error, "NoSuchEntity", "DeleteConflict", "ValidationError", *denied):
                 raise
-            raise ProfileError(
-                f"the user {self.user} has no device {name}",
-                f"see them: mfakit devices{self.whose}",
-            ) from None
+            return None
         return serial_number
 
     def _make(self, wanted: str, names: set[str]) -> Made:
@@ -330,11 +351,15 @@ class UserDevices:
             return False
         return True
 
-    def _has(self, serial_number: str) -> bool:
+    def _has(self, serial_number: str, *, if_denied: bool = False) -> bool:
+        """Whether the user has a device; `if_denied` is the answer where IAM denies the list."""
         try:
-            return any(one.serial_number == serial_number for one in self.listed())
+            found = self.listed(serial_number)
         except MFAKitError:
             return False
+        if any(one.is_guess for one in found):
+            return if_denied
+        return any(one.serial_number == serial_number for one in found)
 
     def _delete_or_name(self, serial_number: str) -> None:
         """Delete a device that nobody has, or name it if that is not possible."""

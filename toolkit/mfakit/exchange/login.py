@@ -18,6 +18,7 @@ from mfakit.exchange.device import account_of, find_devices, only_device
 from mfakit.exchange.recipe import make_recipe
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
+from mfakit.language import translate
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
@@ -319,7 +320,7 @@ def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
     devices = find_devices(recipe.source)
     names = [device.serial_number for device in devices if device.is_usable]
     if len(names) > 1 and codes.asker is not None:
-        name = names[codes.asker.choose("Which device?", names)]
+        name = names[codes.asker.choose(translate("Which device?"), names)]
         debug.event("device: {}, as chosen of {}", name, ", ".join(names))
         return name
     device = only_device(devices)

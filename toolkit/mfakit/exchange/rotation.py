@@ -25,6 +25,7 @@ from mfakit.keys.journal import (
     write_rotation,
 )
 from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
+from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record
 from mfakit.profiles.profile import KEY_STORE
@@ -192,8 +193,9 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     key = _rotatable_key(profile)
     rotation = read_rotation(profile)
-    if rotation and rotation.new_id and not rotation.delete_at:
+    if rotation and rotation.new_id:
         _refuse_other_key(profile, rotation)
+    _check_writable(profile)
     keys = Keys(profile, hands)
     if rotation and rotation.delete_at:
         if key.access_key_id == rotation.new_id:
@@ -201,8 +203,12 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
             due = parse_timestamp(rotation.delete_at)
             if due is None or due > utc_now():
                 hands.ask(
-                    f"The key before the last rotation, {rotation.old_id}, is kept until"
-                    f" {rotation.delete_at}. Delete it now, and rotate again?",
+                    translate(
+                        "The key before the last rotation, {key}, is kept until {time}."
+                        " Delete it now, and rotate again?",
+                        key=rotation.old_id,
+                        time=str(rotation.delete_at),
+                    )
                 )
             _delete_old(profile, rotation, keys, hands)
         else:
@@ -213,6 +219,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     new = _new_key(profile, rotation)
     keys.wait_for(new)
     _put(profile, new, hands)
+    _put_again(profile, rotation, new, hands)
     keys.sign_with(new)
     rotation = _retire(profile, rotation, keys, delete_after)
     if delete_after == 0:
@@ -245,6 +252,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
     old = _old_key(profile, rotation)
     keys.wait_for(old)
     _put(profile, old, hands)
+    _put_again(profile, rotation, old, hands)
     keys.sign_with(old)
     keys.delete(rotation.new_id)
     if _kind(profile) == KEYRING:
@@ -293,6 +301,20 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
         )
 
 
+def _check_writable(profile: Profile) -> None:
+    """Check, before AWS makes a key, that the file which has to name it can be changed.
+
+    Raises:
+        FileError: it cannot.
+    """
+    from mfakit.profiles.editing import check_writable
+
+    for setting in (KEY_STORE, "aws_access_key_id"):
+        if place := profile.files.line_of(profile.name, setting):
+            check_writable(place[0])
+            return
+
+
 def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
     """Refuse to delete an old key that was activated again, since somebody needs it.
 
@@ -338,8 +360,12 @@ def _create(
     orphan = next((one for one in others if earlier and _is_orphan(one, earlier)), None)
     if orphan is not None:
         hands.ask(
-            f"An earlier rotation was cut off and left the key {orphan.access_key_id}, made"
-            f" {_ago(orphan.created_at)} and never used. Delete it?",
+            translate(
+                "An earlier rotation was cut off and left the key {key}, made {age} ago and never"
+                " used. Delete it?",
+                key=orphan.access_key_id,
+                age=_local_age(orphan.created_at),
+            )
         )
         keys.delete(orphan.access_key_id)
         others.remove(orphan)
@@ -353,10 +379,7 @@ def _create(
     for name in _twins(profile, key.access_key_id):
         hands.note(f"the profile {name} has this key too, and needs the new one afterwards")
     if orphan is None:
-        hands.ask(
-            f"Rotate the key {old.access_key_id} of profile {profile.name}, made"
-            f" {_ago(old.created_at)}, {_last_use(old)}?",
-        )
+        hands.ask(_question(old, profile))
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
     write_rotation(profile, began)
     made = _make(profile, keys, earlier)
@@ -470,6 +493,17 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     _keep_sessions(profile, present, key.access_key_id)
 
 
+def _put_again(profile: Profile, rotation: Rotation, key: LongTermKey, hands: Hands) -> None:
+    """Let the profile use a key, if a program that had read the file before has undone that.
+
+    Raises:
+        ProfileError: the profile has a third key by now.
+    """
+    profile = profile.read_again()
+    _refuse_other_key(profile, rotation)
+    _put(profile, key, hands)
+
+
 def _keep_sessions(profile: Profile, before: str, after: str) -> None:
     """Let the sessions that were made with the key before count as made with the one after it.
 
@@ -530,6 +564,27 @@ def _takes(signer: Source, call: Callable[[], object]) -> bool:
         with asking_aws(signer):
             raise
     return True
+
+
+def _question(key: KeyInfo, profile: Profile) -> str:
+    texts = {
+        "key": key.access_key_id,
+        "profile": profile.name,
+        "age": _local_age(key.created_at),
+    }
+    if key.used_at is None:
+        return translate(
+            "Rotate the key {key} of profile {profile}, made {age} ago, never used?", **texts
+        )
+    return translate(
+        "Rotate the key {key} of profile {profile}, made {age} ago, last used {use} ago?",
+        use=_local_age(key.used_at),
+        **texts,
+    )
+
+
+def _local_age(moment: datetime) -> str:
+    return translate_duration(format_age(moment, utc_now()))
 
 
 def _ago(moment: datetime) -> str:

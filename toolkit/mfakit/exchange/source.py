@@ -163,6 +163,8 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
     import shlex
     import subprocess
 
+    from mfakit.programs import run_within
+
     profile = asked.name
     if is_own_process(command):
         raise ProfileError(
@@ -174,12 +176,9 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
         "run it by hand, and see what it says",
     )
     try:
-        done = subprocess.run(
-            shlex.split(command),
-            check=True,
-            stdout=subprocess.PIPE,
-            timeout=_PROCESS_TIMEOUT_SECONDS,
-        )
+        words = shlex.split(command)
+        done = run_within(_PROCESS_TIMEOUT_SECONDS, words, stdout=subprocess.PIPE)
+        done.check_returncode()
         given = json.loads(done.stdout)
         keys = {
             "aws_access_key_id": str(given["AccessKeyId"]),

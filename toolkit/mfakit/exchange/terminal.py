@@ -19,6 +19,7 @@ from mfakit.errors import (
     UsageError,
 )
 from mfakit.exchange.code import check_code
+from mfakit.language import translate
 from mfakit.profiles.editing import NO_LOCKS, take_lock
 from mfakit.profiles.own_files import OwnFile, make_own_folder
 
@@ -135,10 +136,14 @@ class Terminal:
         """
         end = self._clock() + seconds
         may_skip = may_skip and os.name == "posix"
-        hint, up = " (Enter, if it is there)" if may_skip else "", ""
+        hint, up = translate(" (Enter, if it is there)") if may_skip else "", ""
         with suppress(ExchangeError), _opened() as (keyboard, screen):
             while (left := end - self._clock()) > 0:
-                _write(screen, f"\r{what} in {int(left) + 1:2} s{hint} ")
+                whole = f"{int(left) + 1:2}"
+                line = translate(
+                    "{what} in {seconds} s{hint} ", what=what, seconds=whole, hint=hint
+                )
+                _write(screen, f"\r{line}")
                 if not may_skip:
                     time.sleep(min(1, left))
                 elif _is_typed(keyboard, min(1, left)):
@@ -276,7 +281,10 @@ class Unattended:
         Raises:
             ExchangeError: always.
         """
-        raise ExchangeError(f"{question} {', '.join(answers)}", "name it: mfakit configure")
+        raise ExchangeError(
+            f"nobody is there to answer: {question} {', '.join(answers)}",
+            "name it: mfakit configure",
+        )
 
     def count_down(self, seconds: float, what: str) -> None:
         """Wait."""

@@ -71,7 +71,7 @@ def check_session(profile: Profile, now: datetime, warn: float | None = None) ->
         SessionNotFoundError: the profile holds no session.
         FileError: the credentials file cannot be read.
     """
-    held = profile.find()
+    held = profile.find(now)
     end = held.session.expiration
     return status_of(profile.name, held.place, end, now, warn, held.key_id, held.record)
 
@@ -98,7 +98,7 @@ def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) ->
     profile, place, values = found
     key = values.get("aws_access_key_id", "")
     record = read_record(files.credentials_path, profile, key)
-    return status_of(profile, place, _end_of(values), now, warn, key or None, record)
+    return status_of(profile, place, _end_of(values, now), now, warn, key or None, record)
 
 
 def status_of(
@@ -235,9 +235,9 @@ def _exported(files: AWSFiles) -> Iterator[Found]:
         yield profile, ENVIRONMENT, values
 
 
-def _end_of(values: Values) -> datetime | None:
+def _end_of(values: Values, now: datetime) -> datetime | None:
     """Return when a session ends; None if that is not known, or the session cannot be used."""
     try:
-        return session_of(values).expiration
+        return session_of(values, now).expiration
     except (InvalidSessionError, KeyError):
         return None

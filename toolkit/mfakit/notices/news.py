@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
-from mfakit.expiry.report import ends_in, old_since
-from mfakit.moments import format_timestamp
+from mfakit.language import translate, translate_duration
+from mfakit.moments import format_age, format_duration, format_timestamp
 from mfakit.profiles.own_files import ROLE_SESSION_NAME
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.state import EXPIRED, UNKNOWN
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from mfakit.keys.age import KeyAge
     from mfakit.profiles.own_files import SessionRecord
 
-# What renews a session that mfakit cannot renew; the AWS CLI renews those of roles by itself.
-_OTHER_TOOLS = {
-    "sso-cache": "To renew it: aws sso login",
-    "login-cache": "To renew it: aws login",
-    "cli-cache": "The AWS CLI renews it when it is used.",
-}
+# What renews a session that mfakit cannot renew.
+_OTHER_TOOLS = {"sso-cache": "aws sso login", "login-cache": "aws login"}
 # Sessions that ended longer ago are not reported: a first check would report every old one.
 _STALE_SECONDS = 7 * 24 * 3600
 
@@ -55,28 +51,52 @@ def news_of(status: SessionStatus) -> News | None:
     assert status.seconds_left is not None
     if status.seconds_left < -_STALE_SECONDS:
         return None
-    moment = f"{'ended' if status.state == EXPIRED else 'ends'} at {_local(status.expiration)}"
-    account = status.record.account if status.record else None
-    whose = f"of {_who()}{f', AWS account {account},' if account else ''}"
     variables = {
         "MFAKIT_PROFILE": status.profile,
         "MFAKIT_STATE": status.state,
         "MFAKIT_EXPIRATION": format_timestamp(status.expiration),
     }
-    return News(
-        _visible(f"AWS session {status.profile} {ends_in(status)}"),
-        _visible(f"The session {status.profile} {whose} {moment}. {_renewal(status)}"),
-        status.state,
-        variables,
-    )
+    return News(title_of(status), _visible(_text(status)), status.state, variables)
+
+
+def title_of(status: SessionStatus) -> str:
+    """Return a line with when a session ends or ended, which has to be known."""
+    time = translate_duration(format_duration(status.seconds_left or 0))
+    if status.state == EXPIRED:
+        title = translate(
+            "AWS session {profile} ended {time} ago", profile=status.profile, time=time
+        )
+    else:
+        title = translate("AWS session {profile} ends in {time}", profile=status.profile, time=time)
+    return _visible(title)
+
+
+def _text(status: SessionStatus) -> str:
+    assert status.expiration is not None
+    account = status.record.account if status.record else None
+    values = {
+        "profile": status.profile,
+        "owner": _owner(account) if account else _who(),
+        "time": _local(status.expiration),
+        "renewal": _renewal(status),
+    }
+    if status.state == EXPIRED:
+        return translate("The session {profile} of {owner} ended at {time}. {renewal}", **values)
+    return translate("The session {profile} of {owner} ends at {time}. {renewal}", **values)
 
 
 def news_of_key(age: KeyAge, now: datetime) -> News:
     """Return the news of a long-term key that is old, or whose predecessor should be deleted."""
     cure = f"mfakit keys rotate --source-profile {shlex.quote(age.profile)}"
     return News(
-        _visible(f"The AWS access key of {age.profile} is {old_since(age, now)}"),
-        _visible(f"It is a key of {_who()}. To replace it, or delete the one before: {cure}"),
+        _visible(_age(age, now)),
+        _visible(
+            translate(
+                "It is a key of {owner}. To replace it, or delete the one before: {command}",
+                owner=_who(),
+                command=cure,
+            )
+        ),
         UNKNOWN,
         {},
     )
@@ -84,12 +104,19 @@ def news_of_key(age: KeyAge, now: datetime) -> News:
 
 def news_of_trouble(error: MFAKitError) -> News:
     """Return the news that sessions are unreadable, and what would help."""
-    text = f"{error.message[:1].upper()}{error.message[1:]}. Try: {error.hint}."
-    title = f"mfakit cannot look at the AWS sessions of {_who()}"
+    message = f"{error.message[:1].upper()}{error.message[1:]}"
+    text = translate("{message}. Try: {hint}.", message=message, hint=error.hint)
+    title = translate("mfakit cannot look at the AWS sessions of {owner}", owner=_who())
     return News(_visible(title), _visible(text), UNKNOWN, {})
 
 
 def _renewal(status: SessionStatus) -> str:
+    if status.source == "cli-cache":
+        return translate("The AWS CLI renews it when it is used.")  # it is of a role
+    return translate("To renew it: {command}", command=_renewing_command(status))
+
+
+def _renewing_command(status: SessionStatus) -> str:
     if status.source in _OTHER_TOOLS:
         return _OTHER_TOOLS[status.source]
     words = ["mfakit", "login"]
@@ -97,7 +124,7 @@ def _renewal(status: SessionStatus) -> str:
         words += ["--profile", status.profile]
     if status.record:
         words += _role_words(status.record)
-    return f"To renew it: {shlex.join(words)}"
+    return shlex.join(words)
 
 
 def _role_words(record: SessionRecord) -> list[str]:
@@ -125,7 +152,21 @@ def _who() -> str:
         user = getpass.getuser()
     except (OSError, KeyError):  # no name for this user; which exception depends on the Python
         user = str(os.getuid())
-    return f"{user} on {platform.node() or 'this host'}"
+    return translate("{user} on {host}", user=user, host=platform.node() or translate("this host"))
+
+
+def _owner(account: str) -> str:
+    return translate("{who}, AWS account {account},", who=_who(), account=account)
+
+
+def _age(age: KeyAge, now: datetime) -> str:
+    since = age.created_at or age.known_since
+    if since is None:
+        return translate("The AWS access key of {profile} is of unknown age", profile=age.profile)
+    values = {"profile": age.profile, "time": translate_duration(format_age(since, now))}
+    if age.created_at:
+        return translate("The AWS access key of {profile} is {time} old", **values)
+    return translate("The AWS access key of {profile} is at least {time} old", **values)
 
 
 def _local(moment: datetime) -> str:

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.extras import require_extra
+from mfakit.language import translate
 from mfakit.notices.news import News
 from mfakit.programs import (
     desktop_environment,
@@ -154,7 +155,6 @@ $application = '{1AC14E77-02E7-4E5D-B744-2EB1AE5198B7}\WindowsPowerShell\v1.0\po
 $manager::CreateToastNotifier($application).Show($shown)
 """
 _PROGRAMS = {"darwin": "osascript", "win32": "powershell.exe"}
-_HELLO = News("mfakit", "You are notified here before an AWS session ends.", EXPIRING, {})
 
 
 class DesktopWay(Way):
@@ -170,8 +170,9 @@ class DesktopWay(Way):
 
     def check(self, environ: Mapping[str, str]) -> None:
         """Show a notification that says what it is for: no exit code shows whether one appears."""
+        text = translate("You are notified here before an AWS session ends.")
         for show in self.receivers(environ):
-            show(_HELLO)
+            show(News("mfakit", text, EXPIRING, {}))
 
     def receivers(self, environ: Mapping[str, str]) -> list[Callable[[News], object]]:
         """See `Way`."""

@@ -219,10 +219,13 @@ class Profile:
         """Return the profile from files that are read again, as other processes may change them."""
         return Profile(self.name, AWSFiles(self.files.environ))
 
-    def find(self) -> Held:
+    def find(self, now: datetime | None = None) -> Held:
         """Return the session that the profile holds.
 
         An access key in the credentials file comes before the session cache, as in every SDK.
+
+        Args:
+            now: the time to judge by, for an end that may be either of two; by default the present.
 
         Raises:
             SessionNotFoundError: the profile does not exist, or holds no session.
@@ -237,7 +240,7 @@ class Profile:
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
             raise self._not_found(values)
         try:
-            session = session_of(values)
+            session = session_of(values, now)
         except InvalidSessionError as error:
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
@@ -268,7 +271,7 @@ class Profile:
             SessionNotFoundError: there is none.
             FileError: a file cannot be read.
         """
-        held = self.find()
+        held = self.find(now)
         end = held.session.expiration
         if end is not None and held.has_ended(now):
             raise SessionExpiredError(

@@ -266,7 +266,7 @@ def decode(content: bytes, path: str) -> str:
         is_utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
         what = f": it is {UTF_16}, which PowerShell's > writes" if is_utf_16 else ""
         raise UnreadableError(
-            f"{path} is not UTF-8 (byte {error.start})" + what,
+            f"{path} is not UTF-8 (byte {error.start}){what}",
             "save it as UTF-8, or name another with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE",
         ) from None
 

@@ -9,6 +9,7 @@ from mfakit.moments import (
     AS_UTC,
     format_timestamp,
     parse_timestamp,
+    utc_now,
 )
 from mfakit.session import SESSION_KEY_PREFIX, SessionCredentials
 
@@ -80,8 +81,12 @@ def is_long_term(values: Values) -> bool:
     return is_whole and not session_token(values)
 
 
-def session_of(values: Values) -> SessionCredentials:
+def session_of(values: Values, now: datetime | None = None) -> SessionCredentials:
     """Return the session that a section's keys hold.
+
+    Args:
+        values: the section's keys.
+        now: decides whether an end that may be either of two is known; by default the present.
 
     Raises:
         InvalidSessionError: a part is missing, in quotes, or holds control characters.
@@ -96,7 +101,7 @@ def session_of(values: Values) -> SessionCredentials:
         values["aws_access_key_id"],
         values.get("aws_secret_access_key", ""),
         session_token(values),
-        _expiration_of(values),
+        _expiration_of(values, now),
     )
 
 
@@ -123,21 +128,37 @@ def section_of(credentials: SessionCredentials, before: Values) -> dict[str, str
     return values
 
 
-def _expiration_of(values: Values) -> datetime | None:
+def _expiration_of(values: Values, now: datetime | None) -> datetime | None:
     """Return the earliest of a section's expirations by any name, or None."""
     moments = [
-        parse_timestamp(values[key], _naive_meaning(key, values))
+        _end(values[key], _naive_meaning(key, values), now)
         for key in _EXPIRATION_KEYS
         if values.get(key)
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def _end(text: str, naive: str, now: datetime | None) -> datetime | None:
+    """Return one expiration; None if it is no time, or nobody can know whether it is past.
+
+    What awsume writes is local time, but UTC for a session that a `credential_process` gave, and
+    the section does not say which (awsume 4.5.4, `fetch_credential_process_credentials`). West of
+    Greenwich UTC is hours earlier: before it the session is valid, after the local time it has
+    ended, and in between it may be either.
+    """
+    end = parse_timestamp(text, naive)
+    earliest = parse_timestamp(text) if naive == AS_LOCAL else end
+    if end == earliest or end is None or earliest is None:
+        return end
+    now = now or utc_now()
+    return earliest if now < earliest else end if now >= end else None
+
+
 def _naive_meaning(key: str, values: Values) -> str:
     """Return which zone a time without one has for the tool that wrote the section.
 
-    aws-mfa writes UTC, and always `assumed_role`; awsume writes local time to `expiration`, and
-    always `manager`.
+    aws-mfa writes UTC, and always `assumed_role`; awsume mostly writes local time to
+    `expiration`, and always `manager`.
     """
     by_aws_mfa = "assumed_role" in values
     by_awsume = values.get("manager") == "awsume"

@@ -185,7 +185,7 @@ function check_all(    i, worst) {
 function judge(profile,    end, left) {
     end = defect(profile) ? "" : expiration(profile)
     state = "unknown"
-    when = "when it ends is not recorded"
+    when = "when it ends is not known"
     if (end == "") return
     left = end - now
     state = left <= 0 ? "expired" : left < warn ? "expiring" : "valid"
@@ -225,7 +225,7 @@ function expiration(profile,    i, end, earliest) {
 }
 
 # What a time without a zone is: aws-mfa writes UTC, and always whether a role was assumed; awsume
-# writes local time, and always its name. Where it may be either, the earlier of the two counts.
+# mostly writes local time, and always its name. Of any other the earlier of the two counts.
 function meaning_of(profile, spelling,    by_aws_mfa, by_awsume) {
     by_aws_mfa = (profile, "assumed_role") in values || ("DEFAULT", "assumed_role") in values
     by_awsume = value(profile, "manager") == "awsume"
@@ -277,7 +277,9 @@ function clock(text,    fraction) {
 function without_zone(time, meaning,    here) {
     if (meaning == "UTC") return time
     here = as_local(time)
-    return meaning == "local" || here < time ? here : time
+    # awsume writes UTC, too, and does not say so: between the two, nobody can know
+    if (meaning == "local" && time < here && time <= now) return here <= now ? here : ""
+    return here < time ? here : time
 }
 
 # By the offset of the day before or of the day after. When clocks are set back an hour comes twice,

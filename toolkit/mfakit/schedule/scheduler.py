@@ -28,7 +28,10 @@ RUNNER = "mfakit.cli.scheduled"
 
 # What a scheduler's own environment lacks. Nothing in it is a secret: MFAKIT_NOTIFY, keys, tokens
 # and proxies, which may hold passwords, are never carried.
-_CARRIED = ("HOME", "XDG_CONFIG_HOME", "APPRISE_CONFIG_PATH", "AWS_CA_BUNDLE")
+_CARRIED = (
+    *("HOME", "XDG_CONFIG_HOME", "APPRISE_CONFIG_PATH", "AWS_CA_BUNDLE"),
+    *("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"),  # of the notifications
+)
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
 _FILES = {"AWS_CONFIG_FILE": config_path, "AWS_SHARED_CREDENTIALS_FILE": credentials_path}
 _TIMEOUT_SECONDS = 60

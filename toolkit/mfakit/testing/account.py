@@ -259,14 +259,19 @@ class AWSSimulator(Faulty):
         )
 
     def _device_of(self, user_name: str) -> Device:
-        try:
-            with self._gate.lock:
-                devices = self._devices.of(self._directory.user(user_name))
-        except AWSError:
-            devices = []
-        if not devices:
-            raise LookupError("there is no user of that name with a device")
-        return Device(self, devices[0])
+        """Return a user's device, or the one of the user's name that is about to be enabled."""
+        with self._gate.lock:
+            devices = self._devices.all()
+            try:
+                user = self._directory.user(user_name)
+            except AWSError:
+                raise LookupError("there is no user of that name") from None
+        made = f"/{user_name}"
+        new = (one for one in devices if one.owner is None and one.serial_number.endswith(made))
+        device = next((one for one in devices if one.owner is user), next(new, None))
+        if device is None:
+            raise LookupError("the user of that name has no device")
+        return Device(self, device)
 
 
 class User:
@@ -395,7 +400,7 @@ class Controls:
         return {"code": self.code, "clock": self.clock, "fault": self.fault}
 
     def code(self, request: Request) -> Answer:
-        """Hand out a code: ``code?user=NAME``.
+        """Hand out a code: ``code?user=NAME``, of a device that is to be enabled, too.
 
         If none is left: status 409 and how long to wait; with ``&advance=true`` the clock moves.
 
