@@ -86,11 +86,11 @@ def head_of(repository: Path) -> str:
     return _said_by("git", "-C", str(repository), "rev-parse", "HEAD")
 
 
-def serve(place: Any, repository: Path) -> str:
+def serve(place: Any, repository: Path, server: str = SERVER) -> str:
     """Return a URL by which git, in this home, reaches a repository on the disk."""
     with (place.folder / ".gitconfig").open("a") as config:
-        config.write(f'[url "file://{repository.parent}/"]\ninsteadOf = {SERVER}/\n')
-    return f"{SERVER}/{repository.name}"
+        config.write(f'[url "file://{repository.parent}/"]\ninsteadOf = {server}/\n')
+    return f"{server}/{repository.name}"
 
 
 @pytest.fixture(scope="session")

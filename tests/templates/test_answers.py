@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from cookiecutter.exceptions import FailedHookException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.templates.catalogue import BY_NAME, TEMPLATES, Template
+from tests.templates.catalogue import BY_NAME, SERVER, TEMPLATES, Template
 from tests.templates.conftest import Bake, files_in, head_of, serve
 
 # For each question, wherever it is asked: answers that are wrong, and a word of what is right.
@@ -155,14 +155,31 @@ def test_the_source_of_mfakit_is_written_for_pip(
     assert {re.sub(r"^mfakit(\[.*?\])?", "", text) for text in requirements} == {written}
 
 
-def test_a_git_url_without_a_tag_is_pinned_to_the_commit_that_the_server_has(
-    bake: Bake, place: Any, clone: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("source", "url"),
+    [
+        (f"{SERVER}/mfakit.git", f"{SERVER}/mfakit.git"),
+        ("gh:org/mfakit.git", "https://github.com/org/mfakit.git"),
+        ("git@github.com:org/mfakit.git", "ssh://git@github.com/org/mfakit.git"),
+    ],
+)
+def test_a_repository_without_a_tag_is_pinned_to_the_commit_that_the_server_has(
+    bake: Bake,
+    template: Template,
+    place: Any,
+    clone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    url: str,
 ) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", place.environ["GIT_CONFIG_GLOBAL"])
-    commit = head_of(clone)
-    url = serve(place, clone)
-    project = bake(BY_NAME["team-cli"], mfakit_source=url)
-    assert f'["mfakit @ git+{url}@{commit}"]' in (project / "pyproject.toml").read_text()
+    serve(place, clone, url.rpartition("/")[0])
+    project = bake(template, mfakit_source=source)
+    pinned = f" @ git+{url}@{head_of(clone)}"
+    requirements = re.findall(
+        r'"mfakit(?:\[.*?\])?( @ .*?)"', (project / "pyproject.toml").read_text()
+    )
+    assert set(requirements) == {pinned}
 
 
 def test_a_git_url_whose_server_does_not_answer_is_refused(
