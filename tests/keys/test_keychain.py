@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from tests.exchange.conftest import log_in
 
+from mfakit.profiles.own_files import digest
+from mfakit.profiles.replacing import swap_name
+
 PROGRAMS = ("gnome-keyring", "pass")
 
 
@@ -439,6 +442,18 @@ def test_an_export_that_was_killed_at_its_last_step_is_ended_by_the_next(
     home.write_config(f"[profile look]\nmfakit_key_store = keyring:{alice.access_key_id}\n")
     assert printed_secret(home, "--source-profile", "look") == ""
     assert home.credentials.read_text() == section
+
+
+def test_what_a_killed_import_has_left_beside_a_file_goes_with_the_next(
+    home, alice, keychain
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    for path in (home.config, home.credentials):
+        text = f"[default]\naws_secret_access_key = {alice.secret_access_key}\n"
+        left = Path(swap_name(str(path), digest(text.encode()), "0" * 16))
+        left.write_text(text)
+        assert home.mfakit("keys", "import").returncode == 0
+        assert not left.exists()
 
 
 @pytest.fixture

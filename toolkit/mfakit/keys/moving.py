@@ -382,9 +382,11 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     """Remove a profile's key from both files, and from the copy of the credentials file."""
     files = profile.files
     copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
-    places = [(files.credentials_path, profile.name)]
-    if files.config(profile.name).get(KEYS[0]):
-        places.append((files.config_path, files.config_header(profile.name)))
+    # also where no key is, for what a killed process has left beside the file
+    places = [
+        (files.credentials_path, profile.name),
+        (files.config_path, files.config_header(profile.name)),
+    ]
     if os.path.isfile(copy):
         places.append((copy, profile.name))
     for path, header in places:
