@@ -84,7 +84,7 @@ def test(session: nox.Session) -> None:
 @nox.session
 def proofs(session: nox.Session) -> None:
     """What takes long: kills at every system call, many processes at once, tests marked `long`."""
-    session.install("-e.[testing,notify,keychain]", *groups("test", "writers"))
+    session.install("-e.[testing,notify,keychain]", *groups("test", "writers", "served"))
     # One worker runs all the tests of a group, which share something that there is once.
     side_by_side = ("-n", str(WORKERS), "--dist", "loadgroup")
     chosen = session.posargs or ("tests/proofs", *marked("long"))
