@@ -59,7 +59,7 @@ def test_no_page_uses_the_network(browser, url: str) -> None:
         ("min-remaining", "reference/commands.html"),
         ("会话", "zh-CN/tutorial/first-session.html"),
         ("收到通知", "zh-CN/how-to/be-told-before-it-ends.html"),
-        ("用make", "zh-CN/how-to/use-with-other-programs.html"),
+        ("用make", "zh-CN/how-to/make-and-data-frames.html"),
     ],
 )
 def test_the_search_finds_a_word_in_both_languages(
