@@ -72,6 +72,19 @@ def test_login_works_in_other_partitions(home, region: str) -> None:
         assert home.mfakit("login", "--force", "--token-code", device.code()).returncode == 0
 
 
+def test_devices_are_listed_in_the_partition_of_the_device_where_no_region_is_set(home) -> None:
+    from mfakit.testing import AWSSimulator
+
+    with AWSSimulator(region="us-gov-west-1") as aws, aws.serve() as url:
+        home.environ["AWS_ENDPOINT_URL"] = url
+        user = aws.create_user("alice")
+        serial = user.enable_virtual_mfa().serial_number
+        be(home, user)
+        home.write_config(f"[default]\nmfa_serial = {serial}\n")
+        done = home.mfakit("devices")
+        assert (done.returncode, done.stdout) == (0, f"{serial}  virtual\n"), done.stderr
+
+
 def test_configure_writes_what_every_login_needs(home, alice, on_terminal) -> None:
     """It asks on the terminal, and the likely values are the defaults."""
     home.write_config("# mine\n[default]\nregion = eu-west-1\n")

@@ -165,6 +165,51 @@ def test_a_credential_process_whose_program_is_not_there_is_named(home, alice) -
     refused(home, done, "no-such-vault")
 
 
+@pytest.mark.parametrize("malformed", ["arn:aws:iam:{}:mfa/alice", "arn:aws:iam::1{}:mfa/alice"])
+def test_a_device_whose_arn_lacks_a_part_is_not_said_to_be_of_another_account(
+    home, alice, malformed: str
+) -> None:
+    """Nor is it written for a role profile."""
+    account = alice.device.serial_number.split(":")[4]
+    serial = malformed.format(account)
+    role = f"role_arn = arn:aws:iam::{account}:role/x\nsource_profile = default\n"
+    home.write_config(f"[profile dev]\n{role}mfa_serial = {serial}\n")
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="dev")
+    refused(home, done, "is no ARN", 64)
+    assert "config, line 4" in done.stderr
+    done = home.mfakit("configure", "--role-profile", "dev")
+    refused(home, done, "is no ARN", 64)
+    assert "source_profile = default" in home.config.read_text()
+
+
+def test_a_security_key_in_a_role_leads_to_the_device_that_has_codes(home, alice) -> None:
+    account, serial = alice.device.serial_number.split(":")[4], alice.device.serial_number
+    role = f"role_arn = arn:aws:iam::{account}:role/x\nsource_profile = default\n"
+    key = f"arn:aws:iam::{account}:u2f/user/alice/key"
+    home.write_config(f"[profile dev]\n{role}mfa_serial = {key}\n")
+    done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE="dev")
+    refused(home, done, "which AWS takes no code from", 64)
+    assert "which mfakit devices shows: --serial-number ARN" in done.stderr
+    code = alice.device.code()
+    login = ["login", "--serial-number", serial, "--token-code", code]
+    assert home.mfakit(*login, AWS_PROFILE="dev").returncode == 0
+    told = home.mfakit("explain", "--profile", "dev")
+    assert told.returncode == 1
+    assert f"--role-profile dev --serial-number {serial}" in told.stdout
+
+
+def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(home, alice) -> None:
+    path = home.folder / "keys"
+    path.write_text(home.credentials.read_text())
+    home.write_credentials("")
+    named = {"AWS_CREDENTIALS_FILE": str(path)}
+    done = home.mfakit("login", "--token-code", "123456", **named)
+    refused(home, done, "AWS_CREDENTIALS_FILE is set, which AWS tools do not read")
+    assert f"export AWS_SHARED_CREDENTIALS_FILE={path}" in done.stderr
+    named["AWS_SHARED_CREDENTIALS_FILE"] = str(path)
+    assert home.mfakit("login", "--token-code", alice.device.code(), **named).returncode == 0
+
+
 def test_a_comment_beside_the_serial_number_is_named_in_the_error(home, alice) -> None:
     """To botocore it is a part of the value."""
     home.write_config(f"[default]\nmfa_serial = {alice.device.serial_number} # my phone\n")

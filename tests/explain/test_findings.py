@@ -130,6 +130,17 @@ ILL = [
      Case({"default": KEYS},
           {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.replace("::", ":: ")}}, {}, "a"),
      f"aws configure set mfa_serial {SERIAL} --profile a"),
+    # a device that no code can be of, and a role that cannot be one
+    ("device-without-codes",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.replace("::", ":")}}, {},
+          "a"), f"aws configure set mfa_serial {SERIAL} --profile a"),
+    ("device-without-codes",
+     Case({"default": KEYS},
+          {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.replace(":mfa/", ":u2f/user/")}}, {}, "a"),
+     "mfakit devices --source-profile default"),
+    ("role-malformed",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": ROLE.replace("::", ":")}}, {}, "a"),
+     None),
     # a device that no SDK reads for a role
     ("role-without-mfa",
      Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "a": FROM_DEFAULT}, {}, "a"),

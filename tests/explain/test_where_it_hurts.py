@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -183,6 +184,17 @@ def test_a_device_of_another_partition_is_refused_before_a_code_is_spent(
         AWS_REGION="us-east-1", AWS_CONFIG_FILE="/nowhere",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_program_whose_expiration_is_empty_is_named_by_explain_online(home, aws, alice) -> None:
+    key = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    printed = home.folder / "printed.json"
+    printed.write_text(json.dumps({"Version": 1, **key, "Expiration": ""}))
+    home.write_config(f"[profile work]\ncredential_process = cat {printed}\n")
+    told = home.mfakit("explain", "--online", "--profile", "work")
+    assert told.returncode == 1
+    assert "the Expiration that the program of credential_process prints is no time" in told.stdout
+    assert "run the program by hand" in told.stdout
 
 
 def test_explain_accuses_no_session_of_a_device_of_another_account(home, aws, alice) -> None:

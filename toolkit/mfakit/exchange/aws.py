@@ -53,7 +53,7 @@ def make_client(
         source: the credentials, and the profile whose endpoint and CA bundle are used.
         retries: False for the call that carries a code: botocore would send the code again after
             a lost answer, and a code that arrived once is used up.
-        serial_number: names the partition, if no profile names a region.
+        serial_number: names the partition, if no profile names a region; else the profiles' does.
     """
     with _nothing_collected():
         from botocore.config import Config
@@ -64,7 +64,7 @@ def make_client(
         session.set_config_variable("profile", source.profile)
         client = session.create_client(
             service,
-            region_name=source.region or region_of(serial_number),
+            region_name=source.region or region_of(serial_number or source.device),
             aws_access_key_id=source.access_key_id,
             aws_secret_access_key=source.secret_access_key,
             aws_session_token=source.session_token or None,

@@ -14,6 +14,7 @@ _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_seria
 # The limits of STS, from its service model.
 _SHORTEST, _LONGEST = 9, 256
 _SIGNS = frozenset("_+=/:,.@-")
+_ACCOUNT_DIGITS = 12
 _REFUSED = (*DENIED, "InvalidClientTokenId")
 
 
@@ -54,6 +55,13 @@ def check_serial_number(text: str) -> str:
         elif joined.startswith("arn:") and _has_form(joined):
             hint = f"perhaps {joined}, without blanks"
         raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
+    if text.startswith("arn:") and not is_arn(text):
+        hint, parts = f"{_NAME_IT}; mfakit devices shows yours", text.split(":")
+        if is_arn(completed := ":".join([*parts[:3], "", *parts[3:]])):
+            hint = f"perhaps {completed}"
+        raise UsageError(
+            f"{text} is no ARN: it lacks a part, or twelve digits for the account", hint
+        )
     if ":user/" in text:
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
@@ -62,9 +70,18 @@ def check_serial_number(text: str) -> str:
     if ":u2f/" in text:
         raise UsageError(
             f"{text} is a security key or passkey, which AWS takes no code from",
-            "add an authenticator app as a second device in the AWS console",
+            "name another device of yours, which mfakit devices shows: --serial-number ARN; or add"
+            " an authenticator app in the AWS console",
         )
     return text
+
+
+def is_arn(text: str) -> bool:
+    """Whether a text has the form of an ARN of IAM, such as that of a device or a role."""
+    parts = text.split(":")
+    if len(parts) < 6 or parts[0] != "arn" or parts[2:4] != ["iam", ""]:
+        return False
+    return len(parts[4]) == _ACCOUNT_DIGITS and parts[4].isdecimal() and parts[5] != ""
 
 
 def _has_form(text: str) -> bool:

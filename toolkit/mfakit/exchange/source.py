@@ -44,6 +44,7 @@ class Source(Value):
         profile: the profile whose settings apply; None for the environment.
         region: the region to sign for.
         session_token: the token of a session; empty for long-term credentials.
+        device: the ``mfa_serial`` of the profiles, which names a partition if there is no region.
     """
 
     access_key_id: str
@@ -51,6 +52,7 @@ class Source(Value):
     profile: str | None
     region: str | None
     session_token: str = ""
+    device: str | None = None
 
     @property
     def is_session(self) -> bool:
@@ -128,6 +130,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         profile.name,
         region,
         session_token(values),
+        files.setting("mfa_serial", session.name, profile.name),
     )
 
 

@@ -188,6 +188,7 @@ _CAUSES = (
     "wrong-header",
     "variables-quoted",
     "variables-partial",
+    "variable-unread",
     "byte-order-mark",
 )
 

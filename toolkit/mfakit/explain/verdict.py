@@ -234,6 +234,9 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
     leads_to, fix = "every program that uses these credentials is refused", _renewal(situation)
     source = situation.role_source
+    if answer.error[0] == "ParserError":  # dateutil's, of the one time that a program tells
+        said = f"the Expiration that the program of credential_process prints is no time ({said})"
+        leads_to = f"{leads_to}; run the program by hand, and see what it prints"
     if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
         leads_to = "a role may ask for MFA, which a long-term key does not have"
         kept_in = Profile(source, situation.files).its_session

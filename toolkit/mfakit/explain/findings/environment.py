@@ -34,6 +34,7 @@ _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _LONG_TERM_PREFIX = "AKIA"
 _TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _WEB_IDENTITY = ("assume-role-with-web-identity", "fromTokenFile")
+_NOT_READ, _CREDENTIALS_PATH = "AWS_CREDENTIALS_FILE", "AWS_SHARED_CREDENTIALS_FILE"
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
 
@@ -188,6 +189,19 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def variable_unread(situation: Situation) -> Iterator[Finding]:
+    """A variable whose name is almost right names the credentials file, in vain."""
+    named = situation.environ.get(_NOT_READ)
+    if named and not situation.environ.get(_CREDENTIALS_PATH):
+        yield Finding(
+            "variable-unread",
+            f"{_NOT_READ} is set, which AWS tools do not read",
+            f"the credentials file is {situation.files.credentials_path}",
+            f"export {_CREDENTIALS_PATH}={quoted(named)}",
+            matters=situation.chain.winner is None,
+        )
+
+
 def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
     """The variables lead to mfakit's endpoint, which an SDK asks only after other places."""
     asked = [link for link in situation.chain.links if link.provider in ENDPOINT_PROVIDERS]
@@ -281,6 +295,7 @@ RULES = (
     variables_stale_token,
     profile_variables_differ,
     no_such_profile,
+    variable_unread,
     endpoint_shadowed,
     wrong_header,
     variables_quoted,

@@ -7,7 +7,8 @@ import re
 import stat
 
 from mfakit.environment.formats import unset_line
-from mfakit.errors import UnreadableError
+from mfakit.errors import UnreadableError, UsageError
+from mfakit.exchange.device import check_serial_number, is_arn
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
@@ -298,6 +299,46 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
         set_setting(situation, "mfa_serial", right),
         matters=are == "are",
     )
+
+
+def device_without_codes(situation: Situation) -> Iterator[Finding]:
+    """A role wants codes of a device that has none, such as a security key, or that cannot be."""
+    values, source = situation.values, situation.role_source or situation.profile
+    serial, has_role = values.get("mfa_serial"), {"role_arn", "source_profile"} <= values.keys()
+    if not serial or not has_role or any(map(str.isspace, serial)):
+        return  # blanks are reported by `serial_of_another` and `text_after_value`
+    try:
+        check_serial_number(serial)
+    except UsageError as error:
+        fix = f"mfakit devices --source-profile {quoted(source)}"
+        _, is_likely, right = error.hint.partition("perhaps ")
+        live = [one for one in _live(situation) if one.source_profile == source]
+        if is_likely:
+            fix = set_setting(situation, "mfa_serial", right)
+        elif live and live[0].serial_number:
+            fix = (
+                f"mfakit configure --profile {quoted(live[0].profile)} --role-profile"
+                f" {quoted(situation.profile)} --serial-number {quoted(live[0].serial_number)}"
+            )
+        yield Finding(
+            "device-without-codes",
+            f"mfa_serial ({situation.place('mfa_serial')}): {error.message}",
+            "AWS refuses every code for it, so that the role cannot be assumed",
+            fix,
+        )
+
+
+def role_malformed(situation: Situation) -> Iterator[Finding]:
+    """A role's ARN lacks a part."""
+    role = situation.values.get("role_arn", "")
+    if role and not (is_arn(role) and ":role/" in role):
+        yield Finding(
+            "role-malformed",
+            f"role_arn ({situation.place('role_arn')}) is no ARN of a role, which is"
+            " arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for the account",
+            "AWS refuses to assume it (ValidationError)",
+            edit(situation.place("role_arn").rpartition(", line ")[0]),
+        )
 
 
 def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
@@ -674,6 +715,8 @@ RULES = (
     mfa_serial_ignored,
     keys_in_both_files,
     serial_of_another,
+    device_without_codes,
+    role_malformed,
     no_credentials,
     role_without_source,
     keys_beside_another_way,
