@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -152,6 +153,11 @@ def test_a_role_is_assumed_anew_without_a_code_and_with_the_next_session(home, a
         wait_until(lambda: ask(program.environ)[1]["AccessKeyId"] != first)
         assert exchanges(aws, "AssumeRole") == 2
         assert read_session("mfa", environ=home.environ).access_key_id != first
+        second = ask(program.environ)[1]["AccessKeyId"]
+    process = serve(home, "--shell", "dotenv", "--role-arn", ROLE)
+    assert ask(lines_of(process))[1]["AccessKeyId"] == second
+    process.terminate()
+    process.communicate(timeout=20)
     assert mfakit.check_sessions(environ=home.environ)[0].profile == "mfa"
 
 
@@ -178,17 +184,25 @@ def keep_for_ever(home, key: str = "ASIA1") -> None:
 
 
 def test_signals_and_the_terminal_belong_to_the_command(home) -> None:
-    """Ctrl-C and Ctrl-Z reach it alone, and it can be continued."""
+    """Ctrl-C reaches it alone; Ctrl-Z stops it, and the shell continues it."""
     keep_for_ever(home)
-    script = "trap 'echo got INT' INT; echo ready $$; read line; echo got $line; read line; exit 7"
-    command = [sys.executable, "-m", "mfakit", "exec", "--serve", "--", "bash", "-c", script]
-    terminal = TerminalProcess(command, home.environ)
+    script = (
+        "trap 'echo got INT' INT; echo rea''dy; read a; echo got $a; read a; echo got $a; exit 7"
+    )
+    terminal = TerminalProcess(["bash", "--norc", "--noprofile", "-i"], home.environ)
     try:
-        terminal.read_until("ready ")
-        terminal.send("one\n")
-        terminal.read_until("got one")
-        terminal.send("\x03")
-        terminal.read_until("got INT")
+        terminal.send(f"{sys.executable} -m mfakit exec --serve -- bash -c {shlex.quote(script)}\n")
+        terminal.read_until("ready")
+        for typed, seen in (
+            ("one\n", "got one"),
+            ("\x03", "got INT"),
+            ("\x1a", "Stopped"),
+            ("fg\n", "-c"),
+            ("two\n", "got two"),
+            ("echo co''de $?\n", "code 7"),
+        ):
+            terminal.type(typed)
+            terminal.read_until(seen)
     finally:
         terminal.close()
 
