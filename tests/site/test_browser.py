@@ -59,7 +59,7 @@ def test_no_page_uses_the_network(browser, url: str) -> None:
         ("min-remaining", "reference/commands.html"),
         ("会话", "zh-CN/tutorial/first-session.html"),
         ("收到通知", "zh-CN/how-to/be-told-before-it-ends.html"),
-        ("用make", "zh-CN/how-to/use-with-other-programs.html"),
+        ("用make", "zh-CN/how-to/make-and-data-frames.html"),
     ],
 )
 def test_the_search_finds_a_word_in_both_languages(
@@ -96,18 +96,48 @@ def test_the_search_finds_a_word_in_both_languages(
         ("granted", "explanation/which-tool.html"),
         ("powerlevel10k", "how-to/direnv-and-starship.html"),
         ("oh-my-zsh", "how-to/direnv-and-starship.html"),
+        ("windows", "how-to/windows-and-wsl.html"),
+        ("wsl", "how-to/windows-and-wsl.html"),
+        ("powershell", "how-to/windows-and-wsl.html"),
+        ("make", "how-to/make-and-data-frames.html"),
+        ("makefile", "how-to/make-and-data-frames.html"),
+        ("pandas", "how-to/make-and-data-frames.html"),
+        ("polars", "how-to/make-and-data-frames.html"),
+        ("InvalidToken", "how-to/make-and-data-frames.html"),
+        ("轮换", "zh-CN/how-to/rotate-a-key.html"),
+        ("丢失手机", "zh-CN/how-to/enrol-a-device.html"),
+        ("手机 丢失", "zh-CN/how-to/enrol-a-device.html"),
+        ("容器", "zh-CN/how-to/docker.html"),
+        ("docker", "zh-CN/how-to/docker.html"),
+        ("polars", "zh-CN/how-to/make-and-data-frames.html"),
     ],
 )
 def test_the_search_shows_the_right_page_first(browser, url: str, words: str, page: str) -> None:
+    """Each language has a search of its own, which shows the pages in that language first."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    browser.get(f"{url}/search.html?q={words.replace(' ', '+')}")
+    search = "zh-CN/search.html" if page.startswith("zh-CN/") else "search.html"
+    browser.get(f"{url}/{search}?q={words.replace(' ', '+')}")
     first = WebDriverWait(browser, 20).until(
         lambda _: browser.find_elements(By.CSS_SELECTOR, "#search-results li:first-child a")
     )[0]
     # results come one after the other, each at its place
-    assert page in first.get_attribute("href")
+    assert first.get_attribute("href").startswith(f"{url}/{page}")
+
+
+def test_a_search_on_a_chinese_page_is_in_chinese(browser, url: str) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    resize(browser, *WIDTHS["desk"], mobile=False)
+    browser.get(f"{url}/zh-CN/tutorial/first-session.html")
+    browser.find_element(By.CSS_SELECTOR, "input[name=q]").send_keys("轮换", Keys.ENTER)
+    WebDriverWait(browser, 20).until(
+        lambda _: "搜索完成" in browser.find_element(By.ID, "search-results").text
+    )
+    assert "Search" not in browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_the_menu_on_a_phone_leads_to_every_page(browser, url: str) -> None:
@@ -120,5 +150,5 @@ def test_the_menu_on_a_phone_leads_to_every_page(browser, url: str) -> None:
     led_to = {
         link.get_attribute("href").removeprefix(f"{url}/").partition("#")[0] for link in links
     }
-    own = {"index.html", "search.html", "genindex.html", "py-modindex.html"}
+    own = {"index.html", "search.html", "zh-CN/search.html", "genindex.html", "py-modindex.html"}
     assert {page for page in pages() if not page.startswith("_")} - own <= led_to

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -68,9 +71,63 @@ def test_each_chinese_page_and_its_english_one_lead_to_each_other(
     """The menu of a Chinese page has only Chinese pages, so that link is the way back."""
     for chinese in (SITE / "zh-CN").rglob("*.html"):
         english = SITE / chinese.relative_to(SITE / "zh-CN")
-        if english in parsed:
+        if english in parsed and english.name != "search.html":
             assert str(chinese) in _led_to(english, parsed), english
             assert str(english) in _led_to(chinese, parsed), chinese
+
+
+def test_the_theme_speaks_the_language_of_the_page(parsed: dict[Path, _Page]) -> None:
+    """The words around a page, the labels for screen readers, and where the search leads."""
+    english = (SITE / "how-to" / "docker.html").read_text(encoding="utf-8")
+    chinese = (SITE / "zh-CN" / "how-to" / "docker.html").read_text(encoding="utf-8")
+    assert '<html class="no-js" lang="en"' in english
+    assert '<html class="no-js" lang="zh-CN"' in chinese
+    words = {
+        'placeholder="Search"': 'placeholder="搜索"',
+        "<span>Next</span>": "<span>下一页</span>",
+        "<span>Previous</span>": "<span>上一页</span>",
+        "<span>Back to top</span>": "<span>回到顶部</span>",
+        "On this page": "本页内容",
+        "Skip to content": "跳到正文",
+        'aria-label="Toggle ': 'aria-label="显示或隐藏',
+        'title="Link to this heading"': 'title="链接到本标题"',
+    }
+    for one, other in words.items():
+        assert one in english, one
+        assert one not in chinese, one
+        assert other in chinese, other
+        assert other not in english, other
+    assert 'action="../search.html"' in english  # each to the search in its own folder
+    assert 'action="../search.html"' in chinese
+
+
+def _build(folder: Path, urls: str) -> str:
+    """Build a site of a start page in both languages, and return the English one."""
+    for name in ("conf.py", "_ext", "_templates", "_static/icon.svg"):
+        source, target = ROOT / "docs" / name, folder / "docs" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    (folder / "pyproject.toml").write_text(f"[project]\n{urls}")
+    (folder / "docs" / "index.md").write_text("# One\n\n```{toctree}\nzh-CN/index\n```\n")
+    (folder / "docs" / "zh-CN").mkdir()
+    (folder / "docs" / "zh-CN" / "index.md").write_text("# 一\n", encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", folder / "docs", folder / "site"]
+    subprocess.run(command, check=True)
+    return (folder / "site" / "index.html").read_text(encoding="utf-8")
+
+
+def test_each_page_leads_to_its_source_once_the_repository_has_an_address(tmp_path: Path) -> None:
+    address = "https://github.com/example/mfakit"
+    page = _build(tmp_path, f'[project.urls]\nRepository = "{address}"\n')
+    assert f'href="{address}"' in page
+    assert f'href="{address}/edit/main/docs/index.md"' in page
+    assert f'href="{address}/blob/main/docs/index.md?plain=true"' in page
+
+
+def test_without_an_address_no_page_leads_to_a_repository(tmp_path: Path) -> None:
+    page = _build(tmp_path, "")
+    assert "edit-this-page" not in page
+    assert 'aria-label="Repository"' not in page
 
 
 def test_no_font_script_or_picture_is_loaded_from_elsewhere(parsed: dict[Path, _Page]) -> None:
