@@ -84,7 +84,7 @@ def test(session: nox.Session) -> None:
 @nox.session
 def proofs(session: nox.Session) -> None:
     """What takes long: kills at every system call, many processes at once, tests marked `long`."""
-    session.install("-e.[testing,notify,keychain]", *groups("test", "writers"))
+    session.install("-e.[testing,notify,keychain]", *groups("test", "writers", "served"))
     # One worker runs all the tests of a group, which share something that there is once.
     side_by_side = ("-n", str(WORKERS), "--dist", "loadgroup")
     chosen = session.posargs or ("tests/proofs", *marked("long"))
@@ -100,11 +100,17 @@ def templates(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, into build/docs; its commands, run; and a look at it in a browser."""
-    session.install("-e.[testing,notify,keychain]", *groups("docs", "test"))
+    """The documentation, into build/docs, and a look at it in a browser, if chromium is there."""
+    session.install("-e.[testing,notify,keychain]", *groups("docs"))
     session.run("sphinx-build", "-q", "-n", "-W", "--keep-going", "-E", "-a", "docs", "build/docs")
-    where = session.posargs or ("tests/docs", "tests/site")
-    run_pytest(session, "-n", "2", "--dist", "loadfile", *where)
+    run_pytest(session, "tests/site", *session.posargs)
+
+
+@nox.session
+def pages(session: nox.Session) -> None:
+    """The commands of the documentation's pages, and that a translation follows its page."""
+    session.install("-e.[testing,notify,keychain]", *groups("test", "writers"))
+    run_pytest(session, *PARALLEL, "tests/docs", *session.posargs)
 
 
 @nox.session
@@ -195,7 +201,6 @@ def writers(session: nox.Session) -> None:
     session.install("-e.[testing]", *groups("writers"))
     page = "docs/explanation/credentials-file.md"
     session.run("python", "-m", "bench.writers", "--check", page)
-    run_pytest(session, "tests/docs/test_pages.py", "-k", "come-from-another-tool")
 
 
 @nox.session(default=False)

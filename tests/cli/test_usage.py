@@ -281,3 +281,16 @@ def test_env_fails_for_a_name_that_the_locale_lacks(home) -> None:
     done = home.mfakit("env", "--shell", "sh", **environ)
     assert (done.returncode, done.stdout) == (1, "false\n")
     assert "PYTHONUTF8=1" in done.stderr
+
+
+def test_ctrl_c_while_the_commands_are_loaded_is_no_traceback(home) -> None:
+    code = (
+        "import sys, mfakit.cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'mfakit.cli.main': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "mfakit.cli.run()\n"
+    )
+    done = home.run(sys.executable, "-c", code)
+    assert (done.returncode, done.stderr) == (130, "")

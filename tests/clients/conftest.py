@@ -167,14 +167,18 @@ def keys(alice: User) -> dict[str, str]:
 
 
 def _javascript() -> Path:
-    """Install the SDK as its package.json has it, once for each version of that file."""
+    return from_npm("js")
+
+
+def from_npm(name: str) -> Path:
+    """Install what the package.json of a folder has, once for each version of its files."""
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"not on the PATH: {', '.join(missing)}")
     assert not missing
-    sources = [HERE / "js" / name for name in ("package.json", "call.mjs", "resolve.mjs")]
+    sources = sorted((HERE / name).iterdir())
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    folder = BUILD / f"js-{digest[:12]}"
+    folder = BUILD / f"{name}-{digest[:12]}"
     BUILD.mkdir(exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "installed").exists():
@@ -187,7 +191,7 @@ def _javascript() -> Path:
     return folder
 
 
-def _found(name: str) -> str:
+def found(name: str) -> str:
     """Return a program's path; skip where it is missing, except in CI."""
     path = shutil.which(name)
     if path is None and os.environ.get("CI") != "true":
@@ -222,7 +226,7 @@ def _go(_: str, __: Path) -> list[str]:
     built = BUILD / "go-identity"
     settings = {"GO111MODULE": "off", "GOPATH": GO, "GOCACHE": str(BUILD / "go"), "GOFLAGS": ""}
     subprocess.run(
-        [_found("go"), "build", "-o", str(built), str(HERE / "go" / "main.go")],
+        [found("go"), "build", "-o", str(built), str(HERE / "go" / "main.go")],
         check=True,
         env=os.environ | settings,
     )
@@ -232,7 +236,7 @@ def _go(_: str, __: Path) -> list[str]:
 def _rclone(url: str, folder: Path) -> list[str]:
     config = folder / "rclone.conf"
     config.write_text(f"[s]\ntype = s3\nprovider = Other\nenv_auth = true\nendpoint = {url}\n")
-    return [_found("rclone"), "--config", str(config), "lsd", "s:"]
+    return [found("rclone"), "--config", str(config), "lsd", "s:"]
 
 
 def _s5cmd(url: str, _: Path) -> list[str]:
@@ -252,7 +256,7 @@ def _terraform(url: str, folder: Path) -> list[str]:
 
 
 def _ruby(_: str, __: Path) -> list[str]:
-    ruby = _found("ruby")
+    ruby = found("ruby")
     if subprocess.run([ruby, "-e", 'require "aws-sdk-core"'], check=False).returncode:
         pytest.skip("Debian's package ruby-aws-sdk-core is not installed")
     return [ruby, "-e", RUBY]

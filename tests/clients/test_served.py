@@ -6,13 +6,15 @@ that is served, and not with those keys.
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.clients.conftest import CALLERS
+from tests.clients.conftest import CALLERS, found, from_npm
 from tests.conftest import Home
 from tests.serving.conftest import served
 
@@ -20,9 +22,53 @@ from mfakit import read_session
 from mfakit.testing import AWSSimulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is split off")
+NOTEBOOK = {
+    "nbformat": 4,
+    "nbformat_minor": 4,
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python"}},
+    "cells": [
+        {
+            "cell_type": "code",
+            "source": "import boto3; boto3.client('sts').get_caller_identity()['Arn']",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+    ],
+}
+# With a module that uses boto3, as those for AWS do.
+PLAYBOOK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - identity:
+      register: answer
+    - ansible.builtin.debug:
+        var: answer.arn
+"""
+MODULE = """
+import boto3
+from ansible.module_utils.basic import AnsibleModule
+
+arn = boto3.client("sts").get_caller_identity()["Arn"]
+AnsibleModule({}).exit_json(arn=arn)
+"""
+# What `cdk synth` makes of an app with one stack.
+ASSEMBLY = {
+    "version": "36.0.0",
+    "artifacts": {
+        "alice": {
+            "type": "aws:cloudformation:stack",
+            "environment": "aws://unknown-account/unknown-region",
+            "properties": {"templateFile": "alice.json", "stackName": "alice"},
+        }
+    },
+}
+TEMPLATE = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 
 
 class Program:
@@ -92,3 +138,42 @@ def test_an_sdk_for_ruby_without_the_endpoint_does_not_take_the_keys_of_default(
     command = CALLERS["Ruby"](program.environ["AWS_ENDPOINT_URL"], tmp_path)
     done = subprocess.run(command, env=program.environ, capture_output=True, text=True, check=False)
     assert "MissingCredentialsError" in done.stderr
+
+
+def beside(name: str) -> str:
+    """Return the path of a program of this Python."""
+    return found(str(Path(sys.executable).with_name(name)))
+
+
+def jupyter(folder: Path) -> list[str]:
+    notebook = folder / "notebook.ipynb"
+    notebook.write_text(json.dumps(NOTEBOOK))
+    execute = [beside("jupyter-execute"), "--inplace", str(notebook)]
+    return ["sh", "-c", '"$@" && cat "$3"', "sh", *execute]
+
+
+def ansible(folder: Path) -> list[str]:
+    modules = folder / "library"
+    modules.mkdir()
+    (modules / "identity.py").write_text(MODULE)
+    playbook = folder / "site.yml"
+    playbook.write_text(PLAYBOOK)
+    return [beside("ansible-playbook"), str(playbook)]
+
+
+def cdk(folder: Path) -> list[str]:
+    (folder / "manifest.json").write_text(json.dumps(ASSEMBLY))
+    (folder / "alice.json").write_text(json.dumps(TEMPLATE))
+    program = from_npm("cdk") / "node_modules" / ".bin" / "cdk"
+    options = ["--method=direct", "--require-approval=never", "--no-notices"]
+    return [str(program), "deploy", f"--app={folder}", *options]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tool", [jupyter, ansible, cdk], ids=lambda tool: tool.__name__)
+def test_each_tool_with_a_page_uses_the_served_session(
+    tool: Callable[[Path], list[str]], program: Program, tmp_path: Path
+) -> None:
+    """A notebook's kernel, a playbook on this machine, and a stack of the CDK that is deployed."""
+    shown = program.run(*tool(tmp_path), CDK_DISABLE_CLI_TELEMETRY="true")
+    assert re.search(r"arn:aws:\S+/alice", shown)

@@ -57,6 +57,7 @@ def test_the_wheel_holds_the_package_and_the_manual_page_alone(wheel: Path, know
 
 
 def test_two_builds_make_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    """The released wheel comes from the source distribution, the other from this tree."""
     run(sys.executable, "-m", "build", "--wheel", "--installer", "uv", "--outdir", str(tmp_path))
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
@@ -80,11 +81,12 @@ def test_the_source_distribution_holds_the_project_and_nothing_else(
     assert held == known | {"PKG-INFO"}
 
 
-def test_a_clone_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    """The released wheel comes from the source distribution, and each byte is the same."""
-    options = ("--wheel", "--installer", "uv", "--outdir", str(tmp_path))
-    run(sys.executable, "-m", "build", *options)
-    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+def test_the_workflow_tries_every_supported_python_on_each_system(metadata: Message) -> None:
+    classifiers = "\n".join(metadata.get_all("Classifier", []))
+    supported = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    assert f"python: {json.dumps(supported)}" in workflow
+    assert "os: [ubuntu-latest, macos-latest, windows-latest]" in workflow
 
 
 def test_the_version_is_the_newest_in_the_changelog(metadata: Message) -> None:

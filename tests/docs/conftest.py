@@ -16,6 +16,7 @@ from tests.conftest import Home
 from tests.docs.page import Step
 from tests.docs.shell import Shell
 from tests.roles import make_role
+from tests.schedule.conftest import write_desktop
 
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
 from mfakit.testing.account import Device
@@ -74,6 +75,7 @@ class Reader:
             f"aws_secret_access_key = {self._person.secret_access_key}\n"
         )
         (folder / "bin").mkdir()
+        write_desktop(folder / "bin")
         beside = str(Path(sys.executable).parent)
         places = (str(folder / "bin"), beside, self._home.environ["PATH"])
         self._home.environ |= self._environ | {

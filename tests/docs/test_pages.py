@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from docs import translations
@@ -21,6 +24,31 @@ ELSEWHERE = {
     "docs/how-to/test-your-login-tool.md": "tests/clients/test_how_to.py",
     "docs/how-to/come-from-mock-aws.md": "tests/testing/test_mock_aws_around.py",
 }
+_ON_CALL = "docs/how-to/be-told-before-it-ends.md"
+_ALERTS = """
+rule_files: [rules.yml]
+tests:
+- interval: 1m
+  input_series:
+  - series: mfakit_session_expiration_timestamp_seconds{profile="mfa", instance="build"}
+    values: 7200x180
+  - series: mfakit_check_last_success_timestamp_seconds{instance="build"}
+    values: 0+60x60 3600x120
+  alert_rule_test:
+  - {alertname: AWSSessionEndsSoon, eval_time: 90m}
+  - alertname: AWSSessionEndsSoon
+    eval_time: 91m
+    exp_alerts:
+    - exp_labels: {profile: mfa, instance: build}
+      exp_annotations: {summary: the AWS session of mfa ends soon}
+  - {alertname: AWSSessionCheckFails, eval_time: 75m}
+  - alertname: AWSSessionCheckFails
+    eval_time: 76m
+    exp_alerts:
+    - exp_labels: {instance: build}
+      exp_annotations:
+        summary: nobody has looked at the AWS sessions of build for a quarter of an hour
+"""
 # A translation has its readers type the same and shows them the same: test_translations.py.
 _RUN = [page for page in pages() if page not in (*ELSEWHERE, *translations.pages())]
 
@@ -38,6 +66,19 @@ def test_the_commands_of_each_page_do_what_it_shows(page: str, reader: Reader) -
             reader.take(step)
         except AssertionError as error:
             raise AssertionError(f"{page}, line {step.line}: {error}") from None
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_the_alerts_of_the_page_on_call_fire_on_time(tmp_path: Path) -> None:
+    """A session ends after two hours, and the check looks at it for the last time after one."""
+    [rules] = [step.text for step in steps(_ON_CALL) if step.kind == "yaml"]
+    (tmp_path / "rules.yml").write_text(rules)
+    (tmp_path / "test.yml").write_text(_ALERTS)
+    for command in (["check", "rules", "rules.yml"], ["test", "rules", "test.yml"]):
+        done = subprocess.run(
+            ["promtool", *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", pages())

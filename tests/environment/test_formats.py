@@ -67,6 +67,15 @@ def test_github_gets_masks_on_its_output_and_variables_in_its_file(home, tmp_pat
     assert file.read_text().splitlines() == ["MINE=1", *lines]
 
 
+def test_githubs_file_may_end_in_the_middle_of_a_line(home, tmp_path) -> None:
+    """A step that used printf has left it so; its value must not end with our first line."""
+    keep(home)
+    file = tmp_path / "github"
+    file.write_text("MINE=1")
+    assert home.mfakit("env", "--shell", "github", GITHUB_ENV=str(file)).returncode == 0
+    assert file.read_text().splitlines()[:2] == ["MINE=1", "AWS_ACCESS_KEY_ID=ASIA1"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there are no modes")
 def test_githubs_file_is_private_when_it_is_made(home, tmp_path) -> None:
     """The case is a link that leads to a missing file."""

@@ -158,6 +158,40 @@ def test_a_kept_session_moves_to_the_cache_for_a_credential_process_and_back(hom
     assert home.mfakit("env", "--shell", "json").stdout == key
 
 
+def test_no_setting_is_changed_if_the_kept_session_cannot_move(home, alice) -> None:
+    log_in(home, alice)
+    credentials = home.credentials.read_text()
+    lock = home.credentials.with_name("credentials.lock")
+    lock.unlink()
+    lock.mkdir()
+    done = configure(home, "--credential-process")
+    assert (done.returncode, "cannot write" in done.stderr) == (1, True), done.stderr
+    assert (home.credentials.read_text(), home.config.exists()) == (credentials, False)
+    lock.rmdir()
+    assert configure(home, "--credential-process").returncode == 0
+    lock.unlink()
+    lock.mkdir()
+    config = home.config.read_text()
+    done = configure(home, "--undo")
+    assert (done.returncode, "cannot write" in done.stderr) == (1, True), done.stderr
+    assert home.config.read_text() == config
+    assert home.mfakit("env").returncode == 0
+
+
+def test_a_move_of_the_kept_session_that_was_killed_is_ended_by_the_next_configure(
+    home, alice
+) -> None:
+    """The session is in both places then, and the one in the file hides the process."""
+    log_in(home, alice)
+    credentials = home.credentials.read_text()
+    assert configure(home, "--credential-process").returncode == 0
+    home.write_credentials(credentials)
+    done = configure(home, "--credential-process")
+    assert done.returncode == 0, done.stderr
+    assert "[mfa]" not in home.credentials.read_text()
+    assert home.mfakit("login").returncode == 0
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.expiry.spellings import NAIVE, naive_local, naive_utc, zulu
+from tests.expiry.spellings import NAIVE, naive_local, naive_utc
 from tests.zones import local_time
 
 from mfakit.moments import AS_LOCAL, AS_UTC, format_timestamp, parse_timestamp
@@ -109,28 +106,6 @@ def test_an_end_that_awsume_left_unknown_is_known_from_another_key() -> None:
     with local_time("America/New_York"):
         session = session_of({**KEYS, **ends, "manager": "awsume"}, at("2026-11-22 19:00"))
     assert session.expiration == at("2026-11-22 20:00")
-
-
-@pytest.mark.long
-@pytest.mark.skipif(shutil.which("awsumepy") is None, reason="awsume is not installed")
-@pytest.mark.parametrize(
-    ("zone", "codes"), [("America/New_York", (3, 0)), ("Europe/Berlin", (2, 2))]
-)
-def test_no_session_that_awsume_got_from_a_process_is_called_valid_too_long(
-    home, zone: str, codes: tuple[int, int]
-) -> None:
-    """awsume itself is run: it writes the process's UTC, as if it was local time."""
-    parts = {"AccessKeyId": "ASIA1", "SecretAccessKey": "s", "SessionToken": "t"}
-    process = home.folder / "process.py"
-    home.write_config(f"[profile work]\ncredential_process = {sys.executable} {process}\n")
-    for minutes, code in zip((-1, 59), codes, strict=True):
-        end = datetime.now(UTC) + timedelta(minutes=minutes)
-        answer = json.dumps({"Version": 1, **parts, "Expiration": zulu(end)})
-        process.write_text(f"print({answer!r})\n")
-        home.write_credentials("")
-        done = home.run("awsumepy", "work", "--output-profile", "mfa", TZ=zone)
-        assert naive_utc(end) in home.credentials.read_text(), done.stderr
-        assert home.mfakit("check", "--profile", "mfa", TZ=zone).returncode == code
 
 
 def test_west_of_greenwich_an_unknown_tools_time_is_read_as_utc() -> None:

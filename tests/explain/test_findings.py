@@ -338,6 +338,7 @@ def test_an_empty_region_is_reported_with_the_one_that_it_hides(tmp_path) -> Non
     (finding,) = find(here)
     assert finding.code == "region-empty"
     assert f"({tmp_path / 'credentials'}, line 4), which hides eu-west-1" in finding.message
+    assert any("the region is set to nothing" in line for line in Explanation(here).lines())
     run(["sh", "-c", finding.fix], check=True)
     mended = Situation(here.environ, None, "boto3", NOW)
     assert (find(mended), mended.chain.region) == ([], "eu-west-1")
@@ -382,3 +383,17 @@ def test_a_file_in_utf_16_is_reported_once_and_the_fix_opens_it(
 def test_a_profile_that_cannot_hold_a_session_is_not_to_be_logged_in_to(tmp_path) -> None:
     ill = Case({"default": KEYS}, {"[PROD]": {"region": "x"}}, flag="[PROD]")
     assert "login" not in " ".join(found(tmp_path, ill).values())
+
+
+def test_a_header_that_another_profile_has_is_not_to_be_changed(tmp_path) -> None:
+    """A role's source is written as that header, where the profile's name belongs."""
+    role = {"role_arn": ROLE, "source_profile": "profile work"}
+    ill = Case({"work": KEYS}, {"work": {"region": "x"}, "a": role}, flag="a")
+    assert list(found(tmp_path, ill)) == ["role-without-source"]
+
+
+def test_a_sessions_key_without_its_token_is_not_called_long_term(tmp_path) -> None:
+    ill = Case({"work": KEYS | {"aws_access_key_id": "ASIA1"}}, flag="work")
+    explained = "\n".join(Explanation(situation(tmp_path, ill)).lines())
+    assert "AWS would be called with a session ASIA1" in explained
+    assert "long-term" not in explained

@@ -246,6 +246,7 @@ def test_login_names_a_header_that_is_not_read_if_no_other_keys_are_found(home, 
     assert done.returncode == 1
     assert "[shared] (" in done.stderr
     assert advice(done.stderr).startswith("sed ")
+    assert "! wrong-header: " in home.mfakit("explain", "--profile", "shared").stdout
 
 
 @pytest.mark.parametrize("header", ["", "[base]\nrole_arn = arn:aws:iam::123456789012:role/a\n"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +32,14 @@ def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) ->
     assert done.returncode == 1
     assert "the access key of profile default is 100d old: mfakit keys rotate" in done.stdout
     assert aged.mfakit("check", "--all", "--key-age", "90d").returncode == 1
+
+
+def test_a_misspelled_store_of_one_profile_hides_no_old_key_of_another(aged, alice) -> None:
+    aged.write_config("[profile a]\nmfakit_key_store = keychain\n")
+    done = aged.mfakit("check", "--all", "--key-age", "90d")
+    assert done.returncode == 1
+    assert "the access key of profile default is 100d old" in done.stdout
+    assert "mfakit_key_store of profile 'a' names no store" in done.stderr
 
 
 def test_the_worse_code_counts(aged, alice) -> None:
@@ -82,3 +92,31 @@ def test_an_old_key_is_told_once(aged, alice) -> None:
     for _ in range(2):
         aged.mfakit("check", "--key-age", "90d", "--notify", "desktop", **environ)
     assert log.read_text().count("The AWS access key of default is 100d old") == 1
+
+
+def test_to_remember_many_keys_is_work_in_proportion(home) -> None:
+    """No listing of the folder, which holds a file for each of them, precedes each file."""
+    files, listed = AWSFiles(home.environ), []
+
+    def count(_frame, event: str, called) -> None:
+        if event == "c_call" and called is os.listdir:
+            listed.append(event)
+
+    sys.setprofile(count)
+    try:
+        for number in range(50):
+            remember_key(files, f"AKIA{number}", datetime.now(UTC))
+    finally:
+        sys.setprofile(None)
+    assert len(listed) < 10
+    assert len(list((home.credentials.parent / "mfakit" / "keys").iterdir())) == 50
+
+
+def test_what_a_killed_process_has_begun_to_remember_is_written_anew(home) -> None:
+    files, then = AWSFiles(home.environ), datetime(2026, 1, 1, tzinfo=UTC)
+    remember_key(files, "AKIA1", then)
+    (kept,) = (home.credentials.parent / "mfakit" / "keys").iterdir()
+    whole = kept.read_text()
+    kept.write_text("")
+    remember_key(files, "AKIA1", then)
+    assert kept.read_text() == whole

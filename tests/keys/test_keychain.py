@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import shutil
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.exchange.conftest import log_in
+
+from mfakit.profiles.own_files import digest
+from mfakit.profiles.replacing import swap_name
 
 PROGRAMS = ("gnome-keyring", "pass")
 
@@ -340,6 +347,202 @@ def test_a_key_command_that_asks_mfakit_again_is_refused(home, alice) -> None:
     done = home.run("timeout", "10", sys.executable, "-m", "mfakit", "devices")
     assert (done.returncode, "runs mfakit itself" in done.stderr) == (1, True), done.stderr
     assert not (home.folder / "runs").exists()
+
+
+def printed_secret(home, *arguments: str) -> str:
+    """Return the secret that the keychain has for a profile; "" if it has none."""
+    done = home.mfakit("keys", "export", "--format", "process", *arguments)
+    return json.loads(done.stdout)["SecretAccessKey"] if done.returncode == 0 else ""
+
+
+@pytest.mark.parametrize("profile", ["default", "other"])
+def test_import_never_replaces_another_secret_in_the_keychain(
+    home, alice, keychain, profile: str
+) -> None:
+    """It may be the only one; two profiles with the same key share an entry."""
+    assert home.mfakit("keys", "import").returncode == 0
+    given = csv_of(home, alice.access_key_id, "mistyped")
+    done = home.mfakit("keys", "import", "--source-profile", profile, "--from-csv", given)
+    assert (done.returncode, "another secret of this key" in done.stderr) == (1, True), done.stderr
+    assert printed_secret(home) == alice.secret_access_key
+    assert "[profile other]" not in home.config.read_text()
+
+
+@pytest.mark.parametrize("key_id", ["", "aws_access_key_id = {id}\n"])
+def test_export_never_overwrites_a_secret_of_the_section(
+    home, alice, keychain, key_id: str
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    mine = f"[default]\n{key_id.format(id=alice.access_key_id)}aws_secret_access_key = mine\n"
+    home.write_credentials(mine)
+    done = home.mfakit("keys", "export")
+    assert (done.returncode, "holds another key" in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == mine
+    assert printed_secret(home) == alice.secret_access_key
+
+
+@pytest.mark.parametrize("spelling", ["mine # of 2024", "mi\n  ne"])
+def test_a_secret_that_could_not_come_back_into_the_file_stays_there(
+    home, keychain, spelling: str
+) -> None:
+    """The SDKs for JavaScript and Go cut a value before ` #`, so the key may be in use."""
+    text = f"[default]\naws_access_key_id = AKIAMINE\naws_secret_access_key = {spelling}\n"
+    home.write_credentials(text)
+    assert home.mfakit("keys", "import").returncode == 64
+    assert home.credentials.read_text() == text
+    assert not home.config.exists()
+
+
+def in_a_locked_folder(home) -> None:
+    """Let AWS_CONFIG_FILE name a config file that cannot be replaced."""
+    folder = home.folder / "locked"
+    folder.mkdir()
+    (folder / "config").write_text(home.config.read_text() if home.config.exists() else "")
+    (folder / "config.lock").mkdir()
+    home.environ["AWS_CONFIG_FILE"] = str(folder / "config")
+
+
+@pytest.mark.parametrize("action", ["import", "export", "remove"])
+def test_no_key_is_moved_if_the_file_that_names_its_place_cannot_be_written(
+    home, alice, keychain, action: str
+) -> None:
+    if action != "import":
+        assert home.mfakit("keys", "import").returncode == 0
+    before = home.credentials.read_text()
+    usual = dict(home.environ)
+    in_a_locked_folder(home)
+    yes = ("--yes",) if action == "remove" else ()
+    done = home.mfakit("keys", action, *yes)
+    assert (done.returncode, "cannot write" in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == before
+    home.environ = usual
+    home.write_config(f"[profile look]\nmfakit_key_store = keyring:{alice.access_key_id}\n")
+    there = alice.secret_access_key if action != "import" else ""
+    assert printed_secret(home, "--source-profile", "look") == there
+
+
+def test_an_import_that_was_cut_off_says_where_the_key_is(home, alice, keychain) -> None:
+    """The settings name the keychain by then, and AWS tools find the key in the file."""
+    store = f"mfakit_key_store = keyring:{alice.access_key_id}\n"
+    home.write_config(f"[default]\n{store}")
+    line = home.mfakit("keys").stdout.splitlines()[0]
+    assert "in the keychain" in line
+    assert f"AWS tools use the key that is in {home.credentials}" in line
+
+
+def test_an_export_that_was_killed_at_its_last_step_is_ended_by_the_next(
+    home, alice, keychain
+) -> None:
+    section = home.credentials.read_text()
+    assert home.mfakit("keys", "import").returncode == 0
+    home.write_credentials(section)
+    home.write_config("")
+    done = home.mfakit("keys", "export")
+    assert (done.returncode, "no longer in the keychain" in done.stderr) == (0, True), done.stderr
+    home.write_config(f"[profile look]\nmfakit_key_store = keyring:{alice.access_key_id}\n")
+    assert printed_secret(home, "--source-profile", "look") == ""
+    assert home.credentials.read_text() == section
+
+
+def test_what_a_killed_import_has_left_beside_a_file_goes_with_the_next(
+    home, alice, keychain
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    for path in (home.config, home.credentials):
+        text = f"[default]\naws_secret_access_key = {alice.secret_access_key}\n"
+        left = Path(swap_name(str(path), digest(text.encode()), "0" * 16))
+        left.write_text(text)
+        assert home.mfakit("keys", "import").returncode == 0
+        assert not left.exists()
+
+
+@pytest.fixture
+def waiting_store(home, password_store):
+    """Let `pass` wait at its work until it may go on; yield the files that say so."""
+    folder, program = home.folder / "bin", shutil.which("pass")
+    folder.mkdir()
+    waits, goes_on = home.folder / "waits", home.folder / "goes-on"
+    (folder / "pass").write_text(
+        f'#!/bin/sh\nif [ "$1" = "$PASS_WAITS_AT" ]; then\n'
+        f"  touch {waits}; while [ ! -e {goes_on} ]; do sleep 0.05; done\nfi\n"
+        f'exec {program} "$@"\n'
+    )
+    (folder / "pass").chmod(0o700)
+    home.environ["PATH"] = f"{folder}:{home.environ['PATH']}"
+    return waits, goes_on
+
+
+@pytest.fixture
+def pausing(home, waiting_store):
+    """Start a command; return it when it waits for `pass`, and what lets it go on."""
+    waits, goes_on = waiting_store
+
+    def start(word: str, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mfakit", *arguments],
+            env=home.environ | {"PASS_WAITS_AT": word},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        end = time.monotonic() + 60
+        while not waits.exists():
+            assert time.monotonic() < end
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+        return process
+
+    return start, goes_on.touch
+
+
+def test_a_key_that_is_imported_for_one_profile_and_removed_for_another_stays(
+    home, alice, pausing
+) -> None:
+    """The keychain asks the one that removes it for its password, and so it waits."""
+    start, go_on = pausing
+    section = home.credentials.read_text()
+    assert home.mfakit("keys", "import").returncode == 0
+    home.write_credentials(section.replace("[default]", "[twin]"))
+    removing = start("rm", "keys", "remove", "--yes")
+    importing = subprocess.Popen(
+        [sys.executable, "-m", "mfakit", "keys", "import", "--source-profile", "twin"],
+        env=home.environ,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        importing.wait(3)
+    go_on()
+    said = [process.communicate(timeout=60)[1] for process in (removing, importing)]
+    assert [removing.returncode, importing.returncode] == [0, 0], said
+    assert printed_secret(home, "--source-profile", "twin") == alice.secret_access_key
+
+
+def test_an_exported_key_is_in_the_file_whoever_writes_back_what_it_read_before(
+    home, alice, keychain
+) -> None:
+    """Such as aws-mfa, which reads the file and then waits for a code."""
+    assert home.mfakit("keys", "import").returncode == 0
+    read = home.credentials.read_text()
+    with open(f"{home.config}.lock", "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        exporting = subprocess.Popen(
+            [sys.executable, "-m", "mfakit", "keys", "export"],
+            env=home.environ,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while alice.access_key_id not in home.credentials.read_text():
+            assert exporting.poll() is None, exporting.communicate()[1]
+            time.sleep(0.01)
+        with open(f"{home.credentials}.lock", "r+") as other_lock:
+            fcntl.flock(other_lock, fcntl.LOCK_EX)  # until the write is over
+            home.write_credentials(read)
+    said = exporting.communicate(timeout=60)[1]
+    assert exporting.returncode == 0, said
+    assert alice.secret_access_key in home.credentials.read_text()
 
 
 def test_a_key_command_that_hangs_is_given_up_and_its_children_are_ended(home, alice) -> None:

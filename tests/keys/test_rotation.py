@@ -376,6 +376,61 @@ def test_a_key_is_moved_only_once_its_rotation_is_finished(
     assert home.mfakit("keys", *action).returncode == 0
 
 
+def section(user) -> str:
+    return (
+        f"[default]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+
+
+def test_a_rotation_drops_no_old_key_because_the_profile_has_a_third_one(
+    here, home, alice, aws
+) -> None:
+    """The journal alone has the old one's secret, and undo has been promised."""
+    rotate(source(home), WEEK, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    with pytest.raises(mfakit.MFAKitError, match="holds another key"):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
+@pytest.mark.parametrize("action", [rotate, undo])
+def test_a_secret_that_was_put_there_while_keys_change_is_never_overwritten(
+    here, home, alice, aws, action
+) -> None:
+    """It has the id of the key that is replaced."""
+    mine = section(alice).replace(alice.secret_access_key, "mine")
+    if action is undo:
+        rotate(source(home), WEEK, hands())
+        mine = home.credentials.read_text().replace("secret_access_key = ", "secret_access_key = m")
+    written: list[str] = []
+
+    def write(_: float) -> None:
+        home.write_credentials(mine)
+        written.append(mine)
+
+    with pytest.raises(mfakit.MFAKitError, match="is no longer"):
+        action(*arguments_of(action, source(home), write))
+    assert written
+    assert home.credentials.read_text() == mine
+
+
+def arguments_of(action, profile: Profile, sleep) -> tuple:
+    """Return the arguments that let a rotation or its undo do something while it waits."""
+    waiting = Hands(lambda _: True, lambda _: None, lambda: None, sleep)
+    return (profile, WEEK, waiting) if action is rotate else (profile, waiting)
+
+
+def test_no_key_is_made_at_aws_if_the_file_cannot_take_it(here, home, alice, aws) -> None:
+    (home.credentials.parent / "credentials.lock").mkdir()
+    with pytest.raises(mfakit.MFAKitError, match="cannot write"):
+        rotate(source(home), WEEK, hands())
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
 @pytest.mark.parametrize("moved", [False, True])
 def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_from_there(
     here, home, alice, aws, keychain, monkeypatch, moved: bool
@@ -394,6 +449,18 @@ def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_fro
     assert not in_keychain(home, alice.access_key_id)
     assert f"{alice.access_key_id}, from before its rotation" in done.stderr
     assert list((home.credentials.parent / "mfakit" / "rotations").glob("[!.]*[!k]")) == []
+
+
+def test_removing_a_third_key_drops_no_old_one(here, home, alice, aws, keychain) -> None:
+    """The journal of the rotation alone has the old one's secret."""
+    rotate(source(home), WEEK, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
 
 
 def take_into_the_keychain(home, monkeypatch) -> None:

@@ -82,6 +82,13 @@ def test_news_name_the_state_the_end_and_the_command_that_renews() -> None:
     assert news(left=timedelta(minutes=-3)).title == "AWS session mfa ended 3m ago"
 
 
+def test_news_name_the_account_that_the_record_has() -> None:
+    record = SessionRecord(END, "mfa", "ASIA1", account="123456789012")
+    told = news_of(SessionStatus("mfa", "credentials-file", EXPIRED, END, -60, record=record))
+    place = f"{getpass.getuser()} on {platform.node()}, AWS account 123456789012,"
+    assert told.text.startswith(f"The session mfa of {place} ended at ")
+
+
 def test_news_of_a_roles_session_name_every_option_of_the_role() -> None:
     """AWS would refuse the pasted command without them."""
     record = SessionRecord(

@@ -51,8 +51,8 @@ def profile(environ: dict[str, str]) -> Profile:
     return Profile("default", AWSFiles(environ))
 
 
-def killed_at(number: int | None, environ: dict[str, str]) -> int:
-    """Rotate in a forked process; kill it at a change, counted from 0; return how many it made."""
+def begun(environ: dict[str, str]) -> Traced:
+    """Return a forked process that rotates, stopped at its beginning."""
     go, said = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -64,6 +64,14 @@ def killed_at(number: int | None, environ: dict[str, str]) -> int:
         os._exit(0)
     traced = Traced(pid)
     os.write(said, b"!")
+    os.close(go)
+    os.close(said)
+    return traced
+
+
+def killed_at(number: int | None, environ: dict[str, str]) -> int:
+    """Rotate in a forked process; kill it at a change, counted from 0; return how many it made."""
+    traced = begun(environ)
     seen = 0
     while (call := traced.step()) is not None:
         if changes(call):
@@ -71,19 +79,16 @@ def killed_at(number: int | None, environ: dict[str, str]) -> int:
                 traced.kill()
                 break
             seen += 1
-    os.close(go)
-    os.close(said)
     return seen
 
 
-def test_a_rotation_that_is_killed_at_any_change_ends_when_it_is_run_again(
-    aws, tmp_path: Path, monkeypatch, endpoint
-) -> None:
+@pytest.fixture
+def start(aws, tmp_path: Path, monkeypatch, endpoint):
+    """Make a user whose key is in a file, and return the environment that leads to it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    iam = aws.root.session().client("iam")
 
-    def start(name: str) -> dict[str, str]:
+    def make(name: str) -> dict[str, str]:
         user = aws.create_user(name)
         folder = tmp_path / name
         folder.mkdir()
@@ -97,18 +102,26 @@ def test_a_rotation_that_is_killed_at_any_change_ends_when_it_is_run_again(
         monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
         return dict(os.environ)
 
+    return make
+
+
+def check_works(environ: dict[str, str]) -> str:
+    """Return the id of the key in the file, which AWS takes."""
+    key = read_key(profile(environ))
+    given = {
+        "aws_access_key_id": key.access_key_id,
+        "aws_secret_access_key": key.secret_access_key,
+    }
+    boto3.client("sts", region_name="us-east-1", **given).get_caller_identity()
+    return key.access_key_id
+
+
+def test_a_rotation_that_is_killed_at_any_change_ends_when_it_is_run_again(aws, start) -> None:
+    iam = aws.root.session().client("iam")
+
     def states(name: str) -> dict[str, str]:
         listed = iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
         return {key["AccessKeyId"]: key["Status"] for key in listed}
-
-    def check_works(environ: dict[str, str]) -> str:
-        key = read_key(profile(environ))
-        given = {
-            "aws_access_key_id": key.access_key_id,
-            "aws_secret_access_key": key.secret_access_key,
-        }
-        boto3.client("sts", region_name="us-east-1", **given).get_caller_identity()
-        return key.access_key_id
 
     total = killed_at(None, start("whole"))
     assert total > 40
@@ -123,6 +136,24 @@ def test_a_rotation_that_is_killed_at_any_change_ends_when_it_is_run_again(
         new = check_works(environ)
         assert states(name) == {new: "Active"}, f"killed at change {number} of {total}"
         assert new != old
+
+
+def test_the_new_key_is_in_the_file_whoever_writes_back_what_it_read_before(start) -> None:
+    """The program does so when the new key is there, and before the old one is deleted."""
+    environ = start("alice")
+    path = Path(environ["AWS_SHARED_CREDENTIALS_FILE"])
+    read = path.read_text()
+    (old,) = (line for line in read.splitlines() if "access_key_id" in line)
+    traced = begun(environ)
+    while (call := traced.step()) is not None:
+        opens = not call.is_done and call.number == OPENAT[os.uname().machine]
+        is_read = opens and traced.text_at(call.arguments[1]) == str(path)
+        if is_read and old not in path.read_text():
+            path.write_text(read)
+            break
+    assert os.waitstatus_to_exitcode(traced.let_go()) == 0
+    assert old not in path.read_text()
+    check_works(environ)
 
 
 TRIES = 3  # that botocore makes of a call, except of CreateAccessKey

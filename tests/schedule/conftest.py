@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ echo "${0##*/} $*" >>"$HOME/calls"
 case " $* " in *" $FAILS "*) echo "${0##*/}: it would not" >&2; exit 1 ;; esac
 """
 
+# The user's manager, whose jobs have the session bus.
+MANAGER = RECORDER.replace(
+    "\n",
+    '\n[ "$2" = show-environment ] && exec echo DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere\n',
+    1,
+)
+
 SCHTASKS = r"""#!/bin/sh
 # /create /tn NAME /xml FILE /f, /query /tn NAME /xml, /delete /tn NAME /f
 case $1 in
@@ -41,6 +49,15 @@ case $1 in
 /delete) exec rm "$HOME/task $3" ;;
 esac
 """
+
+
+def write_desktop(folder: Path) -> None:
+    """Write programs of a desktop and of schedulers: nothing is shown to who runs the tests."""
+    for name in "crontab", "systemctl", "launchctl", "loginctl", "notify-send", "osascript":
+        if shutil.which(name) or name in ("crontab", "systemctl", "notify-send"):
+            script = {"crontab": CRONTAB, "systemctl": MANAGER}.get(name, RECORDER)
+            (folder / name).write_text(script)
+            (folder / name).chmod(0o755)
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
+import time
 
 import pytest
 from hypothesis import assume, example, given
@@ -148,3 +151,24 @@ def as_cron_reads(command: str) -> str:
             break
         read.append(character)
     return "".join(read)
+
+
+def test_a_crontab_stays_whole_if_mfakit_is_killed_while_it_is_installed(home, provide) -> None:
+    """The program kills whoever started it, before it reads a text that fills more than a pipe."""
+    spool = home.folder / "spool"
+    foreign = "".join(f"# line {number} of a long crontab\n" for number in range(10_000))
+    spool.write_text(foreign)
+    provide(
+        "crontab",
+        '#!/bin/sh\ncase $1 in\n-l) exec cat "$HOME/spool" ;;\n'
+        '-) kill -KILL $PPID; sleep 0.5; cat >"$HOME/new"; mv "$HOME/new" "$HOME/spool"'
+        '; touch "$HOME/installed" ;;\nesac\n',
+    )
+    line = ("schedule", "install", "--using=cron", "--on-expiring=true")
+    done = home.run(sys.executable, "-m", "mfakit", *line)
+    assert done.returncode == -signal.SIGKILL
+    end = time.monotonic() + 30
+    while not (home.folder / "installed").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert spool.read_text().startswith(foreign)

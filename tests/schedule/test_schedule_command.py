@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from tests.schedule.conftest import RECORDER
+from tests.schedule.conftest import CRONTAB, RECORDER, SCHTASKS
 
 TOLD = ["--on-expiring", "true"]
 FOREIGN = b"MAILTO=\xff\r\n5 4 * * * backup 100\\%\n"
@@ -63,12 +63,28 @@ def test_show_says_whether_cron_runs(home, crontab, tmp_path: Path) -> None:
         cron.kill()
 
 
-def test_install_says_which_check_it_replaces(home, crontab) -> None:
-    home.mfakit("schedule", "install", "--using=cron", *TOLD)
-    again = home.mfakit("schedule", "install", "--using=cron", *TOLD).stderr
-    assert "takes the place" not in again
-    other = home.mfakit("schedule", "install", "--using=cron", "--every=10m", "-p", "mfa", *TOLD)
-    assert "the one before, every 5m: mfakit check --all" in other.stderr
+@pytest.mark.parametrize(
+    ("using", "program", "script"),
+    [
+        ("cron", "crontab", CRONTAB),
+        ("systemd", "systemctl", RECORDER),
+        ("launchd", "launchctl", RECORDER),
+        ("schtasks", "schtasks", SCHTASKS),
+    ],
+)
+def test_install_says_which_check_it_replaces(
+    home, crontab, provide, using: str, program: str, script: str
+) -> None:
+    """One that is the same is replaced in silence."""
+    provide(program, script)
+    install = ["schedule", "install", f"--using={using}", *TOLD]
+    for _ in range(2):
+        done = home.mfakit(*install)
+        assert done.returncode == 0
+        assert "takes the place" not in done.stderr
+    other = home.mfakit(*install, "--every=10m", "-p", "mfa").stderr
+    assert "it takes the place of the one before, every 5m: mfakit check --all" in other
+    assert home.mfakit("schedule", "show").stdout.startswith(f"{using}: every 10m\n")
 
 
 def test_install_refuses_a_report_in_a_folder_that_is_not_there(home, crontab) -> None:

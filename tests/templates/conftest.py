@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from cookiecutter.main import cookiecutter
 from tests.roles import make_role
-from tests.schedule.conftest import CRONTAB, RECORDER
+from tests.schedule.conftest import write_desktop
 from tests.templates.catalogue import ROOT, SERVER, TEMPLATES, Template
 
 Bake = Callable[..., Path]
@@ -87,19 +86,11 @@ def head_of(repository: Path) -> str:
     return _said_by("git", "-C", str(repository), "rev-parse", "HEAD")
 
 
-def serve(place: Any, repository: Path) -> str:
+def serve(place: Any, repository: Path, server: str = SERVER) -> str:
     """Return a URL by which git, in this home, reaches a repository on the disk."""
     with (place.folder / ".gitconfig").open("a") as config:
-        config.write(f'[url "file://{repository.parent}/"]\ninsteadOf = {SERVER}/\n')
-    return f"{SERVER}/{repository.name}"
-
-
-# The user's manager, whose jobs have the session bus.
-MANAGER = RECORDER.replace(
-    "\n",
-    '\n[ "$2" = show-environment ] && exec echo DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere\n',
-    1,
-)
+        config.write(f'[url "file://{repository.parent}/"]\ninsteadOf = {server}/\n')
+    return f"{server}/{repository.name}"
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +110,7 @@ def place(home: Any, wheel: Path) -> Any:
     """
     programs = home.folder / ".local" / "bin"
     programs.mkdir(parents=True)
-    for name in "crontab", "systemctl", "launchctl", "loginctl", "notify-send", "osascript":
-        if shutil.which(name) or name in ("crontab", "systemctl", "notify-send"):
-            (programs / name).write_text(
-                {"crontab": CRONTAB, "systemctl": MANAGER}.get(name, RECORDER)
-            )
-            (programs / name).chmod(0o755)
+    write_desktop(programs)
     path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
     links = os.environ.get("PIP_FIND_LINKS", "").split()
     home.environ |= {

@@ -7,13 +7,14 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.exchange.conftest import TerminalProcess
-from tests.templates.catalogue import ROOT, TEMPLATES, Template
-from tests.templates.conftest import files_in, head_of, serve
+from tests.templates.catalogue import BY_NAME, ROOT, TEMPLATES, Template
+from tests.templates.conftest import Bake, files_in, head_of, serve
 
 
 class User:
@@ -156,6 +157,23 @@ def test_cruft_updates_a_project_and_keeps_the_teams_changes(
     assert user.types("cruft", "check", cwd=project).returncode == 0
     raised = (project / "pyproject.toml").read_text()
     assert (head_of(server) in raised, before in raised) == (True, False)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="that pip needs an older Python")
+def test_pip_of_debian_12_installs_mfakit_from_a_folder(
+    bake: Bake, place: Any, clone: Path, tmp_path: Path
+) -> None:
+    """pipx of Debian 12 uses that pip, 23.0.1, too."""
+    folder, venv = tmp_path / "my mfakit", tmp_path / "venv"
+    place.run("git", "clone", "--quiet", str(clone), str(folder))
+    assert place.run(sys.executable, "-m", "venv", str(venv)).returncode == 0
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "--quiet", "install"]
+    assert place.run(*pip, "pip==23.0.1").returncode == 0
+    for source in str(folder), folder.as_uri():
+        project = bake(BY_NAME["team-cli"], mfakit_source=source)
+        [required] = re.findall(r'"(mfakit @ .*?)"', (project / "pyproject.toml").read_text())
+        done = place.run(*pip, "--no-deps", "--force-reinstall", required)
+        assert done.returncode == 0, done.stderr
 
 
 def commit(user: User, folder: Path) -> None:

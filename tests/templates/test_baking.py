@@ -90,6 +90,16 @@ def test_each_workflow_is_as_safe_as_our_own(bake: Bake, template: Template) -> 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_release_of_a_linter_or_warning_of_a_library_turns_the_ci_red(
+    bake: Bake, template: Template
+) -> None:
+    described = (bake(template) / "pyproject.toml").read_text()
+    assert "filterwarnings" not in described
+    linters = re.findall(r'"((?:ruff|mypy|cfn-lint)\b.*?)"', described)
+    assert linters
+    assert [one for one in linters if not re.fullmatch(r"[a-z-]+>=[\d.]+,<[\d.]+", one)] == []
+
+
 printable = st.text(
     st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1, max_size=64
 ).filter(lambda text: text == text.strip() and not re.search(r"[{][#%{]|[#%}][}]", text))

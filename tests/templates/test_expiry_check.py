@@ -24,7 +24,7 @@ EXPIRY_CHECK = BY_NAME["expiry-check"]
     [
         ("1m", "2m", "apprise"),
         ("5m", "30m", "desktop"),
-        ("12m", "13m", "apprise"),
+        ("10m", "11m", "apprise"),
         ("30m", "36h", "desktop"),
     ],
 )

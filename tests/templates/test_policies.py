@@ -27,7 +27,7 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -72,7 +72,8 @@ def run_program(
         name: what errors call it.
         hint: what to do if it cannot be run, or takes too long.
         seconds: how long it may take.
-        stdin: its standard input.
+        stdin: its standard input, all of which it gets even if this process is killed: after a part
+            of it, or nothing, `crontab -` would install just that.
         capture: whether its output is returned. Otherwise all of it goes to standard error, since
             standard output is the command's own.
 
@@ -83,20 +84,36 @@ def run_program(
 
     standard_error = subprocess.DEVNULL if sys.stderr is None else 2
     try:
-        done = run_within(
-            seconds,
-            words,
-            stdin,
-            env=dict(environ),
-            stdout=subprocess.PIPE if capture else standard_error,
-            stderr=subprocess.PIPE if capture else None,
-        )
+        with _as_file(stdin) as given:
+            done = run_within(
+                seconds,
+                words,
+                env=dict(environ),
+                stdin=given,
+                stdout=subprocess.PIPE if capture else standard_error,
+                stderr=subprocess.PIPE if capture else None,
+            )
     except subprocess.TimeoutExpired:
         raise MFAKitError(f"{name} took more than {seconds:g} s", hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "a NUL character among its words"
         raise MFAKitError(f"{name} cannot be run: {reason}", hint) from None
     return Answer(done.returncode, done.stdout or b"", done.stderr or b"")
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[IO[bytes] | int]:
+    """Yield a file without a name that holds this, or the null device."""
+    import subprocess
+    import tempfile
+
+    if not content:
+        yield subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
 
 
 def run_within(

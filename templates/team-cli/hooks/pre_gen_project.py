@@ -87,13 +87,6 @@ def duration(text: str) -> str | None:
     return "15m to 36h, written as 45m, 12h or 1h30m"
 
 
-def every(text: str) -> str | None:
-    minutes = _minutes(text)
-    if minutes and minutes < 60 and 60 % minutes == 0:
-        return None
-    return "a whole part of an hour: 1m, 2m, 3m, 4m, 5m, 6m, 10m, 12m, 15m, 20m or 30m"
-
-
 def warn(text: str) -> str | None:
     minutes, between = _minutes(text), _minutes(ANSWERS.get("every", ""))
     if not minutes or minutes * 60 > LONGEST_SECONDS:
@@ -138,7 +131,7 @@ def _folder(text: str) -> str | None:
     return None
 
 
-CHECKS = (team, slug, account_id, region, roles, duration, every, warn, mfakit_source)
+CHECKS = (team, slug, account_id, region, roles, duration, warn, mfakit_source)
 
 
 def main() -> int:

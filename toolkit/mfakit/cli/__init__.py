@@ -14,6 +14,8 @@ def run() -> NoReturn:
 
     # What is loaded stays, so the garbage collector would look through it in vain.
     gc.disable()
-    from mfakit.cli.main import main
-
+    try:
+        from mfakit.cli.main import main
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(main(sys.argv[1:]))

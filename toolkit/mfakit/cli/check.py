@@ -60,7 +60,7 @@ def _ages(options: Namespace) -> list[KeyAge] | None:
     from mfakit.keys.age import ages_of, source_profiles
 
     if options.all:
-        return ages_of(list(source_profiles(AWSFiles())))
+        return ages_of(list(source_profiles(AWSFiles())), complain)
     source = source_profile(session_profile(options.profile, os.environ))
     return ages_of([source] if source else [])
 

@@ -14,6 +14,7 @@ from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
@@ -48,8 +49,7 @@ def run(options: Namespace) -> int:
     if not name:
         usual = session_profile(None, os.environ, options.source_profile).name
         name = _ask(terminal, translate("Profile for the session"), usual)
-    profile = session_profile(name, os.environ)
-    profile.check_may_hold()
+    profile = _checked(session_profile(name, os.environ))
     source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
         named = _ask(terminal, translate("Profile with your long-term keys"), source.profile)
@@ -74,6 +74,14 @@ def run(options: Namespace) -> int:
         f" mfakit login -p {shlex.quote(name)}"
     )
     return 0
+
+
+def _checked(profile: Profile) -> Profile:
+    """Return a profile that may hold a session, after a move of its session that was cut off."""
+    profile.take_over(profile.held(), note)
+    profile = profile.read_again()
+    profile.check_may_hold()
+    return profile
 
 
 def _settings(options: Namespace, session: str) -> dict[str, str | None]:
@@ -101,6 +109,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
         read_session_duration(given[DURATION])
     _check_region(given.get(REGION))
     held = session.held()
+    if held is not None and CREDENTIAL_PROCESS in given:
+        check_writable(session.files.credentials_path)
     changes = edit_settings({**profiles, session.name: given}, session.files, note)
     remember_changes(session, changes, note)
     session.read_again().take_over(held, note)
@@ -118,6 +128,8 @@ def _undo(options: Namespace) -> int:
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, os.environ)
     held = profile.held()
+    if held is not None and profile.is_cached:
+        check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
     if not undone:
         raise ProfileError(
@@ -138,8 +150,7 @@ def _join_roles(options: Namespace) -> int:
     """
     files = AWSFiles(os.environ)
     roles = [Profile(name, files) for name in options.role_profile]
-    session = Profile(_session_of_roles(roles, options.profile), files)
-    session.check_may_hold()
+    session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     settings = _settings(options, session.name)
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)

@@ -135,10 +135,19 @@ def _hand_to_github(variables: dict[str, str]) -> None:
     write(github_masks(variables))
     try:
         # the runner makes it before each step; if it has not, what is made here is nobody else's
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with open(descriptor, "a", encoding="utf-8") as file:
+            file.write("" if _ends_a_line(descriptor) else "\n")
             file.write(github_environment(variables))
     except OSError as error:
         raise MFAKitError(
             f"cannot write {path}: {error.strerror}", "see what GITHUB_ENV names"
         ) from None
+
+
+def _ends_a_line(descriptor: int) -> bool:
+    """Whether a file is empty or ends with a line end, so that what is appended is a line."""
+    if not os.fstat(descriptor).st_size:
+        return True
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return os.read(descriptor, 1) == b"\n"

@@ -193,8 +193,9 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     key = _rotatable_key(profile)
     rotation = read_rotation(profile)
-    if rotation and rotation.new_id and not rotation.delete_at:
+    if rotation and rotation.new_id:
         _refuse_other_key(profile, rotation)
+    _check_writable(profile)
     keys = Keys(profile, hands)
     if rotation and rotation.delete_at:
         if key.access_key_id == rotation.new_id:
@@ -218,6 +219,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     new = _new_key(profile, rotation)
     keys.wait_for(new)
     _put(profile, new, hands)
+    _put_again(profile, rotation, new, hands)
     keys.sign_with(new)
     rotation = _retire(profile, rotation, keys, delete_after)
     if delete_after == 0:
@@ -250,6 +252,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
     old = _old_key(profile, rotation)
     keys.wait_for(old)
     _put(profile, old, hands)
+    _put_again(profile, rotation, old, hands)
     keys.sign_with(old)
     keys.delete(rotation.new_id)
     if _kind(profile) == KEYRING:
@@ -296,6 +299,20 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
             f"put the key {rotation.old_id} back; or, to forget that rotation:"
             f" rm {shlex.quote(journal_path(profile))}",
         )
+
+
+def _check_writable(profile: Profile) -> None:
+    """Check, before AWS makes a key, that the file which has to name it can be changed.
+
+    Raises:
+        FileError: it cannot.
+    """
+    from mfakit.profiles.editing import check_writable
+
+    for setting in (KEY_STORE, "aws_access_key_id"):
+        if place := profile.files.line_of(profile.name, setting):
+            check_writable(place[0])
+            return
 
 
 def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
@@ -474,6 +491,17 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     else:
         replace_key(profile, present, key, hands.note)
     _keep_sessions(profile, present, key.access_key_id)
+
+
+def _put_again(profile: Profile, rotation: Rotation, key: LongTermKey, hands: Hands) -> None:
+    """Let the profile use a key, if a program that had read the file before has undone that.
+
+    Raises:
+        ProfileError: the profile has a third key by now.
+    """
+    profile = profile.read_again()
+    _refuse_other_key(profile, rotation)
+    _put(profile, key, hands)
 
 
 def _keep_sessions(profile: Profile, before: str, after: str) -> None:

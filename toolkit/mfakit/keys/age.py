@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.errors import MFAKitError
+from mfakit.errors import MFAKitError, ProfileError
 from mfakit.keys.places import FILE, KEYRING, place_of
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
@@ -10,7 +10,7 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from mfakit.keys.places import KeyPlace
@@ -58,18 +58,39 @@ def remember_key(
     values = {"access_key_id": access_key_id, "known_since": since, "created_at": created}
     if values == known:
         return
+    file = _file(files, access_key_id)
     try:
-        _file(files, access_key_id).replace(as_pairs(values))
+        (file.replace if known else file.make)(as_pairs(values))
     except MFAKitError:
         return
 
 
-def ages_of(profiles: list[Profile]) -> list[KeyAge]:
+def ages_of(
+    profiles: list[Profile], complain: Callable[[ProfileError], object] | None = None
+) -> list[KeyAge]:
     """Return the ages of the keys of profiles, without asking AWS, a keychain or a program.
 
     A key that a program gives has no id that could be looked up, so its age is not known.
+
+    Args:
+        profiles: the profiles.
+        complain: called with the error of a profile whose settings name no store, so that it hides
+            no other profile.
+
+    Raises:
+        ProfileError: there is such a profile, and no ``complain``.
     """
-    return [age for profile in profiles if (age := age_of(profile)) is not None]
+    found = []
+    for profile in profiles:
+        try:
+            age = age_of(profile)
+        except ProfileError as error:
+            if complain is None:
+                raise
+            complain(error)
+        else:
+            found += [age] if age else []
+    return found
 
 
 def age_of(profile: Profile) -> KeyAge | None:

@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager
 
 from mfakit.moments import parse_timestamp
-from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
+from mfakit.profiles.own_files import OwnFile, as_pairs, own_place, pairs_of
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.profiles.profile import Profile
+
+
+_KEYCHAIN_SECONDS = 60
 
 
 class Rotation(Value):
@@ -57,6 +60,29 @@ def changing_key(profile: Profile) -> Iterator[Profile]:
         BusyError: another one does.
         FileError: the folder of the journal cannot be written.
     """
+    what = f"another mfakit is changing the key of profile {profile.name!r}"
+    with _only_here(journal_path(profile), 0, what):
+        yield profile.read_again()
+
+
+@contextmanager
+def changing_keychain(profile: Profile) -> Iterator[None]:
+    """Keep other processes from moving keys into the keychain, or out of it, during the block.
+
+    Two profiles may have the same key, and so the same entry.
+
+    Raises:
+        BusyError: another one does, for a minute.
+        FileError: the folder of the lock cannot be written.
+    """
+    path = own_place(profile.files.credentials_path, "rotations", "keychain")
+    with _only_here(path, _KEYCHAIN_SECONDS, "another mfakit is changing the keychain"):
+        yield
+
+
+@contextmanager
+def _only_here(path: str, timeout: float, what: str) -> Iterator[None]:
+    """Hold the lock of an own file, or raise a BusyError that says what another mfakit does."""
     from contextlib import ExitStack
 
     from mfakit.errors import BusyError
@@ -64,19 +90,15 @@ def changing_key(profile: Profile) -> Iterator[Profile]:
     from mfakit.profiles.own_files import make_own_folder
     from mfakit.profiles.reading import file_error
 
-    path = journal_path(profile)
     with ExitStack() as stack:
         try:
             make_own_folder(path)
-            stack.enter_context(locked(path, 0))
+            stack.enter_context(locked(path, timeout))
         except BusyError:
-            raise BusyError(
-                f"another mfakit is changing the key of profile {profile.name!r}",
-                f"wait for it, or end it; fuser {path}.lock names it",
-            ) from None
+            raise BusyError(what, f"wait for it, or end it; fuser {path}.lock names it") from None
         except OSError as error:
             raise file_error("write", os.path.dirname(path), error) from error
-        yield profile.read_again()
+        yield
 
 
 def journal_path(profile: Profile) -> str:

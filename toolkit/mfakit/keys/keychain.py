@@ -20,6 +20,7 @@ SERVICE = "mfakit"  # the name of an entry is an access key id
 _SECONDS = 60  # a question for the keychain's password may have to be answered
 _UNSAFE = "UnsafeBackend"
 _TOO_LONG = "TooLong"
+_OTHER = "OtherSecret"
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
 _SERVE = "-P", "-m", "mfakit.keys.keychain"  # -P: never a module of the current folder
 
@@ -42,7 +43,8 @@ def put_secret(access_key_id: str, secret: str) -> None:
     """Store the secret of an access key, and read it back.
 
     Raises:
-        KeychainError: the keychain cannot be used, or gives back something else.
+        KeychainError: the keychain cannot be used, holds another secret of the key, which stays,
+            or gives back something else.
     """
     _ask("put", access_key_id, secret)
     if get_secret(access_key_id) != secret:
@@ -127,6 +129,11 @@ _ERRORS = {
         f"install gnome-keyring or KWallet, or pass with keyring-pass; {_DESKTOP}",
     ),
     _TOO_LONG: ("the secret is too long for this keychain", "it is no secret of an AWS key"),
+    _OTHER: (
+        "the keychain holds another secret of this key, which stays",
+        "see which profile has it: mfakit keys; if that secret is the wrong one, delete it first:"
+        " mfakit keys remove",
+    ),
     "KeyringLocked": ("the keychain is locked", _UNLOCK),
     "PromptDismissedException": ("the question to unlock the keychain was dismissed", _UNLOCK),
     "InitError": (
@@ -160,6 +167,8 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
     if operation == "put":
         if len(secret) > _LONGEST_ON_WINDOWS:
             raise type(_TOO_LONG, (Exception,), {})
+        if backend.get_password(SERVICE, name) not in (None, secret):
+            raise type(_OTHER, (Exception,), {})
         backend.set_password(SERVICE, name, secret)
     else:
         try:

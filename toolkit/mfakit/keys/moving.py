@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
-from mfakit.errors import ProfileError, UsageError
-from mfakit.keys.journal import changing_key, end_rotation, read_rotation
+from mfakit.errors import MFAKitError, ProfileError, UsageError
+from mfakit.keys.journal import changing_key, changing_keychain, end_rotation, read_rotation
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
+from mfakit.profiles.document import check_values
+from mfakit.profiles.editing import check_writable, edit_document
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
 from mfakit.profiles.section import KEYS, session_token
@@ -44,17 +46,18 @@ def import_key(
 
     Raises:
         KeychainError: the keychain cannot be used. Nothing was changed then.
+        UsageError: the key could never be written back into a file.
         ProfileError: the profile holds another key, or a session.
         BusyError: another process is changing the key.
-        FileError: a file cannot be written. The key is in the keychain and where it was then.
+        FileError: a file cannot be written. The key is where it was then; if it is in the keychain
+            too, a note has said so.
     """
     with changing_key(profile) as current:
         _import(current, key, note, process_line)
 
 
 def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
-    from mfakit.keys.keychain import put_secret
-
+    check_values(_as_section(key))
     _refuse_no_source(profile, key)
     _refuse_cut_off_rotation(profile)
     _refuse_other_key(profile, key)
@@ -67,11 +70,29 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
             f"the profile {profile.name!r} has a credential_process of its own",
             "leave --plain-use process out, or remove that setting first",
         )
-    put_secret(key.access_key_id, key.secret_access_key)
-    edit_settings({profile.name: settings}, profile.files, note)
-    _remove_keys(profile, key, note)
+    check_writable(profile.files.credentials_path)
+    _check_setting_writable(profile)
+    with changing_keychain(profile):
+        _move_into_keychain(profile, key, settings, note)
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
+
+
+def _move_into_keychain(
+    profile: Profile, key: LongTermKey, settings: dict[str, str | None], note: Note
+) -> None:
+    from mfakit.keys.keychain import put_secret
+
+    put_secret(key.access_key_id, key.secret_access_key)
+    try:
+        edit_settings({profile.name: settings}, profile.files, note)
+        _remove_keys(profile, key, note)
+    except MFAKitError:
+        note(
+            f"the key {key.access_key_id} is in the keychain too by now; keys import, run again,"
+            " takes it out of the files"
+        )
+        raise
 
 
 def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
@@ -152,10 +173,18 @@ def export_key(profile: Profile, note: Note) -> None:
 
 def _export(profile: Profile, note: Note) -> None:
     _refuse_cut_off_rotation(profile)
-    key = _key_in_keychain(profile)
-    write_key(profile, key, note)
-    _forget_store(profile, note)
-    kept = _delete_entry(profile, key.access_key_id)
+    with changing_keychain(profile):
+        key = _key_in_keychain(profile)
+        _check_setting_writable(profile)
+        write_key(profile, key, note)
+        _forget_store(profile, note)
+        try:  # again, since a program that had read the file before may have written it back
+            write_key(profile, key, note)
+        except ProfileError:
+            store: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+            edit_settings({profile.name: store}, profile.read_again().files, note)
+            raise
+        kept = _delete_entry(profile, key.access_key_id)
     note(
         f"the key {key.access_key_id} is in {profile.files.credentials_path} again, and "
         + (f"in the keychain for profile {kept}" if kept else "no longer in the keychain")
@@ -180,21 +209,23 @@ def _remove(profile: Profile, note: Note) -> str:
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
     _refuse_cut_off_rotation(profile)
-    if kept := _delete_entry(profile, place.access_key_id):
-        raise ProfileError(
-            f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
-            f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
-        )
-    _forget_rotation(profile, place.access_key_id, note)
-    _forget_store(profile, note)
+    _check_setting_writable(profile)
+    with changing_keychain(profile):
+        if kept := _delete_entry(profile, place.access_key_id):
+            raise ProfileError(
+                f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
+                f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
+            )
+        _forget_rotation(profile, place.access_key_id, note)
+        _forget_store(profile, note)
     return place.access_key_id
 
 
 def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
     """Delete the journal of a rotation, and the key that it has kept beside the removed one."""
     rotation = read_rotation(profile)
-    if rotation is None:
-        return
+    if rotation is None or removed not in (rotation.old_id, rotation.new_id):
+        return  # the journal may be the only place of another key
     if rotation.new_id == removed:
         _delete_entry(profile, rotation.old_id)
         note(
@@ -208,7 +239,7 @@ def _delete_entry(profile: Profile, access_key_id: str) -> str | None:
     """Delete an entry of the keychain, unless another profile names it; return that profile."""
     from mfakit.keys.keychain import delete_secret
 
-    store = f"{KEYRING}:{access_key_id}"
+    store, profile = f"{KEYRING}:{access_key_id}", profile.read_again()
     for name in profile.files.profiles():
         if name != profile.name and profile.other(name).setting(KEY_STORE) == store:
             return name
@@ -223,18 +254,18 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
         ProfileError: the section holds a session, or another key.
         FileError: the file cannot be written. It was not changed then.
     """
-    from mfakit.profiles.editing import edit_document
-
     path = profile.files.credentials_path
 
     def put(document: Document) -> None:
         before = document.section(profile.name)
-        if session_token(before) or before.get(KEYS[0], key.access_key_id) != key.access_key_id:
+        section = _as_section(key)
+        others = [name for name in KEYS if before.get(name) not in (None, "", section[name])]
+        if session_token(before) or others:
             raise ProfileError(
                 f"the profile {profile.name!r} of {path} holds another key or a session",
-                "move that away first; nothing was changed",
+                "move that away first, and export the key again",
             )
-        document.update(profile.name, _as_section(key))
+        document.update(profile.name, section)
 
     edit_document(path, put, note, had_text=bool(profile.files.credentials_file.text))
 
@@ -242,19 +273,27 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
 def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> None:
     """Replace a profile's key in the file that holds it, by one edit.
 
+    Args:
+        profile: the profile, with its key as it was read.
+        old_id: the id of that key.
+        key: the new key.
+        note: called with messages for the user.
+
     Raises:
-        ProfileError: the key there is no longer the old one.
+        ProfileError: the key there is no longer the one that was read.
         FileError: the file cannot be written. It was not changed then.
     """
-    from mfakit.profiles.editing import edit_document
-
     files = profile.files
     in_credentials = files.credentials(profile.name).get(KEYS[0]) == old_id
     path = files.credentials_path if in_credentials else files.config_path
     header = profile.name if in_credentials else files.config_header(profile.name)
 
+    read = files.credentials(profile.name) if in_credentials else files.config(profile.name)
+    expected = [{name: read.get(name) for name in KEYS}, _as_section(key)]
+
     def put(document: Document) -> None:
-        if document.section(header).get(KEYS[0]) not in (old_id, key.access_key_id):
+        values = document.section(header)
+        if {name: values.get(name) for name in KEYS} not in expected:
             raise ProfileError(
                 f"the key of profile {profile.name!r} is no longer {old_id}",
                 "see which one is there: mfakit keys",
@@ -300,11 +339,29 @@ def role_profiles_of(profile: Profile) -> list[str]:
 
 
 def _key_in_keychain(profile: Profile) -> LongTermKey:
-    place = place_of(profile)
-    key = read_key(profile) if place is not None and place.kind == KEYRING else None
+    """Return the key to export, which a killed export has left in the file and the keychain."""
+    from mfakit.keys.keychain import get_secret
+
+    place, key = place_of(profile), None
+    if place is not None and place.kind == KEYRING:
+        key = read_key(profile)
+    elif place is not None and place.detail == profile.files.credentials_path:
+        key = read_key(profile)
+        if key and get_secret(key.access_key_id) != key.secret_access_key:
+            key = None
     if key is None:
         raise _not_in_keychain(profile)
     return key
+
+
+def _check_setting_writable(profile: Profile) -> None:
+    """Check that the file that names the store of a profile's key can be changed.
+
+    Raises:
+        FileError: it cannot.
+    """
+    place = profile.files.line_of(profile.name, KEY_STORE)
+    check_writable(place[0] if place else profile.files.config_path)
 
 
 def _not_in_keychain(profile: Profile) -> ProfileError:
@@ -325,9 +382,11 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     """Remove a profile's key from both files, and from the copy of the credentials file."""
     files = profile.files
     copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
-    places = [(files.credentials_path, profile.name)]
-    if files.config(profile.name).get(KEYS[0]):
-        places.append((files.config_path, files.config_header(profile.name)))
+    # also where no key is, for what a killed process has left beside the file
+    places = [
+        (files.credentials_path, profile.name),
+        (files.config_path, files.config_header(profile.name)),
+    ]
     if os.path.isfile(copy):
         places.append((copy, profile.name))
     for path, header in places:
@@ -336,7 +395,6 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
 
 def _cut(path: str, header: str, key: LongTermKey, note: Note) -> None:
     """Remove a key from a section; another key there stays, and is named."""
-    from mfakit.profiles.editing import edit_document
 
     def cut(document: Document) -> None:
         values = document.section(header)

@@ -99,6 +99,28 @@ class OwnFile:
         except OSError as error:
             raise file_error("write", self.path, error) from error
 
+    def make(self, text: str) -> None:
+        """Write a file that does not exist yet, as one of thousands; a kill may leave it empty.
+
+        To replace a file, its folder is listed for what killed processes have left.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        from mfakit.profiles.reading import file_error
+        from mfakit.profiles.replacing import refuse_other_owners
+
+        try:
+            refuse_other_owners(self.path)
+            make_own_folder(self.path)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            self.replace(text)
+        except OSError as error:
+            raise file_error("write", self.path, error) from error
+
     def check_writable(self) -> None:
         """Check that the file could be replaced.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from botocore.exceptions import ClientError
 from pyotp import TOTP
 
 from .conftest import (
@@ -66,6 +68,23 @@ def test_members_cannot_manage_the_devices_of_other_users(account: Account) -> N
         assert not succeeds(iam.list_mfa_devices, UserName="bob")
         assert not succeeds(iam.create_virtual_mfa_device, VirtualMFADeviceName="carol")
         assert not succeeds(iam.deactivate_mfa_device, **which)
+
+
+def test_a_user_can_take_a_free_name_that_begins_with_the_own_but_no_device_in_use(
+    account: Account,
+) -> None:
+    """So the user alice-admin may have to take another name, and loses nothing."""
+    iam = account.member(other=NOTHING).keys.client("iam")
+    taken = iam.create_virtual_mfa_device(VirtualMFADeviceName="alice-admin")["VirtualMFADevice"]
+    assert succeeds(iam.delete_virtual_mfa_device, SerialNumber=taken["SerialNumber"])
+    in_use = {"SerialNumber": account.member("alice-admin").device.serial_number}
+    codes = dict.fromkeys(("AuthenticationCode1", "AuthenticationCode2"), "123456")
+    with pytest.raises(ClientError, match="EntityAlreadyExists"):
+        iam.create_virtual_mfa_device(VirtualMFADeviceName="alice-admin")
+    with pytest.raises(ClientError, match="DeleteConflict"):
+        iam.delete_virtual_mfa_device(**in_use)
+    with pytest.raises(ClientError):
+        iam.enable_mfa_device(UserName="alice", **in_use, **codes)
 
 
 def test_without_mfa_not_even_administrators_can_manage_other_users(account: Account) -> None:

@@ -7,7 +7,7 @@ setup_suite() {
     SIMULATOR=$!
     local tries=0
     until [ -s "$SUITE/simulator.json" ]; do
-        kill -0 "$SIMULATOR" && [ $((tries += 1)) -lt 300 ] || return 1
+        kill -0 "$SIMULATOR" && [ $((tries += 1)) -lt 1200 ] || return 1
         sleep 0.1
     done
     export PYTHON SUITE SIMULATOR AWS_EC2_METADATA_DISABLED=true AWS_ENDPOINT_URL
