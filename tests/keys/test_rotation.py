@@ -483,6 +483,22 @@ def test_the_end_of_a_rotation_leaves_the_entry_that_another_profile_names(
     assert in_keychain(home, alice.access_key_id)
 
 
+def test_a_key_store_that_was_changed_meanwhile_is_never_overwritten(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    take_into_the_keychain(home, monkeypatch)
+    changed = home.config.read_text().replace(alice.access_key_id, "AKIAFOURTH")
+
+    def change(_: str) -> bool:
+        home.write_config(changed)
+        return True
+
+    refuse = Hands(change, lambda _: None, lambda: None, lambda _: None)
+    with pytest.raises(mfakit.MFAKitError, match=f"is no longer {alice.access_key_id}"):
+        rotate(source(home), WEEK, refuse)
+    assert home.config.read_text() == changed
+
+
 def take_into_the_keychain(home, monkeypatch) -> None:
     """Import the key, and let this process reach the keychain too."""
     for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):

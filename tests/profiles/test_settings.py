@@ -155,6 +155,19 @@ def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writin
     assert (change.before, change.value) == ("mine-1", "new-1")
 
 
+def test_undo_restores_a_value_with_the_comment_behind_it(home) -> None:
+    """No value like that is written, since only botocore takes the comment for a part of it."""
+    text = "[profile mfa]\nregion = us-east-1 # mine\n"
+    home.write_config(text)
+    profile = read_by_mfakit(home)
+    remember_changes(
+        profile, edit_settings({"mfa": {"region": "eu-1"}}, profile.files, print), print
+    )
+    assert "mine" not in home.config.read_text()
+    undo_changes(read_by_mfakit(home), print)
+    assert home.config.read_text() == text
+
+
 @pytest.mark.parametrize("into", ["session-cache", "credentials-file"])
 def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, into: str) -> None:
     """A login that had read the settings before writes where they led then."""

@@ -491,7 +491,14 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
         settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-        edit_settings({profile.name: settings}, profile.files, hands.note)
+        changes = edit_settings(
+            {profile.name: settings}, profile.files, hands.note, if_as_read=True
+        )
+        if not changes:
+            raise ProfileError(
+                f"the key of profile {profile.name!r} is no longer {present}",
+                "see which one is there: mfakit keys",
+            )
     else:
         replace_key(profile, present, key, hands.note)
     _keep_sessions(profile, present, key.access_key_id)

@@ -122,7 +122,12 @@ def edit_settings(
 
 
 def _apply(
-    changes: list[Change], files: AWSFiles, note: Callable[[str], object], *, if_as_read: bool
+    changes: list[Change],
+    files: AWSFiles,
+    note: Callable[[str], object],
+    *,
+    if_as_read: bool,
+    restored: bool = False,
 ) -> list[Change]:
     """Make changes; return those that were made, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
@@ -135,10 +140,12 @@ def _apply(
         def header(profile: str) -> str:
             return header_of(document, profile) or new_header(profile)
 
-        made["config"] = _put(document, in_config, header, if_as_read=if_as_read)
+        found = in_config if not if_as_read else _still_as_read(document, in_config, header)
+        made["config"] = _put(document, found, header, restored=restored)
 
     def put_credentials(document: Document) -> None:
-        made["credentials"] = _put(document, in_credentials, str, if_as_read=if_as_read)
+        found = in_credentials if not if_as_read else _still_as_read(document, in_credentials, str)
+        made["credentials"] = _put(document, found, str, restored=restored)
 
     if in_config:
         check_writable(files.config_path)
@@ -150,20 +157,24 @@ def _apply(
     return [change for changes in made.values() for change in changes]
 
 
+def _still_as_read(
+    document: Document, changes: list[Change], header: Callable[[str], str]
+) -> list[Change]:
+    return [
+        change
+        for change in changes
+        if document.section(header(change.profile)).get(change.key.lower()) == change.before
+    ]
+
+
 def _put(
-    document: Document,
-    changes: list[Change],
-    header: Callable[[str], str],
-    *,
-    if_as_read: bool,
+    document: Document, changes: list[Change], header: Callable[[str], str], *, restored: bool
 ) -> list[Change]:
     made = []
     for change in changes:
         name = header(change.profile)
         before = document.section(name).get(change.key.lower())
-        if if_as_read and before != change.before:
-            continue
-        document.update(name, {change.key: change.value})
+        document.update(name, {change.key: change.value}, restored=restored)
         if change.made_section and not document.section(name):
             document.remove_section(name)
         made.append(change.replace(before=before))
@@ -211,7 +222,7 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
         change.replace(value=change.before, before=change.value)
         for change in reversed(_remembered(session))
     ]
-    undone = _apply(changes, session.files, note, if_as_read=True)
+    undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
     done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
     for change in changes:
         if (change.profile, change.key, change.is_in_credentials) not in done:
