@@ -33,7 +33,7 @@ autodoc_preserve_defaults = True
 autodoc_default_options = {"member-order": "alphabetical"}
 exclude_patterns = ["_ext"]
 templates_path = ["_templates"]
-html_additional_pages = {"zh-CN/search": "search.html"}
+html_additional_pages = {"zh-CN-search": "search.html"}  # beside the other, as its links are
 # Types of others, whose own pages are not looked up: the site is built without a network.
 nitpick_ignore_regex = [
     ("py:class", r"(datetime\.)?(datetime|timedelta)|Path|Settings|Callable\[\[\]"),

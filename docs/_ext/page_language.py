@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _CHINESE = "zh-CN"
+_CHINESE_SEARCH = "zh-CN-search"  # among the additional pages of conf.py
 _IN_CHINESE = {
     "Search": "搜索",
     "Index": "索引",
@@ -36,7 +37,7 @@ _IN_CHINESE = {
     "Copyright &#169; %(copyright)s": "版权所有 &#169; %(copyright)s",
     "Made with": "制作工具：",
     "Error": "错误",
-    "Please activate JavaScript to enable the search functionality.": "请启用 JavaScript，以便搜索。",
+    "Please activate JavaScript to enable the search functionality.": "请启用 JavaScript。",
     "Toggle site navigation sidebar": "显示或隐藏站点导航",
     "Toggle table of contents sidebar": "显示或隐藏本页目录",
     "Toggle Light / Dark / Auto color theme": "切换浅色、深色或自动配色",
@@ -56,16 +57,16 @@ _OTHER = {True: ("en", "English"), False: (_CHINESE, "简体中文")}
 
 def set_language(app: Sphinx, page: str, _template: str, context: dict[str, Any], _: Any) -> None:
     """Set what the template shows in a page's own language; called by Sphinx for each page."""
-    is_chinese = page.startswith(f"{_CHINESE}/")
+    is_chinese = page.startswith(_CHINESE)
     context["with_labels"] = _translate_labels if is_chinese else str
-    if page.endswith("search"):
+    if page in ("search", _CHINESE_SEARCH):
         app.add_js_file(None, body=_OWN_LANGUAGE_FIRST)
     if is_chinese:
         context["language"] = _CHINESE
         context["gettext"] = _translate
         context["pathto"] = _lead_to_chinese_pages(app, context["pathto"])
         context["toctree"] = lambda **options: _chinese_menu(app, page, options)
-        if page.endswith("/search"):
+        if page == _CHINESE_SEARCH:
             catalogue = Path(sphinx.package_dir, "locale", "zh_CN", "LC_MESSAGES", "sphinx.js")
             app.add_js_file(None, body=catalogue.read_text("utf-8"))
     other = page.removeprefix(f"{_CHINESE}/") if is_chinese else f"{_CHINESE}/{page}"
@@ -88,7 +89,7 @@ def _translate_labels(html: str) -> str:
 
 def _lead_to_chinese_pages(app: Sphinx, pathto: Callable[..., str]) -> Callable[..., str]:
     """Return the theme's function for links, with the start page and the search in Chinese."""
-    pages = {name: f"{_CHINESE}/{name}" for name in (app.config.root_doc, "search")}
+    pages = {app.config.root_doc: f"{_CHINESE}/index", "search": _CHINESE_SEARCH}
     return lambda name, *args, **options: pathto(pages.get(name, name), *args, **options)
 
 

@@ -109,9 +109,10 @@ def test_the_verbs_of_keys_are_shown_on_a_terminal_alone(home) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_an_example(home, name: str) -> None:
-    """The module of each command exists, too."""
+    """The module of each command exists, too, and its help fits a terminal of 80 columns."""
     done = home.mfakit(name, "--help")
     assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert f"mfakit {name}" in done.stdout
     assert done.stdout.startswith("example: ")
 

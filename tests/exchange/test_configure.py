@@ -175,7 +175,7 @@ def test_no_setting_is_changed_if_the_kept_session_cannot_move(home, alice) -> N
     done = configure(home, "--undo")
     assert (done.returncode, "cannot write" in done.stderr) == (1, True), done.stderr
     assert home.config.read_text() == config
-    assert home.mfakit("env").returncode == 0
+    assert home.mfakit("env", "--shell", "json").returncode == 0
 
 
 def test_a_move_of_the_kept_session_that_was_killed_is_ended_by_the_next_configure(

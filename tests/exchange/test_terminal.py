@@ -139,3 +139,16 @@ def test_a_question_on_the_terminal_ends_after_its_timeout(home, alice) -> None:
         terminal.read_until("nobody typed a code within 3600 s; log in: mfakit login")
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize("has_cli", [True, False])
+def test_a_login_without_the_aws_cli_names_what_else_works(
+    home, alice, on_terminal, has_cli: bool
+) -> None:
+    (home.folder / "bin").mkdir()
+    home.environ |= {"PATH": str(home.folder / "bin")}
+    if has_cli:
+        (home.folder / "bin" / "aws").symlink_to("/bin/true")
+    terminal = on_terminal("login", "--token-code", alice.device.code())
+    assert terminal.wait() == 0
+    assert ("mfakit exec --profile mfa -- PROGRAM" in terminal.screen) is not has_cli

@@ -298,3 +298,18 @@ def test_output_to_a_folder_or_device_is_an_error_and_replaces_nothing(home) -> 
         assert done.returncode == 3
         assert len(done.stderr.splitlines()) == 2
     assert sorted(os.listdir(home.folder)) == [".aws", "folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["credentials", "config"])
+def test_a_report_replaces_no_aws_file(home, tmp_path, name: str) -> None:
+    """Not through a link either."""
+    keep(home, mfa="2126-01-01T00:00:00Z")
+    home.write_config("[default]\n")
+    before = [home.credentials.read_bytes(), home.config.read_bytes()]
+    link = tmp_path / "report.prom"
+    link.symlink_to(home.folder / ".aws" / name)
+    for path in (link.resolve(), link):
+        done = home.mfakit("check", "--format", "openmetrics", "--output", str(path))
+        assert done.returncode == 3
+        assert "is an AWS file" in done.stderr
+    assert [home.credentials.read_bytes(), home.config.read_bytes()] == before

@@ -574,3 +574,14 @@ def test_a_key_command_that_hangs_is_given_up_and_its_children_are_ended(home, a
     for pid in started:
         state = Path(f"/proc/{pid}/stat")
         assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", pid
+
+
+def test_a_key_of_every_profile_is_refused_before_it_is_stored(home, keychain) -> None:
+    """In `[DEFAULT]` it could not be taken out of the file for one profile."""
+    text = "[DEFAULT]\naws_access_key_id = AKIAALL\naws_secret_access_key = all\n[p]\noutput = x\n"
+    home.write_credentials(text)
+    done = home.mfakit("keys", "import", "--source-profile", "p")
+    assert done.returncode != 0
+    assert "every profile has the aws_access_key_id of [DEFAULT]" in done.stderr.splitlines()[0]
+    assert home.credentials.read_text() == text
+    assert home.run(sys.executable, "-m", "keyring", "get", "mfakit", "AKIAALL").stdout == ""

@@ -463,6 +463,42 @@ def test_removing_a_third_key_drops_no_old_one(here, home, alice, aws, keychain)
     assert works(home)
 
 
+def test_the_end_of_a_rotation_leaves_the_entry_that_another_profile_names(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """Undoing the rotation after an export leaves it, and so does the key's removal."""
+    take_into_the_keychain(home, monkeypatch)
+    store = f"[profile twin]\nmfakit_key_store = keyring:{alice.access_key_id}\n"
+    home.write_config(home.config.read_text() + store)
+    rotate(source(home), WEEK, hands())
+    assert home.mfakit("keys", "export").returncode == 0
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert in_keychain(home, alice.access_key_id)
+    assert home.mfakit("keys", "import").returncode == 0
+    rotate(source(home), WEEK, hands())
+    done = home.mfakit("keys", "remove", "--yes")
+    assert f"{alice.access_key_id}, from before its rotation, is kept for profile twin" in (
+        done.stderr
+    )
+    assert in_keychain(home, alice.access_key_id)
+
+
+def test_a_key_store_that_was_changed_meanwhile_is_never_overwritten(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    take_into_the_keychain(home, monkeypatch)
+    changed = home.config.read_text().replace(alice.access_key_id, "AKIAFOURTH")
+
+    def change(_: str) -> bool:
+        home.write_config(changed)
+        return True
+
+    refuse = Hands(change, lambda _: None, lambda: None, lambda _: None)
+    with pytest.raises(mfakit.MFAKitError, match=f"is no longer {alice.access_key_id}"):
+        rotate(source(home), WEEK, refuse)
+    assert home.config.read_text() == changed
+
+
 def take_into_the_keychain(home, monkeypatch) -> None:
     """Import the key, and let this process reach the keychain too."""
     for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):

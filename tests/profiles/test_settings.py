@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 
 import botocore.session
 import pytest
 
-from mfakit import MFAKitError, read_settings, write_settings
+from mfakit import (
+    MFAKitError,
+    SessionCredentials,
+    read_settings,
+    write_session,
+    write_settings,
+)
 from mfakit.errors import FileError
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.settings import edit_settings
+from mfakit.profiles.profile import Profile
+from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
 
 pytestmark = pytest.mark.pythons
 
@@ -104,3 +112,99 @@ def test_a_profile_name_that_could_not_be_read_back_is_refused(home, name: str) 
     with pytest.raises(MFAKitError, match="cannot be a profile's name"):
         write_settings({name: {"region": "eu-west-1"}}, environ=home.environ)
     assert not home.config.exists()
+
+
+def read_by_mfakit(home) -> Profile:
+    """Return the profile mfa, whose files have been read."""
+    profile = Profile("mfa", AWSFiles(home.environ))
+    assert profile.files.config("mfa")
+    return profile
+
+
+def test_a_setting_that_depends_on_what_was_read_leaves_what_another_program_wrote_since(
+    home,
+) -> None:
+    """A login writes a region only where there is none, also at the moment of writing."""
+    home.write_config("[profile mfa]\noutput = json\n")
+    files = read_by_mfakit(home).files
+    home.write_config("[profile mfa]\noutput = json\nregion = mine-1\n")
+    settings = {"mfa": {"region": "us-east-1", "endpoint_url": "http://127.0.0.1:1"}}
+    changes = edit_settings(settings, files, lambda _: None, if_as_read=True)
+    assert [change.key for change in changes] == ["endpoint_url"]
+    assert read_settings("mfa", environ=home.environ)["region"] == "mine-1"
+
+
+def test_undo_leaves_what_another_program_wrote_after_the_files_were_read(home) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    profile = read_by_mfakit(home)
+    new = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
+    remember_changes(profile, edit_settings(new, profile.files, print), print)
+    profile = read_by_mfakit(home)
+    home.write_config(home.config.read_text().replace("new-1", "mine-1"))
+    said: list[str] = []
+    assert [change.key for change in undo_changes(profile, said.append)] == ["mfakit_duration"]
+    assert home.config.read_text() == "[profile mfa]\nregion = mine-1\n"
+    assert said == ["left region of profile mfa, which was changed since"]
+
+
+def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writing(home) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    profile = read_by_mfakit(home)
+    home.write_config("[profile mfa]\nregion = mine-1\n")
+    [change] = edit_settings({"mfa": {"region": "new-1"}}, profile.files, print)
+    assert (change.before, change.value) == ("mine-1", "new-1")
+
+
+def test_undo_restores_a_value_with_the_comment_behind_it(home) -> None:
+    """No value like that is written, since only botocore takes the comment for a part of it."""
+    text = "[profile mfa]\nregion = us-east-1 # mine\n"
+    home.write_config(text)
+    profile = read_by_mfakit(home)
+    remember_changes(
+        profile, edit_settings({"mfa": {"region": "eu-1"}}, profile.files, print), print
+    )
+    assert "mine" not in home.config.read_text()
+    undo_changes(read_by_mfakit(home), print)
+    assert home.config.read_text() == text
+
+
+@pytest.mark.parametrize("into", ["session-cache", "credentials-file"])
+def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, into: str) -> None:
+    """A login that had read the settings before writes where they led then."""
+    process = "credential_process = mfakit credential-process -p mfa\n"
+    lines = {"session-cache": ("", process), "credentials-file": (process, "")}[into]
+    home.write_config(f"[profile mfa]\noutput = json\n{lines[0]}")
+    write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
+    profile = read_by_mfakit(home)
+    held = profile.held()
+    assert held.place != into
+    write_session("mfa", session("ASIANEWER", 2), environ=home.environ)
+    home.write_config(f"[profile mfa]\noutput = json\n{lines[1]}")
+    profile.read_again().take_over(held, print)
+    found = profile.read_again().find()
+    assert (found.key_id, found.place) == ("ASIANEWER", into)
+    held.profile.read_again().take_over(held, print)  # nothing is left to move
+    assert profile.read_again().find().key_id == "ASIANEWER"
+
+
+def test_a_newer_session_where_the_settings_lead_now_is_not_replaced_by_the_moved_one(
+    home,
+) -> None:
+    home.write_config("[profile mfa]\noutput = json\n")
+    write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
+    profile = read_by_mfakit(home)
+    held = profile.held()
+    process = "credential_process = mfakit credential-process -p mfa\n"
+    home.write_config(f"[profile mfa]\noutput = json\n{process}")
+    before = home.credentials.read_text()
+    home.write_credentials("")
+    write_session("mfa", session("ASIANEWER", 2), environ=home.environ)
+    home.write_credentials(before)
+    profile.read_again().take_over(held, print)
+    assert profile.read_again().find().key_id == "ASIANEWER"
+    assert "ASIA" not in home.credentials.read_text()
+
+
+def session(access_key_id: str, hours: int) -> SessionCredentials:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
+    return SessionCredentials(access_key_id, "secret", "token", end)

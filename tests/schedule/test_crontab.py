@@ -119,6 +119,15 @@ def test_a_denied_crontab_is_an_error_in_the_programs_words(home, crontab) -> No
     assert Cron(home.environ).installed() is None
 
 
+def test_a_crontab_is_not_shown_if_the_program_that_reads_it_is_killed(home, provide) -> None:
+    """A crontab may hold secrets."""
+    provide("crontab", "#!/bin/sh\necho '@daily backup --password s3cret'\nkill -9 $$\n")
+    done = home.mfakit("schedule", "install", "--using=cron", "--on-expiring=true")
+    assert done.returncode == 1
+    assert "crontab was ended by signal 9" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
 def test_a_command_that_is_too_long_for_cron_is_refused() -> None:
     """Debian's cron would refuse it too, in words that do not help."""
     with pytest.raises(MFAKitError, match="998") as caught:

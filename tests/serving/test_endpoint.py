@@ -28,6 +28,17 @@ STALE = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 )
 KEYS = "aws_access_key_id = AKIAX\naws_secret_access_key = x\n"
+PROFILE = """
+[profile mfa]
+region = eu-west-1
+ca_bundle = /ca.pem
+output = text
+endpoint_url = http://127.0.0.1:9
+retry_mode = adaptive
+max_attempts = 7
+use_fips_endpoint = true
+use_dualstack_endpoint = true
+"""
 
 
 def raw(environ: dict[str, str], request: bytes) -> bytes:
@@ -107,13 +118,9 @@ def test_malformed_long_and_many_requests_are_cut_off(held) -> None:
 def test_the_command_gets_no_key_and_all_that_leads_to_the_endpoint(held) -> None:
     """Settings of the session profile go along, since programs see another profile."""
     held.write_credentials(held.credentials.read_text() + f"[default]\n{KEYS}")
-    held.write_config(
-        "[profile mfa]\nregion = eu-west-1\nca_bundle = /ca.pem\noutput = text\n"
-        "endpoint_url = http://127.0.0.1:9\nretry_mode = adaptive\nmax_attempts = 7\n"
-        "use_fips_endpoint = true\nuse_dualstack_endpoint = true\n"
-    )
+    held.write_config(PROFILE)
     stale = dict.fromkeys(STALE, "x")
-    with served(held, "-p", "mfa", AWS_DEFAULT_OUTPUT="yaml", **stale) as command:
+    with served(held, "-p", "mfa", **stale) as command:
         ours = {k: v for k, v in command.environ.items() if k.startswith(("AWS_", "MFAKIT_"))}
     assert ours.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI").startswith("http://127.0.0.1:")
     assert len(ours.pop("AWS_CONTAINER_AUTHORIZATION_TOKEN")) == 64
@@ -126,12 +133,27 @@ def test_the_command_gets_no_key_and_all_that_leads_to_the_endpoint(held) -> Non
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_CA_BUNDLE": "/ca.pem",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-        "AWS_DEFAULT_OUTPUT": "yaml",
+        "AWS_DEFAULT_OUTPUT": "text",
         "AWS_RETRY_MODE": "adaptive",
         "AWS_MAX_ATTEMPTS": "7",
         "AWS_USE_FIPS_ENDPOINT": "true",
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
     }
+
+
+def test_what_the_environment_sets_stays_whatever_the_profile_says(held) -> None:
+    settings = {
+        "AWS_CA_BUNDLE": "/mine.pem",
+        "AWS_DEFAULT_OUTPUT": "yaml",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:8",
+        "AWS_RETRY_MODE": "legacy",
+        "AWS_MAX_ATTEMPTS": "2",
+        "AWS_USE_FIPS_ENDPOINT": "false",
+        "AWS_USE_DUALSTACK_ENDPOINT": "false",
+    }
+    held.write_config(PROFILE)
+    with served(held, "-p", "mfa", **settings) as command:
+        assert {name: command.environ[name] for name in settings} == settings
 
 
 def test_the_profile_for_programs_is_written_once_and_a_note_says_so(held) -> None:

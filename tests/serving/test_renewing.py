@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.exchange.conftest import TerminalProcess, log_in
@@ -113,6 +118,19 @@ def test_a_window_that_is_killed_is_said_in_a_line(home, alice) -> None:
         assert ask(program.environ)[0] == 200
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_no_window_outlives_the_command(home, alice, is_killed: bool) -> None:
+    log_in(home, alice)
+    keep_until(home, minutes=20)
+    with served(home, **window(home, "echo $$ > ${0%/*}/pid; sleep 60")) as program:
+        path = home.folder / "gnupg" / "pid"
+        asking = int(wait_until(lambda: path.exists() and path.read_text()))
+        server = program.server
+        if is_killed:
+            program.process.kill()
+    wait_until(lambda: not lives(asking) and not lives(server), 5)
+
+
 def keep_until(home, minutes: float) -> None:
     """Let the session of the profile be an old one that ends soon."""
     kept = read_session("mfa", environ=home.environ)
@@ -135,6 +153,11 @@ def test_a_role_is_assumed_anew_without_a_code_and_with_the_next_session(home, a
         wait_until(lambda: ask(program.environ)[1]["AccessKeyId"] != first)
         assert exchanges(aws, "AssumeRole") == 2
         assert read_session("mfa", environ=home.environ).access_key_id != first
+        second = ask(program.environ)[1]["AccessKeyId"]
+    process = serve(home, "--shell", "dotenv", "--role-arn", ROLE)
+    assert ask(lines_of(process))[1]["AccessKeyId"] == second
+    process.terminate()
+    process.communicate(timeout=20)
     assert mfakit.check_sessions(environ=home.environ)[0].profile == "mfa"
 
 
@@ -161,17 +184,25 @@ def keep_for_ever(home, key: str = "ASIA1") -> None:
 
 
 def test_signals_and_the_terminal_belong_to_the_command(home) -> None:
-    """Ctrl-C and Ctrl-Z reach it alone, and it can be continued."""
+    """Ctrl-C reaches it alone; Ctrl-Z stops it, and the shell continues it."""
     keep_for_ever(home)
-    script = "trap 'echo got INT' INT; echo ready $$; read line; echo got $line; read line; exit 7"
-    command = [sys.executable, "-m", "mfakit", "exec", "--serve", "--", "bash", "-c", script]
-    terminal = TerminalProcess(command, home.environ)
+    script = (
+        "trap 'echo got INT' INT; echo rea''dy; read a; echo got $a; read a; echo got $a; exit 7"
+    )
+    terminal = TerminalProcess(["bash", "--norc", "--noprofile", "-i"], home.environ)
     try:
-        terminal.read_until("ready ")
-        terminal.send("one\n")
-        terminal.read_until("got one")
-        terminal.send("\x03")
-        terminal.read_until("got INT")
+        terminal.send(f"{sys.executable} -m mfakit exec --serve -- bash -c {shlex.quote(script)}\n")
+        terminal.read_until("ready")
+        for typed, seen in (
+            ("one\n", "got one"),
+            ("\x03", "got INT"),
+            ("\x1a", "Stopped"),
+            ("fg\n", "-c"),
+            ("two\n", "got two"),
+            ("echo co''de $?\n", "code 7"),
+        ):
+            terminal.type(typed)
+            terminal.read_until(seen)
     finally:
         terminal.close()
 
@@ -308,21 +339,54 @@ def test_serve_says_that_a_port_is_taken(home) -> None:
     again.communicate(timeout=20)
 
 
-def test_a_token_file_on_a_full_disk_is_an_error_and_nothing_is_left(home, tmp_path) -> None:
-    keep_for_ever(home)
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
     if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
         pytest.skip("only root can mount a small disk")
-    try:
-        (disk / "ballast").write_bytes(b"x" * 4096)
-        done = home.mfakit("serve", "--shell", "sh", "--token-file", str(disk / "token"))
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.splitlines()[-2].endswith("token: No space left on device")
-        assert [path.name for path in disk.iterdir()] == ["ballast"]
-    finally:
-        subprocess.check_call(["umount", str(disk)])
+    yield disk
+    subprocess.check_call(["umount", str(disk)])
+
+
+def fill(disk: Path) -> None:
+    with suppress(OSError), (disk / "ballast").open("wb", 0) as ballast:
+        while True:
+            ballast.write(b"x" * 4096)
+
+
+def test_a_token_file_on_a_full_disk_is_an_error_and_nothing_is_left(home, small_disk) -> None:
+    keep_for_ever(home)
+    fill(small_disk)
+    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(small_disk / "token"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-2].endswith("token: No space left on device")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+def test_a_session_that_cannot_be_kept_on_a_full_disk_is_said_in_a_line(
+    home, alice, small_disk
+) -> None:
+    """First by `exec`, then by the server, which hands out the old one until somebody logs in."""
+    log_in(home, alice)
+    keep_until(home, minutes=20)
+    command = home.token_command(alice.device.code(), alice.device.code())
+    home.write_config(f"[profile mfa]\nmfakit_token_command = {command}\n[profile mfakit-served]\n")
+    home.credentials = shutil.copytree(home.credentials.parent, small_disk / "aws") / "credentials"
+    home.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(home.credentials)
+    fill(small_disk)
+    before = home.credentials.read_bytes()
+    with served(home) as program:
+        old = key_served(program)
+        wait_until(lambda: "was not renewed" in noted(home))
+        first, second = noted(home).splitlines()
+        assert "could not be renewed: cannot write" in first
+        assert "No space left on device; log in, in another terminal" in second
+        assert (key_served(program), home.credentials.read_bytes()) == (old, before)
+        (small_disk / "ballast").unlink()
+        log_in(home, alice)
+        assert key_served(program) not in (None, old)
 
 
 @pytest.mark.long

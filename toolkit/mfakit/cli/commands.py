@@ -476,7 +476,7 @@ _TABLE = (
     Command(
         "console",
         "sign in to the AWS console with the session of a role",
-        "mfakit console --role-arn arn:aws:iam::123456789012:role/admin --service s3",
+        "mfakit console --role-arn arn:aws:iam::123456789012:role/admin",
         lambda: (
             _PROFILE,
             Option(

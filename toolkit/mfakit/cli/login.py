@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 
 from mfakit.cli.output import note, read_input, write
 from mfakit.cli.roles import read_role
@@ -15,6 +16,7 @@ from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import REGIONS, likely_region, shadowed_by, variables_hold_keys
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def run(options: Namespace) -> int:
         note(as_text(result))
     if not result.reused:
         _note_of_region(result)
+        _note_of_other_programs(result)
     _note_of_variables(result)
     return 0
 
@@ -78,6 +81,17 @@ def _note_of_region(result: Login) -> None:
             "no region is set for it, which most AWS tools need:"
             f" aws configure set region {region} --profile {name}"
         )
+
+
+def _note_of_other_programs(result: Login) -> None:
+    """Say to a person without the AWS CLI, of which the documentation speaks, what else works."""
+    if sys.stderr is None or not sys.stderr.isatty() or find_program("aws", os.environ):
+        return
+    name = shlex.quote(result.profile)
+    note(
+        f"the AWS CLI is not installed; every SDK has the session as the profile {name}, and"
+        f" any other program in: mfakit exec --profile {name} -- PROGRAM"
+    )
 
 
 def _note_of_variables(result: Login) -> None:

@@ -109,9 +109,10 @@ def write_report(path: str, text: str) -> None:
         text: its new content.
 
     Raises:
-        UsageError: it is something other than a file.
+        UsageError: it is something other than a file, or one of the AWS files.
         MFAKitError: it cannot be written. It is then as it was.
     """
+    from mfakit.profiles.aws_files import config_path, credentials_path
     from mfakit.profiles.replacing import temporary_beside
     from mfakit.profiles.swapping import rename
 
@@ -119,6 +120,8 @@ def write_report(path: str, text: str) -> None:
         real = os.path.realpath(path)
         if os.path.exists(real) and not os.path.isfile(real):
             raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
+        if real in map(os.path.realpath, (credentials_path(os.environ), config_path(os.environ))):
+            raise UsageError(f"{path} is an AWS file, which a report would replace", "name another")
         with temporary_beside(real) as temporary:
             os.chmod(temporary.path, _ALL_MAY_READ)
             with open(temporary.path, "wb") as file:

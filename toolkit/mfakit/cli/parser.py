@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
 
+_LONGEST_CHOICES = 50  # letters: argparse does not wrap the choices, but it does wrap the help
+
+
 def make_parser(command: Command) -> Parser:
     """Build a command's parser from the table."""
     parser = Parser(
@@ -38,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser, command: Command) -> list[argpa
         settings = option.settings
         if "type" in settings:
             settings = settings | {"type": _explained(settings["type"])}
+        if len(values := ", ".join(settings.get("choices", ()))) > _LONGEST_CHOICES:
+            wrapped = f"{settings['help']}; one of {values}"
+            settings = settings | {"metavar": "NAME", "help": wrapped}
         actions.append(parser.add_argument(*option.names, **settings))
     return actions
 

@@ -27,7 +27,7 @@ from mfakit.errors import (
     SessionExpiredError,
     SessionNotFoundError,
 )
-from mfakit.exchange.dialog_programs import DeclinedError
+from mfakit.exchange.dialog_programs import DeclinedError, kill_dialogs
 from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, turn_to_ask
@@ -301,8 +301,8 @@ class Server:
             _wait_for_end(watched, handle)
             self._at_end(self.token)
         finally:
-            # a window, too, and a token command: they are of this process group
-            os.killpg(0, signal.SIGKILL)
+            kill_dialogs()
+            os.killpg(0, signal.SIGKILL)  # a token command is of this process group
 
 
 def new_server(

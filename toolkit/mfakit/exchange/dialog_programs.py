@@ -21,6 +21,7 @@ NO = 10
 TIMED_OUT = 5
 _OVERTIME_SECONDS = 1  # so that a program with a timeout of its own can end by itself
 _ENDING_SECONDS = 1
+_running_now: set[Popen[bytes]] = set()
 
 
 class DeclinedError(ExchangeError):
@@ -155,12 +156,25 @@ def _running(command: list[str], environ: Mapping[str, str]) -> Iterator[Popen[b
         )
     except OSError as error:
         raise not_shown(os.path.basename(command[0]), error.strerror or str(error)) from None
-    with process:
-        try:
-            yield process
-        except BaseException:
-            _end(process)
-            raise
+    _running_now.add(process)
+    try:
+        with process:
+            try:
+                yield process
+            except BaseException:
+                _end(process)
+                raise
+    finally:
+        _running_now.discard(process)
+
+
+def kill_dialogs() -> None:
+    """Kill the programs that show questions of this process, which is about to end."""
+    import signal
+
+    for process in list(_running_now):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end(process: Popen[bytes]) -> None:

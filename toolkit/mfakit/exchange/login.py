@@ -293,15 +293,15 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
         elif region and profile.setting("region") is None:
             lacking = {"region": region, **lacking}
         if lacking:
-            changes = edit_settings({profile.name: lacking}, profile.files, note)
+            changes = edit_settings({profile.name: lacking}, profile.files, note, if_as_read=True)
             remember_changes(profile, changes, note, by_login=True)
             # an endpoint may have a password in it
-            shown = [
-                key if "@" in (value or "") else f"{key} = {value}"
-                for key, value in lacking.items()
-            ]
-            what = " and ".join(shown)
-            note(f"wrote {what} to profile {profile.name} of the AWS config")
+            what = " and ".join(
+                change.key if "@" in (change.value or "") else f"{change.key} = {change.value}"
+                for change in changes
+            )
+            if what:
+                note(f"wrote {what} to profile {profile.name} of the AWS config")
     except MFAKitError as error:
         note(f"the session is kept, but not the region of its source: {error.message}")
 

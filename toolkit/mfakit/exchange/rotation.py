@@ -19,6 +19,7 @@ from mfakit.keys.age import remember_key
 from mfakit.keys.journal import (
     Rotation,
     changing_key,
+    changing_keychain,
     end_rotation,
     journal_path,
     read_rotation,
@@ -257,8 +258,11 @@ def _undo(profile: Profile, hands: Hands) -> str:
     keys.delete(rotation.new_id)
     if _kind(profile) == KEYRING:
         _forget_secret(rotation.new_id)
-    elif not rotation.old_secret:
-        _forget_secret(rotation.old_id)  # the key was exported since
+    elif not rotation.old_secret:  # the key was exported since
+        from mfakit.keys.moving import delete_entry
+
+        with changing_keychain(profile):
+            delete_entry(profile, rotation.old_id)
     end_rotation(profile)
     return rotation.old_id
 
@@ -487,7 +491,14 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
         settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-        edit_settings({profile.name: settings}, profile.files, hands.note)
+        changes = edit_settings(
+            {profile.name: settings}, profile.files, hands.note, if_as_read=True
+        )
+        if not changes:
+            raise ProfileError(
+                f"the key of profile {profile.name!r} is no longer {present}",
+                "see which one is there: mfakit keys",
+            )
     else:
         replace_key(profile, present, key, hands.note)
     _keep_sessions(profile, present, key.access_key_id)

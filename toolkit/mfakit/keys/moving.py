@@ -72,6 +72,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
         )
     check_writable(profile.files.credentials_path)
     _check_setting_writable(profile)
+    _check_removable(profile, key)
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
     for path in _others_with(profile, key.secret_access_key):
@@ -184,7 +185,7 @@ def _export(profile: Profile, note: Note) -> None:
             store: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
             edit_settings({profile.name: store}, profile.read_again().files, note)
             raise
-        kept = _delete_entry(profile, key.access_key_id)
+        kept = delete_entry(profile, key.access_key_id)
     note(
         f"the key {key.access_key_id} is in {profile.files.credentials_path} again, and "
         + (f"in the keychain for profile {kept}" if kept else "no longer in the keychain")
@@ -211,7 +212,7 @@ def _remove(profile: Profile, note: Note) -> str:
     _refuse_cut_off_rotation(profile)
     _check_setting_writable(profile)
     with changing_keychain(profile):
-        if kept := _delete_entry(profile, place.access_key_id):
+        if kept := delete_entry(profile, place.access_key_id):
             raise ProfileError(
                 f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
                 f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
@@ -227,15 +228,16 @@ def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
     if rotation is None or removed not in (rotation.old_id, rotation.new_id):
         return  # the journal may be the only place of another key
     if rotation.new_id == removed:
-        _delete_entry(profile, rotation.old_id)
+        kept = delete_entry(profile, rotation.old_id)
+        whose = f"is kept for profile {kept}" if kept else "is not kept any more either"
         note(
-            f"the key {rotation.old_id}, from before its rotation, is not kept any more either;"
+            f"the key {rotation.old_id}, from before its rotation, {whose};"
             " AWS still has it, inactive: delete it in IAM"
         )
     end_rotation(profile)
 
 
-def _delete_entry(profile: Profile, access_key_id: str) -> str | None:
+def delete_entry(profile: Profile, access_key_id: str) -> str | None:
     """Delete an entry of the keychain, unless another profile names it; return that profile."""
     from mfakit.keys.keychain import delete_secret
 
@@ -393,24 +395,39 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
         _cut(path, header, key, note)
 
 
+def _check_removable(profile: Profile, key: LongTermKey) -> None:
+    """Check that a profile's key can be removed from both files, by removing it from copies.
+
+    Raises:
+        UsageError: it cannot, as a key of every profile, which stands in ``[DEFAULT]``.
+    """
+    files = profile.files
+    for document, header in (
+        (files.credentials_file, profile.name),
+        (files.config_file, files.config_header(profile.name)),
+    ):
+        _cut_from(document.copy(), header, key, lambda _: None)
+
+
 def _cut(path: str, header: str, key: LongTermKey, note: Note) -> None:
+    """Remove a key from a section of a file."""
+    edit_document(path, lambda document: _cut_from(document, header, key, note), note)
+
+
+def _cut_from(document: Document, header: str, key: LongTermKey, note: Note) -> None:
     """Remove a key from a section; another key there stays, and is named."""
-
-    def cut(document: Document) -> None:
-        values = document.section(header)
-        if not values.keys() & set(KEYS):
-            return
-        if {name: values.get(name) for name in KEYS} != _as_section(key):
-            note(
-                f"{path} has another key in [{header}], which stays there: remove it if nothing"
-                " needs it"
-            )
-        elif set(values) <= set(KEYS):
-            document.remove_section(header)
-        else:
-            document.update(header, dict.fromkeys(KEYS))
-
-    edit_document(path, cut, note)
+    values = document.section(header)
+    if not values.keys() & set(KEYS):
+        return
+    if {name: values.get(name) for name in KEYS} != _as_section(key):
+        note(
+            f"{document.path} has another key in [{header}], which stays there: remove it if"
+            " nothing needs it"
+        )
+    elif set(values) <= set(KEYS):
+        document.remove_section(header)
+    else:
+        document.update(header, dict.fromkeys(KEYS))
 
 
 def _others_with(profile: Profile, secret: str) -> Iterator[str]:

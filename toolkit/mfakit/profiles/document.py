@@ -205,18 +205,19 @@ class Document:
         """Return the line of a section's header, counted from 1."""
         return 1 + next(section.start for section in self._part.sections if section.name == name)
 
-    def update(self, name: str, values: dict[str, str | None]) -> None:
+    def update(self, name: str, values: dict[str, str | None], *, restored: bool = False) -> None:
         """Set keys of a section, which may be missing; remove those whose value is None.
 
         Args:
             name: the section.
             values: by their keys, which are written in lower case, as every SDK reads them.
+            restored: whether they stood there before, so that a comment may follow a value.
 
         Raises:
             UsageError: a key or a value could not be read back unchanged.
             FileError: a key to remove is in ``[DEFAULT]``, from where every section has it.
         """
-        check_values(values)
+        check_values(values, restored=restored)
         lower = {key.lower(): value for key, value in values.items()}
         self._refuse_inherited(lower)
         found = self._find(name)
@@ -312,10 +313,11 @@ def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:
     return _Edit(entry.start, entry.end, [new, *part.comments(entry.start, entry.end)])
 
 
-def check_values(values: Mapping[str, str | None]) -> None:
+def check_values(values: Mapping[str, str | None], *, restored: bool = False) -> None:
     """Check that keys and values can be read back from a file.
 
-    All SDKs but botocore cut a value before a ``#`` or ``;`` that follows a space.
+    All SDKs but botocore cut a value before a ``#`` or ``;`` that follows a space, so that may only
+    stand in a value that is restored.
 
     Raises:
         UsageError: one would add lines, or a reader would cut it short; or a key is there twice.
@@ -327,7 +329,8 @@ def check_values(values: Mapping[str, str | None]) -> None:
             is_kept = section.values == {key.lower(): value or ""}
         except (JunkError, ValueError):
             is_kept = False
-        if not is_kept or not line.isprintable() or " #" in line or " ;" in line:
+        is_cut = not restored and (" #" in line or " ;" in line)
+        if not is_kept or not line.isprintable() or is_cut:
             raise UsageError(
                 f"{key!r} cannot be a key of an AWS file, or its value cannot stand there",
                 "leave out control characters, spaces at the ends, and ` #` or ` ;` within",

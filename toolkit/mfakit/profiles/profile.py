@@ -322,13 +322,37 @@ class Profile:
     def take_over(self, held: Held | None, note: Callable[[str], object]) -> None:
         """Move a session that the profile held to the store that its settings call for now.
 
+        A login that began before the settings were changed writes where they led then, so what is
+        there is read again, until no other session has come. One that ends later, where the
+        settings lead now, stays.
+
         Args:
             held: the session, found before the settings were changed; None if there was none.
             note: called with messages for the user.
+
+        Raises:
+            FileError: a file cannot be read or written.
         """
-        if held is not None and held.place != self._store.kind:
-            self._store.write(held.session, note)
-            held.store.remove(note)
+        if held is None or held.place == self._store.kind:
+            return
+        moved = None
+        while (left := self._session_in(held.place)) and left.access_key_id != moved:
+            moved, kept = left.access_key_id, self._session_in(self._store.kind)
+            if kept is None or not _ends_later(kept, left):
+                self._store.write(left, note)
+            held.store.remove(note, only=moved)
+
+    def _session_in(self, kind: str) -> SessionCredentials | None:
+        """Return the session that is in one of the two stores by now; None if none is."""
+        files = AWSFiles(self.files.environ)
+        stores = (CredentialsFile(self.name, files), store_behind_process(self.name, files))
+        values = next(store.read() for store in stores if store.kind == kind)
+        if not holds_session(self.name, values, files):
+            return None
+        try:
+            return session_of(values)
+        except InvalidSessionError:
+            return None
 
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
         """Remove the session that the profile holds, and its record; return the session.
@@ -589,3 +613,8 @@ def remove_session(
 
 def _profile(name: str, environ: Mapping[str, str] | None) -> Profile:
     return Profile(name, AWSFiles(environ))
+
+
+def _ends_later(session: SessionCredentials, than: SessionCredentials) -> bool:
+    ends = session.expiration, than.expiration
+    return ends[0] is not None and ends[1] is not None and ends[0] > ends[1]

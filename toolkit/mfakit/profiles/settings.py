@@ -82,11 +82,22 @@ class Change(Value):
 
 
 def edit_settings(
-    profiles: Mapping[str, Settings], files: AWSFiles, note: Callable[[str], object]
+    profiles: Mapping[str, Settings],
+    files: AWSFiles,
+    note: Callable[[str], object],
+    *,
+    if_as_read: bool = False,
 ) -> list[Change]:
     """Set keys as ``write_settings`` does, in files that may have been read already.
 
     A key that stands in the credentials file is changed there, since that file wins.
+
+    Args:
+        profiles: as for ``write_settings``.
+        files: the files.
+        note: called with messages for the user.
+        if_as_read: leave out a key that another program has changed since the files were read,
+            because what is set depends on what was read.
 
     Returns:
         What was changed.
@@ -107,33 +118,67 @@ def edit_settings(
                 change = Change(profile, key, value, before, is_in_credentials, made_section=made)
                 changes.append(change)
     changes = [change for change in changes if change.value != change.before]
-    _apply(changes, files, note)
-    return changes
+    return _apply(changes, files, note, if_as_read=if_as_read)
 
 
-def _apply(changes: list[Change], files: AWSFiles, note: Callable[[str], object]) -> None:
+def _apply(
+    changes: list[Change],
+    files: AWSFiles,
+    note: Callable[[str], object],
+    *,
+    if_as_read: bool,
+    restored: bool = False,
+) -> list[Change]:
+    """Make changes; return those that were made, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
     in_credentials = [change for change in changes if change.is_in_credentials]
-
-    def put(document: Document, found: list[Change], header: Callable[[str], str]) -> None:
-        for change in found:
-            name = header(change.profile)
-            document.update(name, {change.key: change.value})
-            if change.made_section and not document.section(name):
-                document.remove_section(name)
+    made: dict[str, list[Change]] = {}
 
     def put_config(document: Document) -> None:
-        put(document, in_config, lambda name: header_of(document, name) or new_header(name))
+        def header(profile: str) -> str:
+            return header_of(document, profile) or new_header(profile)
+
+        found = in_config if not if_as_read else _still_as_read(document, in_config, header)
+        made["config"] = _put(document, found, header, restored=restored)
+
+    def put_credentials(document: Document) -> None:
+        found = in_credentials if not if_as_read else _still_as_read(document, in_credentials, str)
+        made["credentials"] = _put(document, found, str, restored=restored)
 
     if in_config:
         check_writable(files.config_path)
     if in_credentials:
-        edit_credentials(files, lambda document: put(document, in_credentials, str), note)
+        edit_credentials(files, put_credentials, note)
     if in_config:
         had_text = bool(files.config_file.text)
         edit_document(files.config_path, put_config, note, had_text=had_text)
+    return [change for changes in made.values() for change in changes]
+
+
+def _still_as_read(
+    document: Document, changes: list[Change], header: Callable[[str], str]
+) -> list[Change]:
+    return [
+        change
+        for change in changes
+        if document.section(header(change.profile)).get(change.key.lower()) == change.before
+    ]
+
+
+def _put(
+    document: Document, changes: list[Change], header: Callable[[str], str], *, restored: bool
+) -> list[Change]:
+    made = []
+    for change in changes:
+        name = header(change.profile)
+        before = document.section(name).get(change.key.lower())
+        document.update(name, {change.key: change.value}, restored=restored)
+        if change.made_section and not document.section(name):
+            document.remove_section(name)
+        made.append(change.replace(before=before))
+    return made
 
 
 def remember_changes(
@@ -173,14 +218,15 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
     Raises:
         FileError: a file cannot be written.
     """
-    files, undone = session.files, []
-    for change in reversed(_remembered(session)):
-        read = files.credentials if change.is_in_credentials else files.config
-        if read(change.profile).get(change.key.lower()) == change.value:
-            undone.append(change.replace(value=change.before, before=change.value))
-        else:
+    changes = [
+        change.replace(value=change.before, before=change.value)
+        for change in reversed(_remembered(session))
+    ]
+    undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
+    done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
+    for change in changes:
+        if (change.profile, change.key, change.is_in_credentials) not in done:
             note(f"left {change.key} of profile {change.profile}, which was changed since")
-    _apply(undone, files, note)
     _changes_file(session).remove()
     return undone
 

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
         def write(self, session: SessionCredentials, note: Note) -> None:
             """Write a session, and replace an old one."""
 
-        def remove(self, note: Note) -> None:
-            """Remove the session."""
+        def remove(self, note: Note, only: str | None = None) -> None:
+            """Remove the session; only the one of a key id, if that is given."""
 
 
 CREDENTIALS_FILE = "credentials-file"
@@ -106,13 +106,15 @@ class CredentialsFile:
         debug.event("the session goes to {}", self._files.credentials_path)
         edit_credentials(self._files, put, note)
 
-    def remove(self, note: Note) -> None:
+    def remove(self, note: Note, only: str | None = None) -> None:
         """Remove the session's keys, and a section that is left empty."""
 
         def cut(document: Document) -> None:
             values = document.section(self._profile)
             if not holds_session(self._profile, values, self._files):
                 return  # another program has already removed it
+            if only not in (None, values[KEYS[0]]):
+                return  # another program has written another one
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
@@ -170,9 +172,10 @@ class SessionCache:
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
-    def remove(self, note: Note) -> None:
+    def remove(self, note: Note, only: str | None = None) -> None:
         """Remove the file."""
-        self._file.remove()
+        if only is None or self.read().get(KEYS[0]) in (None, only):
+            self._file.remove()
 
 
 def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:

@@ -102,6 +102,8 @@ class Cron(Scheduler):
             return self._as_it_is(answer.output)
         if _NO_CRONTAB.search(answer.complaint.encode()):
             return b""
+        if answer.code < 0:  # what it has shown till then is the crontab, and no complaint
+            raise MFAKitError(f"crontab was ended by signal {-answer.code}", "try it again")
         raise MFAKitError(f"crontab failed: {answer.complaint or answer.code}", _DENIED)
 
     def _as_it_is(self, listed: bytes) -> bytes:
