@@ -16,14 +16,10 @@ from tests.docs.shell import visible
 from tests.exchange.conftest import TerminalProcess
 from tests.exchange.test_dialogs import KINDS, TYPED, Desktop
 from tests.roles import make_role
-from tests.templates.catalogue import BY_NAME
-from tests.templates.conftest import bake, cookiecutter_config
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.testing import REQUIRE_MFA_POLICY
 from mfakit.testing.account import Device
-
-__all__ = ["bake", "cookiecutter_config"]
 
 pytestmark = pytest.mark.long
 
@@ -148,20 +144,3 @@ def test_pinentry_says_that_it_wants_a_code(
     assert "MFA code for" in terminal.screen
     terminal.type(f"{person.device.code()}\r")
     assert terminal.wait() == 0
-
-
-def test_the_teams_own_command_says_that_it_wants_a_code(aws, home, person, bake) -> None:
-    project = bake(BY_NAME["team-cli"])
-    home.environ["PYTHONPATH"] = str(project / "src")
-    run = "import sys; from payments_mfa.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", run]
-    serial = ("--serial-number", person.device.serial_number)
-    assert home.run(*command, "configure", *serial).returncode == 0
-    for line, expected in (("login", 1), ("devices add alice-phone --show-seed", 3)):
-        terminal = TerminalProcess([*command, *line.split()], home.environ)
-        try:
-            asked = prompts(aws, terminal, expected)
-        finally:
-            terminal.close()
-        assert len(asked) == expected, (asked, terminal.screen)
-        assert [prompt for prompt in asked if "code" not in prompt.split()] == []

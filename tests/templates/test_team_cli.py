@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import Home
+from tests.exchange.conftest import TerminalProcess
+from tests.exchange.test_every_prompt import person, prompts
 from tests.keys.conftest import keychain
 from tests.templates.catalogue import BY_NAME
 from tests.templates.conftest import Bake
 
 from mfakit.testing import User
 
-__all__ = ["keychain"]
+__all__ = ["keychain", "person"]
 
 ELSEWHERE = """
 [roles."production"]
@@ -49,6 +52,25 @@ def test_the_teams_command_logs_in_with_a_key_in_the_keychain(
         done = home.run(sys.executable, "-c", command, *line.split())
         assert done.returncode == 0, done.stderr
     assert "aws_session_token" in home.credentials.read_text()
+
+
+def test_the_teams_own_command_says_that_it_wants_a_code(
+    aws: Any, home: Home, person: Any, bake: Bake
+) -> None:
+    project = bake(BY_NAME["team-cli"])
+    home.environ["PYTHONPATH"] = str(project / "src")
+    run = "import sys; from payments_mfa.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", run]
+    serial = ("--serial-number", person.device.serial_number)
+    assert home.run(*command, "configure", *serial).returncode == 0
+    for line, expected in (("login", 1), ("devices add alice-phone --show-seed", 3)):
+        terminal = TerminalProcess([*command, *line.split()], home.environ)
+        try:
+            asked = prompts(aws, terminal, expected)
+        finally:
+            terminal.close()
+        assert len(asked) == expected, (asked, terminal.screen)
+        assert [prompt for prompt in asked if "code" not in prompt.split()] == []
 
 
 def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
