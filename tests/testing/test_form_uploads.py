@@ -112,6 +112,16 @@ def test_a_field_that_takes_a_permission_of_its_own_is_refused_without_it(
     assert action in error(answer)[2]
 
 
+def test_no_field_turns_an_upload_into_a_copy(alice, url) -> None:
+    s3 = alice.session().client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="secret", Body=b"secret")
+    more = {"x-amz-copy-source": "/bucket/secret"}
+    answer = send(*prepared(alice, url, Fields=more, Conditions=[more]))
+    assert answer.status_code == 204
+    assert stored(alice)["Body"].read() == b"content"
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

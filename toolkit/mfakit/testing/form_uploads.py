@@ -30,6 +30,7 @@ HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-
 # These need no condition in the policy.
 WITHOUT_CONDITION = ("x-amz-signature", "file", "policy")
 IGNORED = "x-ignore-"
+COPYING = "x-amz-copy-source"  # with it, PutObject would be another call
 OF_SIGNATURE = ("algorithm", "credential", "date", "security-token", "signature")
 
 
@@ -197,7 +198,11 @@ def _headers(fields: dict[str, str]) -> dict[str, str]:
     """Return the headers of PutObject for which the fields stand."""
     found = {name: fields[name] for name in HEADERS if name in fields}
     of_signature = [f"x-amz-{name}" for name in OF_SIGNATURE]
-    found |= {n: v for n, v in fields.items() if n.startswith("x-amz-") and n not in of_signature}
+    found |= {
+        name: value
+        for name, value in fields.items()
+        if name.startswith("x-amz-") and not name.startswith((COPYING, *of_signature))
+    }
     if "acl" in fields:
         found["x-amz-acl"] = fields["acl"]
     if "tagging" in fields:
