@@ -28,13 +28,13 @@ _ENGLISH = {
 _CHINESE = {
     "head": "退出码 | 含义 | Python 中的异常",
     0: "完成",
-    errors.FAILED: "失败：AWS 拒绝或无法连接，文件无法读取或写入",
+    errors.FAILED: "失败：AWS 拒绝请求或无法连接，或者文件无法读取或写入",
     errors.EXPIRED: "会话已过期",
     errors.NOT_FOUND: "没有会话，或者其中的内容无法作为会话读取",
     errors.USAGE: "命令行或设置有误；什么也没有做",
     errors.CANNOT_RUN: "`exec`：有这个命令，但无法运行",
     errors.COMMAND_NOT_FOUND: "`exec`：没有这个命令",
-    "own": "{} 自身的一切错误，不包括它所运行的命令的退出码和它的发现",
+    "own": "{} 自身的一切错误；所运行的命令的退出码、检查出的问题不在此列",
 }
 
 

@@ -37,7 +37,7 @@ _IN_CHINESE = {
     "Copyright &#169; %(copyright)s": "版权所有 &#169; %(copyright)s",
     "Made with": "制作工具：",
     "Error": "错误",
-    "Please activate JavaScript to enable the search functionality.": "请启用 JavaScript。",
+    "Please activate JavaScript to enable the search functionality.": "搜索需要启用 JavaScript。",
     "Toggle site navigation sidebar": "显示或隐藏站点导航",
     "Toggle table of contents sidebar": "显示或隐藏本页目录",
     "Toggle Light / Dark / Auto color theme": "切换浅色、深色或自动配色",
