@@ -12,9 +12,9 @@ from tests.docs.matching import Names, begins, match
 from tests.exchange.conftest import TerminalProcess
 
 _READY = "\x01ready\x02 "
-_QUESTION = re.compile(r"[:?\]] $")
+QUESTION = re.compile(r"[:?\]] $")
 _FRESH = "123456"  # on a page, a code that was not given before
-_COUNTDOWN = "(Enter, if it is there) "
+COUNTDOWN = "(Enter, if it is there) "
 _ERASED = re.compile(r"[^\n]*(?:\r?\n\x1b\[1A)?\r\x1b\[K")
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _SECONDS = 240  # to install what the README says, where the network is slow
@@ -109,11 +109,11 @@ class Shell:
             How much of the screen is done with.
         """
         last = self._terminal.screen.rpartition("\n")[2]
-        if last.endswith(_COUNTDOWN):
+        if last.endswith(COUNTDOWN):
             self._terminal.send("\n")
             return len(self._terminal.screen)
         last = visible(last)
-        if not _QUESTION.search(last):
+        if not QUESTION.search(last):
             return answered
         shown = [line for line in expected if line.strip() not in ("...", "…")]
         answers = [answer for line in shown if (answer := begins(line, last)) is not None]

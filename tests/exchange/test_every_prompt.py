@@ -12,7 +12,7 @@ import sys
 import time
 
 import pytest
-from tests.docs.shell import visible
+from tests.docs.shell import COUNTDOWN, QUESTION, visible
 from tests.exchange.conftest import TerminalProcess
 from tests.exchange.test_dialogs import KINDS, TYPED, Desktop
 from tests.roles import make_role
@@ -23,7 +23,6 @@ from mfakit.testing.account import Device
 
 pytestmark = pytest.mark.long
 
-COUNTDOWN = "(Enter, if it is there) "
 LIFE_SECONDS = 12 * 3600
 # How often each command asks a user whose policy requires MFA, and who has no session.
 ASKING = {
@@ -82,7 +81,7 @@ def prompts(aws, terminal: TerminalProcess, expected: int) -> list[str]:
         last = visible(terminal.screen).rpartition("\n")[2]
         if last.endswith((COUNTDOWN, "]: ")):  # the latter has a default, which no code has
             terminal.type("\n")
-        elif re.search(r"[:?\]] $", last):
+        elif QUESTION.search(last):
             found.append(last)
             devices = aws._devices.all()
             named = [one for one in devices if f"{one.serial_number}:" in last]

@@ -480,7 +480,7 @@ def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
 
 def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     """Let the profile use a key, by one edit."""
-    from mfakit.keys.moving import replace_key
+    from mfakit.keys.moving import key_was_changed, replace_key
     from mfakit.profiles.settings import edit_settings
 
     present = _present(profile)
@@ -491,14 +491,9 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
         settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-        changes = edit_settings(
-            {profile.name: settings}, profile.files, hands.note, if_as_read=True
-        )
-        if not changes:
-            raise ProfileError(
-                f"the key of profile {profile.name!r} is no longer {present}",
-                "see which one is there: mfakit keys",
-            )
+        files, note = profile.files, hands.note
+        if not edit_settings({profile.name: settings}, files, note, if_as_read=True):
+            raise key_was_changed(profile, present)
     else:
         replace_key(profile, present, key, hands.note)
     _keep_sessions(profile, present, key.access_key_id)

@@ -296,10 +296,7 @@ def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> 
     def put(document: Document) -> None:
         values = document.section(header)
         if {name: values.get(name) for name in KEYS} not in expected:
-            raise ProfileError(
-                f"the key of profile {profile.name!r} is no longer {old_id}",
-                "see which one is there: mfakit keys",
-            )
+            raise key_was_changed(profile, old_id)
         document.update(header, _as_section(key))
 
     edit_document(path, put, note)
@@ -364,6 +361,14 @@ def _check_setting_writable(profile: Profile) -> None:
     """
     place = profile.files.line_of(profile.name, KEY_STORE)
     check_writable(place[0] if place else profile.files.config_path)
+
+
+def key_was_changed(profile: Profile, old_id: str) -> ProfileError:
+    """Return the error for a profile whose key is no longer the one that was read."""
+    return ProfileError(
+        f"the key of profile {profile.name!r} is no longer {old_id}",
+        "see which one is there: mfakit keys",
+    )
 
 
 def _not_in_keychain(profile: Profile) -> ProfileError:

@@ -28,7 +28,7 @@ MULTIPART = "multipart/form-data"
 LARGEST_FIELDS = 20_000  # bytes, without the content of the file
 HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-type", "expires")
 # These need no condition in the policy.
-WITHOUT_CONDITION = ("x-amz-signature", "file", "policy")
+WITHOUT_CONDITION = ("x-amz-signature", "file", "policy", "bucket")
 IGNORED = "x-ignore-"
 COPYING = "x-amz-copy-source"  # with it, PutObject would be another call
 OF_SIGNATURE = ("algorithm", "credential", "date", "security-token", "signature")
@@ -221,7 +221,7 @@ def _tags(tagging: ET.Element) -> str:
 
 
 def _needs_no_condition(name: str) -> bool:
-    return name in WITHOUT_CONDITION or name == "bucket" or name.startswith(IGNORED)
+    return name in WITHOUT_CONDITION or name.startswith(IGNORED)
 
 
 def _read(condition: Any) -> Iterator[tuple[str, str, Any]]:
