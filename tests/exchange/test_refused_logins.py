@@ -169,7 +169,7 @@ def test_a_credential_process_whose_program_is_not_there_is_named(home, alice) -
 def test_a_device_whose_arn_lacks_a_part_is_not_said_to_be_of_another_account(
     home, alice, malformed: str
 ) -> None:
-    """Nor is it written for a role profile."""
+    """`configure --role-profile` refuses it, too."""
     account = alice.device.serial_number.split(":")[4]
     serial = malformed.format(account)
     role = f"role_arn = arn:aws:iam::{account}:role/x\nsource_profile = default\n"

@@ -302,7 +302,7 @@ def test_output_to_a_folder_or_device_is_an_error_and_replaces_nothing(home) -> 
 
 @pytest.mark.parametrize("name", ["credentials", "config"])
 def test_a_report_replaces_no_aws_file(home, tmp_path, name: str) -> None:
-    """Not through a link either."""
+    """A link to one is refused like the file itself."""
     keep(home, mfa="2126-01-01T00:00:00Z")
     home.write_config("[default]\n")
     before = [home.credentials.read_bytes(), home.config.read_bytes()]

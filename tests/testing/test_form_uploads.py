@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import boto3
 import pytest
 import requests
+from botocore.auth import S3SigV4PostAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from tests.testing.statements import allow, document
 
 if TYPE_CHECKING:
@@ -37,6 +41,18 @@ def prepared(user: User, url: str | None, key: str = KEY, **options: Any) -> tup
 def send(url: str, fields: dict, content: bytes = b"content", name: str = "f") -> Any:
     files = {"file": (name, content)}
     return requests.post(url, data=fields, files=files, timeout=20, allow_redirects=False)
+
+
+def signed_by_hand(user: User, conditions: Any, service: str = "s3") -> dict:
+    """Return the fields of a form with any conditions, signed for any service."""
+    request = AWSRequest("POST", "https://bucket.s3.amazonaws.com/")
+    fields = request.context["s3-presign-post-fields"] = {"key": KEY}
+    end = datetime.now(UTC) + timedelta(hours=1)
+    policy = {"expiration": end.isoformat(), "conditions": conditions}
+    request.context["s3-presign-post-policy"] = policy
+    keys = Credentials(user.access_key_id, user.secret_access_key)
+    S3SigV4PostAuth(keys, service, "us-east-1").add_auth(request)
+    return fields
 
 
 def error(answer: Any) -> tuple[int, str, str]:
@@ -242,3 +258,22 @@ def test_a_form_with_an_old_signature_says_how_to_make_a_new_one(uploader, url) 
     answer = send(form["url"], form["fields"])
     assert answer.status_code == 501
     assert 'signature_version="s3v4"' in error(answer)[2]
+
+
+def test_a_form_is_signed_for_s3(uploader, url) -> None:
+    to, _ = prepared(uploader, url)
+    conditions = [{"bucket": "bucket"}, {"key": KEY}]
+    assert send(to, signed_by_hand(uploader, list(conditions))).status_code == 204
+    refused = error(send(to, signed_by_hand(uploader, list(conditions), service="iam")))
+    assert refused[:2] == (403, "SignatureDoesNotMatch")
+    assert "correct service: 's3'" in refused[2]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [5, [], ["eq"], ["eq", 5, "x"], ["eq", "key", "x"], ["like", "$key", "x"], ["eq", "$key", 5]],
+)
+def test_a_policy_that_is_malformed_is_refused(uploader, url, condition: Any) -> None:
+    to, _ = prepared(uploader, url)
+    refused = error(send(to, signed_by_hand(uploader, [condition])))
+    assert refused[:2] == (400, "InvalidPolicyDocument")

@@ -67,6 +67,7 @@ ONLY_VERSION_4 = (
     "the simulator verifies Signature Version 4 with SHA-256 only: with boto3, make the client with"
     ' config=Config(signature_version="s3v4")'
 )
+WRONG_SERVICE = "Credential should be scoped to correct service: '{}'."
 AT_S3 = re.compile(r"(^|[.])s3[.-]")
 # In bytes: of a call, of one that brings code for Lambda, of one that nobody signed.
 LARGEST_BODY = 16 << 20
@@ -181,6 +182,8 @@ class Authentication:
         if fields["Credential"]:
             longest = str(LONGEST_LINK)  # the policy says when it expires
             received.claim = _claim(fields, upload.session_token, longest)
+            if received.claim.service != "s3":
+                raise errors.wrong_signature(received.call, WRONG_SERVICE.format("s3"))
             self._find_caller(received, received.claim)
         elif {"awsaccesskeyid", "signature"} & upload.fields.keys():
             raise not_supported(ONLY_VERSION_4)
@@ -278,8 +281,7 @@ def _check_scope(request: Request, call: Call) -> None:
     for service in ("iam", "sts"):
         there = request.host.startswith((f"{service}.", f"{service}-"))
         if there != (call.service == service):
-            why = f"Credential should be scoped to correct service: '{service}'."
-            raise errors.wrong_signature(call, why)
+            raise errors.wrong_signature(call, WRONG_SERVICE.format(service))
 
 
 def _has_its_token(credentials: Credentials, claim: Claim) -> bool:

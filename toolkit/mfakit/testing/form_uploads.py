@@ -65,7 +65,7 @@ class FormUpload(NamedTuple):
             policy = json.loads(base64.b64decode(self.fields.get("policy", ""), validate=True))
             ends = datetime.fromisoformat(policy["expiration"])
             conditions = [c for condition in policy["conditions"] for c in _read(condition)]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise AWSError(400, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.") from None
         if now >= ends.replace(tzinfo=ends.tzinfo or UTC).timestamp():
             raise access_denied("Invalid according to Policy: Policy expired.")
