@@ -77,6 +77,30 @@ def test_removing_a_cached_session_leaves_no_file(home) -> None:
         remove_session("mfa", environ=home.environ)
 
 
+@pytest.mark.parametrize("section", ["", "[mfa]\naws_access_key_id = AKIA1\n"])
+def test_logout_removes_a_cached_session_that_no_setting_leads_to_any_more(home, section) -> None:
+    """Another program has removed it, or has written keys that come first."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_config("[profile mfa]\nregion = us-east-1\n")
+    home.write_credentials(section)
+    assert "session-out-of-reach" in home.mfakit("explain", "-p", "mfa", "--json").stdout
+    assert home.mfakit("logout").returncode == 0
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    assert home.credentials.read_text() == section
+    assert home.mfakit("logout").returncode == 3
+
+
+def test_logout_removes_the_session_of_the_file_and_the_one_out_of_reach(home) -> None:
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_config("")
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.mfakit("logout").returncode == 0
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    assert "ASIA1" not in home.credentials.read_text()
+
+
 @pytest.mark.parametrize("harm", ["link", "readable", "junk", "empty"])
 def test_a_cache_entry_that_mfakit_did_not_write_is_refused(home, tmp_path, harm: str) -> None:
     """Another user may have put it there."""

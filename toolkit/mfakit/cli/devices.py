@@ -276,7 +276,8 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
         changes = edit_settings(settings, profile.files, note, if_as_read=True)
         remember_changes(profile, changes, note, by_login=True)
         if (named := profile.read_again().setting(_SERIAL_NUMBER)) != serial_number:
-            note(f"the profile {profile.name} names {named}, which another program has just written")
+            who = "which another program has just written"
+            note(f"the profile {profile.name} names {named}, {who}")
     except MFAKitError as error:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 

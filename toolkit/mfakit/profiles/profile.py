@@ -16,6 +16,7 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.lines import DEFAULT
 from mfakit.profiles.own_files import (
     ROLE_SESSION_MARK,
+    digest,
     forget_role_sessions,
     keep_record,
     read_record,
@@ -27,6 +28,7 @@ from mfakit.profiles.section import (
     session_of,
 )
 from mfakit.profiles.stores import (
+    SESSION_CACHE,
     CredentialsFile,
     exports_key,
     holds_keys,
@@ -263,6 +265,20 @@ class Profile:
         except SessionNotFoundError:
             return None
 
+    def cached(self) -> Held | None:
+        """Return the session in the session cache, even if no ``credential_process`` leads there.
+
+        Another program may have removed that setting. It is None if there is none, or it cannot be
+        read.
+        """
+        try:
+            session = self._session_in(SESSION_CACHE)
+        except FileError:
+            return None
+        if session is None:
+            return None
+        return Held(self, session, store_behind_process(self.name, self.files))
+
     def live(self, now: datetime) -> SessionCredentials:
         """Return the session that the profile holds, if it has not ended.
 
@@ -310,12 +326,13 @@ class Profile:
         if record is None:
             check_key_id(session)
         path = self.files.credentials_path
+        secret = digest(session.secret_access_key.encode())
         if record is not None and not tells:
-            keep_record(path, record())
+            keep_record(path, record().replace(secret_digest=secret))
         self._store.write(session, note)
         if record is not None and tells:
             try:
-                keep_record(path, record())
+                keep_record(path, record().replace(secret_digest=secret))
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
@@ -339,7 +356,10 @@ class Profile:
         while (left := self._session_in(held.place)) and left.access_key_id != moved:
             moved, kept = left.access_key_id, self._session_in(self._store.kind)
             if kept is None or not _ends_later(kept, left):
-                self._store.write(left, note)
+                try:
+                    self._store.write(left, note)
+                except ProfileError as error:
+                    note(f"the session of profile {self.name} is removed: {error.message}")
             held.store.remove(note, only=moved)
 
     def _session_in(self, kind: str) -> SessionCredentials | None:
@@ -357,13 +377,19 @@ class Profile:
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
         """Remove the session that the profile holds, and its record; return the session.
 
+        So is one in the session cache that no ``credential_process`` leads to any more.
+
         Raises:
             SessionNotFoundError: there is none.
+            ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
         forget_role_sessions(self.files.credentials_path, self.name)
-        held = self.find()
+        cached = self.cached()
+        held = self.held() or cached or self.find()
         held.store.remove(note)
+        if cached and not self.is_cached:
+            cached.store.remove(note)
         try:
             record_file(self.files.credentials_path, self.name).remove()
         except FileError as error:
@@ -606,6 +632,7 @@ def remove_session(
 
     Raises:
         SessionNotFoundError: the profile holds no session.
+        ProfileError: another program has put a secret into it, before its id.
         FileError: the file cannot be written. It was not changed then.
     """
     _profile(profile, environ).remove(note)
