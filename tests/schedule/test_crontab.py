@@ -70,7 +70,7 @@ def test_lines_added_below_our_block_stay(above: bytes, below: bytes) -> None:
     assert without_line(changed) == above + end + below
 
 
-@pytest.mark.parametrize("vixie", ["", "1"])
+@pytest.mark.parametrize("vixie", ["", "1", "shown"])
 @pytest.mark.parametrize(
     "foreign",
     [
@@ -102,6 +102,16 @@ def test_the_crontab_program_gets_every_foreign_byte_back(home, crontab, foreign
     assert cron.remove() == ["a block of your crontab"]
     assert lines_below_header(crontab, vixie) == (b"" if vixie and foreign is None else before)
     assert cron.remove() == []
+
+
+def test_the_header_of_the_crontab_program_is_never_doubled_for_a_moment(home, crontab) -> None:
+    """A kill would leave it so, and nothing would take it out."""
+    cron = Cron(home.environ | {"VIXIE": "1"})
+    cron._write(b"5 4 * * * x\n")
+    cron.install(JOB)
+    cron.remove()
+    for written in home.folder.glob("spool.*"):
+        assert written.read_bytes().count(HEADER.splitlines()[0]) == 1
 
 
 def lines_below_header(crontab, vixie: str) -> bytes | None:
