@@ -143,11 +143,10 @@ def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
         (files.credentials_path, files.credentials(profile.name)),
         (files.config_path, files.config(profile.name)),
     ):
-        found = tuple(values.get(name, "") for name in KEYS)
+        found = (values.get(KEYS[0], ""), values.get(KEYS[1], ""))
         if any(found) and found != ours:
-            what = "another secret of the key" if found[0] == ours[0] else "another key,"
             raise ProfileError(
-                f"the profile {profile.name!r} holds {what} {found[0]} in {path}",
+                f"the profile {profile.name!r} holds {_what_else(*found, ours[0])} in {path}",
                 "remove it there if nothing needs it, or name another profile:"
                 " --source-profile NAME",
             )
@@ -159,6 +158,15 @@ def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
             f"delete it first: mfakit keys remove{option}; or write it into the file: mfakit keys"
             f" export{option}",
         )
+
+
+def _what_else(access_key_id: str, secret: str, ours: str) -> str:
+    """Return what a section holds that is not the key with the id ``ours``."""
+    if not secret:
+        return f"the id {access_key_id} without a secret"
+    if not access_key_id:
+        return "a secret without an id"
+    return f"another {'secret of the key' if access_key_id == ours else 'key,'} {access_key_id}"
 
 
 def export_key(profile: Profile, note: Note) -> None:
