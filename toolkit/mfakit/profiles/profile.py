@@ -316,7 +316,7 @@ class Profile:
             session: the session.
             note: called with messages for the user.
             record: returns how it was made, after the session is written. Only if the key id does
-                not tell that this is a session, as that of an emulator, the record comes first.
+                not tell that this is a session, as that of an emulator, it is called before, too.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
@@ -326,11 +326,11 @@ class Profile:
         if record is None:
             check_key_id(session)
         path = self.files.credentials_path
-        secret = digest(session.secret_access_key.encode())
         if record is not None and not tells:
-            keep_record(path, record().replace(secret_digest=secret))
+            keep_record(path, record())
         self._store.write(session, note)
-        if record is not None and tells:
+        if record is not None:
+            secret = digest(session.secret_access_key.encode())
             try:
                 keep_record(path, record().replace(secret_digest=secret))
             except FileError as error:
@@ -341,13 +341,15 @@ class Profile:
 
         A login that began before the settings were changed writes where they led then, so what is
         there is read again, until no other session has come. One that ends later, where the
-        settings lead now, stays.
+        settings lead now, stays. One that long-term keys keep out of the credentials file is
+        removed.
 
         Args:
             held: the session, found before the settings were changed; None if there was none.
             note: called with messages for the user.
 
         Raises:
+            ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
         if held is None or held.place == self._store.kind:
@@ -359,6 +361,8 @@ class Profile:
                 try:
                     self._store.write(left, note)
                 except ProfileError as error:
+                    if held.place != SESSION_CACHE:
+                        raise
                     note(f"the session of profile {self.name} is removed: {error.message}")
             held.store.remove(note, only=moved)
 

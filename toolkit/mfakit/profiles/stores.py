@@ -170,12 +170,14 @@ class SessionCache:
         """Write the file.
 
         Raises:
+            ProfileError: the section of the credentials file holds keys that are no session.
             FileError: it cannot be written, or mfakit did not write the old one.
         """
         if debug.is_on():
             place = self._files.place(self._profile, "credential_process")
             debug.event("the session goes to the session cache, by credential_process in {}", place)
         self.read()  # it refuses a file that mfakit did not write
+        refuse_protected(self._profile, self._files.credentials(self._profile), self._files)
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
