@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import botocore.session
@@ -178,6 +179,20 @@ def test_undo_remembers_what_it_could_not_undo(home) -> None:
     home.write_config("[profile mfa]\nregion = new-1\nmfakit_duration = 1h\n")
     assert len(undo_changes(read_by_mfakit(home), print)) == 2
     assert home.config.read_text() == "[profile mfa]\nregion = old-1\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_written(
+    home,
+) -> None:
+    """Its old value would be nowhere, since nothing is remembered of a command that failed."""
+    home.write_credentials("[mfa]\nregion = old-1 # mine\n")
+    home.write_config("[profile mfa]\noutput = json\n")
+    files = AWSFiles(home.environ)
+    with home.config.open("a"), pytest.raises(FileError, match="is writing"):
+        edit_settings({"mfa": {"region": "new-1", "mfakit_duration": "1h"}}, files, print)
+    assert home.credentials.read_text() == "[mfa]\nregion = old-1 # mine\n"
+    assert home.config.read_text() == "[profile mfa]\noutput = json\n"
 
 
 def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writing(home) -> None:

@@ -129,7 +129,7 @@ def _apply(
     if_as_read: bool,
     restored: bool = False,
 ) -> list[Change]:
-    """Make changes; return those that were made, with what was there before each."""
+    """Make changes, all or none; return those that were made, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
@@ -154,7 +154,12 @@ def _apply(
     if in_config:
         # what is remembered for undo was in the file, even if that is empty for a moment
         had_text = bool(files.config_file.text) or any(change.before for change in in_config)
-        edit_document(files.config_path, put_config, note, had_text=had_text)
+        try:
+            edit_document(files.config_path, put_config, note, had_text=had_text)
+        except BaseException:  # also Ctrl-C during the wait for another program
+            back = _reversed(made.get("credentials", []))
+            _apply(back, files, note, if_as_read=True, restored=True)
+            raise
     return [change for changes in made.values() for change in changes]
 
 
@@ -166,6 +171,10 @@ def _still_as_read(
         for change in changes
         if document.section(header(change.profile)).get(change.key.lower()) == change.before
     ]
+
+
+def _reversed(changes: list[Change]) -> list[Change]:
+    return [change.replace(value=change.before, before=change.value) for change in changes[::-1]]
 
 
 def _put(
@@ -219,9 +228,7 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
         FileError: a file cannot be written.
     """
     remembered = _remembered(session)
-    changes = [
-        change.replace(value=change.before, before=change.value) for change in reversed(remembered)
-    ]
+    changes = _reversed(remembered)
     undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
     done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
     left = [
