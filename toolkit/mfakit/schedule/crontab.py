@@ -138,7 +138,10 @@ class Cron(Scheduler):
             return
         header = _HEADER.match(new)
         below = new[header.end() :] if header else new
-        for text in (below, new) if header and self._hides_header() else (new, below):
+        is_hidden = header and self._hides_header()
+        if self._read() != old:
+            raise MFAKitError("another program has just changed your crontab", "run it again")
+        for text in (below, new) if is_hidden else (new, below):
             self._write(text)
             if not (header and text):
                 return
