@@ -20,13 +20,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 # Each request comes with the program's three files and a socket for the answer.
 SERVER = """
-import atexit, functools, gc, json, os, pkgutil, signal, socket, sys, threading, time
+import atexit, gc, json, os, pkgutil, signal, socket, sys, threading, time
 import botocore.session, rich.console, rich.table
-import mfakit
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+import mfakit, tests.shared
 shared = botocore.session.Session()
 for service in ("sts", "iam"):
     shared.create_client(service, "us-east-1")
@@ -99,6 +99,7 @@ class Warm:
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-c", SERVER, str(theirs.fileno())],
+                cwd=Path(__file__).parents[1],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # streams that can be sought in could not become pipes later
                 stdout=subprocess.PIPE,
