@@ -100,7 +100,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         ProfileError: there are none, or they are those of a session.
     """
     files, environ = session.files, session.files.environ
-    meant = named_source_profile(flag, session)
+    meant = named_source_profile(flag, session, may_be_session=may_be_session)
     profile = default_source_profile(files) if meant is None else meant
     region = files.setting("region", profile.name, session.name)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")

@@ -60,17 +60,21 @@ def aws_profile_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
     return ("AWS_DEFAULT_PROFILE", older) if older else ("AWS_PROFILE", environ.get("AWS_PROFILE"))
 
 
-def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
-    """Return the source profile of a session profile, if a flag, a setting or its name tells it.
+def named_source_profile(
+    flag: str | None, session: Profile, *, may_be_session: bool = False
+) -> Profile | None:
+    """Return the source profile of a session profile, if something but the default tells it.
 
     Args:
         flag: the value of ``--source-profile``, if it was given.
         session: the session profile.
+        may_be_session: whether the source may be a session, as for a role.
 
     Returns:
         The flag, else ``mfakit_source_profile``, else ``source_profile`` if the session profile has
-        no role, else for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if
-        that holds long-term credentials; else None.
+        no role, else the one that its session was made from, unless that is the default one; else
+        for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if that holds
+        long-term credentials; else None.
     """
     if flag is not None:
         debug.event("source profile: {!r}, as asked for", flag)
@@ -80,11 +84,25 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
     source = session.setting("source_profile")
     if source and source != session.name and not session.setting("role_arn"):
         return session.other(source)
+    if (made_from := _remembered_source(session)) and (may_be_session or not made_from.held()):
+        debug.event("source profile: {!r}, as before", made_from.name)
+        return made_from
     candidates = [session.name + _LONG_TERM]
     usual = session.name.removesuffix(BESIDE_ROLE)
     if usual.endswith("-mfa"):
         candidates.insert(0, usual.removesuffix("-mfa"))
     return _first_long_term(candidates, session.files)
+
+
+def _remembered_source(session: Profile) -> Profile | None:
+    """Return the profile that a session was made from, which was named then; None for the default.
+
+    Keys of the default one may have been taken because nothing else was there yet.
+    """
+    held = session.held()
+    name = held.record.source_profile if held and held.record else None
+    defaults = ("default", default_source_profile(session.files).name)
+    return None if name is None or name in defaults else session.other(name)
 
 
 def default_source_profile(files: AWSFiles) -> Profile:
