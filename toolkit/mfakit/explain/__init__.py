@@ -182,11 +182,14 @@ def find(situation: Situation) -> list[Finding]:
 # the findings that say why a login finds no key, or AWS refuses it
 _CAUSES = (
     "keys-quoted",
+    "keys-unread",
+    "keys-length",
     "keys-partial",
     "keys-placeholder",
     "stale-token",
     "wrong-header",
     "variables-quoted",
+    "variables-length",
     "variables-partial",
     "variable-unread",
     "byte-order-mark",

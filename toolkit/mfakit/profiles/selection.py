@@ -12,6 +12,7 @@ from mfakit.profiles.profile import (
     may_name_profile,
 )
 from mfakit.profiles.stores import is_own_process
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def variables_hold_keys(environ: Mapping[str, str]) -> bool:
         and environ.get("AWS_SECRET_ACCESS_KEY")
         and not environ.get("AWS_SESSION_TOKEN")
         and not environ.get("AWS_SECURITY_TOKEN")
+        and not environ["AWS_ACCESS_KEY_ID"].startswith(SESSION_KEY_PREFIX)
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
+from mfakit.exchange.device import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
-from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened
+from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened, wrong_length
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
@@ -190,7 +191,16 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
 
 
 def variable_unread(situation: Situation) -> Iterator[Finding]:
-    """A variable whose name is almost right names the credentials file, in vain."""
+    """A variable whose name is almost right names the credentials file or the device, in vain."""
+    device = situation.environ.get(UNREAD_SERIAL)
+    if device and not situation.environ.get("MFAKIT_SERIAL_NUMBER"):
+        yield Finding(
+            "device-unread",
+            f"{UNREAD_SERIAL} is set, which aws-vault alone reads",
+            "mfakit login takes the device of the AWS files, or the only one that IAM lists",
+            f"export MFAKIT_SERIAL_NUMBER={quoted(device)}",
+            matters=False,
+        )
     named = situation.environ.get(_NOT_READ)
     if named and not situation.environ.get(_CREDENTIALS_PATH):
         yield Finding(
@@ -258,6 +268,20 @@ def variables_quoted(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def variables_length(situation: Situation) -> Iterator[Finding]:
+    """A key of AWS's form in the variables has more or fewer characters than those of AWS."""
+    environ = situation.environ
+    wrong = wrong_length({key: environ.get(key.upper(), "") for key in KEYS})
+    if _used_variables(situation) is not None and wrong and not any(variables_quoted(situation)):
+        yield Finding(
+            "variables-length",
+            f"the value of {wrong[0].upper()} {wrong[1]}",
+            "AWS refuses it, if a part is missing or something else was copied with it",
+            unset_variables(situation),
+            matters=False,
+        )
+
+
 def _used_variables(situation: Situation) -> Link | None:
     links = situation.chain.links
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
@@ -299,4 +323,5 @@ RULES = (
     endpoint_shadowed,
     wrong_header,
     variables_quoted,
+    variables_length,
 )

@@ -9,6 +9,7 @@ import stat
 from mfakit.environment.formats import unset_line
 from mfakit.errors import UnreadableError, UsageError
 from mfakit.exchange.device import check_serial_number, is_arn
+from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
@@ -21,7 +22,9 @@ from mfakit.explain.findings import (
     shortened,
     without_lines,
     without_settings,
+    wrong_length,
 )
+from mfakit.explain.javascript import line_above_sections
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.document import Document
@@ -33,11 +36,16 @@ from mfakit.profiles.section import (
     has_keys,
     is_long_term,
     is_session,
+    lacks_token,
     session_token,
 )
-from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    may_be_source,
+    named_source_profile,
+    source_profile,
+)
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
-from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.state import EXPIRED, EXPIRING, VALID
 
 TYPE_CHECKING = False
@@ -59,6 +67,26 @@ _PLACEHOLDER = re.compile(
 )
 # Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
 _COMMENT = re.compile(r"(^|\s)[#;]")
+# What settings are called whose variables have other names.
+_MEANT = {"aws_default_region": "region", "aws_default_output": "output"}
+_NAMES_PROFILE = ("aws_profile", "aws_default_profile")
+_READ = {
+    *KEYS,
+    *_TOKENS,
+    "profile",
+    "default_profile",
+    "region",
+    "output",
+    "mfa_serial",
+    "role_arn",
+    "role_session_name",
+    "source_profile",
+    "credential_process",
+    "web_identity_token_file",
+    "ca_bundle",
+    "endpoint_url",
+    "sts_regional_endpoints",
+}
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
@@ -110,6 +138,25 @@ def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
             f" {record.endpoint_url or 'AWS'}, and would be sent to {url or 'AWS'}",
             "it is not known there (InvalidClientTokenId)",
             f"mfakit login --force --profile {quoted(status.profile)}",
+        )
+
+
+def session_refused_in_region(situation: Situation) -> Iterator[Finding]:
+    """A session of STS's global endpoint is used in a region that accounts have to opt in to."""
+    status, region = _used_session(situation), situation.chain.region
+    if status is None or not region:
+        return
+    session = Profile(status.profile, situation.files)
+    source = source_profile(session)
+    if source is not None and is_refused_in(region, session):
+        yield Finding(
+            "session-of-global-endpoint",
+            f"the region is {region}, and of the session of profile {session.name!r}:"
+            f" {GLOBAL_ENDPOINT}",
+            "AWS refuses it there (InvalidClientTokenId), unless the account was set otherwise",
+            f"aws configure set sts_regional_endpoints regional --profile {quoted(source.name)} &&"
+            f" mfakit login --force --profile {quoted(session.name)}",
+            matters=False,
         )
 
 
@@ -172,10 +219,7 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
 def token_missing(situation: Situation) -> Iterator[Finding]:
     """The key is a session's, and its token is missing."""
     values, profile = _key_section(situation), situation.profile
-    key_id = values.get(KEYS[0], "")
-    if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
-        return
-    if _keys_are_used(situation):
+    if lacks_token(values) and _keys_are_used(situation):
         yield Finding(
             "keys-partial",
             f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
@@ -211,6 +255,23 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
             "it is sent as it is, and AWS refuses the key",
             fix,
         )
+
+
+def keys_length(situation: Situation) -> Iterator[Finding]:
+    """A key of AWS's form has more or fewer characters than those of AWS; none of it is shown."""
+    values, profile = _key_section(situation), situation.profile
+    wrong = wrong_length(values)
+    if wrong is None or not _keys_are_used(situation):
+        return
+    if any(map(fault_of, values.values())) or any(keys_placeholder(situation)):
+        return  # these say more
+    yield Finding(
+        "keys-length",
+        f"{wrong[0]} of profile {profile!r} ({situation.place(wrong[0])}) {wrong[1]}",
+        "AWS refuses it, if a part is missing or something else was copied with it",
+        f"aws configure --profile {quoted(profile)}",
+        matters=False,
+    )
 
 
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
@@ -302,10 +363,11 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
 
 
 def device_without_codes(situation: Situation) -> Iterator[Finding]:
-    """A role wants codes of a device that has none, such as a security key, or that cannot be."""
+    """The device of a role, or beside keys, has no codes, as a security key, or cannot be one."""
     values, source = situation.values, situation.role_source or situation.profile
     serial, has_role = values.get("mfa_serial"), {"role_arn", "source_profile"} <= values.keys()
-    if not serial or not has_role or any(map(str.isspace, serial)):
+    is_read = has_role or Profile(situation.profile, situation.files).is_long_term
+    if not serial or not is_read or any(map(str.isspace, serial)):
         return  # blanks are reported by `serial_of_another` and `text_after_value`
     try:
         check_serial_number(serial)
@@ -323,7 +385,9 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "device-without-codes",
             f"mfa_serial ({situation.place('mfa_serial')}): {error.message}",
-            "AWS refuses every code for it, so that the role cannot be assumed",
+            "AWS refuses every code for it, so that the role cannot be assumed"
+            if has_role
+            else "mfakit login refuses it, and no AWS tool reads it there",
             fix,
         )
 
@@ -361,7 +425,11 @@ def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
-    if _has_none(situation) and not any(keys_in_capitals(situation)):
+    if _has_none(situation) and not any(
+        finding.code != "setting-unread"
+        for rule in (keys_in_capitals, line_before_sections, setting_unread)
+        for finding in rule(situation)
+    ):
         if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
@@ -573,6 +641,20 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
                 )
 
 
+def line_before_sections(situation: Situation) -> Iterator[Finding]:
+    """A setting is above every section, where the SDK for JavaScript ignores it in silence."""
+    files = situation.files
+    for path in (files.credentials_path, files.config_path):
+        line = line_above_sections(read_text(path)) if situation.sdk == "js" else None
+        if line is not None:
+            yield Finding(
+                "line-before-sections",
+                f"there is no section above line {line} of {path}",
+                "the SDK for JavaScript ignores it; boto3 and the AWS CLI cannot read the file",
+                edit(path),
+            )
+
+
 def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
     """The names of the keys are not in small letters, which the SDK for JavaScript wants."""
     if situation.sdk != "js":
@@ -591,6 +673,37 @@ def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
         "the SDK for JavaScript, and others, do not find them; boto3 and the AWS CLI do",
         f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(first[0]))}",
     )
+
+
+def setting_unread(situation: Situation) -> Iterator[Finding]:
+    """A setting has the name of a variable, or was copied from a shell with its `export`."""
+    files, profile = situation.files, situation.profile
+    values = files.merged(profile)
+    for key, value in values.items():
+        name = key.removeprefix("export ").lstrip()
+        meant = _MEANT.get(name, name.removeprefix("aws_"))
+        meant = name if name in (*KEYS, *_TOKENS) else meant
+        if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
+            continue
+        fix = without_lines(place[0], place[1])
+        if name in _NAMES_PROFILE:
+            fix = f"{fix} && export AWS_PROFILE={quoted(value)}"
+        elif not values.get(meant):
+            edited = quoted(f"{place[1]}s/^[^=:]*/{meant} /")
+            fix = f"sed -i.bak {edited} {quoted(os.path.realpath(place[0]))}"
+        is_key = meant in (*KEYS, *_TOKENS)
+        yield Finding(
+            "keys-unread" if is_key else "setting-unread",
+            f"{key} ({situation.place(key)}) is no setting of a profile",
+            "no AWS tool reads it there: "
+            + (
+                "AWS_PROFILE is a variable"
+                if name in _NAMES_PROFILE
+                else f"the setting is called {meant}"
+            ),
+            fix,
+            matters=is_key and not values.get(meant),
+        )
 
 
 def include_profile(situation: Situation) -> Iterator[Finding]:
@@ -704,13 +817,16 @@ def _session_behind(situation: Situation) -> str:
 RULES = (
     session_expired,
     session_of_another_endpoint,
+    session_refused_in_region,
     stale_token,
     keys_partial,
     keys_empty,
     token_missing,
     keys_quoted,
+    keys_length,
     keys_placeholder,
     keys_in_capitals,
+    setting_unread,
     include_profile,
     mfa_serial_ignored,
     keys_in_both_files,
@@ -726,6 +842,7 @@ RULES = (
     region_empty,
     byte_order_mark,
     file_unreadable,
+    line_before_sections,
     text_after_value,
     readable_by_others,
 )
