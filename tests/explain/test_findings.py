@@ -178,6 +178,16 @@ ILL = [
     ("include-profile",
      Case({"default": KEYS}, {"default": {"include_profile": "c"}, "c": {"region": "eu-west-1"}}),
      "aws configure set region eu-west-1 --profile default"),
+    # keys of a profile that is spelled otherwise, and before a program
+    ("no-credentials", Case({"Default": KEYS}), "export AWS_PROFILE=Default"),
+    ("keys-shadow-process", Case({"w": KEYS}, {"w": PROCESS}, {}, "w"), None),
+    ("keys-shadow-process",
+     Case({"w": LIVE}, {"w": PROCESS}, {}, "w"), "mfakit logout --profile w"),
+    # roles that are assumed one with the other
+    ("role-without-mfa",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "admin": FROM_DEFAULT,
+                              "a": TO_ADMIN}, {}, "a"),
+     "mfakit configure --profile mfa --role-profile a && mfakit login --profile mfa"),
     # names of variables where settings belong, and lines of a shell's
     ("setting-unread",
      Case({"default": KEYS}, {"default": {"AWS_DEFAULT_REGION": "eu-west-1"}}), None),

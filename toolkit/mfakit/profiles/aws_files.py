@@ -110,6 +110,12 @@ class AWSFiles:
         names = [name for name in self.profiles() if name]
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
+    def spelled(self, profile: str) -> str | None:
+        """Return the other profile whose name differs by case, quotes or blanks alone, if any."""
+        meant = profile.strip("\"' \t\r\n").casefold()
+        names = (name for name in self.profiles() if name != profile)
+        return next((name for name in names if name.casefold() == meant), None)
+
     def exists(self, profile: str) -> bool:
         """Whether the profile is in one of the files."""
         return self.credentials_file.has_section(profile) or (

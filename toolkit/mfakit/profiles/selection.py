@@ -225,15 +225,17 @@ def led_to(profile: Profile, named_by: str) -> str:
         named_by: the option or variable with the profile, for the error.
 
     Raises:
-        ProfileError: it gets its credentials in another way, its roles form a circle, or its name
-            is that of another one in quotes.
+        ProfileError: it gets its credentials in another way, its roles form a circle, or it is
+            missing, and another one has its name but for case, quotes and blanks.
     """
     _refuse_names_that_none_has(profile)
-    unquoted = profile.name.strip("\"'")
-    if unquoted != profile.name and not profile.exists and profile.other(unquoted).exists:
+    if not profile.exists and (meant := profile.files.spelled(profile.name)):
+        import shlex
+
         raise ProfileError(
-            f"{named_by} is {profile.name!r}, in quotes, which belong to the name",
-            f"leave them out: the profile is {unquoted}",
+            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes and"
+            " blanks belong to the name",
+            f"export {named_by}={shlex.quote(meant)}",
         )
     end = end_of_roles(profile)
     is_role = end is profile and end.setting("role_arn") and not end.setting("source_profile")

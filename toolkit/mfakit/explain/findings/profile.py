@@ -441,11 +441,13 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
                 f"mfakit login --profile {quoted(session)}",
             )
             return
+        meant = situation.files.spelled(situation.profile)
+        like = f"; {meant!r} is another profile" if meant else ""
         yield Finding(
             "no-credentials",
-            f"there are no credentials for profile {situation.profile!r}",
+            f"there are no credentials for profile {situation.profile!r}{like}",
             "SDKs ask the machine's metadata service, which machines at AWS alone have",
-            login(situation, situation.profile),
+            f"export AWS_PROFILE={quoted(meant)}" if meant else login(situation, situation.profile),
         )
 
 
@@ -498,6 +500,26 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def keys_shadow_process(situation: Situation) -> Iterator[Finding]:
+    """Keys in the files beat the profile's own `credential_process`."""
+    profile, winner = situation.profile, situation.chain.winner
+    process = situation.values.get("credential_process")
+    if process and winner and winner.provider in _FILE_PROVIDERS and not winner.asks:
+        if any(session_expired(situation)):
+            return
+        is_kept = is_session(situation.files.credentials(profile))
+        yield Finding(
+            "keys-shadow-process",
+            f"the profile {profile!r} has keys ({situation.place(KEYS[0])}) and a"
+            f" credential_process ({situation.place('credential_process')})",
+            "the keys are used, and the process is never run",
+            f"mfakit logout --profile {quoted(profile)}"
+            if is_kept
+            else edit(situation.place(KEYS[0]).rpartition(", line ")[0]),
+            matters=False,
+        )
+
+
 def _is_made_from_itself(situation: Situation) -> bool:
     """Whether the role is assumed with the profile's own keys, or with a session made from them."""
     files, source = situation.files, situation.values.get("source_profile")
@@ -510,16 +532,17 @@ def _is_made_from_itself(situation: Situation) -> bool:
 
 def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     """A role asks for a code of its own, although the session of another code could assume it."""
-    values = situation.values
-    if "role_arn" not in values or not values.get("mfa_serial"):
+    roles = situation.roles
+    asking = next((role for role in roles if role.setting("mfa_serial")), None)
+    if asking is None:
         return
-    serial = values["mfa_serial"]
+    serial, place = asking.setting("mfa_serial"), asking.files.place(asking.name, "mfa_serial")
     live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
         yield Finding(
             "role-asks-own-code",
-            f"the role of profile {situation.profile!r} wants a code"
-            f" ({situation.place('mfa_serial')}), although {live[0]!r} is an MFA session",
+            f"the role of profile {asking.name!r} wants a code"
+            f" ({place}), although {live[0]!r} is an MFA session",
             "each program asks for a code of its own, and each code works once",
             f"mfakit configure --profile {quoted(live[0])}"
             f" --role-profile {quoted(situation.profile)}",
@@ -528,10 +551,10 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
 
 def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     """A role is assumed with a long-term key, although a session of that key could assume it."""
-    values, profile = situation.values, situation.profile
-    if "role_arn" not in values or values.get("mfa_serial"):
+    profile, roles = situation.profile, situation.roles
+    if not roles or any(role.setting("mfa_serial") for role in roles):
         return
-    source = Profile(values.get("source_profile", profile), situation.files)
+    source = roles[-1].other(roles[-1].setting("source_profile") or roles[-1].name)
     if source.has_key_elsewhere or not may_be_source(source):
         return
     if source.setting("role_arn") and not source.is_long_term:
@@ -549,7 +572,7 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     )
     yield Finding(
         "role-without-mfa",
-        f"the role of profile {profile!r} is assumed with the long-term key of profile"
+        f"the role of profile {roles[-1].name!r} is assumed with the long-term key of profile"
         f" {source.name!r}, without MFA, although {although}",
         "a role that requires MFA refuses that (AccessDenied)",
         configured if live else f"{configured} && mfakit login --profile {session}",
@@ -836,6 +859,7 @@ RULES = (
     no_credentials,
     role_without_source,
     keys_beside_another_way,
+    keys_shadow_process,
     role_asks_own_code,
     role_without_mfa,
     role_too_long,
