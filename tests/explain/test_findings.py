@@ -178,6 +178,17 @@ ILL = [
     ("include-profile",
      Case({"default": KEYS}, {"default": {"include_profile": "c"}, "c": {"region": "eu-west-1"}}),
      "aws configure set region eu-west-1 --profile default"),
+    # keys with a comment, and empty ones before a program
+    ("keys-quoted", Case({"w": KEYS | {"aws_access_key_id": "AKIA1 # main"}}, flag="w"), None),
+    ("keys-partial", Case({"w": dict.fromkeys(KEYS, "")}, {"w": PROCESS}, {}, "w"), None),
+    ("region-unknown",
+     Case({"default": KEYS}, {"default": {"region": "US-EAST-1a"}},
+          {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
+     "aws configure set region us-east-1 --profile default"),
+    ("region-unknown",
+     Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": "Frankfurt",
+                                  "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
+     "export AWS_DEFAULT_REGION=REGION"),
     # keys of a profile that is spelled otherwise, and before a program
     ("no-credentials", Case({"Default": KEYS}), "export AWS_PROFILE=Default"),
     ("keys-shadow-process", Case({"w": KEYS}, {"w": PROCESS}, {}, "w"), None),
@@ -524,3 +535,24 @@ def test_a_session_of_the_global_endpoint_in_an_opt_in_region_is_reported(
     case = Case({"default": KEYS, "mfa": LIVE}, {"default": source, "mfa": {"region": region}},
                 {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "mfa")  # fmt: skip
     assert ("session-of-global-endpoint" in found(tmp_path, case)) is is_told
+
+
+@pytest.mark.parametrize(
+    "region", ["us-east-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "ap-southeast-7"]
+)
+def test_a_region_of_aws_is_not_reported(tmp_path, region: str) -> None:
+    variables = {"AWS_DEFAULT_REGION": region, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
+    assert found(tmp_path, Case({"default": KEYS}, {}, variables)) == {}
+    # an emulator may have regions of its own
+    assert found(tmp_path, Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": "local"})) == {}
+
+
+def test_the_fix_of_keys_with_a_comment_leaves_the_key(tmp_path) -> None:
+    here = situation(tmp_path, Case({"w": {key: f"{value} # main" for key, value in KEYS.items()}},
+                                    flag="w"))  # fmt: skip
+    (finding,) = (one for one in find(here) if one.code == "keys-quoted")
+    assert "is followed by a comment" in finding.message
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "boto3", NOW)
+    assert find(mended) == []
+    assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]

@@ -348,3 +348,32 @@ def test_roles_that_are_assumed_one_with_the_other_keep_their_order(home, alice,
     assert role.format("b", "mfa") in kept
     told = home.mfakit("explain", "-p", "a").stdout
     assert "try: " not in told.replace("; set one", "")
+
+
+@pytest.mark.parametrize("named", ['"~/.aws/credentials"', "~/.aws/creds"])
+def test_a_variable_that_names_a_missing_file_is_named(home, alice, shell, named: str) -> None:
+    """Quotes of an .env file belong to the path."""
+    done = home.mfakit("login", "--token-code", "123456", AWS_SHARED_CREDENTIALS_FILE=named)
+    assert done.returncode == 1
+    assert "AWS_SHARED_CREDENTIALS_FILE names" in done.stderr
+    assert "which does not exist" in done.stderr
+    line = f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}"
+    again = shell(line, AWS_SHARED_CREDENTIALS_FILE=named)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("settings", ["sso_session = x\nsso_account_id = 1", "login_session = arn"])
+def test_a_session_profile_that_signs_in_leads_to_one_that_can_hold_the_session(
+    home, alice, shell, settings: str
+) -> None:
+    home.write_config(f"[profile mfa]\n{settings}\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    assert done.returncode == 1
+    option = advice(done.stderr).rpartition("session: ")[2]
+    again = shell(f"mfakit login {option} --token-code {alice.device.code()}")
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_hardware_serial_number_with_blanks_is_written_without_them(home, alice) -> None:
+    done = home.mfakit("login", "--serial-number", "GAHT 12345678", "--token-code", "123456")
+    assert "perhaps GAHT12345678, without blanks" in advice(done.stderr)

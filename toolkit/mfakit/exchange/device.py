@@ -52,10 +52,10 @@ def check_serial_number(text: str) -> str:
         UsageError: AWS would refuse its form, or it is the ARN of a user or a security key.
     """
     if not _has_form(text):
-        hint, joined = _NAME_IT, "".join(text.split())
+        hint, joined = f"{_NAME_IT}; mfakit devices shows yours", "".join(text.split())
         if " #" in text or " ;" in text:
             hint = "put the comment into a line of its own: here, it belongs to the value"
-        elif joined.startswith("arn:") and _has_form(joined):
+        elif joined != text and _has_form(joined) and (joined[:4] == "arn:" or joined.isalnum()):
             hint = f"perhaps {joined}, without blanks"
         raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
     if text.startswith("arn:") and not is_arn(text):

@@ -192,6 +192,7 @@ _CAUSES = (
     "variables-length",
     "variables-partial",
     "variable-unread",
+    "file-missing",
     "byte-order-mark",
 )
 

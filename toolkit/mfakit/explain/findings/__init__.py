@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mfakit.profiles.document import Document
 
 _AWS_KEY = re.compile("A[KS]IA[A-Z0-9]{12,}")
+# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
+COMMENT = re.compile(r"(^|\s)[#;]")
 KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
@@ -113,6 +115,8 @@ def fault_of(value: str) -> str:
     """Return what is wrong with the form of a key or a token; "" if nothing is."""
     if value[:1] in ("'", '"'):
         return "is in quotes"
+    if COMMENT.search(value):
+        return "is followed by a comment, which is a part of it"
     return "has a character that no key has" if is_no_key(value) else ""
 
 

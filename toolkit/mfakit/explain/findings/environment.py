@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
 from mfakit.exchange.device import UNREAD_SERIAL
@@ -212,6 +214,21 @@ def variable_unread(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def file_missing(situation: Situation) -> Iterator[Finding]:
+    """A variable names a file that is missing, or has quotes, which belong to the path."""
+    files = situation.files
+    named = {_CREDENTIALS_PATH: files.credentials_path, "AWS_CONFIG_FILE": files.config_path}
+    for name, path in named.items():
+        is_missing = situation.environ.get(name) and not os.path.exists(path)
+        if is_missing and situation.chain.winner is None:
+            yield Finding(
+                "file-missing",
+                f"{name} names {path}, which does not exist",
+                "AWS tools find no profile there",
+                unset_line(situation.shell, [name]),
+            )
+
+
 def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
     """The variables lead to mfakit's endpoint, which an SDK asks only after other places."""
     asked = [link for link in situation.chain.links if link.provider in ENDPOINT_PROVIDERS]
@@ -320,6 +337,7 @@ RULES = (
     profile_variables_differ,
     no_such_profile,
     variable_unread,
+    file_missing,
     endpoint_shadowed,
     wrong_header,
     variables_quoted,

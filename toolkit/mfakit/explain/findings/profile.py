@@ -13,6 +13,7 @@ from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
+    COMMENT,
     Finding,
     edit,
     fault_of,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from mfakit.explain.situation import Situation
     from mfakit.profiles.own_files import SessionRecord
 
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+")
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
@@ -65,8 +67,6 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
-# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
-_COMMENT = re.compile(r"(^|\s)[#;]")
 # What settings are called whose variables have other names.
 _MEANT = {"aws_default_region": "region", "aws_default_output": "output"}
 _NAMES_PROFILE = ("aws_profile", "aws_default_profile")
@@ -212,7 +212,9 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
             "keys-partial",
             f"{empty} of profile {profile!r} ({situation.place(empty)}) is empty",
             "it is used all the same, and AWS refuses it",
-            f"aws configure --profile {quoted(profile)}",
+            without_settings(situation, *KEYS)
+            if values.get("credential_process")
+            else f"aws configure --profile {quoted(profile)}",
         )
 
 
@@ -244,10 +246,11 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     lines = [situation.files.line_of(profile, key) for key in found]
     if found and _keys_are_used(situation):
         path = os.path.realpath(next(line for line in lines if line)[0])
-        edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
         fault = fault_of(values[found[0]])
+        cut = "[\"']//g" if fault == "is in quotes" else "[[:blank:]][#;].*//"
+        edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
         fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
-        if fault != "is in quotes":
+        if "character" in fault:
             fix = f"aws configure --profile {quoted(profile)}"
         yield Finding(
             "keys-quoted",
@@ -334,7 +337,7 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     if not serial.startswith("arn:"):
         return
     if any(map(str.isspace, serial)):
-        if not _COMMENT.search(serial):  # `text_after_value` reports that
+        if not COMMENT.search(serial):  # `text_after_value` reports that
             yield Finding(
                 "serial-with-blank",
                 f"there is a blank in mfa_serial ({situation.place('mfa_serial')})",
@@ -632,6 +635,24 @@ def region_empty(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def region_unknown(situation: Situation) -> Iterator[Finding]:
+    """AWS has no region of that form, such as that of a zone; another server may have it."""
+    region, place = situation.chain.region or "", situation.region_place
+    url = endpoint_url(Profile(situation.profile, situation.files), situation.environ)
+    if not region or _REGION.fullmatch(region) or not is_of_aws(url):
+        return
+    meant = _REGION.match(region.lower())
+    name = meant[0] if meant else "REGION"
+    yield Finding(
+        "region-unknown",
+        f"AWS has no region {region!r} ({place})",
+        "calls have no address",
+        f"export {place}={name}"
+        if place.startswith("AWS_")
+        else set_setting(situation, "region", name),
+    )
+
+
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
     for path in (situation.files.credentials_path, situation.files.config_path):
@@ -753,7 +774,7 @@ def text_after_value(situation: Situation) -> Iterator[Finding]:
     found = [
         key
         for key, value in values.items()
-        if not key.startswith("mfakit_") and _COMMENT.search(value)
+        if not key.startswith("mfakit_") and COMMENT.search(value)
     ]
     if found:
         places = [f"{key} ({situation.place(key)})" for key in found]
@@ -864,6 +885,7 @@ RULES = (
     role_without_mfa,
     role_too_long,
     region_empty,
+    region_unknown,
     byte_order_mark,
     file_unreadable,
     line_before_sections,
