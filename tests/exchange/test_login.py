@@ -220,3 +220,5 @@ def test_a_key_of_a_session_in_the_variables_without_its_token_is_no_source(home
     """It is a leftover, as a whole session there would be."""
     left = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s" * 40}
     assert "keys of profile 'default'" in log_in(home, alice, **left).stderr
+    done = home.mfakit("check", AWS_PROFILE="mfa", **left)
+    assert "a session's key without its token" in done.stderr

@@ -141,6 +141,9 @@ ILL = [
     ("role-malformed",
      Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": ROLE.replace("::", ":")}}, {}, "a"),
      None),
+    ("role-malformed",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": ROLE.rpartition("/")[0] + "/"}}, {},
+          "a"), None),
     # a device that no SDK reads for a role
     ("role-without-mfa",
      Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "a": FROM_DEFAULT}, {}, "a"),
@@ -554,5 +557,19 @@ def test_the_fix_of_keys_with_a_comment_leaves_the_key(tmp_path) -> None:
     assert "is followed by a comment" in finding.message
     run(["sh", "-c", finding.fix], check=True)
     mended = Situation(here.environ, "w", "boto3", NOW)
+    assert find(mended) == []
+    assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
+
+
+def test_a_key_before_a_colon_is_reported_for_javascript_and_the_fix_keeps_it(tmp_path) -> None:
+    """boto3 takes `:` for `=`."""
+    here = situation(tmp_path, Case({"w": KEYS}, flag="w"))
+    path = tmp_path / "credentials"
+    path.write_text(path.read_text().replace("aws_access_key_id =", "aws_access_key_id:"))
+    (finding,) = find(Situation(here.environ, "w", "js", NOW))
+    assert finding.code == "keys-in-capitals"
+    assert "not before `=`" in finding.message
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "js", NOW)
     assert find(mended) == []
     assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]

@@ -11,6 +11,7 @@ from mfakit.profiles.profile import (
     Profile,
     may_name_profile,
 )
+from mfakit.profiles.section import lacks_token
 from mfakit.profiles.stores import is_own_process
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -192,7 +193,7 @@ def variables_hold_keys(environ: Mapping[str, str]) -> bool:
         and environ.get("AWS_SECRET_ACCESS_KEY")
         and not environ.get("AWS_SESSION_TOKEN")
         and not environ.get("AWS_SECURITY_TOKEN")
-        and not environ["AWS_ACCESS_KEY_ID"].startswith(SESSION_KEY_PREFIX)
+        and not environ["AWS_ACCESS_KEY_ID"].startswith(SESSION_KEY_PREFIX)  # it lacks its token
     )
 
 
@@ -200,6 +201,8 @@ def shadowed_by(environ: Mapping[str, str]) -> str | None:
     """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
     if variables_hold_keys(environ):
         return "long-term keys"
+    if lacks_token({name.lower(): environ[name] for name in environ if name[:4] == "AWS_"}):
+        return "a session's key without its token"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
     return None

@@ -192,7 +192,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     failed = any(k.state == FAILED and k.provider in _FILE_PROVIDERS for k in links)
     there = [key for key in KEYS if situation.values.get(key)]
     is_skipped = there == ["aws_secret_access_key"] and _has_none(situation)
-    if (failed or is_skipped or situation.sdk == "js") and len(there) == 1:
+    is_hidden = any(keys_in_capitals(situation))  # it says why the SDK does not see the other one
+    if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
             "keys-partial",
@@ -398,7 +399,7 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
 def role_malformed(situation: Situation) -> Iterator[Finding]:
     """A role's ARN lacks a part."""
     role = situation.values.get("role_arn", "")
-    if role and not (is_arn(role) and ":role/" in role):
+    if role and not (is_arn(role) and role.partition(":role/")[2]):
         yield Finding(
             "role-malformed",
             f"role_arn ({situation.place('role_arn')}) is no ARN of a role, which is"
@@ -700,7 +701,7 @@ def line_before_sections(situation: Situation) -> Iterator[Finding]:
 
 
 def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
-    """The names of the keys are not in small letters, which the SDK for JavaScript wants."""
+    """The keys are not in small letters, or before `:`; JavaScript's SDK does not see them."""
     if situation.sdk != "js":
         return
     profile, files = situation.profile, situation.files
@@ -709,11 +710,11 @@ def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
     lines = {key: files.line_of(profile, key) for key in hidden if key not in situation.values}
     if not lines or (first := next(iter(lines.values()))) is None:
         return
-    edits = ";".join(f"{line[1]}s/^[^=]*/{key} /" for key, line in lines.items() if line)
+    edits = ";".join(f"{line[1]}s/^[^=:]*[=:]/{key} =/" for key, line in lines.items() if line)
     yield Finding(
         "keys-in-capitals",
-        f"the names of the keys of profile {profile!r} ({situation.place(hidden[0])}) are not in"
-        " small letters",
+        f"the names of the keys of profile {profile!r} ({situation.place(next(iter(lines)))}) are"
+        " not in small letters, or not before `=`",
         "the SDK for JavaScript, and others, do not find them; boto3 and the AWS CLI do",
         f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(first[0]))}",
     )
