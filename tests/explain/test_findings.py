@@ -192,6 +192,8 @@ ILL = [
      Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": "Frankfurt",
                                   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
      "export AWS_DEFAULT_REGION=REGION"),
+    ("role-without-source", Case({"Admin": KEYS}, {"a": TO_ADMIN}, {}, "a"),
+     "aws configure set source_profile Admin --profile a"),
     # keys of a profile that is spelled otherwise, and before a program
     ("no-credentials", Case({"Default": KEYS}), "export AWS_PROFILE=Default"),
     ("keys-shadow-process", Case({"w": KEYS}, {"w": PROCESS}, {}, "w"), None),
@@ -573,3 +575,15 @@ def test_a_key_before_a_colon_is_reported_for_javascript_and_the_fix_keeps_it(tm
     mended = Situation(here.environ, "w", "js", NOW)
     assert find(mended) == []
     assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
+
+
+def test_the_lines_that_are_needless_become_comments(tmp_path) -> None:
+    """If they were removed, the numbers in the other commands would be wrong."""
+    exported = {f"export {key.upper()}": "old" for key in KEYS}
+    here = situation(tmp_path, Case({"w": exported | KEYS}, flag="w"))
+    for finding in find(here):
+        assert (finding.code, finding.matters) == ("keys-unread", False)
+        run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "boto3", NOW)
+    assert find(mended) == []
+    assert mended.values == KEYS

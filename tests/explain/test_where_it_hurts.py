@@ -377,3 +377,19 @@ def test_a_session_profile_that_signs_in_leads_to_one_that_can_hold_the_session(
 def test_a_hardware_serial_number_with_blanks_is_written_without_them(home, alice) -> None:
     done = home.mfakit("login", "--serial-number", "GAHT 12345678", "--token-code", "123456")
     assert "perhaps GAHT12345678, without blanks" in advice(done.stderr)
+
+
+def test_login_names_a_section_that_a_later_one_of_the_same_profile_hides(home, alice) -> None:
+    """botocore takes `[default]` and `[profile default]` for one profile, and reads the later."""
+    home.write_credentials("")
+    home.write_config(f"[profile default]\n{keys_of(alice)}[default]\noutput = json\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    assert done.returncode == 1
+    assert f"[profile default] ({home.config}, line 1) is not read" in done.stderr
+    assert "! section-hidden" in home.mfakit("explain").stdout
+
+
+def test_a_new_profile_may_have_the_name_of_an_empty_one_in_another_case(home, alice) -> None:
+    home.write_config("[profile MFA]\noutput = json\n")
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="mfa")
+    assert "logged in to profile mfa " in done.stderr

@@ -188,6 +188,7 @@ _CAUSES = (
     "keys-placeholder",
     "stale-token",
     "wrong-header",
+    "section-hidden",
     "variables-quoted",
     "variables-length",
     "variables-partial",

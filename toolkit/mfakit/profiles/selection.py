@@ -232,7 +232,7 @@ def led_to(profile: Profile, named_by: str) -> str:
             missing, and another one has its name but for case, quotes and blanks.
     """
     _refuse_names_that_none_has(profile)
-    if not profile.exists and (meant := profile.files.spelled(profile.name)):
+    if not profile.exists and (meant := _misspelled(profile)):
         import shlex
 
         raise ProfileError(
@@ -249,6 +249,15 @@ def led_to(profile: Profile, named_by: str) -> str:
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
     return end.name
+
+
+def _misspelled(profile: Profile) -> str | None:
+    """Return the profile that another name means; one of another case only if it is in use."""
+    name = profile.files.spelled(profile.name)
+    if name is None or profile.name.strip("\"' \t\r\n") != profile.name:
+        return name
+    meant = profile.other(name)
+    return name if meant.is_protected or meant.setting("role_arn") or meant.held() else None
 
 
 def _refuse_names_that_none_has(profile: Profile) -> None:

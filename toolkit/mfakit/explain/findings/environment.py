@@ -8,7 +8,15 @@ from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
 from mfakit.exchange.device import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
-from mfakit.explain.findings import Finding, fault_of, quoted, real_path, shortened, wrong_length
+from mfakit.explain.findings import (
+    Finding,
+    edit,
+    fault_of,
+    quoted,
+    real_path,
+    shortened,
+    wrong_length,
+)
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import profile_of
@@ -268,6 +276,23 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def section_hidden(situation: Situation) -> Iterator[Finding]:
+    """Of two sections of the config file for one profile, botocore reads the later alone."""
+    files, profile = situation.files, situation.profile
+    config, counts = files.config_file, files.config_header(profile)
+    for header in config.names():
+        if situation.sdk == "js" or profile_of(header) != profile or header == counts:
+            continue
+        yield Finding(
+            "section-hidden",
+            f"[{header}] ({config.path}, line {config.line_of_header(header)}) is not read: the"
+            f" later [{counts}] (line {config.line_of_header(counts)}) is of the same profile",
+            "boto3 and the AWS CLI take what is in the later one alone",
+            edit(config.path),
+            matters=has_access_key(config.section(header)),
+        )
+
+
 def _for_sed(text: str) -> str:
     return text.replace("\\", "\\\\").replace("/", "\\/").replace("&", "\\&")
 
@@ -340,6 +365,7 @@ RULES = (
     file_missing,
     endpoint_shadowed,
     wrong_header,
+    section_hidden,
     variables_quoted,
     variables_length,
 )

@@ -473,6 +473,9 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     if not may_name_profile(source) and situation.values.get("source_profile") == source:
         meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
         fix = set_setting(situation, "source_profile", meant)
+    elif situation.values.get("source_profile") == source and not situation.files.exists(source):
+        spelled = situation.files.spelled(source)
+        fix = set_setting(situation, "source_profile", spelled) if spelled else fix
     yield Finding(
         "role-without-source",
         f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
@@ -730,12 +733,12 @@ def setting_unread(situation: Situation) -> Iterator[Finding]:
         meant = name if name in (*KEYS, *_TOKENS) else meant
         if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
             continue
-        fix = without_lines(place[0], place[1])
+        # a line that is not needed becomes a comment, so that the numbers of others stay right
+        is_needed = name not in _NAMES_PROFILE and not values.get(meant)
+        edited = f"{place[1]}s/^[^=:]*/{meant} /" if is_needed else f"{place[1]}s/^/# /"
+        fix = f"sed -i.bak {quoted(edited)} {quoted(os.path.realpath(place[0]))}"
         if name in _NAMES_PROFILE:
             fix = f"{fix} && export AWS_PROFILE={quoted(value)}"
-        elif not values.get(meant):
-            edited = quoted(f"{place[1]}s/^[^=:]*/{meant} /")
-            fix = f"sed -i.bak {edited} {quoted(os.path.realpath(place[0]))}"
         is_key = meant in (*KEYS, *_TOKENS)
         yield Finding(
             "keys-unread" if is_key else "setting-unread",
