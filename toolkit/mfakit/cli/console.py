@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
 
 # The federation endpoint and the console of each partition (IAM User Guide).
@@ -33,7 +34,7 @@ _OF_TEST = "MFAKIT_FEDERATION_URL"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     role = read_role(options)
     if role is None:
@@ -50,7 +51,7 @@ def run(options: Namespace) -> int:
     duration = None if options.duration is None else timedelta(seconds=options.duration)
     if duration is not None:
         check_role_duration(duration, chained=True)
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     session_to_hand_on(profile, None, None)
     profile = profile.read_again()
     # the console's session ends with the role's, so an old one from the cache will not do

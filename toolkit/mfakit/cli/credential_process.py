@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
@@ -23,9 +24,9 @@ _PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
 _GOING_ON = "MFAKIT_PROCESSES"
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     if options.role_arn or options.policy or options.policy_arn:
         session = _session_of_role(options, profile)
     else:

@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from mfakit.profiles.aws_files import AWSFiles
+
 _SHORTEST_SESSION_SECONDS = 900
 _SHOWN_LIFE_SECONDS = 8
 _TIMEOUT_SECONDS = 60
 _USER = "alice"
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, _: AWSFiles) -> int:
     """Run the command."""
     require_extra("testing", "moto")
     signal.signal(signal.SIGTERM, _end)

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command; on POSIX systems it takes the place of this process."""
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
     role = chosen_role(options)
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     try:
         if options.serve:
             return _run_served(command, profile, role, options.min_remaining)

@@ -13,7 +13,6 @@ from mfakit.keys.age import age_of, remember_key, source_profiles
 from mfakit.keys.places import FILE, KEYRING, LongTermKey, place_of, read_key
 from mfakit.language import translate
 from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
     from mfakit.keys.age import KeyAge
+    from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"
 _DELETE_AFTER_SECONDS = 7 * 86400
@@ -42,25 +42,23 @@ _TAKEN: dict[str | None, set[str]] = {
 }
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     taken = {"action", "source_profile", *_TAKEN[options.action]}
     what = f"keys {options.action}" if options.action else "keys alone"
     COMMANDS["keys"].refuse_others(options, taken, what)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
-    return actions.get(options.action, _list)(options)
+    return actions.get(options.action, _list)(options, files)
 
 
-def _source(options: Namespace) -> Profile:
-    files = AWSFiles(os.environ)
+def _source(options: Namespace, files: AWSFiles) -> Profile:
     if options.source_profile is not None:
         return Profile(options.source_profile, files)
     return default_source_profile(files)
 
 
-def _list(options: Namespace) -> int:
+def _list(options: Namespace, files: AWSFiles) -> int:
     """Print where each key lives, how old it is, and what plain use of the profile gives."""
-    files = AWSFiles(os.environ)
     chosen = [Profile(options.source_profile, files)] if options.source_profile else None
     profiles = chosen or list(source_profiles(files))
     for profile in profiles:
@@ -174,13 +172,13 @@ def _delete_due(profile: Profile, age: KeyAge, options: Namespace) -> None:
         note(f"the old key of profile {profile.name} is not deleted yet: {error.message}")
 
 
-def _import(options: Namespace) -> int:
+def _import(options: Namespace, files: AWSFiles) -> int:
     """Put a key into the keychain, and take it out of the files."""
     from mfakit.cli.configure import key_process_line
     from mfakit.keys.keychain import keychain_name
     from mfakit.keys.moving import import_key, role_profiles_of
 
-    profile = _source(options)
+    profile = _source(options, files)
     name = keychain_name()  # before anything is typed
     key = _key_to_import(profile, options)
     process = key_process_line(profile.name) if options.plain_use == _PROCESS else None
@@ -249,9 +247,9 @@ def _has_own_role() -> bool:
         return False
 
 
-def _export(options: Namespace) -> int:
+def _export(options: Namespace, files: AWSFiles) -> int:
     """Write a key back into the credentials file, or print it for an SDK."""
-    profile = _source(options)
+    profile = _source(options, files)
     if options.format == _PROCESS:
         key = read_key(profile)
         if key is None:
@@ -269,11 +267,11 @@ def _export(options: Namespace) -> int:
     return 0
 
 
-def _remove(options: Namespace) -> int:
+def _remove(options: Namespace, files: AWSFiles) -> int:
     """Delete a key from the keychain; AWS still knows it."""
     from mfakit.keys.moving import remove_key
 
-    profile = _source(options)
+    profile = _source(options, files)
     _hands(options, profile).ask(
         translate(
             "Delete the key of profile {profile} from the keychain? Nobody has its secret then.",
@@ -285,11 +283,11 @@ def _remove(options: Namespace) -> int:
     return 0
 
 
-def _rotate(options: Namespace) -> int:
+def _rotate(options: Namespace, files: AWSFiles) -> int:
     """Replace a key by a new one, or go back."""
     from mfakit.exchange.rotation import rotate, undo
 
-    profile = _source(options)
+    profile = _source(options, files)
     hands = _hands(options, profile)
     if options.undo:
         if options.delete_after is not None:
@@ -339,9 +337,9 @@ def _log_in(options: Namespace, profile: Profile) -> Source:
     from mfakit.exchange.recipe import LoginRequest
     from mfakit.exchange.source import Source
 
-    name = options.profile or session_profile(profile.its_session, os.environ).name
+    name = options.profile or session_profile(profile.its_session, profile.files).name
     request = LoginRequest(profile=name, source_profile=profile.name, note=note)
-    session = login(request, os.environ).session
+    session = login(request, profile.files.read_again()).session
     region = profile.setting("region")
     return Source(
         session.access_key_id, session.secret_access_key, name, region, session.session_token

@@ -13,7 +13,6 @@ from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import REGIONS, likely_region, shadowed_by, variables_hold_keys
 from mfakit.programs import find_program
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
     from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
 
 _OF_AN_EXCHANGE = (
     "source_profile",
@@ -45,7 +45,7 @@ _OF_AN_EXCHANGE = (
 )
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.from_json is None:
         if options.online:
@@ -53,27 +53,27 @@ def run(options: Namespace) -> int:
                 "--online has no meaning without --from-json",
                 "leave it out: mfakit knows of its own sessions that they carry MFA",
             )
-        result = login(_request(options), os.environ)
+        result = login(_request(options), files)
     else:
         _refuse_beside_from_json(options)
         from mfakit.exchange.library import store_session
 
         text = read_input(options.from_json)
-        result = store_session(options.profile, text, os.environ, note, online=options.online)
+        result = store_session(options.profile, text, files, note, online=options.online)
     if options.json:
         write(_as_json(result))
     else:
         note(as_text(result))
+    files = files.read_again()
     if not result.reused:
-        _note_of_region(result)
+        _note_of_region(result, files)
         _note_of_other_programs(result)
-    _note_of_variables(result)
+    _note_of_variables(result, files)
     return 0
 
 
-def _note_of_region(result: Login) -> None:
+def _note_of_region(result: Login, files: AWSFiles) -> None:
     """Say that AWS tools will find no region, in neither the profile nor the variables."""
-    files = AWSFiles()
     session = Profile(result.profile, files)
     if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
         name, region = shlex.quote(result.profile), likely_region(files)
@@ -94,13 +94,13 @@ def _note_of_other_programs(result: Login) -> None:
     )
 
 
-def _note_of_variables(result: Login) -> None:
+def _note_of_variables(result: Login, files: AWSFiles) -> None:
     """Print the line that brings the session into a shell whose variables hold something older."""
     if variables_hold_keys(os.environ):
         what = "a long-term key, which AWS tools use unless --profile names this session"
     elif shadow := shadowed_by(os.environ):
         what = f"{shadow}, which AWS tools use unless --profile names this session"
-    elif _holds_older_session(result):
+    elif _holds_older_session(result, files):
         what = "an older session, which AWS tools use first"
     else:
         return
@@ -112,8 +112,8 @@ def _note_of_variables(result: Login) -> None:
     note(f"the variables of this shell hold {what}: {line}")
 
 
-def _holds_older_session(result: Login) -> bool:
-    old = check_shell(None, AWSFiles(), utc_now())
+def _holds_older_session(result: Login, files: AWSFiles) -> bool:
+    old = check_shell(None, files, utc_now())
     if old is None or old.profile not in (ENVIRONMENT, result.profile):
         return False
     ends_later = old.expiration and result.expiration and old.expiration > result.expiration

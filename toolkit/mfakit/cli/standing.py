@@ -14,23 +14,23 @@ from mfakit.state import VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
 
 
-def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
+def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
     """Return how the session stands and what to do next, in lines.
 
     Args:
-        environ: the environment.
+        files: the AWS files.
         now: the time to judge by; the present by default.
     """
     now = utc_now() if now is None else now
     try:
-        profile = session_profile(None, environ)
-        status = check_shell(None, profile.files, now) or check_session(profile, now)
+        profile = session_profile(None, files)
+        status = check_shell(None, files, now) or check_session(profile, now)
     except SessionNotFoundError:
         return _without_session(profile)
     except MFAKitError as error:
@@ -38,7 +38,7 @@ def standing(environ: Mapping[str, str], now: datetime | None = None) -> list[st
     step = _login_line(profile)
     if status.state == VALID:
         name = shlex.quote(profile.name)
-        has_cli = find_program("aws", environ) is not None
+        has_cli = find_program("aws", files.environ) is not None
         step = (
             f"aws s3 ls --profile {name}" if has_cli else f"mfakit exec --profile {name} -- PROGRAM"
         )

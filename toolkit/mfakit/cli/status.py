@@ -9,7 +9,6 @@ from mfakit.cli.output import escape, show
 from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
 from mfakit.expiry.status import check_all, check_session, check_shell
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import session_profile
 from mfakit.state import EXPIRED, EXPIRING
@@ -20,24 +19,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.profiles.aws_files import AWSFiles
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        return _show_short(options.profile, options.warn)
+        return _show_short(options.profile, files, options.warn)
     plain = options.plain or not _can_draw()
     if options.watch:
         from mfakit.cli.status_views import watch_lines, watch_table
 
         watch = watch_lines if plain else watch_table
-        return watch(lambda now: _look(options.profile, options.warn, now))
+        return watch(lambda now: _look(options.profile, files.read_again(), options.warn, now))
     from mfakit.cli.status_views import as_lines, draw, make_console
 
     now = utc_now()
-    statuses = _look(options.profile, options.warn, now)
+    statuses = _look(options.profile, files, options.warn, now)
     if plain:
         show("".join(f"{line}\n" for line in as_lines(statuses, now)))
     else:
@@ -55,14 +55,15 @@ def _can_draw() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def _look(profile: str | None, warn: float | None, now: datetime) -> list[SessionStatus]:
+def _look(
+    profile: str | None, files: AWSFiles, warn: float | None, now: datetime
+) -> list[SessionStatus]:
     """Look at every session on this machine, or at those of one profile.
 
     Raises:
         SessionNotFoundError: there is none.
         FileError: the credentials file cannot be read.
     """
-    files = AWSFiles()
     found = check_all(files, now, warn)
     if profile is not None:
         # check_session raises the error that says why the profile has no session
@@ -79,12 +80,12 @@ def _look(profile: str | None, warn: float | None, now: datetime) -> list[Sessio
 _MINUTE = 60
 
 
-def _show_short(profile: str | None, warn: float | None) -> int:
+def _show_short(profile: str | None, files: AWSFiles, warn: float | None) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
     try:
         now = utc_now()
-        status = check_shell(profile, AWSFiles(), now, warn) or check_session(
-            session_profile(profile, os.environ), now, warn
+        status = check_shell(profile, files, now, warn) or check_session(
+            session_profile(profile, files), now, warn
         )
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt

@@ -28,13 +28,14 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from mfakit.exchange.code import Codes
     from mfakit.exchange.recipe import LoginRequest, Recipe, Role
     from mfakit.exchange.spending import STS
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
@@ -69,7 +70,7 @@ class Login(Value):
         return self.session.expiration
 
 
-def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
+def login(request: LoginRequest, files: AWSFiles) -> Login:
     """Return the session that the profile holds if it can be reused, else make and write one.
 
     With a code, a duration or ``force`` in the request, the session that the profile holds is not
@@ -81,7 +82,7 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
             was not changed then.
     """
-    profile = session_profile(request.profile, environ, request.source_profile)
+    profile = session_profile(request.profile, files, request.source_profile)
     profile.check_may_hold()
     profile.refuse_foreign("the session profile is")
     try:

@@ -31,14 +31,25 @@ class AWSFiles:
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        environ = os.environ if environ is None else environ
-        self.environ = environ
-        self.credentials_path = credentials_path(environ)
-        self.config_path = config_path(environ)
+        self.environ = os.environ if environ is None else environ
         # without cached_property: loading functools takes longer than reading the files
         self._documents: dict[str, Document] = {}
         self._credentials: dict[str, Values] = {}
         self._configs: dict[str, Values] = {}
+
+    def read_again(self) -> AWSFiles:
+        """Return the files as they are now, since other processes may have changed them."""
+        return AWSFiles(self.environ)
+
+    @property
+    def credentials_path(self) -> str:
+        """The path of the credentials file."""
+        return credentials_path(self.environ)
+
+    @property
+    def config_path(self) -> str:
+        """The path of the config file."""
+        return config_path(self.environ)
 
     @property
     def credentials_file(self) -> Document:

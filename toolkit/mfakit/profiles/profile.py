@@ -217,7 +217,7 @@ class Profile:
 
     def read_again(self) -> Profile:
         """Return the profile from files that are read again, as other processes may change them."""
-        return Profile(self.name, AWSFiles(self.files.environ))
+        return Profile(self.name, self.files.read_again())
 
     def find(self, now: datetime | None = None) -> Held:
         """Return the session that the profile holds.
@@ -344,7 +344,7 @@ class Profile:
 
     def _session_in(self, kind: str) -> SessionCredentials | None:
         """Return the session that is in one of the two stores by now; None if none is."""
-        files = AWSFiles(self.files.environ)
+        files = self.files.read_again()
         stores = (CredentialsFile(self.name, files), store_behind_process(self.name, files))
         values = next(store.read() for store in stores if store.kind == kind)
         if not holds_session(self.name, values, files):
@@ -561,7 +561,7 @@ def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> S
         SessionNotFoundError: the profile does not exist, or holds no session.
         FileError: a file cannot be read.
     """
-    return _profile(profile, environ).find().session
+    return open_profile(profile, environ).find().session
 
 
 def write_session(
@@ -586,7 +586,7 @@ def write_session(
             gets its credentials from another program.
         FileError: the file cannot be written. It was not changed then.
     """
-    _profile(profile, environ).keep(credentials, note)
+    open_profile(profile, environ).keep(credentials, note)
 
 
 def remove_session(
@@ -608,10 +608,11 @@ def remove_session(
         SessionNotFoundError: the profile holds no session.
         FileError: the file cannot be written. It was not changed then.
     """
-    _profile(profile, environ).remove(note)
+    open_profile(profile, environ).remove(note)
 
 
-def _profile(name: str, environ: Mapping[str, str] | None) -> Profile:
+def open_profile(name: str, environ: Mapping[str, str] | None = None) -> Profile:
+    """Return a profile of the AWS files that an environment names; by default the process's."""
     return Profile(name, AWSFiles(environ))
 
 
