@@ -55,7 +55,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
     session_to_hand_on(profile, None, None)
     profile = profile.read_again()
     # the console's session ends with the role's, so an old one from the cache will not do
-    request = LoginRequest(profile=profile.name, duration=duration, force=True, note=note)
+    request = LoginRequest(duration=duration, force=True, note=note)
     session = assume_role_of(profile, role, request)
     link = _link(endpoint, session, _destination(options, partition, region_to_set(profile)))
     left = (session.expiration - utc_now()).total_seconds() + 1 if session.expiration else 0

@@ -75,7 +75,6 @@ def _renewed(profile: Profile, held: Held | None, role: Role | None = None) -> S
     if role is None:
         _refuse_loop(profile.name)
     request = LoginRequest(
-        profile=profile.name,
         min_remaining=_warn_seconds(held),
         as_before=role is None,
         patience=_PATIENCE_SECONDS,

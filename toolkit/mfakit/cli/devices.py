@@ -233,8 +233,8 @@ def _session(options: Namespace, profile: Profile, source: Source) -> Source:
     from mfakit.exchange.login import login
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(profile.name, options.source_profile, note=note)
-    session = login(request, profile.files.read_again()).session
+    request = LoginRequest(options.source_profile, note=note)
+    session = login(profile.read_again(), request).session
     return source.replace(
         access_key_id=session.access_key_id,
         secret_access_key=session.secret_access_key,
@@ -248,8 +248,8 @@ def _log_in(options: Namespace, profile: Profile, serial_number: str) -> None:
     from mfakit.exchange.recipe import LoginRequest
 
     note("log in with the next code, when the device shows it")
-    request = LoginRequest(profile.name, options.source_profile, serial_number, note=note)
-    note(as_text(login(request, profile.files.read_again())))
+    request = LoginRequest(options.source_profile, serial_number, note=note)
+    note(as_text(login(profile.read_again(), request)))
 
 
 def _terminal() -> Terminal:

@@ -74,9 +74,7 @@ def _renewed(
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(
-        profile=profile.name, min_remaining=min_remaining, as_before=role is None, note=note
-    )
+    request = LoginRequest(min_remaining=min_remaining, as_before=role is None, note=note)
     return renew(profile, request, may_make_do=min_remaining is None, role=role)
 
 

@@ -16,7 +16,6 @@ from mfakit.moments import format_age, format_duration, format_timestamp, utc_no
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
-    session_profile,
     source_option,
     variables_hold_keys,
 )
@@ -337,10 +336,10 @@ def _log_in(options: Namespace, profile: Profile) -> Source:
     from mfakit.exchange.recipe import LoginRequest
     from mfakit.exchange.source import Source
 
-    name = options.profile or session_profile(profile.its_session, profile.files).name
-    request = LoginRequest(profile=name, source_profile=profile.name, note=note)
-    session = login(request, profile.files.read_again()).session
+    holder = Profile(options.profile or profile.its_session, profile.files.read_again())
+    request = LoginRequest(source_profile=profile.name, note=note)
+    session = login(holder, request).session
     region = profile.setting("region")
     return Source(
-        session.access_key_id, session.secret_access_key, name, region, session.session_token
+        session.access_key_id, session.secret_access_key, holder.name, region, session.session_token
     )

@@ -14,7 +14,13 @@ from mfakit.exchange.recipe import LoginRequest
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import REGIONS, likely_region, shadowed_by, variables_hold_keys
+from mfakit.profiles.selection import (
+    REGIONS,
+    likely_region,
+    session_profile,
+    shadowed_by,
+    variables_hold_keys,
+)
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -53,7 +59,9 @@ def run(options: Namespace, files: AWSFiles) -> int:
                 "--online has no meaning without --from-json",
                 "leave it out: mfakit knows of its own sessions that they carry MFA",
             )
-        result = login(_request(options), files)
+        request = _request(options)
+        profile = session_profile(options.profile, files, options.source_profile)
+        result = login(profile, request)
     else:
         _refuse_beside_from_json(options)
         from mfakit.exchange.library import store_session
@@ -122,7 +130,6 @@ def _holds_older_session(result: Login, files: AWSFiles) -> bool:
 
 def _request(options: Namespace) -> LoginRequest:
     return LoginRequest(
-        profile=options.profile,
         source_profile=options.source_profile,
         serial_number=options.serial_number,
         token_code=options.token_code,

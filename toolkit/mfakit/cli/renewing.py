@@ -13,7 +13,7 @@ from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.profile import RoleSession
+from mfakit.profiles.profile import Profile, RoleSession
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mfakit.expiry.status import SessionStatus
     from mfakit.notices.tell import Told
     from mfakit.profiles.aws_files import AWSFiles
-    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 _PROMPT_SECONDS = 120
@@ -55,7 +54,7 @@ def renew(
     try:
         if role is not None:
             return assume_role_of(base, role, request)
-        return login(request, base.files.read_again()).session
+        return login(base.read_again(), request).session
     except MFAKitError as error:
         if isinstance(error, NobodyToAskError):
             error.hint = (
@@ -218,7 +217,6 @@ def _log_in(
     status: SessionStatus, options: Namespace, files: AWSFiles, asker: Asker, *, patience: float
 ) -> None:
     request = LoginRequest(
-        profile=status.profile,
         min_remaining=options.warn,
         as_before=True,
         patience=patience,
@@ -226,7 +224,7 @@ def _log_in(
         must_ask=isinstance(asker, Dialog),
         note=note,
     )
-    login(request, files.read_again())
+    login(Profile(status.profile, files.read_again()), request)
 
 
 def _complain(status: SessionStatus, error: MFAKitError) -> None:

@@ -137,14 +137,13 @@ class Keeper:
         status = check_session(profile, utc_now())
         told = Told(profile.files.credentials_path, status, lambda _: None)
         request = LoginRequest(
-            profile=profile.name,
             as_before=True,
             patience=0,
             asker=_Window(make_dialog(title_of(status)), told),
         )
         try:
             with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):
-                login(request, profile.files)
+                login(profile, request)
         except OthersTurnError:
             self._tried = held.key_id, time.monotonic() + _SOON_SECONDS
         except MFAKitError as error:
@@ -163,7 +162,7 @@ class Keeper:
         if not lasts and time.monotonic() >= self._role_again:
             self._role_again = time.monotonic() + _SOON_SECONDS
             try:
-                assume_role_of(profile, role, LoginRequest(profile=profile.name, patience=0))
+                assume_role_of(profile, role, LoginRequest(patience=0))
             except OthersTurnError:
                 pass
             except MFAKitError as error:

@@ -146,7 +146,6 @@ def login(
         MFAKitError: there is no session, and none could be made. No file was changed then.
     """
     request = LoginRequest(
-        profile=profile,
         source_profile=source_profile,
         serial_number=serial_number,
         token_code=token_code,
@@ -156,7 +155,7 @@ def login(
         force=force,
         note=note,
     )
-    return log_in(request, AWSFiles())
+    return log_in(session_profile(profile, AWSFiles(), source_profile), request)
 
 
 def store_session(
@@ -259,7 +258,7 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
 def _live_metadata(profile: Profile) -> dict[str, str | None]:
     """Log in if the session is due; return it as botocore's metadata."""
-    session = log_in(LoginRequest(profile=profile.name, as_before=True), profile.files).session
+    session = log_in(profile, LoginRequest(as_before=True)).session
     return {
         "access_key": session.access_key_id,
         "secret_key": session.secret_access_key,

@@ -22,7 +22,7 @@ from mfakit.language import translate
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
-from mfakit.profiles.selection import region_of, session_profile
+from mfakit.profiles.selection import region_of
 from mfakit.state import VALID
 from mfakit.value import Value
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from mfakit.exchange.code import Codes
     from mfakit.exchange.recipe import LoginRequest, Recipe, Role
     from mfakit.exchange.spending import STS
-    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
@@ -70,7 +69,7 @@ class Login(Value):
         return self.session.expiration
 
 
-def login(request: LoginRequest, files: AWSFiles) -> Login:
+def login(profile: Profile, request: LoginRequest) -> Login:
     """Return the session that the profile holds if it can be reused, else make and write one.
 
     With a code, a duration or ``force`` in the request, the session that the profile holds is not
@@ -78,11 +77,14 @@ def login(request: LoginRequest, files: AWSFiles) -> Login:
     only once. Of several processes that want the same session only one asks; the others wait for
     it, and use its session.
 
+    Args:
+        profile: the session profile.
+        request: what the user wants.
+
     Raises:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
             was not changed then.
     """
-    profile = session_profile(request.profile, files, request.source_profile)
     profile.check_may_hold()
     profile.refuse_foreign("the session profile is")
     try:
@@ -103,7 +105,7 @@ def assume_role_of(profile: Profile, role: Role, request: LoginRequest) -> Sessi
     Args:
         profile: the session profile; its session has not ended.
         role: the role.
-        request: the patience and the other wishes of the user; it names neither of the two.
+        request: the patience and the other wishes of the user; it names no role.
 
     Raises:
         MFAKitError: as ``login`` raises it.
@@ -377,7 +379,7 @@ def _refuse_to_replace_aws(held: Held | None, recipe: Recipe, request: LoginRequ
     """
     if held is None or request.force or isinstance(held.profile, RoleSession):
         return
-    if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
+    if recipe.is_of_aws or held.has_ended(utc_now()):
         return
     if held.record is None or is_of_aws(held.record.endpoint_url):
         raise ProfileError(

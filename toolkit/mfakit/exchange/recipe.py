@@ -163,7 +163,6 @@ class LoginRequest(Value):
     """What the user requested; None where the profiles' settings or the defaults apply.
 
     Args:
-        profile: the session profile.
         source_profile: where the long-term credentials are.
         serial_number: the MFA device.
         token_code: the six digits, or ``-`` for standard input.
@@ -182,7 +181,6 @@ class LoginRequest(Value):
         note: called with messages for the user that are no errors.
     """
 
-    profile: str | None = None
     source_profile: str | None = None
     serial_number: str | None = None
     token_code: str | None = None
@@ -224,6 +222,11 @@ class Recipe(Value):
     def role_options(self) -> str | None:
         """The other parameters of AssumeRole, as a record stores them."""
         return as_role_options(dict(self.role.options)) if self.role else None
+
+    @property
+    def is_of_aws(self) -> bool:
+        """Whether the session comes from AWS, and not from a simulator."""
+        return is_of_aws(self.endpoint_url)
 
     def agrees_with(self, record: SessionRecord) -> bool:
         """Whether a session with this record is of the same keys, endpoint, device and role.
@@ -379,7 +382,7 @@ def _refuse_another(
     import shlex
 
     yourself = f"log in yourself: mfakit login --profile {shlex.quote(profile.name)}"
-    if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
+    if is_of_aws(before.endpoint_url) != recipe.is_of_aws:
         raise ProfileError(
             f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
             f" and a new one would come from {recipe.endpoint_url or 'AWS'}",
