@@ -45,12 +45,13 @@ def run(options: Namespace, files: AWSFiles) -> int:
     old = [age for age in ages or () if age.is_old(now, options.key_age)]
     if options.notify or options.on_expiring is not None:
         _notify(options, files, statuses, ages or [], old)
-    _report(options, statuses, now, ages=ages)
+    code = worst(statuses).exit_code or (FAILED if old else 0)
+    _report(options, statuses, now, ages=ages, code=code)
     if options.profile is None and (shadow := shadowed_by(files.environ)):
         note(f"the variables hold {shadow}, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
-    return worst(statuses).exit_code or (FAILED if old else 0)
+    return code
 
 
 def _ages(options: Namespace, files: AWSFiles) -> list[KeyAge] | None:
@@ -189,9 +190,10 @@ def _report(
     now: datetime,
     error: MFAKitError | None = None,
     ages: list[KeyAge] | None = None,
+    code: int = 0,
 ) -> None:
     """Write how the sessions stand, in the format and to the place that are asked for."""
-    text = _rendered(options, statuses, now, error, ages)
+    text = _rendered(options, statuses, now, error, ages, code)
     if options.output is not None:
         from mfakit.cli.output import write_report
 
@@ -210,6 +212,7 @@ def _rendered(
     now: datetime,
     error: MFAKitError | None,
     ages: list[KeyAge] | None,
+    code: int,
 ) -> str:
     """Return how the sessions stand, in the format that is asked for.
 
@@ -228,6 +231,5 @@ def _rendered(
         return f"{begin}: {escape(error.message)}\n"
     old = key_lines(ages, now, options.key_age) if ages else ""
     if options.format == "nagios":
-        code = worst(statuses).exit_code or (FAILED if old else 0)
         return as_nagios(statuses, code, options.warn, escape) + old
     return as_text(statuses, escape) + old

@@ -9,10 +9,10 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
-from mfakit.keys.age import age_of, remember_key, source_profiles
-from mfakit.keys.places import FILE, KEYRING, LongTermKey, place_of, read_key
+from mfakit.keys.age import age_of, ago, remember_key, source_profiles
+from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate
-from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
+from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     default_source_profile,
@@ -23,7 +23,6 @@ from mfakit.profiles.selection import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from datetime import datetime
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
@@ -80,7 +79,7 @@ def _show(profile: Profile, options: Namespace) -> None:
     age = age_of(profile)
     if age is None:
         if options.source_profile:
-            raise _no_key(profile)
+            raise no_key(profile)
         return
     _delete_due(profile, age, options)
     if options.online:
@@ -89,13 +88,6 @@ def _show(profile: Profile, options: Namespace) -> None:
     if age.place.access_key_id:
         remember_key(profile.files, age.place.access_key_id, utc_now())
     show(_line(profile, age))
-
-
-def _no_key(profile: Profile) -> ProfileError:
-    return ProfileError(
-        f"the profile {profile.name!r} has no long-term key",
-        "name the profile that has: --source-profile NAME; see mfakit keys",
-    )
 
 
 def _line(profile: Profile, age: KeyAge) -> str:
@@ -117,14 +109,10 @@ def _where(age: KeyAge) -> str:
 
 def _age(age: KeyAge) -> str:
     if age.created_at is not None:
-        return f"made {_ago(age.created_at)}"
+        return f"made {ago(age.created_at)}"
     if age.known_since is not None:
-        return f"known here for {_ago(age.known_since).removesuffix(' ago')}"
+        return f"known here for {ago(age.known_since).removesuffix(' ago')}"
     return "its age is not known"
-
-
-def _ago(moment: datetime) -> str:
-    return f"{format_age(moment, utc_now())} ago"
 
 
 def _plain_use(profile: Profile, age: KeyAge) -> str:
@@ -149,11 +137,10 @@ def _show_online(profile: Profile, options: Namespace) -> None:
         keys = Keys(profile, _hands(options, profile))
         for key in keys.list():
             remember_key(profile.files, key.access_key_id, utc_now(), key.created_at)
-            used = f"last used {_ago(key.used_at)}" if key.used_at else "never used"
             state = "active" if key.is_active else "inactive"
             show(
-                f"{escape(keys.user)}: {key.access_key_id}, {state}, made {_ago(key.created_at)},"
-                f" {used}\n"
+                f"{escape(keys.user)}: {key.access_key_id}, {state}, made {ago(key.created_at)},"
+                f" {key.last_use}\n"
             )
     except MFAKitError as error:
         note(f"AWS was not asked about the key of profile {profile.name}: {error.message}")
@@ -252,7 +239,7 @@ def _export(options: Namespace, files: AWSFiles) -> int:
     if options.format == _PROCESS:
         key = read_key(profile)
         if key is None:
-            raise _no_key(profile)
+            raise no_key(profile)
         given: dict[str, str | int] = {
             "Version": 1,
             "AccessKeyId": key.access_key_id,
