@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.standing import standing
+from mfakit.cli.status import standing
 from mfakit.profiles.aws_files import AWSFiles
 
 pytestmark = pytest.mark.pythons

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.exec import session_to_hand_on
+from mfakit.cli.login import read_role
 from mfakit.cli.output import note, write, write_private
-from mfakit.cli.roles import read_role
 from mfakit.errors import ExchangeError, MFAKitError, UsageError
 from mfakit.exchange.aws import region_of
 from mfakit.exchange.login import assume_role_of

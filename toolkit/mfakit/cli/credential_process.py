@@ -45,7 +45,7 @@ def _session_of_role(options: Namespace, profile: Profile) -> SessionCredentials
 
     As long as the last one lasts, nothing is asked for.
     """
-    from mfakit.cli.roles import read_role
+    from mfakit.cli.login import read_role
     from mfakit.profiles.profile import RoleSession
 
     role, base = read_role(options), profile.held()

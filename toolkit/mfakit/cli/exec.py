@@ -42,7 +42,7 @@ def chosen_role(options: Namespace) -> Role | None:
     """Return the role that the options name, if they name one."""
     if not (options.role_arn or options.policy or options.policy_arn):
         return None
-    from mfakit.cli.roles import read_role
+    from mfakit.cli.login import read_role
 
     return read_role(options)
 

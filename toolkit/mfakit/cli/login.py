@@ -7,10 +7,9 @@ import shlex
 import sys
 
 from mfakit.cli.output import note, read_input, write
-from mfakit.cli.roles import read_role
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
-from mfakit.exchange.recipe import LoginRequest
+from mfakit.exchange.recipe import LoginRequest, Role
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import Profile
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
-    from mfakit.exchange.recipe import Role
     from mfakit.profiles.aws_files import AWSFiles
 
 _OF_AN_EXCHANGE = (
@@ -161,6 +159,43 @@ def _role(options: Namespace) -> Role | None:
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
     return read_role(options, options.role_session_name, chosen)
+
+
+def read_role(
+    options: Namespace, session_name: str | None = None, others: dict[str, Any] | None = None
+) -> Role | None:
+    """Return the role that the options name; None if they name none.
+
+    Args:
+        options: of a command with ``--role-arn``, ``--policy`` and ``--policy-arn``.
+        session_name: the name of its session.
+        others: the other parameters of AssumeRole.
+
+    Raises:
+        UsageError: there are options of a role, and no role; or AWS would refuse them.
+        MFAKitError: the file of the policy cannot be read, or holds no policy.
+    """
+    if options.role_arn is not None:
+        return Role(options.role_arn, session_name, others or {}, _read_policies(options))
+    if options.policy is not None or options.policy_arn or others or session_name is not None:
+        raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
+    return None
+
+
+def _read_policies(options: Namespace) -> dict[str, Any]:
+    """Return the session policies as parameters of AssumeRole, without needless blanks."""
+    import json
+
+    policies: dict[str, Any] = {}
+    if options.policy is not None:
+        from mfakit.policy import parse
+
+        text = read_input(options.policy)
+        parse(text, options.policy)  # raises the error that says what is wrong with it
+        policies["Policy"] = json.dumps(json.loads(text), separators=(",", ":"))
+    if options.policy_arn:
+        policies["PolicyArns"] = [{"arn": arn} for arn in options.policy_arn]
+    return policies
 
 
 def _tag(text: str) -> dict[str, str]:

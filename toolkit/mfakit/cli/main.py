@@ -83,7 +83,7 @@ def _debug() -> None:
 def _general(arguments: list[str], files: AWSFiles) -> int:
     """Handle a command line without a known command."""
     if not arguments:
-        from mfakit.cli.standing import standing
+        from mfakit.cli.status import standing
 
         lines = [*standing(files), "mfakit --help lists the commands"]
         show("".join(f"{escape(line)}\n" for line in lines))
