@@ -18,7 +18,7 @@ import sys
 import time
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -198,12 +198,11 @@ def temporary_home() -> Iterator[str]:
         yield home
 
 
-class Result:
+class Result(NamedTuple):
     """What a process printed, on both of its outputs, and its exit code."""
 
-    def __init__(self, code: int, output: str) -> None:
-        self.code = code
-        self.output = output
+    code: int
+    output: str
 
 
 class Stage:

@@ -65,7 +65,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
         from mfakit.exchange.library import store_session
 
         text = read_input(options.from_json)
-        result = store_session(options.profile, text, files, note, online=options.online)
+        profile = session_profile(options.profile, files)
+        result = store_session(profile, text, note, online=options.online)
     if options.json:
         write(_as_json(result))
     else:

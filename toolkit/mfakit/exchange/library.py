@@ -159,9 +159,8 @@ def login(
 
 
 def store_session(
-    profile: str | None,
+    profile: Profile,
     text: str,
-    files: AWSFiles,
     note: Callable[[str], object] = lambda _: None,
     *,
     online: bool = False,
@@ -169,9 +168,8 @@ def store_session(
     """Write the session that a text contains to a profile.
 
     Args:
-        profile: the session profile, if one is named.
+        profile: the session profile.
         text: the output of ``aws sts get-session-token``, or output of the same form.
-        files: the AWS files.
         note: called with messages for the user that are no errors.
         online: whether to ask AWS first whose the session is, and whether it carries MFA.
 
@@ -180,19 +178,18 @@ def store_session(
         ExchangeError: AWS was to be asked, and refused the session, or could not be reached.
         MFAKitError: as ``write_session`` raises it.
     """
-    kept_in = session_profile(profile, files)
-    kept_in.refuse_foreign("the session profile is")
+    profile.refuse_foreign("the session profile is")
     session = session_from_json(text)
     check_key_id(session)
     record = SessionRecord(
-        made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
+        made_at=utc_now(), profile=profile.name, access_key_id=session.access_key_id
     )
     if online:
-        kept_in.check_may_hold()
-        record = _settled(record, session, kept_in, note)
-    kept_in.keep(session, note, lambda: record)
-    keep_settings(kept_in, note)
-    return Login(kept_in.name, session, account=record.account)
+        profile.check_may_hold()
+        record = _settled(record, session, profile, note)
+    profile.keep(session, note, lambda: record)
+    keep_settings(profile, note)
+    return Login(profile.name, session, account=record.account)
 
 
 def _settled(
