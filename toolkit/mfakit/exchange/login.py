@@ -131,7 +131,7 @@ def _for_profile(hint: str, profile: str) -> str:
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
-    recipe = make_recipe(request, profile, _made_before(held) if request.as_before else None)
+    recipe = make_recipe(request, profile, _made_before(held))
     codes = _find_codes(request, recipe, profile)
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)

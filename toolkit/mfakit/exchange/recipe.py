@@ -250,11 +250,13 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     Args:
         request: what the user requested.
         profile: the session profile.
-        before: the record of the session to renew, if the new one should be like it.
+        before: the record of the session to renew, if mfakit made it.
 
     Raises:
         MFAKitError: the session cannot be made so.
     """
+    if not request.as_before:
+        before = None
     role = request.role
     if role is None and before is not None and before.role_arn is not None:
         _refuse_lost_policies(profile, before)
