@@ -165,7 +165,7 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
 
 
 def _note_of_duration(role: Profile) -> None:
-    """Say that a role is to last longer than AWS lets one that is assumed with a session."""
+    """Note that a role is to last longer than AWS lets one that is assumed with a session."""
     asked = (role.setting("duration_seconds") or "").lstrip("0")
     # int refuses numbers of very many digits; a longer number is a larger one
     if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):

@@ -80,7 +80,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
 
 
 def _note_of_region(result: Login, files: AWSFiles) -> None:
-    """Say that AWS tools will find no region, in neither the profile nor the variables."""
+    """Note that AWS tools will find no region, in neither the profile nor the variables."""
     session = Profile(result.profile, files)
     if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
         name, region = shlex.quote(result.profile), likely_region(files)
@@ -91,7 +91,7 @@ def _note_of_region(result: Login, files: AWSFiles) -> None:
 
 
 def _note_of_other_programs(result: Login) -> None:
-    """Say to a person without the AWS CLI, of which the documentation speaks, what else works."""
+    """Note what works without the AWS CLI, of which the documentation speaks, if it is missing."""
     if sys.stderr is None or not sys.stderr.isatty() or find_program("aws", os.environ):
         return
     name = shlex.quote(result.profile)

@@ -205,7 +205,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace, files: AWSFiles)
 
 
 def remember(told: Told, mark: str) -> None:
-    """Give a session a mark; one that cannot be kept is no error."""
+    """Mark a session; a mark that cannot be kept is no error."""
     try:
         with told.turn():
             told.add(mark)
