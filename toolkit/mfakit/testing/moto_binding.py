@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError, unknown_host
-from mfakit.testing.network import AWS_SUFFIXES, closed, is_aws, is_loopback, is_metadata_service
+from mfakit.testing.network import (
+    AWS_SUFFIXES,
+    closed,
+    is_aws,
+    is_loopback,
+    is_metadata_service,
+    replace_attribute,
+)
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -106,10 +113,10 @@ class MotoBinding:
             self._answer = _requests_seam(handle)
             self.answer_requests()
             stack.callback(_leave_requests)
-            _replace(stack, stubber, "enabled", False)
+            replace_attribute(stack, stubber, "enabled", False)
             # The gate judges policies; moto would ask for the signatures that it does not get.
-            _replace(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
-            _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
+            replace_attribute(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            replace_attribute(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
 
@@ -174,11 +181,6 @@ class MotoBinding:
         return _response(*answer)
 
 
-def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
-    stack.callback(setattr, owner, name, getattr(owner, name))
-    setattr(owner, name, value)
-
-
 class _Headers(dict[str, Any]):
     """Headers by lower-case name, which moto before 5.2 asks for by names in any case."""
 
@@ -221,7 +223,7 @@ def _async_seams(handle: Handler) -> dict[str, Any]:
     def into(class_name: str) -> Any:
         def patch(module: Any, stack: Any) -> None:
             sessions = getattr(module, class_name)
-            _replace(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
+            replace_attribute(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
 
         return patch
 
