@@ -46,13 +46,11 @@ def _session_of_role(options: Namespace, profile: Profile) -> SessionCredentials
     As long as the last one lasts, nothing is asked for.
     """
     from mfakit.cli.login import read_role
-    from mfakit.profiles.profile import RoleSession
 
     role, base = read_role(options), profile.held()
     assert role is not None
-    held = RoleSession(profile, role.arn, role.policies_digest).held()
-    made_from = held.record.source_access_key_id if held and held.record else None
-    if held and base and made_from == base.key_id and _lasts(held):
+    held = role.session_of(profile).held()
+    if held and base and held.is_made_from(base) and _lasts(held):
         return held.session
     _session(profile)
     return _renewed(profile.read_again(), held, role)

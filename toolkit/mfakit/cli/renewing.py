@@ -13,7 +13,7 @@ from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.profile import Profile, RoleSession
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
@@ -50,7 +50,7 @@ def renew(
     """
     base = profile
     if role is not None:
-        profile = RoleSession(base, role.arn, role.policies_digest)
+        profile = role.session_of(base)
     try:
         if role is not None:
             return assume_role_of(base, role, request)

@@ -35,7 +35,6 @@ from mfakit.expiry.status import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
 from mfakit.notices.news import title_of
 from mfakit.notices.tell import Told
-from mfakit.profiles.profile import RoleSession
 from mfakit.state import warn_seconds
 
 TYPE_CHECKING = False
@@ -77,7 +76,7 @@ class Keeper:
 
     def _place(self, profile: Profile) -> Profile:
         role = self._role
-        return profile if role is None else RoleSession(profile, role.arn, role.policies_digest)
+        return profile if role is None else role.session_of(profile)
 
     def answer(self) -> Answer:
         """Return the session that is held at this moment, as the endpoint hands it out."""
@@ -157,8 +156,7 @@ class Keeper:
         kept, base = self._place(profile).held(), profile.held()
         if base is None or base.has_ended(utc_now()):
             return _LOOK_SECONDS
-        made_from = kept.record.source_access_key_id if kept and kept.record else None
-        lasts = kept and made_from == base.key_id and not kept.state(utc_now()).is_due
+        lasts = kept and kept.is_made_from(base) and not kept.state(utc_now()).is_due
         if not lasts and time.monotonic() >= self._role_again:
             self._role_again = time.monotonic() + _SOON_SECONDS
             try:

@@ -111,7 +111,7 @@ def assume_role_of(profile: Profile, role: Role, request: LoginRequest) -> Sessi
         MFAKitError: as ``login`` raises it.
     """
     asked = request.replace(source_profile=profile.name, role=role)
-    return _logged_in(asked, RoleSession(profile, role.arn, role.policies_digest)).session
+    return _logged_in(asked, role.session_of(profile)).session
 
 
 def _for_profile(hint: str, profile: str) -> str:

@@ -9,6 +9,7 @@ from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
+from mfakit.profiles.profile import RoleSession
 from mfakit.profiles.selection import roles_before
 from mfakit.value import Value
 
@@ -91,6 +92,10 @@ class Role(Value):
         from hashlib import sha256
 
         return sha256(json.dumps(self.policies, sort_keys=True).encode()).hexdigest()
+
+    def session_of(self, profile: Profile) -> RoleSession:
+        """Return the place for the role's session, assumed with the one that a profile holds."""
+        return RoleSession(profile, self.arn, self.policies_digest)
 
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""

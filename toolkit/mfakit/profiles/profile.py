@@ -101,6 +101,10 @@ class Held:
 
         return judge(self.session.expiration, now, self.made_at, warn)
 
+    def is_made_from(self, other: Held) -> bool:
+        """Whether the session was made with another one, as a role's session is."""
+        return self.record is not None and self.record.source_access_key_id == other.key_id
+
     def has_ended(self, now: datetime) -> bool:
         """Whether the session is known to have ended."""
         end = self.session.expiration
