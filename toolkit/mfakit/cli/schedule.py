@@ -87,7 +87,7 @@ def _install(options: Namespace, files: AWSFiles) -> None:
     if scheduler.name == "cron" and (options.renew or options.prompt):
         _warn_of_keychains(files)
     if options.profile is not None:
-        _check_session_exists(options.profile, files)
+        _check_session_exists(options, files)
     others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
     _, errors = _ask_each(others, _remove_from)
     for error in errors:
@@ -124,10 +124,10 @@ def _warn_of_keychains(files: AWSFiles) -> None:
             )
 
 
-def _check_session_exists(profile: str, files: AWSFiles) -> None:
+def _check_session_exists(options: Namespace, files: AWSFiles) -> None:
     """Note that there is no session yet: the name may be mistyped, and few people read the log."""
     try:
-        check_session(session_profile(profile, files), utc_now())
+        check_session(session_profile(options.profile, files), utc_now())
     except MFAKitError as error:
         complain(error)
 

@@ -27,17 +27,17 @@ def run(options: Namespace, files: AWSFiles) -> int:
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        return _show_short(options.profile, files, options.warn)
+        return _show_short(options, files)
     plain = options.plain or not _can_draw()
     if options.watch:
         from mfakit.cli.status_views import watch_lines, watch_table
 
         watch = watch_lines if plain else watch_table
-        return watch(lambda now: _look(options.profile, files.read_again(), options.warn, now))
+        return watch(lambda now: _look(options, files.read_again(), now))
     from mfakit.cli.status_views import as_lines, draw, make_console
 
     now = utc_now()
-    statuses = _look(options.profile, files, options.warn, now)
+    statuses = _look(options, files, now)
     if plain:
         show("".join(f"{line}\n" for line in as_lines(statuses, now)))
     else:
@@ -55,20 +55,18 @@ def _can_draw() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def _look(
-    profile: str | None, files: AWSFiles, warn: float | None, now: datetime
-) -> list[SessionStatus]:
+def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionStatus]:
     """Look at every session on this machine, or at those of one profile.
 
     Raises:
         SessionNotFoundError: there is none.
         FileError: the credentials file cannot be read.
     """
-    found = check_all(files, now, warn)
-    if profile is not None:
+    found = check_all(files, now, options.warn)
+    if options.profile is not None:
         # check_session raises the error that says why the profile has no session
-        return [status for status in found if status.profile == profile] or [
-            check_session(Profile(profile, files), now, warn)
+        return [status for status in found if status.profile == options.profile] or [
+            check_session(Profile(options.profile, files), now, options.warn)
         ]
     if not found:
         raise SessionNotFoundError(
@@ -80,12 +78,12 @@ def _look(
 _MINUTE = 60
 
 
-def _show_short(profile: str | None, files: AWSFiles, warn: float | None) -> int:
+def _show_short(options: Namespace, files: AWSFiles) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
     try:
-        now = utc_now()
-        status = check_shell(profile, files, now, warn) or check_session(
-            session_profile(profile, files), now, warn
+        now, flag, warn = utc_now(), options.profile, options.warn
+        status = check_shell(flag, files, now, warn) or check_session(
+            session_profile(flag, files), now, warn
         )
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt
