@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import subprocess
@@ -10,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import botocore.session
 import pytest
+import tests.shared  # noqa: F401
 from hypothesis import settings
 from tests.warm import can_be_warm, warm
 
@@ -20,9 +19,6 @@ from mfakit.testing import AWSSimulator
 # There is no deadline, since the time for an example depends on the machine's load.
 settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
-
-# The models of services are megabytes of JSON, which each session would read anew.
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,13 +20,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 # Each request comes with the program's three files and a socket for the answer.
 SERVER = """
-import functools, gc, json, os, pkgutil, signal, socket, sys, time
+import atexit, gc, json, os, pkgutil, signal, socket, sys, threading, time
 import botocore.session, rich.console, rich.table
-import mfakit
-botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+import mfakit, tests.shared
 shared = botocore.session.Session()
 for service in ("sts", "iam"):
     shared.create_client(service, "us-east-1")
@@ -74,7 +74,20 @@ os.environ.clear()
 os.environ.update(environ)
 time.tzset()
 sys.argv = [os.path.join(mfakit.__path__[0], "__main__.py"), *arguments]
-import mfakit.__main__
+try:
+    import mfakit.__main__
+except SystemExit as ended:
+    # Python would end by freeing everything, for which the kernel first copies all of it.
+    if isinstance(ended.code, int):
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                raise ended
+        os._exit(ended.code & 0xFF)
+    raise
 """
 
 
@@ -86,6 +99,7 @@ class Warm:
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-c", SERVER, str(theirs.fileno())],
+                cwd=Path(__file__).parents[1],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # streams that can be sought in could not become pipes later
                 stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -85,6 +86,41 @@ def test_githubs_file_is_private_when_it_is_made(home, tmp_path) -> None:
     assert home.mfakit("env", "--shell", "github", GITHUB_ENV=str(link)).returncode == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "AWS_SESSION_TOKEN=token" in file.read_text()
+
+
+# Files may have 40 bytes. What is in the second one cannot be taken back, as if another program had
+# appended to the file.
+LIMITED = """
+import fcntl, os, resource, runpy, sys
+place = os.environ["GITHUB_ENV"]
+if place == "sealed":
+    descriptor = os.memfd_create(place, os.MFD_ALLOW_SEALING)
+    os.write(descriptor, b"MINE=1")
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    os.environ["GITHUB_ENV"] = f"/proc/self/fd/{descriptor}"
+resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40))
+sys.argv = ["mfakit", "env", "--shell", "github"]
+runpy.run_module("mfakit", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the size of files is not limited")
+def test_githubs_file_keeps_no_half_line_if_the_disk_is_full(home, tmp_path) -> None:
+    """Half a secret's line would be joined to the line that the next step appends."""
+    keep(home)
+    file = tmp_path / "github"
+    file.write_text("MINE=1")
+    done = home.run(sys.executable, "-c", LIMITED, GITHUB_ENV=str(file))
+    assert (done.returncode, f"cannot write {file}: File too large" in done.stderr) == (1, True)
+    assert file.read_text() == "MINE=1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux seals files")
+def test_a_part_that_stays_in_githubs_file_is_named(home) -> None:
+    keep(home)
+    done = home.run(sys.executable, "-c", LIMITED, GITHUB_ENV="sealed")
+    assert (done.returncode, "taken only a part of the session" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["a${HOME}b", "$HOME"])

@@ -158,6 +158,23 @@ def test_a_kept_session_moves_to_the_cache_for_a_credential_process_and_back(hom
     assert home.mfakit("env", "--shell", "json").stdout == key
 
 
+@pytest.mark.parametrize("by", ["keys", "setting"])
+def test_undo_finds_the_cached_session_that_another_program_has_cut_off(home, alice, by) -> None:
+    """It goes back to the file; beside long-term keys it is removed, since no file can have it."""
+    log_in(home, alice)
+    assert configure(home, "--credential-process", "--duration", "2h").returncode == 0
+    if by == "keys":
+        home.write_credentials(home.credentials.read_text() + "[mfa]\naws_access_key_id = AKIA1\n")
+    else:
+        lines = home.config.read_text().splitlines(keepends=True)
+        home.write_config("".join(line for line in lines if "credential_process" not in line))
+    done = configure(home, "--undo")
+    assert done.returncode == 0, done.stderr
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    assert ("the session of profile mfa is removed" in done.stderr) == (by == "keys")
+    assert ("aws_session_token" in home.credentials.read_text()) == (by == "setting")
+
+
 def test_no_setting_is_changed_if_the_kept_session_cannot_move(home, alice) -> None:
     log_in(home, alice)
     credentials = home.credentials.read_text()

@@ -17,6 +17,7 @@ from tests.exchange.conftest import TerminalProcess, operations
 
 from mfakit import read_session
 from mfakit.policy.making import require_mfa
+from mfakit.profiles.editing import locked
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
 from mfakit.testing.devices import VirtualDevice, new_seed
 
@@ -429,6 +430,41 @@ def test_removing_the_device_that_profiles_name_lets_them_name_the_one_that_stay
     assert home.mfakit("devices", "remove", ALICE).returncode == 0
     text = home.config.read_text()
     assert text.count(f"mfa_serial = {ALICE}-phone\n") == 2
+
+
+def test_removing_a_device_leaves_the_profile_that_another_program_has_just_changed(
+    home, alice, aws
+) -> None:
+    """The removal waits for the lock of the config file when the other program writes it."""
+    alice.enable_virtual_mfa("alice-phone")
+    mine = "[profile mfa]\nmfa_serial = GAHT12345678\n"
+    home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    remove = [sys.executable, "-m", "mfakit", "devices", "remove", ALICE]
+    with locked(str(home.config), 30):
+        process = subprocess.Popen(remove, env=home.environ, stderr=subprocess.PIPE, text=True)
+        await_call(aws, "DeleteVirtualMFADevice")
+        time.sleep(1)
+        home.write_config(mine)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, home.config.read_text()) == (0, mine)
+    assert "names" not in said
+
+
+def test_adding_a_device_leaves_the_one_that_another_program_has_just_named(
+    home, fresh, aws, on_terminal
+) -> None:
+    mine = "[profile mfa]\nmfa_serial = GAHT12345678\n"
+    home.write_config("[profile mfa]\noutput = json\n")
+    with locked(str(home.config), 30):
+        terminal = on_terminal("devices", "add", "--show-seed")
+        phone = Phone(shown_seed(terminal.read_until("MFA code for ")))
+        type_two_codes(terminal, phone)
+        terminal.read_until("is enabled")
+        time.sleep(1)
+        home.write_config(mine)
+    terminal.read_until("names GAHT12345678, which another program has just written")
+    assert home.config.read_text() == mine
 
 
 def test_the_last_device_goes_only_with_last(home, alice, aws) -> None:

@@ -250,6 +250,32 @@ def test_import_never_replaces_a_secret_by_another_of_the_same_key(home, alice, 
     assert home.credentials.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("aws_access_key_id = {id}", "the id {id} without a secret"),
+        ("aws_secret_access_key = mine", "a secret without an id"),
+    ],
+)
+def test_import_names_what_a_profile_has_of_a_key(home, alice, keychain, line, what) -> None:
+    home.write_credentials(f"[default]\n{line.format(id=alice.access_key_id)}\n")
+    given = csv_of(home, alice.access_key_id, alice.secret_access_key)
+    done = home.mfakit("keys", "import", "--from-csv", given)
+    assert done.returncode == 1
+    assert f"holds {what.format(id=alice.access_key_id)} in" in done.stderr
+
+
+def test_import_names_the_token_that_a_session_has_left_beside_a_key(home, keychain) -> None:
+    """The AWS CLI's `configure` leaves it there."""
+    home.write_credentials(
+        "[mfa]\naws_access_key_id = AKIA1\naws_secret_access_key = s\naws_session_token = t\n"
+    )
+    done = home.mfakit("keys", "import", "--source-profile", "mfa")
+    assert (done.returncode, "beside a session's token" in done.stderr) == (1, True)
+    assert "mfakit explain --profile mfa" in done.stderr
+    assert "stale-token" in home.mfakit("explain", "--profile", "mfa", "--json").stdout
+
+
 def test_import_does_not_leave_a_key_in_the_keychain_that_no_profile_names(
     home, alice, keychain
 ) -> None:

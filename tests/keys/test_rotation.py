@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 
@@ -14,6 +15,7 @@ from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
 from mfakit.keys.places import read_key
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile
 from mfakit.testing import AWSSimulator
 
@@ -497,6 +499,32 @@ def test_a_key_store_that_was_changed_meanwhile_is_never_overwritten(
     with pytest.raises(mfakit.MFAKitError, match=f"is no longer {alice.access_key_id}"):
         rotate(source(home), WEEK, refuse)
     assert home.config.read_text() == changed
+
+
+@pytest.mark.parametrize("action", ["import", "export"])
+def test_moving_a_key_leaves_the_key_store_that_another_program_has_just_named(
+    here, home, alice, keychain, action: str
+) -> None:
+    """It may be the only name of another key in the keychain."""
+    if action == "export":
+        assert home.mfakit("keys", "import").returncode == 0
+    mine = "[default]\nmfakit_key_store = keyring:AKIAFOURTH\n"
+    command = [sys.executable, "-m", "mfakit", "keys", action]
+    with locked(str(home.config), 30):
+        process = subprocess.Popen(command, env=home.environ, stderr=subprocess.PIPE, text=True)
+        while not (
+            in_keychain(home, alice.access_key_id)
+            if action == "import"
+            else alice.access_key_id in home.credentials.read_text()
+        ):
+            time.sleep(0.05)
+        time.sleep(1)
+        home.write_config(mine)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, home.config.read_text()) == (1, mine)
+    assert f"is no longer {alice.access_key_id}" in said
+    assert in_keychain(home, alice.access_key_id)
+    assert alice.access_key_id in home.credentials.read_text()
 
 
 def take_into_the_keychain(home, monkeypatch) -> None:

@@ -78,12 +78,12 @@ KNOTS = {
                 [f"s{n % 7}:*Get{m}*" for m in range(5)],
                 [f"arn:aws:s{n % 7}:::b{n}*x{m}*/*" for m in range(5)],
             )
-            for n in range(100)
+            for n in range(60)
         ),
         *(
             everything_but("Action", *(f"s{(n + m) % 7}:*Get{m}*{n}*" for m in range(5)))
             | {"Condition": {**NO_MFA, "StringLike": {"aws:username": f"user{n}*"}}}
-            for n in range(100)
+            for n in range(60)
         ),
     ],
 }

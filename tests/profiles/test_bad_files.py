@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mfakit.errors import FileError
-from mfakit.profiles.editing import edit_text, locked
+from mfakit.profiles.editing import check_writable, edit_text, locked
 
 pytestmark = pytest.mark.pythons
 
@@ -148,6 +148,15 @@ def test_a_device_is_never_replaced(home) -> None:
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE="/dev/null")
     assert done.returncode == 1
     two_lines(done.stderr, "is no regular file")
+
+
+def test_a_name_that_leaves_no_room_for_the_new_files_is_found_before_a_code_is_asked(home) -> None:
+    """File systems take names of 255 bytes; the longest one beside the file has 59 more."""
+    path = home.credentials.with_name("c" * 197)
+    with pytest.raises(FileError, match="File name too long") as found:
+        check_writable(str(path))
+    assert "AWS_SHARED_CREDENTIALS_FILE" in (found.value.hint or "")
+    check_writable(str(home.credentials.with_name("c" * 196)))
 
 
 def test_new_folders_are_private_whatever_the_umask(home) -> None:

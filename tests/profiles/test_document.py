@@ -67,6 +67,14 @@ def test_a_new_section_is_appended_after_a_blank_line() -> None:
     assert document.text == "[a]\nk = v\n\n[b]\nk = w\n"
 
 
+def test_keys_are_added_below_a_last_line_without_an_ending_and_leave_no_blank_lines() -> None:
+    document = Document("[mfa]\noutput = json", "config")
+    document.update("mfa", {"one": "1", "two": "2"})
+    assert document.text == "[mfa]\noutput = json\none = 1\ntwo = 2\n"
+    document.update("mfa", {"one": None, "two": None})
+    assert document.text == "[mfa]\noutput = json\n"
+
+
 def test_removing_a_key_removes_its_nested_lines() -> None:
     document = Document(ODD, "credentials")
     document.update(" spaced ", {"s3": None})

@@ -12,11 +12,11 @@ import warnings
 from datetime import UTC, datetime
 
 import pytest
-from tests.profiles.test_bad_files import WRITE
+from tests.profiles.test_bad_files import IN_JSON, WRITE
 from tests.writers import write_with_many
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
-from mfakit.errors import FileError
+from mfakit.errors import FileError, ProfileError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable, edit_text
 from mfakit.profiles.profile import Profile
@@ -224,6 +224,26 @@ def test_mfakit_and_the_real_aws_cli_can_write_the_same_file_concurrently(home) 
     assert all(f"AKIA{number}" in text for number in range(1, 6))
     kept = [number for number in range(count) if f"[s{number}]" in text]
     assert len(kept) >= count - 5, "the AWS CLI writes back what it read: one of ours a time"
+
+
+def test_a_secret_that_was_put_into_a_sessions_section_before_its_id_is_never_overwritten(
+    home,
+) -> None:
+    """`aws configure set` writes one of them at a time."""
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    text = home.credentials.read_text().replace("= secret\n", "= MINE\n")
+    home.write_credentials(text)
+    for command in ("login --from-json -", "logout", "login"):
+        done = home.mfakit(*command.split(), stdin=IN_JSON)
+        assert (done.returncode, home.credentials.read_text()) == (1, text)
+        assert "another secret beside the session's key id" in done.stderr
+    with pytest.raises(ProfileError):
+        write_session("mfa", SESSION, environ=home.environ)
+    assert "MINE" not in done.stderr
+    (record,) = (home.credentials.parent / "mfakit" / "records").iterdir()
+    assert "secret_digest=" in record.read_text()
+    home.write_credentials(text.replace("= MINE\n", "= \n"))
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
 
 
 def test_extended_attributes_are_kept(home) -> None:

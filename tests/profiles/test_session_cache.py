@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.conftest import Home
-from tests.profiles.test_bad_files import WRITE, two_lines
+from tests.profiles.test_bad_files import IN_JSON, WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
@@ -75,6 +75,42 @@ def test_removing_a_cached_session_leaves_no_file(home) -> None:
     assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
     with pytest.raises(SessionNotFoundError):
         remove_session("mfa", environ=home.environ)
+
+
+@pytest.mark.parametrize("section", ["", "[mfa]\naws_access_key_id = AKIA1\n"])
+def test_logout_removes_a_cached_session_that_no_setting_leads_to_any_more(home, section) -> None:
+    """Another program has removed it, or has written keys that come first."""
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_config("[profile mfa]\nregion = us-east-1\n")
+    home.write_credentials(section)
+    assert "session-out-of-reach" in home.mfakit("explain", "-p", "mfa", "--json").stdout
+    assert home.mfakit("logout").returncode == 0
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    assert home.credentials.read_text() == section
+    assert home.mfakit("logout").returncode == 3
+
+
+def test_a_secret_that_was_put_into_a_session_does_not_move_to_the_cache(home) -> None:
+    """It is beside the session's id until its own id follows."""
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    text = home.credentials.read_text().replace("= secret\n", "= MINE\n")
+    home.write_credentials(text)
+    home.write_config(OURS)
+    done = home.mfakit("configure", "-p", "mfa", "--duration", "2h")
+    assert (done.returncode, home.credentials.read_text()) == (1, text)
+    assert "another secret beside the session's key id" in done.stderr
+    assert not (home.credentials.parent / "mfakit" / "sessions").exists()
+
+
+def test_logout_removes_the_session_of_the_file_and_the_one_out_of_reach(home) -> None:
+    home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    home.write_config("")
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.mfakit("logout").returncode == 0
+    assert list((home.credentials.parent / "mfakit" / "sessions").iterdir()) == []
+    assert "ASIA1" not in home.credentials.read_text()
 
 
 @pytest.mark.parametrize("harm", ["link", "readable", "junk", "empty"])

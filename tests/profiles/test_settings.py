@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import botocore.session
@@ -145,6 +146,53 @@ def test_undo_leaves_what_another_program_wrote_after_the_files_were_read(home) 
     assert [change.key for change in undo_changes(profile, said.append)] == ["mfakit_duration"]
     assert home.config.read_text() == "[profile mfa]\nregion = mine-1\n"
     assert said == ["left region of profile mfa, which was changed since"]
+
+
+def configured(home) -> Profile:
+    """Configure a profile; return it, read when another program has emptied the config file."""
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    profile = read_by_mfakit(home)
+    new = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
+    remember_changes(profile, edit_settings(new, profile.files, print), print)
+    home.write_config("")
+    profile = Profile("mfa", AWSFiles(home.environ))
+    assert not profile.files.config_file.text
+    return profile
+
+
+def test_undo_refuses_a_config_that_another_program_has_just_emptied(home) -> None:
+    """It says of no setting that it was changed, and can be run again."""
+    emptied, said = configured(home), list[str]()
+    text = "[profile mfa]\nregion = new-1\nmfakit_duration = 1h\n"
+    with pytest.raises(FileError, match="is empty, but was not"):
+        undo_changes(emptied, said.append)
+    assert said == []
+    home.write_config(text)
+    assert len(undo_changes(read_by_mfakit(home), print)) == 2
+
+
+def test_undo_remembers_what_it_could_not_undo(home) -> None:
+    """Another program may have been writing the file."""
+    emptied = configured(home)
+    home.write_config("[profile mfa]\nregion = ne")
+    assert undo_changes(emptied, print) == []
+    home.write_config("[profile mfa]\nregion = new-1\nmfakit_duration = 1h\n")
+    assert len(undo_changes(read_by_mfakit(home), print)) == 2
+    assert home.config.read_text() == "[profile mfa]\nregion = old-1\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_written(
+    home,
+) -> None:
+    """Its old value would be nowhere, since nothing is remembered of a command that failed."""
+    home.write_credentials("[mfa]\nregion = old-1 # mine\n")
+    home.write_config("[profile mfa]\noutput = json\n")
+    files = AWSFiles(home.environ)
+    with home.config.open("a"), pytest.raises(FileError, match="is writing"):
+        edit_settings({"mfa": {"region": "new-1", "mfakit_duration": "1h"}}, files, print)
+    assert home.credentials.read_text() == "[mfa]\nregion = old-1 # mine\n"
+    assert home.config.read_text() == "[profile mfa]\noutput = json\n"
 
 
 def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writing(home) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 CRONTAB = r"""#!/bin/sh
-# VIXIE=1: it puts a header above what it is given, as Vixie's crontab does, and shows a carriage
-# return as Debian's does.
+# VIXIE=shown: it puts a header above what it is given, as Vixie's crontab does, and shows a
+# carriage return as Debian's does. VIXIE=1: it also hides that header, as Debian's does.
 [ -z "$DENIED" ] || { echo "You (me) are not allowed to use this program (crontab)" >&2; exit 1; }
 case $1 in
 -l) [ -e "$HOME/spool" ] || { echo "no crontab for me" >&2; exit 1; }
-    if [ -n "$VIXIE" ]; then sed 's/\r/\\r/g' "$HOME/spool"; else cat "$HOME/spool"; fi ;;
+    if [ -n "$VIXIE" ]; then sed 's/\r/\\r/g' "$HOME/spool"; else cat "$HOME/spool"; fi |
+        if [ "$VIXIE$CRONTAB_NOHEADER" = 1Y ]; then tail -n +4; else cat; fi ;;
 -e) if [ -n "$VIXIE" ]; then tail -n +4 "$HOME/spool"; else cat "$HOME/spool"; fi >"$HOME/edited"
     $VISUAL "$HOME/edited" ;;
 -r) exec rm "$HOME/spool" ;;
@@ -23,7 +24,8 @@ case $1 in
         "# (- installed on Sun Nov 22 $(date +%T) 2026)" \
         "# (Cron version -- crontab.c,v 2.13 1994/01/17 03:20:37 vixie Exp)"
     cat
-} >"$HOME/spool" ;;
+} >"$HOME/spool"
+    cp "$HOME/spool" "$HOME/spool.$(date +%N)" ;;
 esac
 """
 

@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from tests.schedule.conftest import CRONTAB
 
 from mfakit.errors import MFAKitError
 from mfakit.schedule.crontab import (
@@ -70,7 +71,7 @@ def test_lines_added_below_our_block_stay(above: bytes, below: bytes) -> None:
     assert without_line(changed) == above + end + below
 
 
-@pytest.mark.parametrize("vixie", ["", "1"])
+@pytest.mark.parametrize("vixie", ["", "1", "shown"])
 @pytest.mark.parametrize(
     "foreign",
     [
@@ -102,6 +103,27 @@ def test_the_crontab_program_gets_every_foreign_byte_back(home, crontab, foreign
     assert cron.remove() == ["a block of your crontab"]
     assert lines_below_header(crontab, vixie) == (b"" if vixie and foreign is None else before)
     assert cron.remove() == []
+
+
+def test_the_header_of_the_crontab_program_is_never_doubled_for_a_moment(home, crontab) -> None:
+    """A kill would leave it so, and nothing would take it out."""
+    cron = Cron(home.environ | {"VIXIE": "1"})
+    cron._write(b"5 4 * * * x\n")
+    cron.install(JOB)
+    cron.remove()
+    for written in home.folder.glob("spool.*"):
+        assert written.read_bytes().count(HEADER.splitlines()[0]) == 1
+
+
+def test_a_crontab_that_another_program_has_just_changed_is_left(home, crontab, provide) -> None:
+    """It does so after the crontab was read, while mfakit looks whether there is a header."""
+    cron = Cron(home.environ | {"VIXIE": "1"})
+    cron._write(b"5 4 * * * x\n")
+    change = '[ "$CRONTAB_NOHEADER" = N ] || echo "@daily mine" >>"$HOME/spool"\n'
+    provide("crontab", CRONTAB.replace("case $1 in\n", f"{change}case $1 in\n"))
+    with pytest.raises(MFAKitError, match="another program has just changed your crontab"):
+        cron.install(JOB)
+    assert crontab.read_bytes().endswith(b"5 4 * * * x\n@daily mine\n")
 
 
 def lines_below_header(crontab, vixie: str) -> bytes | None:

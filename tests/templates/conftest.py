@@ -123,6 +123,7 @@ def place(home: Any, wheel: Path) -> Any:
         "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
         "UV_FIND_LINKS": str(wheel.parent),
         "GIT_CONFIG_GLOBAL": str(home.folder / ".gitconfig"),
+        "MYPY_CACHE_DIR": str(wheel.parent / "mypy"),
         "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere",
     }
     (home.folder / ".gitconfig").write_text("[user]\nname = Eve\nemail = eve@example.org\n")

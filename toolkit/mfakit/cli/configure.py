@@ -23,6 +23,7 @@ from mfakit.profiles.selection import (
     session_profile,
 )
 from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
+from mfakit.profiles.stores import SESSION_CACHE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
     if options.role_profile or any(_settings(options, "x").values()):
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, files)
-    held = profile.held()
-    if held is not None and profile.is_cached:
+    held = profile.held() or profile.cached()
+    if held is not None and held.place == SESSION_CACHE:
         check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
     if not undone:

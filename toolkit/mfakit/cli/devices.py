@@ -273,8 +273,11 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
     profile = profile.read_again()
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
-        changes = edit_settings(settings, profile.files, note)
+        changes = edit_settings(settings, profile.files, note, if_as_read=True)
         remember_changes(profile, changes, note, by_login=True)
+        if (named := profile.read_again().setting(_SERIAL_NUMBER)) != serial_number:
+            who = "which another program has just written"
+            note(f"the profile {profile.name} names {named}, {who}")
     except MFAKitError as error:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 
@@ -287,5 +290,6 @@ def _replace_serial_number(gone: str, stays: list[Device], files: AWSFiles) -> N
     new = stays[0].serial_number if len(stays) == 1 else None
     for name in files.profiles():
         if files.setting(_SERIAL_NUMBER, name) == gone:
-            edit_settings({name: {_SERIAL_NUMBER: new}}, files, note)
-            note(f"the profile {name} names {new or 'no device'} now")
+            settings = {name: {_SERIAL_NUMBER: new}}
+            if edit_settings(settings, files, note, if_as_read=True):
+                note(f"the profile {name} names {new or 'no device'} now")

@@ -137,14 +137,49 @@ def _hand_to_github(variables: dict[str, str]) -> None:
     write(github_masks(variables))
     try:
         # the runner makes it before each step; if it has not, what is made here is nobody else's
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "a", encoding="utf-8") as file:
-            file.write("" if _ends_a_line(descriptor) else "\n")
-            file.write(github_environment(variables))
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            _append(descriptor, github_environment(variables).encode())
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise MFAKitError(
             f"cannot write {path}: {error.strerror}", "see what GITHUB_ENV names"
         ) from None
+
+
+def _append(descriptor: int, lines: bytes) -> None:
+    """Append lines to a file; take back what was written if the file cannot take all of it.
+
+    Raises:
+        MFAKitError: a part stays in the file, since another program has appended to it meanwhile.
+        OSError: it cannot be written. It is then as it was.
+    """
+    content = lines if _ends_a_line(descriptor) else b"\n" + lines
+    written = 0
+    try:
+        while written < len(content):  # by one call, unless the disk is full
+            written += os.write(descriptor, content[written:])
+    except OSError as error:
+        if written and not _take_back(descriptor, written):
+            raise MFAKitError(
+                f"GITHUB_ENV has taken only a part of the session: {error.strerror}",
+                "make room there, and run the job again: the next steps would read that part",
+            ) from None
+        raise
+
+
+def _take_back(descriptor: int, length: int) -> bool:
+    """Take back the last bytes that were appended; return whether nothing stands behind them."""
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_CUR)
+        if os.fstat(descriptor).st_size == end:
+            os.ftruncate(descriptor, end - length)
+            return True
+    except OSError:
+        pass
+    return False
 
 
 def _ends_a_line(descriptor: int) -> bool:

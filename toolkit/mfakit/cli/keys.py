@@ -14,11 +14,13 @@ from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, rea
 from mfakit.language import translate
 from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.profile import Profile
+from mfakit.profiles.section import session_token
 from mfakit.profiles.selection import (
     default_source_profile,
     source_option,
     variables_hold_keys,
 )
+from mfakit.profiles.stores import holds_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,6 +199,13 @@ def _key_to_import(profile: Profile, options: Namespace) -> LongTermKey:
         found = read_key(profile)
         assert found is not None
         return found
+    values = profile.keys
+    if session_token(values) and holds_keys(profile.name, values, profile.files):
+        raise ProfileError(
+            f"the profile {profile.name!r} holds a long-term key beside a session's token",
+            "remove the token, whose line this names: mfakit explain --profile"
+            f" {shlex.quote(profile.name)}",
+        )
     return _typed_key(profile)
 
 

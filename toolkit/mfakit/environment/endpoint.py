@@ -101,7 +101,7 @@ def make_served_profile(files: AWSFiles, note: Callable[[str], object]) -> None:
         document.update(header, {})
 
     try:
-        edit_document(files.config_path, put, note)
+        edit_document(files.config_path, put, note, had_text=bool(files.config_file.text))
     except FileError as error:
         line = f"write this line into {files.config_path} yourself: [{header}]"
         raise FileError(error.message, line) from None

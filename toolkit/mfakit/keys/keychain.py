@@ -21,6 +21,7 @@ _SECONDS = 60  # a question for the keychain's password may have to be answered
 _UNSAFE = "UnsafeBackend"
 _TOO_LONG = "TooLong"
 _OTHER = "OtherSecret"
+_FORGOTTEN = "ForgottenSecret"
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
 _SERVE = "-P", "-m", "mfakit.keys.keychain"  # -P: never a module of the current folder
 
@@ -47,11 +48,6 @@ def put_secret(access_key_id: str, secret: str) -> None:
             or gives back something else.
     """
     _ask("put", access_key_id, secret)
-    if get_secret(access_key_id) != secret:
-        raise KeychainError(
-            "the keychain does not give back what was stored in it",
-            "see which one is used: python -m keyring diagnose",
-        )
 
 
 def delete_secret(access_key_id: str) -> None:
@@ -134,6 +130,10 @@ _ERRORS = {
         "see which profile has it: mfakit keys; if that secret is the wrong one, delete it first:"
         " mfakit keys remove",
     ),
+    _FORGOTTEN: (
+        "the keychain does not give back what was stored in it",
+        "see which one is used: python -m keyring diagnose",
+    ),
     "KeyringLocked": ("the keychain is locked", _UNLOCK),
     "PromptDismissedException": ("the question to unlock the keychain was dismissed", _UNLOCK),
     "InitError": (
@@ -170,6 +170,8 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
         if backend.get_password(SERVICE, name) not in (None, secret):
             raise type(_OTHER, (Exception,), {})
         backend.set_password(SERVICE, name, secret)
+        if backend.get_password(SERVICE, name) != secret:
+            raise type(_FORGOTTEN, (Exception,), {})
     else:
         try:
             backend.delete_password(SERVICE, name)

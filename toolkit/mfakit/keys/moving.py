@@ -86,7 +86,7 @@ def _move_into_keychain(
 
     put_secret(key.access_key_id, key.secret_access_key)
     try:
-        edit_settings({profile.name: settings}, profile.files, note)
+        _set_store(profile, settings, key.access_key_id, note)
         _remove_keys(profile, key, note)
     except MFAKitError:
         note(
@@ -143,11 +143,10 @@ def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
         (files.credentials_path, files.credentials(profile.name)),
         (files.config_path, files.config(profile.name)),
     ):
-        found = tuple(values.get(name, "") for name in KEYS)
+        found = (values.get(KEYS[0], ""), values.get(KEYS[1], ""))
         if any(found) and found != ours:
-            what = "another secret of the key" if found[0] == ours[0] else "another key,"
             raise ProfileError(
-                f"the profile {profile.name!r} holds {what} {found[0]} in {path}",
+                f"the profile {profile.name!r} holds {_what_else(*found, ours[0])} in {path}",
                 "remove it there if nothing needs it, or name another profile:"
                 " --source-profile NAME",
             )
@@ -159,6 +158,15 @@ def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
             f"delete it first: mfakit keys remove{option}; or write it into the file: mfakit keys"
             f" export{option}",
         )
+
+
+def _what_else(access_key_id: str, secret: str, ours: str) -> str:
+    """Return what a section holds that is not the key with the id ``ours``."""
+    if not secret:
+        return f"the id {access_key_id} without a secret"
+    if not access_key_id:
+        return "a secret without an id"
+    return f"another {'secret of the key' if access_key_id == ours else 'key,'} {access_key_id}"
 
 
 def export_key(profile: Profile, note: Note) -> None:
@@ -178,7 +186,7 @@ def _export(profile: Profile, note: Note) -> None:
         key = _key_in_keychain(profile)
         check_setting_writable(profile, KEY_STORE)
         write_key(profile, key, note)
-        _forget_store(profile, note)
+        _forget_store(profile, key.access_key_id, note)
         try:  # again, since a program that had read the file before may have written it back
             write_key(profile, key, note)
         except ProfileError:
@@ -218,7 +226,7 @@ def _remove(profile: Profile, note: Note) -> str:
                 f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
             )
         _forget_rotation(profile, place.access_key_id, note)
-        _forget_store(profile, note)
+        _forget_store(profile, place.access_key_id, note)
     return place.access_key_id
 
 
@@ -299,7 +307,7 @@ def replace_key(profile: Profile, old_id: str, key: LongTermKey, note: Note) -> 
             raise key_was_changed(profile, old_id)
         document.update(header, _as_section(key))
 
-    edit_document(path, put, note)
+    edit_document(path, put, note, had_text=bool(read))
 
 
 def _as_section(key: LongTermKey) -> dict[str, str | None]:
@@ -379,11 +387,27 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
     )
 
 
-def _forget_store(profile: Profile, note: Note) -> None:
+def _forget_store(profile: Profile, access_key_id: str, note: Note) -> None:
     settings: dict[str, str | None] = {KEY_STORE: None}
     if exports_key(profile.setting("credential_process") or ""):
         settings["credential_process"] = None
-    edit_settings({profile.name: settings}, profile.files, note)
+    _set_store(profile, settings, access_key_id, note)
+
+
+def _set_store(
+    profile: Profile, settings: dict[str, str | None], access_key_id: str, note: Note
+) -> None:
+    """Change the settings that name the store of a profile's key.
+
+    Raises:
+        ProfileError: another program has changed the store since it was read: it may be the only
+            name of another key in the keychain.
+        FileError: a file cannot be written.
+    """
+    changes = edit_settings({profile.name: settings}, profile.files, note, if_as_read=True)
+    is_set = any(change.key == KEY_STORE for change in changes)
+    if not is_set and profile.setting(KEY_STORE) != settings[KEY_STORE]:
+        raise key_was_changed(profile, access_key_id)
 
 
 def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
@@ -392,13 +416,13 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
     # also where no key is, for what a killed process has left beside the file
     places = [
-        (files.credentials_path, profile.name),
-        (files.config_path, files.config_header(profile.name)),
+        (files.credentials_path, profile.name, bool(files.credentials_file.text)),
+        (files.config_path, files.config_header(profile.name), bool(files.config_file.text)),
     ]
     if os.path.isfile(copy):
-        places.append((copy, profile.name))
-    for path, header in places:
-        _cut(path, header, key, note)
+        places.append((copy, profile.name, False))
+    for path, header, had_text in places:
+        _cut(path, header, key, note, had_text=had_text)
 
 
 def _check_removable(profile: Profile, key: LongTermKey) -> None:
@@ -415,9 +439,13 @@ def _check_removable(profile: Profile, key: LongTermKey) -> None:
         _cut_from(document.copy(), header, key, lambda _: None)
 
 
-def _cut(path: str, header: str, key: LongTermKey, note: Note) -> None:
+def _cut(path: str, header: str, key: LongTermKey, note: Note, *, had_text: bool) -> None:
     """Remove a key from a section of a file."""
-    edit_document(path, lambda document: _cut_from(document, header, key, note), note)
+
+    def cut(document: Document) -> None:
+        _cut_from(document, header, key, note)
+
+    edit_document(path, cut, note, had_text=had_text)
 
 
 def _cut_from(document: Document, header: str, key: LongTermKey, note: Note) -> None:

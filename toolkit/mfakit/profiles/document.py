@@ -271,6 +271,7 @@ class Document:
     def _edits(self, part: _Part, section: Section, values: dict[str, str | None]) -> list[_Edit]:
         """Return the edits of a section's lines."""
         edits = []
+        added = []
         for key, value in values.items():
             found = next((entry for entry in section.entries if entry.key == key), None)
             if found is not None and value is None:
@@ -278,8 +279,10 @@ class Document:
             elif found is not None and value is not None:
                 edits.append(_replacement(part, found, value))
             elif value is not None:
-                edits.append(self._addition(part, section, key, value))
-        return edits
+                added.append(self._addition(part, section, key, value))
+        if added and not split_ending(part.line(section.end - 1))[1]:
+            added.insert(0, self._newline)
+        return [*edits, _Edit(section.end, section.end, added)]
 
     def _append(self, name: str, values: dict[str, str | None]) -> None:
         """Add a section at the end, after a blank line."""
@@ -291,8 +294,8 @@ class Document:
         lines = [f"{key} = {value}" for key, value in values.items() if value is not None]
         self._set(text + "".join(f"{line}{newline}" for line in (f"[{name}]", *lines)))
 
-    def _addition(self, part: _Part, section: Section, key: str, value: str) -> _Edit:
-        """Return the edit that adds a key after the section's last one, in the same style.
+    def _addition(self, part: _Part, section: Section, key: str, value: str) -> str:
+        """Return the line that adds a key after the section's last one, in the same style.
 
         Indented deeper than the last key, the new one would become part of its value; indented less
         than the next header, that would become part of the new key's value.
@@ -301,9 +304,7 @@ class Document:
         if section.entries:
             last = split_ending(part.line(section.entries[-1].start))[0]
             indent, _, sign, _ = split_key(last)
-        ended = split_ending(part.line(section.end - 1))[1]
-        line = f"{indent}{key}{sign}{value}{self._newline}"
-        return _Edit(section.end, section.end, [line] if ended else [self._newline, line])
+        return f"{indent}{key}{sign}{value}{self._newline}"
 
 
 def _replacement(part: _Part, entry: Entry, value: str) -> _Edit:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from mfakit import debug
 from mfakit.errors import BusyError, FileError
 from mfakit.profiles.document import Document
-from mfakit.profiles.own_files import make_own_folder, own_place
+from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
 from mfakit.profiles.replacing import (
     close_private,
@@ -148,9 +148,11 @@ def check_writable(path: str) -> None:
     Raises:
         FileError: it could not do so.
     """
-    from mfakit.profiles.replacing import refuse_mounted, temporary_beside
+    from mfakit.profiles.replacing import refuse_mounted, swap_name, temporary_beside
 
     with _prepared(path) as real, temporary_beside(real):
+        with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
+            os.lstat(swap_name(real, digest(b""), digest(b"")))
         refuse_mounted(real)
         check_lockable(real)
         copy = SafetyCopy(path, real)

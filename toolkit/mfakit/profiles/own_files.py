@@ -244,6 +244,8 @@ class SessionRecord(Value):
         made_at: when the session was made, by this machine's clock.
         profile: the session profile.
         access_key_id: the id of the session's key.
+        secret_digest: the ``digest`` of the session's secret, which is random and cannot be guessed
+            from it; if the profile has another secret by now, that is somebody's.
         source_profile: the profile with the keys that it was made from; None for the environment.
         source_access_key_id: the id of those keys; None if mfakit did not make the session.
         serial_number: the device whose code was sent.
@@ -259,6 +261,7 @@ class SessionRecord(Value):
     made_at: datetime
     profile: str
     access_key_id: str
+    secret_digest: str | None = None
     source_profile: str | None = None
     source_access_key_id: str | None = None
     serial_number: str | None = None

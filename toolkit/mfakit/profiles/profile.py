@@ -16,6 +16,7 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.lines import DEFAULT
 from mfakit.profiles.own_files import (
     ROLE_SESSION_MARK,
+    digest,
     forget_role_sessions,
     keep_record,
     read_record,
@@ -27,6 +28,7 @@ from mfakit.profiles.section import (
     session_of,
 )
 from mfakit.profiles.stores import (
+    SESSION_CACHE,
     CredentialsFile,
     exports_key,
     holds_keys,
@@ -267,6 +269,20 @@ class Profile:
         except SessionNotFoundError:
             return None
 
+    def cached(self) -> Held | None:
+        """Return the session in the session cache, even if no ``credential_process`` leads there.
+
+        Another program may have removed that setting. It is None if there is none, or it cannot be
+        read.
+        """
+        try:
+            session = self._session_in(SESSION_CACHE)
+        except FileError:
+            return None
+        if session is None:
+            return None
+        return Held(self, session, store_behind_process(self.name, self.files))
+
     def live(self, now: datetime) -> SessionCredentials:
         """Return the session that the profile holds, if it has not ended.
 
@@ -304,7 +320,7 @@ class Profile:
             session: the session.
             note: called with messages for the user.
             record: returns how it was made, after the session is written. Only if the key id does
-                not tell that this is a session, as that of an emulator, the record comes first.
+                not tell that this is a session, as that of an emulator, it is called before, too.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
@@ -317,9 +333,10 @@ class Profile:
         if record is not None and not tells:
             keep_record(path, record())
         self._store.write(session, note)
-        if record is not None and tells:
+        if record is not None:
+            secret = digest(session.secret_access_key.encode())
             try:
-                keep_record(path, record())
+                keep_record(path, record().replace(secret_digest=secret))
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
@@ -328,13 +345,15 @@ class Profile:
 
         A login that began before the settings were changed writes where they led then, so what is
         there is read again, until no other session has come. One that ends later, where the
-        settings lead now, stays.
+        settings lead now, stays. One that long-term keys keep out of the credentials file is
+        removed.
 
         Args:
             held: the session, found before the settings were changed; None if there was none.
             note: called with messages for the user.
 
         Raises:
+            ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
         if held is None or held.place == self._store.kind:
@@ -343,7 +362,12 @@ class Profile:
         while (left := self._session_in(held.place)) and left.access_key_id != moved:
             moved, kept = left.access_key_id, self._session_in(self._store.kind)
             if kept is None or not _ends_later(kept, left):
-                self._store.write(left, note)
+                try:
+                    self._store.write(left, note)
+                except ProfileError as error:
+                    if held.place != SESSION_CACHE:
+                        raise
+                    note(f"the session of profile {self.name} is removed: {error.message}")
             held.store.remove(note, only=moved)
 
     def _session_in(self, kind: str) -> SessionCredentials | None:
@@ -361,13 +385,19 @@ class Profile:
     def remove(self, note: Callable[[str], object]) -> SessionCredentials:
         """Remove the session that the profile holds, and its record; return the session.
 
+        So is one in the session cache that no ``credential_process`` leads to any more.
+
         Raises:
             SessionNotFoundError: there is none.
+            ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
         forget_role_sessions(self.files.credentials_path, self.name)
-        held = self.find()
+        cached = self.cached()
+        held = self.held() or cached or self.find()
         held.store.remove(note)
+        if cached and not self.is_cached:
+            cached.store.remove(note)
         try:
             record_file(self.files.credentials_path, self.name).remove()
         except FileError as error:
@@ -610,6 +640,7 @@ def remove_session(
 
     Raises:
         SessionNotFoundError: the profile holds no session.
+        ProfileError: another program has put a secret into it, before its id.
         FileError: the file cannot be written. It was not changed then.
     """
     open_profile(profile, environ).remove(note)

@@ -281,7 +281,8 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
     see_modes = f"see its owner and mode with ls -l, and its folder's; or {elsewhere}"
     hints = {
         errno.EACCES: see_modes,
-        errno.EPERM: see_modes,
+        errno.EPERM: f"{see_modes}; lsattr shows whether it may be replaced",
+        errno.ENAMETOOLONG: f"what is made beside it has a longer name: {elsewhere}",
         errno.EBUSY: f"something holds it, such as a mount; {elsewhere}",
         errno.EROFS: f"that file system is read-only: {elsewhere}",
         errno.ELOOP: "mend the links that lead round in a circle",

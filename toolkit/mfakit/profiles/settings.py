@@ -129,7 +129,7 @@ def _apply(
     if_as_read: bool,
     restored: bool = False,
 ) -> list[Change]:
-    """Make changes; return those that were made, with what was there before each."""
+    """Make changes, all or none; return those that were made, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
@@ -152,8 +152,14 @@ def _apply(
     if in_credentials:
         edit_credentials(files, put_credentials, note)
     if in_config:
-        had_text = bool(files.config_file.text)
-        edit_document(files.config_path, put_config, note, had_text=had_text)
+        # what is remembered for undo was in the file, even if that is empty for a moment
+        had_text = bool(files.config_file.text) or any(change.before for change in in_config)
+        try:
+            edit_document(files.config_path, put_config, note, had_text=had_text)
+        except BaseException:  # also Ctrl-C during the wait for another program
+            back = _reversed(made.get("credentials", []))
+            _apply(back, files, note, if_as_read=True, restored=True)
+            raise
     return [change for changes in made.values() for change in changes]
 
 
@@ -165,6 +171,10 @@ def _still_as_read(
         for change in changes
         if document.section(header(change.profile)).get(change.key.lower()) == change.before
     ]
+
+
+def _reversed(changes: list[Change]) -> list[Change]:
+    return [change.replace(value=change.before, before=change.value) for change in changes[::-1]]
 
 
 def _put(
@@ -193,8 +203,6 @@ def remember_changes(
     What ``configure`` changes replaces what it changed before; what a login changed stays. The
     changes are made, so a failure is only noted.
     """
-    import json
-
     new = [change.replace(is_by_login=by_login) for change in changes]
     names = {(change.profile, change.key) for change in new}
     try:
@@ -203,8 +211,7 @@ def remember_changes(
             for change in _remembered(session)
             if (by_login or change.is_by_login) and (change.profile, change.key) not in names
         ]
-        rows = [[getattr(change, name) for name in _PARTS] for change in [*kept, *new]]
-        _changes_file(session).replace(json.dumps(rows) + "\n")
+        _remember(session, [*kept, *new])
     except FileError as error:
         note(f"the settings are written, but not what configure --undo needs: {error.message}")
 
@@ -212,26 +219,45 @@ def remember_changes(
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
     """Undo the last changes of a session profile's settings, where they still stand as written.
 
+    Those that do not are still remembered, since another program may be writing the file.
+
     Returns:
         What was undone; empty if nothing was.
 
     Raises:
         FileError: a file cannot be written.
     """
-    changes = [
-        change.replace(value=change.before, before=change.value)
-        for change in reversed(_remembered(session))
-    ]
+    remembered = _remembered(session)
+    changes = _reversed(remembered)
     undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
     done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
-    for change in changes:
-        if (change.profile, change.key, change.is_in_credentials) not in done:
-            note(f"left {change.key} of profile {change.profile}, which was changed since")
-    _changes_file(session).remove()
+    left = [
+        change
+        for change in remembered
+        if (change.profile, change.key, change.is_in_credentials) not in done
+    ]
+    for change in left:
+        note(f"left {change.key} of profile {change.profile}, which was changed since")
+    _remember(session, left)
     return undone
 
 
 _PARTS = tuple(Change.__annotations__)
+
+
+def _remember(session: Profile, changes: list[Change]) -> None:
+    """Write down changes in place of those from before.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    import json
+
+    if changes:
+        rows = [[getattr(change, name) for name in _PARTS] for change in changes]
+        _changes_file(session).replace(json.dumps(rows) + "\n")
+    else:
+        _changes_file(session).remove()
 
 
 def _remembered(session: Profile) -> list[Change]:

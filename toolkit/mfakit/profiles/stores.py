@@ -14,6 +14,7 @@ from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import (
     OwnFile,
     as_pairs,
+    digest,
     pairs_of,
     read_record,
 )
@@ -107,7 +108,12 @@ class CredentialsFile:
         edit_credentials(self._files, put, note)
 
     def remove(self, note: Note, only: str | None = None) -> None:
-        """Remove the session's keys, and a section that is left empty."""
+        """Remove the session's keys, and a section that is left empty.
+
+        Raises:
+            ProfileError: the section holds keys that are no session.
+            FileError: the file cannot be written. It was not changed then.
+        """
 
         def cut(document: Document) -> None:
             values = document.section(self._profile)
@@ -115,6 +121,7 @@ class CredentialsFile:
                 return  # another program has already removed it
             if only not in (None, values[KEYS[0]]):
                 return  # another program has written another one
+            refuse_protected(self._profile, values, self._files)
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
@@ -163,12 +170,14 @@ class SessionCache:
         """Write the file.
 
         Raises:
+            ProfileError: the section of the credentials file holds keys that are no session.
             FileError: it cannot be written, or mfakit did not write the old one.
         """
         if debug.is_on():
             place = self._files.place(self._profile, "credential_process")
             debug.event("the session goes to the session cache, by credential_process in {}", place)
         self.read()  # it refuses a file that mfakit did not write
+        refuse_protected(self._profile, self._files.credentials(self._profile), self._files)
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
@@ -246,11 +255,25 @@ def holds_keys(profile: str, values: Values, files: AWSFiles) -> bool:
 def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
     """Refuse to overwrite keys that do not belong to a session.
 
+    One is a secret that was written into a session's section before its id: only mfakit's record
+    shows that it is not the session's.
+
     Raises:
         ProfileError: the values hold such keys.
     """
     if holds_keys(profile, values, files):
         raise protected(profile, files)
+    key_id, secret = (values.get(key) for key in KEYS)
+    record = read_record(files.credentials_path, profile, key_id) if key_id and secret else None
+    if record and secret and record.secret_digest not in (None, digest(secret.encode())):
+        import shlex
+
+        raise ProfileError(
+            f"another program has put another secret beside the session's key id in profile"
+            f" {profile!r}; it is never overwritten",
+            "complete it with its id, or if nobody needs it: aws configure set"
+            f" aws_secret_access_key '' --profile {shlex.quote(profile)}",
+        )
 
 
 def protected(profile: str, files: AWSFiles) -> ProfileError:

@@ -131,14 +131,28 @@ class Cron(Scheduler):
         """Write the crontab without doubling the header of its program.
 
         Where the program adds no header, the same lines may be somebody's own. Reading the crontab
-        again shows which it is.
+        again shows which it is. A program that hides its header adds it, so that a kill after the
+        first write leaves no header twice.
         """
         if new == old:
             return
-        self._write(new)
         header = _HEADER.match(new)
-        if header and self._read() != new:
-            self._write(new[header.end() :])
+        below = new[header.end() :] if header else new
+        is_hidden = header and self._hides_header()
+        if self._read() != old:
+            raise MFAKitError("another program has just changed your crontab", "run it again")
+        for text in (below, new) if is_hidden else (new, below):
+            self._write(text)
+            if not (header and text):
+                return
+            found = _HEADER.match(written := self._read())
+            if found and written[found.end() :] == below:
+                return
+
+    def _hides_header(self) -> bool:
+        hidden = {**self._environ, "CRONTAB_NOHEADER": "Y"}
+        shown, rest = (call("crontab", "-l", environ=each) for each in (self._environ, hidden))
+        return shown.output != rest.output
 
     def _write(self, text: bytes) -> None:
         where = "-" if text else "-r"

@@ -113,6 +113,20 @@ def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
+    """A session is in the session cache, and the setting that leads there is gone."""
+    profile = Profile(situation.profile, situation.files)
+    if not profile.is_cached and profile.cached():
+        yield Finding(
+            "session-out-of-reach",
+            f"the session cache has a session of profile {profile.name!r}, whose credential_process"
+            " does not lead there any more",
+            "no AWS tool finds it, and its secret stays on this disk",
+            f"mfakit logout --profile {quoted(profile.name)}",
+            matters=False,
+        )
+
+
 def stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
     values = _key_section(situation)
@@ -704,6 +718,7 @@ def _session_behind(situation: Situation) -> str:
 RULES = (
     session_expired,
     session_of_another_endpoint,
+    session_out_of_reach,
     stale_token,
     keys_partial,
     keys_empty,
