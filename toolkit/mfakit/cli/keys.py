@@ -20,7 +20,6 @@ from mfakit.profiles.selection import (
     source_option,
     variables_hold_keys,
 )
-from mfakit.profiles.stores import holds_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +199,7 @@ def _key_to_import(profile: Profile, options: Namespace) -> LongTermKey:
         assert found is not None
         return found
     values = profile.keys
-    if session_token(values) and holds_keys(profile.name, values, profile.files):
+    if session_token(values) and profile.in_file.holds_keys(values):
         raise ProfileError(
             f"the profile {profile.name!r} holds a long-term key beside a session's token",
             "remove the token, whose line this names: mfakit explain --profile"

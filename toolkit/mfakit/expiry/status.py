@@ -9,9 +9,9 @@ from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_access_key, session_of
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
-    holds_session,
+    CredentialsFile,
+    SessionCache,
     is_own_process,
-    store_behind_process,
 )
 from mfakit.state import judge
 from mfakit.value import Value
@@ -200,7 +200,7 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
     """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
     credentials = dict(files.credentials_file.sections())
     for profile, values in credentials.items():
-        if holds_session(profile, values, files):
+        if CredentialsFile(profile, files).holds_session(values):
             yield profile, CREDENTIALS_FILE, values
     config = {
         name: values  # of several sections for one profile, the last counts
@@ -215,13 +215,13 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
 
 def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
     """Find the session that is cached for a profile; yield no values for an unreadable one."""
-    store = store_behind_process(profile, files)
+    store = SessionCache(profile, files)
     try:
         values = store.read()
     except FileError:
         yield profile, store.kind, {}
         return
-    if holds_session(profile, values, files):
+    if store.holds_session(values):
         yield profile, store.kind, values
 
 
@@ -231,7 +231,7 @@ def _exported(files: AWSFiles) -> Iterator[Found]:
     values = {key: environ[name] for name, key in _VARIABLES.items() if environ.get(name)}
     values["manager"] = "awsume"
     profile = environ.get("MFAKIT_PROFILE") or ENVIRONMENT
-    if holds_session(profile, values, files):
+    if CredentialsFile(profile, files).holds_session(values):
         yield profile, ENVIRONMENT, values
 
 

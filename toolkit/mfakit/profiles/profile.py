@@ -25,18 +25,14 @@ from mfakit.profiles.own_files import (
 from mfakit.profiles.section import (
     has_access_key,
     is_long_term,
-    session_of,
 )
 from mfakit.profiles.stores import (
     SESSION_CACHE,
     CredentialsFile,
+    SessionCache,
+    Store,
     exports_key,
-    holds_keys,
-    holds_session,
     is_own_process,
-    protected,
-    refuse_protected,
-    store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -143,7 +139,7 @@ class Profile:
     @property
     def is_protected(self) -> bool:
         """Whether the profile has a key that does not belong to a session, here or elsewhere."""
-        return self.has_key_elsewhere or holds_keys(self.name, self.keys, self.files)
+        return self.has_key_elsewhere or self.in_file.holds_keys(self.keys)
 
     @property
     def has_key_elsewhere(self) -> bool:
@@ -161,11 +157,19 @@ class Profile:
         return is_own_process(self.merged.get("credential_process", ""))
 
     @property
+    def in_file(self) -> Store:
+        """The profile's section of the credentials file, as a store."""
+        return CredentialsFile(self.name, self.files)
+
+    @property
+    def in_cache(self) -> Store:
+        """The profile's file in the session cache, as a store."""
+        return SessionCache(self.name, self.files)
+
+    @property
     def _store(self) -> Store:
         """The store that a new session goes to."""
-        if self.is_cached:
-            return store_behind_process(self.name, self.files)
-        return CredentialsFile(self.name, self.files)
+        return self.in_cache if self.is_cached else self.in_file
 
     @property
     def its_session(self) -> str:
@@ -237,21 +241,19 @@ class Profile:
             SessionNotFoundError: the profile does not exist, or holds no session.
             FileError: a file cannot be read.
         """
-        store: Store = CredentialsFile(self.name, self.files)
-        values = store.read()
-        if not has_access_key(values) and self.is_cached:
-            store = store_behind_process(self.name, self.files)
-            values = store.read()
-        if not holds_session(self.name, values, self.files):
-            debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
-            raise self._not_found(values)
+        store = self.in_file
+        if not has_access_key(store.read()) and self.is_cached:
+            store = self.in_cache
         try:
-            session = session_of(values, now)
+            session = store.session(now)
         except InvalidSessionError as error:
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
                 self._login_line("log in again"),
             ) from None
+        if session is None:
+            debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
+            raise self._not_found(store.read())
         shown, end = debug.key_id(session.access_key_id), session.expiration
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
@@ -279,9 +281,7 @@ class Profile:
             session = self._session_in(SESSION_CACHE)
         except FileError:
             return None
-        if session is None:
-            return None
-        return Held(self, session, store_behind_process(self.name, self.files))
+        return None if session is None else Held(self, session, self.in_cache)
 
     def live(self, now: datetime) -> SessionCredentials:
         """Return the session that the profile holds, if it has not ended.
@@ -372,13 +372,10 @@ class Profile:
 
     def _session_in(self, kind: str) -> SessionCredentials | None:
         """Return the session that is in one of the two stores by now; None if none is."""
-        files = self.files.read_again()
-        stores = (CredentialsFile(self.name, files), store_behind_process(self.name, files))
-        values = next(store.read() for store in stores if store.kind == kind)
-        if not holds_session(self.name, values, files):
-            return None
+        profile = self.read_again()
+        store = profile.in_cache if kind == SESSION_CACHE else profile.in_file
         try:
-            return session_of(values)
+            return store.session()
         except InvalidSessionError:
             return None
 
@@ -419,11 +416,9 @@ class Profile:
                 "name another profile for the session: --profile mfa",
             )
         if self.has_key_elsewhere:
-            raise protected(self.name, self.files)
-        refuse_protected(self.name, self.keys, self.files)
-        if self.is_cached and holds_session(
-            self.name, self.files.credentials(self.name), self.files
-        ):
+            raise self.in_file.protected()
+        self.in_file.refuse_protected(self.keys)
+        if self.is_cached and self.in_file.holds_session(self.in_file.read()):
             import shlex
 
             raise ProfileError(
@@ -466,7 +461,7 @@ class Profile:
         )
 
     def _not_found(self, values: Values) -> SessionNotFoundError:
-        if self.has_key_elsewhere or holds_keys(self.name, values, self.files):
+        if self.has_key_elsewhere or self.in_file.holds_keys(values):
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 f"name the profile that the session is kept in: --profile {self.holder}",
