@@ -10,8 +10,8 @@ from mfakit.profiles.section import has_access_key, session_of
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
     CredentialsFile,
-    SessionCache,
     is_own_process,
+    store_behind_process,
 )
 from mfakit.state import judge
 from mfakit.value import Value
@@ -215,7 +215,7 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
 
 def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
     """Find the session that is cached for a profile; yield no values for an unreadable one."""
-    store = SessionCache(profile, files)
+    store = store_behind_process(profile, files)
     try:
         values = store.read()
     except FileError:

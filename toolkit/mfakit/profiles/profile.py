@@ -29,10 +29,10 @@ from mfakit.profiles.section import (
 from mfakit.profiles.stores import (
     SESSION_CACHE,
     CredentialsFile,
-    SessionCache,
     Store,
     exports_key,
     is_own_process,
+    store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -163,8 +163,8 @@ class Profile:
 
     @property
     def in_cache(self) -> Store:
-        """The profile's file in the session cache, as a store."""
-        return SessionCache(self.name, self.files)
+        """The store of the profile, if mfakit is its ``credential_process``."""
+        return store_behind_process(self.name, self.files)
 
     @property
     def _store(self) -> Store:

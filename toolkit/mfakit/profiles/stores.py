@@ -286,6 +286,11 @@ def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: 
     )
 
 
+def store_behind_process(profile: str, files: AWSFiles) -> Store:
+    """Return the store of a profile whose `credential_process` is mfakit."""
+    return SessionCache(profile, files)
+
+
 def is_own_process(command: str) -> bool:
     """Whether a `credential_process` runs mfakit, by any path or wrapper."""
     return {"mfakit", "credential-process"} <= _programs(command)
