@@ -7,7 +7,7 @@ import sys
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, key_lines, worst
-from mfakit.expiry.status import check_session, check_shell
+from mfakit.expiry.status import check_session, check_used
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile, shadowed_by, source_profile
 from mfakit.state import UNKNOWN
@@ -37,8 +37,12 @@ def run(options: Namespace, files: AWSFiles) -> int:
     if options.renew or options.prompt:
         from mfakit.cli.renewing import renew_due
 
-        theirs = statuses if options.all else [_of_profile(options, files, now)]
-        if renew_due(options, theirs, files):
+        due = (
+            statuses
+            if options.all
+            else [check_session(session_profile(options.profile, files), now, options.warn)]
+        )
+        if renew_due(options, due, files):
             now, files = utc_now(), files.read_again()
             statuses = _look(options, files, now)
     ages = _ages(options, files)
@@ -114,8 +118,7 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
     if options.from_json is not None:
         return [_check_json(options, now)]
     if not options.all:
-        shell = check_shell(options.profile, files, now, options.warn)
-        return [shell or _of_profile(options, files, now)]
+        return [check_used(options.profile, files, now, options.warn)]
     from mfakit.expiry.status import check_all
 
     caches = options.include_caches
@@ -123,10 +126,6 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
     return statuses
-
-
-def _of_profile(options: Namespace, files: AWSFiles, now: datetime) -> SessionStatus:
-    return check_session(session_profile(options.profile, files), now, options.warn)
 
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:

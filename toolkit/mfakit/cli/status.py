@@ -7,7 +7,7 @@ import sys
 
 from mfakit.cli.output import escape, show
 from mfakit.errors import NOT_FOUND, MFAKitError, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.status import check_all, check_session, check_shell
+from mfakit.expiry.status import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import default_source_profile, session_profile
@@ -81,10 +81,7 @@ _MINUTE = 60
 def _show_short(options: Namespace, files: AWSFiles) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
     try:
-        now, flag, warn = utc_now(), options.profile, options.warn
-        status = check_shell(flag, files, now, warn) or check_session(
-            session_profile(flag, files), now, warn
-        )
+        status = check_used(options.profile, files, utc_now(), options.warn)
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")
@@ -119,7 +116,7 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
     now = utc_now() if now is None else now
     try:
         profile = session_profile(None, files)
-        status = check_shell(None, files, now) or check_session(profile, now)
+        status = check_used(None, files, now)
     except SessionNotFoundError:
         return _without_session(profile)
     except MFAKitError as error:

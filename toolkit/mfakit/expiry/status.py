@@ -7,6 +7,7 @@ from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_access_key, session_of
+from mfakit.profiles.selection import session_profile
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
     CredentialsFile,
@@ -92,6 +93,14 @@ def check_shell(
     """
     found = () if flag is not None else _exported(files)
     return next((_judged(one, files, now, warn) for one in found), None)
+
+
+def check_used(
+    flag: str | None, files: AWSFiles, now: datetime, warn: float | None = None
+) -> SessionStatus:
+    """Look at the session that commands use here: the shell's, else that of the session profile."""
+    shell = check_shell(flag, files, now, warn)
+    return shell or check_session(session_profile(flag, files), now, warn)
 
 
 def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) -> SessionStatus:
