@@ -212,9 +212,9 @@ class SessionCache(Store):
 
     kind = SESSION_CACHE
 
-    def __init__(self, profile: str, files: AWSFiles) -> None:
-        super().__init__(profile, files)
-        self._file = OwnFile.of(files.credentials_path, "sessions", profile)
+    @property
+    def _file(self) -> OwnFile:
+        return OwnFile.of(self._files.credentials_path, "sessions", self._profile)
 
     def read(self) -> Values:
         """Return the keys in the file.
