@@ -136,9 +136,7 @@ class Keeper:
         status = check_session(profile, utc_now())
         told = Told(profile.files.credentials_path, status, lambda _: None)
         request = LoginRequest(
-            as_before=True,
-            patience=0,
-            asker=_Window(make_dialog(title_of(status)), told),
+            as_before=True, patience=0, asker=_Window(make_dialog(title_of(status)), told)
         )
         try:
             with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):

@@ -202,10 +202,7 @@ def _make_home(home: str, region: str, user: dict[str, str]) -> None:
         f"[default]\naws_access_key_id = {user['access_key_id']}\n"
         f"aws_secret_access_key = {user['secret_access_key']}\n",
     )
-    write_private(
-        os.path.join(home, "config"),
-        f"[default]\nregion = {region}\n",
-    )
+    write_private(os.path.join(home, "config"), f"[default]\nregion = {region}\n")
 
 
 def _exports(said: dict[str, Any], home: str) -> Iterator[str]:

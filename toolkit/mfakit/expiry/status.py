@@ -169,11 +169,7 @@ def check_sessions(
 
 
 def check_all(
-    files: AWSFiles,
-    now: datetime,
-    warn: float | None = None,
-    *,
-    include_caches: bool = False,
+    files: AWSFiles, now: datetime, warn: float | None = None, *, include_caches: bool = False
 ) -> list[SessionStatus]:
     """Look at every session on this machine.
 

@@ -229,11 +229,7 @@ def _powershell(_: News) -> list[str]:
     return ["-NoProfile", "-NonInteractive", "-Command", _POWERSHELL]
 
 
-_ARGUMENTS = {
-    "notify-send": _notify_send,
-    "osascript": _osascript,
-    "powershell.exe": _powershell,
-}
+_ARGUMENTS = {"notify-send": _notify_send, "osascript": _osascript, "powershell.exe": _powershell}
 
 
 class AppriseWay(Way):

@@ -120,10 +120,7 @@ def _close_http(stack: ExitStack) -> None:
 
     _wrap(stack, http.client.HTTPConnection, "putrequest", check_request)
     _wrap(
-        stack,
-        http.client.HTTPConnection,
-        "set_tunnel",
-        lambda self, host, *_, **__: _check(host),
+        stack, http.client.HTTPConnection, "set_tunnel", lambda self, host, *_, **__: _check(host)
     )
 
 
