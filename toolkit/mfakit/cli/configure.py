@@ -147,19 +147,25 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     """Configure roles to be assumed with a session, so that they need no codes of their own.
 
     The device of a role moves to the session profile, and so does its source if that is not what
-    the session profile already means.
+    the session profile already means. Of roles that are assumed one with the other, the last is
+    assumed with the session.
     """
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
+    chains = [role.roles() for role in roles]
+    names = [one.name for chain in chains for one in chain]
+    last = {chain[-1].name for chain in chains}
     settings = _settings(options, session.name)
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
     if not settings[SERIAL_NUMBER]:
-        settings[SERIAL_NUMBER] = _common_device([session, *roles])
+        settings[SERIAL_NUMBER] = _common_device([session, *map(session.other, names)])
     joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
-    _write(session, {session.name: settings, **{role.name: joined for role in roles}})
-    names, path = ", ".join(role.name for role in roles), files.config_path
-    note(f"wrote {names} to {path}: one login to {session.name} serves each role")
+    between: dict[str, str | None] = {SERIAL_NUMBER: None}
+    written = {name: joined if name in last else between for name in names}
+    _write(session, {session.name: settings, **written})
+    path = files.config_path
+    note(f"wrote {', '.join(written)} to {path}: one login to {session.name} serves each role")
     for role in roles:
         _note_of_duration(role)
     return 0

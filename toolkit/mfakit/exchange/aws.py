@@ -207,7 +207,8 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
     if code == "InvalidClientTokenId":
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
-            "it was deleted, is inactive, or belongs to another partition: see the key in IAM",
+            "it was deleted, is inactive, or belongs to another partition: see the key in IAM"
+            + ("; or name a profile's key: --source-profile NAME" if not source.profile else ""),
         ).about(source.profile)
     if code == "SignatureDoesNotMatch" and "valid region" in message:
         return ExchangeError(f"there is no region {source.region!r}", _NAME_A_REGION)

@@ -176,6 +176,7 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
 
 
 def _store(backend: Any, name: str, secret: str) -> None:
+    """Store an entry, and read it back."""
     if len(secret) > _LONGEST_ON_WINDOWS:
         raise type(_TOO_LONG, (Exception,), {})
     if backend.get_password(SERVICE, name) not in (None, secret):

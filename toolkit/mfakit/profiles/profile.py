@@ -212,6 +212,16 @@ class Profile:
             way.append(self.other(source))
         return way
 
+    def roles(self) -> list[Profile]:
+        """Return the profiles with the roles that this one's role is assumed through, itself first.
+
+        Raises:
+            ProfileError: the source profiles form a circle.
+        """
+        way = self.way()
+        ends_in_role = way[-1].setting("role_arn") and not way[-1].is_long_term
+        return way if len(way) == 1 or ends_in_role else way[:-1]
+
     @property
     def exists(self) -> bool:
         """Whether the profile is in one of the files."""

@@ -13,7 +13,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -97,10 +97,12 @@ class MotoBinding:
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
         from moto.core import responses
+        from moto.core.base_backend import BaseBackend
         from moto.core.models import botocore_stubber
 
         stubber: Any = botocore_stubber
         judge: Any = responses
+        backends: Any = BaseBackend
         sessions: Any = URLLib3Session
         if stubber.enabled and mock is None:
             hint = "the simulator brings moto with it: leave mock_aws out"
@@ -116,6 +118,8 @@ class MotoBinding:
             replace_attribute(stack, stubber, "enabled", False)
             # The gate judges policies; moto would ask for the signatures that it does not get.
             replace_attribute(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            replace_attribute(stack, judge, "method_names_from_class", _method_names)
+            replace_attribute(stack, backends, "urls", _kept(backends.urls))
             replace_attribute(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
@@ -179,6 +183,27 @@ class MotoBinding:
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
+
+
+def _kept(urls: property) -> property:
+    """Return a property with a service's URLs and handlers, which moto makes at each call."""
+    known: dict[type, Any] = {}
+
+    def read(backend: Any) -> Any:
+        kind = type(backend)
+        if kind not in known:
+            known[kind] = urls.__get__(backend)
+        return known[kind]
+
+    return property(read)
+
+
+@cache  # moto looks through hundreds of members at each call
+def _method_names(kind: type) -> list[str]:
+    from moto.core.utils import method_names_from_class
+
+    names: list[str] = method_names_from_class(kind)
+    return names
 
 
 class _Headers(dict[str, Any]):
