@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
+from configparser import RawConfigParser
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,6 +233,13 @@ def without(profiles: dict[str, object], name: str) -> dict[str, object]:
     return {other: values for other, values in profiles.items() if other != name}
 
 
+def of_default(text: str) -> list[tuple[str, str]]:
+    """Return the keys and values of ``[DEFAULT]``, which botocore's parser gives every section."""
+    parser = RawConfigParser()
+    parser.read_string(text)
+    return list(parser.defaults().items())
+
+
 SETTINGS = st.dictionaries(
     st.sampled_from(["region", "Region", "mfakit_duration", "s3", "output", "x y"])
     | st.sampled_from(["", "#x", "[x]", "a=b", " x"])
@@ -254,6 +262,7 @@ SETTINGS = st.dictionaries(
 @example("[mfa]\nregion = a\n", "[profile mfa]\nregion = c\n", "mfa", {"region": None})
 @example("[mfa]\nregion = a\n", "", "mfa", {"Region": "b", "#x": "c"})
 @example("[DEFAULT]\nregion = a\n[mfa]\n", "", "mfa", {"Region": "b"})
+@example("", "[DEFAULT]\noutput = \n", "mfa", {"region": "b"})
 def test_botocore_reads_settings_that_were_written_and_all_else_as_before(
     credentials: str, config: str, name: str, wanted: dict[str, str | None]
 ) -> None:
@@ -271,9 +280,13 @@ def test_botocore_reads_settings_that_were_written_and_all_else_as_before(
         assert without(after, name) == without(before, name)
         lower = {key.lower(): value for key, value in wanted.items()}
         expected = {**before.get(name, {}), **lower}
-        assert after.get(name, {}) == {
-            key: value for key, value in expected.items() if value is not None
+        inherited = of_default(config)  # by a section that is new
+        found = {
+            key: value
+            for key, value in after.get(name, {}).items()
+            if key in expected or (key, value) not in inherited
         }
+        assert found == {key: value for key, value in expected.items() if value is not None}
 
 
 def kept(name: str, home: object) -> tuple[str, str, str]:
