@@ -17,6 +17,7 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
+    aws_profile_of,
     default_source_profile,
     end_of_roles,
     led_to,
@@ -153,15 +154,25 @@ def _join_roles(options: Namespace) -> int:
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     settings = _settings(options, session.name)
+    chains = [role.roles() for role in roles]
+    hops = {role.name: role for chain in chains for role in chain}
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
     if not settings[SERIAL_NUMBER]:
-        settings[SERIAL_NUMBER] = _common_device([session, *roles])
-    joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
-    _write(session, {session.name: settings, **{role.name: joined for role in roles}})
-    names, path = ", ".join(role.name for role in roles), files.config_path
-    note(f"wrote {names} to {path}: one login to {session.name} serves each role")
-    for role in roles:
+        settings[SERIAL_NUMBER] = _common_device([session, *hops.values()])
+    # a role that is assumed from another one keeps that: the last of them takes the session
+    joined = {chain[-1].name: {"source_profile": session.name} for chain in chains}
+    without: dict[str, str | None] = {SERIAL_NUMBER: None, "credential_source": None}
+    written = {name: {**joined.get(name, {}), **without} for name in hops}
+    _write(session, {session.name: settings, **written})
+    session = session.read_again()
+    places = [session.files.line_of(name, "source_profile") for name in joined]
+    paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
+    note(
+        f"wrote {', '.join(joined)} to {paths}: one login to {session.name} serves each role"
+        + "".join(f"; {role.name} is assumed from it" for role in roles if role.name not in joined)
+    )
+    for role in hops.values():
         _note_of_duration(role)
     return 0
 
@@ -186,8 +197,8 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
             raise ProfileError(
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
-            )
-    names = [role.name for role in roles]
+            ).about(role.name)
+    names = [hop.name for role in roles for hop in role.roles()]
     if flag is None:
         sourced = [role for role in roles if role.setting("source_profile")]
         found = {led_to(role, "--role-profile") for role in sourced}
@@ -196,14 +207,29 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
                 f"the roles are of different sources: {', '.join(sorted(found))}",
                 "configure each alone, or name one session profile for all: --profile NAME",
             )
-        flag = found.pop() if found else session_profile(None, os.environ).name
+        flag = found.pop() if found else _usual_session(roles)
     if flag in names:
-        other = roles[names.index(flag)].holder
+        other = roles[0].other(flag).holder
         raise UsageError(
             f"the profile {flag!r} has the role, and cannot hold the session for it too",
             f"name another profile for the session: --profile {other}",
         )
     return flag
+
+
+def _usual_session(roles: list[Profile]) -> str:
+    """Return the session profile for roles without a source, from their own keys if they have any.
+
+    AWS_PROFILE says nothing of it where it names such a role.
+    """
+    own = next((role for role in roles if role.is_protected), None)
+    if own is not None:
+        return own.its_session
+    _, named = aws_profile_of(os.environ)
+    is_role = named in [role.name for role in roles]
+    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if is_role else ()
+    environ = {name: value for name, value in os.environ.items() if name not in hidden}
+    return session_profile(None, environ).name
 
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:

@@ -6,6 +6,7 @@ The clients are botocore's: boto3 would also load the transfer of files to S3, i
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import contextmanager
 
 from mfakit import debug
@@ -294,6 +295,14 @@ def _failure(error: Exception) -> ExchangeError:
             "see the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again",
         )
     if isinstance(error, exceptions.SSLError):
+        if "[Errno 2]" in str(error):  # of a file; the server's certificate was not looked at
+            named = os.environ.get("AWS_CA_BUNDLE")
+            return NotSentError(
+                "AWS was not asked: there is no file with certificates where "
+                + (f"AWS_CA_BUNDLE says, {named}" if named else "ca_bundle of the profile says"),
+                "name the file by its whole path, without ~, or take the setting out;"
+                " mfakit explain shows where it is",
+            )
         return ExchangeError(
             "AWS cannot be reached safely: its certificate is not trusted",
             "see that AWS_CA_BUNDLE or ca_bundle, if set, is a file that can be read; behind a"

@@ -8,7 +8,7 @@ from mfakit.environment.endpoint import endpoint_of
 from mfakit.environment.formats import unset_line
 from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
-from mfakit.explain.findings import Finding, edit, quoted, shortened, without_settings
+from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
 from mfakit.explain.situation import Situation, is_metadata, place_of
@@ -184,6 +184,7 @@ _CAUSES = (
     "keys-quoted",
     "keys-partial",
     "keys-placeholder",
+    "keys-misspelled",
     "stale-token",
     "wrong-header",
     "variables-quoted",
@@ -237,6 +238,8 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
 def _to_sign_in(situation: Situation, error: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
     profile = quoted(situation.role_source or situation.profile)
+    if error == "CredentialRetrievalError" and situation.reads_variables:
+        return env_line(situation)
     if error in ("SSOTokenLoadError", "UnauthorizedSSOTokenError"):
         return f"aws sso login --profile {profile}"
     winner = situation.chain.winner

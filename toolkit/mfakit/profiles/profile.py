@@ -190,8 +190,8 @@ class Profile:
             ProfileError: the source profiles form a circle.
         """
         way = [self]
-        # a role that has keys is, as a source, its keys
-        while way[-1].setting("role_arn") and (len(way) == 1 or not way[-1].is_long_term):
+        # a role that has keys, a session's too, is as a source its keys
+        while way[-1].setting("role_arn") and (len(way) == 1 or not has_access_key(way[-1].keys)):
             source = way[-1].setting("source_profile")
             if not source or source == way[-1].name:
                 break
@@ -203,6 +203,16 @@ class Profile:
                 )
             way.append(self.other(source))
         return way
+
+    def roles(self) -> list[Profile]:
+        """Return the profiles on that way whose roles are assumed, one from the next.
+
+        Raises:
+            ProfileError: the source profiles form a circle.
+        """
+        *before, end = self.way()
+        is_role = end.setting("role_arn") and not has_access_key(end.keys)
+        return [*before, end] if is_role or not before else before
 
     @property
     def exists(self) -> bool:

@@ -7,7 +7,7 @@ import re
 import stat
 
 from mfakit.environment.formats import unset_line
-from mfakit.errors import UnreadableError, UsageError
+from mfakit.errors import FileError, UnreadableError, UsageError
 from mfakit.exchange.device import check_serial_number, is_arn
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
@@ -210,9 +210,13 @@ def _token_elsewhere(situation: Situation) -> str:
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     values, profile = _key_section(situation), situation.profile
+    winner, source = situation.chain.winner, situation.role_source
+    is_source = winner and winner.source and winner.source.provider in _FILE_PROVIDERS
+    if is_source and source is not None:  # the keys are those of a role's source
+        values, profile = situation.files.keys(source), source
     found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
     lines = [situation.files.line_of(profile, key) for key in found]
-    if found and _keys_are_used(situation):
+    if found and any(lines) and (is_source or _keys_are_used(situation)):
         path = os.path.realpath(next(line for line in lines if line)[0])
         edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
         fault = fault_of(values[found[0]])
@@ -221,7 +225,8 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
             fix = f"aws configure --profile {quoted(profile)}"
         yield Finding(
             "keys-quoted",
-            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) {fault}",
+            f"{found[0]} of profile {profile!r} ({situation.files.place(profile, found[0])})"
+            f" {fault}",
             "it is sent as it is, and AWS refuses the key",
             fix,
         )
@@ -241,6 +246,32 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
             f" ({situation.place(pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
             fix,
+        )
+
+
+def keys_misspelled(situation: Situation) -> Iterator[Finding]:
+    """The names of the keys are almost right, so that no SDK finds them."""
+    from difflib import get_close_matches
+
+    profile, files = situation.profile, situation.files
+    if not _has_none(situation):
+        return
+    meant = {
+        name: right[0]
+        for name, value in files.merged(profile).items()
+        if value and name not in KEYS and (right := get_close_matches(name, KEYS, 1, 0.85))
+    }
+    first = next(iter(meant), None)
+    found = {name: files.line_of(profile, name) for name in meant}
+    if first is not None and (place := found[first]):
+        edits = ";".join(
+            f"{line[1]}s/^[^=]*/{meant[name]} /" for name, line in found.items() if line
+        )
+        yield Finding(
+            "keys-misspelled",
+            f"{first} ({situation.place(first)}) is not the name of a key: it is {meant[first]}",
+            "no AWS tool reads it",
+            f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(place[0]))}",
         )
 
 
@@ -346,12 +377,21 @@ def role_malformed(situation: Situation) -> Iterator[Finding]:
     """A role's ARN lacks a part."""
     role = situation.values.get("role_arn", "")
     if role and not (is_arn(role) and ":role/" in role):
+        unquoted, fix = (
+            role.strip("\"' "),
+            edit(situation.place("role_arn").rpartition(", line ")[0]),
+        )
+        what = (
+            "is no ARN of a role, which is arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for"
+            " the account"
+        )
+        if unquoted != role and is_arn(unquoted) and ":role/" in unquoted:
+            what, fix = "is in quotes", set_setting(situation, "role_arn", unquoted)
         yield Finding(
             "role-malformed",
-            f"role_arn ({situation.place('role_arn')}) is no ARN of a role, which is"
-            " arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for the account",
+            f"role_arn ({situation.place('role_arn')}) {what}",
             "AWS refuses to assume it (ValidationError)",
-            edit(situation.place("role_arn").rpartition(", line ")[0]),
+            fix,
         )
 
 
@@ -376,6 +416,8 @@ def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
 def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
     if _has_none(situation) and not any(keys_in_capitals(situation)):
+        if any(keys_misspelled(situation)):
+            return  # that says why
         if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
@@ -400,11 +442,13 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     values, source = situation.files.merged(situation.profile), situation.role_source
     if values.get("role_arn") and not any(values.get(way) for way in _FOR_ROLES):
         command = f"mfakit configure --role-profile {quoted(situation.profile)}"
+        itself = Profile(situation.profile, situation.files)
+        session = itself.its_session if itself.is_protected else DEFAULT_SESSION_PROFILE
         yield Finding(
             "role-without-source",
             f"the role of profile {situation.profile!r} names no source profile",
             "the role cannot be assumed",
-            f"{command} && {login(situation, DEFAULT_SESSION_PROFILE)}",
+            f"{command} && {login(situation, session)}",
         )
         return
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
@@ -429,6 +473,8 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
+    if ways[0] == "role_arn" and not any(values.get(way) for way in _FOR_ROLES):
+        return  # `role_without_source` reports that, and keeps the role
     if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
@@ -555,6 +601,25 @@ def region_empty(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def certificates_missing(situation: Situation) -> Iterator[Finding]:
+    """The file with the certificates to trust does not exist, so that no call reaches AWS."""
+    name, named = "AWS_CA_BUNDLE", situation.environ.get("AWS_CA_BUNDLE")
+    place, fix = name, unset_line(situation.shell, [name])
+    if not named:
+        name, named = "ca_bundle", situation.values.get("ca_bundle")
+        place = f"{name} ({situation.place(name)})"
+        fix = without_settings(situation, name) if named else ""
+    if situation.sdk == "js" or not named or os.path.exists(named):
+        return
+    here = "" if os.path.isabs(named) else " here: AWS tools look in the folder they are run in"
+    yield Finding(
+        "certificates-missing",
+        f"{place} names {named!r}, and there is no such file{here}",
+        "no call reaches AWS (SSLError)",
+        fix,
+    )
+
+
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
     for path in (situation.files.credentials_path, situation.files.config_path):
@@ -576,15 +641,29 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
         try:
             text = read_text(path)
             Document(text, path)
-        except UnreadableError as error:
+        except FileError as error:
+            is_denied = not isinstance(error, UnreadableError)
             reads_it = situation.sdk == "js" and UTF_16 not in error.message
-            if not text.startswith("\ufeff") and not reads_it:
+            if is_denied or (not text.startswith("\ufeff") and not reads_it):
                 yield Finding(
                     "search-fails",
                     error.message,
                     "AWS tools find no profile in it, whatever is there",
-                    edit(path),
+                    _to_be_read(path) if is_denied else edit(path),
                 )
+
+
+def _to_be_read(path: str) -> str:
+    """Return the command that gives a file to the user, or lets the user see why it cannot be."""
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return f"ls -ld {quoted(os.path.dirname(path))}"
+    if os.name != "posix" or not os.path.isfile(path):
+        return f"ls -ld {quoted(path)}"
+    if owner == os.getuid():
+        return f"chmod u+r {quoted(path)}"
+    return f'sudo chown "$(id -u)" {quoted(path)}'
 
 
 def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
@@ -726,6 +805,7 @@ RULES = (
     keys_quoted,
     keys_placeholder,
     keys_in_capitals,
+    keys_misspelled,
     include_profile,
     mfa_serial_ignored,
     keys_in_both_files,
@@ -739,6 +819,7 @@ RULES = (
     role_without_mfa,
     role_too_long,
     region_empty,
+    certificates_missing,
     byte_order_mark,
     file_unreadable,
     text_after_value,
