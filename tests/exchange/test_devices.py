@@ -150,3 +150,23 @@ def test_the_source_profiles_credential_process_provides_the_keys(home, alice, t
     program.write_text("#!/bin/sh\nexit 1\n")
     done = home.mfakit("login", "--force", "--token-code", alice.device.code())
     assert (done.returncode, "gave no credentials" in done.stderr) == (1, True)
+
+
+def test_the_device_in_aws_vaults_variable_is_named_where_several_are_found(home, alice) -> None:
+    second = alice.enable_virtual_mfa("second").serial_number
+    code = alice.device.code()
+    done = home.mfakit("login", "--token-code", code, AWS_MFA_SERIAL=second)
+    assert "there are several MFA devices" in done.stderr
+    assert f"AWS_MFA_SERIAL is not read: export MFAKIT_SERIAL_NUMBER={second}" in done.stderr
+
+
+def test_the_device_in_aws_vaults_variable_is_named_where_iam_denies_the_listing(
+    home, aws, endpoint
+) -> None:
+    bob = aws.create_user("bob", policy=DENY_LISTING)
+    serial = bob.enable_virtual_mfa("phone").serial_number
+    be(home, bob)
+    named = f"AWS_MFA_SERIAL is not read: export MFAKIT_SERIAL_NUMBER={serial}"
+    assert named in home.mfakit("devices", AWS_MFA_SERIAL=serial).stderr
+    done = home.mfakit("login", "--token-code", "123456", AWS_MFA_SERIAL=serial)
+    assert named in done.stderr.splitlines()[-1]

@@ -189,3 +189,36 @@ def test_a_config_file_that_cannot_be_read_after_a_login_is_a_note(home, alice) 
     notes: list[str] = []
     keep_settings(Profile("mfa", AWSFiles(home.environ)), notes.append)
     assert "the session is kept, but not the region of its source: cannot read" in notes[0]
+
+
+@pytest.mark.parametrize(("region", "is_noted"), [("ap-east-1", True), ("eu-west-1", False)])
+def test_a_session_of_the_global_endpoint_is_noted_where_its_region_refuses_it(
+    home, alice, region: str, is_noted: bool
+) -> None:
+    """`sts_regional_endpoints = legacy` leads to the global endpoint from most regions."""
+    home.write_config(
+        "[default]\nregion = us-west-2\nsts_regional_endpoints = legacy\n"
+        f"[profile mfa]\nregion = {region}\n"
+    )
+    assert log_in(home, alice).returncode == 0
+    notes: list[str] = []
+    files = AWSFiles({**home.environ, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
+    keep_settings(Profile("mfa", files), notes.append)
+    assert any(f"AWS refuses this session in {region}" in note for note in notes) is is_noted
+
+
+def test_login_names_a_secret_that_is_too_long_when_aws_refuses_it(home, alice) -> None:
+    """Something else was copied with it."""
+    home.write_credentials(home.credentials.read_text().rstrip("\n") + "ab\n")
+    done = log_in(home, alice)
+    assert done.returncode == 1
+    assert "has 42 characters; those of AWS have 40" in done.stderr
+    assert alice.secret_access_key not in done.stderr
+
+
+def test_a_key_of_a_session_in_the_variables_without_its_token_is_no_source(home, alice) -> None:
+    """It is a leftover, as a whole session there would be."""
+    left = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s" * 40}
+    assert "keys of profile 'default'" in log_in(home, alice, **left).stderr
+    done = home.mfakit("check", AWS_PROFILE="mfa", **left)
+    assert "a session's key without its token" in done.stderr

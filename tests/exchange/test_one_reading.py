@@ -10,6 +10,7 @@ import boto3
 import moto
 import pytest
 from tests.exchange.conftest import log_in, operations, refused
+from tests.roles import make_role
 
 import mfakit
 from mfakit.exchange.library import login
@@ -458,3 +459,53 @@ def test_a_source_with_keys_and_a_role_is_its_keys(home, alice) -> None:
     assert "logged in to profile mfa" in log_in(home, alice).stderr
     assert home.mfakit("configure", "--role-profile", "foo").returncode == 0
     assert section(home, "foo")["source_profile"] == "mfa"
+
+
+@pytest.fixture
+def bob(aws, home, alice):
+    """Return another user with a device, whose keys are in the profile `bob`."""
+    user = aws.create_user("bob")
+    user.device = user.enable_virtual_mfa()
+    home.write_credentials(
+        f"{home.credentials.read_text()}[bob]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    return user
+
+
+@pytest.mark.parametrize("profile", ["prod", "mfa", "default-mfa"])
+def test_a_login_takes_the_keys_that_the_session_was_made_from(home, bob, profile: str) -> None:
+    """Otherwise a session of another user would replace it, perhaps of another account."""
+    assert log_in(home, bob, "-p", profile, "--source-profile", "bob").returncode == 0
+    assert "not due, and kept" in home.mfakit("login", "-p", profile).stderr
+    assert "bob" in home.mfakit("devices", "-p", profile).stdout
+    assert "keys of profile 'bob'" in log_in(home, bob, "-p", profile).stderr
+
+
+def test_what_names_a_source_beats_the_session_that_is_there(home, alice, bob) -> None:
+    log_in(home, bob, "-p", "prod", "--source-profile", "bob")
+    home.write_config("[profile prod]\nmfakit_source_profile = default\n")
+    assert "keys of profile 'default'" in log_in(home, alice, "-p", "prod").stderr
+    done = log_in(home, bob, "-p", "prod", "--source-profile", "bob")
+    assert "keys of profile 'bob'" in done.stderr
+
+
+def test_a_source_that_is_gone_is_not_replaced_by_another_users_keys(home, alice, bob) -> None:
+    """The advice names the other profile, so that the user decides."""
+    log_in(home, bob, "-p", "prod", "--source-profile", "bob")
+    session = home.credentials.read_text().partition("[prod]")[2]
+    only = home.credentials.read_text().partition("[bob]")[0]
+    home.write_credentials(f"{only}[prod]{session}")
+    done = log_in(home, alice, "-p", "prod")
+    assert done.returncode == 1
+    assert "there is no profile 'bob'" in done.stderr
+    assert "--source-profile default" in done.stderr
+
+
+def test_a_role_is_assumed_again_from_the_session_that_it_was_assumed_from(home, aws, bob) -> None:
+    log_in(home, bob, "-p", "bob-mfa")
+    make_role(aws, "deploy", bob.arn)
+    role = "arn:aws:iam::123456789012:role/deploy"
+    asked = ["login", "-p", "prod", "--role-arn", role]
+    assert home.mfakit(*asked, "--source-profile", "bob-mfa").returncode == 0
+    assert "keys of profile 'bob-mfa'" in home.mfakit(*asked, "--force").stderr

@@ -224,7 +224,7 @@ def test_quotes_around_the_profile_in_a_variable_are_named_in_the_error(home, al
         home.credentials.read_text() + home.credentials.read_text().replace("default", "work")
     )
     done = home.mfakit("login", "--token-code", "123456", AWS_PROFILE='"work"')
-    refused(home, done, "in quotes")
+    refused(home, done, "quotes and blanks belong to the name")
     assert "AWS_PROFILE" in done.stderr
 
 

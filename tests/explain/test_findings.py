@@ -16,7 +16,7 @@ from mfakit.explain import Explanation, find
 from mfakit.explain.situation import Situation
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-KEYS = {"aws_access_key_id": "AKIAI44QH8DHBEXAMPLF", "aws_secret_access_key": "s"}
+KEYS = {"aws_access_key_id": "AKIAI44QH8DHBEXAMPLF", "aws_secret_access_key": "s" * 40}
 SESSION = KEYS | {"aws_access_key_id": "ASIAI44QH8DHBEXAMPLF", "aws_session_token": "t"}
 ENDED = SESSION | {"expiration": "2026-11-22T11:00:00Z"}
 LIVE = SESSION | {"expiration": "2026-11-22T18:00:00Z"}
@@ -141,6 +141,9 @@ ILL = [
     ("role-malformed",
      Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": ROLE.replace("::", ":")}}, {}, "a"),
      None),
+    ("role-malformed",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": ROLE.rpartition("/")[0] + "/"}}, {},
+          "a"), None),
     # a device that no SDK reads for a role
     ("role-without-mfa",
      Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "a": FROM_DEFAULT}, {}, "a"),
@@ -178,6 +181,54 @@ ILL = [
     ("include-profile",
      Case({"default": KEYS}, {"default": {"include_profile": "c"}, "c": {"region": "eu-west-1"}}),
      "aws configure set region eu-west-1 --profile default"),
+    # keys with a comment, and empty ones before a program
+    ("keys-quoted", Case({"w": KEYS | {"aws_access_key_id": "AKIA1 # main"}}, flag="w"), None),
+    ("keys-partial", Case({"w": dict.fromkeys(KEYS, "")}, {"w": PROCESS}, {}, "w"), None),
+    ("region-unknown",
+     Case({"default": KEYS}, {"default": {"region": "US-EAST-1a"}},
+          {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
+     "aws configure set region us-east-1 --profile default"),
+    ("region-unknown",
+     Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": "Frankfurt",
+                                  "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}),
+     "export AWS_DEFAULT_REGION=REGION"),
+    ("role-without-source", Case({"Admin": KEYS}, {"a": TO_ADMIN}, {}, "a"),
+     "aws configure set source_profile Admin --profile a"),
+    # keys of a profile that is spelled otherwise, and before a program
+    ("no-credentials", Case({"Default": KEYS}), "export AWS_PROFILE=Default"),
+    ("keys-shadow-process", Case({"w": KEYS}, {"w": PROCESS}, {}, "w"), None),
+    ("keys-shadow-process",
+     Case({"w": LIVE}, {"w": PROCESS}, {}, "w"), "mfakit logout --profile w"),
+    # roles that are assumed one with the other
+    ("role-without-mfa",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL}, "admin": FROM_DEFAULT,
+                              "a": TO_ADMIN}, {}, "a"),
+     "mfakit configure --profile mfa --role-profile a && mfakit login --profile mfa"),
+    # names of variables where settings belong, and lines of a shell's
+    ("setting-unread",
+     Case({"default": KEYS}, {"default": {"AWS_DEFAULT_REGION": "eu-west-1"}}), None),
+    ("setting-unread", Case({"default": KEYS | {"aws_region": "eu-west-1"}}), None),
+    ("setting-unread",
+     Case({"w": KEYS}, {"w": {"region": "x"}, "default": {"AWS_PROFILE": "w"}}), None),
+    ("keys-unread",
+     Case({"w": {f"export {key.upper()}": value for key, value in KEYS.items()}}, flag="w"), None),
+    ("device-unread", Case({"default": KEYS}, {}, {"AWS_MFA_SERIAL": SERIAL}),
+     f"export MFAKIT_SERIAL_NUMBER={SERIAL}"),
+    # a device that no login can use
+    ("device-without-codes",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.replace("::", ":")}}),
+     f"aws configure set mfa_serial {SERIAL} --profile default"),
+    ("device-without-codes",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.replace(":mfa/", ":user/")}}),
+     f"aws configure set mfa_serial {SERIAL} --profile default"),
+    # a part of a key, or too much of it
+    ("keys-length", Case({"default": KEYS | {"aws_secret_access_key": "s" * 42}}),
+     "aws configure --profile default"),
+    ("keys-length", Case({"default": KEYS | {"aws_access_key_id": "AKIAI44QH8DHBEXAMPL"}}),
+     "aws configure --profile default"),
+    ("variables-length",
+     Case({}, {}, VARIABLES | {"AWS_SECRET_ACCESS_KEY": "s" * 39}),
+     "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"),
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),
@@ -197,7 +248,7 @@ def test_explain_finds_what_is_wrong_and_the_fix(
 def test_a_malformed_serial_number_breaks_no_finding(tmp_path, serial: str) -> None:
     """It belongs to no account."""
     case = Case({"default": KEYS}, {"default": {"mfa_serial": serial}})
-    assert list(found(tmp_path, case)) == ["mfa-serial-ignored"]
+    assert {"mfa-serial-ignored", "device-without-codes"} >= set(found(tmp_path, case))
 
 
 def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
@@ -408,3 +459,131 @@ def test_a_sessions_key_without_its_token_is_not_called_long_term(tmp_path) -> N
     explained = "\n".join(Explanation(situation(tmp_path, ill)).lines())
     assert "AWS would be called with a session ASIA1" in explained
     assert "long-term" not in explained
+
+
+def test_a_line_above_every_section_is_reported_for_javascript_too(tmp_path) -> None:
+    """The SDK ignores it in silence, and so the key in it."""
+    here = situation(tmp_path, Case({}))
+    (tmp_path / "credentials").write_text("# mine\naws_access_key_id = AKIA1\n[work]\nregion = x\n")
+    told = Explanation(Situation(here.environ, None, "js", NOW))
+    assert told.matters
+    (finding,) = told.findings
+    assert finding.code == "line-before-sections"
+    assert f"line 2 of {tmp_path / 'credentials'}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("AWS_DEFAULT_REGION", "region"),
+        ("export AWS_REGION", "region"),
+        ("aws_role_arn", "role_arn"),
+    ],
+)
+@pytest.mark.parametrize("file", ["credentials", "config"])
+def test_the_name_of_a_variable_is_reported_and_becomes_that_of_the_setting(
+    tmp_path, name: str, setting: str, file: str
+) -> None:
+    """No AWS tool reads the line, in either file."""
+    here = situation(tmp_path, Case({"default": KEYS}, {"default": {"output": "json"}}))
+    path = tmp_path / file
+    path.write_text(f"{path.read_text()}{name} = eu-west-1\n")
+    ill = Situation(here.environ, None, "boto3", NOW)
+    (finding,) = (one for one in find(ill) if one.code == "setting-unread")
+    assert f"the setting is called {setting}" in finding.leads_to
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, None, "boto3", NOW)
+    assert mended.values[setting] == "eu-west-1"
+    assert "setting-unread" not in [one.code for one in find(mended)]
+
+
+def test_keys_with_the_export_of_a_shell_are_reported_and_the_fix_leads_to_them(tmp_path) -> None:
+    lines = {f"export {key.upper()}": value for key, value in KEYS.items()}
+    here = situation(tmp_path, Case({"w": lines}, flag="w"))
+    for finding in find(here):
+        if finding.code == "keys-unread":
+            run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "boto3", NOW)
+    assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
+
+
+@pytest.mark.parametrize("keys", [{"default": KEYS | {"aws_secret_access_key": "q" * 42}}, {}])
+def test_a_secret_of_a_wrong_length_is_reported_without_it(tmp_path, keys) -> None:
+    variables = {} if keys else VARIABLES | {"AWS_SECRET_ACCESS_KEY": "q" * 42}
+    told = Explanation(situation(tmp_path, Case(keys, {}, variables)))
+    text = "\n".join(told.lines())
+    assert "has 42 characters; those of AWS have 40" in text
+    assert "qqq" not in text + told.as_json()
+    assert not told.matters
+
+
+def test_a_secret_of_another_service_than_aws_is_not_measured(tmp_path) -> None:
+    case = Case({"default": {"aws_access_key_id": "minioadmin", "aws_secret_access_key": "short"}})
+    assert found(tmp_path, case) == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "region", "is_told"),
+    [
+        ({"region": "us-west-2", "sts_regional_endpoints": "legacy"}, "ap-east-1", True),
+        ({"region": "us-west-2", "sts_regional_endpoints": "legacy"}, "eu-west-1", False),
+        ({"region": "us-west-2", "sts_regional_endpoints": "regional"}, "ap-east-1", False),
+        ({"region": "us-west-2"}, "ap-east-1", False),
+        ({"sts_regional_endpoints": "legacy"}, "ap-east-1", False),  # the region's own endpoint
+        ({"region": "ap-east-1", "sts_regional_endpoints": "legacy"}, "ap-east-1", False),
+    ],
+)
+def test_a_session_of_the_global_endpoint_in_an_opt_in_region_is_reported(
+    tmp_path, source: dict[str, str], region: str, is_told: bool
+) -> None:
+    """The IAM User Guide: its tokens hold in the regions that every account has."""
+    case = Case({"default": KEYS, "mfa": LIVE}, {"default": source, "mfa": {"region": region}},
+                {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "mfa")  # fmt: skip
+    assert ("session-of-global-endpoint" in found(tmp_path, case)) is is_told
+
+
+@pytest.mark.parametrize(
+    "region", ["us-east-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1", "ap-southeast-7"]
+)
+def test_a_region_of_aws_is_not_reported(tmp_path, region: str) -> None:
+    variables = {"AWS_DEFAULT_REGION": region, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
+    assert found(tmp_path, Case({"default": KEYS}, {}, variables)) == {}
+    # an emulator may have regions of its own
+    assert found(tmp_path, Case({"default": KEYS}, {}, {"AWS_DEFAULT_REGION": "local"})) == {}
+
+
+def test_the_fix_of_keys_with_a_comment_leaves_the_key(tmp_path) -> None:
+    here = situation(tmp_path, Case({"w": {key: f"{value} # main" for key, value in KEYS.items()}},
+                                    flag="w"))  # fmt: skip
+    (finding,) = (one for one in find(here) if one.code == "keys-quoted")
+    assert "is followed by a comment" in finding.message
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "boto3", NOW)
+    assert find(mended) == []
+    assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
+
+
+def test_a_key_before_a_colon_is_reported_for_javascript_and_the_fix_keeps_it(tmp_path) -> None:
+    """boto3 takes `:` for `=`."""
+    here = situation(tmp_path, Case({"w": KEYS}, flag="w"))
+    path = tmp_path / "credentials"
+    path.write_text(path.read_text().replace("aws_access_key_id =", "aws_access_key_id:"))
+    (finding,) = find(Situation(here.environ, "w", "js", NOW))
+    assert finding.code == "keys-in-capitals"
+    assert "not before `=`" in finding.message
+    run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "js", NOW)
+    assert find(mended) == []
+    assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
+
+
+def test_the_lines_that_are_needless_become_comments(tmp_path) -> None:
+    """If they were removed, the numbers in the other commands would be wrong."""
+    exported = {f"export {key.upper()}": "old" for key in KEYS}
+    here = situation(tmp_path, Case({"w": exported | KEYS}, flag="w"))
+    for finding in find(here):
+        assert (finding.code, finding.matters) == ("keys-unread", False)
+        run(["sh", "-c", finding.fix], check=True)
+    mended = Situation(here.environ, "w", "boto3", NOW)
+    assert find(mended) == []
+    assert mended.values == KEYS

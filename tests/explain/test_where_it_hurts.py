@@ -301,3 +301,95 @@ def test_a_session_in_quotes_is_not_handed_on(home, alice, command: str) -> None
     assert done.returncode in (1, 3, 125)
     assert "quotes" in done.stderr
     assert "ASIA" not in done.stdout
+
+
+@pytest.mark.parametrize("named", ["work", "Work\r", " Work", "'Work'"])
+@pytest.mark.parametrize("command", ["login --token-code CODE", "check", "devices"])
+def test_a_profile_that_is_spelled_otherwise_is_named(
+    home, alice, shell, command: str, named: str
+) -> None:
+    """Its keys would be taken for missing, and the session's profile would have that name."""
+    home.write_credentials(f"[Work]\n{keys_of(alice)}")
+    done = home.mfakit(*command.replace("CODE", alice.device.code()).split(), AWS_PROFILE=named)
+    assert done.returncode in (1, 3)
+    assert f"AWS_PROFILE is {named!r}, and the profile is called 'Work'" in done.stderr
+    again = shell(f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}")
+    assert again.returncode == 0, again.stderr
+
+
+def test_an_unknown_key_of_the_variables_leads_to_the_option_for_a_profile(home, alice) -> None:
+    """As one that was set for LocalStack."""
+    done = home.mfakit(
+        "login", "--token-code", alice.device.code(),
+        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "the access key test of the environment" in done.stderr
+    assert advice(done.stderr).endswith("name a profile's key: --source-profile NAME")
+
+
+def test_roles_that_are_assumed_one_with_the_other_keep_their_order(home, alice, shell) -> None:
+    """The last of them asks for a code, and is what a session can assume."""
+    role = "role_arn = arn:aws:iam::123456789012:role/{}\nsource_profile = {}\n"
+    serial = f"mfa_serial = {alice.device.serial_number}\n"
+    home.write_config(
+        f"[profile a]\n{role.format('a', 'b')}[profile b]\n{role.format('b', 'default')}{serial}"
+    )
+    assert "and a code" in home.mfakit("explain", "-p", "a").stdout
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="a")
+    assert done.returncode == 0, done.stderr
+    told = home.mfakit("explain", "-p", "a").stdout
+    assert "the role of profile 'b' wants a code" in told
+    fix = told.partition("  try: ")[2].splitlines()[0]
+    assert fix == "mfakit configure --profile mfa --role-profile a"
+    assert shell(fix).returncode == 0
+    kept = home.config.read_text()
+    assert role.format("a", "b") in kept
+    assert role.format("b", "mfa") in kept
+    told = home.mfakit("explain", "-p", "a").stdout
+    assert "try: " not in told.replace("; set one", "")
+
+
+@pytest.mark.parametrize("named", ['"~/.aws/credentials"', "~/.aws/creds"])
+def test_a_variable_that_names_a_missing_file_is_named(home, alice, shell, named: str) -> None:
+    """Quotes of an .env file belong to the path."""
+    done = home.mfakit("login", "--token-code", "123456", AWS_SHARED_CREDENTIALS_FILE=named)
+    assert done.returncode == 1
+    assert "AWS_SHARED_CREDENTIALS_FILE names" in done.stderr
+    assert "which does not exist" in done.stderr
+    line = f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}"
+    again = shell(line, AWS_SHARED_CREDENTIALS_FILE=named)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("settings", ["sso_session = x\nsso_account_id = 1", "login_session = arn"])
+def test_a_session_profile_that_signs_in_leads_to_one_that_can_hold_the_session(
+    home, alice, shell, settings: str
+) -> None:
+    home.write_config(f"[profile mfa]\n{settings}\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    assert done.returncode == 1
+    option = advice(done.stderr).rpartition("session: ")[2]
+    again = shell(f"mfakit login {option} --token-code {alice.device.code()}")
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_hardware_serial_number_with_blanks_is_written_without_them(home, alice) -> None:
+    done = home.mfakit("login", "--serial-number", "GAHT 12345678", "--token-code", "123456")
+    assert "perhaps GAHT12345678, without blanks" in advice(done.stderr)
+
+
+def test_login_names_a_section_that_a_later_one_of_the_same_profile_hides(home, alice) -> None:
+    """botocore takes `[default]` and `[profile default]` for one profile, and reads the later."""
+    home.write_credentials("")
+    home.write_config(f"[profile default]\n{keys_of(alice)}[default]\noutput = json\n")
+    done = home.mfakit("login", "--token-code", "123456")
+    assert done.returncode == 1
+    assert f"[profile default] ({home.config}, line 1) is not read" in done.stderr
+    assert "! section-hidden" in home.mfakit("explain").stdout
+
+
+def test_a_new_profile_may_have_the_name_of_an_empty_one_in_another_case(home, alice) -> None:
+    home.write_config("[profile MFA]\noutput = json\n")
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="mfa")
+    assert "logged in to profile mfa " in done.stderr

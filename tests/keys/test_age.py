@@ -120,3 +120,17 @@ def test_what_a_killed_process_has_begun_to_remember_is_written_anew(home) -> No
     kept.write_text("")
     remember_key(files, "AKIA1", then)
     assert kept.read_text() == whole
+
+
+def test_keys_names_a_key_of_a_session_without_its_token_and_lists_it_as_no_long_term_key(
+    home, alice
+) -> None:
+    """A session was pasted in part."""
+    home.write_credentials(
+        f"{home.credentials.read_text()}[old]\naws_access_key_id = ASIAQYLPMN5HABCDEFGH\n"
+        "aws_secret_access_key = s\n"
+    )
+    done = home.mfakit("keys")
+    assert "ASIA" not in done.stdout
+    assert "old: the key is of a session, and its token is missing" in done.stderr
+    assert "mfakit explain --profile old" in done.stderr

@@ -148,31 +148,29 @@ def _join_roles(options: Namespace) -> int:
     """Configure roles to be assumed with a session, so that they need no codes of their own.
 
     The device of a role moves to the session profile, and so does its source if that is not what
-    the session profile already means.
+    the session profile already means. Of roles that are assumed one with the other, the last is
+    assumed with the session.
     """
     files = AWSFiles(os.environ)
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
-    settings = _settings(options, session.name)
     chains = [role.roles() for role in roles]
-    hops = {role.name: role for chain in chains for role in chain}
+    names = [one.name for chain in chains for one in chain]
+    last = {chain[-1].name for chain in chains}
+    settings = _settings(options, session.name)
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
     if not settings[SERIAL_NUMBER]:
-        settings[SERIAL_NUMBER] = _common_device([session, *hops.values()])
-    # a role that is assumed from another one keeps that: the last of them takes the session
-    joined = {chain[-1].name: {"source_profile": session.name} for chain in chains}
-    without: dict[str, str | None] = {SERIAL_NUMBER: None, "credential_source": None}
-    written = {name: {**joined.get(name, {}), **without} for name in hops}
+        settings[SERIAL_NUMBER] = _common_device([session, *map(session.other, names)])
+    joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
+    between: dict[str, str | None] = {SERIAL_NUMBER: None}
+    written = {name: joined if name in last else between for name in names}
     _write(session, {session.name: settings, **written})
     session = session.read_again()
-    places = [session.files.line_of(name, "source_profile") for name in joined]
+    places = [session.files.line_of(name, "source_profile") for name in written]
     paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
-    note(
-        f"wrote {', '.join(joined)} to {paths}: one login to {session.name} serves each role"
-        + "".join(f"; {role.name} is assumed from it" for role in roles if role.name not in joined)
-    )
-    for role in hops.values():
+    note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
+    for role in roles:
         _note_of_duration(role)
     return 0
 

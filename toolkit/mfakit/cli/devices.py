@@ -45,7 +45,7 @@ def run(options: Namespace) -> int:
 
 def _list(options: Namespace) -> int:
     """Print the devices, and name those that are nobody's."""
-    from mfakit.exchange.device import find_devices
+    from mfakit.exchange.device import find_devices, unread_device
 
     if options.user is None:
         profile = session_profile(options.profile, os.environ)
@@ -56,7 +56,8 @@ def _list(options: Namespace) -> int:
         usable = "" if device.is_usable else ", which AWS takes no code from"
         show(f"{escape(device.serial_number)}  {device.kind}{usable}\n")
         if device.is_guess:
-            note("IAM does not let this user list devices; that one is a guess")
+            guess = "IAM does not let this user list devices; that one is a guess"
+            note("; ".join(filter(None, (guess, unread_device()))))
     if not devices:
         note(
             "the user has no MFA device; add one: mfakit devices add"

@@ -15,7 +15,7 @@ from mfakit.language import translate
 from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import session_token
+from mfakit.profiles.section import lacks_token, session_token
 from mfakit.profiles.selection import (
     default_source_profile,
     session_profile,
@@ -72,6 +72,8 @@ def _list(options: Namespace) -> int:
             if chosen:
                 raise
             note(f"{error.message}: {error.hint}")
+    if not chosen:
+        _name_tokenless(files)
     if variables_hold_keys(os.environ):
         show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
     elif not profiles:
@@ -79,6 +81,14 @@ def _list(options: Namespace) -> int:
     if not options.online and options.source_profile is None:
         show_verbs(COMMANDS["keys"].verb_lines())
     return 0
+
+
+def _name_tokenless(files: AWSFiles) -> None:
+    """Name the profiles with a key that looks long-term, and is of a session."""
+    for name in files.profiles():
+        if lacks_token(files.keys(name)):
+            how = f"mfakit explain --profile {shlex.quote(name)}"
+            note(f"{name}: the key is of a session, and its token is missing; {how}")
 
 
 def _show(profile: Profile, options: Namespace) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from mfakit.errors import ExchangeError, UsageError
 from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.value import Value
@@ -10,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mfakit.exchange.source import Source
 
+UNREAD_SERIAL = "AWS_MFA_SERIAL"  # aws-vault reads it
 _NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_serial in the AWS config"
 # The limits of STS, from its service model.
 _SHORTEST, _LONGEST = 9, 256
@@ -49,10 +52,10 @@ def check_serial_number(text: str) -> str:
         UsageError: AWS would refuse its form, or it is the ARN of a user or a security key.
     """
     if not _has_form(text):
-        hint, joined = _NAME_IT, "".join(text.split())
+        hint, joined = f"{_NAME_IT}; mfakit devices shows yours", "".join(text.split())
         if " #" in text or " ;" in text:
             hint = "put the comment into a line of its own: here, it belongs to the value"
-        elif joined.startswith("arn:") and _has_form(joined):
+        elif joined != text and _has_form(joined) and (joined[:4] == "arn:" or joined.isalnum()):
             hint = f"perhaps {joined}, without blanks"
         raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
     if text.startswith("arn:") and not is_arn(text):
@@ -129,13 +132,22 @@ def only_device(devices: list[Device]) -> Device:
         return usable[0]
     if usable:
         names = ", ".join(device.serial_number for device in usable)
-        raise ExchangeError(f"there are several MFA devices: {names}", _NAME_IT)
+        raise ExchangeError(f"there are several MFA devices: {names}", unread_device() or _NAME_IT)
     if devices:
         raise ExchangeError(
             "the user has only security keys or passkeys, which AWS takes no code from",
             "add an authenticator app as a second device in the AWS console",
         )
     raise ExchangeError("the user has no MFA device", "add one: mfakit devices add")
+
+
+def unread_device() -> str:
+    """Return how to use the device that aws-vault's variable names; "" if it names none."""
+    import shlex
+
+    if not (named := os.environ.get(UNREAD_SERIAL)):
+        return ""
+    return f"{UNREAD_SERIAL} is not read: export MFAKIT_SERIAL_NUMBER={shlex.quote(named)}"
 
 
 def _guess(source: Source) -> Device:

@@ -52,8 +52,8 @@ def get_session_token(
         duration: 15 minutes to 36 hours, by default 12; AWS shortens it to one hour for the
             root user.
         source_profile: the profile that holds the long-term credentials; by default the one
-            that the profile ``mfa`` names, else the environment if it holds some, else
-            ``default``.
+            that the profile ``mfa`` names, or its session was made from; else the environment if
+            it holds some, else ``default``.
 
     Returns:
         The session. It is not written to a file, and the code cannot be used again.

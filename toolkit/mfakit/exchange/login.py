@@ -14,8 +14,8 @@ from mfakit.errors import (
 )
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
-from mfakit.exchange.device import account_of, find_devices, only_device
-from mfakit.exchange.recipe import make_recipe
+from mfakit.exchange.device import account_of, find_devices, only_device, unread_device
+from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in, make_recipe
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
 from mfakit.language import translate
@@ -251,6 +251,8 @@ def _way_on(recipe: Recipe, error: ExchangeError) -> str:
         return ""
     present = [one.serial_number for one in devices if one.is_usable]
     if isinstance(error, DeviceUnknownError) and devices and devices[0].is_guess:
+        if named := unread_device():
+            return named
         guess = "" if recipe.serial_number in present else f", perhaps {present[0]}"
         return (
             "IAM does not let this user list devices: see yours in the AWS console, under security"
@@ -284,6 +286,8 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
     try:
         profile = profile.read_again()
         region, held = region_of(profile), profile.held()
+        if region and is_refused_in(region, profile):
+            note(f"AWS refuses this session in {region}: {GLOBAL_ENDPOINT}")
         record = held.record if held else None
         if record is None:
             return
@@ -337,7 +341,8 @@ def _find_device(recipe: Recipe, codes: Codes, request: LoginRequest) -> str:
     how = "a guess from the user's name" if device.is_guess else "the only one that IAM lists"
     debug.event("device: {}, {}", device.serial_number, how)
     if device.is_guess:
-        request.note(f"IAM does not let this user list devices; {device.serial_number} is a guess")
+        guess = f"IAM does not let this user list devices; {device.serial_number} is a guess"
+        request.note("; ".join(filter(None, (guess, unread_device()))))
     return device.serial_number
 
 

@@ -9,7 +9,7 @@ from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
-from mfakit.profiles.selection import roles_before
+from mfakit.profiles.selection import roles_before, source_profile
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -32,6 +32,34 @@ _DEVICE = ("mfa_serial", "aws_mfa_device", "aws_mfa_serial")  # aws-mfa's name, 
 _MOST_TAGS = 50
 _MOST_POLICIES = 10
 _MOST_POLICY_CHARACTERS = 2048
+
+# the regions of every account; for most, botocore takes the global endpoint if it is told "legacy"
+_REGIONS = frozenset(
+    [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ca-central-1",
+        "sa-east-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+    ]
+)
+_NEVER_GLOBAL = ("ap-northeast-2", "ap-northeast-3")
+GLOBAL_ENDPOINT = (
+    "it is made by STS's global endpoint (sts_regional_endpoints = legacy), whose sessions hold"
+    " only in the regions that every account has"
+)
 
 _NAME = r"[\w+=,.@-]{2,64}"
 _NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
@@ -392,6 +420,22 @@ def _refuse_another(
             " which are no longer set",
             yourself,
         )
+
+
+def is_refused_in(region: str, session: Profile) -> bool:
+    """Whether AWS refuses the session of a profile in a region.
+
+    So it does in regions that an account has to opt in to, if the session was made by STS's global
+    endpoint and the account has not asked for other tokens of it (IAM User Guide, STS and regions).
+    """
+    environ, source = session.files.environ, source_profile(session)
+    if source is None or endpoint_url(source, environ) is not None:
+        return False
+    mode = environ.get("AWS_STS_REGIONAL_ENDPOINTS") or source.setting("sts_regional_endpoints")
+    asked = session.files.setting("region", source.name, session.name)
+    is_global = mode == "legacy" and asked in _REGIONS and asked not in _NEVER_GLOBAL
+    is_region = region.count("-") > 1 and region[-1:].isdecimal()
+    return is_global and is_region and region not in _REGIONS and partition_of(region) == "aws"
 
 
 def unexpected_code(source: Source, session: Profile) -> UsageError:

@@ -10,6 +10,7 @@ from mfakit.profiles.section import (
     KEYS,
     is_long_term,
     is_no_key,
+    lacks_token,
     section_of,
     session_token,
 )
@@ -100,7 +101,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         ProfileError: there are none, or they are those of a session.
     """
     files, environ = session.files, session.files.environ
-    meant = named_source_profile(flag, session)
+    meant = named_source_profile(flag, session, may_be_session=may_be_session)
     profile = default_source_profile(files) if meant is None else meant
     region = files.setting("region", profile.name, session.name)
     region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
@@ -152,9 +153,7 @@ def _values_of(profile: Profile, *, may_be_session: bool) -> dict[str, str]:
 
 def _is_malformed(values: dict[str, str]) -> bool:
     """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
-    key, is_session = values.get("aws_access_key_id", ""), bool(session_token(values))
-    lacks_token = key.startswith(SESSION_KEY_PREFIX) and not is_session
-    return lacks_token or is_no_key(key) or is_no_key(values.get("aws_secret_access_key", ""))
+    return lacks_token(values) or any(is_no_key(values.get(key, "")) for key in KEYS)
 
 
 def _ask_process(command: str, asked: Profile) -> dict[str, str]:

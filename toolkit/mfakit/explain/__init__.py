@@ -182,14 +182,18 @@ def find(situation: Situation) -> list[Finding]:
 # the findings that say why a login finds no key, or AWS refuses it
 _CAUSES = (
     "keys-quoted",
+    "keys-unread",
+    "keys-length",
     "keys-partial",
     "keys-placeholder",
-    "keys-misspelled",
     "stale-token",
     "wrong-header",
+    "section-hidden",
     "variables-quoted",
+    "variables-length",
     "variables-partial",
     "variable-unread",
+    "file-missing",
     "byte-order-mark",
 )
 
@@ -275,7 +279,8 @@ def _would_ask(link: Link, situation: Situation) -> str:
     if link.provider == "assume-role" or (link.provider == "fromIni" and "role_arn" in values):
         source = link.source
         key = f" with the key {shortened(source.access_key_id)}" if source else ""
-        code = " and a code" if values.get("mfa_serial") else ""
+        asks = any(role.setting("mfa_serial") for role in situation.roles)
+        code = " and a code" if asks else ""
         return f"would ask AWS for {values.get('role_arn')}{key}{code}"
     if link.provider in ("custom-process", "fromProcess") or (
         link.provider == "fromIni" and "credential_process" in values

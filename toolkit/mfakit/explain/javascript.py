@@ -145,6 +145,17 @@ def _sections(text: str) -> Sections:
     return sections
 
 
+def line_above_sections(text: str) -> int | None:
+    """Return the line of a setting above every section, which the SDK ignores; None without one."""
+    for number, line in enumerate(re.split("\r?\n", text), 1):
+        content = _ENDS.sub("", _COMMENT.split(line, maxsplit=1)[0])
+        if content[:1] == "[" and content[-1:] == "]":
+            break
+        if "=" in content:
+            return number
+    return None
+
+
 def _section_name(header: str) -> str:
     """Return ``profile.NAME`` for ``profile NAME``, a header of other words as it is; else ""."""
     if header in ("__proto__", "profile __proto__"):

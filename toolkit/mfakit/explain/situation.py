@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from mfakit.environment.endpoint import endpoint_of
-from mfakit.errors import FileError, MFAKitError
+from mfakit.errors import FileError, MFAKitError, ProfileError
 from mfakit.exchange.source import Source
 from mfakit.expiry.status import check_all
 from mfakit.explain.chain import culprit, walk
 from mfakit.explain.javascript import profiles_of, walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS
 
 TYPE_CHECKING = False
@@ -166,6 +167,16 @@ class Situation:
                 break
             seen.add(profile)
         return profile if len(seen) > 1 else None
+
+    @property
+    def roles(self) -> list[Profile]:
+        """The profiles with the roles that are assumed, the last with other credentials."""
+        if "role_arn" not in self.values:
+            return []
+        try:
+            return Profile(self.profile, self.files).roles()
+        except ProfileError:  # the roles form a circle
+            return []
 
     @property
     def reads_variables(self) -> bool:

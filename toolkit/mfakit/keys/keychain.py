@@ -165,13 +165,7 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
         found: str | None = backend.get_password(SERVICE, name)
         return found
     if operation == "put":
-        if len(secret) > _LONGEST_ON_WINDOWS:
-            raise type(_TOO_LONG, (Exception,), {})
-        if backend.get_password(SERVICE, name) not in (None, secret):
-            raise type(_OTHER, (Exception,), {})
-        backend.set_password(SERVICE, name, secret)
-        if backend.get_password(SERVICE, name) != secret:
-            raise type(_FORGOTTEN, (Exception,), {})
+        _store(backend, name, secret)
     else:
         try:
             backend.delete_password(SERVICE, name)
@@ -179,6 +173,17 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
             if backend.get_password(SERVICE, name) is not None:
                 raise
     return None
+
+
+def _store(backend: Any, name: str, secret: str) -> None:
+    """Store an entry, and read it back."""
+    if len(secret) > _LONGEST_ON_WINDOWS:
+        raise type(_TOO_LONG, (Exception,), {})
+    if backend.get_password(SERVICE, name) not in (None, secret):
+        raise type(_OTHER, (Exception,), {})
+    backend.set_password(SERVICE, name, secret)
+    if backend.get_password(SERVICE, name) != secret:
+        raise type(_FORGOTTEN, (Exception,), {})
 
 
 def _storing_backend() -> Any:

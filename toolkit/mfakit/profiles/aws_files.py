@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 BESIDE_ROLE = "-session"  # ends the name of a session profile whose usual name a role has
+_SIGNS_IN = ("role_arn", "web_identity_token_file", "login_session")
 _QUOTES = ("'", '"', "\\")
 # To look for each of many sections alone takes longer than to scan all of them once.
 _MANY = 16
@@ -110,6 +111,12 @@ class AWSFiles:
         names = [name for name in self.profiles() if name]
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
+    def spelled(self, profile: str) -> str | None:
+        """Return the other profile whose name differs by case, quotes or blanks alone, if any."""
+        meant = profile.strip("\"' \t\r\n").casefold()
+        names = (name for name in self.profiles() if name != profile)
+        return next((name for name in names if name.casefold() == meant), None)
+
     def exists(self, profile: str) -> bool:
         """Whether the profile is in one of the files."""
         return self.credentials_file.has_section(profile) or (
@@ -147,10 +154,12 @@ class AWSFiles:
     def its_session(self, profile: str) -> str:
         """Return the name of the profile for a session that is made from this one's keys.
 
-        A profile of that name that has a role cannot hold it, and gets a neighbour that can.
+        A profile of that name that has a role or signs in cannot hold it, and gets a neighbour
+        that can.
         """
         usual = "mfa" if profile == "default" else f"{profile}-mfa"
-        return usual + BESIDE_ROLE if self.setting("role_arn", usual) else usual
+        is_taken = any(key in _SIGNS_IN or key.startswith("sso_") for key in self.merged(usual))
+        return usual + BESIDE_ROLE if is_taken else usual
 
     def line_of(self, profile: str, key: str) -> tuple[str, int] | None:
         """Return the file and the line of a profile's setting; the credentials file wins."""

@@ -205,14 +205,14 @@ class Profile:
         return way
 
     def roles(self) -> list[Profile]:
-        """Return the profiles on that way whose roles are assumed, one from the next.
+        """Return the profiles with the roles that this one's role is assumed through, itself first.
 
         Raises:
             ProfileError: the source profiles form a circle.
         """
-        *before, end = self.way()
-        is_role = end.setting("role_arn") and not has_access_key(end.keys)
-        return [*before, end] if is_role or not before else before
+        way = self.way()
+        ends_in_role = way[-1].setting("role_arn") and not has_access_key(way[-1].keys)
+        return way if len(way) == 1 or ends_in_role else way[:-1]
 
     @property
     def exists(self) -> bool:

@@ -75,10 +75,19 @@ def is_protected(values: Values) -> bool:
 
 
 def is_long_term(values: Values) -> bool:
-    """Whether a section holds complete long-term credentials."""
+    """Whether a section holds complete long-term credentials.
+
+    A session's key without its token is none.
+    """
     given = [values[key] for key in KEYS if values.get(key)]
     is_whole = len(given) == len(KEYS) and not any(map(_is_blank_to_fill, given))
-    return is_whole and not session_token(values)
+    return is_whole and not lacks_token(values) and not session_token(values)
+
+
+def lacks_token(values: Values) -> bool:
+    """Whether a section has the key of a session, without its token."""
+    key = values.get("aws_access_key_id", "")
+    return key.startswith(SESSION_KEY_PREFIX) and not session_token(values)
 
 
 def session_of(values: Values, now: datetime | None = None) -> SessionCredentials:

@@ -11,7 +11,9 @@ from mfakit.profiles.profile import (
     Profile,
     may_name_profile,
 )
+from mfakit.profiles.section import lacks_token
 from mfakit.profiles.stores import is_own_process
+from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,17 +75,21 @@ def aws_profile_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
     return ("AWS_DEFAULT_PROFILE", older) if older else ("AWS_PROFILE", environ.get("AWS_PROFILE"))
 
 
-def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
-    """Return the source profile of a session profile, if a flag, a setting or its name tells it.
+def named_source_profile(
+    flag: str | None, session: Profile, *, may_be_session: bool = False
+) -> Profile | None:
+    """Return the source profile of a session profile, if something but the default tells it.
 
     Args:
         flag: the value of ``--source-profile``, if it was given.
         session: the session profile.
+        may_be_session: whether the source may be a session, as for a role.
 
     Returns:
         The flag, else ``mfakit_source_profile``, else ``source_profile`` if the session profile has
-        no role, else for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if
-        that holds long-term credentials; else None.
+        no role, else the one that its session was made from, unless that is the default one; else
+        for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if that holds
+        long-term credentials; else None.
     """
     if flag is not None:
         debug.event("source profile: {!r}, as asked for", flag)
@@ -93,11 +99,25 @@ def named_source_profile(flag: str | None, session: Profile) -> Profile | None:
     source = session.setting("source_profile")
     if source and source != session.name and not session.setting("role_arn"):
         return session.other(source)
+    if (made_from := _remembered_source(session)) and (may_be_session or not made_from.held()):
+        debug.event("source profile: {!r}, as before", made_from.name)
+        return made_from
     candidates = [session.name + _LONG_TERM]
     usual = session.name.removesuffix(BESIDE_ROLE)
     if usual.endswith("-mfa"):
         candidates.insert(0, usual.removesuffix("-mfa"))
     return _first_long_term(candidates, session.files)
+
+
+def _remembered_source(session: Profile) -> Profile | None:
+    """Return the profile that a session was made from, which was named then; None for the default.
+
+    Keys of the default one may have been taken because nothing else was there yet.
+    """
+    held = session.held()
+    name = held.record.source_profile if held and held.record else None
+    defaults = ("default", default_source_profile(session.files).name)
+    return None if name is None or name in defaults else session.other(name)
 
 
 def default_source_profile(files: AWSFiles) -> Profile:
@@ -186,6 +206,7 @@ def variables_hold_keys(environ: Mapping[str, str]) -> bool:
         and environ.get("AWS_SECRET_ACCESS_KEY")
         and not environ.get("AWS_SESSION_TOKEN")
         and not environ.get("AWS_SECURITY_TOKEN")
+        and not environ["AWS_ACCESS_KEY_ID"].startswith(SESSION_KEY_PREFIX)  # it lacks its token
     )
 
 
@@ -193,6 +214,8 @@ def shadowed_by(environ: Mapping[str, str]) -> str | None:
     """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
     if variables_hold_keys(environ):
         return "long-term keys"
+    if lacks_token({name.lower(): environ[name] for name in environ if name[:4] == "AWS_"}):
+        return "a session's key without its token"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
     return None
@@ -218,8 +241,8 @@ def led_to(profile: Profile, named_by: str) -> str:
         named_by: the option or variable with the profile, for the error.
 
     Raises:
-        ProfileError: it gets its credentials in another way, its roles form a circle, or its name
-            is that of another one in quotes, or of one with a header that is not read.
+        ProfileError: it gets its credentials in another way, its roles form a circle, or it is
+            missing, and another one has its name but for case, quotes and blanks.
     """
     import shlex
 
@@ -229,11 +252,11 @@ def led_to(profile: Profile, named_by: str) -> str:
             f"{named_by} {profile.name!r}, and there is no such profile",
             f"its section has another header: mfakit explain --profile {shlex.quote(profile.name)}",
         ).about(profile.name)
-    unquoted = profile.name.strip("\"'")
-    if unquoted != profile.name and not profile.exists and profile.other(unquoted).exists:
+    if not profile.exists and (meant := _misspelled(profile)):
         raise ProfileError(
-            f"{named_by} is {profile.name!r}, in quotes, which belong to the name",
-            f"leave them out: the profile is {unquoted}",
+            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes and"
+            " blanks belong to the name",
+            f"export {named_by}={shlex.quote(meant)}",
         )
     end = end_of_roles(profile)
     is_role = end is profile and end.setting("role_arn") and not end.setting("source_profile")
@@ -246,6 +269,15 @@ def led_to(profile: Profile, named_by: str) -> str:
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
     return end.name
+
+
+def _misspelled(profile: Profile) -> str | None:
+    """Return the profile that another name means; one of another case only if it is in use."""
+    name = profile.files.spelled(profile.name)
+    if name is None or profile.name.strip("\"' \t\r\n") != profile.name:
+        return name
+    meant = profile.other(name)
+    return name if meant.is_protected or meant.setting("role_arn") or meant.held() else None
 
 
 def _refuse_names_that_none_has(profile: Profile) -> None:

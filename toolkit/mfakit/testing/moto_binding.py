@@ -10,10 +10,11 @@ import io
 import re
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -90,10 +91,12 @@ class MotoBinding:
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
         from moto.core import responses
+        from moto.core.base_backend import BaseBackend
         from moto.core.models import botocore_stubber
 
         stubber: Any = botocore_stubber
         judge: Any = responses
+        backends: Any = BaseBackend
         sessions: Any = URLLib3Session
         if stubber.enabled and mock is None:
             hint = "the simulator brings moto with it: leave mock_aws out"
@@ -101,7 +104,9 @@ class MotoBinding:
         with ExitStack() as stack:
             stack.callback(self._end)
             if mock is None:
-                mock = stack.enter_context(mock_aws(config=CONFIG))
+                mock = mock_aws(config=CONFIG)
+                with _without_urls():
+                    stack.enter_context(mock)
             self._mock = mock
             self._answer = _requests_seam(handle)
             self.answer_requests()
@@ -109,6 +114,8 @@ class MotoBinding:
             _replace(stack, stubber, "enabled", False)
             # The gate judges policies; moto would ask for the signatures that it does not get.
             _replace(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            _replace(stack, judge, "method_names_from_class", _method_names)
+            _replace(stack, backends, "urls", _kept(backends.urls))
             _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
@@ -172,6 +179,40 @@ class MotoBinding:
         if answer is None or answer == (404, {}, "Not yet implemented"):
             raise _unknown(request.url)
         return _response(*answer)
+
+
+@contextmanager
+def _without_urls() -> Iterator[None]:
+    """Let moto start without a callback for each URL, all of which the simulator answers itself.
+
+    To make 1,300 of them takes most of a simulator's start.
+    """
+    from moto.core import models
+
+    with ExitStack() as stack:
+        _replace(stack, models, "backend_index", SimpleNamespace(backend_url_patterns=()))
+        yield
+
+
+def _kept(urls: property) -> property:
+    """Return a property with a service's URLs and handlers, which moto makes at each call."""
+    known: dict[type, Any] = {}
+
+    def read(backend: Any) -> Any:
+        kind = type(backend)
+        if kind not in known:
+            known[kind] = urls.__get__(backend)
+        return known[kind]
+
+    return property(read)
+
+
+@cache  # moto looks through hundreds of members at each call
+def _method_names(kind: type) -> list[str]:
+    from moto.core.utils import method_names_from_class
+
+    names: list[str] = method_names_from_class(kind)
+    return names
 
 
 def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 from mfakit.environment.formats import SHELLS
 from mfakit.exchange.source import with_long_term_keys
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
-from mfakit.profiles.section import has_access_key, is_no_key
+from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mfakit.explain.situation import Situation
     from mfakit.profiles.document import Document
 
+_AWS_KEY = re.compile("A[KS]IA[A-Z0-9]{12,}")
+# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
+COMMENT = re.compile(r"(^|\s)[#;]")
 KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
@@ -117,7 +123,22 @@ def fault_of(value: str) -> str:
     """Return what is wrong with the form of a key or a token; "" if nothing is."""
     if value[:1] in ("'", '"'):
         return "is in quotes"
+    if COMMENT.search(value):
+        return "is followed by a comment, which is a part of it"
     return "has a character that no key has" if is_no_key(value) else ""
+
+
+def wrong_length(values: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the part of a key of AWS's form that is not as long as AWS's, and how long it is.
+
+    AWS documents no lengths; all keys that it has given for many years have these.
+    """
+    lengths = dict(zip(KEYS, (20, 40), strict=True))
+    for key, length in lengths.items() if _AWS_KEY.fullmatch(values.get(KEYS[0], "")) else ():
+        found = len(values.get(key, ""))
+        if found != length:
+            return key, f"has {found} characters; those of AWS have {length}"
+    return None
 
 
 def real_path(document: Document) -> str:

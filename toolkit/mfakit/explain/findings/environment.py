@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+
 from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
+from mfakit.exchange.device import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
-from mfakit.explain.findings import Finding, env_line, fault_of, quoted, real_path, shortened
+from mfakit.explain.findings import (
+    Finding,
+    edit,
+    env_line,
+    fault_of,
+    quoted,
+    real_path,
+    shortened,
+    wrong_length,
+)
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.profile import SERVED_PROFILE
 from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.session import SESSION_KEY_PREFIX
@@ -188,7 +201,16 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
 
 
 def variable_unread(situation: Situation) -> Iterator[Finding]:
-    """A variable whose name is almost right names the credentials file, in vain."""
+    """A variable whose name is almost right names the credentials file or the device, in vain."""
+    device = situation.environ.get(UNREAD_SERIAL)
+    if device and not situation.environ.get("MFAKIT_SERIAL_NUMBER"):
+        yield Finding(
+            "device-unread",
+            f"{UNREAD_SERIAL} is set, which aws-vault alone reads",
+            "mfakit login takes the device of the AWS files, or the only one that IAM lists",
+            f"export MFAKIT_SERIAL_NUMBER={quoted(device)}",
+            matters=False,
+        )
     named = situation.environ.get(_NOT_READ)
     if named and not situation.environ.get(_CREDENTIALS_PATH):
         yield Finding(
@@ -198,6 +220,21 @@ def variable_unread(situation: Situation) -> Iterator[Finding]:
             f"export {_CREDENTIALS_PATH}={quoted(named)}",
             matters=situation.chain.winner is None,
         )
+
+
+def file_missing(situation: Situation) -> Iterator[Finding]:
+    """A variable names a file that is missing, or has quotes, which belong to the path."""
+    files = situation.files
+    named = {_CREDENTIALS_PATH: files.credentials_path, "AWS_CONFIG_FILE": files.config_path}
+    for name, path in named.items():
+        is_missing = situation.environ.get(name) and not os.path.exists(path)
+        if is_missing and situation.chain.winner is None:
+            yield Finding(
+                "file-missing",
+                f"{name} names {path}, which does not exist",
+                "AWS tools find no profile there",
+                unset_line(situation.shell, [name]),
+            )
 
 
 def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
@@ -239,6 +276,23 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def section_hidden(situation: Situation) -> Iterator[Finding]:
+    """Of two sections of the config file for one profile, botocore reads the later alone."""
+    files, profile = situation.files, situation.profile
+    config, counts = files.config_file, files.config_header(profile)
+    for header in config.names():
+        if situation.sdk == "js" or profile_of(header) != profile or header == counts:
+            continue
+        yield Finding(
+            "section-hidden",
+            f"[{header}] ({config.path}, line {config.line_of_header(header)}) is not read: the"
+            f" later [{counts}] (line {config.line_of_header(counts)}) is of the same profile",
+            "boto3 and the AWS CLI take what is in the later one alone",
+            edit(config.path),
+            matters=has_access_key(config.section(header)),
+        )
+
+
 def _for_sed(text: str) -> str:
     return text.replace("\\", "\\\\").replace("/", "\\/").replace("&", "\\&")
 
@@ -253,6 +307,20 @@ def variables_quoted(situation: Situation) -> Iterator[Finding]:
             f"the value of {found[0]} {fault_of(situation.environ[found[0]])}",
             "it is sent as it is, and AWS refuses the key",
             unset_variables(situation),
+        )
+
+
+def variables_length(situation: Situation) -> Iterator[Finding]:
+    """A key of AWS's form in the variables has more or fewer characters than those of AWS."""
+    environ = situation.environ
+    wrong = wrong_length({key: environ.get(key.upper(), "") for key in KEYS})
+    if _used_variables(situation) is not None and wrong and not any(variables_quoted(situation)):
+        yield Finding(
+            "variables-length",
+            f"the value of {wrong[0].upper()} {wrong[1]}",
+            "AWS refuses it, if a part is missing or something else was copied with it",
+            unset_variables(situation),
+            matters=False,
         )
 
 
@@ -287,7 +355,10 @@ RULES = (
     profile_variables_differ,
     no_such_profile,
     variable_unread,
+    file_missing,
     endpoint_shadowed,
     wrong_header,
+    section_hidden,
     variables_quoted,
+    variables_length,
 )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import stat
+from difflib import get_close_matches
 
 from mfakit.environment.formats import unset_line
 from mfakit.errors import FileError, UnreadableError, UsageError
 from mfakit.exchange.device import check_serial_number, is_arn
+from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
+    COMMENT,
     Finding,
     edit,
     fault_of,
@@ -21,7 +24,9 @@ from mfakit.explain.findings import (
     shortened,
     without_lines,
     without_settings,
+    wrong_length,
 )
+from mfakit.explain.javascript import line_above_sections
 from mfakit.explain.situation import is_metadata, likely_account
 from mfakit.moments import format_timestamp
 from mfakit.profiles.document import Document
@@ -33,11 +38,16 @@ from mfakit.profiles.section import (
     has_keys,
     is_long_term,
     is_session,
+    lacks_token,
     session_token,
 )
-from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    may_be_source,
+    named_source_profile,
+    source_profile,
+)
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS
-from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.state import EXPIRED, EXPIRING, VALID
 
 TYPE_CHECKING = False
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
     from mfakit.explain.situation import Situation
     from mfakit.profiles.own_files import SessionRecord
 
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+")
 _ARN_PARTS = 6
 _TOKENS = ("aws_session_token", "aws_security_token")
 _FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
@@ -57,8 +68,26 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
-# Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
-_COMMENT = re.compile(r"(^|\s)[#;]")
+# What settings are called whose variables have other names.
+_MEANT = {"aws_default_region": "region", "aws_default_output": "output"}
+_NAMES_PROFILE = ("aws_profile", "aws_default_profile")
+_READ = {
+    *KEYS,
+    *_TOKENS,
+    "profile",
+    "default_profile",
+    "region",
+    "output",
+    "mfa_serial",
+    "role_arn",
+    "role_session_name",
+    "source_profile",
+    "credential_process",
+    "web_identity_token_file",
+    "ca_bundle",
+    "endpoint_url",
+    "sts_regional_endpoints",
+}
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
@@ -113,6 +142,25 @@ def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def session_refused_in_region(situation: Situation) -> Iterator[Finding]:
+    """A session of STS's global endpoint is used in a region that accounts have to opt in to."""
+    status, region = _used_session(situation), situation.chain.region
+    if status is None or not region:
+        return
+    session = Profile(status.profile, situation.files)
+    source = source_profile(session)
+    if source is not None and is_refused_in(region, session):
+        yield Finding(
+            "session-of-global-endpoint",
+            f"the region is {region}, and of the session of profile {session.name!r}:"
+            f" {GLOBAL_ENDPOINT}",
+            "AWS refuses it there (InvalidClientTokenId), unless the account was set otherwise",
+            f"aws configure set sts_regional_endpoints regional --profile {quoted(source.name)} &&"
+            f" mfakit login --force --profile {quoted(session.name)}",
+            matters=False,
+        )
+
+
 def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
     """A session is in the session cache, and the setting that leads there is gone."""
     profile = Profile(situation.profile, situation.files)
@@ -159,7 +207,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     failed = any(k.state == FAILED and k.provider in _FILE_PROVIDERS for k in links)
     there = [key for key in KEYS if situation.values.get(key)]
     is_skipped = there == ["aws_secret_access_key"] and _has_none(situation)
-    if (failed or is_skipped or situation.sdk == "js") and len(there) == 1:
+    is_hidden = any(keys_in_capitals(situation))  # it says why the SDK does not see the other one
+    if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
             "keys-partial",
@@ -179,17 +228,16 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
             "keys-partial",
             f"{empty} of profile {profile!r} ({situation.place(empty)}) is empty",
             "it is used all the same, and AWS refuses it",
-            f"aws configure --profile {quoted(profile)}",
+            without_settings(situation, *KEYS)
+            if values.get("credential_process")
+            else f"aws configure --profile {quoted(profile)}",
         )
 
 
 def token_missing(situation: Situation) -> Iterator[Finding]:
     """The key is a session's, and its token is missing."""
     values, profile = _key_section(situation), situation.profile
-    key_id = values.get(KEYS[0], "")
-    if not key_id.startswith(SESSION_KEY_PREFIX) or session_token(values):
-        return
-    if _keys_are_used(situation):
+    if lacks_token(values) and _keys_are_used(situation):
         yield Finding(
             "keys-partial",
             f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
@@ -218,10 +266,11 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     lines = [situation.files.line_of(profile, key) for key in found]
     if found and any(lines) and (is_source or _keys_are_used(situation)):
         path = os.path.realpath(next(line for line in lines if line)[0])
-        edits = ";".join(f"{line[1]}s/[\"']//g" for line in lines if line)
         fault = fault_of(values[found[0]])
+        cut = "[\"']//g" if fault == "is in quotes" else "[[:blank:]][#;].*//"
+        edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
         fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
-        if fault != "is in quotes":
+        if "character" in fault:
             fix = f"aws configure --profile {quoted(profile)}"
         yield Finding(
             "keys-quoted",
@@ -230,6 +279,23 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
             "it is sent as it is, and AWS refuses the key",
             fix,
         )
+
+
+def keys_length(situation: Situation) -> Iterator[Finding]:
+    """A key of AWS's form has more or fewer characters than those of AWS; none of it is shown."""
+    values, profile = _key_section(situation), situation.profile
+    wrong = wrong_length(values)
+    if wrong is None or not _keys_are_used(situation):
+        return
+    if any(map(fault_of, values.values())) or any(keys_placeholder(situation)):
+        return  # these say more
+    yield Finding(
+        "keys-length",
+        f"{wrong[0]} of profile {profile!r} ({situation.place(wrong[0])}) {wrong[1]}",
+        "AWS refuses it, if a part is missing or something else was copied with it",
+        f"aws configure --profile {quoted(profile)}",
+        matters=False,
+    )
 
 
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
@@ -246,32 +312,6 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
             f" ({situation.place(pasted)}) looks like an example's",
             "AWS refuses it (InvalidClientTokenId)",
             fix,
-        )
-
-
-def keys_misspelled(situation: Situation) -> Iterator[Finding]:
-    """The names of the keys are almost right, so that no SDK finds them."""
-    from difflib import get_close_matches
-
-    profile, files = situation.profile, situation.files
-    if not _has_none(situation):
-        return
-    meant = {
-        name: right[0]
-        for name, value in files.merged(profile).items()
-        if value and name not in KEYS and (right := get_close_matches(name, KEYS, 1, 0.85))
-    }
-    first = next(iter(meant), None)
-    found = {name: files.line_of(profile, name) for name in meant}
-    if first is not None and (place := found[first]):
-        edits = ";".join(
-            f"{line[1]}s/^[^=]*/{meant[name]} /" for name, line in found.items() if line
-        )
-        yield Finding(
-            "keys-misspelled",
-            f"{first} ({situation.place(first)}) is not the name of a key: it is {meant[first]}",
-            "no AWS tool reads it",
-            f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(place[0]))}",
         )
 
 
@@ -318,7 +358,7 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     if not serial.startswith("arn:"):
         return
     if any(map(str.isspace, serial)):
-        if not _COMMENT.search(serial):  # `text_after_value` reports that
+        if not COMMENT.search(serial):  # `text_after_value` reports that
             yield Finding(
                 "serial-with-blank",
                 f"there is a blank in mfa_serial ({situation.place('mfa_serial')})",
@@ -347,10 +387,11 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
 
 
 def device_without_codes(situation: Situation) -> Iterator[Finding]:
-    """A role wants codes of a device that has none, such as a security key, or that cannot be."""
+    """The device of a role, or beside keys, has no codes, as a security key, or cannot be one."""
     values, source = situation.values, situation.role_source or situation.profile
     serial, has_role = values.get("mfa_serial"), {"role_arn", "source_profile"} <= values.keys()
-    if not serial or not has_role or any(map(str.isspace, serial)):
+    is_read = has_role or Profile(situation.profile, situation.files).is_long_term
+    if not serial or not is_read or any(map(str.isspace, serial)):
         return  # blanks are reported by `serial_of_another` and `text_after_value`
     try:
         check_serial_number(serial)
@@ -368,7 +409,9 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
         yield Finding(
             "device-without-codes",
             f"mfa_serial ({situation.place('mfa_serial')}): {error.message}",
-            "AWS refuses every code for it, so that the role cannot be assumed",
+            "AWS refuses every code for it, so that the role cannot be assumed"
+            if has_role
+            else "mfakit login refuses it, and no AWS tool reads it there",
             fix,
         )
 
@@ -376,7 +419,7 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
 def role_malformed(situation: Situation) -> Iterator[Finding]:
     """A role's ARN lacks a part."""
     role = situation.values.get("role_arn", "")
-    if role and not (is_arn(role) and ":role/" in role):
+    if role and not (is_arn(role) and role.partition(":role/")[2]):
         unquoted, fix = (
             role.strip("\"' "),
             edit(situation.place("role_arn").rpartition(", line ")[0]),
@@ -415,9 +458,11 @@ def _account_of_keys(situation: Situation) -> tuple[str | None, bool]:
 
 def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
-    if _has_none(situation) and not any(keys_in_capitals(situation)):
-        if any(keys_misspelled(situation)):
-            return  # that says why
+    if _has_none(situation) and not any(
+        finding.code != "setting-unread"
+        for rule in (keys_in_capitals, line_before_sections, setting_unread)
+        for finding in rule(situation)
+    ):
         if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
@@ -429,11 +474,13 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
                 f"mfakit login --profile {quoted(session)}",
             )
             return
+        meant = situation.files.spelled(situation.profile)
+        like = f"; {meant!r} is another profile" if meant else ""
         yield Finding(
             "no-credentials",
-            f"there are no credentials for profile {situation.profile!r}",
+            f"there are no credentials for profile {situation.profile!r}{like}",
             "SDKs ask the machine's metadata service, which machines at AWS alone have",
-            login(situation, situation.profile),
+            f"export AWS_PROFILE={quoted(meant)}" if meant else login(situation, situation.profile),
         )
 
 
@@ -457,6 +504,9 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     if not may_name_profile(source) and situation.values.get("source_profile") == source:
         meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
         fix = set_setting(situation, "source_profile", meant)
+    elif situation.values.get("source_profile") == source and not situation.files.exists(source):
+        spelled = situation.files.spelled(source)
+        fix = set_setting(situation, "source_profile", spelled) if spelled else fix
     yield Finding(
         "role-without-source",
         f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
@@ -490,6 +540,26 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def keys_shadow_process(situation: Situation) -> Iterator[Finding]:
+    """Keys in the files beat the profile's own `credential_process`."""
+    profile, winner = situation.profile, situation.chain.winner
+    process = situation.values.get("credential_process")
+    if process and winner and winner.provider in _FILE_PROVIDERS and not winner.asks:
+        if any(session_expired(situation)):
+            return
+        is_kept = is_session(situation.files.credentials(profile))
+        yield Finding(
+            "keys-shadow-process",
+            f"the profile {profile!r} has keys ({situation.place(KEYS[0])}) and a"
+            f" credential_process ({situation.place('credential_process')})",
+            "the keys are used, and the process is never run",
+            f"mfakit logout --profile {quoted(profile)}"
+            if is_kept
+            else edit(situation.place(KEYS[0]).rpartition(", line ")[0]),
+            matters=False,
+        )
+
+
 def _is_made_from_itself(situation: Situation) -> bool:
     """Whether the role is assumed with the profile's own keys, or with a session made from them."""
     files, source = situation.files, situation.values.get("source_profile")
@@ -502,16 +572,17 @@ def _is_made_from_itself(situation: Situation) -> bool:
 
 def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     """A role asks for a code of its own, although the session of another code could assume it."""
-    values = situation.values
-    if "role_arn" not in values or not values.get("mfa_serial"):
+    roles = situation.roles
+    asking = next((role for role in roles if role.setting("mfa_serial")), None)
+    if asking is None:
         return
-    serial = values["mfa_serial"]
+    serial, place = asking.setting("mfa_serial"), asking.files.place(asking.name, "mfa_serial")
     live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
         yield Finding(
             "role-asks-own-code",
-            f"the role of profile {situation.profile!r} wants a code"
-            f" ({situation.place('mfa_serial')}), although {live[0]!r} is an MFA session",
+            f"the role of profile {asking.name!r} wants a code"
+            f" ({place}), although {live[0]!r} is an MFA session",
             "each program asks for a code of its own, and each code works once",
             f"mfakit configure --profile {quoted(live[0])}"
             f" --role-profile {quoted(situation.profile)}",
@@ -520,10 +591,10 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
 
 def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     """A role is assumed with a long-term key, although a session of that key could assume it."""
-    values, profile = situation.values, situation.profile
-    if "role_arn" not in values or values.get("mfa_serial"):
+    profile, roles = situation.profile, situation.roles
+    if not roles or any(role.setting("mfa_serial") for role in roles):
         return
-    source = Profile(values.get("source_profile", profile), situation.files)
+    source = roles[-1].other(roles[-1].setting("source_profile") or roles[-1].name)
     if source.has_key_elsewhere or not may_be_source(source):
         return
     if source.setting("role_arn") and not source.is_long_term:
@@ -541,7 +612,7 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     )
     yield Finding(
         "role-without-mfa",
-        f"the role of profile {profile!r} is assumed with the long-term key of profile"
+        f"the role of profile {roles[-1].name!r} is assumed with the long-term key of profile"
         f" {source.name!r}, without MFA, although {although}",
         "a role that requires MFA refuses that (AccessDenied)",
         configured if live else f"{configured} && mfakit login --profile {session}",
@@ -620,6 +691,24 @@ def certificates_missing(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def region_unknown(situation: Situation) -> Iterator[Finding]:
+    """AWS has no region of that form, such as that of a zone; another server may have it."""
+    region, place = situation.chain.region or "", situation.region_place
+    url = endpoint_url(Profile(situation.profile, situation.files), situation.environ)
+    if not region or _REGION.fullmatch(region) or not is_of_aws(url):
+        return
+    meant = _REGION.match(region.lower())
+    name = meant[0] if meant else "REGION"
+    yield Finding(
+        "region-unknown",
+        f"AWS has no region {region!r} ({place})",
+        "calls have no address",
+        f"export {place}={name}"
+        if place.startswith("AWS_")
+        else set_setting(situation, "region", name),
+    )
+
+
 def byte_order_mark(situation: Situation) -> Iterator[Finding]:
     """A byte-order mark is before the first line, which the AWS CLI and boto3 cannot read."""
     for path in (situation.files.credentials_path, situation.files.config_path):
@@ -666,8 +755,22 @@ def _to_be_read(path: str) -> str:
     return f'sudo chown "$(id -u)" {quoted(path)}'
 
 
+def line_before_sections(situation: Situation) -> Iterator[Finding]:
+    """A setting is above every section, where the SDK for JavaScript ignores it in silence."""
+    files = situation.files
+    for path in (files.credentials_path, files.config_path):
+        line = line_above_sections(read_text(path)) if situation.sdk == "js" else None
+        if line is not None:
+            yield Finding(
+                "line-before-sections",
+                f"there is no section above line {line} of {path}",
+                "the SDK for JavaScript ignores it; boto3 and the AWS CLI cannot read the file",
+                edit(path),
+            )
+
+
 def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
-    """The names of the keys are not in small letters, which the SDK for JavaScript wants."""
+    """The keys are not in small letters, or before `:`; JavaScript's SDK does not see them."""
     if situation.sdk != "js":
         return
     profile, files = situation.profile, situation.files
@@ -676,14 +779,47 @@ def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
     lines = {key: files.line_of(profile, key) for key in hidden if key not in situation.values}
     if not lines or (first := next(iter(lines.values()))) is None:
         return
-    edits = ";".join(f"{line[1]}s/^[^=]*/{key} /" for key, line in lines.items() if line)
+    edits = ";".join(f"{line[1]}s/^[^=:]*[=:]/{key} =/" for key, line in lines.items() if line)
     yield Finding(
         "keys-in-capitals",
-        f"the names of the keys of profile {profile!r} ({situation.place(hidden[0])}) are not in"
-        " small letters",
+        f"the names of the keys of profile {profile!r} ({situation.place(next(iter(lines)))}) are"
+        " not in small letters, or not before `=`",
         "the SDK for JavaScript, and others, do not find them; boto3 and the AWS CLI do",
         f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(first[0]))}",
     )
+
+
+def setting_unread(situation: Situation) -> Iterator[Finding]:
+    """A setting has the name of a variable, or was copied from a shell with its `export`."""
+    files, profile = situation.files, situation.profile
+    values = files.merged(profile)
+    for key, value in values.items():
+        name = key.removeprefix("export ").lstrip()
+        meant = _MEANT.get(name, name.removeprefix("aws_"))
+        meant = name if name in (*KEYS, *_TOKENS) else meant
+        if meant not in _READ:  # a letter of a key's name was lost, or is another
+            meant = next(iter(get_close_matches(name, KEYS, 1, 0.85)), meant)
+        if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
+            continue
+        # a line that is not needed becomes a comment, so that the numbers of others stay right
+        is_needed = name not in _NAMES_PROFILE and not values.get(meant)
+        edited = f"{place[1]}s/^[^=:]*/{meant} /" if is_needed else f"{place[1]}s/^/# /"
+        fix = f"sed -i.bak {quoted(edited)} {quoted(os.path.realpath(place[0]))}"
+        if name in _NAMES_PROFILE:
+            fix = f"{fix} && export AWS_PROFILE={quoted(value)}"
+        is_key = meant in (*KEYS, *_TOKENS)
+        yield Finding(
+            "keys-unread" if is_key else "setting-unread",
+            f"{key} ({situation.place(key)}) is no setting of a profile",
+            "no AWS tool reads it there: "
+            + (
+                "AWS_PROFILE is a variable"
+                if name in _NAMES_PROFILE
+                else f"the setting is called {meant}"
+            ),
+            fix,
+            matters=is_key and not values.get(meant),
+        )
 
 
 def include_profile(situation: Situation) -> Iterator[Finding]:
@@ -710,7 +846,7 @@ def text_after_value(situation: Situation) -> Iterator[Finding]:
     found = [
         key
         for key, value in values.items()
-        if not key.startswith("mfakit_") and _COMMENT.search(value)
+        if not key.startswith("mfakit_") and COMMENT.search(value)
     ]
     if found:
         places = [f"{key} ({situation.place(key)})" for key in found]
@@ -797,15 +933,17 @@ def _session_behind(situation: Situation) -> str:
 RULES = (
     session_expired,
     session_of_another_endpoint,
+    session_refused_in_region,
     session_out_of_reach,
     stale_token,
     keys_partial,
     keys_empty,
     token_missing,
     keys_quoted,
+    keys_length,
     keys_placeholder,
     keys_in_capitals,
-    keys_misspelled,
+    setting_unread,
     include_profile,
     mfa_serial_ignored,
     keys_in_both_files,
@@ -815,13 +953,16 @@ RULES = (
     no_credentials,
     role_without_source,
     keys_beside_another_way,
+    keys_shadow_process,
     role_asks_own_code,
     role_without_mfa,
     role_too_long,
     region_empty,
     certificates_missing,
+    region_unknown,
     byte_order_mark,
     file_unreadable,
+    line_before_sections,
     text_after_value,
     readable_by_others,
 )
