@@ -249,7 +249,7 @@ def led_to(profile: Profile, named_by: str) -> str:
     _refuse_names_that_none_has(profile)
     if not profile.exists and profile.files.unread_header(profile.name):
         raise ProfileError(
-            f"{named_by} {profile.name!r}, and there is no such profile",
+            f"{named_by} is {profile.name!r}, and there is no such profile",
             f"its section has another header: mfakit explain --profile {shlex.quote(profile.name)}",
         ).about(profile.name)
     if not profile.exists and (meant := _misspelled(profile)):

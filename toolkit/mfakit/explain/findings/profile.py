@@ -750,7 +750,7 @@ def _to_be_read(path: str) -> str:
         return f"ls -ld {quoted(os.path.dirname(path))}"
     if os.name != "posix" or not os.path.isfile(path):
         return f"ls -ld {quoted(path)}"
-    if owner == os.getuid():
+    if owner == os.geteuid():
         return f"chmod u+r {quoted(path)}"
     return f'sudo chown "$(id -u)" {quoted(path)}'
 
