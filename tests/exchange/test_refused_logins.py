@@ -386,7 +386,9 @@ def test_a_missing_file_of_certificates_is_not_called_a_certificate(home, alice,
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
         done = log_in(home, alice, AWS_ENDPOINT_URL=url, **variables)
+        shown = home.mfakit("explain", "--online", AWS_ENDPOINT_URL=url, **variables).stdout
     refused(home, done, f"there is no file with certificates where {where}")
+    assert ("certificates-missing" in shown, "curl" in shown) == (True, False)
 
 
 def test_the_certificates_of_the_source_are_written_to_the_session_profile(home, alice) -> None:

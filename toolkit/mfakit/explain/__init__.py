@@ -80,6 +80,9 @@ class Explanation:
         self.findings = find(situation)
         if online is not None:
             self.findings = [*online_findings(online, situation), *self.findings]
+        if any(f.code == "certificates-missing" for f in self.findings):
+            # it says why; curl, the advice for that, trusts certificates of its own
+            self.findings = [f for f in self.findings if f.code != "unreachable"]
         if online is not None and online.account is not None:
             # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]

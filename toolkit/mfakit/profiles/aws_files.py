@@ -128,14 +128,15 @@ class AWSFiles:
 
         The header is one of the other file, in capitals, without quotes or with blanks too many.
         """
-        meant = " ".join(profile.split())
+        if profile != " ".join(profile.split()):
+            return None
         for document in (self.config_file, self.credentials_file):
             for header in document.names():
                 text = " ".join(header.split())
                 word, _, rest = text.partition(" ")
                 in_config = document is self.config_file
                 is_read = profile_of(header) is not None if in_config else header == profile
-                is_meant = meant == text or (word.lower() == "profile" and meant == rest)
+                is_meant = profile == text or (word.lower() == "profile" and profile == rest)
                 if is_meant and not is_read:
                     return document, header
         return None
