@@ -263,7 +263,7 @@ def test_the_variables_that_a_role_is_made_from_are_kept(home, alice, shell) -> 
 
 
 def test_the_profile_that_aws_profile_names_is_the_one_in_the_error(home) -> None:
-    """It leads to the other by its role."""
+    """That profile leads to the session profile by its role."""
     home.write_config(
         f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = base\n"
         "[profile base]\nsso_session = house\n[sso-session house]\nsso_region = eu-west-1\n"

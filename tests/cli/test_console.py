@@ -99,7 +99,7 @@ def test_open_hands_the_link_to_a_browser_without_showing_it_to_other_users(logg
 
 
 def test_the_endpoint_refuses_what_aws_refuses(logged_in, aws, alice) -> None:
-    """A user's session, a long-term key, and a duration for a role that a session assumed."""
+    """These are a user's session, a long-term key, and a duration for a role of a session."""
     url = logged_in.environ["MFAKIT_FEDERATION_URL"]
 
     def ask(key: str, secret: str, token: str, **more: str) -> int:

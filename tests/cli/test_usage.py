@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit.cli.commands import COMMANDS
-from mfakit.cli.standing import standing
+from mfakit.cli.status import standing
+from mfakit.profiles.aws_files import AWSFiles
 
 pytestmark = pytest.mark.pythons
 
@@ -56,7 +57,7 @@ def test_mfakit_alone_shows_the_state_and_the_next_step(
     (home.folder / "aws").symlink_to("/bin/true")
     environ = home.environ | {"PATH": str(home.folder)}
     environ |= {"MFAKIT_PROFILE": profile} if profile else {}
-    first, second, *_ = standing(environ, NOW)
+    first, second, *_ = standing(AWSFiles(environ), NOW)
     assert stands in first
     assert second.startswith(f"next: {step}")
     assert "#" not in second
@@ -64,9 +65,9 @@ def test_mfakit_alone_shows_the_state_and_the_next_step(
 
 def test_where_the_aws_cli_is_missing_the_next_step_is_another(home) -> None:
     without = home.environ | {"PATH": "/nowhere"}
-    assert standing(without, NOW)[1] == "next: mfakit keys import --from-csv FILE"
+    assert standing(AWSFiles(without), NOW)[1] == "next: mfakit keys import --from-csv FILE"
     home.write_credentials(SESSION.format("mfa", "2026-11-22T18:00:00Z"))
-    assert standing(without, NOW)[1] == "next: mfakit exec --profile mfa -- PROGRAM"
+    assert standing(AWSFiles(without), NOW)[1] == "next: mfakit exec --profile mfa -- PROGRAM"
 
 
 def test_a_mistyped_profile_gets_a_suggestion(home) -> None:

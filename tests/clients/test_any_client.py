@@ -32,7 +32,7 @@ def test_each_client_creates_and_lists_a_bucket_with_a_session(
 def test_each_client_shows_awss_words_about_a_wrong_code(
     client: Any, keys: dict[str, str], device: Device, refusal: Any
 ) -> None:
-    """They end in a space."""
+    """The words end in a space."""
     wrong = f"{(int(device.code()) + 1) % 10**6:06}"
     assert refusal(client.login, keys, device, wrong) == (
         "AccessDenied",

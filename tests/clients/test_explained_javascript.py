@@ -87,7 +87,7 @@ TEXTS = st.builds(
 
 
 def test_odd_files_are_read_as_the_javascript_sdk_reads_them(tmp_path, home, javascript) -> None:
-    """Keys in other cases or with colons, odd names, empty values, junk, comments, any space."""
+    """The files have keys in other cases, colons, odd names, empty values, junk and comments."""
     questions = []
     homes = st.tuples(TEXTS, TEXTS, st.sampled_from((None, *NAMES)))
     for number, (credentials, config, flag) in enumerate(drawn_from(homes, 400)):

@@ -391,7 +391,7 @@ def test_a_hardware_token_is_listed_resynchronised_and_removed(
 def test_a_second_device_takes_a_session_first_and_then_the_old_one_can_go(
     home, fresh, aws, on_terminal
 ) -> None:
-    """A new phone."""
+    """This is how a user moves to a new phone."""
     old = fresh.enable_virtual_mfa()
     home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
     terminal = on_terminal("devices", "add", "alice-phone", "--show-seed")

@@ -10,6 +10,7 @@ from tests.exchange.conftest import Person, log_in
 from mfakit.errors import ProfileError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
+from mfakit.profiles.profile import open_profile
 
 
 def sts_output(key: str = "ASIA1", end: str = "2126-01-01T00:00:00+00:00") -> str:
@@ -86,5 +87,5 @@ def test_a_live_aws_session_that_comes_while_a_login_waits_is_kept(here, alice) 
             here.mfakit("login", "--from-json", "-", stdin=sts_output())
 
     with pytest.raises(ProfileError, match="holds a live AWS session"):
-        login(LoginRequest(asker=Slow(alice.device.code())), here.environ)
+        login(open_profile("mfa", here.environ), LoginRequest(asker=Slow(alice.device.code())))
     assert here.mfakit("check").returncode == 0

@@ -121,7 +121,7 @@ def test_an_english_locale_is_asked_as_ever(home, alice, on_terminal) -> None:
 
 
 def test_what_programs_read_is_the_same_in_a_chinese_locale(home, alice) -> None:
-    """Errors too, since people search for them."""
+    """This includes errors, since people search for them."""
     assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
     commands = (["check"], ["check", "--format=json"], ["status", "--short"], ["env"], ["devices"])
     failing = (["check", "-p", "none"], ["login", "--token-code", "1"], ["env", "--shell", "x"])

@@ -37,7 +37,7 @@ def section(home, name: str) -> dict[str, str]:
 
 
 def test_a_login_gives_the_session_profile_the_region_of_its_source(regional, alice) -> None:
-    """So that `aws ec2 describe-vpcs --profile mfa` has a region; it is written once."""
+    """`aws ec2 describe-vpcs --profile mfa` has a region then; it is written once."""
     done = log_in(regional, alice)
     assert "wrote region = eu-central-1 to profile mfa" in done.stderr
     assert section(regional, "mfa")["region"] == "eu-central-1"

@@ -12,6 +12,7 @@ from mfakit import MFAKitError, read_session
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.spending import Attempts
+from mfakit.profiles.profile import open_profile
 
 
 def log_in(home, alice, *arguments: str, **environ: str):
@@ -78,7 +79,7 @@ def test_after_a_lost_response_the_user_is_asked_for_the_next_code(here, alice, 
     """A countdown runs to the next half minute, when the device shows a new code."""
     aws.drop_next("GetSessionToken", after=True)
     person = Person(alice.device.code(), alice.device.code())
-    login(LoginRequest(asker=person), here.environ)
+    login(open_profile("mfa", here.environ), LoginRequest(asker=person))
     question, lost, what, again = person.heard
     assert "the code counts as used" in lost
     assert (what, again) == ("the next code", question)

@@ -114,6 +114,7 @@ def test_a_question_on_the_terminal_ends_after_its_timeout(home, alice) -> None:
     script = (
         "import os, sys, time\n"
         "from mfakit.exchange.login import login\n"
+        "from mfakit.profiles.profile import open_profile\n"
         "from mfakit.exchange.recipe import LoginRequest\n"
         "from mfakit.exchange.terminal import Terminal\n"
         "moments = iter([0, 0, 3600])\n"
@@ -123,7 +124,7 @@ def test_a_question_on_the_terminal_ends_after_its_timeout(home, alice) -> None:
         "        time.sleep(0.01)\n"
         "    return moment\n"
         "try:\n"
-        "    login(LoginRequest(asker=Terminal(3600, clock)), os.environ)\n"
+        "    login(open_profile('mfa'), LoginRequest(asker=Terminal(3600, clock)))\n"
         "except Exception as error:\n"
         "    print(f'{error.message}; {error.hint}')\n"
     )

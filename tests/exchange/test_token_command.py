@@ -13,6 +13,7 @@ from tests.exchange.conftest import Person
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.profile import open_profile
 
 pytestmark = pytest.mark.pythons
 
@@ -96,7 +97,8 @@ def test_a_token_command_is_run_again_only_in_the_next_half_minute(here, alice) 
     assert here.mfakit("login", "--token-code", used).returncode == 0
     person = Person()
     command = here.token_command(used, fresh)
-    login(LoginRequest(token_command=command, asker=person, force=True), here.environ)
+    request = LoginRequest(token_command=command, asker=person, force=True)
+    login(open_profile("mfa", here.environ), request)
     assert "it was used before" in person.heard[0]
     assert [round(until) % 30 for until in person.waited_until] == [0]
 

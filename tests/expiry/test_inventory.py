@@ -84,7 +84,7 @@ def test_the_earliest_of_several_spellings_counts(tmp_path) -> None:
 
 
 def test_long_term_and_partial_keys_are_not_listed_as_sessions(tmp_path) -> None:
-    """Neither are tokens beside key ids that STS does not issue, and other settings."""
+    """Nor are tokens beside key ids that STS does not issue, or other settings."""
     place(
         tmp_path / ".aws/credentials",
         "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"

@@ -388,7 +388,7 @@ def test_a_file_that_only_botocore_cannot_read_is_reported_with_the_line(
 
 
 def test_the_report_names_the_variable_that_chose_the_profile(tmp_path) -> None:
-    """Each SDK has its own order of the two."""
+    """The SDKs differ in which of the two variables they prefer."""
     home = {"default": KEYS, "work": KEYS}
     both = {"AWS_DEFAULT_PROFILE": "work", "AWS_PROFILE": "default"}
     old = {"AWS_DEFAULT_PROFILE": "work"}

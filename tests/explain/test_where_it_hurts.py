@@ -123,7 +123,7 @@ def test_quotes_that_docker_keeps_in_the_variables_are_named(home, alice) -> Non
 
 @pytest.mark.parametrize("sign", [" ", "\n", "\u201c", "\u200b"])
 def test_a_key_that_cannot_be_one_is_refused_before_it_is_sent(home, alice, sign: str) -> None:
-    """A blank, a line break, a curly quote: copied along with the key."""
+    """A blank, a line break or a curly quote was copied along with the key."""
     variables = {
         "AWS_ACCESS_KEY_ID": sign + alice.access_key_id,
         "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
@@ -154,7 +154,7 @@ def test_explain_reports_whatever_the_files_hold(home, alice, content, name, sdk
 
 
 def test_a_device_of_another_account_is_refused_before_a_code_is_spent(home, aws, alice) -> None:
-    """Whatever the key's id suggests: AWS was asked for the account."""
+    """AWS was asked for the account, which the key's id only suggests."""
     serial = alice.device.serial_number.replace("123456789012", "999999999999")
     code = alice.device.code()
     done = home.mfakit("login", "--serial-number", serial, "--token-code", code)

@@ -181,7 +181,7 @@ def test_a_missing_entry_says_how_to_import_it_again(home, alice, keychain) -> N
 
 @pytest.mark.parametrize("form", ["json", "lines"])
 def test_a_key_command_gives_the_key_to_every_command(home, alice, form: str) -> None:
-    """As `pass show`, 1Password, age and sops print it; no shell is involved."""
+    """The command prints it as `pass show`, 1Password, age and sops do; no shell is involved."""
     given = home.folder / "key"
     as_json = {
         "Version": 1,
@@ -305,7 +305,7 @@ def test_plain_use_by_a_process_replaces_no_other_program(home, alice, keychain)
 def test_what_cannot_be_a_source_is_refused_before_the_keychain_is_changed(
     home, alice, keychain, config: str
 ) -> None:
-    """A session, or any key for a profile that assumes a role."""
+    """A session is refused, and any key for a profile that assumes a role."""
     home.write_config(config)
     name = "AKIANEW" if config else "ASIANEW"
     path = csv_of(home, name, "new")
@@ -548,7 +548,7 @@ def test_a_key_that_is_imported_for_one_profile_and_removed_for_another_stays(
 def test_an_exported_key_is_in_the_file_whoever_writes_back_what_it_read_before(
     home, alice, keychain
 ) -> None:
-    """Such as aws-mfa, which reads the file and then waits for a code."""
+    """aws-mfa, for one, reads the file and then waits for a code."""
     assert home.mfakit("keys", "import").returncode == 0
     read = home.credentials.read_text()
     with open(f"{home.config}.lock", "r+") as lock:

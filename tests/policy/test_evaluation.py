@@ -62,7 +62,7 @@ def test_a_deny_wins_over_an_allow_in_any_order() -> None:
 def test_bool_needs_the_key_and_bool_if_exists_does_not(
     operator: str, present: str | None, matches: bool
 ) -> None:
-    """The classic mistake: a Deny with Bool lets long-term keys pass, since they lack the key."""
+    """A Deny with Bool lets long-term keys pass, since they lack the key: the classic mistake."""
     deny = statement(
         "Deny", Action="*", Condition={operator: {"aws:MultiFactorAuthPresent": False}}
     )

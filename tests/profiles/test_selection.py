@@ -97,7 +97,7 @@ def test_the_session_profile_comes_from_the_flag_then_mfakit_profile_then_aws_pr
     files, flag, environ, profile
 ) -> None:
     """If none of them is set, it is `mfa`."""
-    assert session_profile(flag, files.environ | environ).name == profile
+    assert session_profile(flag, AWSFiles(files.environ | environ)).name == profile
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_session_profile_comes_from_the_flag_then_mfakit_profile_then_aws_pr
 def test_profiles_of_other_credential_providers_are_refused(files, name, message) -> None:
     """The error has a hint, and comes before a code is asked for."""
     with pytest.raises(ProfileError, match=message) as caught:
-        session_profile(None, files.environ | {"AWS_PROFILE": name})
+        session_profile(None, AWSFiles(files.environ | {"AWS_PROFILE": name}))
     assert caught.value.hint
 
 

@@ -24,6 +24,9 @@ from mfakit.profiles.stores import is_own_process
 pytestmark = pytest.mark.pythons
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = secret\n"
+DEVICE = "arn:aws:iam::123456789012:mfa/alice"
+CONFIGURE = ("configure", "--region", "us-west-2", "--serial-number", DEVICE)
 OURS = "[profile mfa]\ncredential_process = /opt/bin/mfakit credential-process --profile mfa\n"
 
 
@@ -266,3 +269,35 @@ def test_a_token_without_a_key_does_not_hide_the_session_in_the_cache(home) -> N
     assert read_session("mfa", environ=home.environ) == SESSION
     done = home.mfakit("check", "--all")
     assert (done.returncode, "mfa" in done.stdout) == (0, True), done
+
+
+def test_credentials_files_in_one_folder_share_neither_sessions_nor_what_undo_remembers(home):
+    """Their profiles of one name may be of different accounts."""
+    folder, used = home.credentials.parent, {}
+    for name in ("home", "work"):
+        (folder / f"credentials.{name}").write_text(KEYS)
+        (folder / f"config.{name}").write_text(f"[profile mfa]\nregion = {name}-1\n")
+        used[name] = {
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / f"credentials.{name}"),
+            "AWS_CONFIG_FILE": str(folder / f"config.{name}"),
+        }
+        assert home.mfakit(*CONFIGURE, "--credential-process", **used[name]).returncode == 0
+        session = SessionCredentials(f"ASIA{name}", "secret", "token", SESSION.expiration)
+        write_session("mfa", session, environ=home.environ | used[name])
+    for name, environ in used.items():
+        assert f"ASIA{name}" in home.mfakit("credential-process", **environ).stdout
+        assert home.mfakit("configure", "--undo", **environ).returncode == 0
+        assert f"region = {name}-1\n" in Path(environ["AWS_CONFIG_FILE"]).read_text()
+
+
+def test_config_files_beside_one_credentials_file_share_nothing_that_undo_remembers(home):
+    folder = home.credentials.parent
+    home.write_credentials(KEYS)
+    for name in ("home", "work"):
+        (folder / f"config.{name}").write_text(f"[profile mfa]\nregion = {name}-1\n")
+        environ = {"AWS_CONFIG_FILE": str(folder / f"config.{name}")}
+        assert home.mfakit(*CONFIGURE, **environ).returncode == 0
+    for name in ("home", "work"):
+        environ = {"AWS_CONFIG_FILE": str(folder / f"config.{name}")}
+        assert home.mfakit("configure", "--undo", **environ).returncode == 0
+        assert f"region = {name}-1\n" in (folder / f"config.{name}").read_text()

@@ -119,7 +119,7 @@ def test_keys_in_the_variables_shadow_the_profile(trial, alice, bob) -> None:
 
 
 def test_an_ended_session_in_the_variables_is_not_sent(trial, alice) -> None:
-    """boto3 fails instead."""
+    """boto3 fails before it sends anything."""
     trial.session()
     session = mfakit.read_session("mfa", environ=trial.home.environ)
     variables = {
@@ -486,7 +486,7 @@ def test_a_refusal_and_an_unreachable_network_are_reported_apart(trial, alice, b
 
 
 def test_a_role_that_needs_mfa_refuses_a_long_term_key(trial, role) -> None:
-    """It accepts the session."""
+    """It accepts the session instead."""
     trial.home.write_config(
         f"[profile mfa]\nmfakit_token_command = {trial.code_program()}\n"
         f"[profile admin]\nrole_arn = {role}\nsource_profile = default\n"

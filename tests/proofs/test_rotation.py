@@ -275,7 +275,7 @@ def meet_each_fault(folder: Path, scene: int, number: int, operation: str) -> No
 def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
     scene: int, tmp_path: Path, monkeypatch
 ) -> None:
-    """Each is lost, before the call is carried out or after it, late, a failure, or throttled.
+    """Each answer is late, an error or throttled, or is lost before or after the call is done.
 
     A working key is in its place throughout, and no third one is made.
     """

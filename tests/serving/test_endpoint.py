@@ -255,7 +255,7 @@ def open_files(pid: int) -> set[str]:
 
 
 def test_explain_names_the_endpoint_and_what_comes_before_it(held) -> None:
-    """To every SDK, inside the command."""
+    """It names them for every SDK, inside the command."""
     with served(held) as command:
         url = command.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         for sdk in ("boto3", "cli", "js"):

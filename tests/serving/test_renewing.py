@@ -162,7 +162,7 @@ def test_a_role_is_assumed_anew_without_a_code_and_with_the_next_session(home, a
 
 
 def test_the_server_ends_with_the_command_even_if_that_is_killed(home) -> None:
-    """And a command whose server was killed gets a clear error, and goes on."""
+    """A command whose server was killed gets a clear error, and goes on."""
     keep_for_ever(home)
     with served(home) as program:
         server = program.server
@@ -368,7 +368,7 @@ def test_a_token_file_on_a_full_disk_is_an_error_and_nothing_is_left(home, small
 def test_a_session_that_cannot_be_kept_on_a_full_disk_is_said_in_a_line(
     home, alice, small_disk
 ) -> None:
-    """First by `exec`, then by the server, which hands out the old one until somebody logs in."""
+    """`exec` says it, then the server, which hands out the old session until somebody logs in."""
     log_in(home, alice)
     keep_until(home, minutes=20)
     command = home.token_command(alice.device.code(), alice.device.code())

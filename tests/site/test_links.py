@@ -77,7 +77,7 @@ def test_each_chinese_page_and_its_english_one_lead_to_each_other(
 
 
 def test_the_theme_speaks_the_language_of_the_page(parsed: dict[Path, _Page]) -> None:
-    """The words around a page, the labels for screen readers, and where the search leads."""
+    """This includes the labels for screen readers and the search."""
     english = (SITE / "how-to" / "docker.html").read_text(encoding="utf-8")
     chinese = (SITE / "zh-CN" / "how-to" / "docker.html").read_text(encoding="utf-8")
     assert '<html class="no-js" lang="en"' in english

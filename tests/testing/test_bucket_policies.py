@@ -47,7 +47,7 @@ class TestBuckets:
     def test_a_bucket_policy_that_names_the_user_needs_no_policy_of_the_user(
         self, clients: Any, alice: User, bob: User, bucket: str, principal: Any
     ) -> None:
-        """Naming everyone works alike."""
+        """A policy that names everyone has the same effect."""
         what = allow("s3:GetObject", "arn:aws:s3:::pail/open/*", Principal=principal)
         self.put(clients, alice, what)
         s3 = clients.of(bob, "s3")

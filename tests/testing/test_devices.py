@@ -97,7 +97,7 @@ def test_reversed_or_equal_codes_do_not_enable_a_device(
 def test_an_enabled_device_cannot_be_enabled_again(
     clients: Any, aws: AWSSimulator, alice: User, device: Device, refusal: Refusal
 ) -> None:
-    """Neither for the same user nor for another one."""
+    """Neither its user nor another one can enable it."""
     aws.create_user("bob")
     iam = clients.of(aws.root, "iam")
     codes = pair(aws, device.seed)

@@ -233,7 +233,7 @@ def test_no_repr_shows_a_secret(aws: AWSSimulator, alice: User, device: Device) 
 
 
 def test_without_policies_any_role_may_be_assumed() -> None:
-    """A code still counts."""
+    """The code is still checked."""
     with AWSSimulator(enforce_policies=False) as aws:
         alice, trust = aws.create_user("alice"), '{"Version": "2012-10-17", "Statement": []}'
         device = alice.enable_virtual_mfa()

@@ -80,7 +80,7 @@ def test_another_account(aws_simulator):
 
 @pytest.mark.long
 def test_the_markers_options_make_the_account(run: Run) -> None:
-    """Those closest to the test win."""
+    """Of two markers, the one closer to the test wins."""
     source = """
 import boto3
 import pytest
@@ -229,7 +229,7 @@ def test_it(aws_simulator, aws_server, aws_home, number):
 
 
 def test_without_the_extra_a_fixture_names_it(run: Run, tmp_path: Path) -> None:
-    """pytest runs otherwise."""
+    """Tests without the fixture run all the same."""
     (tmp_path / "conftest.py").write_text(
         "import importlib.util as util\n"
         "find = util.find_spec\n"

@@ -123,7 +123,7 @@ def test_hosts_that_are_not_loopback_are_refused(aws: AWSSimulator, url: str, ho
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.8.9.1:65535", "[::1]", "[::1]:80"]
 )
 def test_every_name_of_loopback_is_accepted(aws: AWSSimulator, url: str, host: str) -> None:
-    """IPv6 too, though the server listens on IPv4."""
+    """This includes those of IPv6, though the server listens on IPv4."""
     got = exchange(url, b"POST %b HTTP/1.1\r\n%b\r\n" % (CLOCK.encode(), headers_of(aws, host)))
     assert statuses(got) == [200]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, key_lines, worst
-from mfakit.expiry.status import check_session, check_shell
+from mfakit.expiry.status import check_session, check_used
 from mfakit.moments import utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile, shadowed_by, source_profile
 from mfakit.state import UNKNOWN
 
@@ -22,46 +20,53 @@ if TYPE_CHECKING:
     from mfakit.expiry.status import SessionStatus
     from mfakit.keys.age import KeyAge
     from mfakit.notices.ways import Way
+    from mfakit.profiles.aws_files import AWSFiles
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command: look, renew and tell if asked to, and report."""
     refuse_contradictions(options)
     now = utc_now()
     try:
-        statuses = _look(options, now)
+        statuses = _look(options, files, now)
     except MFAKitError as error:
         if options.notify:
-            _notify_of_failure(options, error)
+            _notify_of_failure(options, files, error)
         _report(options, [], now, error)
         raise
     if options.renew or options.prompt:
         from mfakit.cli.renewing import renew_due
 
-        if renew_due(options, statuses if options.all else [_of_profile(options, now)]):
-            now = utc_now()
-            statuses = _look(options, now)
-    ages = _ages(options)
+        due = (
+            statuses
+            if options.all
+            else [check_session(session_profile(options.profile, files), now, options.warn)]
+        )
+        if renew_due(options, due, files):
+            now, files = utc_now(), files.read_again()
+            statuses = _look(options, files, now)
+    ages = _ages(options, files)
     old = [age for age in ages or () if age.is_old(now, options.key_age)]
     if options.notify or options.on_expiring is not None:
-        _notify(options, statuses, ages or [], old)
-    _report(options, statuses, now, ages=ages)
-    if options.profile is None and (shadow := shadowed_by(os.environ)):
+        _notify(options, files, statuses, ages or [], old)
+    code = worst(statuses).exit_code or (FAILED if old else 0)
+    _report(options, statuses, now, ages=ages, code=code)
+    if options.profile is None and (shadow := shadowed_by(files.environ)):
         note(f"the variables hold {shadow}, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
-    return worst(statuses).exit_code or (FAILED if old else 0)
+    return code
 
 
-def _ages(options: Namespace) -> list[KeyAge] | None:
+def _ages(options: Namespace, files: AWSFiles) -> list[KeyAge] | None:
     """Return the ages of the keys that are asked for: of one source profile, or of all."""
     if options.key_age is None:
         return None
     from mfakit.keys.age import ages_of, source_profiles
 
     if options.all:
-        return ages_of(list(source_profiles(AWSFiles())), complain)
-    source = source_profile(session_profile(options.profile, os.environ))
+        return ages_of(list(source_profiles(files)), complain)
+    source = source_profile(session_profile(options.profile, files))
     return ages_of([source] if source else [])
 
 
@@ -108,24 +113,19 @@ def refuse_contradictions(options: Namespace) -> None:
             raise UsageError(message, hint)
 
 
-def _look(options: Namespace, now: datetime) -> list[SessionStatus]:
+def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionStatus]:
     """Find the sessions that are asked for, and how they stand."""
     if options.from_json is not None:
         return [_check_json(options, now)]
     if not options.all:
-        shell = check_shell(options.profile, AWSFiles(), now, options.warn)
-        return [shell or _of_profile(options, now)]
+        return [check_used(options.profile, files, now, options.warn)]
     from mfakit.expiry.status import check_all
 
     caches = options.include_caches
-    statuses = check_all(AWSFiles(), now, options.warn, include_caches=caches)
+    statuses = check_all(files, now, options.warn, include_caches=caches)
     if not statuses:
         raise SessionNotFoundError("there is no session on this machine", "log in: mfakit login")
     return statuses
-
-
-def _of_profile(options: Namespace, now: datetime) -> SessionStatus:
-    return check_session(session_profile(options.profile, os.environ), now, options.warn)
 
 
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
@@ -141,17 +141,20 @@ def _check_json(options: Namespace, now: datetime) -> SessionStatus:
 
 
 def _notify(
-    options: Namespace, statuses: list[SessionStatus], ages: list[KeyAge], old: list[KeyAge]
+    options: Namespace,
+    files: AWSFiles,
+    statuses: list[SessionStatus],
+    ages: list[KeyAge],
+    old: list[KeyAge],
 ) -> None:
     """Send notifications by the ways that were asked for; a failure is only noted."""
     from mfakit.notices.tell import forget_gone, forget_trouble, key_mark, tell, tell_keys
     from mfakit.notices.ways import CommandWay
 
     ways = _ways(options)
-    tell_keys(old, ways, AWSFiles(), complain)
+    tell_keys(old, ways, files, complain)
     if options.on_expiring is not None:
         ways.append(CommandWay(options.on_expiring))
-    files = AWSFiles()
     tell(statuses, ways, files, complain)
     if options.from_json is None:
         forget_trouble(files.credentials_path)
@@ -159,7 +162,7 @@ def _notify(
         forget_gone(files.credentials_path, [*statuses, *map(key_mark, ages)])
 
 
-def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
+def _notify_of_failure(options: Namespace, files: AWSFiles, error: MFAKitError) -> None:
     """Send the notification that sessions are unreadable, if a file has to be repaired for that.
 
     ``--on-expiring`` is not for this: its command may renew the session, or end what needs it.
@@ -168,7 +171,6 @@ def _notify_of_failure(options: Namespace, error: MFAKitError) -> None:
 
     if options.from_json is not None:
         return
-    files = AWSFiles()
     if isinstance(error, FileError):
         tell_trouble(error, _ways(options), files, complain)
     else:
@@ -187,9 +189,10 @@ def _report(
     now: datetime,
     error: MFAKitError | None = None,
     ages: list[KeyAge] | None = None,
+    code: int = 0,
 ) -> None:
     """Write how the sessions stand, in the format and to the place that are asked for."""
-    text = _rendered(options, statuses, now, error, ages)
+    text = _rendered(options, statuses, now, error, ages, code)
     if options.output is not None:
         from mfakit.cli.output import write_report
 
@@ -208,6 +211,7 @@ def _rendered(
     now: datetime,
     error: MFAKitError | None,
     ages: list[KeyAge] | None,
+    code: int,
 ) -> str:
     """Return how the sessions stand, in the format that is asked for.
 
@@ -226,6 +230,5 @@ def _rendered(
         return f"{begin}: {escape(error.message)}\n"
     old = key_lines(ages, now, options.key_age) if ages else ""
     if options.format == "nagios":
-        code = worst(statuses).exit_code or (FAILED if old else 0)
         return as_nagios(statuses, code, options.warn, escape) + old
     return as_text(statuses, escape) + old

@@ -8,34 +8,36 @@ from mfakit.cli.options import (
     Verb,
     command_line,
     duration,
+    flag,
     interval,
     notify_target,
     port,
     user_name,
+    value,
     verb_option,
 )
 
-_PROFILE = Option(
-    "-p",
-    "--profile",
-    metavar="NAME",
-    help="the session profile; else MFAKIT_PROFILE, else what AWS_PROFILE leads to, else mfa",
+
+def _profile(text: str) -> Option:
+    return Option("-p", "--profile", metavar="NAME", help=text)
+
+
+_PROFILE = _profile(
+    "the session profile; else MFAKIT_PROFILE, else what AWS_PROFILE leads to, else mfa"
 )
 
-_SOURCE_PROFILE = Option(
-    "--source-profile",
-    metavar="NAME",
-    help="the profile with the long-term credentials; by default `default`",
+_SOURCE_PROFILE = value(
+    "--source-profile", "NAME", "the profile with the long-term credentials; by default `default`"
 )
-_SERIAL_NUMBER = Option(
+_SERIAL_NUMBER = value(
     "--serial-number",
-    metavar="ARN",
-    help="the MFA device; else mfa_serial of the AWS config, else your only device",
+    "ARN",
+    "the MFA device; else mfa_serial of the AWS config, else your only device",
 )
-_TOKEN_COMMAND = Option(
+_TOKEN_COMMAND = value(
     "--token-command",
-    metavar="COMMAND",
-    help="a command that prints the six digits, run without a shell; else mfakit_token_command"
+    "COMMAND",
+    "a command that prints the six digits, run without a shell; else mfakit_token_command"
     " of the AWS config",
 )
 
@@ -54,41 +56,41 @@ def _shell(*more: str) -> Option:
 
 
 _POLICIES = (
-    Option(
+    value(
         "--policy",
-        metavar="FILE",
-        help="a session policy, as JSON: the role's session may do no more than it allows",
+        "FILE",
+        "a session policy, as JSON: the role's session may do no more than it allows",
     ),
-    Option(
+    value(
         "--policy-arn",
-        metavar="ARN",
-        action="append",
-        help="a managed policy that limits it likewise, such as"
+        "ARN",
+        "a managed policy that limits it likewise, such as"
         " arn:aws:iam::aws:policy/ReadOnlyAccess (several times)",
+        action="append",
     ),
 )
 _ROLE = (
-    Option(
+    value(
         "--role-arn",
-        metavar="ARN",
-        help="hand on a session of this role, assumed from the profile's session without a code,"
+        "ARN",
+        "hand on a session of this role, assumed from the profile's session without a code,"
         " each time for an hour",
     ),
     *_POLICIES,
 )
-_WARN = Option(
+_WARN = value(
     "--warn",
-    metavar="TIME",
-    type=duration,
-    help="call a session due when less than this is left; by default 30m, or a quarter of a"
+    "TIME",
+    "call a session due when less than this is left; by default 30m, or a quarter of a"
     " shorter session",
+    type=duration,
 )
-_ON_EXPIRING = Option(
+_ON_EXPIRING = value(
     "--on-expiring",
-    metavar="COMMAND",
-    type=command_line,
-    help="run this, without a shell, once when a session is due and once when it has ended, with"
+    "COMMAND",
+    "run this, without a shell, once when a session is due and once when it has ended, with"
     " MFAKIT_PROFILE, MFAKIT_STATE and MFAKIT_EXPIRATION",
+    type=command_line,
 )
 
 
@@ -96,10 +98,9 @@ def _checking(*targets: str) -> tuple[Option, ...]:
     """Return the options of `check` that `schedule install` takes, too, and passes on."""
     desktop = "desktop (experimental on macOS and Windows)"
     return (
-        Option(
+        flag(
             "--include-caches",
-            action="store_true",
-            help="where all sessions are checked, count the caches of the AWS CLI and SDKs, too",
+            "where all sessions are checked, count the caches of the AWS CLI and SDKs, too",
         ),
         _WARN,
         Option(
@@ -109,47 +110,45 @@ def _checking(*targets: str) -> tuple[Option, ...]:
             help="by default text; openmetrics has only the sessions that count; nagios is one"
             " line with performance data",
         ),
-        Option(
+        value(
             "--key-age",
-            metavar="TIME",
-            type=duration,
-            help="look at the age of the long-term key, too, or of all with --all: exit code 1 if"
+            "TIME",
+            "look at the age of the long-term key, too, or of all with --all: exit code 1 if"
             " one is older than this, such as 90d, or the key before it should be deleted",
+            type=duration,
         ),
-        Option(
+        value(
             "--output",
-            metavar="FILE",
-            help="write the report to this file, whole or not at all, readable by all users, such"
+            "FILE",
+            "write the report to this file, whole or not at all, readable by all users, such"
             " as node_exporter",
         ),
-        Option(
+        value(
             "--notify",
-            metavar="TARGET",
-            action="append",
-            type=notify_target,
-            help="notify when a session is due and when it has ended, once each: "
+            "TARGET",
+            "notify when a session is due and when it has ended, once each: "
             + ", or ".join((desktop, "a tag of apprise's own config file", *targets))
             + " (several times)",
+            action="append",
+            type=notify_target,
         ),
         _ON_EXPIRING,
-        Option(
+        flag(
             "--renew",
-            action="store_true",
-            help="renew what is due by the profile's token command, without a person; of all"
+            "renew what is due by the profile's token command, without a person; of all"
             " sessions only those that mfakit has made",
         ),
-        Option(
+        flag(
             "--prompt",
-            action="store_true",
-            help="renew what is still due by asking for the code in a dialog: pinentry, else the"
+            "renew what is still due by asking for the code in a dialog: pinentry, else the"
             " platform's own, which is experimental on macOS and Windows; after a no the same"
             " session is not asked for again",
         ),
-        Option(
+        value(
             "--prompt-timeout",
-            metavar="TIME",
+            "TIME",
+            "how long a dialog waits for an answer, by default 2m",
             type=duration,
-            help="how long a dialog waits for an answer, by default 2m",
         ),
     )
 
@@ -209,59 +208,55 @@ _TABLE = (
             _PROFILE,
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
-            Option(
+            value(
                 "--token-code",
-                metavar="CODE",
-                help="the six digits, or - to read them from standard input; without it they are"
+                "CODE",
+                "the six digits, or - to read them from standard input; without it they are"
                 " asked for on the terminal (an argument can be seen by other users of the"
                 " machine while the command runs)",
             ),
             _TOKEN_COMMAND,
-            Option(
+            value(
                 "--role-arn",
-                metavar="ARN",
-                help="get a session of this role; without a code if the source profile holds a"
+                "ARN",
+                "get a session of this role; without a code if the source profile holds a"
                 " live MFA session, for one hour at most then",
             ),
-            Option("--role-session-name", metavar="NAME", help="its name; by default mfakit"),
-            Option("--external-id", metavar="ID", help="what the role's trust policy asks for"),
-            Option("--source-identity", metavar="NAME", help="the user that AWS records for it"),
-            Option(
-                "--tag", metavar="KEY=VALUE", action="append", help="a session tag (several times)"
-            ),
+            value("--role-session-name", "NAME", "its name; by default mfakit"),
+            value("--external-id", "ID", "what the role's trust policy asks for"),
+            value("--source-identity", "NAME", "the user that AWS records for it"),
+            value("--tag", "KEY=VALUE", "a session tag (several times)", action="append"),
             *_POLICIES,
-            Option(
+            value(
                 "--duration",
-                metavar="TIME",
-                type=duration,
-                help="how long the session lasts: 15m to 36h, by default 12h; of a role 15m to"
+                "TIME",
+                "how long the session lasts: 15m to 36h, by default 12h; of a role 15m to"
                 " 12h, by default as AWS has it",
-            ),
-            Option(
-                "--min-remaining",
-                metavar="TIME",
                 type=duration,
-                help="keep the existing session if it lasts at least that long",
             ),
-            Option(
+            value(
+                "--min-remaining",
+                "TIME",
+                "keep the existing session if it lasts at least that long",
+                type=duration,
+            ),
+            flag(
                 "--prompt",
-                action="store_true",
-                help="ask for the code in a dialog instead of the terminal: pinentry, else the"
+                "ask for the code in a dialog instead of the terminal: pinentry, else the"
                 " platform's own, which is experimental on macOS and Windows",
             ),
-            Option("--force", action="store_true", help="renew even a session that could be kept"),
-            Option(
+            flag("--force", "renew even a session that could be kept"),
+            value(
                 "--from-json",
-                metavar="FILE",
-                help="take the session from this file, the output of `aws sts get-session-token`;"
+                "FILE",
+                "take the session from this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
-            Option(
+            flag(
                 "--online",
-                action="store_true",
-                help="with --from-json: ask AWS first whose the session is, and if it carries MFA",
+                "with --from-json: ask AWS first whose the session is, and if it carries MFA",
             ),
-            Option("--json", action="store_true", help="print the result as JSON"),
+            flag("--json", "print the result as JSON"),
         ),
     ),
     Command(
@@ -278,30 +273,27 @@ _TABLE = (
             ),
             _PROFILE,
             _SOURCE_PROFILE,
-            Option(
+            value(
                 "--user",
-                metavar="NAME",
+                "NAME",
+                "the list, resync, remove: another user's devices, for an administrator",
                 type=user_name,
-                help="the list, resync, remove: another user's devices, for an administrator",
             ),
-            Option(
-                "--png",
-                metavar="FILE",
-                help="add: write the QR code to this new file, which only you can read",
+            value(
+                "--png", "FILE", "add: write the QR code to this new file, which only you can read"
             ),
-            Option(
+            flag(
                 "--show-seed",
-                action="store_true",
-                help="add: show the seed on the terminal as letters, to be typed into the app",
+                "add: show the seed on the terminal as letters, to be typed into the app",
             ),
-            Option(
+            value(
                 "--seed-to",
-                metavar="COMMAND",
-                type=command_line,
-                help="add: hand the otpauth URI to this command on standard input, without a"
+                "COMMAND",
+                "add: hand the otpauth URI to this command on standard input, without a"
                 " shell, such as `pass otp insert -f aws/alice`",
+                type=command_line,
             ),
-            Option("--last", action="store_true", help="remove: even the last device"),
+            flag("--last", "remove: even the last device"),
         ),
         verbs=_DEVICE_VERBS,
     ),
@@ -311,26 +303,19 @@ _TABLE = (
         "mfakit keys rotate --source-profile work",
         lambda: (
             verb_option("action", _KEY_VERBS, ". Without it, list all keys"),
-            Option(
+            value(
                 "--source-profile",
-                metavar="NAME",
-                help="the profile with the long-term key; by default `default`, or all in the list",
+                "NAME",
+                "the profile with the long-term key; by default `default`, or all in the list",
             ),
-            Option(
-                "-p",
-                "--profile",
-                metavar="NAME",
-                help="rotate: the session profile to log in to, if IAM wants MFA",
+            _profile("rotate: the session profile to log in to, if IAM wants MFA"),
+            flag(
+                "--online", "in the list: ask AWS when each key of the user was made and used last"
             ),
-            Option(
-                "--online",
-                action="store_true",
-                help="in the list: ask AWS when each key of the user was made and used last",
-            ),
-            Option(
+            value(
                 "--from-csv",
-                metavar="FILE",
-                help="import: the key is in this file, as the AWS console hands it out; - reads"
+                "FILE",
+                "import: the key is in this file, as the AWS console hands it out; - reads"
                 " standard input",
             ),
             Option(
@@ -346,15 +331,15 @@ _TABLE = (
                 help="export: change nothing, and print the key as credential_process of the AWS"
                 " config",
             ),
-            Option(
+            value(
                 "--delete-after",
-                metavar="TIME",
-                type=duration,
-                help="rotate: when the old key may be deleted, which the next `mfakit keys` does;"
+                "TIME",
+                "rotate: when the old key may be deleted, which the next `mfakit keys` does;"
                 " by default 7d, 0 at once",
+                type=duration,
             ),
-            Option("--undo", action="store_true", help="rotate: go back to the old key"),
-            Option("--yes", action="store_true", help="rotate, remove: do not ask"),
+            flag("--undo", "rotate: go back to the old key"),
+            flag("--yes", "rotate, remove: do not ask"),
         ),
         verbs=_KEY_VERBS,
     ),
@@ -367,28 +352,22 @@ _TABLE = (
             _SOURCE_PROFILE,
             _SERIAL_NUMBER,
             _TOKEN_COMMAND,
-            Option("--duration", metavar="TIME", help="how long sessions last, such as 8h"),
-            Option(
-                "--region",
-                metavar="NAME",
-                help="the region that AWS tools work in with the session",
-            ),
-            Option(
+            value("--duration", "TIME", "how long sessions last, such as 8h"),
+            value("--region", "NAME", "the region that AWS tools work in with the session"),
+            flag(
                 "--credential-process",
-                action="store_true",
-                help="let SDKs ask mfakit for the session, so that it is renewed automatically",
+                "let SDKs ask mfakit for the session, so that it is renewed automatically",
             ),
-            Option(
+            value(
                 "--role-profile",
-                metavar="NAME",
-                action="append",
-                help="only let this profile assume its role with the session, so that one login"
+                "NAME",
+                "only let this profile assume its role with the session, so that one login"
                 " is enough for it, too (several times)",
+                action="append",
             ),
-            Option(
+            flag(
                 "--undo",
-                action="store_true",
-                help="undo the last configure of the session profile, and the region that a"
+                "undo the last configure of the session profile, and the region that a"
                 " login wrote, where they still stand as written",
             ),
         ),
@@ -406,11 +385,11 @@ _TABLE = (
         lambda: (
             _PROFILE,
             _shell("github"),
-            Option("--unset", action="store_true", help="print the statements that unset them"),
-            Option(
+            flag("--unset", "print the statements that unset them"),
+            value(
                 "--from-json",
-                metavar="FILE",
-                help="print the session in this file, the output of `aws sts get-session-token`; -"
+                "FILE",
+                "print the session in this file, the output of `aws sts get-session-token`; -"
                 " reads it from standard input",
             ),
         ),
@@ -421,17 +400,16 @@ _TABLE = (
         "mfakit exec --min-remaining 1h -- terraform apply",
         lambda: (
             _PROFILE,
-            Option(
+            value(
                 "--min-remaining",
-                metavar="TIME",
+                "TIME",
+                "renew first if the session would end earlier than this",
                 type=duration,
-                help="renew first if the session would end earlier than this",
             ),
             *_ROLE,
-            Option(
+            flag(
                 "--serve",
-                action="store_true",
-                help="give the command no keys, but the URL of an endpoint that hands the session"
+                "give the command no keys, but the URL of an endpoint that hands the session"
                 " out and renews it as long as the command runs, by a token command or a window",
             ),
             Option(
@@ -450,17 +428,13 @@ _TABLE = (
         "mfakit serve --port 9911 --token-file ~/.mfakit-token",
         lambda: (
             _PROFILE,
-            Option(
-                "--port",
-                metavar="N",
-                type=port,
-                default=0,
-                help="the port on loopback; by default a free one",
+            value(
+                "--port", "N", "the port on loopback; by default a free one", type=port, default=0
             ),
-            Option(
+            value(
                 "--token-file",
-                metavar="FILE",
-                help="write the token to this file, which only you can read and which goes with"
+                "FILE",
+                "write the token to this file, which only you can read and which goes with"
                 " the server; else it is among the lines on standard output",
             ),
             _shell(),
@@ -479,25 +453,23 @@ _TABLE = (
         "mfakit console --role-arn arn:aws:iam::123456789012:role/admin",
         lambda: (
             _PROFILE,
-            Option(
+            value(
                 "--role-arn",
-                metavar="ARN",
-                help="the role, assumed from the profile's session: the console takes no session of"
+                "ARN",
+                "the role, assumed from the profile's session: the console takes no session of"
                 " a user",
             ),
             *_POLICIES,
-            Option("--service", metavar="NAME", help="the page to open, as in its URL: s3, ec2"),
-            Option("--region", metavar="NAME", help="its region; by default the profile's"),
-            Option(
+            value("--service", "NAME", "the page to open, as in its URL: s3, ec2"),
+            value("--region", "NAME", "its region; by default the profile's"),
+            value(
                 "--duration",
-                metavar="TIME",
-                type=duration,
-                help="how long the role's session lasts, and the console's with it: 15m to 1h, by"
+                "TIME",
+                "how long the role's session lasts, and the console's with it: 15m to 1h, by"
                 " default 1h",
+                type=duration,
             ),
-            Option(
-                "--open", action="store_true", help="open the link in a browser, and print nothing"
-            ),
+            flag("--open", "open the link in a browser, and print nothing"),
         ),
     ),
     Command(
@@ -506,16 +478,15 @@ _TABLE = (
         "mfakit check --warn 1h || mfakit login",
         lambda: (
             _PROFILE,
-            Option(
+            flag(
                 "--all",
-                action="store_true",
-                help="every session on this machine; the exit code is of the worst, for which an"
+                "every session on this machine; the exit code is of the worst, for which an"
                 " unknown end is worse than a valid session, and better than one that is due",
             ),
-            Option(
+            value(
                 "--from-json",
-                metavar="FILE",
-                help="check the session in this file, the output of `aws sts get-session-token`;"
+                "FILE",
+                "check the session in this file, the output of `aws sts get-session-token`;"
                 " - reads it from standard input",
             ),
             *_checking("env (apprise URLs in MFAKIT_NOTIFY)", "- (URLs on standard input)"),
@@ -527,24 +498,17 @@ _TABLE = (
         "show every session here, and how long it lasts",
         "mfakit status --watch",
         lambda: (
-            Option(
-                "-p",
-                "--profile",
-                metavar="NAME",
-                help="this one alone; by default all, and with --short the one that `check` means",
-            ),
+            _profile("this one alone; by default all, and with --short the one that `check` means"),
             _WARN,
-            Option("--watch", action="store_true", help="keep them in view, until Ctrl-C"),
-            Option(
+            flag("--watch", "keep them in view, until Ctrl-C"),
+            flag(
                 "--plain",
-                action="store_true",
-                help="print a sentence for each, as where there is no terminal; with --watch a new"
+                "print a sentence for each, as where there is no terminal; with --watch a new"
                 " line for each change",
             ),
-            Option(
+            flag(
                 "--short",
-                action="store_true",
-                help="for prompts and status bars: `mfa 3h12m`, `mfa 12m!` when it is due, `mfa"
+                "for prompts and status bars: `mfa 3h12m`, `mfa 12m!` when it is due, `mfa"
                 " expired`, `mfa ?`; without a session nothing, and exit code 3",
             ),
         ),
@@ -555,12 +519,7 @@ _TABLE = (
         "mfakit schedule install --every 5m --notify desktop",
         lambda: (
             verb_option("action", _SCHEDULE_VERBS),
-            Option(
-                "--every",
-                metavar="TIME",
-                type=interval,
-                help="how often: 1m to 1d; by default 5m",
-            ),
+            value("--every", "TIME", "how often: 1m to 1d; by default 5m", type=interval),
             Option(
                 "--using",
                 choices=("cron", "systemd", "launchd", "schtasks"),
@@ -568,29 +527,18 @@ _TABLE = (
                 " systemd (its user manager) and cron; launchd and schtasks are experimental, not"
                 " tried on macOS and Windows",
             ),
-            Option(
-                "--dry-run",
-                action="store_true",
-                help="change nothing; print what would be written",
-            ),
-            Option(
+            flag("--dry-run", "change nothing; print what would be written"),
+            value(
                 "--python",
-                metavar="FILE",
-                help="with --dry-run: print it for other machines, on which mfakit is installed"
+                "FILE",
+                "with --dry-run: print it for other machines, on which mfakit is installed"
                 " with this Python; the same for each of their users",
             ),
-            Option(
+            flag(
                 "--print-script",
-                action="store_true",
-                help="print a script for cron that needs neither mfakit nor Python: sh, date and"
-                " awk",
+                "print a script for cron that needs neither mfakit nor Python: sh, date and awk",
             ),
-            Option(
-                "-p",
-                "--profile",
-                metavar="NAME",
-                help="check this session profile alone; by default every session of this machine",
-            ),
+            _profile("check this session profile alone; by default every session of this machine"),
             *_checking(),
         ),
         verbs=_SCHEDULE_VERBS,
@@ -600,12 +548,7 @@ _TABLE = (
         "show which credentials AWS tools use, and what is wrong",
         "mfakit explain --profile work",
         lambda: (
-            Option(
-                "-p",
-                "--profile",
-                metavar="NAME",
-                help="the value of `aws --profile`; by default the profile of the environment",
-            ),
+            _profile("the value of `aws --profile`; by default the profile of the environment"),
             Option(
                 "--sdk",
                 choices=("boto3", "cli", "js"),
@@ -613,19 +556,18 @@ _TABLE = (
                 help="whose order of precedence: boto3, the AWS CLI (version 2), or the SDK for"
                 " JavaScript; by default boto3",
             ),
-            Option(
+            value(
                 "--env-file",
-                metavar="FILE",
-                help="explain the environment in this file, as `env` or `env -0` prints it, in"
+                "FILE",
+                "explain the environment in this file, as `env` or `env -0` prints it, in"
                 " place of your own; - reads it from standard input",
             ),
-            Option(
+            flag(
                 "--online",
-                action="store_true",
-                help="ask AWS whose the credentials are, if a session carries MFA, and what time it"
+                "ask AWS whose the credentials are, if a session carries MFA, and what time it"
                 " is; else nothing is sent",
             ),
-            Option("--json", action="store_true", help="print it as JSON"),
+            flag("--json", "print it as JSON"),
         ),
     ),
     Command(
@@ -645,56 +587,54 @@ _TABLE = (
                 choices=("json", "cloudformation", "terraform"),
                 help="of the policy that is made; by default json",
             ),
-            Option(
+            value(
                 "--max-age",
-                metavar="TIME",
+                "TIME",
+                "how old the code may be: 1m to 36h; by default as old as the session",
                 type=duration,
-                help="how old the code may be: 1m to 36h; by default as old as the session",
             ),
-            Option(
+            value(
                 "--action",
-                metavar="NAME",
-                action="append",
-                help="max-age: what needs a fresh code, such as ec2:TerminateInstances; check: what"
+                "NAME",
+                "max-age: what needs a fresh code, such as ec2:TerminateInstances; check: what"
                 " is asked about, by default everything (several times)",
+                action="append",
             ),
-            Option(
+            value(
                 "--resource",
-                metavar="ARN",
+                "ARN",
+                "what that is done to; by default anything (several times)",
                 action="append",
-                help="what that is done to; by default anything (several times)",
             ),
-            Option(
+            value(
                 "--exempt-action",
-                metavar="NAME",
-                action="append",
-                help="require-mfa, bucket: what is not denied without MFA; check: what may be"
+                "NAME",
+                "require-mfa, bucket: what is not denied without MFA; check: what may be"
                 " allowed without, beside what it takes to get a session (several times)",
+                action="append",
             ),
-            Option(
+            flag(
                 "--allow-service-calls",
-                action="store_true",
-                help="require-mfa: do not deny what a service calls for a user, such as Lambda code"
+                "require-mfa: do not deny what a service calls for a user, such as Lambda code"
                 " from S3: such calls were reported to carry no MFA",
             ),
-            Option(
+            flag(
                 "--whole",
-                action="store_true",
-                help="check: the policies are all that the user has; else those that deny have to"
+                "check: the policies are all that the user has; else those that deny have to"
                 " hold beside others that allow everything",
             ),
-            Option(
+            value(
                 "--principal",
-                metavar="ARN",
-                action="append",
-                help="role-trust: who may assume the role, users or accounts; bucket: the users who"
+                "ARN",
+                "role-trust: who may assume the role, users or accounts; bucket: the users who"
                 " need MFA, by default everyone but roles and AWS services: they never carry MFA,"
                 " so that a Deny with BoolIfExists for everyone would lock all of them out"
                 " (several times)",
+                action="append",
             ),
-            Option("--bucket", metavar="NAME", help="bucket: its name"),
-            Option("--partition", metavar="NAME", help="aws (the default), aws-cn, aws-us-gov"),
-            Option("--json", action="store_true", help="check: say it as JSON"),
+            value("--bucket", "NAME", "bucket: its name"),
+            value("--partition", "NAME", "aws (the default), aws-cn, aws-us-gov"),
+            flag("--json", "check: say it as JSON"),
         ),
         verbs=_POLICY_VERBS,
     ),
@@ -703,56 +643,49 @@ _TABLE = (
         "serve an AWS simulator that checks MFA, on loopback",
         "mfakit simulate --user alice --require-mfa",
         lambda: (
-            Option(
-                "--port",
-                metavar="N",
-                type=port,
-                default=0,
-                help="the port; by default a free one",
-            ),
-            Option(
+            value("--port", "N", "the port; by default a free one", type=port, default=0),
+            value(
                 "--user",
-                metavar="NAME",
-                type=user_name,
-                action="append",
-                help="make this user, with an access key and an MFA device (several times; by"
+                "NAME",
+                "make this user, with an access key and an MFA device (several times; by"
                 " default alice)",
-            ),
-            Option(
-                "--user-without-device",
-                metavar="NAME",
                 type=user_name,
                 action="append",
-                help="make this user, with an access key alone: a new one, who types mfakit devices"
+            ),
+            value(
+                "--user-without-device",
+                "NAME",
+                "make this user, with an access key alone: a new one, who types mfakit devices"
                 " add (several times)",
+                type=user_name,
+                action="append",
             ),
-            Option(
+            value(
                 "--region",
-                metavar="NAME",
-                default="us-east-1",
-                help="the account's region, such as us-gov-west-1 or cn-north-1 for an account of"
+                "NAME",
+                "the account's region, such as us-gov-west-1 or cn-north-1 for an account of"
                 " GovCloud or China; by default us-east-1",
+                default="us-east-1",
             ),
-            Option(
+            value(
                 "--seed-file",
-                metavar="FILE",
-                help="keep the users, their keys and their devices in this file for the next start;"
+                "FILE",
+                "keep the users, their keys and their devices in this file for the next start;"
                 " by default all are new each time",
             ),
-            Option(
+            value(
                 "--scp",
-                metavar="FILE",
-                action="append",
-                help="a service control policy, as JSON: what the account's organization allows it"
+                "FILE",
+                "a service control policy, as JSON: what the account's organization allows it"
                 " (several times); where all of them only deny, the rest is allowed",
+                action="append",
             ),
-            Option(
+            flag(
                 "--require-mfa",
-                action="store_true",
-                help="its users may do nothing without MFA but get a session and manage their"
+                "its users may do nothing without MFA but get a session and manage their"
                 " own device",
             ),
-            Option("--json", action="store_true", help="print all of it in one line of JSON"),
+            flag("--json", "print all of it in one line of JSON"),
         ),
     ),
     Command(

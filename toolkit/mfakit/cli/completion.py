@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 
 from mfakit.cli.output import write
 from mfakit.cli.parser import add_options
 from mfakit.errors import ProfileError, UsageError
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Action, Namespace
     from typing import Any
+
+    from mfakit.profiles.aws_files import AWSFiles
 
 SESSION, LONG_TERM, ALL = "session", "long-term", "all"
 # The command of `exec` is completed as without `exec`, by bash-completion where it is installed.
@@ -57,12 +57,12 @@ end""",
 _PROFILES = {"profile": SESSION, "source_profile": LONG_TERM, "role_profile": ALL}
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if (options.shell is None) == (options.profiles is None):
         raise UsageError("name a shell", "mfakit completion bash, zsh or fish")
     if options.profiles:
-        write("".join(f"{name}\n" for name in _profiles(options.profiles, AWSFiles(os.environ))))
+        write("".join(f"{name}\n" for name in _profiles(options.profiles, files)))
         return 0
     import shtab
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 
 from mfakit.cli.output import note
@@ -37,21 +36,21 @@ _DEFAULT_DURATION = "12h"
 _CHAINED_SECONDS = "3600"  # IAM User Guide: a role assumed with a session lasts one hour at most
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.undo:
-        return _undo(options)
+        return _undo(options, files)
     if options.token_command is not None:
         check_command(options.token_command)
     _check_region(options.region)
     if options.role_profile:
-        return _join_roles(options)
+        return _join_roles(options, files)
     terminal = Terminal()
     name = options.profile
     if not name:
-        usual = session_profile(None, os.environ, options.source_profile).name
+        usual = session_profile(None, files, options.source_profile).name
         name = _ask(terminal, translate("Profile for the session"), usual)
-    profile = _checked(session_profile(name, os.environ))
+    profile = _checked(session_profile(name, files))
     source = find_source(options.source_profile, profile)
     if options.source_profile is None and source.profile is not None:
         named = _ask(terminal, translate("Profile with your long-term keys"), source.profile)
@@ -124,11 +123,11 @@ def _check_region(region: str | None) -> None:
         raise UsageError(f"{region!r} is no region", "write it as eu-central-1")
 
 
-def _undo(options: Namespace) -> int:
+def _undo(options: Namespace, files: AWSFiles) -> int:
     """Undo the last `configure` of a session profile, and the region that a login wrote."""
     if options.role_profile or any(_settings(options, "x").values()):
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     held = profile.held() or profile.cached()
     if held is not None and held.place == SESSION_CACHE:
         check_writable(profile.files.credentials_path)
@@ -144,14 +143,13 @@ def _undo(options: Namespace) -> int:
     return 0
 
 
-def _join_roles(options: Namespace) -> int:
+def _join_roles(options: Namespace, files: AWSFiles) -> int:
     """Configure roles to be assumed with a session, so that they need no codes of their own.
 
     The device of a role moves to the session profile, and so does its source if that is not what
     the session profile already means. Of roles that are assumed one with the other, the last is
     assumed with the session.
     """
-    files = AWSFiles(os.environ)
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     chains = [role.roles() for role in roles]
@@ -176,7 +174,7 @@ def _join_roles(options: Namespace) -> int:
 
 
 def _note_of_duration(role: Profile) -> None:
-    """Say that a role is to last longer than AWS lets one that is assumed with a session."""
+    """Note that a role is to last longer than AWS lets one that is assumed with a session."""
     asked = (role.setting("duration_seconds") or "").lstrip("0")
     # int refuses numbers of very many digits; a longer number is a larger one
     if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
@@ -223,11 +221,12 @@ def _usual_session(roles: list[Profile]) -> str:
     own = next((role for role in roles if role.is_protected), None)
     if own is not None:
         return own.its_session
-    _, named = aws_profile_of(os.environ)
+    ours = roles[0].files.environ
+    _, named = aws_profile_of(ours)
     is_role = named in [role.name for role in roles]
     hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if is_role else ()
-    environ = {name: value for name, value in os.environ.items() if name not in hidden}
-    return session_profile(None, environ).name
+    environ = {name: value for name, value in ours.items() if name not in hidden}
+    return session_profile(None, AWSFiles(environ)).name
 
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.exec import session_to_hand_on
+from mfakit.cli.login import read_role
 from mfakit.cli.output import note, write, write_private
-from mfakit.cli.roles import read_role
 from mfakit.errors import ExchangeError, MFAKitError, UsageError
 from mfakit.exchange.aws import region_of
 from mfakit.exchange.login import assume_role_of
@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
 
 # The federation endpoint and the console of each partition (IAM User Guide).
@@ -33,7 +34,7 @@ _OF_TEST = "MFAKIT_FEDERATION_URL"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     role = read_role(options)
     if role is None:
@@ -50,11 +51,11 @@ def run(options: Namespace) -> int:
     duration = None if options.duration is None else timedelta(seconds=options.duration)
     if duration is not None:
         check_role_duration(duration, chained=True)
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     session_to_hand_on(profile, None, None)
     profile = profile.read_again()
     # the console's session ends with the role's, so an old one from the cache will not do
-    request = LoginRequest(profile=profile.name, duration=duration, force=True, note=note)
+    request = LoginRequest(duration=duration, force=True, note=note)
     session = assume_role_of(profile, role, request)
     link = _link(endpoint, session, _destination(options, partition, region_to_set(profile)))
     left = (session.expiration - utc_now()).total_seconds() + 1 if session.expiration else 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
@@ -23,9 +24,9 @@ _PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
 _GOING_ON = "MFAKIT_PROCESSES"
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     if options.role_arn or options.policy or options.policy_arn:
         session = _session_of_role(options, profile)
     else:
@@ -44,14 +45,12 @@ def _session_of_role(options: Namespace, profile: Profile) -> SessionCredentials
 
     As long as the last one lasts, nothing is asked for.
     """
-    from mfakit.cli.roles import read_role
-    from mfakit.profiles.profile import RoleSession
+    from mfakit.cli.login import read_role
 
     role, base = read_role(options), profile.held()
     assert role is not None
-    held = RoleSession(profile, role.arn, role.policies_digest).held()
-    made_from = held.record.source_access_key_id if held and held.record else None
-    if held and base and made_from == base.key_id and _lasts(held):
+    held = role.session_of(profile).held()
+    if held and base and held.is_made_from(base) and _lasts(held):
         return held.session
     _session(profile)
     return _renewed(profile.read_again(), held, role)
@@ -74,7 +73,6 @@ def _renewed(profile: Profile, held: Held | None, role: Role | None = None) -> S
     if role is None:
         _refuse_loop(profile.name)
     request = LoginRequest(
-        profile=profile.name,
         min_remaining=_warn_seconds(held),
         as_before=role is None,
         patience=_PATIENCE_SECONDS,

@@ -18,7 +18,7 @@ import sys
 import time
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from mfakit.profiles.aws_files import AWSFiles
+
 _SHORTEST_SESSION_SECONDS = 900
 _SHOWN_LIFE_SECONDS = 8
 _TIMEOUT_SECONDS = 60
 _USER = "alice"
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, _: AWSFiles) -> int:
     """Run the command."""
     require_extra("testing", "moto")
     signal.signal(signal.SIGTERM, _end)
@@ -196,12 +198,11 @@ def temporary_home() -> Iterator[str]:
         yield home
 
 
-class Result:
+class Result(NamedTuple):
     """What a process printed, on both of its outputs, and its exit code."""
 
-    def __init__(self, code: int, output: str) -> None:
-        self.code = code
-        self.output = output
+    code: int
+    output: str
 
 
 class Stage:

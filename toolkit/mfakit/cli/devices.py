@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from contextlib import contextmanager
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.enrolment import UserDevices
     from mfakit.exchange.source import Source
     from mfakit.exchange.terminal import Terminal
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
 
 _SERIAL_NUMBER = "mfa_serial"
@@ -34,24 +34,24 @@ _TAKEN: dict[str | None, set[str]] = {
 }
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     taken = {"action", "profile", "source_profile", *_TAKEN[options.action]}
     what = f"devices {options.action}" if options.action else "devices alone"
     COMMANDS["devices"].refuse_others(options, taken, what)
     actions = {"add": _add, "resync": _resync, "remove": _remove}
-    return actions.get(options.action, _list)(options)
+    return actions.get(options.action, _list)(options, files)
 
 
-def _list(options: Namespace) -> int:
+def _list(options: Namespace, files: AWSFiles) -> int:
     """Print the devices, and name those that are nobody's."""
     from mfakit.exchange.device import find_devices, unread_device
 
     if options.user is None:
-        profile = session_profile(options.profile, os.environ)
+        profile = session_profile(options.profile, files)
         devices = find_devices(find_source(options.source_profile, profile))
     else:
-        devices = _devices(options).listed()
+        devices = _devices(options, files).listed()
     for device in devices:
         usable = "" if device.is_usable else ", which AWS takes no code from"
         show(f"{escape(device.serial_number)}  {device.kind}{usable}\n")
@@ -64,16 +64,16 @@ def _list(options: Namespace) -> int:
             if options.user is None
             else f"the user {options.user} has no MFA device"
         )
-    _name_unused(options)
+    _name_unused(options, files)
     if options.user is None:
         show_verbs(COMMANDS["devices"].verb_lines())
     return 0
 
 
-def _name_unused(options: Namespace) -> None:
+def _name_unused(options: Namespace, files: AWSFiles) -> None:
     """Name the devices of the user that were never enabled; a denial is no error."""
     try:
-        devices = _devices(options)
+        devices = _devices(options, files)
         for serial_number in devices.unused():
             name = shlex.quote(serial_number.rpartition("/")[2])
             again = f"mfakit devices remove {name}{devices.whose}"
@@ -82,7 +82,7 @@ def _name_unused(options: Namespace) -> None:
         return
 
 
-def _add(options: Namespace) -> int:
+def _add(options: Namespace, files: AWSFiles) -> int:
     """Enrol a device, let the session profile use it, and log in."""
     from mfakit.cli.seed import delivery
     from mfakit.exchange.enrolment import check_device_name
@@ -90,11 +90,11 @@ def _add(options: Namespace) -> int:
 
     if options.name is not None:
         check_device_name(options.name)
-    profile = session_profile(options.profile, os.environ, options.source_profile)
+    profile = session_profile(options.profile, files, options.source_profile)
     profile.check_may_hold()
     terminal = _terminal()
     _end_by_exception()
-    devices = _devices(options)
+    devices = _devices(options, files)
     deliver = delivery(options, devices.serial_number(options.name), terminal)
     path, whose = profile.files.credentials_path, devices.serial_number(None)
     with turn_to_ask(path, whose, note):  # else each would delete what the other has just made
@@ -118,10 +118,10 @@ def _end_by_exception() -> None:
             signal.signal(getattr(signal, name), end)
 
 
-def _resync(options: Namespace) -> int:
+def _resync(options: Namespace, files: AWSFiles) -> int:
     """Let AWS adopt the time of a device."""
     terminal = _terminal()
-    devices = _devices(options)
+    devices = _devices(options, files)
     usable = [device for device in devices.listed(options.name) if device.is_usable]
     device = _choose(usable, options, devices.user, terminal)
     if device is None:
@@ -133,12 +133,12 @@ def _resync(options: Namespace) -> int:
     return 0
 
 
-def _remove(options: Namespace) -> int:
+def _remove(options: Namespace, files: AWSFiles) -> int:
     """Remove a device, and let the profiles that named it name the one that stays."""
     from mfakit.exchange.terminal import Terminal
 
     _end_by_exception()
-    devices = _devices(options)
+    devices = _devices(options, files)
     present = devices.listed(options.name)
     device = _choose(present, options, devices.user, Terminal())
     stays = [one for one in present if one.is_usable and one != device]
@@ -147,7 +147,7 @@ def _remove(options: Namespace) -> int:
         gone = devices.remove_unused(wanted, may_log_in=device is None)
         if gone is not None:
             note(f"deleted the device {gone}, which was nobody's")
-            _replace_serial_number(gone, [one.serial_number for one in stays])
+            _replace_serial_number(gone, stays, files)
             return 0
     if device is None:
         raise _no_such_device(options, devices)
@@ -156,7 +156,7 @@ def _remove(options: Namespace) -> int:
     with _naming_denial(device, devices):
         devices.remove(device.serial_number)
     note(f"removed the device {device.serial_number}")
-    _replace_serial_number(device.serial_number, [one.serial_number for one in stays])
+    _replace_serial_number(device.serial_number, stays, files)
     return 0
 
 
@@ -221,10 +221,10 @@ def _no_such_device(options: Namespace, devices: UserDevices) -> ProfileError:
     return ProfileError(which, f"see them: mfakit devices{devices.whose}")
 
 
-def _devices(options: Namespace) -> UserDevices:
+def _devices(options: Namespace, files: AWSFiles) -> UserDevices:
     from mfakit.exchange.enrolment import UserDevices
 
-    profile = session_profile(options.profile, os.environ, options.source_profile)
+    profile = session_profile(options.profile, files, options.source_profile)
     source = find_source(options.source_profile, profile)
     return UserDevices(source, lambda: _session(options, profile, source), note, options.user)
 
@@ -234,8 +234,8 @@ def _session(options: Namespace, profile: Profile, source: Source) -> Source:
     from mfakit.exchange.login import login
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(profile.name, options.source_profile, note=note)
-    session = login(request, os.environ).session
+    request = LoginRequest(options.source_profile, note=note)
+    session = login(profile.read_again(), request).session
     return source.replace(
         access_key_id=session.access_key_id,
         secret_access_key=session.secret_access_key,
@@ -249,8 +249,8 @@ def _log_in(options: Namespace, profile: Profile, serial_number: str) -> None:
     from mfakit.exchange.recipe import LoginRequest
 
     note("log in with the next code, when the device shows it")
-    request = LoginRequest(profile.name, options.source_profile, serial_number, note=note)
-    note(as_text(login(request, os.environ)))
+    request = LoginRequest(options.source_profile, serial_number, note=note)
+    note(as_text(login(profile.read_again(), request)))
 
 
 def _terminal() -> Terminal:
@@ -283,13 +283,12 @@ def _write_serial_number(profile: Profile, serial_number: str) -> None:
         note(f"{_SERIAL_NUMBER} of profile {profile.name} was not written: {error.message}")
 
 
-def _replace_serial_number(gone: str, stays: list[str]) -> None:
+def _replace_serial_number(gone: str, stays: list[Device], files: AWSFiles) -> None:
     """Let the profiles that named a device name the one that stays, or none."""
-    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.settings import edit_settings
 
-    files = AWSFiles(os.environ)
-    new = stays[0] if len(stays) == 1 else None
+    files = files.read_again()
+    new = stays[0].serial_number if len(stays) == 1 else None
     for name in files.profiles():
         if files.setting(_SERIAL_NUMBER, name) == gone:
             settings = {name: {_SERIAL_NUMBER: new}}

@@ -6,13 +6,7 @@ import os
 import sys
 
 from mfakit.cli.output import note, write
-from mfakit.environment.formats import (
-    FORMATS,
-    SHELLS,
-    github_environment,
-    github_masks,
-    shell_kind,
-)
+from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks, shell_kind
 from mfakit.environment.render import (
     detect_shell,
     render_environment,
@@ -36,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
@@ -44,16 +39,17 @@ if TYPE_CHECKING:
 _GITHUB = "github"
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     shell = detect_shell() if options.shell == "auto" else options.shell
     if options.unset:
-        region, endpoint = _set_with_it(options) if options.from_json is None else (False, False)
+        is_profile = options.from_json is None
+        region, endpoint = _set_with_it(options, files) if is_profile else (False, False)
         write(render_unset(shell, region=region, endpoint_url=endpoint))
         return 0
     profile = None
     if options.from_json is None:
-        profile = session_profile(options.profile, os.environ)
+        profile = session_profile(options.profile, files)
     settings: Settings = (None, None, None)
     if profile is not None:
         settings = (region_to_set(profile), profile.name, endpoint_to_set(profile))
@@ -68,13 +64,13 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _set_with_it(options: Namespace) -> tuple[bool, bool]:
+def _set_with_it(options: Namespace, files: AWSFiles) -> tuple[bool, bool]:
     """Whether region and endpoint in the environment are those that `env` sets for the profile.
 
     A session can be taken out of a shell whatever is wrong with the files.
     """
     try:
-        profile = session_profile(options.profile, os.environ)
+        profile = session_profile(options.profile, files)
         region, endpoint = region_of(profile), endpoint_of(profile)
     except MFAKitError:
         return False, False

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command; on POSIX systems it takes the place of this process."""
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
     role = chosen_role(options)
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     try:
         if options.serve:
             return _run_served(command, profile, role, options.min_remaining)
@@ -41,7 +42,7 @@ def chosen_role(options: Namespace) -> Role | None:
     """Return the role that the options name, if they name one."""
     if not (options.role_arn or options.policy or options.policy_arn):
         return None
-    from mfakit.cli.roles import read_role
+    from mfakit.cli.login import read_role
 
     return read_role(options)
 
@@ -73,9 +74,7 @@ def _renewed(
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(
-        profile=profile.name, min_remaining=min_remaining, as_before=role is None, note=note
-    )
+    request = LoginRequest(min_remaining=min_remaining, as_before=role is None, note=note)
     return renew(profile, request, may_make_do=min_remaining is None, role=role)
 
 

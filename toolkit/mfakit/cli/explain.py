@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from mfakit.profiles.aws_files import AWSFiles
 
-def run(options: Namespace) -> int:
+
+def run(options: Namespace, _: AWSFiles) -> int:
     """Run the command."""
     environ = _environment(options.env_file)
     shell = "sh" if options.json or options.env_file is not None else likely_shell()

@@ -9,29 +9,26 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
-from mfakit.keys.age import age_of, remember_key, source_profiles
-from mfakit.keys.places import FILE, KEYRING, LongTermKey, place_of, read_key
+from mfakit.keys.age import age_of, ago, remember_key, source_profiles
+from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate
-from mfakit.moments import format_age, format_duration, format_timestamp, utc_now
-from mfakit.profiles.aws_files import AWSFiles
+from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import lacks_token, session_token
 from mfakit.profiles.selection import (
     default_source_profile,
-    session_profile,
     source_option,
     variables_hold_keys,
 )
-from mfakit.profiles.stores import holds_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from datetime import datetime
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
     from mfakit.keys.age import KeyAge
+    from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"
 _DELETE_AFTER_SECONDS = 7 * 86400
@@ -44,25 +41,23 @@ _TAKEN: dict[str | None, set[str]] = {
 }
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     taken = {"action", "source_profile", *_TAKEN[options.action]}
     what = f"keys {options.action}" if options.action else "keys alone"
     COMMANDS["keys"].refuse_others(options, taken, what)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
-    return actions.get(options.action, _list)(options)
+    return actions.get(options.action, _list)(options, files)
 
 
-def _source(options: Namespace) -> Profile:
-    files = AWSFiles(os.environ)
+def _source(options: Namespace, files: AWSFiles) -> Profile:
     if options.source_profile is not None:
         return Profile(options.source_profile, files)
     return default_source_profile(files)
 
 
-def _list(options: Namespace) -> int:
+def _list(options: Namespace, files: AWSFiles) -> int:
     """Print where each key lives, how old it is, and what plain use of the profile gives."""
-    files = AWSFiles(os.environ)
     chosen = [Profile(options.source_profile, files)] if options.source_profile else None
     profiles = chosen or list(source_profiles(files))
     for profile in profiles:
@@ -95,7 +90,7 @@ def _show(profile: Profile, options: Namespace) -> None:
     age = age_of(profile)
     if age is None:
         if options.source_profile:
-            raise _no_key(profile)
+            raise no_key(profile)
         return
     _delete_due(profile, age, options)
     if options.online:
@@ -104,13 +99,6 @@ def _show(profile: Profile, options: Namespace) -> None:
     if age.place.access_key_id:
         remember_key(profile.files, age.place.access_key_id, utc_now())
     show(_line(profile, age))
-
-
-def _no_key(profile: Profile) -> ProfileError:
-    return ProfileError(
-        f"the profile {profile.name!r} has no long-term key",
-        "name the profile that has: --source-profile NAME; see mfakit keys",
-    )
 
 
 def _line(profile: Profile, age: KeyAge) -> str:
@@ -132,14 +120,10 @@ def _where(age: KeyAge) -> str:
 
 def _age(age: KeyAge) -> str:
     if age.created_at is not None:
-        return f"made {_ago(age.created_at)}"
+        return f"made {ago(age.created_at)}"
     if age.known_since is not None:
-        return f"known here for {_ago(age.known_since).removesuffix(' ago')}"
+        return f"known here for {ago(age.known_since).removesuffix(' ago')}"
     return "its age is not known"
-
-
-def _ago(moment: datetime) -> str:
-    return f"{format_age(moment, utc_now())} ago"
 
 
 def _plain_use(profile: Profile, age: KeyAge) -> str:
@@ -164,11 +148,10 @@ def _show_online(profile: Profile, options: Namespace) -> None:
         keys = Keys(profile, _hands(options, profile))
         for key in keys.list():
             remember_key(profile.files, key.access_key_id, utc_now(), key.created_at)
-            used = f"last used {_ago(key.used_at)}" if key.used_at else "never used"
             state = "active" if key.is_active else "inactive"
             show(
-                f"{escape(keys.user)}: {key.access_key_id}, {state}, made {_ago(key.created_at)},"
-                f" {used}\n"
+                f"{escape(keys.user)}: {key.access_key_id}, {state}, made {ago(key.created_at)},"
+                f" {key.last_use}\n"
             )
     except MFAKitError as error:
         note(f"AWS was not asked about the key of profile {profile.name}: {error.message}")
@@ -186,13 +169,13 @@ def _delete_due(profile: Profile, age: KeyAge, options: Namespace) -> None:
         note(f"the old key of profile {profile.name} is not deleted yet: {error.message}")
 
 
-def _import(options: Namespace) -> int:
+def _import(options: Namespace, files: AWSFiles) -> int:
     """Put a key into the keychain, and take it out of the files."""
     from mfakit.cli.configure import key_process_line
     from mfakit.keys.keychain import keychain_name
     from mfakit.keys.moving import import_key, role_profiles_of
 
-    profile = _source(options)
+    profile = _source(options, files)
     name = keychain_name()  # before anything is typed
     key = _key_to_import(profile, options)
     process = key_process_line(profile.name) if options.plain_use == _PROCESS else None
@@ -226,7 +209,7 @@ def _key_to_import(profile: Profile, options: Namespace) -> LongTermKey:
         assert found is not None
         return found
     values = profile.keys
-    if session_token(values) and holds_keys(profile.name, values, profile.files):
+    if session_token(values) and profile.in_file.holds_keys(values):
         raise ProfileError(
             f"the profile {profile.name!r} holds a long-term key beside a session's token",
             "remove the token, whose line this names: mfakit explain --profile"
@@ -268,13 +251,13 @@ def _has_own_role() -> bool:
         return False
 
 
-def _export(options: Namespace) -> int:
+def _export(options: Namespace, files: AWSFiles) -> int:
     """Write a key back into the credentials file, or print it for an SDK."""
-    profile = _source(options)
+    profile = _source(options, files)
     if options.format == _PROCESS:
         key = read_key(profile)
         if key is None:
-            raise _no_key(profile)
+            raise no_key(profile)
         given: dict[str, str | int] = {
             "Version": 1,
             "AccessKeyId": key.access_key_id,
@@ -288,11 +271,11 @@ def _export(options: Namespace) -> int:
     return 0
 
 
-def _remove(options: Namespace) -> int:
+def _remove(options: Namespace, files: AWSFiles) -> int:
     """Delete a key from the keychain; AWS still knows it."""
     from mfakit.keys.moving import remove_key
 
-    profile = _source(options)
+    profile = _source(options, files)
     _hands(options, profile).ask(
         translate(
             "Delete the key of profile {profile} from the keychain? Nobody has its secret then.",
@@ -304,11 +287,11 @@ def _remove(options: Namespace) -> int:
     return 0
 
 
-def _rotate(options: Namespace) -> int:
+def _rotate(options: Namespace, files: AWSFiles) -> int:
     """Replace a key by a new one, or go back."""
     from mfakit.exchange.rotation import rotate, undo
 
-    profile = _source(options)
+    profile = _source(options, files)
     hands = _hands(options, profile)
     if options.undo:
         if options.delete_after is not None:
@@ -358,16 +341,16 @@ def _log_in(options: Namespace, profile: Profile) -> Source:
     from mfakit.exchange.recipe import LoginRequest
     from mfakit.exchange.source import Source
 
-    name = options.profile or session_profile(profile.its_session, os.environ).name
-    request = LoginRequest(profile=name, source_profile=profile.name, note=note)
+    holder = Profile(options.profile or profile.its_session, profile.files.read_again())
+    request = LoginRequest(source_profile=profile.name, note=note)
     try:
-        session = login(request, os.environ).session
+        session = login(holder, request).session
     except NobodyToAskError as error:
-        words = ["mfakit", "login", "--profile", name, "--source-profile", profile.name]
-        named = "" if options.profile is None else f" with --profile {shlex.quote(name)}"
+        words = ["mfakit", "login", "--profile", holder.name, "--source-profile", profile.name]
+        named = "" if options.profile is None else f" with --profile {shlex.quote(holder.name)}"
         error.hint = f"log in first, then do this again{named}: {shlex.join(words)}"
         raise
     region = profile.setting("region")
     return Source(
-        session.access_key_id, session.secret_access_key, name, region, session.session_token
+        session.access_key_id, session.secret_access_key, holder.name, region, session.session_token
     )

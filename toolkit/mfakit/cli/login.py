@@ -7,15 +7,19 @@ import shlex
 import sys
 
 from mfakit.cli.output import note, read_input, write
-from mfakit.cli.roles import read_role
 from mfakit.errors import UsageError
 from mfakit.exchange.login import login
-from mfakit.exchange.recipe import LoginRequest
+from mfakit.exchange.recipe import LoginRequest, Role
 from mfakit.expiry.status import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import REGIONS, likely_region, shadowed_by, variables_hold_keys
+from mfakit.profiles.selection import (
+    REGIONS,
+    likely_region,
+    session_profile,
+    shadowed_by,
+    variables_hold_keys,
+)
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.code import Asker
     from mfakit.exchange.login import Login
-    from mfakit.exchange.recipe import Role
+    from mfakit.profiles.aws_files import AWSFiles
 
 _OF_AN_EXCHANGE = (
     "source_profile",
@@ -45,7 +49,7 @@ _OF_AN_EXCHANGE = (
 )
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.from_json is None:
         if options.online:
@@ -53,27 +57,30 @@ def run(options: Namespace) -> int:
                 "--online has no meaning without --from-json",
                 "leave it out: mfakit knows of its own sessions that they carry MFA",
             )
-        result = login(_request(options), os.environ)
+        request = _request(options)
+        profile = session_profile(options.profile, files, options.source_profile)
+        result = login(profile, request)
     else:
         _refuse_beside_from_json(options)
         from mfakit.exchange.library import store_session
 
         text = read_input(options.from_json)
-        result = store_session(options.profile, text, os.environ, note, online=options.online)
+        profile = session_profile(options.profile, files)
+        result = store_session(profile, text, note, online=options.online)
     if options.json:
         write(_as_json(result))
     else:
         note(as_text(result))
+    files = files.read_again()
     if not result.reused:
-        _note_of_region(result)
+        _note_of_region(result, files)
         _note_of_other_programs(result)
-    _note_of_variables(result)
+    _note_of_variables(result, files)
     return 0
 
 
-def _note_of_region(result: Login) -> None:
-    """Say that AWS tools will find no region, in neither the profile nor the variables."""
-    files = AWSFiles()
+def _note_of_region(result: Login, files: AWSFiles) -> None:
+    """Note that AWS tools will find no region, in neither the profile nor the variables."""
     session = Profile(result.profile, files)
     if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
         name, region = shlex.quote(result.profile), likely_region(files)
@@ -84,7 +91,7 @@ def _note_of_region(result: Login) -> None:
 
 
 def _note_of_other_programs(result: Login) -> None:
-    """Say to a person without the AWS CLI, of which the documentation speaks, what else works."""
+    """Note what works without the AWS CLI, of which the documentation speaks, if it is missing."""
     if sys.stderr is None or not sys.stderr.isatty() or find_program("aws", os.environ):
         return
     name = shlex.quote(result.profile)
@@ -94,13 +101,13 @@ def _note_of_other_programs(result: Login) -> None:
     )
 
 
-def _note_of_variables(result: Login) -> None:
+def _note_of_variables(result: Login, files: AWSFiles) -> None:
     """Print the line that brings the session into a shell whose variables hold something older."""
     if variables_hold_keys(os.environ):
         what = "a long-term key, which AWS tools use unless --profile names this session"
     elif shadow := shadowed_by(os.environ):
         what = f"{shadow}, which AWS tools use unless --profile names this session"
-    elif _holds_older_session(result):
+    elif _holds_older_session(result, files):
         what = "an older session, which AWS tools use first"
     else:
         return
@@ -112,8 +119,8 @@ def _note_of_variables(result: Login) -> None:
     note(f"the variables of this shell hold {what}: {line}")
 
 
-def _holds_older_session(result: Login) -> bool:
-    old = check_shell(None, AWSFiles(), utc_now())
+def _holds_older_session(result: Login, files: AWSFiles) -> bool:
+    old = check_shell(None, files, utc_now())
     if old is None or old.profile not in (ENVIRONMENT, result.profile):
         return False
     ends_later = old.expiration and result.expiration and old.expiration > result.expiration
@@ -122,7 +129,6 @@ def _holds_older_session(result: Login) -> bool:
 
 def _request(options: Namespace) -> LoginRequest:
     return LoginRequest(
-        profile=options.profile,
         source_profile=options.source_profile,
         serial_number=options.serial_number,
         token_code=options.token_code,
@@ -154,6 +160,43 @@ def _role(options: Namespace) -> Role | None:
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
     return read_role(options, options.role_session_name, chosen)
+
+
+def read_role(
+    options: Namespace, session_name: str | None = None, others: dict[str, Any] | None = None
+) -> Role | None:
+    """Return the role that the options name; None if they name none.
+
+    Args:
+        options: of a command with ``--role-arn``, ``--policy`` and ``--policy-arn``.
+        session_name: the name of its session.
+        others: the other parameters of AssumeRole.
+
+    Raises:
+        UsageError: there are options of a role, and no role; or AWS would refuse them.
+        MFAKitError: the file of the policy cannot be read, or holds no policy.
+    """
+    if options.role_arn is not None:
+        return Role(options.role_arn, session_name, others or {}, _read_policies(options))
+    if options.policy is not None or options.policy_arn or others or session_name is not None:
+        raise UsageError("options of a role have no meaning without one", "name it: --role-arn")
+    return None
+
+
+def _read_policies(options: Namespace) -> dict[str, Any]:
+    """Return the session policies as parameters of AssumeRole, without needless blanks."""
+    import json
+
+    policies: dict[str, Any] = {}
+    if options.policy is not None:
+        from mfakit.policy import parse
+
+        text = read_input(options.policy)
+        parse(text, options.policy)  # raises the error that says what is wrong with it
+        policies["Policy"] = json.dumps(json.loads(text), separators=(",", ":"))
+    if options.policy_arn:
+        policies["PolicyArns"] = [{"arn": arn} for arn in options.policy_arn]
+    return policies
 
 
 def _tag(text: str) -> dict[str, str]:

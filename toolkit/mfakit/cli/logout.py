@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mfakit.cli.output import note
 from mfakit.errors import SessionNotFoundError
 from mfakit.moments import format_timestamp, utc_now
@@ -13,10 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mfakit.profiles.aws_files import AWSFiles
 
-def run(options: Namespace) -> int:
+
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     try:
         end = profile.remove(note).expiration
     except SessionNotFoundError as error:  # its hint is for those who want a session

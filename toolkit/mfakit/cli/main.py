@@ -10,6 +10,7 @@ from mfakit.cli.commands import COMMANDS, GROUPS
 from mfakit.cli.options import read_plain_line
 from mfakit.cli.output import complain, escape, show
 from mfakit.errors import FAILED, MFAKitError, UnreadableError, UsageError
+from mfakit.profiles.aws_files import AWSFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ def main(arguments: list[str]) -> int:
         _debug()
         arguments = arguments[arguments[:1] == ["--debug"] :]
     command = COMMANDS.get(arguments[0]) if arguments else None
+    files = AWSFiles(os.environ)
     try:
-        return _general(arguments) if command is None else _run_command(command, arguments[1:])
+        if command is None:
+            return _general(arguments, files)
+        return _run_command(command, arguments[1:], files)
     except BaseException as error:
         code = _report(error)
         if command is None:
@@ -48,7 +52,7 @@ def main(arguments: list[str]) -> int:
         return command.error_exit_code or code
 
 
-def _run_command(command: Command, arguments: list[str]) -> int:
+def _run_command(command: Command, arguments: list[str], files: AWSFiles) -> int:
     options: object = read_plain_line(command, arguments)
     if options is None:
         from mfakit.cli.parser import make_parser
@@ -64,7 +68,7 @@ def _run_command(command: Command, arguments: list[str]) -> int:
     if not gc.isenabled():  # see `run`
         gc.freeze()
         gc.enable()
-    code: int = module.run(options)
+    code: int = module.run(options, files)
     return code
 
 
@@ -76,12 +80,12 @@ def _debug() -> None:
         start_debugging(os.environ)
 
 
-def _general(arguments: list[str]) -> int:
+def _general(arguments: list[str], files: AWSFiles) -> int:
     """Handle a command line without a known command."""
     if not arguments:
-        from mfakit.cli.standing import standing
+        from mfakit.cli.status import standing
 
-        lines = [*standing(os.environ), "mfakit --help lists the commands"]
+        lines = [*standing(files), "mfakit --help lists the commands"]
         show("".join(f"{escape(line)}\n" for line in lines))
     elif arguments[0] == "help" and len(arguments) > 1:
         return main([arguments[1], "--help"])

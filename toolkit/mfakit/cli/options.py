@@ -74,6 +74,16 @@ class Option:
         return [*(before or ()), value] if self.settings.get("action") == "append" else value
 
 
+def flag(name: str, text: str) -> Option:
+    """Return an option without a value; its help is the text."""
+    return Option(name, action="store_true", help=text)
+
+
+def value(name: str, metavar: str, text: str, **settings: Any) -> Option:
+    """Return an option with a value, which its help calls by the metavar."""
+    return Option(name, metavar=metavar, help=text, **settings)
+
+
 class Verb:
     """What a command can be told to do by its first argument.
 

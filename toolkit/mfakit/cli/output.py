@@ -47,19 +47,19 @@ def write(text: str) -> None:
 
 def write_utf8(text: str) -> None:
     """Write what is UTF-8 in any locale, as ``write`` does."""
-    _configure_stdout(encoding="utf-8", errors="backslashreplace")
+    _configure_stdout("utf-8")
     write(text)
 
 
 def show(text: str) -> None:
     """Write what people read: a letter that their locale lacks is escaped."""
-    _configure_stdout(errors="backslashreplace")
+    _configure_stdout()
     write(text)
 
 
-def _configure_stdout(encoding: str | None = None, *, errors: str) -> None:
+def _configure_stdout(encoding: str | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding=encoding, errors=errors)
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def note(text: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mfakit.policy.evaluation import Statement
     from mfakit.policy.making import Draft
     from mfakit.policy.review import Finding, Review
+    from mfakit.profiles.aws_files import AWSFiles
 
 # The options that each action takes.
 _TAKEN = {
@@ -52,7 +53,7 @@ _CLAIMS_OF_OTHERS = {
 }
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, _: AWSFiles) -> int:
     """Run the command."""
     if options.what is None:
         COMMANDS["policy"].refuse_others(options, {"what"}, "policy alone")

@@ -13,8 +13,7 @@ from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.profile import RoleSession
+from mfakit.profiles.profile import Profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
 from mfakit.state import EXPIRED
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.recipe import Role
     from mfakit.expiry.status import SessionStatus
     from mfakit.notices.tell import Told
-    from mfakit.profiles.profile import Profile
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
 
 _PROMPT_SECONDS = 120
@@ -51,11 +50,11 @@ def renew(
     """
     base = profile
     if role is not None:
-        profile = RoleSession(base, role.arn, role.policies_digest)
+        profile = role.session_of(base)
     try:
         if role is not None:
             return assume_role_of(base, role, request)
-        return login(request, os.environ).session
+        return login(base.read_again(), request).session
     except MFAKitError as error:
         if isinstance(error, NobodyToAskError):
             error.hint = (
@@ -75,12 +74,13 @@ def _live_session(profile: Profile) -> SessionCredentials | None:
         return None
 
 
-def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
+def renew_due(options: Namespace, statuses: list[SessionStatus], files: AWSFiles) -> bool:
     """Renew the sessions that are due or have ended; what fails of it is only noted.
 
     Args:
         options: of `check`.
         statuses: how the sessions stand.
+        files: the AWS files.
 
     Returns:
         Whether any of them was renewed.
@@ -92,9 +92,9 @@ def renew_due(options: Namespace, statuses: list[SessionStatus]) -> bool:
     )
     left = due
     if options.renew:
-        left = [status for status in left if not _renew_alone(status, options)]
+        left = [status for status in left if not _renew_alone(status, options, files)]
     if options.prompt:
-        left = _ask_for(left, options)
+        left = _ask_for(left, options, files)
     return len(left) < len(due)
 
 
@@ -144,23 +144,25 @@ def _is_due_all_its_life(status: SessionStatus, warn: float | None) -> bool:
     return True
 
 
-def _renew_alone(status: SessionStatus, options: Namespace) -> bool:
+def _renew_alone(status: SessionStatus, options: Namespace, files: AWSFiles) -> bool:
     try:
-        _log_in(status, options, Unattended(note), patience=PATIENCE_SECONDS)
+        _log_in(status, options, files, Unattended(note), patience=PATIENCE_SECONDS)
     except MFAKitError as error:
         _complain(status, error)
         return False
     return True
 
 
-def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionStatus]:
+def _ask_for(
+    statuses: list[SessionStatus], options: Namespace, files: AWSFiles
+) -> list[SessionStatus]:
     """Ask a person for the codes, one after the other; give the sessions that are as they were.
 
     While another check is asking, this one goes on without.
     """
     from mfakit.notices.tell import Told
 
-    path = AWSFiles(os.environ).credentials_path
+    path = files.credentials_path
     asked = [(status, Told(path, status, complain)) for status in statuses]
     asked = [(status, told) for status, told in asked if not told.has(DECLINED)]
     left = list(statuses)
@@ -169,7 +171,7 @@ def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionS
     try:
         with turn_to_ask(path, ALL_PROFILES, note, patience=0):
             for status, told in asked:
-                if _ask(status, told, options):
+                if _ask(status, told, options, files):
                     left.remove(status)
     except NotAnsweredError:
         pass  # to be asked for the others
@@ -178,7 +180,7 @@ def _ask_for(statuses: list[SessionStatus], options: Namespace) -> list[SessionS
     return left
 
 
-def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
+def _ask(status: SessionStatus, told: Told, options: Namespace, files: AWSFiles) -> bool:
     """Ask a person for the code of one session, who may say no to that once and for all.
 
     Raises:
@@ -190,7 +192,8 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
     if news is None or told.has(DECLINED):
         return False
     try:
-        _log_in(status, options, make_dialog(news.title, options.prompt_timeout), patience=0)
+        dialog = make_dialog(news.title, options.prompt_timeout)
+        _log_in(status, options, files, dialog, patience=0)
     except MFAKitError as error:
         _complain(status, error)
         if isinstance(error, NotAnsweredError):
@@ -202,7 +205,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace) -> bool:
 
 
 def remember(told: Told, mark: str) -> None:
-    """Give a session a mark; one that cannot be kept is no error."""
+    """Mark a session; a mark that cannot be kept is no error."""
     try:
         with told.turn():
             told.add(mark)
@@ -210,9 +213,10 @@ def remember(told: Told, mark: str) -> None:
         complain(error)
 
 
-def _log_in(status: SessionStatus, options: Namespace, asker: Asker, *, patience: float) -> None:
+def _log_in(
+    status: SessionStatus, options: Namespace, files: AWSFiles, asker: Asker, *, patience: float
+) -> None:
     request = LoginRequest(
-        profile=status.profile,
         min_remaining=options.warn,
         as_before=True,
         patience=patience,
@@ -220,7 +224,7 @@ def _log_in(status: SessionStatus, options: Namespace, asker: Asker, *, patience
         must_ask=isinstance(asker, Dialog),
         note=note,
     )
-    login(request, os.environ)
+    login(Profile(status.profile, files.read_again()), request)
 
 
 def _complain(status: SessionStatus, error: MFAKitError) -> None:

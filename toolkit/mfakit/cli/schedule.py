@@ -13,7 +13,6 @@ from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.expiry.status import check_session
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.selection import session_profile
 from mfakit.schedule import all_schedulers, choose_scheduler
 from mfakit.schedule.scheduler import carried_environment, make_job
@@ -25,19 +24,20 @@ if TYPE_CHECKING:
 
     from mfakit.cli.options import Option
     from mfakit.notices.ways import Way
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.schedule.scheduler import Job, Scheduler
 
 _EVERY_SECONDS = 300
 _BEGINS_RUN = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z mfakit ")  # as `scheduled` writes it
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.print_script:
         _refuse_others(options, "print_script")
         write(_script())
     elif options.action == "install":
-        _install(options)
+        _install(options, files)
     elif options.action in ("show", "remove"):
         _refuse_others(options, "action")
         if options.action == "show":
@@ -61,7 +61,7 @@ def _script() -> str:
     return files("mfakit.schedule").joinpath("check.sh").read_text("utf-8")
 
 
-def _install(options: Namespace) -> None:
+def _install(options: Namespace, files: AWSFiles) -> None:
     _notify_by_default(options)
     arguments = _arguments(options)
     scheduler = choose_scheduler(options.using, _environ_for(options))
@@ -85,9 +85,9 @@ def _install(options: Namespace) -> None:
     for line in notes:
         note(line)
     if scheduler.name == "cron" and (options.renew or options.prompt):
-        _warn_of_keychains()
+        _warn_of_keychains(files)
     if options.profile is not None:
-        _check_session_exists(options.profile)
+        _check_session_exists(options, files)
     others = [other for other in all_schedulers(os.environ) if other.name != scheduler.name]
     _, errors = _ask_each(others, _remove_from)
     for error in errors:
@@ -110,12 +110,12 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
-def _warn_of_keychains() -> None:
+def _warn_of_keychains(files: AWSFiles) -> None:
     """Note which keys a job of cron cannot renew with: it has no bus to reach a keychain by."""
     from mfakit.keys.age import source_profiles
     from mfakit.keys.places import KEYRING, place_of
 
-    for profile in source_profiles(AWSFiles()):
+    for profile in source_profiles(files):
         place = place_of(profile)
         if place is not None and place.kind == KEYRING:
             note(
@@ -124,10 +124,10 @@ def _warn_of_keychains() -> None:
             )
 
 
-def _check_session_exists(profile: str) -> None:
+def _check_session_exists(options: Namespace, files: AWSFiles) -> None:
     """Note that there is no session yet: the name may be mistyped, and few people read the log."""
     try:
-        check_session(session_profile(profile, os.environ), utc_now())
+        check_session(session_profile(options.profile, files), utc_now())
     except MFAKitError as error:
         complain(error)
 

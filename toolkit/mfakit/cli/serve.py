@@ -21,17 +21,18 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import NoReturn
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.profile import Profile
 
 # A container has no AWS files, and an SDK that is to use a profile without them fails.
 _OF_FILES = {"docker": ("AWS_PROFILE", "MFAKIT_PROFILE")}
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command, until it gets a signal."""
     shell = detect_shell() if options.shell == "auto" else options.shell
     role = chosen_role(options)
-    profile = session_profile(options.profile, os.environ)
+    profile = session_profile(options.profile, files)
     path = None if options.token_file is None else os.path.abspath(options.token_file)
     server = new_server(profile, role, options.port, lambda token: _remove(path, token))
     session_to_hand_on(profile, role, None)

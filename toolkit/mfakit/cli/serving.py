@@ -35,8 +35,6 @@ from mfakit.expiry.status import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
 from mfakit.notices.news import title_of
 from mfakit.notices.tell import Told
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.profile import Profile, RoleSession
 from mfakit.state import warn_seconds
 
 TYPE_CHECKING = False
@@ -47,7 +45,7 @@ if TYPE_CHECKING:
     from mfakit.environment.endpoint import Answer
     from mfakit.exchange.dialog import Dialog
     from mfakit.exchange.recipe import Role
-    from mfakit.profiles.profile import Held
+    from mfakit.profiles.profile import Held, Profile
 
 _LOOK_SECONDS = 5.0  # how soon a clock that jumps, or a login elsewhere, is noticed
 _SOON_SECONDS = 1.0
@@ -63,29 +61,26 @@ class Keeper:
     else from a login in another terminal, which it names.
 
     Args:
-        profile: the name of the session profile.
+        profile: the session profile.
         role: the role; None for the profile's own session.
     """
 
-    def __init__(self, profile: str, role: Role | None) -> None:
-        self._name = profile
+    def __init__(self, profile: Profile, role: Role | None) -> None:
+        self._base = profile
+        self._name = profile.name
         self._role = role
         self._tried: tuple[str, float] = "", 0.0  # the key of the session, when to try again
         self._role_again = 0.0
         self._noted = ""
         self._trouble = ""
 
-    @property
-    def _profile(self) -> Profile:
-        return Profile(self._name, AWSFiles(os.environ))
-
     def _place(self, profile: Profile) -> Profile:
         role = self._role
-        return profile if role is None else RoleSession(profile, role.arn, role.policies_digest)
+        return profile if role is None else role.session_of(profile)
 
     def answer(self) -> Answer:
         """Return the session that is held at this moment, as the endpoint hands it out."""
-        place = self._place(self._profile)
+        place = self._place(self._base.read_again())
         try:
             session = place.live(utc_now())
         except (SessionExpiredError, SessionNotFoundError):
@@ -119,7 +114,7 @@ class Keeper:
 
     def _look(self) -> float:
         """Renew what is due; return seconds until the next look."""
-        profile = self._profile
+        profile = self._base.read_again()
         held = profile.held()
         if held is None:  # removed by a logout, which asks for no other
             return _LOOK_SECONDS
@@ -141,14 +136,11 @@ class Keeper:
         status = check_session(profile, utc_now())
         told = Told(profile.files.credentials_path, status, lambda _: None)
         request = LoginRequest(
-            profile=profile.name,
-            as_before=True,
-            patience=0,
-            asker=_Window(make_dialog(title_of(status)), told),
+            as_before=True, patience=0, asker=_Window(make_dialog(title_of(status)), told)
         )
         try:
             with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):
-                login(request, os.environ)
+                login(profile, request)
         except OthersTurnError:
             self._tried = held.key_id, time.monotonic() + _SOON_SECONDS
         except MFAKitError as error:
@@ -162,12 +154,11 @@ class Keeper:
         kept, base = self._place(profile).held(), profile.held()
         if base is None or base.has_ended(utc_now()):
             return _LOOK_SECONDS
-        made_from = kept.record.source_access_key_id if kept and kept.record else None
-        lasts = kept and made_from == base.key_id and not kept.state(utc_now()).is_due
+        lasts = kept and kept.is_made_from(base) and not kept.state(utc_now()).is_due
         if not lasts and time.monotonic() >= self._role_again:
             self._role_again = time.monotonic() + _SOON_SECONDS
             try:
-                assume_role_of(profile, role, LoginRequest(profile=profile.name, patience=0))
+                assume_role_of(profile, role, LoginRequest(patience=0))
             except OthersTurnError:
                 pass
             except MFAKitError as error:
@@ -324,7 +315,7 @@ def new_server(
     """
     make_served_profile(profile.files, note)
     with _standard_files_taken():
-        server = Server(listen(port), Keeper(profile.name, role), at_end)
+        server = Server(listen(port), Keeper(profile, role), at_end)
         server.split_off()
     return server
 

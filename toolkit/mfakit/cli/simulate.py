@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import NoReturn
 
+    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.testing import AWSSimulator
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -50,7 +51,7 @@ _OTHERS = 0o077
 _KEPT = ("name", "access_key_id", "secret_access_key", "mfa_seed")
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, _: AWSFiles) -> int:
     """Run the command."""
     require_extra("testing", "moto")
     for number in _ENDING:
@@ -201,10 +202,7 @@ def _make_home(home: str, region: str, user: dict[str, str]) -> None:
         f"[default]\naws_access_key_id = {user['access_key_id']}\n"
         f"aws_secret_access_key = {user['secret_access_key']}\n",
     )
-    write_private(
-        os.path.join(home, "config"),
-        f"[default]\nregion = {region}\n",
-    )
+    write_private(os.path.join(home, "config"), f"[default]\nregion = {region}\n")
 
 
 def _exports(said: dict[str, Any], home: str) -> Iterator[str]:

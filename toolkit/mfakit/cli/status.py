@@ -1,4 +1,4 @@
-"""`mfakit status`: every session on this machine, for people."""
+"""`mfakit status`: every session on this machine, for people; and what `mfakit` alone prints."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import sys
 
 from mfakit.cli.output import escape, show
-from mfakit.errors import NOT_FOUND, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.status import check_all, check_session, check_shell
+from mfakit.errors import NOT_FOUND, MFAKitError, ProfileError, SessionNotFoundError, UsageError
+from mfakit.expiry.status import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import session_profile
-from mfakit.state import EXPIRED, EXPIRING
+from mfakit.profiles.selection import default_source_profile, session_profile
+from mfakit.state import EXPIRED, EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,24 +19,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
+    from mfakit.profiles.aws_files import AWSFiles
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
     if options.short:
         if options.plain or options.watch:
             raise UsageError("--short goes with neither --plain nor --watch", "give only one")
-        return _show_short(options.profile, options.warn)
+        return _show_short(options, files)
     plain = options.plain or not _can_draw()
     if options.watch:
         from mfakit.cli.status_views import watch_lines, watch_table
 
         watch = watch_lines if plain else watch_table
-        return watch(lambda now: _look(options.profile, options.warn, now))
+        return watch(lambda now: _look(options, files.read_again(), now))
     from mfakit.cli.status_views import as_lines, draw, make_console
 
     now = utc_now()
-    statuses = _look(options.profile, options.warn, now)
+    statuses = _look(options, files, now)
     if plain:
         show("".join(f"{line}\n" for line in as_lines(statuses, now)))
     else:
@@ -55,19 +55,18 @@ def _can_draw() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def _look(profile: str | None, warn: float | None, now: datetime) -> list[SessionStatus]:
+def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionStatus]:
     """Look at every session on this machine, or at those of one profile.
 
     Raises:
         SessionNotFoundError: there is none.
         FileError: the credentials file cannot be read.
     """
-    files = AWSFiles()
-    found = check_all(files, now, warn)
-    if profile is not None:
+    found = check_all(files, now, options.warn)
+    if options.profile is not None:
         # check_session raises the error that says why the profile has no session
-        return [status for status in found if status.profile == profile] or [
-            check_session(Profile(profile, files), now, warn)
+        return [status for status in found if status.profile == options.profile] or [
+            check_session(Profile(options.profile, files), now, options.warn)
         ]
     if not found:
         raise SessionNotFoundError(
@@ -79,13 +78,10 @@ def _look(profile: str | None, warn: float | None, now: datetime) -> list[Sessio
 _MINUTE = 60
 
 
-def _show_short(profile: str | None, warn: float | None) -> int:
+def _show_short(options: Namespace, files: AWSFiles) -> int:
     """Print the session that other commands would use, if any; return the exit code."""
     try:
-        now = utc_now()
-        status = check_shell(profile, AWSFiles(), now, warn) or check_session(
-            session_profile(profile, os.environ), now, warn
-        )
+        status = check_used(options.profile, files, utc_now(), options.warn)
     except (SessionNotFoundError, ProfileError):
         return NOT_FOUND  # an error message would be printed at every prompt
     show(as_short(status) + "\n")
@@ -105,3 +101,68 @@ def _left(status: SessionStatus) -> str:
     left = status.seconds_left
     duration = format_duration(left - left % _MINUTE if left >= _MINUTE else left)
     return duration + "!" if status.state == EXPIRING else duration
+
+
+def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
+    """Return how the session stands and what to do next, in lines.
+
+    Args:
+        files: the AWS files.
+        now: the time to judge by; the present by default.
+    """
+    from mfakit.expiry.report import as_text
+    from mfakit.programs import find_program
+
+    now = utc_now() if now is None else now
+    try:
+        profile = session_profile(None, files)
+        status = check_used(None, files, now)
+    except SessionNotFoundError:
+        return _without_session(profile)
+    except MFAKitError as error:
+        return [error.message, _next(error.hint)]
+    step = _login_line(profile)
+    if status.state == VALID:
+        import shlex
+
+        name = shlex.quote(profile.name)
+        has_cli = find_program("aws", files.environ) is not None
+        step = (
+            f"aws s3 ls --profile {name}" if has_cli else f"mfakit exec --profile {name} -- PROGRAM"
+        )
+    return [as_text([status], str).rstrip(), _next(step)]
+
+
+def _without_session(profile: Profile) -> list[str]:
+    from mfakit.programs import find_program
+
+    source = default_source_profile(profile.files)
+    has_key = source.is_long_term or source.has_key_elsewhere
+    if has_key or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
+        return [f"{profile.name}: no session yet", _next(_login_line(profile))]
+    has_cli = find_program("aws", profile.files.environ) is not None
+    return [
+        f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",
+        _next("aws configure" if has_cli else "mfakit keys import --from-csv FILE"),
+        f"or see how it goes: {_demo()}",
+    ]
+
+
+def _demo() -> str:
+    from importlib.util import find_spec
+
+    from mfakit.extras import installing_line
+
+    installed = "" if find_spec("moto") else f"{installing_line('testing')} && "
+    return f"{installed}mfakit demo"
+
+
+def _login_line(profile: Profile) -> str:
+    import shlex
+
+    option = "" if profile.name == "mfa" else f" --profile {shlex.quote(profile.name)}"
+    return f"mfakit login{option}"
+
+
+def _next(step: str) -> str:
+    return f"next: {step}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 
 from mfakit.errors import ExchangeError, UsageError
 from mfakit.exchange.code import check_code
@@ -17,8 +17,6 @@ from mfakit.exchange.dialog_programs import (
     ask_powershell,
     ask_zenity,
     declined,
-    find_osascript,
-    find_powershell,
     find_zenity,
     not_answered,
     not_shown,
@@ -118,8 +116,8 @@ class Dialog:
         # Pinentry, which users choose for such questions, comes before the platform's own dialogs.
         kinds = (
             (_find_pinentry, _ask_pinentry),
-            (find_osascript, ask_osascript),
-            (find_powershell, ask_powershell),
+            (partial(find_program, "osascript"), ask_osascript),  # of macOS
+            (partial(find_program, "powershell"), ask_powershell),  # of Windows
             (find_zenity, ask_zenity),
         )
         found = [(ask, find(self._environ)) for find, ask in kinds]
@@ -173,13 +171,7 @@ def _needs_terminal(program: str, environ: Mapping[str, str]) -> bool:
 
 
 def _ask_pinentry(program: str, question: Question) -> str:
-    """Ask the question; return what was typed.
-
-    Raises:
-        DeclinedError: the user declined.
-        NotAnsweredError: the user did not answer in time.
-        NotShownError: it has neither a desktop nor a terminal.
-    """
+    """Ask the question; return what was typed, or raise as ``answer_by_code`` does."""
     commands = [*_options(question.environ), *_texts(question), "GETPIN"]
     lines = "".join(f"{command}\n" for command in (*commands, "BYE"))
     _, output = show([program], question, commands=lines)

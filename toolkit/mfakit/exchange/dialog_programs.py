@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from mfakit.errors import ExchangeError
 from mfakit.language import translate
 from mfakit.programs import find_program
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class NotShownError(ExchangeError):
     """The dialog could not be shown."""
 
 
-class Question:
+class Question(Value):
     """A question, and how to show it.
 
     Args:
@@ -47,19 +48,11 @@ class Question:
         when_shown: called as soon as that program runs.
     """
 
-    def __init__(
-        self,
-        text: str,
-        reason: str,
-        seconds: float,
-        environ: Mapping[str, str],
-        when_shown: Callable[[], object],
-    ) -> None:
-        self.text = text
-        self.reason = reason
-        self.seconds = seconds
-        self.environ = environ
-        self.when_shown = when_shown
+    text: str
+    reason: str
+    seconds: float
+    environ: Mapping[str, str]
+    when_shown: Callable[[], object]
 
     @property
     def whole_text(self) -> str:
@@ -205,13 +198,7 @@ def find_zenity(environ: Mapping[str, str]) -> str | None:
 
 
 def ask_zenity(program: str, question: Question) -> str:
-    """Ask the question; return what was typed.
-
-    Raises:
-        DeclinedError: the user declined.
-        NotAnsweredError: the user did not answer in time.
-        NotShownError: it did not show the question.
-    """
+    """Ask the question; return what was typed, or raise as ``answer_by_code`` does."""
     command = [
         program,
         "--entry",
@@ -246,19 +233,8 @@ giving up after (seconds as integer)
 end run"""
 
 
-def find_osascript(environ: Mapping[str, str]) -> str | None:
-    """Find osascript, which macOS has."""
-    return find_program("osascript", environ)
-
-
 def ask_osascript(program: str, question: Question) -> str:
-    """Ask the question; return what was typed.
-
-    Raises:
-        DeclinedError: the user declined.
-        NotAnsweredError: the user did not answer in time.
-        NotShownError: no user is logged in on the desktop.
-    """
+    """Ask the question; return what was typed, or raise as ``answer_by_code`` does."""
     texts = [
         question.whole_text,
         str(question.whole_seconds),
@@ -320,19 +296,8 @@ if ($result -ne 'OK') {{ exit {TIMED_OUT} }}
 [Console]::Out.Write($box.Text)"""
 
 
-def find_powershell(environ: Mapping[str, str]) -> str | None:
-    """Find PowerShell, which Windows has."""
-    return find_program("powershell", environ)
-
-
 def ask_powershell(program: str, question: Question) -> str:
-    """Ask the question; return what was typed.
-
-    Raises:
-        DeclinedError: the user declined.
-        NotAnsweredError: the user did not answer in time.
-        NotShownError: it did not show the question.
-    """
+    """Ask the question; return what was typed, or raise as ``answer_by_code`` does."""
     texts = {
         "MFAKIT_DIALOG_TEXT": question.whole_text,
         "MFAKIT_DIALOG_SECONDS": str(question.whole_seconds),

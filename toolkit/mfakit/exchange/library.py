@@ -23,17 +23,18 @@ from mfakit.exchange.spending import STS
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import SessionRecord
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, check_key_id
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, check_key_id, open_profile
 from mfakit.profiles.selection import region_of, session_profile
 from mfakit.session import session_from_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import timedelta
 
     import boto3
 
+    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 
@@ -68,7 +69,7 @@ def get_session_token(
     code = check_code(token_code)
     check_duration(duration)
     serial = check_serial_number(serial_number)
-    source = find_source(source_profile, _usual_profile())
+    source = find_source(source_profile, open_profile(DEFAULT_SESSION_PROFILE))
     return STS(source, serial).get_session(None, duration, code)
 
 
@@ -100,17 +101,13 @@ def assume_role(
     code = None if token_code is None else check_code(token_code)
     serial = None if serial_number is None else check_serial_number(serial_number)
     role = Role(role_arn, role_session_name)
-    usual = _usual_profile()
+    usual = open_profile(DEFAULT_SESSION_PROFILE)
     source = find_source(source_profile, usual, may_be_session=True)
     if duration is not None:
         check_role_duration(duration, chained=source.is_session)
     if source.is_session and code is not None:
         raise unexpected_code(source, usual)
     return STS(source, serial).get_session(role, duration, code)
-
-
-def _usual_profile() -> Profile:
-    return Profile(DEFAULT_SESSION_PROFILE, AWSFiles(os.environ))
 
 
 def login(
@@ -149,7 +146,6 @@ def login(
         MFAKitError: there is no session, and none could be made. No file was changed then.
     """
     request = LoginRequest(
-        profile=profile,
         source_profile=source_profile,
         serial_number=serial_number,
         token_code=token_code,
@@ -159,13 +155,12 @@ def login(
         force=force,
         note=note,
     )
-    return log_in(request, os.environ)
+    return log_in(session_profile(profile, AWSFiles(), source_profile), request)
 
 
 def store_session(
-    profile: str | None,
+    profile: Profile,
     text: str,
-    environ: Mapping[str, str],
     note: Callable[[str], object] = lambda _: None,
     *,
     online: bool = False,
@@ -173,9 +168,8 @@ def store_session(
     """Write the session that a text contains to a profile.
 
     Args:
-        profile: the session profile, if one is named.
+        profile: the session profile.
         text: the output of ``aws sts get-session-token``, or output of the same form.
-        environ: the environment.
         note: called with messages for the user that are no errors.
         online: whether to ask AWS first whose the session is, and whether it carries MFA.
 
@@ -184,19 +178,18 @@ def store_session(
         ExchangeError: AWS was to be asked, and refused the session, or could not be reached.
         MFAKitError: as ``write_session`` raises it.
     """
-    kept_in = session_profile(profile, environ)
-    kept_in.refuse_foreign("the session profile is")
+    profile.refuse_foreign("the session profile is")
     session = session_from_json(text)
     check_key_id(session)
     record = SessionRecord(
-        made_at=utc_now(), profile=kept_in.name, access_key_id=session.access_key_id
+        made_at=utc_now(), profile=profile.name, access_key_id=session.access_key_id
     )
     if online:
-        kept_in.check_may_hold()
-        record = _settled(record, session, kept_in, note)
-    kept_in.keep(session, note, lambda: record)
-    keep_settings(kept_in, note)
-    return Login(kept_in.name, session, account=record.account)
+        profile.check_may_hold()
+        record = _settled(record, session, profile, note)
+    profile.keep(session, note, lambda: record)
+    keep_settings(profile, note)
+    return Login(profile.name, session, account=record.account)
 
 
 def _settled(
@@ -244,23 +237,25 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
     import botocore.session
     from botocore.credentials import RefreshableCredentials
 
-    metadata = _live_metadata(profile)
+    session = open_profile(profile)
     botocore_session = botocore.session.get_session()
     # botocore has no public way to set credentials that renew themselves
     botocore_session._credentials = RefreshableCredentials.create_from_metadata(
-        metadata=metadata, refresh_using=lambda: _live_metadata(profile), method="mfakit"
+        metadata=_live_metadata(session),
+        refresh_using=lambda: _live_metadata(session.read_again()),
+        method="mfakit",
     )
     named = profile if profile in botocore_session.available_profiles else None
     botocore_session.set_config_variable("profile", named or "default")
     # boto3 itself does not read AWS_REGION
     set_region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
-    region = set_region or region_of(Profile(profile, AWSFiles(os.environ)))
+    region = set_region or region_of(session.read_again())
     return boto3.Session(botocore_session=botocore_session, region_name=region)
 
 
-def _live_metadata(profile: str) -> dict[str, str | None]:
+def _live_metadata(profile: Profile) -> dict[str, str | None]:
     """Log in if the session is due; return it as botocore's metadata."""
-    session = log_in(LoginRequest(profile=profile, as_before=True), os.environ).session
+    session = log_in(profile, LoginRequest(as_before=True)).session
     return {
         "access_key": session.access_key_id,
         "secret_key": session.secret_access_key,

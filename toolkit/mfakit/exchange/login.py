@@ -22,13 +22,13 @@ from mfakit.language import translate
 from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
-from mfakit.profiles.selection import region_of, session_profile
+from mfakit.profiles.selection import region_of
 from mfakit.state import VALID
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -69,7 +69,7 @@ class Login(Value):
         return self.session.expiration
 
 
-def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
+def login(profile: Profile, request: LoginRequest) -> Login:
     """Return the session that the profile holds if it can be reused, else make and write one.
 
     With a code, a duration or ``force`` in the request, the session that the profile holds is not
@@ -77,11 +77,14 @@ def login(request: LoginRequest, environ: Mapping[str, str]) -> Login:
     only once. Of several processes that want the same session only one asks; the others wait for
     it, and use its session.
 
+    Args:
+        profile: the session profile.
+        request: what the user wants.
+
     Raises:
         MFAKitError: as ``get_session_token`` and ``write_session`` raise it. The credentials file
             was not changed then.
     """
-    profile = session_profile(request.profile, environ, request.source_profile)
     profile.check_may_hold()
     profile.refuse_foreign("the session profile is")
     try:
@@ -102,13 +105,13 @@ def assume_role_of(profile: Profile, role: Role, request: LoginRequest) -> Sessi
     Args:
         profile: the session profile; its session has not ended.
         role: the role.
-        request: the patience and the other wishes of the user; it names neither of the two.
+        request: the patience and the other wishes of the user; it names no role.
 
     Raises:
         MFAKitError: as ``login`` raises it.
     """
     asked = request.replace(source_profile=profile.name, role=role)
-    return _logged_in(asked, RoleSession(profile, role.arn, role.policies_digest)).session
+    return _logged_in(asked, role.session_of(profile)).session
 
 
 def _for_profile(hint: str, profile: str) -> str:
@@ -128,7 +131,7 @@ def _for_profile(hint: str, profile: str) -> str:
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
-    recipe = make_recipe(request, profile, _made_before(held) if request.as_before else None)
+    recipe = make_recipe(request, profile, _made_before(held))
     codes = _find_codes(request, recipe, profile)
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)
@@ -391,7 +394,7 @@ def _refuse_to_replace_aws(held: Held | None, recipe: Recipe, request: LoginRequ
     """
     if held is None or request.force or isinstance(held.profile, RoleSession):
         return
-    if is_of_aws(recipe.endpoint_url) or held.has_ended(utc_now()):
+    if recipe.is_of_aws or held.has_ended(utc_now()):
         return
     if held.record is None or is_of_aws(held.record.endpoint_url):
         raise ProfileError(

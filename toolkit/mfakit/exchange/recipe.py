@@ -9,6 +9,7 @@ from mfakit.exchange.device import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options
+from mfakit.profiles.profile import RoleSession
 from mfakit.profiles.selection import roles_before, source_profile
 from mfakit.value import Value
 
@@ -120,6 +121,10 @@ class Role(Value):
 
         return sha256(json.dumps(self.policies, sort_keys=True).encode()).hexdigest()
 
+    def session_of(self, profile: Profile) -> RoleSession:
+        """Return the place for the role's session, assumed with the one that a profile holds."""
+        return RoleSession(profile, self.arn, self.policies_digest)
+
     def parameters(self, duration: timedelta | None) -> dict[str, Any]:
         """Return the parameters of AssumeRole, with a duration only if there is one."""
         name = self.session_name or ROLE_SESSION_NAME
@@ -191,7 +196,6 @@ class LoginRequest(Value):
     """What the user requested; None where the profiles' settings or the defaults apply.
 
     Args:
-        profile: the session profile.
         source_profile: where the long-term credentials are.
         serial_number: the MFA device.
         token_code: the six digits, or ``-`` for standard input.
@@ -210,7 +214,6 @@ class LoginRequest(Value):
         note: called with messages for the user that are no errors.
     """
 
-    profile: str | None = None
     source_profile: str | None = None
     serial_number: str | None = None
     token_code: str | None = None
@@ -253,6 +256,11 @@ class Recipe(Value):
         """The other parameters of AssumeRole, as a record stores them."""
         return as_role_options(dict(self.role.options)) if self.role else None
 
+    @property
+    def is_of_aws(self) -> bool:
+        """Whether the session comes from AWS, and not from a simulator."""
+        return is_of_aws(self.endpoint_url)
+
     def agrees_with(self, record: SessionRecord) -> bool:
         """Whether a session with this record is of the same keys, endpoint, device and role.
 
@@ -275,11 +283,13 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     Args:
         request: what the user requested.
         profile: the session profile.
-        before: the record of the session to renew, if the new one should be like it.
+        before: the record of the session to renew, if mfakit made it.
 
     Raises:
         MFAKitError: the session cannot be made so.
     """
+    if not request.as_before:
+        before = None
     role = request.role
     if role is None and before is not None and before.role_arn is not None:
         _refuse_lost_policies(profile, before)
@@ -407,7 +417,7 @@ def _refuse_another(
     import shlex
 
     yourself = f"log in yourself: mfakit login --profile {shlex.quote(profile.name)}"
-    if is_of_aws(before.endpoint_url) != is_of_aws(recipe.endpoint_url):
+    if is_of_aws(before.endpoint_url) != recipe.is_of_aws:
         raise ProfileError(
             f"the session of profile {profile.name!r} came from {before.endpoint_url or 'AWS'},"
             f" and a new one would come from {recipe.endpoint_url or 'AWS'}",

@@ -15,7 +15,7 @@ from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
-from mfakit.keys.age import remember_key
+from mfakit.keys.age import ago, remember_key
 from mfakit.keys.journal import (
     Rotation,
     changing_key,
@@ -25,7 +25,7 @@ from mfakit.keys.journal import (
     read_rotation,
     write_rotation,
 )
-from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, place_of, read_key
+from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record
@@ -63,6 +63,11 @@ class KeyInfo(Value):
     is_active: bool
     created_at: datetime
     used_at: datetime | None
+
+    @property
+    def last_use(self) -> str:
+        """When it was used last, in words."""
+        return f"last used {ago(self.used_at)}" if self.used_at else "never used"
 
 
 class Hands(Value):
@@ -192,11 +197,13 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 
 
 def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
+    from mfakit.keys.moving import check_setting_writable
+
     key = _rotatable_key(profile)
     rotation = read_rotation(profile)
     if rotation and rotation.new_id:
         _refuse_other_key(profile, rotation)
-    _check_writable(profile)
+    check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
     keys = Keys(profile, hands)
     if rotation and rotation.delete_at:
         if key.access_key_id == rotation.new_id:
@@ -217,7 +224,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
         rotation = None
     if rotation is None or not rotation.new_id:
         rotation = _create(profile, key, keys, rotation, hands)
-    new = _new_key(profile, rotation)
+    new = _stored(profile, rotation.new_id, rotation.new_secret)
     keys.wait_for(new)
     _put(profile, new, hands)
     _put_again(profile, rotation, new, hands)
@@ -250,7 +257,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
     _refuse_other_key(profile, rotation)
     keys = Keys(profile, hands)
     keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
-    old = _old_key(profile, rotation)
+    old = _stored(profile, rotation.old_id, rotation.old_secret)
     keys.wait_for(old)
     _put(profile, old, hands)
     _put_again(profile, rotation, old, hands)
@@ -305,20 +312,6 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
         )
 
 
-def _check_writable(profile: Profile) -> None:
-    """Check, before AWS makes a key, that the file which has to name it can be changed.
-
-    Raises:
-        FileError: it cannot.
-    """
-    from mfakit.profiles.editing import check_writable
-
-    for setting in (KEY_STORE, "aws_access_key_id"):
-        if place := profile.files.line_of(profile.name, setting):
-            check_writable(place[0])
-            return
-
-
 def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
     """Refuse to delete an old key that was activated again, since somebody needs it.
 
@@ -342,10 +335,7 @@ def _rotatable_key(profile: Profile) -> LongTermKey:
         )
     key = read_key(profile)
     if key is None:
-        raise ProfileError(
-            f"the profile {profile.name!r} has no long-term key",
-            "name the profile that has: --source-profile NAME; see mfakit keys",
-        )
+        raise no_key(profile)
     return key
 
 
@@ -377,7 +367,7 @@ def _create(
     if others:
         raise ProfileError(
             f"the user {keys.user} has a second key already, {others[0].access_key_id}, made"
-            f" {_ago(others[0].created_at)}, {_last_use(others[0])}",
+            f" {ago(others[0].created_at)}, {others[0].last_use}",
             f"AWS allows two; if nothing needs it: {_by_hand(profile, others[0].access_key_id)}",
         )
     for name in _twins(profile, key.access_key_id):
@@ -454,14 +444,6 @@ def _by_hand(profile: Profile, access_key_id: str) -> str:
     if _kind(profile) == FILE:
         return f"{line} --profile {shlex.quote(profile.name)}"
     return f"mfakit exec -p {shlex.quote(profile.its_session)} -- {line}"
-
-
-def _new_key(profile: Profile, rotation: Rotation) -> LongTermKey:
-    return _stored(profile, rotation.new_id, rotation.new_secret)
-
-
-def _old_key(profile: Profile, rotation: Rotation) -> LongTermKey:
-    return _stored(profile, rotation.old_id, rotation.old_secret)
 
 
 def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
@@ -591,11 +573,3 @@ def _question(key: KeyInfo, profile: Profile) -> str:
 
 def _local_age(moment: datetime) -> str:
     return translate_duration(format_age(moment, utc_now()))
-
-
-def _ago(moment: datetime) -> str:
-    return f"{format_age(moment, utc_now())} ago"
-
-
-def _last_use(key: KeyInfo) -> str:
-    return f"last used {_ago(key.used_at)}" if key.used_at else "never used"

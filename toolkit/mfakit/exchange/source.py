@@ -20,7 +20,7 @@ from mfakit.profiles.selection import (
     roles_before,
     variables_hold_keys,
 )
-from mfakit.profiles.stores import holds_session, is_own_process
+from mfakit.profiles.stores import is_own_process
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
 
@@ -116,7 +116,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
             ).about(None)
         return Source(key, secret, None, region)
     values = _values_of(profile, may_be_session=may_be_session)
-    is_session = may_be_session and holds_session(profile.name, values, files)
+    is_session = may_be_session and profile.in_file.holds_session(values)
     if _is_malformed(values) or (not is_long_term(values) and not is_session):
         debug.event("source: the profile {!r} holds no long-term key", profile.name)
         error = _no_credentials(profile)

@@ -7,9 +7,10 @@ from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
 from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_access_key, session_of
+from mfakit.profiles.selection import session_profile
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
-    holds_session,
+    CredentialsFile,
     is_own_process,
     store_behind_process,
 )
@@ -96,6 +97,14 @@ def check_shell(
     return next((_judged(one, files, now, warn) for one in found), None)
 
 
+def check_used(
+    flag: str | None, files: AWSFiles, now: datetime, warn: float | None = None
+) -> SessionStatus:
+    """Look at the session that commands use here: the shell's, else that of the session profile."""
+    shell = check_shell(flag, files, now, warn)
+    return shell or check_session(session_profile(flag, files), now, warn)
+
+
 def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) -> SessionStatus:
     profile, place, values = found
     key = values.get("aws_access_key_id", "")
@@ -165,11 +174,7 @@ def check_sessions(
 
 
 def check_all(
-    files: AWSFiles,
-    now: datetime,
-    warn: float | None = None,
-    *,
-    include_caches: bool = False,
+    files: AWSFiles, now: datetime, warn: float | None = None, *, include_caches: bool = False
 ) -> list[SessionStatus]:
     """Look at every session on this machine.
 
@@ -205,7 +210,7 @@ def _kept(files: AWSFiles) -> Iterator[Found]:
     """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
     credentials = dict(files.credentials_file.sections())
     for profile, values in credentials.items():
-        if holds_session(profile, values, files):
+        if CredentialsFile(profile, files).holds_session(values):
             yield profile, CREDENTIALS_FILE, values
     config = {
         name: values  # of several sections for one profile, the last counts
@@ -226,7 +231,7 @@ def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
     except FileError:
         yield profile, store.kind, {}
         return
-    if holds_session(profile, values, files):
+    if store.holds_session(values):
         yield profile, store.kind, values
 
 
@@ -236,7 +241,7 @@ def _exported(files: AWSFiles) -> Iterator[Found]:
     values = {key: environ[name] for name, key in _VARIABLES.items() if environ.get(name)}
     values["manager"] = "awsume"
     profile = environ.get("MFAKIT_PROFILE") or ENVIRONMENT
-    if holds_session(profile, values, files):
+    if CredentialsFile(profile, files).holds_session(values):
         yield profile, ENVIRONMENT, values
 
 

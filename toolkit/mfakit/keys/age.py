@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit.errors import MFAKitError, ProfileError
 from mfakit.keys.places import FILE, KEYRING, place_of
-from mfakit.moments import format_timestamp, parse_timestamp
+from mfakit.moments import format_age, format_timestamp, parse_timestamp, utc_now
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
 from mfakit.value import Value
 
@@ -118,6 +118,11 @@ def source_profiles(files: AWSFiles) -> Iterator[Profile]:
         profile = Profile(name, files)
         if profile.has_key_elsewhere or profile.is_long_term:
             yield profile
+
+
+def ago(moment: datetime) -> str:
+    """Return how long ago a time was, as ``3d ago``."""
+    return f"{format_age(moment, utc_now())} ago"
 
 
 def _known(files: AWSFiles, access_key_id: str) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
             "leave --plain-use process out, or remove that setting first",
         )
     check_writable(profile.files.credentials_path)
-    _check_setting_writable(profile)
+    check_setting_writable(profile, KEY_STORE)
     _check_removable(profile, key)
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
@@ -184,7 +184,7 @@ def _export(profile: Profile, note: Note) -> None:
     _refuse_cut_off_rotation(profile)
     with changing_keychain(profile):
         key = _key_in_keychain(profile)
-        _check_setting_writable(profile)
+        check_setting_writable(profile, KEY_STORE)
         write_key(profile, key, note)
         _forget_store(profile, key.access_key_id, note)
         try:  # again, since a program that had read the file before may have written it back
@@ -218,7 +218,7 @@ def _remove(profile: Profile, note: Note) -> str:
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
     _refuse_cut_off_rotation(profile)
-    _check_setting_writable(profile)
+    check_setting_writable(profile, KEY_STORE)
     with changing_keychain(profile):
         if kept := delete_entry(profile, place.access_key_id):
             raise ProfileError(
@@ -361,13 +361,14 @@ def _key_in_keychain(profile: Profile) -> LongTermKey:
     return key
 
 
-def _check_setting_writable(profile: Profile) -> None:
-    """Check that the file that names the store of a profile's key can be changed.
+def check_setting_writable(profile: Profile, *settings: str) -> None:
+    """Check that the file with the first of these settings, or else the config, can be changed.
 
     Raises:
         FileError: it cannot.
     """
-    place = profile.files.line_of(profile.name, KEY_STORE)
+    found = (profile.files.line_of(profile.name, setting) for setting in settings)
+    place = next(filter(None, found), None)
     check_writable(place[0] if place else profile.files.config_path)
 
 

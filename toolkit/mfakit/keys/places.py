@@ -102,6 +102,14 @@ def read_key(profile: Profile) -> LongTermKey | None:
     return LongTermKey(place.access_key_id, secret)
 
 
+def no_key(profile: Profile) -> ProfileError:
+    """Return the error for a profile without a long-term key."""
+    return ProfileError(
+        f"the profile {profile.name!r} has no long-term key",
+        "name the profile that has: --source-profile NAME; see mfakit keys",
+    )
+
+
 def _key_of_command(profile: Profile) -> LongTermKey:
     """Run ``mfakit_key_command``, which prints a key as JSON, or its id and secret on two lines."""
     from mfakit.programs import find_words, run_on_terminal

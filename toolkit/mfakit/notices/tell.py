@@ -39,10 +39,7 @@ _GONE_SECONDS = 2 * 86400
 
 
 def tell(
-    statuses: Iterable[SessionStatus],
-    ways: Iterable[Way],
-    files: AWSFiles,
-    complain: Complain,
+    statuses: Iterable[SessionStatus], ways: Iterable[Way], files: AWSFiles, complain: Complain
 ) -> None:
     """Send the notifications of sessions that are due or have ended, if they were not sent yet.
 
@@ -62,10 +59,7 @@ def tell(
 
 
 def tell_trouble(
-    error: MFAKitError,
-    ways: Iterable[Way],
-    files: AWSFiles,
-    complain: Complain,
+    error: MFAKitError, ways: Iterable[Way], files: AWSFiles, complain: Complain
 ) -> None:
     """Send the notification that sessions are unreadable: once, until they can be read again."""
     told = Told(files.credentials_path, trouble(error.message), complain)
@@ -73,10 +67,7 @@ def tell_trouble(
 
 
 def tell_keys(
-    ages: Iterable[KeyAge],
-    ways: Iterable[Way],
-    files: AWSFiles,
-    complain: Complain,
+    ages: Iterable[KeyAge], ways: Iterable[Way], files: AWSFiles, complain: Complain
 ) -> None:
     """Send the notifications of old keys, once for each key by each way."""
     items = [
@@ -178,10 +169,7 @@ class Told:
     """
 
     def __init__(
-        self,
-        credentials_path: str,
-        status: SessionStatus,
-        complain: Callable[[FileError], object],
+        self, credentials_path: str, status: SessionStatus, complain: Callable[[FileError], object]
     ) -> None:
         self._complain = complain
         self._file = _file(credentials_path, status)

@@ -229,11 +229,7 @@ def _powershell(_: News) -> list[str]:
     return ["-NoProfile", "-NonInteractive", "-Command", _POWERSHELL]
 
 
-_ARGUMENTS = {
-    "notify-send": _notify_send,
-    "osascript": _osascript,
-    "powershell.exe": _powershell,
-}
+_ARGUMENTS = {"notify-send": _notify_send, "osascript": _osascript, "powershell.exe": _powershell}
 
 
 class AppriseWay(Way):
@@ -243,18 +239,11 @@ class AppriseWay(Way):
         mark: see `Way`; errors call it that, too.
         servers: finds the services in an environment, with None for each that apprise does not
             know; raises MFAKitError if there are none.
-        patience: seconds that each may take.
     """
 
-    def __init__(
-        self,
-        mark: str,
-        servers: Callable[[Mapping[str, str]], list[Any]],
-        patience: float = _PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self, mark: str, servers: Callable[[Mapping[str, str]], list[Any]]) -> None:
         super().__init__(mark)
         self._servers = servers
-        self._patience = patience
 
     def receivers(self, environ: Mapping[str, str]) -> list[Callable[[News], object]]:
         """See `Way`."""
@@ -275,9 +264,9 @@ class AppriseWay(Way):
         hint = "send something by hand: apprise --help; it is tried again at the next check"
         thread = Thread(target=lambda: outcome.append(_notify(server, news)), daemon=True)
         thread.start()
-        thread.join(self._patience)
+        thread.join(_PATIENCE_SECONDS)
         if thread.is_alive():
-            raise MFAKitError(f"{self.mark}: no answer in {self._patience:g} s", hint)
+            raise MFAKitError(f"{self.mark}: no answer in {_PATIENCE_SECONDS} s", hint)
         if outcome != [True]:
             raise MFAKitError(f"{self.mark}: the service did not take the message", hint)
 

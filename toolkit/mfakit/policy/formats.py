@@ -67,10 +67,7 @@ def as_terraform(draft: Draft) -> str:
     """Return a policy document and the resource that it belongs to, with comments."""
     kind, key = _TERRAFORM_TYPES[draft.kind]
     name = draft.name.replace(" ", "_")
-    lines = [
-        *_comment("\n".join(draft.summary), ""),
-        f'data "aws_iam_policy_document" "{name}" {{',
-    ]
+    lines = [*_comment("\n".join(draft.summary), ""), f'data "aws_iam_policy_document" "{name}" {{']
     for number, (comment, statement) in enumerate(draft.statements):
         lines += [""] * bool(number)
         lines += [*_comment(comment, "  "), "  statement {", *_hcl(statement), "  }"]

@@ -23,15 +23,7 @@ from mfakit.policy.callers import (
 from mfakit.policy.document import Kind
 from mfakit.policy.elements import Condition, Element
 from mfakit.policy.evaluation import Statement
-from mfakit.policy.holes import (
-    Hole,
-    Part,
-    Reader,
-    RuleFor,
-    Scope,
-    Search,
-    action_region,
-)
+from mfakit.policy.holes import Hole, Part, Reader, RuleFor, Scope, Search, action_region
 from mfakit.policy.regions import Work
 
 if TYPE_CHECKING:

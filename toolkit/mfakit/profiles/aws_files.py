@@ -12,7 +12,7 @@ from mfakit.profiles.section import has_access_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mfakit.profiles.section import Values
 
@@ -32,31 +32,43 @@ class AWSFiles:
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        environ = os.environ if environ is None else environ
-        self.environ = environ
-        self.credentials_path = credentials_path(environ)
-        self.config_path = config_path(environ)
+        self.environ = os.environ if environ is None else environ
         # without cached_property: loading functools takes longer than reading the files
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[object, Document] = {}
         self._credentials: dict[str, Values] = {}
         self._configs: dict[str, Values] = {}
+
+    def read_again(self) -> AWSFiles:
+        """Return the files as they are now, since other processes may have changed them."""
+        return AWSFiles(self.environ)
+
+    @property
+    def credentials_path(self) -> str:
+        """The path of the credentials file."""
+        return credentials_path(self.environ)
+
+    @property
+    def config_path(self) -> str:
+        """The path of the config file."""
+        return config_path(self.environ)
 
     @property
     def credentials_file(self) -> Document:
         """The credentials file; empty if there is none."""
-        return self._document(self.credentials_path)
+        return self._document(credentials_path)
 
     @property
     def config_file(self) -> Document:
         """The config file; empty if there is none."""
-        return self._document(self.config_path)
+        return self._document(config_path)
 
-    def _document(self, path: str) -> Document:
-        if path not in self._documents:
+    def _document(self, find: Callable[[Mapping[str, str]], str]) -> Document:
+        if find not in self._documents:
+            path = find(self.environ)
             text = read_text(path)
-            self._documents[path] = Document(text, path)
+            self._documents[find] = Document(text, path)
             debug.event("{}: {} characters", path, len(text))
-        return self._documents[path]
+        return self._documents[find]
 
     def credentials(self, profile: str) -> Values:
         """Return the profile's section of the credentials file."""

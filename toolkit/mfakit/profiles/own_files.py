@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _FOLDER = "mfakit"
+_OF_ALL = ("attempts", "keys")  # by the device, by the key
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -43,7 +44,13 @@ class OwnFile:
 
     @classmethod
     def of(cls, credentials_path: str, kind: str, name: str) -> OwnFile:
-        """Return the file of a kind, such as ``records``, for a profile or another name."""
+        """Return the file of a kind, such as ``records``, for a profile or another name.
+
+        Profiles of credentials files that stand beside each other, as ``credentials.work`` beside
+        ``credentials``, are others, whatever their names. A device or a key is the same to all.
+        """
+        if kind not in _OF_ALL and (file := os.path.basename(credentials_path)) != "credentials":
+            name = f"{file}/{name}"
         hashed = _sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return cls(own_place(credentials_path, kind, hashed))
 
@@ -354,6 +361,8 @@ def forget_role_sessions(credentials_path: str, profile: str, seconds: float = 0
             continue
         made_at = parse_timestamp(kept.get("made_at", ""))
         is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
-        if is_old and kept.get("profile", "").startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
+        place = kept.get("profile", "")
+        is_ours = record.path == record_file(credentials_path, place).path
+        if is_old and is_ours and place.startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
             OwnFile(own_place(credentials_path, "sessions", name)).remove()
             record.remove()

@@ -25,17 +25,13 @@ from mfakit.profiles.own_files import (
 from mfakit.profiles.section import (
     has_access_key,
     is_long_term,
-    session_of,
 )
 from mfakit.profiles.stores import (
     SESSION_CACHE,
     CredentialsFile,
+    Store,
     exports_key,
-    holds_keys,
-    holds_session,
     is_own_process,
-    protected,
-    refuse_protected,
     store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
@@ -103,6 +99,10 @@ class Held:
 
         return judge(self.session.expiration, now, self.made_at, warn)
 
+    def is_made_from(self, other: Held) -> bool:
+        """Whether the session was made with another one, as a role's session is."""
+        return self.record is not None and self.record.source_access_key_id == other.key_id
+
     def has_ended(self, now: datetime) -> bool:
         """Whether the session is known to have ended."""
         end = self.session.expiration
@@ -139,7 +139,7 @@ class Profile:
     @property
     def is_protected(self) -> bool:
         """Whether the profile has a key that does not belong to a session, here or elsewhere."""
-        return self.has_key_elsewhere or holds_keys(self.name, self.keys, self.files)
+        return self.has_key_elsewhere or self.in_file.holds_keys(self.keys)
 
     @property
     def has_key_elsewhere(self) -> bool:
@@ -157,11 +157,19 @@ class Profile:
         return is_own_process(self.merged.get("credential_process", ""))
 
     @property
+    def in_file(self) -> Store:
+        """The profile's section of the credentials file, as a store."""
+        return CredentialsFile(self.name, self.files)
+
+    @property
+    def in_cache(self) -> Store:
+        """The store of the profile, if mfakit is its ``credential_process``."""
+        return store_behind_process(self.name, self.files)
+
+    @property
     def _store(self) -> Store:
         """The store that a new session goes to."""
-        if self.is_cached:
-            return store_behind_process(self.name, self.files)
-        return CredentialsFile(self.name, self.files)
+        return self.in_cache if self.is_cached else self.in_file
 
     @property
     def its_session(self) -> str:
@@ -229,7 +237,7 @@ class Profile:
 
     def read_again(self) -> Profile:
         """Return the profile from files that are read again, as other processes may change them."""
-        return Profile(self.name, AWSFiles(self.files.environ))
+        return Profile(self.name, self.files.read_again())
 
     def find(self, now: datetime | None = None) -> Held:
         """Return the session that the profile holds.
@@ -243,21 +251,19 @@ class Profile:
             SessionNotFoundError: the profile does not exist, or holds no session.
             FileError: a file cannot be read.
         """
-        store: Store = CredentialsFile(self.name, self.files)
-        values = store.read()
-        if not has_access_key(values) and self.is_cached:
-            store = store_behind_process(self.name, self.files)
-            values = store.read()
-        if not holds_session(self.name, values, self.files):
-            debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
-            raise self._not_found(values)
+        store = self.in_file
+        if not has_access_key(store.read()) and self.is_cached:
+            store = self.in_cache
         try:
-            session = session_of(values, now)
+            session = store.session(now)
         except InvalidSessionError as error:
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
                 self._login_line("log in again"),
             ) from None
+        if session is None:
+            debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
+            raise self._not_found(store.read())
         shown, end = debug.key_id(session.access_key_id), session.expiration
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
@@ -285,9 +291,7 @@ class Profile:
             session = self._session_in(SESSION_CACHE)
         except FileError:
             return None
-        if session is None:
-            return None
-        return Held(self, session, store_behind_process(self.name, self.files))
+        return None if session is None else Held(self, session, self.in_cache)
 
     def live(self, now: datetime) -> SessionCredentials:
         """Return the session that the profile holds, if it has not ended.
@@ -378,13 +382,10 @@ class Profile:
 
     def _session_in(self, kind: str) -> SessionCredentials | None:
         """Return the session that is in one of the two stores by now; None if none is."""
-        files = AWSFiles(self.files.environ)
-        stores = (CredentialsFile(self.name, files), store_behind_process(self.name, files))
-        values = next(store.read() for store in stores if store.kind == kind)
-        if not holds_session(self.name, values, files):
-            return None
+        profile = self.read_again()
+        store = profile.in_cache if kind == SESSION_CACHE else profile.in_file
         try:
-            return session_of(values)
+            return store.session()
         except InvalidSessionError:
             return None
 
@@ -425,11 +426,9 @@ class Profile:
                 "name another profile for the session: --profile mfa",
             )
         if self.has_key_elsewhere:
-            raise protected(self.name, self.files)
-        refuse_protected(self.name, self.keys, self.files)
-        if self.is_cached and holds_session(
-            self.name, self.files.credentials(self.name), self.files
-        ):
+            raise self.in_file.protected()
+        self.in_file.refuse_protected(self.keys)
+        if self.is_cached and self.in_file.holds_session(self.in_file.read()):
             import shlex
 
             raise ProfileError(
@@ -472,7 +471,7 @@ class Profile:
         )
 
     def _not_found(self, values: Values) -> SessionNotFoundError:
-        if self.has_key_elsewhere or holds_keys(self.name, values, self.files):
+        if self.has_key_elsewhere or self.in_file.holds_keys(values):
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 f"name the profile that the session is kept in: --profile {self.holder}",
@@ -601,7 +600,7 @@ def read_session(profile: str, *, environ: Mapping[str, str] | None = None) -> S
         SessionNotFoundError: the profile does not exist, or holds no session.
         FileError: a file cannot be read.
     """
-    return _profile(profile, environ).find().session
+    return open_profile(profile, environ).find().session
 
 
 def write_session(
@@ -626,7 +625,7 @@ def write_session(
             gets its credentials from another program.
         FileError: the file cannot be written. It was not changed then.
     """
-    _profile(profile, environ).keep(credentials, note)
+    open_profile(profile, environ).keep(credentials, note)
 
 
 def remove_session(
@@ -649,10 +648,11 @@ def remove_session(
         ProfileError: another program has put a secret into it, before its id.
         FileError: the file cannot be written. It was not changed then.
     """
-    _profile(profile, environ).remove(note)
+    open_profile(profile, environ).remove(note)
 
 
-def _profile(name: str, environ: Mapping[str, str] | None) -> Profile:
+def open_profile(name: str, environ: Mapping[str, str] | None = None) -> Profile:
+    """Return a profile of the AWS files that an environment names; by default the process's."""
     return Profile(name, AWSFiles(environ))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.profiles.aws_files import BESIDE_ROLE, AWSFiles
+from mfakit.profiles.aws_files import BESIDE_ROLE
 from mfakit.profiles.profile import (
     DEFAULT_SESSION_PROFILE,
     SERVED_PROFILE,
@@ -19,29 +19,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mfakit.profiles.aws_files import AWSFiles
+
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
 
 
-def session_profile(
-    flag: str | None, environ: Mapping[str, str], source: str | None = None
-) -> Profile:
+def session_profile(flag: str | None, files: AWSFiles, source: str | None = None) -> Profile:
     """Return the session profile.
 
     Args:
         flag: the value of ``--profile``, if it was given.
-        environ: its ``MFAKIT_PROFILE`` comes next, then the profile that ``AWS_PROFILE`` leads to.
+        files: the AWS files; ``MFAKIT_PROFILE`` of their environment comes next, then the profile
+            that ``AWS_PROFILE`` leads to.
         source: the value of ``--source-profile``, if it was given.
 
     Raises:
         ProfileError: the profile in ``AWS_PROFILE`` gets its credentials in another way.
     """
-    files = AWSFiles(environ)
-    variable, aws_profile = aws_profile_of(environ)
+    variable, aws_profile = aws_profile_of(files.environ)
     if flag is not None:
         name, reason = flag, "by --profile"
-    elif named := environ.get("MFAKIT_PROFILE"):
+    elif named := files.environ.get("MFAKIT_PROFILE"):
         name, reason = named, "by MFAKIT_PROFILE"
     elif aws_profile and aws_profile != SERVED_PROFILE:
         profile = Profile(aws_profile, files)

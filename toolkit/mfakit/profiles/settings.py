@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from mfakit.errors import FileError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
@@ -287,7 +289,11 @@ def _is_of_settings(change: Change) -> bool:
 
 
 def _changes_file(session: Profile) -> OwnFile:
-    return OwnFile.of(session.files.credentials_path, "configured", session.name)
+    """Return the file of what was changed in the files in use: there may be more config files."""
+    files, name = session.files, session.name
+    if files.config_path != os.path.join(os.path.dirname(files.credentials_path), "config"):
+        name = f"{files.config_path}/{name}"
+    return OwnFile.of(files.credentials_path, "configured", name)
 
 
 def _check(profile: Profile, settings: Settings) -> None:

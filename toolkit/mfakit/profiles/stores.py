@@ -24,6 +24,7 @@ from mfakit.profiles.section import (
     is_protected,
     is_session,
     section_of,
+    session_of,
     session_token,
 )
 from mfakit.session import SESSION_KEY_PREFIX
@@ -31,30 +32,14 @@ from mfakit.session import SESSION_KEY_PREFIX
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from datetime import datetime
 
     from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.session import SessionCredentials
 
     Note = Callable[[str], object]
-
-    class Store(Protocol):
-        """A store for the session of one profile."""
-
-        kind: str
-
-        def read(self) -> Values:
-            """Return the session as the keys of a section; empty if there is none."""
-
-        def check_writable(self) -> None:
-            """Raise a FileError if no session can be written."""
-
-        def write(self, session: SessionCredentials, note: Note) -> None:
-            """Write a session, and replace an old one."""
-
-        def remove(self, note: Note, only: str | None = None) -> None:
-            """Remove the session; only the one of a key id, if that is given."""
 
 
 CREDENTIALS_FILE = "credentials-file"
@@ -62,20 +47,112 @@ SESSION_CACHE = "session-cache"
 STORE_KINDS = (CREDENTIALS_FILE, SESSION_CACHE)
 
 
-class CredentialsFile:
-    """The profile's section of the credentials file.
+class Store:
+    """A store for the session of one profile.
 
     Args:
         profile: its name.
-        files: the AWS files, as they were read. If the credentials file had text then, and is empty
-            when the session is written, another program may be writing it: that is an error.
+        files: the AWS files, as they were read.
     """
 
-    kind = CREDENTIALS_FILE
+    kind: str
 
     def __init__(self, profile: str, files: AWSFiles) -> None:
         self._profile = profile
         self._files = files
+
+    def read(self) -> Values:
+        """Return the session as the keys of a section; empty if there is none."""
+        raise NotImplementedError
+
+    def check_writable(self) -> None:
+        """Raise a FileError if no session can be written."""
+        raise NotImplementedError
+
+    def write(self, session: SessionCredentials, note: Note) -> None:
+        """Write a session, and replace an old one."""
+        raise NotImplementedError
+
+    def remove(self, note: Note, only: str | None = None) -> None:
+        """Remove the session; only the one of a key id, if that is given."""
+        raise NotImplementedError
+
+    def session(self, now: datetime | None = None) -> SessionCredentials | None:
+        """Return the session; None if there is none.
+
+        Args:
+            now: the time to judge by, for an end that may be either of two; by default the present.
+
+        Raises:
+            InvalidSessionError: it cannot be used.
+            FileError: it cannot be read.
+        """
+        values = self.read()
+        return session_of(values, now) if self.holds_session(values) else None
+
+    def holds_session(self, values: Values) -> bool:
+        """Whether a section of the profile is a session: by its id, or by mfakit's own record.
+
+        The ids of moto's and LocalStack's sessions do not tell.
+        """
+        if is_session(values):
+            return True
+        key = values.get("aws_access_key_id", "")
+        return bool(key and session_token(values)) and self._record(key) is not None
+
+    def holds_keys(self, values: Values) -> bool:
+        """Whether a section of the profile holds a key that does not belong to a session."""
+        return is_protected(values) and not self.holds_session(values)
+
+    def refuse_protected(self, values: Values) -> None:
+        """Refuse to overwrite keys that do not belong to a session.
+
+        One is a secret that was written into a session's section before its id: only mfakit's
+        record shows that it is not the session's.
+
+        Raises:
+            ProfileError: the values hold such keys.
+        """
+        if self.holds_keys(values):
+            raise self.protected()
+        key_id, secret = (values.get(key) for key in KEYS)
+        record = self._record(key_id) if key_id and secret else None
+        if record and secret and record.secret_digest not in (None, digest(secret.encode())):
+            import shlex
+
+            raise ProfileError(
+                f"another program has put another secret beside the session's key id in profile"
+                f" {self._profile!r}; it is never overwritten",
+                "complete it with its id, or if nobody needs it: aws configure set"
+                f" aws_secret_access_key '' --profile {shlex.quote(self._profile)}",
+            )
+
+    def protected(self) -> ProfileError:
+        """Return the error for a session that would go where a long-term key is.
+
+        A session profile of the name in its hint is made from that key.
+        """
+        import shlex
+
+        other = shlex.quote(self._files.its_session(self._profile))
+        return ProfileError(
+            f"the profile {self._profile!r} holds long-term credentials, which are never"
+            " overwritten",
+            f"name another profile for the session: --profile {other}",
+        )
+
+    def _record(self, access_key_id: str) -> SessionRecord | None:
+        return read_record(self._files.credentials_path, self._profile, access_key_id)
+
+
+class CredentialsFile(Store):
+    """The profile's section of the credentials file.
+
+    If the file had text when it was read, and is empty when the session is written, another program
+    may be writing it: that is an error.
+    """
+
+    kind = CREDENTIALS_FILE
 
     def read(self) -> Values:
         """Return the keys of the section."""
@@ -101,7 +178,7 @@ class CredentialsFile:
 
         def put(document: Document) -> None:
             before = document.section(self._profile)
-            refuse_protected(self._profile, before, self._files)
+            self.refuse_protected(before)
             document.update(self._profile, section_of(session, before))
 
         debug.event("the session goes to {}", self._files.credentials_path)
@@ -117,11 +194,11 @@ class CredentialsFile:
 
         def cut(document: Document) -> None:
             values = document.section(self._profile)
-            if not holds_session(self._profile, values, self._files):
+            if not self.holds_session(values):
                 return  # another program has already removed it
             if only not in (None, values[KEYS[0]]):
                 return  # another program has written another one
-            refuse_protected(self._profile, values, self._files)
+            self.refuse_protected(values)
             if set(values) <= set(SESSION_KEYS):
                 document.remove_section(self._profile)
             else:
@@ -130,20 +207,14 @@ class CredentialsFile:
         edit_credentials(self._files, cut, note)
 
 
-class SessionCache:
-    """A file for this profile alone, in the folder `mfakit` beside the credentials file.
-
-    Args:
-        profile: its name.
-        files: the AWS files.
-    """
+class SessionCache(Store):
+    """A file for this profile alone, in the folder `mfakit` beside the credentials file."""
 
     kind = SESSION_CACHE
 
-    def __init__(self, profile: str, files: AWSFiles) -> None:
-        self._profile = profile
-        self._files = files
-        self._file = OwnFile.of(files.credentials_path, "sessions", profile)
+    @property
+    def _file(self) -> OwnFile:
+        return OwnFile.of(self._files.credentials_path, "sessions", self._profile)
 
     def read(self) -> Values:
         """Return the keys in the file.
@@ -177,7 +248,7 @@ class SessionCache:
             place = self._files.place(self._profile, "credential_process")
             debug.event("the session goes to the session cache, by credential_process in {}", place)
         self.read()  # it refuses a file that mfakit did not write
-        refuse_protected(self._profile, self._files.credentials(self._profile), self._files)
+        self.refuse_protected(self._files.credentials(self._profile))
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
@@ -233,61 +304,6 @@ def exports_key(command: str) -> bool:
 def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
     return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
-
-
-def holds_session(profile: str, values: Values, files: AWSFiles) -> bool:
-    """Whether a profile's section is a session: by its id, or by mfakit's own record.
-
-    The ids of moto's and LocalStack's sessions do not tell.
-    """
-    if is_session(values):
-        return True
-    key = values.get("aws_access_key_id", "")
-    has_token = key and session_token(values)
-    return bool(has_token) and read_record(files.credentials_path, profile, key) is not None
-
-
-def holds_keys(profile: str, values: Values, files: AWSFiles) -> bool:
-    """Whether a profile's section holds a key that does not belong to a session."""
-    return is_protected(values) and not holds_session(profile, values, files)
-
-
-def refuse_protected(profile: str, values: Values, files: AWSFiles) -> None:
-    """Refuse to overwrite keys that do not belong to a session.
-
-    One is a secret that was written into a session's section before its id: only mfakit's record
-    shows that it is not the session's.
-
-    Raises:
-        ProfileError: the values hold such keys.
-    """
-    if holds_keys(profile, values, files):
-        raise protected(profile, files)
-    key_id, secret = (values.get(key) for key in KEYS)
-    record = read_record(files.credentials_path, profile, key_id) if key_id and secret else None
-    if record and secret and record.secret_digest not in (None, digest(secret.encode())):
-        import shlex
-
-        raise ProfileError(
-            f"another program has put another secret beside the session's key id in profile"
-            f" {profile!r}; it is never overwritten",
-            "complete it with its id, or if nobody needs it: aws configure set"
-            f" aws_secret_access_key '' --profile {shlex.quote(profile)}",
-        )
-
-
-def protected(profile: str, files: AWSFiles) -> ProfileError:
-    """Return the error for a session that would go where a long-term key is.
-
-    A session profile of the name in its hint is made from that key.
-    """
-    import shlex
-
-    other = shlex.quote(files.its_session(profile))
-    return ProfileError(
-        f"the profile {profile!r} holds long-term credentials, which are never overwritten",
-        f"name another profile for the session: --profile {other}",
-    )
 
 
 def _holds_keys(document: Document) -> bool:

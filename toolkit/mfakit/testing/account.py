@@ -124,7 +124,6 @@ class AWSSimulator(Faulty):
         self.region = region
         self.clock = Clock()
         self._calls = CallLog()
-        self._propagation = propagation
         self._served: list[str] = []
         self.control_token = secrets.token_urlsafe(24)
         self._moto = MotoBinding(account_id, partition(region), self.clock)

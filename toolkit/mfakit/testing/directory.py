@@ -50,11 +50,7 @@ class Directory:
     """
 
     def __init__(
-        self,
-        forward: Callable[[Request], Response],
-        keys: KeyStore,
-        account_id: str,
-        region: str,
+        self, forward: Callable[[Request], Response], keys: KeyStore, account_id: str, region: str
     ) -> None:
         self._forward = forward
         self._keys = keys
@@ -334,10 +330,6 @@ def _parsed(operation: str, response: Response) -> dict[str, Any]:
     from botocore.parsers import create_parser
 
     shape = service_model("iam").operation_model(operation).output_shape
-    raw = {
-        "status_code": response.status,
-        "headers": dict(response.headers),
-        "body": response.body,
-    }
+    raw = {"status_code": response.status, "headers": dict(response.headers), "body": response.body}
     answer: dict[str, Any] = create_parser("query").parse(raw, shape)
     return answer

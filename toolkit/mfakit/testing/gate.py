@@ -28,13 +28,7 @@ from mfakit.testing import errors
 from mfakit.testing.actions import PASSING, Place
 from mfakit.testing.authentication import ALGORITHM, Received, largest_body
 from mfakit.testing.demands import demands_of
-from mfakit.testing.errors import (
-    RELAX,
-    AWSError,
-    SimulatorError,
-    access_denied,
-    not_supported,
-)
+from mfakit.testing.errors import RELAX, AWSError, SimulatorError, access_denied, not_supported
 from mfakit.testing.iam import in_refusals, with_own_name
 from mfakit.testing.keys import Session, condition_keys
 from mfakit.testing.models import partition

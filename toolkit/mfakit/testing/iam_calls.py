@@ -59,12 +59,7 @@ class OwnCalls:
     """
 
     def __init__(
-        self,
-        directory: Directory,
-        keys: KeyStore,
-        devices: Devices,
-        clock: Clock,
-        root: Identity,
+        self, directory: Directory, keys: KeyStore, devices: Devices, clock: Clock, root: Identity
     ) -> None:
         self._keys = keys
         self._directory = directory

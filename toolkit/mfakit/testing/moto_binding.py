@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mfakit.testing.errors import SimulatorError, unknown_host
-from mfakit.testing.network import AWS_SUFFIXES, closed, is_aws, is_loopback, is_metadata_service
+from mfakit.testing.network import (
+    AWS_SUFFIXES,
+    closed,
+    is_aws,
+    is_loopback,
+    is_metadata_service,
+    replace_attribute,
+)
 from mfakit.testing.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -111,12 +118,12 @@ class MotoBinding:
             self._answer = _requests_seam(handle)
             self.answer_requests()
             stack.callback(_leave_requests)
-            _replace(stack, stubber, "enabled", False)
+            replace_attribute(stack, stubber, "enabled", False)
             # The gate judges policies; moto would ask for the signatures that it does not get.
-            _replace(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
-            _replace(stack, judge, "method_names_from_class", _method_names)
-            _replace(stack, backends, "urls", _kept(backends.urls))
-            _replace(stack, sessions, "send", _botocore_seam(handle, sessions.send))
+            replace_attribute(stack, judge.ActionAuthenticatorMixin, MOTOS_JUDGE, lambda *_: None)
+            replace_attribute(stack, judge, "method_names_from_class", _method_names)
+            replace_attribute(stack, backends, "urls", _kept(backends.urls))
+            replace_attribute(stack, sessions, "send", _botocore_seam(handle, sessions.send))
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
 
@@ -190,7 +197,7 @@ def _without_urls() -> Iterator[None]:
     from moto.core import models
 
     with ExitStack() as stack:
-        _replace(stack, models, "backend_index", SimpleNamespace(backend_url_patterns=()))
+        replace_attribute(stack, models, "backend_index", SimpleNamespace(backend_url_patterns=()))
         yield
 
 
@@ -213,11 +220,6 @@ def _method_names(kind: type) -> list[str]:
 
     names: list[str] = method_names_from_class(kind)
     return names
-
-
-def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
-    stack.callback(setattr, owner, name, getattr(owner, name))
-    setattr(owner, name, value)
 
 
 class _Headers(dict[str, Any]):
@@ -262,7 +264,7 @@ def _async_seams(handle: Handler) -> dict[str, Any]:
     def into(class_name: str) -> Any:
         def patch(module: Any, stack: Any) -> None:
             sessions = getattr(module, class_name)
-            _replace(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
+            replace_attribute(stack, sessions, "send", _aiobotocore_seam(handle, sessions.send))
 
         return patch
 

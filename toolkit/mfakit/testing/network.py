@@ -120,10 +120,7 @@ def _close_http(stack: ExitStack) -> None:
 
     _wrap(stack, http.client.HTTPConnection, "putrequest", check_request)
     _wrap(
-        stack,
-        http.client.HTTPConnection,
-        "set_tunnel",
-        lambda self, host, *_, **__: _check(host),
+        stack, http.client.HTTPConnection, "set_tunnel", lambda self, host, *_, **__: _check(host)
     )
 
 
@@ -137,7 +134,7 @@ def _tell_processes(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
             options["env"] = _told(os.environ if environ is None else environ, endpoint_url())
         original(self, *args, **options)
 
-    _replace(stack, subprocess.Popen, "__init__", started)
+    replace_attribute(stack, subprocess.Popen, "__init__", started)
 
 
 def _tell_workers(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
@@ -152,7 +149,7 @@ def _tell_workers(stack: ExitStack, endpoint_url: Callable[[], str]) -> None:
         changes = {n: v for n, v in environ.items() if os.environ.get(n) != v}
         return {**original(name), "mfakit": _Environment(changes)}
 
-    _replace(stack, spawn, "get_preparation_data", prepared)
+    replace_attribute(stack, spawn, "get_preparation_data", prepared)
 
 
 class _Environment:
@@ -205,7 +202,7 @@ def _close_awscrt(module: ModuleType, stack: ExitStack) -> None:
         _check(host_name)
         return original(host_name, *args, **options)
 
-    _replace(stack, module.HttpClientConnection, "new", staticmethod(new))
+    replace_attribute(stack, module.HttpClientConnection, "new", staticmethod(new))
 
 
 def _close_awscrt_s3(module: ModuleType, stack: ExitStack) -> None:
@@ -254,10 +251,11 @@ def _wrap(stack: ExitStack, owner: Any, name: str, check: Callable[..., None]) -
         return original(*args, **options)
 
     checked.__name__, checked.__doc__ = name, original.__doc__
-    _replace(stack, owner, name, checked)
+    replace_attribute(stack, owner, name, checked)
 
 
-def _replace(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+def replace_attribute(stack: ExitStack, owner: Any, name: str, value: Any) -> None:
+    """Replace an attribute of a class, module or object until the context ends."""
     inherited = name not in vars(owner)
     before = None if inherited else vars(owner)[name]
     setattr(owner, name, value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mfakit import policy
 from mfakit.testing.errors import AWSError, access_denied
 from mfakit.testing.keys import Session, account_of_key
-from mfakit.testing.validation import Number, Text, complain, validate
+from mfakit.testing.validation import DUPLICATE_TAGS, Number, Text, complain, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +64,6 @@ TAG = {
     "Key": Text("Key", 1, 128, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"),
     "Value": Text("Value", 0, 256, r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
 }
-DUPLICATE_TAGS = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
 NOT_GIVEN = "The specified transitive tag key must be included in the requested tags."
 PASSED_ON = (
     "One of the specified transitive tag keys can't be set because it conflicts with a transitive"
