@@ -82,7 +82,8 @@ def test_a_role_in_the_credentials_file_is_changed_there(worker) -> None:
     worker.write_credentials(
         worker.credentials.read_text() + f"[prod]\n{ROLE}\nsource_profile = work\n"
     )
-    assert configure(worker, "--role-profile", "prod").returncode == 0
+    done = configure(worker, "--role-profile", "prod")
+    assert (done.returncode, f"wrote prod to {worker.credentials}:" in done.stderr) == (0, True)
     assert "source_profile = work-mfa\n" in worker.credentials.read_text()
     assert "prod" not in worker.config.read_text()
 
@@ -247,3 +248,47 @@ def test_a_role_that_is_to_last_longer_than_a_session_lets_it_is_named(
     assert done.returncode == 0
     line = "aws configure set duration_seconds 3600 --profile prod"
     assert done.stderr.endswith(f"{line}\n") is is_told
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+@pytest.mark.parametrize("keys", [False, True])
+def test_a_role_without_a_source_is_configured_in_the_shell_that_names_it(
+    worker, variable: str, keys: bool
+) -> None:
+    """It is what `explain` advises there; keys of its own are what its session is made from."""
+    name = "work" if keys else "prod"
+    worker.write_config(f"[profile {name}]\n{ROLE}\n")
+    worker.environ[variable] = name
+    done = configure(worker, "--role-profile", name)
+    assert done.returncode == 0, done.stderr
+    assert profile(worker, name)["source_profile"] == ("work-mfa" if keys else "mfa")
+
+
+def test_a_role_that_is_made_from_a_session_beside_another_role_keeps_it(worker) -> None:
+    """As a source, a profile with keys is its keys to AWS tools, whatever role it has."""
+    session = "aws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\n"
+    worker.write_credentials(
+        worker.credentials.read_text() + f"[jump]\n{session}aws_session_token = t\n"
+    )
+    worker.write_config(
+        f"[profile jump]\n{ROLE}\nsource_profile = work\n"
+        f"[profile prod]\n{ROLE}\nsource_profile = jump\n"
+    )
+    before = worker.config.read_text()
+    assert "jump: unknown" in worker.mfakit("check", AWS_PROFILE="prod").stdout
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    assert worker.config.read_text() == before
+
+
+def test_a_role_whose_header_is_not_read_is_named_with_the_header(worker) -> None:
+    """Without that, the advice is to give the profile a role, which it has."""
+    worker.write_config(f"[ profile prod ]\n{ROLE}\nsource_profile = work\n")
+    for done in (
+        configure(worker, "--role-profile", "prod"),
+        worker.mfakit("login", "--token-code", "123456", AWS_PROFILE="prod"),
+        worker.mfakit("check", AWS_PROFILE="prod"),
+    ):
+        assert done.returncode != 0
+        assert f"[ profile prod ] ({worker.config}, line 1) is not read" in done.stderr
+        assert "mfakit: try: sed " in done.stderr
+    assert "[prod]" not in worker.credentials.read_text()

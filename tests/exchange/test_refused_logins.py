@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
+import certifi
 import pytest
 from tests.exchange.conftest import log_in, refused
+
+import mfakit
 
 
 def test_a_wrong_code_is_refused(home, alice) -> None:
@@ -369,3 +375,53 @@ def test_an_emptied_credentials_file_is_refused_before_the_code_is_used(home, al
     assert "is empty, but was not" in done.stderr
     home.credentials.unlink()
     assert home.mfakit(*command, **keys).returncode == 0
+
+
+@pytest.mark.parametrize("where", ["AWS_CA_BUNDLE", "ca_bundle"])
+def test_a_missing_file_of_certificates_is_not_called_a_certificate(home, alice, where) -> None:
+    """AWS is not even asked then."""
+    variables = {"AWS_CA_BUNDLE": "nowhere.pem"} if where.isupper() else {}
+    if not variables:
+        home.write_config("[default]\nca_bundle = nowhere.pem\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        done = log_in(home, alice, AWS_ENDPOINT_URL=url, **variables)
+        shown = home.mfakit("explain", "--online", AWS_ENDPOINT_URL=url, **variables).stdout
+    refused(home, done, f"there is no file with certificates where {where}")
+    assert ("certificates-missing" in shown, "curl" in shown) == (True, False)
+
+
+def test_the_certificates_of_the_source_are_written_to_the_session_profile(home, alice) -> None:
+    """Else the login works, and every AWS tool with the session fails."""
+    bundle = home.folder / "ca.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    home.write_config(f"[default]\nregion = eu-west-1\nca_bundle = {bundle}\n")
+    done = log_in(home, alice)
+    assert done.returncode == 0, done.stderr
+    assert "wrote " in done.stderr
+    assert mfakit.read_settings("mfa", environ=home.environ)["ca_bundle"] == str(bundle)
+
+
+def test_a_role_that_leads_to_a_program_is_no_obstacle_if_the_source_is_named(home, alice) -> None:
+    """`AWS_PROFILE` names a role, whose source gets its keys from a program."""
+    given = {
+        "Version": 1,
+        "AccessKeyId": alice.access_key_id,
+        "SecretAccessKey": alice.secret_access_key,
+    }
+    (home.folder / "keys.json").write_text(json.dumps(given))
+    home.write_credentials("")
+    home.write_config(
+        f"[profile user]\ncredential_process = cat {home.folder / 'keys.json'}\n"
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = user\n"
+    )
+    done = log_in(home, alice, "--source-profile", "user", AWS_PROFILE="role")
+    assert (done.returncode, "logged in to profile user-mfa" in done.stderr) == (0, True)
+
+
+def test_a_folder_of_mfakit_that_cannot_be_made_is_named_with_a_way_out(home, alice) -> None:
+    (home.credentials.parent / "mfakit").write_text("")
+    done = home.mfakit("exec", "--", "true")
+    assert done.returncode == 125
+    assert "see who owns it" not in done.stderr
+    assert "ls -l" in done.stderr or "AWS_SHARED_CREDENTIALS_FILE" in done.stderr

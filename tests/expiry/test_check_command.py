@@ -313,3 +313,14 @@ def test_a_report_replaces_no_aws_file(home, tmp_path, name: str) -> None:
         assert done.returncode == 3
         assert "is an AWS file" in done.stderr
     assert [home.credentials.read_bytes(), home.config.read_bytes()] == before
+
+
+def test_a_session_in_quotes_is_said_to_be_so_wherever_sessions_are_listed(home) -> None:
+    """AWS refuses it, though its end is written beside it."""
+    home.write_credentials(
+        "[a]\naws_access_key_id=ASIAQYLPMN5HABCDEFGH\naws_secret_access_key=s\n"
+        'aws_session_token="t"\naws_expiration=2124-07-16T23:04:01.000Z\n'
+    )
+    listed = home.mfakit("check", "--all").stdout, home.mfakit("status").stdout
+    assert all("aws_session_token is in quotes" in text for text in listed)
+    assert not any("not known" in text for text in listed)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
 from subprocess import run
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.explain.drawn import ROLE, SERIAL, Case
@@ -29,6 +30,8 @@ TWO_HOURS = {"duration_seconds": "7200"}
 FROM_DEFAULT = {"role_arn": ROLE, "source_profile": "default"}
 TO_ADMIN = {"role_arn": ROLE, "source_profile": "admin"}
 PROCESS = {"credential_process": "sh -c true"}
+OF_VARIABLES = {"role_arn": ROLE, "credential_source": "Environment"}
+INTO_SHELL = 'mfakit login --profile mfa && eval "$(mfakit env --profile mfa)"'
 
 
 def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
@@ -232,6 +235,29 @@ ILL = [
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),
+    # a role without a source, beside keys of its own or in a shell without variables
+    ("role-without-source", Case({"a": KEYS}, {"a": {"role_arn": ROLE}}, {"AWS_PROFILE": "a"}),
+     "mfakit configure --role-profile a && mfakit login --profile a-mfa"),
+    ("search-fails", Case({"default": KEYS}, {"a": OF_VARIABLES}, {}, "a"), INTO_SHELL),
+    ("variables-expired",
+     Case({"default": KEYS}, {"a": OF_VARIABLES},
+          VARIABLES | {"AWS_SESSION_TOKEN": "t",
+                       "AWS_CREDENTIAL_EXPIRATION": "2026-11-22T11:00:00Z"}, "a"),
+     INTO_SHELL),
+    # quotes round what a role is made from
+    ("keys-quoted",
+     Case({"default": {key: f'"{value}"' for key, value in KEYS.items()}},
+          {"a": {"role_arn": ROLE, "source_profile": "default"}}, {}, "a"), None),
+    ("role-malformed",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"role_arn": f'"{ROLE}"'}}, {}, "a"),
+     f"aws configure set role_arn {ROLE} --profile a"),
+    # a letter of a name is lost
+    ("keys-unread",
+     Case({"w": {"ws_access_key_id": "admin", "ws_secret_access_key": "password"}}, flag="w"),
+     None),
+    ("certificates-missing", Case({"default": KEYS}, {}, {"AWS_CA_BUNDLE": "/nowhere.pem"}),
+     "unset AWS_CA_BUNDLE"),
+    ("certificates-missing", Case({"default": KEYS}, {"default": {"ca_bundle": "no.pem"}}), None),
 ]  # fmt: skip
 
 
@@ -587,3 +613,49 @@ def test_the_lines_that_are_needless_become_comments(tmp_path) -> None:
     mended = Situation(here.environ, "w", "boto3", NOW)
     assert find(mended) == []
     assert mended.values == KEYS
+
+
+@pytest.mark.parametrize("header", ["[ profile dev ]", "[Profile dev]"])
+@pytest.mark.parametrize("sdk", ["boto3", "js"])
+def test_a_header_with_blanks_or_capitals_is_reported_and_mended(
+    tmp_path, header: str, sdk: str
+) -> None:
+    here = situation(tmp_path, Case({"default": KEYS}, flag="dev"), sdk)
+    config = tmp_path / "config"
+    config.write_text(
+        f"{header}\nregion = eu-west-1\nrole_arn = {ROLE}\nsource_profile = default\n"
+    )
+    fixes = {finding.code: finding.fix for finding in find(here)}
+    run(["sh", "-c", fixes["wrong-header"]], check=True)
+    mended = Situation(here.environ, "dev", sdk, NOW)
+    assert mended.values["role_arn"] == ROLE
+
+
+def test_a_role_without_a_source_is_not_to_be_removed_for_the_keys_beside_it(tmp_path) -> None:
+    """Two commands that contradict each other lead nowhere."""
+    case = Case({"a": KEYS}, {"a": {"role_arn": ROLE}}, {}, "a")
+    assert list(found(tmp_path, case)) == ["role-without-source"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another")
+@pytest.mark.parametrize("file", ["credentials", "config"])
+@pytest.mark.parametrize(("owner", "fix"), [(0, 'sudo chown "$(id -u)"'), (4321, "chmod u+r")])
+def test_a_file_that_only_another_can_read_is_reported(file: str, owner: int, fix: str) -> None:
+    """It is as if it was empty to AWS tools: `sudo aws configure` leaves such files."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        here = situation(folder, Case({"default": KEYS}))
+        path = folder / file
+        path.chmod(0o600 if owner == 0 else 0)
+        os.chown(path, owner, -1)
+        os.chown(folder / ("config" if file == "credentials" else "credentials"), 4321, -1)
+        os.seteuid(4321)
+        try:
+            findings = find(here)
+        finally:
+            os.seteuid(0)
+    (finding,) = [one for one in findings if one.code == "search-fails"]
+    assert finding.message == f"cannot read {path}: Permission denied"
+    assert finding.fix == f"{fix} {path}"
+    assert finding.matters

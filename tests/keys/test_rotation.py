@@ -149,6 +149,25 @@ def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoin
     assert list(keys_at_aws(aws).values()) == ["Active"]
 
 
+def test_where_nobody_can_give_the_code_the_error_names_a_login(home, aws, endpoint) -> None:
+    """`keys rotate` has no option for the code, but takes the session of a login."""
+    guard = home.mfakit("policy", "require-mfa").stdout
+    user = aws.create_user("alice", policy=_both(guard))
+    device = user.enable_virtual_mfa()
+    home.write_credentials(
+        f"[work]\naws_access_key_id = {user.access_key_id}\n"
+        f"aws_secret_access_key = {user.secret_access_key}\n"
+    )
+    rotated = ["keys", "rotate", "--yes", "--source-profile", "work"]
+    done = home.run("setsid", sys.executable, "-m", "mfakit", *rotated)
+    assert done.returncode == 1
+    assert "--token-code" not in done.stderr
+    advice = done.stderr.rpartition(": mfakit ")[2].split()
+    assert advice == ["login", "--profile", "work-mfa", "--source-profile", "work"]
+    assert home.mfakit(*advice, "--token-code", device.code()).returncode == 0
+    assert home.mfakit(*rotated).returncode == 0
+
+
 def _both(guard: str) -> dict:
     import json
 

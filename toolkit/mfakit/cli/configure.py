@@ -12,9 +12,11 @@ from mfakit.exchange.recipe import configured_serial_number, read_session_durati
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
+from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
+    aws_profile_of,
     default_source_profile,
     end_of_roles,
     led_to,
@@ -28,8 +30,6 @@ from mfakit.profiles.stores import SESSION_CACHE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-
-    from mfakit.profiles.aws_files import AWSFiles
 
 
 _DEFAULT_DURATION = "12h"
@@ -164,8 +164,10 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     between: dict[str, str | None] = {SERIAL_NUMBER: None}
     written = {name: joined if name in last else between for name in names}
     _write(session, {session.name: settings, **written})
-    path = files.config_path
-    note(f"wrote {', '.join(written)} to {path}: one login to {session.name} serves each role")
+    session = session.read_again()
+    places = [session.files.line_of(name, "source_profile") for name in written]
+    paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
+    note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
     for role in roles:
         _note_of_duration(role)
     return 0
@@ -191,8 +193,8 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
             raise ProfileError(
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
-            )
-    names = [role.name for role in roles]
+            ).about(role.name)
+    names = [hop.name for role in roles for hop in role.roles()]
     if flag is None:
         sourced = [role for role in roles if role.setting("source_profile")]
         found = {led_to(role, "--role-profile") for role in sourced}
@@ -201,14 +203,30 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
                 f"the roles are of different sources: {', '.join(sorted(found))}",
                 "configure each alone, or name one session profile for all: --profile NAME",
             )
-        flag = found.pop() if found else session_profile(None, roles[0].files).name
+        flag = found.pop() if found else _usual_session(roles)
     if flag in names:
-        other = roles[names.index(flag)].holder
+        other = roles[0].other(flag).holder
         raise UsageError(
             f"the profile {flag!r} has the role, and cannot hold the session for it too",
             f"name another profile for the session: --profile {other}",
         )
     return flag
+
+
+def _usual_session(roles: list[Profile]) -> str:
+    """Return the session profile for roles without a source, from their own keys if they have any.
+
+    AWS_PROFILE says nothing of it where it names such a role.
+    """
+    own = next((role for role in roles if role.is_protected), None)
+    if own is not None:
+        return own.its_session
+    ours = roles[0].files.environ
+    _, named = aws_profile_of(ours)
+    is_role = named in [role.name for role in roles]
+    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if is_role else ()
+    environ = {name: value for name, value in ours.items() if name not in hidden}
+    return session_profile(None, AWSFiles(environ)).name
 
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:

@@ -8,7 +8,7 @@ import shlex
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
-from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
+from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.keys.age import age_of, ago, remember_key, source_profiles
 from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate
@@ -343,7 +343,13 @@ def _log_in(options: Namespace, profile: Profile) -> Source:
 
     holder = Profile(options.profile or profile.its_session, profile.files.read_again())
     request = LoginRequest(source_profile=profile.name, note=note)
-    session = login(holder, request).session
+    try:
+        session = login(holder, request).session
+    except NobodyToAskError as error:
+        words = ["mfakit", "login", "--profile", holder.name, "--source-profile", profile.name]
+        named = "" if options.profile is None else f" with --profile {shlex.quote(holder.name)}"
+        error.hint = f"log in first, then do this again{named}: {shlex.join(words)}"
+        raise
     region = profile.setting("region")
     return Source(
         session.access_key_id, session.secret_access_key, holder.name, region, session.session_token

@@ -260,7 +260,7 @@ def say_end(
 ) -> str:
     """Return when a session ends or ended: ``ends in 3h12m, today 18:10``."""
     if status.expiration is None:
-        return "its end is not known"
+        return status.fault or "its end is not known"
     when = ends_in(status, partial(say_duration, in_full=in_full))
     return f"{when}, {say_moment(status.expiration, now, zone, in_full=in_full)}"
 

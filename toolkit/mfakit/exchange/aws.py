@@ -6,6 +6,7 @@ The clients are botocore's: boto3 would also load the transfer of files to S3, i
 from __future__ import annotations
 
 import gc
+import os
 from contextlib import contextmanager
 
 from mfakit import debug
@@ -295,11 +296,7 @@ def _failure(error: Exception) -> ExchangeError:
             "see the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again",
         )
     if isinstance(error, exceptions.SSLError):
-        return ExchangeError(
-            "AWS cannot be reached safely: its certificate is not trusted",
-            "see that AWS_CA_BUNDLE or ca_bundle, if set, is a file that can be read; behind a"
-            " proxy that inspects traffic, it has to hold the proxy's certificates",
-        )
+        return _untrusted(error)
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return CodeLostError(f"the connection to AWS broke ({kind})", _LOST)
     if isinstance(error, (exceptions.ConfigParseError, exceptions.ProfileNotFound)):
@@ -320,6 +317,23 @@ def _failure(error: Exception) -> ExchangeError:
             "see the profile's region and endpoint_url, and the AWS_* variables",
         )
     return CodeLostError(f"what answered was not AWS, or not whole ({kind})", _BROKEN)
+
+
+def _untrusted(error: Exception) -> ExchangeError:
+    """Return the error for a connection that TLS refuses."""
+    if "[Errno 2]" not in str(error):
+        return ExchangeError(
+            "AWS cannot be reached safely: its certificate is not trusted",
+            "see that AWS_CA_BUNDLE or ca_bundle, if set, is a file that can be read; behind a"
+            " proxy that inspects traffic, it has to hold the proxy's certificates",
+        )
+    # the server's certificate was not looked at
+    named = os.environ.get("AWS_CA_BUNDLE")
+    says = f"AWS_CA_BUNDLE says, {named}" if named else "ca_bundle of the profile says"
+    return NotSentError(
+        f"AWS was not asked: there is no file with certificates where {says}",
+        "name that file by its whole path, or take the setting out; where it is: mfakit explain",
+    )
 
 
 def _without_password(text: str) -> str:

@@ -273,7 +273,9 @@ def _way_on(recipe: Recipe, error: ExchangeError) -> str:
 
 
 def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
-    """Write the source's region and endpoint to a session profile without, for AWS tools.
+    """Write what AWS tools need of the source to a session profile without it.
+
+    That is the region, the endpoint and the certificates to trust.
 
     A region of another partition than the session's is only named. An endpoint is written if the
     session was made there, since no other knows it.
@@ -292,7 +294,7 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
         record = held.record if held else None
         if record is None:
             return
-        lacking = _endpoint_settings(profile, record)
+        lacking = {**_certificates(profile, record), **_endpoint_settings(profile, record)}
         parts = (record.role_arn or record.serial_number or record.arn or "").split(":")
         if region and len(parts) > 1 and parts[1] != partition_of(region):
             whose = f"{region} of profile {profile.name}"
@@ -311,6 +313,14 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
                 note(f"wrote {what} to profile {profile.name} of the AWS config")
     except MFAKitError as error:
         note(f"the session is kept, but not the region of its source: {error.message}")
+
+
+def _certificates(profile: Profile, record: SessionRecord) -> dict[str, str | None]:
+    """Return the setting of the source for the certificates that the session needs, too."""
+    key = "ca_bundle"
+    source = profile.other(record.source_profile) if record.source_profile else None
+    value = source and profile.setting(key) is None and source.setting(key)
+    return {key: value} if value else {}
 
 
 def _endpoint_settings(profile: Profile, record: SessionRecord) -> dict[str, str | None]:

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from mfakit import debug
 from mfakit.errors import (
     ExchangeError,
-    FileError,
     NobodyToAskError,
     OthersTurnError,
     UsageError,
@@ -22,6 +21,7 @@ from mfakit.exchange.code import check_code
 from mfakit.language import translate
 from mfakit.profiles.editing import NO_LOCKS, take_lock
 from mfakit.profiles.own_files import OwnFile, make_own_folder
+from mfakit.profiles.reading import file_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def turn_to_ask(
         make_own_folder(path)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}", "see who owns it") from error
+        raise file_error("write", path, error) from error
     try:
         _wait_for_lock(descriptor, path, note, patience)
         _sign(path)

@@ -211,7 +211,7 @@ def _label(text: str) -> str:
 
 def _when(status: SessionStatus) -> str:
     if status.expiration is None:
-        return "when it ends is not known"
+        return status.fault or "when it ends is not known"
     return f"{ends_in(status)} ({format_timestamp(status.expiration)})"
 
 

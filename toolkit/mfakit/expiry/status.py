@@ -43,6 +43,7 @@ class SessionStatus(Value):
         seconds_left: until then, negative when it is past; None if that is not known.
         access_key_id: the id of its key; None if it has none, or that is not known.
         record: how it came to be, if mfakit made it.
+        fault: why it cannot be used, if that is known.
         counts: whether it has a say in how all of them stand. Other tools' caches have none
             unless asked for: their owners renew what is in there, and never clean up.
     """
@@ -55,6 +56,7 @@ class SessionStatus(Value):
     access_key_id: str | None = None
     record: SessionRecord | None = None
     counts: bool = True
+    fault: str | None = None
 
     def __repr__(self) -> str:
         return f"SessionStatus({self.profile!r}, {self.source!r}, {self.state!r})"
@@ -107,7 +109,8 @@ def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) ->
     profile, place, values = found
     key = values.get("aws_access_key_id", "")
     record = read_record(files.credentials_path, profile, key)
-    return status_of(profile, place, _end_of(values, now), now, warn, key or None, record)
+    end, fault = _end_of(values, now)
+    return status_of(profile, place, end, now, warn, key or None, record, fault=fault)
 
 
 def status_of(
@@ -120,11 +123,13 @@ def status_of(
     record: SessionRecord | None = None,
     *,
     counts: bool = True,
+    fault: str | None = None,
 ) -> SessionStatus:
     """Judge a session by when it ends, and by the record of when it was made."""
     state = judge(expiration, now, record.made_at if record else None, warn)
     left = None if expiration is None else int((expiration - now).total_seconds() // 1)
-    return SessionStatus(profile, source, state, expiration, left, access_key_id, record, counts)
+    known = access_key_id, record
+    return SessionStatus(profile, source, state, expiration, left, *known, counts, fault)
 
 
 ENVIRONMENT = "environment"
@@ -240,9 +245,11 @@ def _exported(files: AWSFiles) -> Iterator[Found]:
         yield profile, ENVIRONMENT, values
 
 
-def _end_of(values: Values, now: datetime) -> datetime | None:
-    """Return when a session ends; None if that is not known, or the session cannot be used."""
+def _end_of(values: Values, now: datetime) -> tuple[datetime | None, str | None]:
+    """Return when a session ends, None if that is not known; and why it cannot be used."""
     try:
-        return session_of(values, now).expiration
-    except (InvalidSessionError, KeyError):
-        return None
+        return session_of(values, now).expiration, None
+    except InvalidSessionError as error:
+        return None, error.message
+    except KeyError:
+        return None, None

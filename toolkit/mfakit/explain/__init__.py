@@ -8,7 +8,7 @@ from mfakit.environment.endpoint import endpoint_of
 from mfakit.environment.formats import unset_line
 from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
-from mfakit.explain.findings import Finding, edit, quoted, shortened, without_settings
+from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.profile import RULES as PROFILE_RULES
 from mfakit.explain.situation import Situation, is_metadata, place_of
@@ -80,6 +80,9 @@ class Explanation:
         self.findings = find(situation)
         if online is not None:
             self.findings = [*online_findings(online, situation), *self.findings]
+        if any(f.code == "certificates-missing" for f in self.findings):
+            # it says why; curl, the advice for that, trusts certificates of its own
+            self.findings = [f for f in self.findings if f.code != "unreachable"]
         if online is not None and online.account is not None:
             # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]
@@ -242,6 +245,8 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
 def _to_sign_in(situation: Situation, error: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
     profile = quoted(situation.role_source or situation.profile)
+    if error == "CredentialRetrievalError" and situation.reads_variables:
+        return env_line(situation)
     if error in ("SSOTokenLoadError", "UnauthorizedSSOTokenError"):
         return f"aws sso login --profile {profile}"
     winner = situation.chain.winner

@@ -135,6 +135,24 @@ class AWSFiles:
             header_of(self.config_file, profile) is not None
         )
 
+    def unread_header(self, profile: str) -> tuple[Document, str] | None:
+        """Return the document and header of a section that is meant for a profile, and not read.
+
+        The header is one of the other file, in capitals, without quotes or with blanks too many.
+        """
+        if profile != " ".join(profile.split()):
+            return None
+        for document in (self.config_file, self.credentials_file):
+            for header in document.names():
+                text = " ".join(header.split())
+                word, _, rest = text.partition(" ")
+                in_config = document is self.config_file
+                is_read = profile_of(header) is not None if in_config else header == profile
+                is_meant = profile == text or (word.lower() == "profile" and profile == rest)
+                if is_meant and not is_read:
+                    return document, header
+        return None
+
     def setting(self, key: str, *profiles: str | None) -> str | None:
         """Return a setting from the first of these profiles that has it in either file."""
         for profile in profiles:

@@ -198,8 +198,8 @@ class Profile:
             ProfileError: the source profiles form a circle.
         """
         way = [self]
-        # a role that has keys is, as a source, its keys
-        while way[-1].setting("role_arn") and (len(way) == 1 or not way[-1].is_long_term):
+        # a role that has keys, a session's too, is as a source its keys
+        while way[-1].setting("role_arn") and (len(way) == 1 or not has_access_key(way[-1].keys)):
             source = way[-1].setting("source_profile")
             if not source or source == way[-1].name:
                 break
@@ -219,7 +219,7 @@ class Profile:
             ProfileError: the source profiles form a circle.
         """
         way = self.way()
-        ends_in_role = way[-1].setting("role_arn") and not way[-1].is_long_term
+        ends_in_role = way[-1].setting("role_arn") and not has_access_key(way[-1].keys)
         return way if len(way) == 1 or ends_in_role else way[:-1]
 
     @property

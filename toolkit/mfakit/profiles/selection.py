@@ -45,12 +45,25 @@ def session_profile(flag: str | None, files: AWSFiles, source: str | None = None
         name, reason = named, "by MFAKIT_PROFILE"
     elif aws_profile and aws_profile != SERVED_PROFILE:
         profile = Profile(aws_profile, files)
-        name = profile.its_session if aws_profile == source else led_to(profile, variable)
+        name = _beside(profile, source) or led_to(profile, variable)
         reason = f"as {variable} {aws_profile!r} leads to it"
     else:
         name, reason = DEFAULT_SESSION_PROFILE, "since nothing names another"
     debug.event("session profile: {!r}, {}", name, reason)
     return Profile(name, files)
+
+
+def _beside(profile: Profile, source: str | None) -> str | None:
+    """Return the profile for the session of a source that was asked for, if a profile leads to it.
+
+    None if the source is not the profile itself, or the keys that its roles are made from.
+    """
+    if source is None:
+        return None
+    end = end_of_roles(profile)
+    if end.name != source or not (end is profile or may_be_source(end)):
+        return None
+    return end.its_session
 
 
 def aws_profile_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
@@ -231,10 +244,15 @@ def led_to(profile: Profile, named_by: str) -> str:
         ProfileError: it gets its credentials in another way, its roles form a circle, or it is
             missing, and another one has its name but for case, quotes and blanks.
     """
-    _refuse_names_that_none_has(profile)
-    if not profile.exists and (meant := _misspelled(profile)):
-        import shlex
+    import shlex
 
+    _refuse_names_that_none_has(profile)
+    if not profile.exists and profile.files.unread_header(profile.name):
+        raise ProfileError(
+            f"{named_by} is {profile.name!r}, and there is no such profile",
+            f"its section has another header: mfakit explain --profile {shlex.quote(profile.name)}",
+        ).about(profile.name)
+    if not profile.exists and (meant := _misspelled(profile)):
         raise ProfileError(
             f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes and"
             " blanks belong to the name",
@@ -246,6 +264,8 @@ def led_to(profile: Profile, named_by: str) -> str:
         return end.its_session
     if not is_role and may_be_source(end) and end.other(end.its_session).exists:
         return end.its_session
+    if end is not profile and end.held() is not None:
+        return end.name  # as the source of a role, it is the session that it holds
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
     return end.name

@@ -6,8 +6,9 @@ import os
 import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment.formats import SHELLS
 from mfakit.exchange.source import with_long_term_keys
-from mfakit.profiles.profile import Profile, may_name_profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import default_source_profile, named_source_profile
 
@@ -85,6 +86,13 @@ def login(situation: Situation, profile: str) -> str:
         return f"{command} --source-profile {quoted(other)}"
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"
+
+
+def env_line(situation: Situation) -> str:
+    """Return the command that puts the usual session into the variables of the shell."""
+    profile = quoted(situation.environ.get("MFAKIT_PROFILE") or DEFAULT_SESSION_PROFILE)
+    line = SHELLS[situation.shell].usage.format(command=f"mfakit env --profile {profile}")
+    return f"{login(situation, DEFAULT_SESSION_PROFILE)} && {line}"
 
 
 def edit(path: str) -> str:

@@ -11,6 +11,7 @@ from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (
     Finding,
     edit,
+    env_line,
     fault_of,
     quoted,
     real_path,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
-    from mfakit.profiles.document import Document
 
 _VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -90,7 +90,7 @@ def web_identity_shadows_profile(situation: Situation) -> Iterator[Finding]:
 
 def variables_expired(situation: Situation) -> Iterator[Finding]:
     """A session in the variables has ended; boto3 does not even send it."""
-    link = _used_variables(situation)
+    link = _used_variables(situation) or _variables_of_role(situation)
     told = (parse_timestamp(situation.environ.get(name, "")) for name in _EXPIRATIONS)
     end = min((moment for moment in told if moment is not None), default=None)
     if link is None or end is None or end > situation.now or not link.has_token:
@@ -99,7 +99,7 @@ def variables_expired(situation: Situation) -> Iterator[Finding]:
         "variables-expired",
         f"the session in the variables ended at {format_timestamp(end)}",
         "AWS refuses it (ExpiredToken), or boto3 does not send it at all",
-        unset_variables(situation),
+        env_line(situation) if situation.reads_variables else unset_variables(situation),
     )
 
 
@@ -179,7 +179,7 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         missing = missing and profile != "default"
     if not missing:
         return
-    if _wrong_header(profile, situation):
+    if situation.files.unread_header(profile):
         return  # `wrong_header` reports that
     like = situation.files.like(profile)
     if situation.flag is not None:
@@ -259,9 +259,9 @@ def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
 def wrong_header(situation: Situation) -> Iterator[Finding]:
     """The profile's section has a header that is right only in the other file, or lacks quotes."""
     files, names = situation.files, [situation.profile, situation.role_source]
-    found = ((name, _wrong_header(name, situation)) for name in names if name is not None)
+    found = ((name, files.unread_header(name)) for name in names if name is not None)
     profile, wrong = next((each for each in found if each[1] is not None), ("", None))
-    if situation.sdk == "js" or wrong is None:
+    if wrong is None or (situation.sdk == "js" and situation.values):
         return
     document, header = wrong
     right = files.config_header(profile) if document is files.config_file else profile
@@ -329,6 +329,13 @@ def _used_variables(situation: Situation) -> Link | None:
     return next((k for k in links if k.provider in ("env", "fromEnv") and k.state == USED), None)
 
 
+def _variables_of_role(situation: Situation) -> Link | None:
+    """Return the variables that the role of the profile is assumed with."""
+    winner = situation.chain.winner
+    is_made_of_them = winner is not None and winner.source and situation.reads_variables
+    return winner.source if winner is not None and is_made_of_them else None
+
+
 def _key_id(link: Link) -> str:
     return link.access_key_id or ""
 
@@ -336,20 +343,6 @@ def _key_id(link: Link) -> str:
 def unset_variables(situation: Situation) -> str:
     """Return the command that unsets the access key's variables."""
     return unset_line(situation.shell, [name for name in _VARIABLES if name in situation.environ])
-
-
-def _wrong_header(profile: str, situation: Situation) -> tuple[Document, str] | None:
-    """Return the document and header of a section that is meant for the profile, and is not."""
-    files = situation.files
-    for document, header in (
-        (files.config_file, profile),
-        (files.config_file, f"profile {profile}"),
-        (files.credentials_file, f"profile {profile}"),
-    ):
-        is_read = document is files.config_file and profile_of(header) is not None
-        if document.has_section(header) and not is_read:
-            return document, header
-    return None
 
 
 RULES = (

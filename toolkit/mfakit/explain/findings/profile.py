@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
+from difflib import get_close_matches
 
 from mfakit.environment.formats import unset_line
-from mfakit.errors import UnreadableError, UsageError
+from mfakit.errors import FileError, UnreadableError, UsageError
 from mfakit.exchange.device import check_serial_number, is_arn
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
 from mfakit.exchange.source import endpoint_url, is_of_aws
@@ -257,9 +258,13 @@ def _token_elsewhere(situation: Situation) -> str:
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     values, profile = _key_section(situation), situation.profile
+    winner, source = situation.chain.winner, situation.role_source
+    is_source = winner and winner.source and winner.source.provider in _FILE_PROVIDERS
+    if is_source and source is not None:  # the keys are those of a role's source
+        values, profile = situation.files.keys(source), source
     found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
     lines = [situation.files.line_of(profile, key) for key in found]
-    if found and _keys_are_used(situation):
+    if found and any(lines) and (is_source or _keys_are_used(situation)):
         path = os.path.realpath(next(line for line in lines if line)[0])
         fault = fault_of(values[found[0]])
         cut = "[\"']//g" if fault == "is in quotes" else "[[:blank:]][#;].*//"
@@ -269,7 +274,8 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
             fix = f"aws configure --profile {quoted(profile)}"
         yield Finding(
             "keys-quoted",
-            f"{found[0]} of profile {profile!r} ({situation.place(found[0])}) {fault}",
+            f"{found[0]} of profile {profile!r} ({situation.files.place(profile, found[0])})"
+            f" {fault}",
             "it is sent as it is, and AWS refuses the key",
             fix,
         )
@@ -414,12 +420,21 @@ def role_malformed(situation: Situation) -> Iterator[Finding]:
     """A role's ARN lacks a part."""
     role = situation.values.get("role_arn", "")
     if role and not (is_arn(role) and role.partition(":role/")[2]):
+        unquoted, fix = (
+            role.strip("\"' "),
+            edit(situation.place("role_arn").rpartition(", line ")[0]),
+        )
+        what = (
+            "is no ARN of a role, which is arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for"
+            " the account"
+        )
+        if unquoted != role and is_arn(unquoted) and ":role/" in unquoted:
+            what, fix = "is in quotes", set_setting(situation, "role_arn", unquoted)
         yield Finding(
             "role-malformed",
-            f"role_arn ({situation.place('role_arn')}) is no ARN of a role, which is"
-            " arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for the account",
+            f"role_arn ({situation.place('role_arn')}) {what}",
             "AWS refuses to assume it (ValidationError)",
-            edit(situation.place("role_arn").rpartition(", line ")[0]),
+            fix,
         )
 
 
@@ -474,11 +489,13 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     values, source = situation.files.merged(situation.profile), situation.role_source
     if values.get("role_arn") and not any(values.get(way) for way in _FOR_ROLES):
         command = f"mfakit configure --role-profile {quoted(situation.profile)}"
+        itself = Profile(situation.profile, situation.files)
+        session = itself.its_session if itself.is_protected else DEFAULT_SESSION_PROFILE
         yield Finding(
             "role-without-source",
             f"the role of profile {situation.profile!r} names no source profile",
             "the role cannot be assumed",
-            f"{command} && {login(situation, DEFAULT_SESSION_PROFILE)}",
+            f"{command} && {login(situation, session)}",
         )
         return
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
@@ -506,6 +523,8 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
+    if ways[0] == "role_arn" and not any(values.get(way) for way in _FOR_ROLES):
+        return  # `role_without_source` reports that, and keeps the role
     if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
@@ -653,6 +672,25 @@ def region_empty(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def certificates_missing(situation: Situation) -> Iterator[Finding]:
+    """The file with the certificates to trust does not exist, so that no call reaches AWS."""
+    name, named = "AWS_CA_BUNDLE", situation.environ.get("AWS_CA_BUNDLE")
+    place, fix = name, unset_line(situation.shell, [name])
+    if not named:
+        name, named = "ca_bundle", situation.values.get("ca_bundle")
+        place = f"{name} ({situation.place(name)})"
+        fix = without_settings(situation, name) if named else ""
+    if situation.sdk == "js" or not named or os.path.exists(named):
+        return
+    here = "" if os.path.isabs(named) else " here: AWS tools look in the folder they are run in"
+    yield Finding(
+        "certificates-missing",
+        f"{place} names {named!r}, and there is no such file{here}",
+        "no call reaches AWS (SSLError)",
+        fix,
+    )
+
+
 def region_unknown(situation: Situation) -> Iterator[Finding]:
     """AWS has no region of that form, such as that of a zone; another server may have it."""
     region, place = situation.chain.region or "", situation.region_place
@@ -692,15 +730,29 @@ def file_unreadable(situation: Situation) -> Iterator[Finding]:
         try:
             text = read_text(path)
             Document(text, path)
-        except UnreadableError as error:
+        except FileError as error:
+            is_denied = not isinstance(error, UnreadableError)
             reads_it = situation.sdk == "js" and UTF_16 not in error.message
-            if not text.startswith("\ufeff") and not reads_it:
+            if is_denied or (not text.startswith("\ufeff") and not reads_it):
                 yield Finding(
                     "search-fails",
                     error.message,
                     "AWS tools find no profile in it, whatever is there",
-                    edit(path),
+                    _to_be_read(path) if is_denied else edit(path),
                 )
+
+
+def _to_be_read(path: str) -> str:
+    """Return the command that gives a file to the user, or lets the user see why it cannot be."""
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return f"ls -ld {quoted(os.path.dirname(path))}"
+    if os.name != "posix" or not os.path.isfile(path):
+        return f"ls -ld {quoted(path)}"
+    if owner == os.geteuid():
+        return f"chmod u+r {quoted(path)}"
+    return f'sudo chown "$(id -u)" {quoted(path)}'
 
 
 def line_before_sections(situation: Situation) -> Iterator[Finding]:
@@ -745,6 +797,8 @@ def setting_unread(situation: Situation) -> Iterator[Finding]:
         name = key.removeprefix("export ").lstrip()
         meant = _MEANT.get(name, name.removeprefix("aws_"))
         meant = name if name in (*KEYS, *_TOKENS) else meant
+        if meant not in _READ:  # a letter of a key's name was lost, or is another
+            meant = next(iter(get_close_matches(name, KEYS, 1, 0.85)), meant)
         if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
             continue
         # a line that is not needed becomes a comment, so that the numbers of others stay right
@@ -904,6 +958,7 @@ RULES = (
     role_without_mfa,
     role_too_long,
     region_empty,
+    certificates_missing,
     region_unknown,
     byte_order_mark,
     file_unreadable,
