@@ -416,3 +416,11 @@ def test_a_browser_is_sent_to_urls_only(uploader, to, found) -> None:
     assert answer.status_code == (303 if found else 204)
     assert not found or answer.headers["Location"].startswith(found)
     assert ("#top" in to) == answer.headers["Location"].endswith("#top")
+
+
+def test_a_form_meets_faults_as_other_calls_do(aws, alice, uploader, url) -> None:
+    form = prepared(uploader, url)
+    aws.drop_next("PutObject", after=True)
+    with pytest.raises(requests.ConnectionError):
+        send(*form)
+    assert stored(alice)["Body"].read() == b"content"

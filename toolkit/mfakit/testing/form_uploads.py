@@ -21,7 +21,7 @@ from mfakit.testing.errors import AWSError, access_denied, malformed_xml
 from mfakit.testing.wire import Request, Response, parsed_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from xml.etree import ElementTree as ET
 
 MULTIPART = "multipart/form-data"
@@ -100,8 +100,9 @@ class FormUpload(NamedTuple):
             text = "Your proposed upload is smaller than the minimum allowed size"
             raise AWSError(400, "EntityTooSmall", text)
 
-    def response(self, response: Response) -> Response:
-        """Return the response to the form, given the one to PutObject."""
+    def answer(self, carry_out: Callable[[], Response]) -> Response:
+        """Carry PutObject out, and return the response to the form."""
+        response = carry_out()
         if response.status != 200:
             return response
         named = {name.lower(): value for name, value in response.headers}

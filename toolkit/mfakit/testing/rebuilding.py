@@ -387,6 +387,8 @@ def _trailers(rest: bytes, announced: str, chain: Chain | None) -> Headers:
 
 def _headers(rest: bytes) -> Iterator[tuple[str, str]]:
     for line in rest.decode("latin-1").split("\r\n"):
+        if BREAK.search(line):
+            raise _malformed_trailer()
         name, _, value = line.partition(":")
         if name:
             yield name.strip().lower(), value.strip()
