@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -43,16 +45,24 @@ def send(url: str, fields: dict, content: bytes = b"content", name: str = "f") -
     return requests.post(url, data=fields, files=files, timeout=20, allow_redirects=False)
 
 
-def signed_by_hand(user: User, conditions: Any, service: str = "s3") -> dict:
-    """Return the fields of a form with any conditions, signed for any service."""
+def signed_by_hand(user: User, conditions: Any, service: str = "s3", end: Any = None) -> dict:
+    """Return the fields of a form with any conditions and any end, signed for any service."""
     request = AWSRequest("POST", "https://bucket.s3.amazonaws.com/")
     fields = request.context["s3-presign-post-fields"] = {"key": KEY}
-    end = datetime.now(UTC) + timedelta(hours=1)
-    policy = {"expiration": end.isoformat(), "conditions": conditions}
+    end = end or (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    policy = {"expiration": end, "conditions": conditions}
     request.context["s3-presign-post-policy"] = policy
     keys = Credentials(user.access_key_id, user.secret_access_key)
     S3SigV4PostAuth(keys, service, "us-east-1").add_auth(request)
     return fields
+
+
+def signature_of(user: User, fields: dict) -> str:
+    """Return the signature of the policy among the fields."""
+    signing = f"AWS4{user.secret_access_key}".encode()
+    for part in fields["x-amz-credential"].split("/")[1:]:
+        signing = hmac.digest(signing, part.encode(), "sha256")
+    return hmac.digest(signing, fields["policy"].encode(), "sha256").hex()
 
 
 def error(answer: Any) -> tuple[int, str, str]:
@@ -271,9 +281,146 @@ def test_a_form_is_signed_for_s3(uploader, url) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    [5, [], ["eq"], ["eq", 5, "x"], ["eq", "key", "x"], ["like", "$key", "x"], ["eq", "$key", 5]],
+    [
+        *(5, [], ["eq"], ["eq", 5, "x"], ["eq", "key", "x"], ["like", "$key", "x"]),
+        *(["eq", "$key", 5], ["content-length-range", float("inf"), 5]),
+    ],
 )
 def test_a_policy_that_is_malformed_is_refused(uploader, url, condition: Any) -> None:
     to, _ = prepared(uploader, url)
     refused = error(send(to, signed_by_hand(uploader, [condition])))
     assert refused[:2] == (400, "InvalidPolicyDocument")
+
+
+def test_a_policy_that_is_nested_too_deeply_is_refused(uploader, url) -> None:
+    to, fields = prepared(uploader, url)
+    fields["policy"] = b64encode(b"[" * 12_000).decode()
+    fields["x-amz-signature"] = signature_of(uploader, fields)
+    assert error(send(to, fields))[:2] == (400, "InvalidPolicyDocument")
+
+
+def test_a_value_that_is_no_text_is_refused_in_s3s_words(uploader, url) -> None:
+    to, _ = prepared(uploader, url)
+    conditions = [{"bucket": "bucket"}, {"key": KEY}, {"success_action_status": 201}]
+    refused = error(send(to, signed_by_hand(uploader, conditions)))
+    assert refused[2] == "Invalid Policy: Invalid Simple-Condition: value must be a string."
+
+
+def test_a_refusal_shows_the_condition_as_the_policy_has_it(uploader, url) -> None:
+    to, fields = prepared(uploader, url, Conditions=[["eq", "$X-Amz-Meta-A", "b"]])
+    refused = error(send(to, fields))
+    assert refused[2].endswith('Policy Condition failed: ["eq", "$X-Amz-Meta-A", "b"]')
+
+
+def test_a_policy_has_to_name_the_bucket(uploader, url) -> None:
+    to, _ = prepared(uploader, url)
+    refused = error(send(to, signed_by_hand(uploader, [{"key": KEY}])))
+    assert refused[:2] == (403, "AccessDenied")
+    assert refused[2].endswith("Extra input fields: bucket")
+
+
+def test_the_bucket_that_the_policy_names_is_the_one_that_is_written_to(
+    alice, uploader, url
+) -> None:
+    """However the URL spells it."""
+    to, _ = prepared(uploader, url)
+    spelled = "bu%63ket"
+    conditions = [{"bucket": spelled}, {"key": KEY}]
+    path = f"{to.removesuffix('bucket')}{spelled}"
+    request = requests.Request(
+        "POST", to, data=signed_by_hand(uploader, conditions), files={"file": b"x"}
+    ).prepare()
+    request.url = path
+    assert error(requests.Session().send(request, timeout=20))[:2] == (403, "AccessDenied")
+
+
+@pytest.mark.parametrize("host", ["s3-control", "s3"])
+def test_no_form_is_a_call_of_s3_control(aws, alice, host) -> None:
+    """Their paths would fit, if the key or the bucket is chosen well."""
+    account = aws.account_id
+    to, key = f"https://{account}.{host}.us-east-1.amazonaws.com/", "v20180820/accesspoint/name"
+    bucket = account
+    if host == "s3":
+        to, bucket, key = f"https://{host}.us-east-1.amazonaws.com/v20180820", "v20180820", key[10:]
+    content = b"<CreateAccessPointRequest><Bucket>bucket</Bucket></CreateAccessPointRequest>"
+    s3 = alice.session().client("s3", config=VERSION_4)
+    more = {"x-amz-account-id": account}
+    form = s3.generate_presigned_post(bucket, key, Fields=dict(more), Conditions=[more])
+    assert error(send(to, form["fields"], content))[:2] == (405, "MethodNotAllowed")
+    control = alice.session().client("s3control")
+    assert control.list_access_points(AccountId=account)["AccessPointList"] == []
+
+
+def test_a_file_is_stored_as_it_is_even_if_a_field_says_that_it_is_in_chunks(
+    alice, uploader, url
+) -> None:
+    """Otherwise the policy's limit of the size would be that of another content."""
+    content = b"7\r\ncontent\r\n0\r\n\r\n"
+    more = {
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "7",
+    }
+    conditions = [*({name: value} for name, value in more.items()), ["content-length-range", 8, 99]]
+    form = prepared(uploader, url, Fields=dict(more), Conditions=conditions)
+    assert send(*form, content).status_code == 204
+    assert stored(alice)["Body"].read() == content
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\nb", "a\0b"])
+def test_a_field_that_no_header_can_hold_is_refused(alice, uploader, url, value) -> None:
+    more = {"x-amz-meta-a": value}
+    answer = send(*prepared(uploader, url, Fields=dict(more), Conditions=[more]))
+    assert error(answer)[:2] == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("field", ["acl", "x-amz-grant-read"])
+def test_an_unknown_acl_is_refused(alice, url, field) -> None:
+    alice.session().client("s3").create_bucket(Bucket="bucket")
+    more = {field: "everybody"}
+    answer = send(*prepared(alice, url, Fields=dict(more), Conditions=[more]))
+    assert error(answer)[:2] == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("about", [b"Content-Disposition: form-data", b"Content-Disposition"])
+def test_a_part_without_a_name_is_refused(uploader, url, about) -> None:
+    to, _ = prepared(uploader, url)
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    body = b"--b\r\n%b\r\n\r\nx\r\n--b--\r\n" % about
+    answer = requests.post(to, data=body, headers=kind, timeout=20)
+    assert error(answer)[:2] == (400, "MalformedPOSTRequest")
+
+
+@pytest.mark.parametrize("name", ["x-amz-algorithm", "x-amz-credential"])
+def test_half_a_signature_is_not_none(alice, uploader, url, name) -> None:
+    """An upload that anybody may make is not made under it."""
+    to, fields = prepared(uploader, url)
+    everyone = allow("s3:PutObject", Principal="*", Resource="arn:aws:s3:::bucket/*")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
+    alice.session().client("s3").put_bucket_policy(Bucket="bucket", Policy=policy)
+    del fields[name]
+    assert send(to, fields).status_code in (403, 501)
+
+
+@pytest.mark.parametrize(
+    ("to", "found"),
+    [
+        ("https://example.com/#top", "https://example.com/?bucket=bucket&key=inbox%2Freport&etag="),
+        ("https://example.com/\u00e9\r\nA: b", "https://example.com/%C3%A9%0D%0AA:%20b?bucket="),
+        *[(to, "") for to in ("done", "/done", "javascript:alert(1)", "http://[::1", "//x/")],
+    ],
+)
+def test_a_browser_is_sent_to_urls_only(uploader, to, found) -> None:
+    """S3 takes a field with anything else as absent."""
+    more = {"success_action_redirect": to}
+    answer = send(*prepared(uploader, None, Fields=dict(more), Conditions=[more]))
+    assert answer.status_code == (303 if found else 204)
+    assert not found or answer.headers["Location"].startswith(found)
+    assert ("#top" in to) == answer.headers["Location"].endswith("#top")
+
+
+def test_a_form_meets_faults_as_other_calls_do(aws, alice, uploader, url) -> None:
+    form = prepared(uploader, url)
+    aws.drop_next("PutObject", after=True)
+    with pytest.raises(requests.ConnectionError):
+        send(*form)
+    assert stored(alice)["Body"].read() == b"content"

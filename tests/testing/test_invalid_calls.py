@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from tests.testing.sending import FORM, JSON, call, send, signed
 
 if TYPE_CHECKING:
@@ -54,13 +57,14 @@ def test_unknown_operations_are_refused_in_the_callers_protocol(
 def test_status_500_comes_with_the_call_and_the_reason_on_stderr(
     url: str, alice: User, s3: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, answer = call(url, alice, "GET", "/bucket/key?partNumber=x", "s3")
+    restore = b"<RestoreRequest/>"
+    status, answer = call(url, alice, "POST", "/bucket/key?restore", "s3", body=restore)
     told = capfd.readouterr().err
     if status == 200:
         pytest.skip("this moto does not fail in it")
     assert (status, b"<Error><Code>InternalFailure</Code>" in answer) == (500, True)
-    assert told.startswith("mfakit: moto failed in s3:GetObject at ")
-    assert "ValueError" in told
+    assert told.startswith("mfakit: moto failed in s3:RestoreObject at ")
+    assert "AttributeError" in told
     assert told.count("\n") == 1
 
 
@@ -166,3 +170,51 @@ def test_bodies_are_limited_except_those_of_objects(url: str, alice: User, s3: A
     assert call(url, alice, "POST", "/2015-03-31/functions", "lambda", JSON, large)[0] == 400
     assert call(url, alice, "PUT", "/bucket/large", "s3", {}, large)[0] == 200
     assert s3.head_object(Bucket="bucket", Key="large")["ContentLength"] == len(large)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("Range", value) for value in ("bytes", "bytes=a-b", "5", "bytes=0-1,3-4", "a=b=c")),
+        *(("If-Modified-Since", value) for value in ("yesterday", "2030-01-01T00:00:00Z")),
+        ("If-Unmodified-Since", "0"),
+    ],
+)
+def test_a_range_or_a_date_that_is_malformed_is_ignored(
+    url: str, alice: User, s3: Any, name: str, value: str
+) -> None:
+    """As by S3, which takes several ranges as malformed too."""
+    assert call(url, alice, "GET", "/bucket/key", "s3", {name: value}) == (200, b"content")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/bucket/key?partNumber=x", {}),
+        ("GET", "/bucket?max-keys", {}),
+        ("PUT", "/bucket/new", {"x-amz-acl": "everybody"}),
+        ("PUT", "/bucket/new", {"x-amz-grant-read": "everybody"}),
+    ],
+)
+def test_a_value_that_s3s_model_rules_out_is_refused(
+    url: str, alice: User, s3: Any, method: str, path: str, headers: dict[str, str]
+) -> None:
+    status, answer = call(url, alice, method, path, "s3", headers)
+    assert (status, b"<Code>InvalidArgument</Code>" in answer) == (400, True)
+
+
+@pytest.mark.parametrize("name", ["tagging", "lifecycle", "ownershipControls", "publicAccessBlock"])
+def test_a_document_of_another_kind_is_refused_by_s3(
+    url: str, alice: User, s3: Any, name: str
+) -> None:
+    status, answer = call(url, alice, "PUT", f"/bucket?{name}", "s3", {}, b"<LegalHold/>")
+    assert (status, b"<Code>MalformedXML</Code>" in answer) == (400, True)
+
+
+def test_a_header_in_a_presigned_url_is_one_line(url: str, alice: User, s3: Any) -> None:
+    """moto would fail in one that is not."""
+    request: Any = AWSRequest("PUT", f"{url}/bucket/new?x-amz-meta-a=b%0D%0AX%3A%20c")
+    key: Any = alice.session().get_credentials()
+    S3SigV4QueryAuth(key, "s3", "us-east-1", expires=60).add_auth(request)
+    answer = requests.put(request.url, data=b"x", timeout=10)
+    assert (answer.status_code, b"<Code>InvalidArgument</Code>" in answer.content) == (400, True)

@@ -115,6 +115,8 @@ class TestChunks:
             (b"3\r\nab", "3", 400),
             (b"zz\r\nab\r\n0\r\n\r\n", "2", 400),
             (b"3\r\nabc\r\n0\r\nx-amz-acl:public-read\r\n\r\n", "3", 400),
+            (b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:a\nb\r\n\r\n", "3", 400),
+            (b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:a\0b\r\n\r\n", "3", 400),
         ],
     )
     def test_incomplete_chunks_and_wrong_trailers_are_refused(

@@ -25,11 +25,12 @@ from botocore.credentials import Credentials as SigningCredentials
 from mfakit.testing import errors
 from mfakit.testing.actions import identify, protocol_of
 from mfakit.testing.errors import AWSError, not_supported, unknown_host
-from mfakit.testing.form_uploads import is_form_upload, read_form_upload
+from mfakit.testing.form_uploads import is_form_upload, not_of_a_bucket, read_form_upload
 from mfakit.testing.keys import ANONYMOUS, Identity, LongTermKey, Session
 from mfakit.testing.models import Call, frozen, is_region, partition
 from mfakit.testing.network import is_aws
 from mfakit.testing.rebuilding import (
+    HTTP_DATE,
     SIGNED_CHUNKS,
     UNSIGNED_CHUNKS,
     Chain,
@@ -178,15 +179,15 @@ class Authentication:
         """Turn a form into a call of PutObject; who signed its policy signed that call."""
         upload = received.upload = read_form_upload(received.request)
         received.request = upload.request
-        fields = upload.claim
-        if fields["Credential"]:
-            longest = str(LONGEST_LINK)  # the policy says when it expires
-            received.claim = _claim(fields, upload.session_token, longest)
-            if received.claim.service != "s3":
-                raise errors.wrong_signature(received.call, WRONG_SERVICE.format("s3"))
-            self._find_caller(received, received.claim)
-        elif {"awsaccesskeyid", "signature"} & upload.fields.keys():
+        if not upload.is_signed:
+            return
+        if upload.fields.get("x-amz-algorithm") != ALGORITHM:
             raise not_supported(ONLY_VERSION_4)
+        longest = str(LONGEST_LINK)  # the policy says when it expires
+        received.claim = _claim(upload.claim, upload.session_token, longest)
+        if received.claim.service != "s3":
+            raise errors.wrong_signature(received.call, WRONG_SERVICE.format("s3"))
+        self._find_caller(received, received.claim)
 
     def _check_head(self, received: Received, claim: Claim, credentials: Credentials) -> None:
         request, call = received.request, received.call
@@ -223,6 +224,8 @@ class Authentication:
         except ValueError as error:
             raise errors.malformed(call, str(error)) from None
         call = received.call = identify(clean, call.service)
+        if received.upload is not None and call.operation != "PutObject":
+            raise not_of_a_bucket()
         if call.service == "s3" and is_chunked(request):
             clean = unchunked(clean, request, chain_of(claim, secret) if secret else None)
         return caller, claim, rebuilt(call, clean, claim.region)
@@ -493,7 +496,7 @@ def _seconds(timestamp: str) -> int:
 
 def _http_date(value: str) -> str:
     try:
-        return time.strftime(TIMESTAMP, time.strptime(value, "%a, %d %b %Y %H:%M:%S GMT"))
+        return time.strftime(TIMESTAMP, time.strptime(value, HTTP_DATE))
     except ValueError:
         return ""
 

@@ -12,26 +12,27 @@ import base64
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
+from xml.sax.saxutils import escape
 
 from mfakit.testing.actions import bucket_in_host
 from mfakit.testing.errors import AWSError, access_denied, malformed_xml
 from mfakit.testing.wire import Request, Response, parsed_xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from xml.etree import ElementTree as ET
 
 MULTIPART = "multipart/form-data"
 LARGEST_FIELDS = 20_000  # bytes, without the content of the file
 HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-type", "expires")
 # These need no condition in the policy.
-WITHOUT_CONDITION = ("x-amz-signature", "file", "policy", "bucket")
+WITHOUT_CONDITION = ("x-amz-signature", "file", "policy")
 IGNORED = "x-ignore-"
+KEPT = {"\r": "&#13;"}  # a parser would read it as the end of a line
 COPYING = "x-amz-copy-source"  # with it, PutObject would be another call
-OF_SIGNATURE = ("algorithm", "credential", "date", "security-token", "signature")
+OF_SIGNATURE = ("algorithm", "content-sha256", "credential", "date", "security-token", "signature")
 
 
 class FormUpload(NamedTuple):
@@ -46,6 +47,12 @@ class FormUpload(NamedTuple):
     request: Request
     fields: dict[str, str]
     size: int
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has a part of a signature, of whichever version."""
+        names = ("x-amz-algorithm", "x-amz-credential", "x-amz-signature")
+        return not self.fields.keys().isdisjoint((*names, "awsaccesskeyid", "signature"))
 
     @property
     def claim(self) -> dict[str, str]:
@@ -65,13 +72,13 @@ class FormUpload(NamedTuple):
             policy = json.loads(base64.b64decode(self.fields.get("policy", ""), validate=True))
             ends = datetime.fromisoformat(policy["expiration"])
             conditions = [c for condition in policy["conditions"] for c in _read(condition)]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise AWSError(400, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.") from None
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+            raise _invalid("Invalid JSON.") from None
         if now >= ends.replace(tzinfo=ends.tzinfo or UTC).timestamp():
             raise access_denied("Invalid according to Policy: Policy expired.")
         for operator, name, value in conditions:
             self._check(operator, name, value)
-        named = {name for _, name, _ in conditions}
+        named = {name.lower() for _, name, _ in conditions}
         extra = [n for n in self.fields if n not in named and not _needs_no_condition(n)]
         if extra:
             raise access_denied(f"Invalid according to Policy: Extra input fields: {extra[0]}")
@@ -80,7 +87,7 @@ class FormUpload(NamedTuple):
         if operator == "content-length-range":
             self._check_size(*value)
             return
-        given = self.fields.get(name, "")
+        given = self.fields.get(name.lower(), "")
         if not (given == value if operator == "eq" else given.startswith(value)):
             shown = json.dumps([operator, f"${name}", value])
             raise access_denied(f"Invalid according to Policy: Policy Condition failed: {shown}")
@@ -93,20 +100,19 @@ class FormUpload(NamedTuple):
             text = "Your proposed upload is smaller than the minimum allowed size"
             raise AWSError(400, "EntityTooSmall", text)
 
-    def response(self, response: Response) -> Response:
-        """Return the response to the form, given the one to PutObject."""
+    def answer(self, carry_out: Callable[[], Response]) -> Response:
+        """Carry PutObject out, and return the response to the form."""
+        response = carry_out()
         if response.status != 200:
             return response
         named = {name.lower(): value for name, value in response.headers}
         etag, key = named.get("etag", ""), self.fields["key"]
         status = self.fields.get("success_action_status", "")
-        redirect = self.fields.get("success_action_redirect") or self.fields.get("redirect")
         location = self.request.url
         headers = (*response.headers, ("Location", location))
-        if redirect:
-            found = {"bucket": self.fields["bucket"], "key": key, "etag": etag}
-            joined = redirect + ("&" if "?" in redirect else "?") + urlencode(found)
-            return replace(response, status=303).with_header("Location", joined)
+        found = urlencode({"bucket": self.fields["bucket"], "key": key, "etag": etag})
+        if redirect := self._redirect(found):
+            return replace(response, status=303).with_header("Location", redirect)
         if status == "201":
             parts = {
                 "Location": location,
@@ -114,11 +120,28 @@ class FormUpload(NamedTuple):
                 "Key": key,
                 "ETag": etag,
             }
-            inner = "".join(f"<{n}>{escape(v, quote=False)}</{n}>" for n, v in parts.items())
+            inner = "".join(f"<{n}>{escape(v, KEPT)}</{n}>" for n, v in parts.items())
             body = f'<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse>{inner}</PostResponse>'
             made = Response(201, headers, body.encode())
             return made.with_header("Content-Type", "application/xml")
         return Response(200 if status == "200" else 204, headers, b"")
+
+    def _redirect(self, found: str) -> str:
+        """Return where the browser goes, with `found` in the query; S3 ignores what is no URL."""
+        to = self.fields.get("success_action_redirect") or self.fields.get("redirect", "")
+        try:
+            parts = urlsplit(quote(to, safe="%/:=&?~#+!$,;'@()*[]"))
+        except ValueError:
+            return ""
+        if not (parts.scheme in ("http", "https") and parts.netloc):
+            return ""
+        return parts._replace(query=f"{parts.query}&{found}".lstrip("&")).geturl()
+
+
+def not_of_a_bucket() -> AWSError:
+    """Return the refusal of a form that is sent to anything but a bucket."""
+    text = "The specified method is not allowed against this resource."
+    return AWSError(405, "MethodNotAllowed", text)
 
 
 def is_form_upload(request: Request, service: str) -> bool:
@@ -131,21 +154,19 @@ def read_form_upload(request: Request) -> FormUpload:
     """Read a form; refuse one that is malformed, or has no file or no key."""
     fields, file_name, content = _split(request)
     bucket = bucket_in_host(request.host)
-    path = request.parts.path.strip("/")
-    if not bucket:
-        bucket, path = path, ""
-    if path or not bucket or "/" in bucket:
-        text = "The specified method is not allowed against this resource."
-        raise AWSError(405, "MethodNotAllowed", text)
+    path = unquote(request.parts.path.strip("/"))
+    if (bucket and path) or not (bucket or path) or "/" in path:
+        raise not_of_a_bucket()
     if not fields.get("key"):
         text = "Bucket POST must contain a field named 'key'.  If it is specified, please check the"
         raise AWSError(400, "InvalidArgument", f"{text} order of the fields.")
     own_name = file_name.replace("\\", "/").rpartition("/")[2]
     fields = {name: value.replace("${filename}", own_name) for name, value in fields.items()}
-    base = request.parts._replace(query="", fragment="").geturl().rstrip("/")
     named = {"host": request.host, "user-agent": request.header("user-agent"), **_headers(fields)}
-    put = Request.of("PUT", f"{base}/{quote(fields['key'])}", named, content)
-    return FormUpload(put, fields | {"bucket": bucket}, len(content))
+    place = "/".join(quote(part) for part in (path, fields["key"]) if part)
+    url = f"{request.parts.scheme}://{request.parts.netloc}/{place}"
+    put = Request.of("PUT", url, named, content)
+    return FormUpload(put, fields | {"bucket": bucket or path}, len(content))
 
 
 def _split(request: Request) -> tuple[dict[str, str], str, bytes]:
@@ -180,6 +201,8 @@ def _parts(request: Request) -> Iterator[tuple[str, str, bytes]]:
     decoder.receive_data(None)
     while not isinstance(event := decoder.next_event(), Epilogue):
         if isinstance(event, (Field, File)):
+            if not event.name:
+                raise ValueError(event)
             name, file_name = event.name.lower(), getattr(event, "filename", "")
             content = b""
         elif isinstance(event, Data):
@@ -220,6 +243,10 @@ def _tags(tagging: ET.Element) -> str:
     return urlencode([(key or "", value or "") for key, value in tags])
 
 
+def _invalid(why: str) -> AWSError:
+    return AWSError(400, "InvalidPolicyDocument", f"Invalid Policy: {why}")
+
+
 def _needs_no_condition(name: str) -> bool:
     return name in WITHOUT_CONDITION or name.startswith(IGNORED)
 
@@ -234,6 +261,8 @@ def _read(condition: Any) -> Iterator[tuple[str, str, Any]]:
         if operator == "content-length-range":
             yield operator, "", (int(name), int(value))
         elif operator in ("eq", "starts-with") and name.startswith("$") and isinstance(value, str):
-            yield operator, name[1:].lower(), value
+            yield operator, name[1:], value
+        elif operator == "eq" and name.startswith("$"):
+            raise _invalid("Invalid Simple-Condition: value must be a string.")
         else:
             raise ValueError(operator)

@@ -140,9 +140,9 @@ class Gate:
             caller, claim, request = self.authentication.verify(received)
             self.keys.note_use(caller, self.clock.timestamp(), claim.region, claim.service)
             run = partial(self._carry_out, request, received.call, caller, claim)
-            received.response = self.faults.answer(received.call, run)
             if received.upload is not None:
-                received.response = received.upload.response(received.response)
+                run = partial(received.upload.answer, run)
+            received.response = self.faults.answer(received.call, run)
         except AWSError as error:
             received.response = received.refusal(error)
         except NotImplementedError as error:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import hmac
 import json
 import re
+import time
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
@@ -55,6 +57,10 @@ OF_SIGNATURE = frozenset(
 BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII)
 BAD_SOURCE = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
 META = "x-amz-meta-"
+RANGE = re.compile(r"bytes=(\d+-\d*|-\d+)", re.ASCII)  # S3 takes one range
+SINCE = ("if-modified-since", "if-unmodified-since")
+HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+BREAK = re.compile(r"[\r\n\0]")
 JSON_TYPES = ("application/x-amz-json-1.0", "application/x-amz-json-1.1")
 LARGEST_UNPACKED = 70 << 20
 UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -72,11 +78,15 @@ def cleaned(request: Request, signed: frozenset[str] | None) -> Request:
     names of signed headers; None: nobody signed the request.
 
     Raises:
-        ValueError: a header has two values, or the URL has too many parameters.
+        ValueError: a header has two values or more than one line, or the URL has too many
+            parameters.
     """
     headers = {"host": request.host}
     headers |= {name: v for name, v in request.named.items() if _passes(name, signed)}
     url = _hoist(request, headers) if request.parts.query else request.url
+    for name, value in headers.items():
+        if BREAK.search(value):
+            raise ValueError(f"The header {name} holds the end of a line or of a text.")
     return Request.of(request.method, url, headers, request.content)
 
 
@@ -133,7 +143,8 @@ def _json(call: Call, request: Request, region: str) -> Request:
 
 
 def _rest(call: Call, shape: Operation, request: Request, region: str) -> Request:
-    headers = {n: v for n, v in request.named.items() if n != "host" and _is_of(shape, n)}
+    named = request.named.items()
+    headers = {n: v for n, v in named if n != "host" and _is_of(shape, n) and _is_read(n, v)}
     if "x-amz-copy-source" in headers:
         headers["x-amz-copy-source"] = _canonical_source(call, headers["x-amz-copy-source"])
     path, query = _path(call, shape), _query(call, shape)
@@ -192,6 +203,17 @@ def _is_of(shape: Operation, name: str) -> bool:
     if name.startswith("x-amz-") or not name.startswith(UNSIGNED_HEADERS):
         return name in shape.headers or name.startswith(shape.header_prefixes or ("\n",))
     return name != "user-agent"
+
+
+def _is_read(name: str, value: str) -> bool:
+    """Whether a header counts: a range or a date that is malformed is ignored (RFC 9110)."""
+    if name == "range":
+        return RANGE.fullmatch(value) is not None
+    if name in SINCE:
+        with suppress(ValueError):
+            return bool(time.strptime(value, HTTP_DATE))
+        return False
+    return True
 
 
 def _path(call: Call, shape: Operation) -> str:
@@ -365,6 +387,8 @@ def _trailers(rest: bytes, announced: str, chain: Chain | None) -> Headers:
 
 def _headers(rest: bytes) -> Iterator[tuple[str, str]]:
     for line in rest.decode("latin-1").split("\r\n"):
+        if BREAK.search(line):
+            raise _malformed_trailer()
         name, _, value = line.partition(":")
         if name:
             yield name.strip().lower(), value.strip()

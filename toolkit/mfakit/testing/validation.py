@@ -49,6 +49,7 @@ UNEXPECTED: dict[type, str] = {
     list: "Start of list found where not expected.",
 }
 OTHERWISE_UNEXPECTED = "Unexpected value type in payload."
+GRANT = re.compile(r'\s*[^=]+="?[^"]+')  # id="..." or uri="..."
 
 
 @dataclass(frozen=True)
@@ -272,8 +273,9 @@ def refusal_of_form(call: Call, request: Request) -> AWSError | None:
     name = call.model.input_of(call.operation)
     try:
         if call.protocol == "rest-xml":
+            _check_outside_of_body(call, call.model, request)
             if call.shape is not None and call.shape.body and request.body:
-                parsed_xml(request.body)
+                _check_root(call.model.shapes[name], parsed_xml(request.body).tag)
         elif call.shape is None and call.protocol in ("query", "ec2"):
             _check_form(call, call.model.shapes.get(name, {}))
         elif name:
@@ -282,6 +284,40 @@ def refusal_of_form(call: Call, request: Request) -> AWSError | None:
     except AWSError as error:
         return error
     return None
+
+
+def _check_outside_of_body(call: Call, model: Model, request: Request) -> None:
+    """Refuse values of S3's headers and queries that the model rules out, and malformed grants."""
+    members = model.shapes.get(model.input_of(call.operation), {}).get("members", {})
+    for key, member in members.items():
+        name, place = member.get("locationName", key), member.get("location")
+        shape = model.shapes[member["shape"]]
+        value = request.header(name) if place == "header" else call.parameters.get(name)
+        if place == "querystring" and value is not None and shape["type"] == "integer":
+            _int32_of_s3(name, value)
+        if place != "header" or not value:
+            continue
+        if value not in shape.get("enum", (value,)):
+            named = {"ArgumentName": name, "ArgumentValue": value}
+            raise AWSError(400, "InvalidArgument", "", **named)
+        if name.startswith("x-amz-grant-") and not all(map(GRANT.match, value.split(","))):
+            raise AWSError(400, "InvalidArgument", "Argument format not recognized")
+
+
+def _check_root(shape: Mapping[str, Any], tag: str) -> None:
+    """Refuse a body of S3 that is another element than the one in the model."""
+    payload = shape["members"].get(shape.get("payload"), {})
+    if payload and tag.rpartition("}")[2] != payload.get("locationName", payload["shape"]):
+        raise errors.malformed_xml()
+
+
+def _int32_of_s3(name: str, value: str) -> None:
+    try:
+        _int32(name, value)
+    except AWSError:
+        text = f"Provided {name} not an integer or within integer range"
+        named = {"ArgumentName": name, "ArgumentValue": value}
+        raise AWSError(400, "InvalidArgument", text, **named) from None
 
 
 def _check_form(call: Call, shape: Mapping[str, Any]) -> None:
