@@ -165,13 +165,7 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
         found: str | None = backend.get_password(SERVICE, name)
         return found
     if operation == "put":
-        if len(secret) > _LONGEST_ON_WINDOWS:
-            raise type(_TOO_LONG, (Exception,), {})
-        if backend.get_password(SERVICE, name) not in (None, secret):
-            raise type(_OTHER, (Exception,), {})
-        backend.set_password(SERVICE, name, secret)
-        if backend.get_password(SERVICE, name) != secret:
-            raise type(_FORGOTTEN, (Exception,), {})
+        _store(backend, name, secret)
     else:
         try:
             backend.delete_password(SERVICE, name)
@@ -179,6 +173,24 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
             if backend.get_password(SERVICE, name) is not None:
                 raise
     return None
+
+
+def _store(backend: Any, name: str, secret: str) -> None:
+    """Store an entry that is not there yet.
+
+    To store it again would remove what its user has added to it, such as lines below the secret in
+    `pass`.
+    """
+    if len(secret) > _LONGEST_ON_WINDOWS:
+        raise type(_TOO_LONG, (Exception,), {})
+    found = backend.get_password(SERVICE, name)
+    if found == secret:
+        return
+    if found is not None:
+        raise type(_OTHER, (Exception,), {})
+    backend.set_password(SERVICE, name, secret)
+    if backend.get_password(SERVICE, name) != secret:
+        raise type(_FORGOTTEN, (Exception,), {})
 
 
 def _storing_backend() -> Any:
