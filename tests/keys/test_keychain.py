@@ -325,6 +325,21 @@ def test_export_keeps_the_entry_that_another_profile_names(home, alice, keychain
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_user_has_added_to_an_entry_stays_when_the_key_is_imported_again(
+    home, alice, password_store
+) -> None:
+    """In `pass`, the lines below the secret are the user's own."""
+    assert home.mfakit("keys", "import").returncode == 0
+    entry = f"python-keyring/mfakit/{alice.access_key_id}"
+    text = f"{alice.secret_access_key}\nmy own note\n"
+    given = home.folder / "given"
+    given.write_text(text)
+    home.run("sh", "-c", f"pass insert -m -f {entry} < {given}")
+    done = home.mfakit("keys", "import")
+    assert done.returncode == 0, done.stderr
+    assert home.run("pass", "show", entry).stdout == text
+
+
 @pytest.mark.parametrize(
     "printed",
     [

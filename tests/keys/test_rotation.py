@@ -472,6 +472,26 @@ def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_fro
     assert list((home.credentials.parent / "mfakit" / "rotations").glob("[!.]*[!k]")) == []
 
 
+@pytest.mark.parametrize("action", ["export", "remove"])
+def test_a_key_that_another_profiles_rotation_keeps_stays_in_the_keychain(
+    here, home, alice, aws, keychain, monkeypatch, action: str
+) -> None:
+    """An undo of that rotation, which was promised, goes by it."""
+    home.write_credentials(
+        f"{home.credentials.read_text()}\n[twin]\naws_access_key_id = {alice.access_key_id}\n"
+        f"aws_secret_access_key = {alice.secret_access_key}\n"
+    )
+    take_into_the_keychain(home, monkeypatch)
+    assert home.mfakit("keys", "import", "--source-profile", "twin").returncode == 0
+    rotate(source(home), WEEK, hands())
+    done = home.mfakit(
+        "keys", action, "--source-profile", "twin", *["--yes"] * (action == "remove")
+    )
+    assert "for profile default" in done.stderr or "the profile default has" in done.stderr
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
 def test_removing_a_third_key_drops_no_old_one(here, home, alice, aws, keychain) -> None:
     """The journal of the rotation alone has the old one's secret."""
     rotate(source(home), WEEK, hands())

@@ -18,7 +18,7 @@ from tests.profiles.test_bad_files import IN_JSON, WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
-from mfakit.profiles.own_files import SessionRecord, keep_record, read_record
+from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record, read_record
 from mfakit.profiles.stores import is_own_process
 
 pytestmark = pytest.mark.pythons
@@ -301,3 +301,33 @@ def test_config_files_beside_one_credentials_file_share_nothing_that_undo_rememb
         environ = {"AWS_CONFIG_FILE": str(folder / f"config.{name}")}
         assert home.mfakit("configure", "--undo", **environ).returncode == 0
         assert f"region = {name}-1\n" in (folder / f"config.{name}").read_text()
+
+
+def test_the_sessions_of_two_credentials_files_in_one_folder_are_kept_apart(home) -> None:
+    """They may be of two accounts, and their profiles often have the same names."""
+    home.write_config(OURS)
+    work = home.environ | {"AWS_SHARED_CREDENTIALS_FILE": f"{home.credentials}.work"}
+    other = SessionCredentials("ASIA2", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
+    write_session("mfa", SESSION, environ=home.environ)
+    write_session("mfa", other, environ=work)
+    assert read_session("mfa", environ=home.environ) == SESSION
+    remove_session("mfa", environ=home.environ)
+    assert read_session("mfa", environ=work) == other
+
+
+def test_a_session_that_has_just_replaced_the_one_to_remove_stays(tmp_path) -> None:
+    """The one to remove was recognized before; only when it is aside nobody can replace it."""
+    file = OwnFile(str(tmp_path / "mfakit" / "sessions" / "x"))
+    file.replace("older")
+
+    def is_meant(text: str) -> bool:
+        file.replace("newer")
+        return text == "older"
+
+    file.remove_if(is_meant)
+    assert file.read() == "newer"
+    file.remove_if(lambda text: text != "newer")
+    assert file.read() == "newer"
+    file.remove_if(lambda text: text == "newer")
+    file.remove_if(lambda _: True)
+    assert os.listdir(tmp_path / "mfakit" / "sessions") == []

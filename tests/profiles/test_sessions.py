@@ -98,6 +98,21 @@ def test_keys_that_are_not_a_session_are_neither_overwritten_nor_removed(
     assert home.credentials.read_text() == f"[mfa]\n{section}"
 
 
+@pytest.mark.parametrize("key", ["aws_session_token", "expiration"])
+def test_keys_that_are_indented_below_a_session_are_neither_overwritten_nor_removed(
+    home, key: str
+) -> None:
+    """For botocore they are a part of the value above; other SDKs read them as a section."""
+    lines = [line for line in WRITTEN.splitlines(keepends=True) if not line.startswith(key)]
+    own = "  [work]\n  aws_access_key_id = AKIA1\n  aws_secret_access_key = abc\n"
+    home.write_credentials(text := "".join([*lines, f"{key} = 2026-11-22T18:00:00Z\n", own]))
+    with pytest.raises(ProfileError, match=f"indented below the {key} of profile 'mfa'"):
+        write_session("mfa", SESSION, environ=home.environ)
+    with pytest.raises((ProfileError, SessionNotFoundError)):
+        remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == text
+
+
 def test_a_symlinked_credentials_file_stays_a_symlink(home, tmp_path) -> None:
     """Dotfile managers keep the file in another folder."""
     real = tmp_path / "dotfiles"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -16,7 +17,7 @@ from mfakit import (
     write_session,
     write_settings,
 )
-from mfakit.errors import FileError
+from mfakit.errors import FileError, ProfileError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
@@ -214,6 +215,38 @@ def test_undo_restores_a_value_with_the_comment_behind_it(home) -> None:
     assert "mine" not in home.config.read_text()
     undo_changes(read_by_mfakit(home), print)
     assert home.config.read_text() == text
+
+
+def test_a_setting_with_lines_indented_below_it_is_left_and_nothing_else_is_changed(home) -> None:
+    """They would be removed with it, and could not be restored."""
+    text = "[profile mfa]\nregion = us-east-1\n  output = json\n"
+    home.write_config(text)
+    with pytest.raises(ProfileError, match="indented below the region of profile 'mfa'"):
+        edit_settings(
+            {"mfa": {"mfa_serial": "a", "region": "eu-1"}}, read_by_mfakit(home).files, print
+        )
+    assert home.config.read_text() == text
+
+
+def test_undo_restores_what_stood_in_the_config_file_that_is_in_use(home, tmp_path) -> None:
+    """Another config file, or another credentials file beside this one, has changes of its own."""
+    others = {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": f"{home.credentials}.work",
+    }
+    places = [home.environ, *(home.environ | {name: path} for name, path in others.items())]
+    texts = []
+    for number, environ in enumerate(places):
+        config = Path(environ.get("AWS_CONFIG_FILE") or home.config)
+        if number < 2:
+            config.write_text(f"[profile mfa]\nregion = old-{number}\n")
+        texts.append((config, config.read_text()))
+        profile = Profile("mfa", AWSFiles(environ))
+        changes = edit_settings({"mfa": {"region": f"new-{number}"}}, profile.files, print)
+        remember_changes(profile, changes, print)
+    for environ, (config, text) in reversed([*zip(places, texts, strict=True)]):
+        undo_changes(Profile("mfa", AWSFiles(environ)), print)
+        assert config.read_text() == text
 
 
 @pytest.mark.parametrize("into", ["session-cache", "credentials-file"])

@@ -258,6 +258,16 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     wait_until(lambda: not lives(server), 5)
 
 
+def test_a_token_replaces_no_file_with_more_than_one_word(home) -> None:
+    """Such as the credentials file, which would be gone when the server ends."""
+    keep_for_ever(home)
+    text = home.credentials.read_text()
+    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(home.credentials))
+    assert (done.returncode, len(done.stderr.splitlines()[-2:])) == (1, 2)
+    assert "holds something else than a token" in done.stderr
+    assert home.credentials.read_text() == text
+
+
 @pytest.mark.parametrize("which", ["serve", "its server"])
 def test_a_killed_serve_leaves_neither_a_token_file_nor_a_server(home, which: str) -> None:
     keep_for_ever(home)

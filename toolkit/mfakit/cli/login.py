@@ -86,7 +86,7 @@ def _note_of_region(result: Login, files: AWSFiles) -> None:
         name, region = shlex.quote(result.profile), likely_region(files)
         note(
             "no region is set for it, which most AWS tools need:"
-            f" aws configure set region {region} --profile {name}"
+            f" aws configure set region {shlex.quote(region)} --profile {name}"
         )
 
 

@@ -120,7 +120,8 @@ def write_report(path: str, text: str) -> None:
         real = os.path.realpath(path)
         if os.path.exists(real) and not os.path.isfile(real):
             raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
-        if real in map(os.path.realpath, (credentials_path(os.environ), config_path(os.environ))):
+        places = map(os.path.realpath, (credentials_path(os.environ), config_path(os.environ)))
+        if real in places or _holds_keys(real):
             raise UsageError(f"{path} is an AWS file, which a report would replace", "name another")
         with temporary_beside(real) as temporary:
             os.chmod(temporary.path, _ALL_MAY_READ)
@@ -136,6 +137,14 @@ def write_report(path: str, text: str) -> None:
         if not os.path.isdir(os.path.dirname(real)):
             hint = f"make its folder: mkdir -p {folder}"
         raise MFAKitError(f"cannot write {path}: {error.strerror}", hint) from None
+
+
+def _holds_keys(path: str) -> bool:
+    """Whether a file is like a credentials file, maybe one that the environment does not name."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return b"aws_secret_access_key" in file.read().lower()
 
 
 def write_private(path: str, text: str) -> None:

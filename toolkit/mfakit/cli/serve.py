@@ -69,10 +69,26 @@ def _write_token(path: str, token: str) -> None:
     """Write the token without an end of line, which SDKs would send along."""
     try:
         refuse_other_owners(path)
+        _refuse_foreign(path)
         replace_file(path, token.encode())
+    except FileError:
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise FileError(f"cannot write {path}: {reason}", "name another file") from None
+
+
+def _refuse_foreign(path: str) -> None:
+    """Refuse to replace a file that holds more than one word, such as the credentials file.
+
+    Raises:
+        FileError: it does.
+        OSError: it cannot be read.
+    """
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            if len(file.read().split()) > 1:
+                raise FileError(f"{path} holds something else than a token", "name a new file")
 
 
 def _remove(path: str | None, token: str) -> None:

@@ -176,10 +176,17 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
 
 
 def _store(backend: Any, name: str, secret: str) -> None:
-    """Store an entry, and read it back."""
+    """Store an entry that is not there yet.
+
+    To store it again would remove what its user has added to it, such as lines below the secret in
+    `pass`.
+    """
     if len(secret) > _LONGEST_ON_WINDOWS:
         raise type(_TOO_LONG, (Exception,), {})
-    if backend.get_password(SERVICE, name) not in (None, secret):
+    found = backend.get_password(SERVICE, name)
+    if found == secret:
+        return
+    if found is not None:
         raise type(_OTHER, (Exception,), {})
     backend.set_password(SERVICE, name, secret)
     if backend.get_password(SERVICE, name) != secret:

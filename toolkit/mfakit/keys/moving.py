@@ -9,7 +9,13 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import MFAKitError, ProfileError, UsageError
-from mfakit.keys.journal import changing_key, changing_keychain, end_rotation, read_rotation
+from mfakit.keys.journal import (
+    changing_key,
+    changing_keychain,
+    end_rotation,
+    journal_path,
+    read_rotation,
+)
 from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
@@ -246,13 +252,21 @@ def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
 
 
 def delete_entry(profile: Profile, access_key_id: str) -> str | None:
-    """Delete an entry of the keychain, unless another profile names it; return that profile."""
+    """Delete an entry of the keychain, unless another profile needs it; return that profile.
+
+    One that names it does, and one whose rotation has it as its other key: it is what an undo of
+    that rotation, or the rest of it, goes by.
+    """
     from mfakit.keys.keychain import delete_secret
 
     store, profile = f"{KEYRING}:{access_key_id}", profile.read_again()
-    for name in profile.files.profiles():
-        if name != profile.name and profile.other(name).setting(KEY_STORE) == store:
-            return name
+    others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
+    for other in others:
+        rotation = read_rotation(other)
+        in_keychain = rotation and not rotation.old_secret
+        kept = (rotation.old_id, rotation.new_id) if rotation and in_keychain else ()
+        if other.setting(KEY_STORE) == store or access_key_id in kept:
+            return other.name
     delete_secret(access_key_id)
     return None
 
@@ -469,7 +483,7 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
     files = profile.files
     folders = {os.path.dirname(files.credentials_path), os.path.dirname(files.config_path)}
     folders |= {os.path.dirname(os.path.realpath(files.credentials_path))}
-    folders |= {own_place(files.credentials_path, *names) for names in ((), ("rotations",))}
+    folders |= {own_place(files.credentials_path), os.path.dirname(journal_path(profile))}
     for folder in sorted(folders):
         try:
             names = sorted(os.listdir(folder))

@@ -246,7 +246,8 @@ def expand_path(path: str, environ: Mapping[str, str]) -> str:
     path = os.path.expandvars(path)
     home = environ.get("USERPROFILE" if os.name == "nt" else "HOME")
     if home and path.startswith(("~/", "~\\")):
-        return os.path.normpath(home + path[1:])
+        # not by normpath on POSIX: `link/..` is above what the link leads to
+        return home + path[1:] if os.name == "posix" else os.path.normpath(home + path[1:])
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise FileError(f"there is no home to look for {path} in", "set HOME, and try again")

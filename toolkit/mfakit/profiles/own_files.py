@@ -19,13 +19,13 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
 
 _FOLDER = "mfakit"
-_OF_ALL = ("attempts", "keys")  # by the device, by the key
+_OF_PROFILES = ("sessions", "records", "configured", "rotations", "told")
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -46,12 +46,12 @@ class OwnFile:
     def of(cls, credentials_path: str, kind: str, name: str) -> OwnFile:
         """Return the file of a kind, such as ``records``, for a profile or another name.
 
-        Profiles of credentials files that stand beside each other, as ``credentials.work`` beside
-        ``credentials``, are others, whatever their names. A device or a key is the same to all.
+        What is of a profile is of one credentials file, which may have others beside it.
         """
-        if kind not in _OF_ALL and (file := os.path.basename(credentials_path)) != "credentials":
-            name = f"{file}/{name}"
         hashed = _sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        file = os.path.basename(credentials_path)
+        if kind in _OF_PROFILES and file != "credentials":
+            kind = f"{kind}-of-{file}"
         return cls(own_place(credentials_path, kind, hashed))
 
     def read(self) -> str:
@@ -162,6 +162,27 @@ class OwnFile:
             raise FileError(
                 f"cannot remove {self.path}: {error.strerror}", "see who owns it"
             ) from error
+
+    def remove_if(self, is_meant: Callable[[str], bool]) -> None:
+        """Remove the file if it is the one that is meant, and not one that has just replaced it.
+
+        Raises:
+            FileError: it cannot be removed.
+        """
+        from mfakit.profiles.reading import file_error
+        from mfakit.profiles.replacing import temporary_name
+        from mfakit.profiles.swapping import put_new
+
+        aside = OwnFile(temporary_name(self.path))
+        try:
+            os.rename(self.path, aside.path)
+            if not is_meant(aside.read()):
+                put_new(aside.path, self.path)
+        except (FileNotFoundError, FileExistsError):
+            pass  # somebody has removed it, or written the next one
+        except OSError as error:
+            raise file_error("remove", self.path, error) from error
+        aside.remove()
 
     def not_ours(self) -> FileError:
         """Return the error for a file that mfakit cannot have written."""
@@ -353,6 +374,7 @@ def forget_role_sessions(credentials_path: str, profile: str, seconds: float = 0
     import time
 
     folder = os.path.dirname(record_file(credentials_path, profile).path)
+    sessions = os.path.dirname(OwnFile.of(credentials_path, "sessions", profile).path)
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         record = OwnFile(os.path.join(folder, name))
         try:
@@ -361,8 +383,6 @@ def forget_role_sessions(credentials_path: str, profile: str, seconds: float = 0
             continue
         made_at = parse_timestamp(kept.get("made_at", ""))
         is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
-        place = kept.get("profile", "")
-        is_ours = record.path == record_file(credentials_path, place).path
-        if is_old and is_ours and place.startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
-            OwnFile(own_place(credentials_path, "sessions", name)).remove()
+        if is_old and kept.get("profile", "").startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
+            OwnFile(os.path.join(sessions, name)).remove()
             record.remove()

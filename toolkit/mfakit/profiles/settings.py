@@ -11,7 +11,7 @@ from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name
 from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
-from mfakit.profiles.stores import edit_credentials
+from mfakit.profiles.stores import edit_credentials, nested
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -143,11 +143,11 @@ def _apply(
             return header_of(document, profile) or new_header(profile)
 
         found = in_config if not if_as_read else _still_as_read(document, in_config, header)
-        made["config"] = _put(document, found, header, restored=restored)
+        made["config"] = _put(document, found, header, files, restored=restored)
 
     def put_credentials(document: Document) -> None:
         found = in_credentials if not if_as_read else _still_as_read(document, in_credentials, str)
-        made["credentials"] = _put(document, found, str, restored=restored)
+        made["credentials"] = _put(document, found, str, files, restored=restored)
 
     if in_config:
         check_writable(files.config_path)
@@ -180,12 +180,24 @@ def _reversed(changes: list[Change]) -> list[Change]:
 
 
 def _put(
-    document: Document, changes: list[Change], header: Callable[[str], str], *, restored: bool
+    document: Document,
+    changes: list[Change],
+    header: Callable[[str], str],
+    files: AWSFiles,
+    *,
+    restored: bool,
 ) -> list[Change]:
+    """Make changes in one file; return them, with what was there before each.
+
+    Raises:
+        ProfileError: lines are indented below a value, and would be removed with it.
+    """
     made = []
     for change in changes:
         name = header(change.profile)
         before = document.section(name).get(change.key.lower())
+        if "\n" in (before or ""):
+            raise nested(change.profile, change.key, files)
         document.update(name, {change.key: change.value}, restored=restored)
         if change.made_section and not document.section(name):
             document.remove_section(name)
@@ -289,11 +301,11 @@ def _is_of_settings(change: Change) -> bool:
 
 
 def _changes_file(session: Profile) -> OwnFile:
-    """Return the file of what was changed in the files in use: there may be more config files."""
-    files, name = session.files, session.name
-    if files.config_path != os.path.join(os.path.dirname(files.credentials_path), "config"):
-        name = f"{files.config_path}/{name}"
-    return OwnFile.of(files.credentials_path, "configured", name)
+    """Return the file of what was changed for a profile, in this config file and no other."""
+    files = session.files
+    usual = os.path.join(os.path.dirname(files.credentials_path), "config")
+    config = "" if files.config_path == usual else f" in {os.path.abspath(files.config_path)}"
+    return OwnFile.of(files.credentials_path, "configured", f"{session.name}{config}")
 
 
 def _check(profile: Profile, settings: Settings) -> None:

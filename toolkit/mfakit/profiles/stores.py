@@ -108,13 +108,17 @@ class Store:
         """Refuse to overwrite keys that do not belong to a session.
 
         One is a secret that was written into a session's section before its id: only mfakit's
-        record shows that it is not the session's.
+        record shows that it is not the session's. What is indented below a key may be a whole
+        section with keys: botocore takes it for a part of the value above, other SDKs do not.
 
         Raises:
             ProfileError: the values hold such keys.
         """
         if self.holds_keys(values):
             raise self.protected()
+        for key in SESSION_KEYS:
+            if "\n" in values.get(key, ""):
+                raise nested(self._profile, key, self._files)
         key_id, secret = (values.get(key) for key in KEYS)
         record = self._record(key_id) if key_id and secret else None
         if record and secret and record.secret_digest not in (None, digest(secret.encode())):
@@ -254,8 +258,10 @@ class SessionCache(Store):
 
     def remove(self, note: Note, only: str | None = None) -> None:
         """Remove the file."""
-        if only is None or self.read().get(KEYS[0]) in (None, only):
+        if only is None:
             self._file.remove()
+        elif self.read():
+            self._file.remove_if(lambda text: pairs_of(text).get(KEYS[0]) in (None, only))
 
 
 def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:
@@ -304,6 +310,16 @@ def exports_key(command: str) -> bool:
 def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
     return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
+
+
+def nested(profile: str, key: str, files: AWSFiles) -> ProfileError:
+    """Return the error for a value that cannot be replaced, since there are lines below it."""
+    place = files.place(profile, key) or "the AWS files"
+    return ProfileError(
+        f"lines are indented below the {key} of profile {profile!r}, which makes them a part of it;"
+        " they are never removed",
+        f"remove them, or the spaces that they begin with: {place}",
+    )
 
 
 def _holds_keys(document: Document) -> bool:
