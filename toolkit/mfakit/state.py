@@ -10,9 +10,9 @@ _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
 _PROCESS_WARN_SECONDS = 16 * 60
 
-# The states from best to worst; for each its `exit_code`, `word`, `colour` and `sentence`.
-# The codes are those of the monitoring plugins: 0 fine, 1 warning, 2 critical, 3 unknown. So is the
-# order (`max_state_alt`), in which "unknown" is better than every state that is known to be bad.
+# For each state its `exit_code`, `word`, `colour` and `sentence`, from best to worst: the order is
+# the rank. As in the monitoring plugins, whose codes these are (0 fine, 1 warning, 2 critical,
+# 3 unknown), "unknown" is better than every state that is known to be bad.
 _STATES = {
     "valid": (0, "valid", "green", "valid, it"),
     "unknown": (3, "unknown", "", "unknown whether valid,"),

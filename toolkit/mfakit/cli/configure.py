@@ -25,7 +25,7 @@ from mfakit.profiles.selection import (
     session_profile,
 )
 from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
-from mfakit.profiles.stores import SESSION_CACHE
+from mfakit.profiles.stores import CREDENTIALS_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, files)
     held = profile.held() or profile.cached()
-    if held is not None and held.place == SESSION_CACHE:
+    if held is not None and held.place != CREDENTIALS_FILE:
         check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
     if not undone:

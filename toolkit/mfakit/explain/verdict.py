@@ -19,7 +19,7 @@ from mfakit.explain.javascript import SSO
 from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, is_long_term, is_session
-from mfakit.profiles.stores import SESSION_CACHE, STORE_KINDS, is_own_process
+from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS, is_own_process
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -97,7 +97,7 @@ def _asked(link: Link, situation: Situation) -> Verdict:
         return Verdict(SESSION)
     if is_own_process(values.get("credential_process", "")):
         own = (s for s in situation.sessions if s.profile == situation.profile)
-        status = next((s for s in own if s.source == SESSION_CACHE), None)
+        status = next((s for s in own if s.source != CREDENTIALS_FILE), None)
         if status is not None:
             return _of_session(status)
     return Verdict(UNKNOWN)

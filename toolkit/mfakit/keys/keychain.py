@@ -41,7 +41,9 @@ def get_secret(access_key_id: str) -> str | None:
 
 
 def put_secret(access_key_id: str, secret: str) -> None:
-    """Store the secret of an access key, and read it back.
+    """Store the secret of an access key, of 1,280 characters at most, and read it back.
+
+    It never replaces another secret: delete that first.
 
     Raises:
         KeychainError: the keychain cannot be used, holds another secret of the key, which stays,

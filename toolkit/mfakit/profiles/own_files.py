@@ -309,7 +309,7 @@ class SessionRecord(Value):
     def options_of_role(self) -> dict[str, Any]:
         """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
 
-        There are none if mfakit did not write them.
+        It is empty if a value has another form: only texts and ``Tags`` are read.
         """
         import json
 

@@ -27,6 +27,7 @@ from mfakit.profiles.section import (
     is_long_term,
 )
 from mfakit.profiles.stores import (
+    CREDENTIALS_FILE,
     SESSION_CACHE,
     CredentialsFile,
     Store,
@@ -375,7 +376,7 @@ class Profile:
                 try:
                     self._store.write(left, note)
                 except ProfileError as error:
-                    if held.place != SESSION_CACHE:
+                    if held.place == CREDENTIALS_FILE:
                         raise
                     note(f"the session of profile {self.name} is removed: {error.message}")
             held.store.remove(note, only=moved)
@@ -383,7 +384,7 @@ class Profile:
     def _session_in(self, kind: str) -> SessionCredentials | None:
         """Return the session that is in one of the two stores by now; None if none is."""
         profile = self.read_again()
-        store = profile.in_cache if kind == SESSION_CACHE else profile.in_file
+        store = profile.in_file if kind == CREDENTIALS_FILE else profile.in_cache
         try:
             return store.session()
         except InvalidSessionError:
