@@ -18,6 +18,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from tests.testing.statements import allow, document
 
+from mfakit.testing import SimulatorError
+
 if TYPE_CHECKING:
     from mfakit.testing import AWSSimulator, User
 
@@ -346,8 +348,12 @@ def test_no_form_is_a_call_of_s3_control(aws, alice, host) -> None:
     s3 = alice.session().client("s3", config=VERSION_4)
     more = {"x-amz-account-id": account}
     form = s3.generate_presigned_post(bucket, key, Fields=dict(more), Conditions=[more])
-    assert error(send(to, form["fields"], content))[:2] == (405, "MethodNotAllowed")
     control = alice.session().client("s3control")
+    try:
+        control.list_access_points(AccountId=account)
+    except SimulatorError:
+        pytest.skip("this moto does not know S3 Control")
+    assert error(send(to, form["fields"], content))[:2] == (405, "MethodNotAllowed")
     assert control.list_access_points(AccountId=account)["AccessPointList"] == []
 
 
