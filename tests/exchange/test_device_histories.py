@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from mfakit.errors import MFAKitError
+from mfakit.errors import ExchangeError, MFAKitError
 from mfakit.exchange.enrolment import Made, UserDevices
 from mfakit.exchange.source import Source
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator
@@ -76,6 +76,8 @@ class Histories(RuleBasedStateMachine):
 
     def log_in(self) -> Source:
         """Return a session of alice's, by the first of her devices."""
+        if not self.owned():
+            raise ExchangeError("the user has no MFA device")
         serial_number = self.owned()[0]
         self.aws.clock.advance(minutes=4)
         code = self.phones.code(serial_number)
@@ -171,7 +173,13 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.nobodys())
     @rule()
     def remove_what_is_nobodys(self) -> None:
+        """One whose name does not begin with the user's is deleted by a session with MFA alone."""
         name = self.nobodys()[0]
+        if not self.owned() and not name.startswith(f"{PREFIX}alice"):
+            with pytest.raises(ExchangeError, match="no MFA device"):
+                self.devices().remove_unused(name)
+            assert name in self.nobodys()
+            return
         self.devices().remove_unused(name)
         assert name not in self.nobodys()
 
