@@ -14,6 +14,7 @@ from tests.explain.drawn import ROLE, SERIAL, Case
 
 from mfakit.errors import COMMAND_NOT_FOUND
 from mfakit.explain import Explanation, find
+from mfakit.explain.findings import Finding
 from mfakit.explain.situation import Situation
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -45,6 +46,12 @@ def situation(folder: Path, case: Case, sdk: str = "boto3") -> Situation:
 def found(folder: Path, case: Case, sdk: str = "boto3") -> dict[str, str]:
     """Return the code of each finding with the suggested fix."""
     return {finding.code: finding.fix for finding in find(situation(folder, case, sdk))}
+
+
+def after_the_fix(finding: Finding, here: Situation, flag: str | None, sdk: str) -> Situation:
+    """Run the suggested command, and return how things are then."""
+    run(["sh", "-c", finding.fix], check=True)
+    return Situation(here.environ, flag, sdk, NOW)
 
 
 HEALTHY = [
@@ -427,8 +434,7 @@ def test_an_empty_region_is_reported_with_the_one_that_it_hides(tmp_path) -> Non
     assert finding.code == "region-empty"
     assert f"({tmp_path / 'credentials'}, line 4), which hides eu-west-1" in finding.message
     assert any("the region is set to nothing" in line for line in Explanation(here).lines())
-    run(["sh", "-c", finding.fix], check=True)
-    mended = Situation(here.environ, None, "boto3", NOW)
+    mended = after_the_fix(finding, here, None, "boto3")
     assert (find(mended), mended.chain.region) == ([], "eu-west-1")
 
 
@@ -446,8 +452,7 @@ def test_keys_in_capitals_are_reported_for_javascript_and_the_fix_leads_to_them(
     assert find(here) == []
     (finding,) = find(Situation(here.environ, "w", "js", NOW))
     assert finding.code == "keys-in-capitals"
-    run(["sh", "-c", finding.fix], check=True)
-    mended = Situation(here.environ, "w", "js", NOW)
+    mended = after_the_fix(finding, here, "w", "js")
     assert find(mended) == []
     assert mended.chain.winner.access_key_id == SESSION["aws_access_key_id"]
 
@@ -517,8 +522,7 @@ def test_the_name_of_a_variable_is_reported_and_becomes_that_of_the_setting(
     ill = Situation(here.environ, None, "boto3", NOW)
     (finding,) = (one for one in find(ill) if one.code == "setting-unread")
     assert f"the setting is called {setting}" in finding.leads_to
-    run(["sh", "-c", finding.fix], check=True)
-    mended = Situation(here.environ, None, "boto3", NOW)
+    mended = after_the_fix(finding, here, None, "boto3")
     assert mended.values[setting] == "eu-west-1"
     assert "setting-unread" not in [one.code for one in find(mended)]
 
@@ -583,8 +587,7 @@ def test_the_fix_of_keys_with_a_comment_leaves_the_key(tmp_path) -> None:
                                     flag="w"))  # fmt: skip
     (finding,) = (one for one in find(here) if one.code == "keys-quoted")
     assert "is followed by a comment" in finding.message
-    run(["sh", "-c", finding.fix], check=True)
-    mended = Situation(here.environ, "w", "boto3", NOW)
+    mended = after_the_fix(finding, here, "w", "boto3")
     assert find(mended) == []
     assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
 
@@ -597,8 +600,7 @@ def test_a_key_before_a_colon_is_reported_for_javascript_and_the_fix_keeps_it(tm
     (finding,) = find(Situation(here.environ, "w", "js", NOW))
     assert finding.code == "keys-in-capitals"
     assert "not before `=`" in finding.message
-    run(["sh", "-c", finding.fix], check=True)
-    mended = Situation(here.environ, "w", "js", NOW)
+    mended = after_the_fix(finding, here, "w", "js")
     assert find(mended) == []
     assert mended.chain.winner.access_key_id == KEYS["aws_access_key_id"]
 

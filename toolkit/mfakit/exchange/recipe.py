@@ -34,29 +34,8 @@ _MOST_TAGS = 50
 _MOST_POLICIES = 10
 _MOST_POLICY_CHARACTERS = 2048
 
-# the regions of every account; for most, botocore takes the global endpoint if it is told "legacy"
-_REGIONS = frozenset(
-    [
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-        "ca-central-1",
-        "sa-east-1",
-        "eu-central-1",
-        "eu-north-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-west-3",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-2",
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-    ]
-)
-_NEVER_GLOBAL = ("ap-northeast-2", "ap-northeast-3")
+# These are regions of every account, too, and STS's global endpoint never stood for them.
+_NEVER_GLOBAL = {"ap-northeast-2", "ap-northeast-3"}
 GLOBAL_ENDPOINT = (
     "it is made by STS's global endpoint (sts_regional_endpoints = legacy), whose sessions hold"
     " only in the regions that every account has"
@@ -442,10 +421,16 @@ def is_refused_in(region: str, session: Profile) -> bool:
     if source is None or endpoint_url(source, environ) is not None:
         return False
     mode = environ.get("AWS_STS_REGIONAL_ENDPOINTS") or source.setting("sts_regional_endpoints")
-    asked = session.files.setting("region", source.name, session.name)
-    is_global = mode == "legacy" and asked in _REGIONS and asked not in _NEVER_GLOBAL
+    if mode != "legacy":
+        return False
+    from botocore.args import LEGACY_GLOBAL_STS_REGIONS
+
+    by_global_endpoint = {*LEGACY_GLOBAL_STS_REGIONS} - {"aws-global"}
+    if session.files.setting("region", source.name, session.name) not in by_global_endpoint:
+        return False
     is_region = region.count("-") > 1 and region[-1:].isdecimal()
-    return is_global and is_region and region not in _REGIONS and partition_of(region) == "aws"
+    is_of_every_account = region in by_global_endpoint | _NEVER_GLOBAL
+    return is_region and not is_of_every_account and partition_of(region) == "aws"
 
 
 def unexpected_code(source: Source, session: Profile) -> UsageError:

@@ -7,6 +7,7 @@ one is emptied.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from mfakit.errors import MFAKitError, ProfileError, UsageError
 from mfakit.keys.journal import (
@@ -436,7 +437,8 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     if os.path.isfile(copy):
         places.append((copy, profile.name, False))
     for path, header, had_text in places:
-        _cut(path, header, key, note, had_text=had_text)
+        cut = partial(_cut_from, header=header, key=key, note=note)
+        edit_document(path, cut, note, had_text=had_text)
 
 
 def _check_removable(profile: Profile, key: LongTermKey) -> None:
@@ -451,15 +453,6 @@ def _check_removable(profile: Profile, key: LongTermKey) -> None:
         (files.config_file, files.config_header(profile.name)),
     ):
         _cut_from(document.copy(), header, key, lambda _: None)
-
-
-def _cut(path: str, header: str, key: LongTermKey, note: Note, *, had_text: bool) -> None:
-    """Remove a key from a section of a file."""
-
-    def cut(document: Document) -> None:
-        _cut_from(document, header, key, note)
-
-    edit_document(path, cut, note, had_text=had_text)
 
 
 def _cut_from(document: Document, header: str, key: LongTermKey, note: Note) -> None:

@@ -11,9 +11,8 @@ from mfakit.profiles.profile import (
     Profile,
     may_name_profile,
 )
-from mfakit.profiles.section import lacks_token
+from mfakit.profiles.section import KEYS, lacks_token, session_token
 from mfakit.profiles.stores import is_own_process
-from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,20 +200,22 @@ def roles_before(session: Profile) -> list[str]:
 
 def variables_hold_keys(environ: Mapping[str, str]) -> bool:
     """Whether the environment holds complete long-term credentials."""
-    return bool(
-        environ.get("AWS_ACCESS_KEY_ID")
-        and environ.get("AWS_SECRET_ACCESS_KEY")
-        and not environ.get("AWS_SESSION_TOKEN")
-        and not environ.get("AWS_SECURITY_TOKEN")
-        and not environ["AWS_ACCESS_KEY_ID"].startswith(SESSION_KEY_PREFIX)  # it lacks its token
-    )
+    values = _of_variables(environ)
+    is_whole = all(values[key] for key in KEYS)
+    return is_whole and not lacks_token(values) and not session_token(values)
+
+
+def _of_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the key and the token of the variables, as a section holds them."""
+    keys = (*KEYS, "aws_session_token", "aws_security_token")
+    return {key: environ.get(key.upper(), "") for key in keys}
 
 
 def shadowed_by(environ: Mapping[str, str]) -> str | None:
     """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
     if variables_hold_keys(environ):
         return "long-term keys"
-    if lacks_token({name.lower(): environ[name] for name in environ if name[:4] == "AWS_"}):
+    if lacks_token(_of_variables(environ)):
         return "a session's key without its token"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"

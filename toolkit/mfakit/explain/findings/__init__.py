@@ -119,12 +119,16 @@ def without_settings(situation: Situation, *keys: str) -> str:
     return without_lines(path, *(line for where, line in places if where == path))
 
 
+IN_QUOTES = "is in quotes"
+WITH_COMMENT = "is followed by a comment, which is a part of it"
+
+
 def fault_of(value: str) -> str:
     """Return what is wrong with the form of a key or a token; "" if nothing is."""
     if value[:1] in ("'", '"'):
-        return "is in quotes"
+        return IN_QUOTES
     if COMMENT.search(value):
-        return "is followed by a comment, which is a part of it"
+        return WITH_COMMENT
     return "has a character that no key has" if is_no_key(value) else ""
 
 

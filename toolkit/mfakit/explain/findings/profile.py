@@ -15,6 +15,8 @@ from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     COMMENT,
+    IN_QUOTES,
+    WITH_COMMENT,
     Finding,
     edit,
     fault_of,
@@ -88,6 +90,8 @@ _READ = {
     "endpoint_url",
     "sts_regional_endpoints",
 }
+# What sed takes out of a key, by what is wrong with it.
+_CUTS = {IN_QUOTES: "[\"']//g", WITH_COMMENT: "[[:blank:]][#;].*//"}
 _CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
@@ -265,13 +269,12 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     found = [key for key in (*KEYS, *_TOKENS) if fault_of(values.get(key, ""))]
     lines = [situation.files.line_of(profile, key) for key in found]
     if found and any(lines) and (is_source or _keys_are_used(situation)):
-        path = os.path.realpath(next(line for line in lines if line)[0])
         fault = fault_of(values[found[0]])
-        cut = "[\"']//g" if fault == "is in quotes" else "[[:blank:]][#;].*//"
-        edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
-        fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
-        if "character" in fault:
-            fix = f"aws configure --profile {quoted(profile)}"
+        fix = f"aws configure --profile {quoted(profile)}"
+        if cut := _CUTS.get(fault):
+            path = os.path.realpath(next(line for line in lines if line)[0])
+            edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
+            fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
         yield Finding(
             "keys-quoted",
             f"{found[0]} of profile {profile!r} ({situation.files.place(profile, found[0])})"
@@ -420,16 +423,15 @@ def role_malformed(situation: Situation) -> Iterator[Finding]:
     """A role's ARN lacks a part."""
     role = situation.values.get("role_arn", "")
     if role and not (is_arn(role) and role.partition(":role/")[2]):
-        unquoted, fix = (
-            role.strip("\"' "),
-            edit(situation.place("role_arn").rpartition(", line ")[0]),
-        )
-        what = (
-            "is no ARN of a role, which is arn:aws:iam::ACCOUNT:role/NAME, with twelve digits for"
-            " the account"
-        )
+        unquoted = role.strip("\"' ")
         if unquoted != role and is_arn(unquoted) and ":role/" in unquoted:
-            what, fix = "is in quotes", set_setting(situation, "role_arn", unquoted)
+            what, fix = IN_QUOTES, set_setting(situation, "role_arn", unquoted)
+        else:
+            what = (
+                "is no ARN of a role, which is arn:aws:iam::ACCOUNT:role/NAME, with twelve digits"
+                " for the account"
+            )
+            fix = edit(situation.place("role_arn").rpartition(", line ")[0])
         yield Finding(
             "role-malformed",
             f"role_arn ({situation.place('role_arn')}) {what}",
@@ -801,22 +803,20 @@ def setting_unread(situation: Situation) -> Iterator[Finding]:
             meant = next(iter(get_close_matches(name, KEYS, 1, 0.85)), meant)
         if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
             continue
+        names_profile = name in _NAMES_PROFILE
         # a line that is not needed becomes a comment, so that the numbers of others stay right
-        is_needed = name not in _NAMES_PROFILE and not values.get(meant)
+        is_needed = not names_profile and not values.get(meant)
         edited = f"{place[1]}s/^[^=:]*/{meant} /" if is_needed else f"{place[1]}s/^/# /"
         fix = f"sed -i.bak {quoted(edited)} {quoted(os.path.realpath(place[0]))}"
-        if name in _NAMES_PROFILE:
+        why = f"the setting is called {meant}"
+        if names_profile:
             fix = f"{fix} && export AWS_PROFILE={quoted(value)}"
+            why = "AWS_PROFILE is a variable"
         is_key = meant in (*KEYS, *_TOKENS)
         yield Finding(
             "keys-unread" if is_key else "setting-unread",
             f"{key} ({situation.place(key)}) is no setting of a profile",
-            "no AWS tool reads it there: "
-            + (
-                "AWS_PROFILE is a variable"
-                if name in _NAMES_PROFILE
-                else f"the setting is called {meant}"
-            ),
+            f"no AWS tool reads it there: {why}",
             fix,
             matters=is_key and not values.get(meant),
         )
