@@ -338,15 +338,14 @@ def _holds_only_sessions(document: Document) -> bool:
     kinds = [keys for keys in document.kinds() if "aws_access_key_id" in keys]
     others = {keys.lower() for keys in set(document.kinds()).difference(kinds)}
     text = document.text
+    tokens = text.split(f"\n{token} ")[1:]
     return (
         bool(kinds)
         and all(
             f"{token}" in keys.split("\n") and key_id in keys.split("\n") for keys in set(kinds)
         )
         and not any(key in keys for keys in others for key in KEYS)
-        and f"\n{token} \n" not in text
-        and f"\n{token}  " not in text
-        and not text.endswith(f"\n{token} ")
         and text.count(f"\n{key_id} {SESSION_KEY_PREFIX}") == len(kinds)
-        and text.count(f"\n{token} ") >= len(kinds)
+        and len(tokens) >= len(kinds)
+        and not any(value[:1].isspace() or not value for value in tokens)
     )
