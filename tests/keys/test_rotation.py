@@ -369,6 +369,37 @@ def test_other_profiles_with_the_same_key_are_named_before_it_is_rotated(
     assert any("twin" in line for line in noted)
 
 
+def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(
+    home, alice, aws
+) -> None:
+    """That profile was to get the new key after the rotation."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    text = home.credentials.read_text()
+    twin = text.partition("[default]")[2]
+    home.write_credentials(f"{text}\n[twin]{twin}")
+    before = keys_at_aws(aws)
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "rotate", "--undo")
+    assert done.returncode == 1
+    assert "the profile twin has the key" in done.stderr
+    assert "mfakit keys rotate --yes --undo" in done.stderr
+    assert keys_at_aws(aws) == before
+    done = home.mfakit("keys", "rotate", "--undo", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "twin" in done.stderr
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_the_deletion_of_an_old_key_names_the_profiles_that_have_it_still(
+    home, alice, aws
+) -> None:
+    text = home.credentials.read_text()
+    home.write_credentials(text + "\n" + text.replace("[default]", "[twin]"))
+    assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "1s").returncode == 0
+    time.sleep(1.1)
+    done = home.mfakit("keys")
+    assert f"the profile twin has the key {alice.access_key_id} too" in done.stderr
+
+
 def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(
     home, alice, aws
 ) -> None:

@@ -326,7 +326,8 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes", "是")
     except ExchangeError:
-        named = source_option(profile)
+        named = " --undo" if options.undo else ""
+        named += source_option(profile)
         if options.delete_after is not None:
             named += f" --delete-after {format_duration(options.delete_after)}"
         raise MFAKitError(
