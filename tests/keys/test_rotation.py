@@ -369,9 +369,7 @@ def test_other_profiles_with_the_same_key_are_named_before_it_is_rotated(
     assert any("twin" in line for line in noted)
 
 
-def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(
-    home, alice, aws
-) -> None:
+def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(home, alice, aws) -> None:
     """That profile was to get the new key after the rotation."""
     assert home.mfakit("keys", "rotate", "--yes").returncode == 0
     text = home.credentials.read_text()
@@ -389,9 +387,7 @@ def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
 
 
-def test_the_deletion_of_an_old_key_names_the_profiles_that_have_it_still(
-    home, alice, aws
-) -> None:
+def test_the_deletion_of_an_old_key_names_the_profiles_that_have_it_still(home, alice, aws) -> None:
     text = home.credentials.read_text()
     home.write_credentials(text + "\n" + text.replace("[default]", "[twin]"))
     assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "1s").returncode == 0
