@@ -121,7 +121,9 @@ class Store:
                 raise nested(self._profile, key, self._files)
         key_id, secret = (values.get(key) for key in KEYS)
         record = self._record(key_id) if key_id and secret else None
-        if record and secret and record.secret_digest not in (None, digest(secret.encode())):
+        # also in quotes, which people put round it
+        ours = {digest(text.encode()) for text in (secret or "", (secret or "").strip("'\""))}
+        if record and secret and record.secret_digest not in (None, *ours):
             import shlex
 
             raise ProfileError(
