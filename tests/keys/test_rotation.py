@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -183,6 +185,20 @@ def test_a_root_user_is_told_to_have_no_key(home, aws, endpoint) -> None:
     )
     done = home.mfakit("keys", "rotate", "--yes")
     assert (done.returncode, "a root user should have no key" in done.stderr) == (1, True)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("call", ["rename:signal=KILL:when=2", "renameat2:signal=KILL"])
+def test_the_next_keys_command_removes_the_new_file_of_a_killed_rotation(home, alice, call) -> None:
+    """It holds a key, and would otherwise stay until the next write."""
+    assert log_in(home, alice).returncode == 0
+    kill = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"inject={call}")
+    home.run(*kill, sys.executable, "-m", "mfakit", "keys", "rotate", "--yes")
+    left = list(home.credentials.parent.rglob(".*.mfakit-*"))
+    assert len(left) == 1
+    assert "aws_secret_access_key" in left[0].read_text() or "new_secret" in left[0].read_text()
+    assert home.mfakit("keys").returncode == 0
+    assert list(home.credentials.parent.rglob(".*.mfakit-*")) == []
 
 
 def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, aws) -> None:

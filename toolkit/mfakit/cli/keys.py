@@ -10,6 +10,7 @@ from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.keys.age import age_of, ago, remember_key, source_profiles
+from mfakit.keys.journal import remove_unfinished
 from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate
 from mfakit.moments import format_duration, format_timestamp, utc_now
@@ -46,6 +47,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
     taken = {"action", "source_profile", *_TAKEN[options.action]}
     what = f"keys {options.action}" if options.action else "keys alone"
     COMMANDS["keys"].refuse_others(options, taken, what)
+    if options.format != _PROCESS:  # an SDK waits for that
+        remove_unfinished(files, note)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
     return actions.get(options.action, _list)(options, files)
 
