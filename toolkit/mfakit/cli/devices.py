@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
 
-    from mfakit.exchange.device import Device
     from mfakit.exchange.enrolment import Made, UserDevices
+    from mfakit.exchange.iam import Device
     from mfakit.exchange.source import Source
     from mfakit.exchange.terminal import Terminal
     from mfakit.profiles.aws_files import AWSFiles
@@ -55,7 +55,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
 
 def _list(options: Namespace, files: AWSFiles) -> int:
     """Print the devices, and name those that are nobody's."""
-    from mfakit.exchange.device import find_devices, unread_device
+    from mfakit.exchange.iam import find_devices, unread_device
 
     if options.user is None:
         profile = session_profile(options.profile, files)

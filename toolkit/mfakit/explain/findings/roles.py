@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.errors import UsageError
-from mfakit.exchange.device import check_serial_number, is_arn
+from mfakit.exchange.iam import check_serial_number, is_arn
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import (
     COMMENT,
