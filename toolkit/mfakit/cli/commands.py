@@ -377,6 +377,7 @@ _TABLE = (
         "remove the session from its profile",
         "mfakit logout --profile mfa",
         lambda: (_PROFILE,),
+        run_by="login.logout",
     ),
     Command(
         "env",
