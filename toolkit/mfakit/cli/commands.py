@@ -441,6 +441,7 @@ _TABLE = (
             _shell(),
             *_ROLE,
         ),
+        run_by="exec.serve",
     ),
     Command(
         "credential-process",
