@@ -9,9 +9,19 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
-from mfakit.keys.age import age_of, ago, remember_key, source_profiles
-from mfakit.keys.journal import remove_unfinished
-from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
+from mfakit.keys.key import (
+    FILE,
+    KEYRING,
+    LongTermKey,
+    age_of,
+    ago,
+    no_key,
+    place_of,
+    read_key,
+    remember_key,
+    remove_unfinished,
+    source_profiles,
+)
 from mfakit.language import translate
 from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.profile import Profile
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"

@@ -14,7 +14,7 @@ from mfakit.errors import (
 )
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
-from mfakit.exchange.device import account_of, find_devices, only_device, unread_device
+from mfakit.exchange.iam import account_of, find_devices, only_device, unread_device
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in, make_recipe
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask

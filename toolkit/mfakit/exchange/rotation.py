@@ -15,17 +15,24 @@ from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
-from mfakit.keys.age import ago, remember_key
-from mfakit.keys.journal import (
+from mfakit.keys.key import (
+    FILE,
+    KEYRING,
+    PROGRAM,
+    LongTermKey,
     Rotation,
+    ago,
     changing_key,
     changing_keychain,
     end_rotation,
     journal_path,
+    no_key,
+    place_of,
+    read_key,
     read_rotation,
+    remember_key,
     write_rotation,
 )
-from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record

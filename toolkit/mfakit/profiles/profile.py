@@ -13,7 +13,6 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.lines import DEFAULT
 from mfakit.profiles.own_files import (
     ROLE_SESSION_MARK,
     digest,
@@ -23,6 +22,7 @@ from mfakit.profiles.own_files import (
     record_file,
 )
 from mfakit.profiles.section import (
+    DEFAULT,
     has_access_key,
     is_long_term,
 )
