@@ -258,7 +258,7 @@ def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, 
     write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
     profile = read_by_mfakit(home)
     held = profile.held()
-    assert held.place != into
+    assert held.store.kind != into
     write_session("mfa", session("ASIANEWER", 2), environ=home.environ)
     home.write_config(f"[profile mfa]\noutput = json\n{lines[1]}")
     profile.read_again().take_over(held, print)

@@ -145,4 +145,4 @@ def delete_at(profile: Profile) -> datetime | None:
 
 
 def _file(profile: Profile) -> OwnFile:
-    return OwnFile.of(profile.files.credentials_path, "rotations", profile.name)
+    return profile.own_file("rotations")
