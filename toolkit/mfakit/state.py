@@ -19,7 +19,7 @@ _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
 _PROCESS_WARN_SECONDS = 16 * 60
 
-# For each state, from best to worst, since the order is the rank: its `exit_code`, `word`, `colour`,
+# For each state, from best to worst, which is the rank: its `exit_code`, `word`, `colour`,
 # `sentence`, `end` and `short`. As in the monitoring plugins, whose codes these are (0 fine,
 # 1 warning, 2 critical, 3 unknown), "unknown" is better than every state that is known to be bad.
 _STATES = {
