@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -558,6 +559,61 @@ def test_a_key_that_is_imported_for_one_profile_and_removed_for_another_stays(
     said = [process.communicate(timeout=60)[1] for process in (removing, importing)]
     assert [removing.returncode, importing.returncode] == [0, 0], said
     assert printed_secret(home, "--source-profile", "twin") == alice.secret_access_key
+
+
+def test_a_key_that_is_imported_again_while_a_killed_export_still_deletes_it_stays(
+    home, alice, pausing
+) -> None:
+    """The process that asks the keychain lives on, as behind a question for its password."""
+    start, go_on = pausing
+    assert home.mfakit("keys", "import").returncode == 0
+    exporting = start("rm", "keys", "export")
+    exporting.kill()
+    exporting.communicate()
+    home.mfakit("keys", "import")
+    go_on()
+    end = time.monotonic() + 60
+    while home.mfakit("keys", "import").returncode:  # until that process has ended
+        assert time.monotonic() < end
+    time.sleep(2)
+    assert printed_secret(home) == alice.secret_access_key
+
+
+@pytest.mark.parametrize("written", ["", "[profile default]\n"])
+def test_remove_keeps_an_entry_while_another_program_writes_who_names_it(
+    home, alice, keychain, written: str
+) -> None:
+    """It has emptied the config, or not got to the twin, while `remove` waited for a lock."""
+    home.mfakit("keys", "import")
+    named = home.config.read_text()
+    twin = f"{named}[profile twin]\nmfakit_key_store = keyring:{alice.access_key_id}\n"
+    home.write_config(twin)
+    lock = home.credentials.parent / "mfakit" / "rotations" / "keychain.lock"
+    with open(lock, "r+") as held, contextlib.ExitStack() as writing:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        removing = subprocess.Popen(
+            [sys.executable, "-m", "mfakit", "keys", "remove", "--yes"],
+            env=home.environ,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while str(lock) not in open_files(removing):
+            time.sleep(0.01)
+        config = writing.enter_context(home.config.open("w"))
+        config.write(written)
+        config.flush()
+        fcntl.flock(held, fcntl.LOCK_UN)
+        said = removing.communicate(timeout=60)[1]
+        config.write(twin.removeprefix(written))
+    assert (removing.returncode, "another program is writing" in said) == (1, True), said
+    assert printed_secret(home, "--source-profile", "twin") == alice.secret_access_key
+
+
+def open_files(process: subprocess.Popen[str]) -> list[str]:
+    """Return the paths of what a running process has open."""
+    assert process.poll() is None, process.communicate()[1]
+    return [os.path.realpath(entry) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
 
 
 def test_an_exported_key_is_in_the_file_whoever_writes_back_what_it_read_before(

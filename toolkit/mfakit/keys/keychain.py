@@ -74,10 +74,13 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
     import json
     import subprocess
 
+    from mfakit.profiles.replacing import private_descriptors
     from mfakit.programs import require_extra, run_within
 
     require_extra("keychain", "keyring")
     request = json.dumps({"operation": operation, "name": name, "secret": secret})
+    # a child that is left behind by a kill keeps our locks until it has changed the keychain
+    changes = operation in ("put", "delete") and os.name == "posix"
     try:
         done = run_within(
             _SECONDS,
@@ -85,6 +88,7 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
             request.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=private_descriptors() if changes else (),
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:

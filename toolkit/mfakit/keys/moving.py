@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from mfakit.errors import MFAKitError, ProfileError, UsageError
+from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
 from mfakit.keys.key import (
     KEYRING,
     LongTermKey,
@@ -25,6 +25,7 @@ from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile
+from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, session_token
 from mfakit.profiles.selection import source_option
 from mfakit.profiles.settings import edit_settings
@@ -260,10 +261,14 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
 
     One that names it does, and one whose rotation has it as its other key: it is what an undo of
     that rotation, or the rest of it, goes by.
+
+    Raises:
+        FileError: another program is writing a file that may name the entry.
+        KeychainError: the keychain cannot be used.
     """
     from mfakit.keys.keychain import delete_secret
 
-    store, profile = f"{KEYRING}:{access_key_id}", profile.read_again()
+    store, profile = f"{KEYRING}:{access_key_id}", _read_whole(profile)
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
         rotation = read_rotation(other)
@@ -273,6 +278,27 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
             return other.name
     delete_secret(access_key_id)
     return None
+
+
+def _read_whole(profile: Profile) -> Profile:
+    """Return the profile from files that are read again while no program is writing them.
+
+    One that rewrites a file has emptied it, or has written a part, for a moment or longer.
+
+    Raises:
+        FileError: a program is.
+    """
+    files = profile.files
+    before = files.credentials_file, files.config_file
+    texts = [read_text(document.path, to_edit=True) for document in before]
+    again = profile.read_again()
+    after = again.files.credentials_file, again.files.config_file
+    for old, text, new in zip(before, texts, after, strict=True):
+        if new.text != text or (old.text and not text):
+            raise FileError(
+                f"another program is writing {new.path}", "wait for it to end, and try again"
+            )
+    return again
 
 
 def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:

@@ -241,10 +241,14 @@ def _mounts(text: str | None) -> list[list[str]]:
 UTF_16 = "UTF-16"
 
 
-def read_text(path: str) -> str:
+def read_text(path: str, *, to_edit: bool = False) -> str:
     """Read a file as UTF-8, with its line endings and byte-order mark.
 
     If another program is writing the file, it is read after that.
+
+    Args:
+        path: the file.
+        to_edit: whether to wait, too, until no program has it open for writing.
 
     Returns:
         The text; "" if the file does not exist.
@@ -253,7 +257,7 @@ def read_text(path: str) -> str:
         FileError: it cannot be read, is a folder, or is not UTF-8.
     """
     try:
-        return decode(read_quiet(path).content, path)
+        return decode(read_quiet(path, to_edit=to_edit).content, path)
     except OSError as error:
         raise file_error("read", path, error) from error
 
