@@ -360,6 +360,14 @@ def test_any_bytes_are_either_refused_or_kept_byte_for_byte(content: bytes) -> N
     assert {name: after.section(name) for name in after.names()} == before | {"new": {"k": "v"}}
 
 
+@pytest.mark.parametrize("behind", [" # ask Ann", " ; prod", " ask Ann"])
+def test_what_stands_behind_a_header_stays_with_it_when_the_section_is_removed(behind) -> None:
+    document = Document(f"[a]{behind}\nk = v\n[b]\nj = w\n", "credentials")
+    assert document.section("a") == {"k": "v"}
+    document.remove_section("a")
+    assert document.text == f"[a]{behind}\n[b]\nj = w\n"
+
+
 @given(files(), NAMES, NAMES)
 def test_a_value_written_to_any_file_is_read_back(text: str, name: str, value: str) -> None:
     document = Document(text, "credentials")

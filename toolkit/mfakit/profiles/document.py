@@ -230,13 +230,14 @@ class Document:
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments stay, and blank lines after its last key.
 
-        The header stays too if a comment is between the keys, or if the next header is indented,
-        which would otherwise become part of a value.
+        The header stays too if a comment is behind it or between the keys, or if the next header is
+        indented, which would otherwise become part of a value.
         """
         if found := self._find(name):
             start, part, section = found
             comments = part.comments(section.start + 1, section.end)
-            first = section.start + bool(comments or part.indent_below(section))
+            has_comment = comments or part.line(section.start).rstrip()[-1] != "]"
+            first = section.start + bool(has_comment or part.indent_below(section))
             self._put(start, part, [_Edit(first, section.end, comments)])
 
     def _find(self, name: str) -> tuple[int, _Part, Section] | None:
