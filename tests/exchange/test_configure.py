@@ -107,6 +107,7 @@ def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:
     done = configure(worker, "--role-profile", "prod")
     assert done.returncode == 0, done.stderr
     assert "the settings are written, but not what configure --undo needs" in done.stderr
+    assert "before, there was source_profile = work of profile prod" in done.stderr
     assert profile(worker, "prod")["source_profile"] == "work-mfa"
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -275,6 +277,43 @@ def test_configuring_the_same_again_leaves_what_undo_goes_back_to(home) -> None:
     assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
 
 
+def change_in_child(home, region: str, note) -> int:
+    """Set a region in a child of this process; return its id."""
+    pid = os.fork()
+    if not pid:
+        try:
+            change_settings(read_by_mfakit(home), {"mfa": {"region": region}}, note)
+        finally:
+            os._exit(0)
+    return pid
+
+
+def test_a_change_that_was_killed_when_it_stood_in_the_file_can_be_undone(home) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    home.config.chmod(0o644)  # which is noted when the new file is in place
+    os.waitpid(change_in_child(home, "new-1", lambda _: os._exit(0)), 0)
+    assert read_settings("mfa", environ=home.environ)["region"] == "new-1"
+    undo_changes(read_by_mfakit(home), print)
+    assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
+
+
+def test_what_was_changed_before_a_change_that_was_killed_at_once_can_be_undone(home) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    profile = read_by_mfakit(home)
+    change_settings(profile, {"mfa": {"region": "new-1"}}, print)
+    kept = OwnFile.of(profile.files.credentials_path, "configured", "mfa")
+    with locked(str(home.config), 30):
+        pid = change_in_child(home, "newer-1", print)
+        end = time.monotonic() + 30
+        while "newer-1" not in kept.read():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    undo_changes(read_by_mfakit(home), print)
+    assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
+
+
 @pytest.mark.parametrize("into", ["session-cache", "credentials-file"])
 def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, into: str) -> None:
     """A login that had read the settings before writes where they led then."""
@@ -294,11 +333,13 @@ def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, 
     assert profile.read_again().find().key_id == "ASIANEWER"
 
 
+@pytest.mark.parametrize("hours", [1, None])
 def test_a_newer_session_where_the_settings_lead_now_is_not_replaced_by_the_moved_one(
-    home,
+    home, hours
 ) -> None:
+    """Nobody knows when one that was pasted in ends."""
     home.write_config("[profile mfa]\noutput = json\n")
-    write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
+    write_session("mfa", session("ASIAOLDER", hours), environ=home.environ)
     profile = read_by_mfakit(home)
     held = profile.held()
     process = "credential_process = mfakit credential-process -p mfa\n"
@@ -312,6 +353,7 @@ def test_a_newer_session_where_the_settings_lead_now_is_not_replaced_by_the_move
     assert "ASIA" not in home.credentials.read_text()
 
 
-def session(access_key_id: str, hours: int) -> SessionCredentials:
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours)
+def session(access_key_id: str, hours: int | None) -> SessionCredentials:
+    now = datetime.now(UTC).replace(microsecond=0)
+    end = None if hours is None else now + timedelta(hours=hours)
     return SessionCredentials(access_key_id, "secret", "token", end)

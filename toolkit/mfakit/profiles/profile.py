@@ -686,5 +686,7 @@ def open_profile(name: str, environ: Mapping[str, str] | None = None) -> Profile
 
 
 def _ends_later(session: SessionCredentials, than: SessionCredentials) -> bool:
-    ends = session.expiration, than.expiration
-    return ends[0] is not None and ends[1] is not None and ends[0] > ends[1]
+    """Whether a session is known to end later; one whose end is unknown may have ended."""
+    from mfakit.moments import utc_now
+
+    return session.expiration is not None and session.expiration > (than.expiration or utc_now())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from mfakit import debug
-from mfakit.errors import BusyError, FileError, ProfileError, UsageError
+from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile, make_own_folder
@@ -107,6 +107,17 @@ def edit_settings(
     Returns:
         What was changed.
     """
+    changes = _apply(_planned(profiles, files), files, note, if_as_read=if_as_read)
+    return [change for change in changes if change.value != change.before]
+
+
+def _planned(profiles: Mapping[str, Settings], files: AWSFiles) -> list[Change]:
+    """Return the changes that set these keys in the files as they were read.
+
+    Raises:
+        UsageError: a name or a value cannot be written to the file, or is an access key.
+        ProfileError: a role would hide other credentials of the profile, or a session.
+    """
     changes = []
     for profile, settings in profiles.items():
         _check(Profile(profile, files), settings)
@@ -122,8 +133,6 @@ def edit_settings(
                 made = is_new and not is_in_credentials
                 change = Change(profile, key, value, before, is_in_credentials, made_section=made)
                 changes.append(change)
-    changes = [change for change in changes if change.value != change.before]
-    changes = _apply(changes, files, note, if_as_read=if_as_read)
     return [change for change in changes if change.value != change.before]
 
 
@@ -233,21 +242,44 @@ def change_settings(
     Raises:
         MFAKitError: as ``write_settings`` raises it, or another process is changing the same.
     """
+    files, by = session.files, {"is_by_login": by_login}
     with _remembering(session):
-        changes = edit_settings(profiles, session.files, note, if_as_read=by_login)
-        new = [change.replace(is_by_login=by_login) for change in changes]
-        names = {(change.profile, change.key) for change in new}
+        planned = [change.replace(**by) for change in _planned(profiles, files)]
+        earlier, problem = [], None
         try:
+            earlier = _remembered(session)
+            if planned:  # before the change, since this process may be killed right after it
+                _remember(session, [*(one for one in earlier if one not in planned), *planned])
+        except FileError as error:
+            problem = error
+        try:
+            made = _apply(planned, files, note, if_as_read=by_login)
+        except MFAKitError:  # and not Ctrl-C, which may come when the new file is in place
+            if planned and problem is None:
+                with suppress(FileError):
+                    _remember(session, earlier)
+            raise
+        changes = [change for change in made if change.value != change.before]
+        if problem is not None:
+            note(_not_remembered(problem, changes))
+        elif planned:
+            names = {(change.profile, change.key) for change in changes}
             kept = [
                 change
-                for change in _remembered(session)
+                for change in earlier
                 if (by_login or change.is_by_login) and (change.profile, change.key) not in names
             ]
-            if new:
-                _remember(session, [*kept, *new])
-        except FileError as error:
-            note(f"the settings are written, but not what configure --undo needs: {error.message}")
+            with suppress(FileError):  # it also goes by what was written before the change
+                _remember(session, [*kept, *changes] if changes else earlier)
     return changes
+
+
+def _not_remembered(problem: FileError, changes: list[Change]) -> str:
+    """Return the message for settings whose old values are kept nowhere else."""
+    had = [f"{one.key} = {one.before} of profile {one.profile}" for one in changes if one.before]
+    before = f"; before, there was {', '.join(had)}" if had else ""
+    what = "the settings are written, but not what configure --undo needs"
+    return f"{what}: {problem.message}{before}"
 
 
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
@@ -265,12 +297,7 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
         remembered = _remembered(session)
         changes = _reversed(remembered)
         undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
-        done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
-        left = [
-            change
-            for change in remembered
-            if (change.profile, change.key, change.is_in_credentials) not in done
-        ]
+        left = [change for change in remembered if _reversed([change])[0] not in undone]
         for change in left:
             note(f"left {change.key} of profile {change.profile}, which was changed since")
         _remember(session, left)
