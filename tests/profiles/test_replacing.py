@@ -7,10 +7,14 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 
+from mfakit.errors import FileError
+from mfakit.profiles.editing import check_writable
 from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.replacing import Temporary, temporary_beside
 from mfakit.profiles.swapping import rename
@@ -122,6 +126,30 @@ def test_an_access_list_is_kept_without_access_for_others(home) -> None:
         pytest.skip("this file system has no access lists")
     assert home.run(sys.executable, "-c", WRITE).returncode == 0
     assert os.getxattr(home.credentials, ACCESS_LIST) == packed(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such owners")
+def test_a_file_whose_owner_cannot_be_kept_is_refused_before_a_code_is_spent() -> None:
+    """As after `sudo aws configure`; the session would have no place then."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make another user's file")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "credentials"
+        path.write_text("")
+        os.chown(folder, 4321, 4321)
+        child = os.fork()
+        if not child:
+            refused = False
+            try:
+                os.setgid(4321)
+                os.setuid(4321)
+                check_writable(str(path))
+            except FileError as error:
+                refused = "Operation not permitted" in error.message
+            finally:
+                os._exit(0 if refused else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not list(Path(folder).glob(".credentials*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")

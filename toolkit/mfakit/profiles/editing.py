@@ -148,9 +148,14 @@ def check_writable(path: str) -> None:
     Raises:
         FileError: it could not do so.
     """
-    from mfakit.profiles.replacing import refuse_mounted, swap_name, temporary_beside
+    from mfakit.profiles.replacing import (
+        refuse_mounted,
+        swap_name,
+        take_over_metadata,
+        temporary_beside,
+    )
 
-    with _prepared(path) as real, temporary_beside(real):
+    with _prepared(path) as real, temporary_beside(real) as temporary:
         with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
             os.lstat(swap_name(real, digest(b""), digest(b"")))
         refuse_mounted(real)
@@ -158,6 +163,8 @@ def check_writable(path: str) -> None:
         copy = SafetyCopy(path, real)
         if not os.path.isfile(real):
             return
+        assert temporary.descriptor is not None
+        take_over_metadata(real, temporary.descriptor)
         # other programs empty it for a moment before they write: refuse only one that stays empty
         if not os.path.getsize(real) and not read_quiet(real).content:
             _refuse_emptied(path, copy, had_text=False)

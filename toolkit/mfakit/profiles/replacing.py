@@ -286,7 +286,7 @@ def filled_beside(
     """
     with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
-        notes = _take_over_metadata(path, temporary.descriptor)
+        notes = take_over_metadata(path, temporary.descriptor)
         _write_all(temporary.descriptor, content)
         _set_age(temporary.descriptor, age_seconds)
         with _let_pass():
@@ -348,7 +348,7 @@ def refuse_mounted(path: str) -> None:
         )
 
 
-def _take_over_metadata(path: str, descriptor: int) -> list[str]:
+def take_over_metadata(path: str, descriptor: int) -> list[str]:
     """Copy owner, group, the group's bits and extended attributes; return messages for the user.
 
     Others never get access to secrets. The group loses its access if it cannot be kept, or if
