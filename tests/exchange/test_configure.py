@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -209,6 +210,18 @@ def test_a_move_of_the_kept_session_that_was_killed_is_ended_by_the_next_configu
     assert done.returncode == 0, done.stderr
     assert "[mfa]" not in home.credentials.read_text()
     assert home.mfakit("login").returncode == 0
+
+
+def test_a_move_of_the_kept_session_that_was_killed_is_ended_by_the_next_undo(home, alice) -> None:
+    """The settings are undone by then, and what undo goes by is gone."""
+    log_in(home, alice)
+    assert configure(home, "--credential-process").returncode == 0
+    home.write_config("")
+    shutil.rmtree(home.credentials.parent / "mfakit" / "configured")
+    done = configure(home, "--undo")
+    assert (done.returncode, "nothing of the profile" in done.stderr) == (1, True), done.stderr
+    assert "[mfa]" in home.credentials.read_text()
+    assert home.mfakit("env", "--shell", "json").returncode == 0
 
 
 @pytest.mark.parametrize(

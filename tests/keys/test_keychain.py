@@ -317,6 +317,22 @@ def test_what_cannot_be_a_source_is_refused_before_the_keychain_is_changed(
     assert (done.returncode, "no entry for the key" in done.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("name", ["DEFAULT", "a]b"])
+def test_export_writes_nothing_for_a_profile_whose_name_could_not_be_read_back(
+    home, alice, keychain, name: str
+) -> None:
+    """Every profile would have what is in [DEFAULT]."""
+    assert home.mfakit("keys", "import").returncode == 0
+    config = home.config.read_text()
+    home.write_config(config.replace("[default]", f"[profile {name}]"))
+    before = home.credentials.read_text()
+    done = home.mfakit("keys", "export", "--source-profile", name)
+    assert (done.returncode, "cannot be a profile's name" in done.stderr) == (64, True), done.stderr
+    assert home.credentials.read_text() == before
+    home.write_config(config)
+    assert printed_secret(home) == alice.secret_access_key
+
+
 def test_export_keeps_the_entry_that_another_profile_names(home, alice, keychain) -> None:
     assert home.mfakit("keys", "import").returncode == 0
     store = f"mfakit_key_store = keyring:{alice.access_key_id}\n"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import boto3
 import pytest
@@ -15,7 +16,7 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys.key import read_key
+from mfakit.keys.key import journal_path, read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile
@@ -344,6 +345,25 @@ def test_undo_works_after_the_key_was_moved(here, home, alice, aws, keychain, fi
     undo(source(home), hands())
     assert works(home)
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_an_undo_that_was_killed_at_its_last_step_is_ended_by_the_next(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """The key is in the file again, in the keychain no more, and in the journal still."""
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, home.environ[name])
+    assert home.mfakit("keys", "import").returncode == 0
+    rotate(source(home), WEEK, hands())
+    assert home.mfakit("keys", "export").returncode == 0
+    journal = Path(journal_path(source(home)))
+    text = journal.read_bytes()
+    undo(source(home), hands())
+    journal.touch(0o600)
+    journal.write_bytes(text)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert not journal.exists()
+    assert works(home)
 
 
 def test_a_key_that_is_made_by_hand_after_a_refusal_is_never_taken_for_an_orphan(

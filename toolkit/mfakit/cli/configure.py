@@ -131,12 +131,13 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
     if held is not None and held.store.kind != CREDENTIALS_FILE:
         check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)
+    if undone or not profile.is_protected:  # an undo may have been killed before this
+        profile.read_again().take_over(held, note)
     if not undone:
         raise ProfileError(
             f"there is nothing of the profile {profile.name!r} to undo",
             "name the session profile that was configured: --profile NAME",
         )
-    profile.read_again().take_over(held, note)
     keys = ", ".join(f"{change.key} of {change.profile}" for change in undone)
     note(f"restored as before: {keys}")
     return 0

@@ -477,7 +477,9 @@ def _by_hand(profile: Profile, access_key_id: str) -> str:
 
 
 def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
-    """Return a key of a rotation, from the journal or the keychain."""
+    """Return a key of a rotation, from the journal, the profile's file or the keychain."""
+    if not secret and _kind(profile) == FILE and _present(profile) == name:
+        secret = profile.keys["aws_secret_access_key"]  # an undo was killed at its last step
     if not secret:
         from mfakit.keys.keychain import get_secret
 

@@ -24,7 +24,7 @@ from mfakit.keys.key import (
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
 from mfakit.profiles.own_files import own_place
-from mfakit.profiles.profile import KEY_STORE, Profile
+from mfakit.profiles.profile import KEY_STORE, Profile, check_profile_name
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, session_token
 from mfakit.profiles.selection import source_option
@@ -68,6 +68,7 @@ def import_key(
 
 
 def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
+    check_profile_name(profile.name)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
     _refuse_cut_off_rotation(profile)
@@ -184,6 +185,7 @@ def export_key(profile: Profile, note: Note) -> None:
     """Write a profile's key from the keychain back into the credentials file.
 
     Raises:
+        UsageError: the profile's name could not be read back from the credentials file.
         ProfileError: it is not in the keychain, or a rotation has yet to be finished.
         MFAKitError: the keychain or a file cannot be used. The key is in the keychain still then.
     """
@@ -192,6 +194,7 @@ def export_key(profile: Profile, note: Note) -> None:
 
 
 def _export(profile: Profile, note: Note) -> None:
+    check_profile_name(profile.name)
     _refuse_cut_off_rotation(profile)
     with changing_keychain(profile):
         key = _key_in_keychain(profile)
