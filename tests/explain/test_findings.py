@@ -265,6 +265,12 @@ ILL = [
     ("certificates-missing", Case({"default": KEYS}, {}, {"AWS_CA_BUNDLE": "/nowhere.pem"}),
      "unset AWS_CA_BUNDLE"),
     ("certificates-missing", Case({"default": KEYS}, {"default": {"ca_bundle": "no.pem"}}), None),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL, "region": "cn-north-1"}}, flag="w"),
+     "aws configure set region us-east-1 --profile w"),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL}}, {"AWS_DEFAULT_REGION": "cn-north-1"}, "w"),
+     "unset AWS_DEFAULT_REGION"),
 ]  # fmt: skip
 
 

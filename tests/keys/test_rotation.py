@@ -151,6 +151,18 @@ def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoin
     assert list(keys_at_aws(aws).values()) == ["Active"]
 
 
+def test_rotation_finds_a_live_session_of_the_key_under_any_name(home, aws, endpoint) -> None:
+    """No second code is asked for."""
+    user = aws.create_user("alice", policy=_both(home.mfakit("policy", "require-mfa").stdout))
+    user.device = user.enable_virtual_mfa()
+    home.write_credentials(section(user))
+    serial = ("--serial-number", user.device.serial_number)
+    assert log_in(home, user, "--profile", "other", *serial).returncode == 0
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert works(home)
+
+
 def test_where_nobody_can_give_the_code_the_error_names_a_login(home, aws, endpoint) -> None:
     """`keys rotate` has no option for the code, but takes the session of a login."""
     guard = home.mfakit("policy", "require-mfa").stdout

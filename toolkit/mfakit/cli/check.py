@@ -7,7 +7,7 @@ import sys
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
 from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, key_lines, worst
-from mfakit.expiry.status import check_session, check_used
+from mfakit.expiry.status import ENVIRONMENT, check_session, check_used
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile, shadowed_by, source_profile
 from mfakit.state import UNKNOWN
@@ -51,7 +51,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
         _notify(options, files, statuses, ages or [], old)
     code = worst(statuses).exit_code or (FAILED if old else 0)
     _report(options, statuses, now, ages=ages, code=code)
-    if options.profile is None and (shadow := shadowed_by(files.environ)):
+    is_shell = any(status.source == ENVIRONMENT for status in statuses)
+    if options.profile is None and not is_shell and (shadow := shadowed_by(files.environ)):
         note(f"the variables hold {shadow}, which AWS tools use before this session")
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")

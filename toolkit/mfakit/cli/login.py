@@ -83,7 +83,7 @@ def _note_of_region(result: Login, files: AWSFiles) -> None:
     """Note that AWS tools will find no region, in neither the profile nor the variables."""
     session = Profile(result.profile, files)
     if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
-        name, region = shlex.quote(result.profile), likely_region(files)
+        name, region = shlex.quote(result.profile), likely_region(session)
         note(
             "no region is set for it, which most AWS tools need:"
             f" aws configure set region {shlex.quote(region)} --profile {name}"
@@ -105,10 +105,10 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
     """Print the line that brings the session into a shell whose variables hold something older."""
     if variables_hold_keys(os.environ):
         what = "a long-term key, which AWS tools use unless --profile names this session"
-    elif shadow := shadowed_by(os.environ):
-        what = f"{shadow}, which AWS tools use unless --profile names this session"
     elif _holds_older_session(result, files):
         what = "an older session, which AWS tools use first"
+    elif (shadow := shadowed_by(os.environ)) and check_shell(files, utc_now()) is None:
+        what = f"{shadow}, which AWS tools use unless --profile names this session"
     else:
         return
     from mfakit.environment.formats import SHELLS
