@@ -89,6 +89,13 @@ def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> Non
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
 
 
+def test_the_region_that_explain_advises_is_that_of_the_sessions_own_source(tmp_path) -> None:
+    config = {"default": {"region": "us-east-1"}, "work": {"region": "eu-west-1"}}
+    case = Case({"default": KEYS, "work": KEYS, "work-mfa": LIVE}, config, {}, "work-mfa")
+    shown = "\n".join(Explanation(situation(tmp_path, case)).lines())
+    assert "aws configure set region eu-west-1 --profile work-mfa" in shown
+
+
 LONG = {"duration_seconds": "9" * 5000}
 ILL = [
     # what a role is made from
