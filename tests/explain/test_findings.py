@@ -89,6 +89,19 @@ def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> Non
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
 
 
+def test_a_header_with_more_blanks_than_the_sdk_for_javascript_reads_is_named(tmp_path) -> None:
+    here = situation(tmp_path, Case({}, {"w": PROCESS}, {}, "w"), "js")
+    config = tmp_path / "config"
+    text = config.read_text()
+    config.write_text(text.replace("[profile w]", "[profile  w ]"))
+    assert "wrong-header" not in [f.code for f in find(Situation(here.environ, "w", "boto3", NOW))]
+    [fix] = [
+        f.fix for f in find(Situation(here.environ, "w", "js", NOW)) if f.code == "wrong-header"
+    ]
+    run(fix, shell=True, check=True)
+    assert config.read_text() == text
+
+
 def test_the_region_that_explain_advises_is_that_of_the_sessions_own_source(tmp_path) -> None:
     config = {"default": {"region": "us-east-1"}, "work": {"region": "eu-west-1"}}
     case = Case({"default": KEYS, "work": KEYS, "work-mfa": LIVE}, config, {}, "work-mfa")
