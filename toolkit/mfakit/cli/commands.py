@@ -714,6 +714,7 @@ _TABLE = (
                 help="print the names of profiles, a line for each: what the shell asks for",
             ),
         ),
+        run_by="parser.complete",
     ),
 )
 
