@@ -544,6 +544,7 @@ _TABLE = (
             *_checking(),
         ),
         verbs=_SCHEDULE_VERBS,
+        run_by="scheduled.run",
     ),
     Command(
         "explain",

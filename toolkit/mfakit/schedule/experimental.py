@@ -9,7 +9,7 @@ import shlex
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.schedule.scheduler import (
+from mfakit.schedule import (
     Job,
     Scheduler,
     call,

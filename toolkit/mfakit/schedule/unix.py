@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError
 from mfakit.programs import find_program
-from mfakit.schedule.scheduler import (
+from mfakit.schedule import (
     DAY,
     HOUR,
     INTERVALS,
