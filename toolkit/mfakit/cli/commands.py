@@ -43,7 +43,7 @@ _TOKEN_COMMAND = value(
 
 
 def _shell(*more: str) -> Option:
-    from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
+    from mfakit.environment import FORMATS, SHELLS, shell_kind
 
     return Option(
         "--shell",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import note, write
-from mfakit.environment.formats import json_object
+from mfakit.environment import json_object
 from mfakit.errors import ProfileError
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile

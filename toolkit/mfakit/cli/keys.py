@@ -7,7 +7,7 @@ import shlex
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
-from mfakit.environment.formats import json_object
+from mfakit.environment import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
 from mfakit.keys import (
     FILE,

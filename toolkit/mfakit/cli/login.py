@@ -111,7 +111,7 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
         what = "an older session, which AWS tools use first"
     else:
         return
-    from mfakit.environment.formats import SHELLS
+    from mfakit.environment import SHELLS
     from mfakit.environment.render import likely_shell
 
     command = f"mfakit env --profile {shlex.quote(result.profile)}"

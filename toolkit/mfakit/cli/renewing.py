@@ -186,7 +186,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace, files: AWSFiles)
     Raises:
         NotAnsweredError: nobody is there.
     """
-    from mfakit.notices.news import news_of
+    from mfakit.notices import news_of
 
     news = news_of(status)
     if news is None or told.has(DECLINED):

@@ -33,7 +33,7 @@ from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, turn_to_ask
 from mfakit.expiry.status import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
-from mfakit.notices.news import title_of
+from mfakit.notices import title_of
 from mfakit.notices.tell import Told
 from mfakit.state import warn_seconds
 

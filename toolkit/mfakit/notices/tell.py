@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from mfakit.errors import BusyError, FileError, MFAKitError
 from mfakit.moments import format_timestamp, utc_now
-from mfakit.notices.news import news_of, news_of_key, news_of_trouble
+from mfakit.notices import news_of, news_of_key, news_of_trouble
 from mfakit.profiles.editing import about_to_write
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
 from mfakit.state import UNKNOWN
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mfakit.expiry.status import SessionStatus
     from mfakit.keys import KeyAge
-    from mfakit.notices.news import News
+    from mfakit.notices import News
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.language import translate
-from mfakit.notices.news import News
+from mfakit.notices import News
 from mfakit.programs import (
     desktop_environment,
     find_program,
