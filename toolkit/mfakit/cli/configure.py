@@ -24,7 +24,7 @@ from mfakit.profiles.selection import (
     named_source_profile,
     session_profile,
 )
-from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
+from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE
 
 TYPE_CHECKING = False
@@ -112,8 +112,7 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     held = session.held()
     if held is not None and CREDENTIAL_PROCESS in given:
         check_writable(session.files.credentials_path)
-    changes = edit_settings({**profiles, session.name: given}, session.files, note)
-    remember_changes(session, changes, note)
+    change_settings(session, {**profiles, session.name: given}, note)
     session.read_again().take_over(held, note)
 
 

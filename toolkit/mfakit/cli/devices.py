@@ -278,13 +278,12 @@ def _terminal() -> Terminal:
 
 def _write_serial_number(profile: Profile, serial_number: str) -> None:
     """Let the session profile use a device; a file that cannot be written is only noted."""
-    from mfakit.profiles.settings import edit_settings, remember_changes
+    from mfakit.profiles.settings import change_settings
 
     profile = profile.read_again()
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
-        changes = edit_settings(settings, profile.files, note, if_as_read=True)
-        remember_changes(profile, changes, note, by_login=True)
+        change_settings(profile, settings, note, by_login=True)
         if (named := profile.read_again().setting(_SERIAL_NUMBER)) != serial_number:
             who = "which another program has just written"
             note(f"the profile {profile.name} names {named}, {who}")

@@ -19,6 +19,7 @@ from mfakit.keys import (
     place_of,
     read_key,
     remember_key,
+    remove_unfinished,
     source_profiles,
 )
 from mfakit.language import translate
@@ -56,6 +57,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
     taken = {"action", "source_profile", *_TAKEN[options.action]}
     what = f"keys {options.action}" if options.action else "keys alone"
     COMMANDS["keys"].refuse_others(options, taken, what)
+    if options.format != _PROCESS:  # an SDK waits for that
+        remove_unfinished(files, note)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
     return actions.get(options.action, _list)(options, files)
 
@@ -336,7 +339,8 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes", "是")
     except ExchangeError:
-        named = source_option(profile)
+        named = " --undo" if options.undo else ""
+        named += source_option(profile)
         if options.delete_after is not None:
             named += f" --delete-after {format_duration(options.delete_after)}"
         raise MFAKitError(

@@ -248,11 +248,12 @@ def logout(options: Namespace, files: AWSFiles) -> int:
     """Run `mfakit logout`."""
     profile = session_profile(options.profile, files)
     try:
-        end = profile.remove(note).expiration
+        removed = profile.remove(note)
     except SessionNotFoundError as error:  # its hint is for those who want a session
         hint = "see which sessions there are: mfakit status"
         raise SessionNotFoundError(error.message, hint) from None
     note(f"removed the session of profile {profile.name}")
+    end = removed.expiration if removed else None
     if end is None or end > utc_now():
         until = f"until {format_timestamp(end)}" if end else "until it expires"
         note(f"AWS honours it {until} all the same, wherever else it was copied to")

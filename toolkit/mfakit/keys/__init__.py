@@ -8,7 +8,7 @@ it is a secret file of mfakit's own.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mfakit import debug
 from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError
@@ -396,6 +396,25 @@ def write_rotation(profile: Profile, rotation: Rotation) -> None:
 def end_rotation(profile: Profile) -> None:
     """Remove the journal."""
     _file(profile).remove()
+
+
+def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
+    """Remove the new files, with keys in them, that killed processes have not put into place.
+
+    Those beside the credentials and the config file are what the next write would remove.
+    """
+    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.reading import MARK
+    from mfakit.profiles.replacing import leftovers, remove_leftovers
+
+    folder = os.path.dirname(OwnFile.of(files.credentials_path, "rotations", "").path)
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if MARK in name:
+            remove_leftovers(os.path.join(folder, name.partition(MARK)[0].removeprefix(".")))
+    for path in (files.credentials_path, files.config_path):
+        if leftovers(os.path.realpath(path)):
+            with suppress(MFAKitError):  # what cannot be written now is removed by a later write
+                edit_text(path, lambda text: text, note=note)
 
 
 def _delete_at(profile: Profile) -> datetime | None:

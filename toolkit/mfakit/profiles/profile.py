@@ -390,10 +390,13 @@ class Profile:
         except InvalidSessionError:
             return None
 
-    def remove(self, note: Callable[[str], object]) -> SessionCredentials:
-        """Remove the session that the profile holds, and its record; return the session.
+    def remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
+        """Remove the session that the profile holds, and its record.
 
         So is one in the session cache that no ``credential_process`` leads to any more.
+
+        Returns:
+            The session; None if it could not be used, since a part of it is missing or in quotes.
 
         Raises:
             SessionNotFoundError: there is none.
@@ -401,16 +404,20 @@ class Profile:
             FileError: the file cannot be written. It was not changed then.
         """
         forget_role_sessions(self.files.credentials_path, self.name)
-        cached = self.cached()
-        held = self.held() or cached or self.find()
-        held.store.remove(note)
-        if cached and not self.is_cached:
-            cached.store.remove(note)
+        stores = [store for store in (self.in_file, self.in_cache) if _has_session(store)]
+        if not stores:
+            self.find()  # it raises the error that says what is there
+        try:
+            session = stores[0].session()
+        except InvalidSessionError:
+            session = None
+        for store in stores[:1] if self.is_cached else stores:
+            store.remove(note)
         try:
             record_file(self.files.credentials_path, self.name).remove()
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
-        return held.session
+        return session
 
     def check_may_hold(self) -> None:
         """Refuse a profile that cannot hold a session.
@@ -546,6 +553,14 @@ class RoleSession(Profile):
         """Write a session, and remove those of the same profile that ended long ago."""
         super().keep(session, note, record)
         forget_role_sessions(self.files.credentials_path, self._made_of[0].name, _OLD_SECONDS)
+
+
+def _has_session(store: Store) -> bool:
+    """Whether a store has a session, even one with a part that is missing or in quotes."""
+    try:
+        return store.holds_session(store.read())
+    except FileError:
+        return False
 
 
 def check_key_id(session: SessionCredentials) -> None:
