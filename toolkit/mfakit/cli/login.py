@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.login import Login
     from mfakit.profiles.aws_files import AWSFiles
 
