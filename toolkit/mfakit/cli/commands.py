@@ -441,7 +441,6 @@ _TABLE = (
             _shell(),
             *_ROLE,
         ),
-        run_by="exec.serve",
     ),
     Command(
         "credential-process",
@@ -473,6 +472,7 @@ _TABLE = (
             ),
             flag("--open", "open the link in a browser, and print nothing"),
         ),
+        run_by="serve.console",
     ),
     Command(
         "check",
