@@ -38,7 +38,7 @@ _HOSTS = {
     "aws-cn": ("signin.amazonaws.cn", "console.amazonaws.cn"),
     "aws-us-gov": ("signin.amazonaws-us-gov.com", "console.amazonaws-us-gov.com"),
 }
-_ENDPOINT_SECONDS = 20
+_SECONDS = 20
 _BROWSER_SECONDS = 10  # for a browser to start, and to read the file
 _MOST_BYTES = 1 << 16
 _OF_TEST = "MFAKIT_FEDERATION_URL"
@@ -237,9 +237,7 @@ def _get(url: str) -> bytes:
     # a proxy sees a test's whole URL; of AWS's it sees the host
     proxies: dict[str, str] | None = {} if os.environ.get(_OF_TEST) else None
     try:
-        with build_opener(NoRedirect, ProxyHandler(proxies)).open(
-            url, timeout=_ENDPOINT_SECONDS
-        ) as answer:
+        with build_opener(NoRedirect, ProxyHandler(proxies)).open(url, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_MOST_BYTES)
     except HTTPError as error:
         error.close()
