@@ -10,11 +10,11 @@ import pytest
 from docs.pictures.states import MOVES, NONE, WORDS, Move
 
 from mfakit.errors import SessionNotFoundError
-from mfakit.expiry.status import check_session
+from mfakit.expiry import check_session
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.state import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
+from mfakit.session import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
 
 # How long ago a session of twelve hours was made.
 AGO = {VALID: timedelta(), EXPIRING: timedelta(hours=11.9), EXPIRED: timedelta(1)}

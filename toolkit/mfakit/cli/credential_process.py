@@ -9,7 +9,7 @@ from mfakit.environment import json_object
 from mfakit.errors import ProfileError
 from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
-from mfakit.state import VALID, process_warn_seconds
+from mfakit.session import VALID, process_warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from mfakit.cli.output import note, read_input, write
 from mfakit.errors import SessionNotFoundError, UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
-from mfakit.expiry.status import ENVIRONMENT, check_shell
+from mfakit.expiry import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (

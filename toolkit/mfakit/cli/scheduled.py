@@ -20,7 +20,7 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.main import main
 from mfakit.cli.output import complain, escape, note, show, write
 from mfakit.errors import FAILED, MFAKitError, UsageError
-from mfakit.expiry.status import check_session
+from mfakit.expiry import check_session
 from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.selection import session_profile
 from mfakit.schedule import carried_environment, is_log, log_path, make_job

@@ -23,7 +23,7 @@ from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
 from mfakit.profiles.selection import region_of
-from mfakit.state import VALID
+from mfakit.session import VALID
 from mfakit.value import Value
 
 TYPE_CHECKING = False

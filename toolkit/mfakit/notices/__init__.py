@@ -9,7 +9,7 @@ from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_duration, format_timestamp
 from mfakit.profiles.own_files import ROLE_SESSION_NAME
 from mfakit.profiles.stores import STORE_KINDS
-from mfakit.state import EXPIRED, UNKNOWN
+from mfakit.session import EXPIRED, UNKNOWN
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.errors import MFAKitError
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.keys import KeyAge
     from mfakit.profiles.own_files import SessionRecord
 

@@ -22,7 +22,7 @@ from mfakit.programs import (
     split_command,
     without_secrets,
 )
-from mfakit.state import EXPIRED, EXPIRING
+from mfakit.session import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
