@@ -447,6 +447,7 @@ _TABLE = (
         "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
         lambda: (_PROFILE, *_ROLE),
+        run_by="exec.credential_process",
     ),
     Command(
         "console",

@@ -1,14 +1,17 @@
-"""`mfakit exec`: run a command with the session in its environment, or with an endpoint for it."""
+"""Hand on the session, renewed first if it is due: to a command, `mfakit exec`, or to SDKs.
+
+SDKs ask for it by their `credential_process`, which runs `mfakit credential-process`.
+"""
 
 from __future__ import annotations
 
 import os
 
-from mfakit.cli.output import complain, note
-from mfakit.environment.render import run_command
-from mfakit.errors import CommandError, UsageError
-from mfakit.moments import utc_now
+from mfakit.cli.output import complain, note, write
+from mfakit.errors import CommandError, ProfileError, UsageError
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import endpoint_to_set, region_to_set, session_profile
+from mfakit.session import VALID, process_warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +19,17 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.recipe import Role
     from mfakit.profiles.aws_files import AWSFiles
-    from mfakit.profiles.profile import Profile
+    from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
+
+_PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
+_GOING_ON = "MFAKIT_PROCESSES"
 
 
 def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command; on POSIX systems it takes the place of this process."""
+    from mfakit.environment.render import run_command
+
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
@@ -60,22 +68,31 @@ def session_to_hand_on(
     Raises:
         MFAKitError: there is no such session, and none can be made.
     """
-    held = profile.held()
+    held, may_make_do = profile.held(), min_remaining is None
     if held is None or held.state(utc_now(), min_remaining).is_due:
-        session = _renewed(profile, min_remaining)
+        session = _renewed(profile, None, min_remaining, may_make_do=may_make_do)
     else:
         session = held.session
-    return session if role is None else _renewed(profile, min_remaining, role)
+    return (
+        session if role is None else _renewed(profile, role, min_remaining, may_make_do=may_make_do)
+    )
 
 
 def _renewed(
-    profile: Profile, min_remaining: float | None, role: Role | None = None
+    profile: Profile,
+    role: Role | None,
+    min_remaining: float | None,
+    *,
+    may_make_do: bool = True,
+    patience: float | None = None,
 ) -> SessionCredentials:
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(min_remaining=min_remaining, as_before=role is None, note=note)
-    return renew(profile, request, may_make_do=min_remaining is None, role=role)
+    request = LoginRequest(
+        min_remaining=min_remaining, as_before=role is None, patience=patience, note=note
+    )
+    return renew(profile, request, may_make_do=may_make_do, role=role)
 
 
 def _run_served(
@@ -91,3 +108,71 @@ def _run_served(
     kept = {name: value for name, value in os.environ.items() if name not in CONTRADICTING}
     server.begin()
     return run_in(command, kept | variables)
+
+
+def credential_process(options: Namespace, files: AWSFiles) -> int:
+    """Run `mfakit credential-process`."""
+    profile = session_profile(options.profile, files)
+    role = chosen_role(options)
+    write(_as_json(_session(profile) if role is None else _session_of_role(role, profile)))
+    return 0
+
+
+def _session(profile: Profile) -> SessionCredentials:
+    held = profile.held()
+    return held.session if held and _lasts(held) else _renewed_in_time(profile, held)
+
+
+def _session_of_role(role: Role, profile: Profile) -> SessionCredentials:
+    """Return a session of a role, assumed from the profile's, which is renewed first if it is due.
+
+    As long as the last one lasts, nothing is asked for.
+    """
+    base, held = profile.held(), role.session_of(profile).held()
+    if held and base and held.is_made_from(base) and _lasts(held):
+        return held.session
+    _session(profile)
+    return _renewed_in_time(profile.read_again(), held, role)
+
+
+def _lasts(held: Held) -> bool:
+    return held.state(utc_now(), _warn_seconds(held)) == VALID
+
+
+def _warn_seconds(held: Held | None) -> float | None:
+    if held is None or held.session.expiration is None:
+        return None
+    return process_warn_seconds(held.session.expiration, held.made_at)
+
+
+def _renewed_in_time(
+    profile: Profile, held: Held | None, role: Role | None = None
+) -> SessionCredentials:
+    if role is None:
+        _refuse_loop(profile.name)
+    return _renewed(profile, role, _warn_seconds(held), patience=_PATIENCE_SECONDS)
+
+
+def _refuse_loop(profile: str) -> None:
+    """Notice that the keys for this session are asked, in the end, of this very command."""
+    going_on = [name for name in os.environ.get(_GOING_ON, "").split("\n") if name]
+    if profile in going_on:
+        raise ProfileError(
+            f"the credential_process of profile {profile!r} leads back to itself",
+            "let mfakit_source_profile name a profile with long-term keys",
+        )
+    os.environ[_GOING_ON] = "\n".join([*going_on, profile])
+
+
+def _as_json(session: SessionCredentials) -> str:
+    from mfakit.environment import json_object
+
+    given: dict[str, str | int] = {
+        "Version": 1,
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "SessionToken": session.session_token,
+    }
+    if session.expiration is not None:
+        given["Expiration"] = format_timestamp(session.expiration)
+    return json_object(given)
