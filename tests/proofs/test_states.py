@@ -30,7 +30,7 @@ def test_every_state_is_in_the_picture(language: str) -> None:
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.before}, {move.command}")
 def test_a_command_moves_a_session_as_the_picture_says(aws, home, alice, move: Move) -> None:
-    """From the state before to the one after; only where both are one, nothing is written."""
+    """It goes from the state before to the one after; nothing is written where both are one."""
     if move.before != NONE:
         _log_in_before(aws, home, alice, AGO[move.before])
     before = home.credentials.read_text()
