@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from mfakit.profiles.aws_files import AWSFiles
-    from mfakit.profiles.profile import Profile
     from mfakit.session import SessionCredentials
 
 # A container has no AWS files, and an SDK that is to use a profile without them fails.
@@ -53,7 +52,10 @@ def run(options: Namespace, files: AWSFiles) -> int:
     path = None if options.token_file is None else os.path.abspath(options.token_file)
     server = new_server(profile, role, options.port, lambda token: _remove_token(path, token))
     session_to_hand_on(profile, role, None)
-    for number in (signal.SIGINT, signal.SIGTERM, *_hang_up()):
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        signals.append(signal.SIGHUP)
+    for number in signals:
         signal.signal(number, _end)
     try:
         if path is not None:
@@ -64,18 +66,16 @@ def run(options: Namespace, files: AWSFiles) -> int:
         for name in _OF_FILES.get(shell, ()):
             variables.pop(name, None)
         write(render_variables(variables, CONTRADICTING, shell))
-        _note_of_default(profile)
+        if has_access_key(profile.files.keys("default")):
+            note(
+                "[default] of your AWS files has keys, which SDKs use before they ask the endpoint:"
+                " set AWS_PROFILE, too, where you set the other variables"
+            )
         server.begin()
         server.wait()
     finally:
         _remove_token(path, server.token)
     raise MFAKitError("the process that serves was ended", "start it again: mfakit serve")
-
-
-def _hang_up() -> tuple[int, ...]:
-    if os.name != "posix" or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # under nohup
-        return ()
-    return (signal.SIGHUP,)
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
@@ -96,12 +96,7 @@ def _write_token(path: str, token: str) -> None:
 
 
 def _refuse_foreign(path: str) -> None:
-    """Refuse to replace a file that holds more than one word, such as the credentials file.
-
-    Raises:
-        FileError: it does.
-        OSError: it cannot be read.
-    """
+    """Refuse to replace a file that holds more than one word, such as the credentials file."""
     if os.path.isfile(path):
         with open(path, "rb") as file:
             if len(file.read().split()) > 1:
@@ -114,15 +109,6 @@ def _remove_token(path: str | None, token: str) -> None:
         with suppress(OSError), open(path, "rb") as file:
             if file.read(len(token) + 1) == token.encode():
                 os.unlink(path)
-
-
-def _note_of_default(profile: Profile) -> None:
-    files = profile.files
-    if has_access_key(files.keys("default")):
-        note(
-            "[default] of your AWS files has keys, which SDKs use before they ask the endpoint:"
-            " set AWS_PROFILE, too, where you set the other variables"
-        )
 
 
 def console(options: Namespace, files: AWSFiles) -> int:

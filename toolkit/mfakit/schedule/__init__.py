@@ -179,16 +179,25 @@ def is_log(word: str) -> bool:
 
 def log_path(environ: Mapping[str, str], platform: str = sys.platform) -> str:
     """Return the path of the log of the checks, where the system keeps logs."""
-    home = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
     if platform == "win32":
+        home = environ.get("USERPROFILE") or os.path.expanduser("~")
         state = environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
     elif platform == "darwin":
-        state = os.path.join(home, "Library", "Logs")
+        state = in_home(environ, "Library", "Logs")
     else:
-        state = environ.get("XDG_STATE_HOME", "")
-        if not os.path.isabs(state):  # a relative path is ignored (XDG Base Directory)
-            state = os.path.join(home, ".local", "state")
+        state = xdg_folder(environ, "XDG_STATE_HOME", ".local", "state")
     return os.path.join(os.path.abspath(state), "mfakit", "check.log")
+
+
+def in_home(environ: Mapping[str, str], *names: str) -> str:
+    """Return a path in the user's home."""
+    return os.path.join(environ.get("HOME") or os.path.expanduser("~"), *names)
+
+
+def xdg_folder(environ: Mapping[str, str], variable: str, *names: str) -> str:
+    """Return a folder of the XDG Base Directory; a variable with a relative path is ignored."""
+    named = environ.get(variable, "")
+    return named if os.path.isabs(named) else in_home(environ, *names)
 
 
 def _whole(python: str) -> str:
