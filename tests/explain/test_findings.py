@@ -592,7 +592,7 @@ def test_a_secret_of_another_service_than_aws_is_not_measured(tmp_path) -> None:
 def test_a_session_of_the_global_endpoint_in_an_opt_in_region_is_reported(
     tmp_path, source: dict[str, str], region: str, is_told: bool
 ) -> None:
-    """The IAM User Guide: its tokens hold in the regions that every account has."""
+    """Its tokens hold in the regions that every account has (IAM User Guide)."""
     case = Case({"default": KEYS, "mfa": LIVE}, {"default": source, "mfa": {"region": region}},
                 {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "mfa")  # fmt: skip
     assert ("session-of-global-endpoint" in found(tmp_path, case)) is is_told

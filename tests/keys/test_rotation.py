@@ -15,7 +15,7 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys.key import read_key
+from mfakit.keys import read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile

@@ -13,8 +13,8 @@ import xmlschema
 from tests.schedule.conftest import RECORDER, SCHTASKS
 
 from mfakit.errors import MFAKitError, UsageError
+from mfakit.schedule import RUNNER, Job
 from mfakit.schedule.experimental import Launchd, TaskScheduler
-from mfakit.schedule.scheduler import RUNNER, Job
 from mfakit.schedule.unix import Systemd
 
 ODD = ["100%", "%h", "$HOME", "${HOME}", "$$", 'a "b"', "it's", "a\\b", "x y", "", ";", "<&>", "é"]

@@ -8,7 +8,7 @@ import sys
 
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
-from mfakit.exchange.code import check_command
+from mfakit.exchange import check_command
 from mfakit.exchange.iam import check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source

@@ -7,9 +7,9 @@ import shlex
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
-from mfakit.environment.formats import json_object
+from mfakit.environment import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
-from mfakit.keys.key import (
+from mfakit.keys import (
     FILE,
     KEYRING,
     LongTermKey,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
-    from mfakit.keys.key import KeyAge
+    from mfakit.keys import KeyAge
     from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"
@@ -185,7 +185,7 @@ def _delete_due(profile: Profile, age: KeyAge, options: Namespace) -> None:
 def _import(options: Namespace, files: AWSFiles) -> int:
     """Put a key into the keychain, and take it out of the files."""
     from mfakit.cli.configure import key_process_line, note_if_not_found
-    from mfakit.keys.keychain import keychain_name
+    from mfakit.keychain import keychain_name
     from mfakit.keys.moving import import_key, role_profiles_of
 
     profile = _source(options, files)

@@ -10,7 +10,7 @@ from mfakit.cli.output import note, read_input, write
 from mfakit.errors import SessionNotFoundError, UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
-from mfakit.expiry.status import ENVIRONMENT, check_shell
+from mfakit.expiry import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.login import Login
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -111,7 +111,7 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
         what = f"{shadow}, which AWS tools use unless --profile names this session"
     else:
         return
-    from mfakit.environment.formats import SHELLS
+    from mfakit.environment import SHELLS
     from mfakit.environment.render import likely_shell
 
     command = f"mfakit env --profile {shlex.quote(result.profile)}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import endpoint_of
-from mfakit.environment.formats import unset_line
 from mfakit.errors import FileError, MFAKitError
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import URL, endpoint_of
-from mfakit.environment.formats import unset_line
 from mfakit.exchange.iam import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (

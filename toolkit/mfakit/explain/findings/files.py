@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from mfakit.environment.formats import unset_line
+from mfakit.environment import unset_line
 from mfakit.errors import FileError, UnreadableError
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.findings import COMMENT, Finding, edit, quoted, set_setting, without_settings

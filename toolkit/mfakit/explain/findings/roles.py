@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfakit.environment.formats import unset_line
+from mfakit.environment import unset_line
 from mfakit.errors import UsageError
 from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.iam import check_serial_number, is_arn
@@ -30,7 +30,7 @@ from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_p
 from mfakit.profiles.section import KEYS, is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
 from mfakit.profiles.stores import STORE_KINDS
-from mfakit.state import EXPIRING, VALID
+from mfakit.session import EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
