@@ -73,11 +73,18 @@ def files_in(project: Path) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone this repository bare, as a server has it."""
+    """Clone this repository bare, as a server has it, but with its last commit alone.
+
+    Each of the many clones that are made of it would have the whole history packed again.
+    """
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git repository")
     path = tmp_path_factory.mktemp("server") / "mfakit.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, path], check=True)
+    of_one_branch = ("--bare", "--shared", "--single-branch", "--no-tags")
+    subprocess.run(["git", "clone", "--quiet", *of_one_branch, ROOT, path], check=True)
+    git = ("git", "-C", str(path), "-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+    alone = _said_by(*git, "commit-tree", "-m", "All of it", "HEAD^{tree}")
+    subprocess.run([*git, "update-ref", "HEAD", alone], check=True)
     return path
 
 
