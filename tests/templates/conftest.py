@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,8 @@ def place(home: Any, wheel: Path) -> Any:
         "PATH": os.pathsep.join(path),
         "PIPX_HOME": str(home.folder / "pipx"),
         "PIPX_BIN_DIR": str(programs),
-        "PIP_CACHE_DIR": _said_by(sys.executable, "-m", "pip", "cache", "dir"),
-        "UV_CACHE_DIR": _said_by("uv", "cache", "dir"),
+        "PIP_CACHE_DIR": _said_once_by(sys.executable, "-m", "pip", "cache", "dir"),
+        "UV_CACHE_DIR": _said_once_by("uv", "cache", "dir"),
         "PIP_NO_COMPILE": "no",  # pip's way to say that it is not to compile all of moto
         "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
         "UV_FIND_LINKS": str(wheel.parent),
@@ -153,6 +154,11 @@ def engineer(place: Any, aws: Any, alice: Any, template: Template) -> Any:
     command = shlex.join([sys.executable, str(script)])
     place.write_config(f"[default]\nmfakit_token_command = {command}\n")
     return alice
+
+
+@cache
+def _said_once_by(*command: str) -> str:
+    return _said_by(*command)
 
 
 def _said_by(*command: str) -> str:
