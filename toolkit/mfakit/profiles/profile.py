@@ -23,6 +23,7 @@ from mfakit.profiles.own_files import (
 )
 from mfakit.profiles.section import (
     DEFAULT,
+    SESSION_KEYS,
     has_access_key,
     is_long_term,
 )
@@ -33,6 +34,7 @@ from mfakit.profiles.stores import (
     Store,
     exports_key,
     is_own_process,
+    nested,
     store_behind_process,
 )
 from mfakit.session import SESSION_KEY_PREFIX
@@ -258,6 +260,10 @@ class Profile:
         try:
             session = store.session(now)
         except InvalidSessionError as error:
+            nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
+            if nested_in:
+                told = nested(self.name, nested_in[0], self.files)
+                raise SessionNotFoundError(told.message, told.hint) from None
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
                 self._login_line("log in again"),

@@ -320,7 +320,7 @@ def nested(profile: str, key: str, files: AWSFiles) -> ProfileError:
     return ProfileError(
         f"lines are indented below the {key} of profile {profile!r}, which makes them a part of it;"
         " they are never removed",
-        f"remove them, or the spaces that they begin with: {place}",
+        f"remove them, or the spaces before a setting: below {place}",
     )
 
 
