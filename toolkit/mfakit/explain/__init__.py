@@ -60,6 +60,7 @@ _FAILURES = (
     "no-such-profile",
     "wrong-header",
     "keys-partial",
+    "keys-quoted",
     "role-without-source",
     "byte-order-mark",
 )

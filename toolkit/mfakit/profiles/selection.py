@@ -259,8 +259,8 @@ def led_to(profile: Profile, named_by: str) -> str:
         ).about(profile.name)
     if not profile.exists and (meant := _misspelled(profile)):
         raise ProfileError(
-            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes,"
-            " blanks and signs belong to the name",
+            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, signs,"
+            " quotes and blanks belong to the name",
             f"export {named_by}={shlex.quote(meant)}",
         )
     end = end_of_roles(profile)

@@ -139,8 +139,12 @@ def header_followed(situation: Situation) -> Iterator[Finding]:
     files, profile = situation.files, situation.profile
     if situation.sdk != "js":
         return
-    in_config = files.config_header(profile)
-    for document, header in ((files.credentials_file, profile), (files.config_file, in_config)):
+    try:
+        in_config = files.config_file, files.config_header(profile)
+        documents = ((files.credentials_file, profile), in_config)
+    except FileError:  # botocore cannot read one of them, which `line_before_sections` reports
+        return
+    for document, header in documents:
         if not document.has_section(header):
             continue
         line = document.line_of_header(header)

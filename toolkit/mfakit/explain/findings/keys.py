@@ -181,7 +181,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     failed = any(k.state == FAILED and k.provider in FILE_PROVIDERS for k in links)
     there = [key for key in KEYS if situation.values.get(key)]
     is_skipped = there == ["aws_secret_access_key"] and finds_none(situation)
-    is_hidden = any(keys_in_capitals(situation))  # it says why the SDK does not see the other one
+    # these say why the SDK does not see the other one
+    is_hidden = any(keys_in_capitals(situation)) or any(keys_quoted(situation))
     if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
@@ -234,13 +235,15 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     profile, is_source = _profile_of_keys(situation)
     values = situation.files.keys(profile) if is_source else _key_section(situation)
     found = [key for key in (*KEYS, *TOKENS) if fault_of(values.get(key, ""))]
+    found.sort(key=lambda key: "\n" not in values[key])
     lines = [situation.files.line_of(profile, key) for key in found]
-    if found and any(lines) and (is_source or _keys_are_used(situation)):
+    goes_on = bool(found) and "\n" in values[found[0]]
+    if found and any(lines) and (is_source or goes_on or _keys_are_used(situation)):
         fault = fault_of(values[found[0]])
         fix = f"aws configure --profile {quoted(profile)}"
         path, first = next(line for line in lines if line)
         edits = ""
-        if "\n" in values[found[0]]:
+        if goes_on:
             fault, edits = "goes on in the line below, which is indented", _as_lines(path, first)
         elif cut := _CUTS.get(fault):
             edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
