@@ -9,7 +9,7 @@ import pytest
 from tests.roles import make_role
 
 import mfakit
-from mfakit.profiles.own_files import read_record
+from mfakit.profiles.own_files import OwnFile, read_record
 
 ROLE = "arn:aws:iam::123456789012:role/all"
 ONLY_S3 = {
@@ -97,7 +97,7 @@ def test_a_session_with_policies_is_reused_and_renewed_only_with_the_same_polici
     assert not reused(*limited)
     assert reused(*limited)
     key = mfakit.read_session("kept", environ=home.environ).access_key_id
-    record = read_record(str(home.credentials), "kept", key)
+    record = read_record(OwnFile.of(str(home.credentials), "records", "kept"), key)
     assert len(record.policies_digest) == 64
     done = home.mfakit("exec", "-p", "kept", "--min-remaining", "61m", "--", "true")
     assert (done.returncode, "session policies" in done.stderr) == (125, True)

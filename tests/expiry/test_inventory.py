@@ -15,7 +15,7 @@ from tests.zones import local_time
 from mfakit import MFAKitError, check_sessions
 from mfakit.expiry.status import SessionStatus, check_all
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record
 
 pytestmark = pytest.mark.pythons
 
@@ -156,7 +156,7 @@ def test_an_exported_session_is_listed_under_the_profile_it_came_from(tmp_path) 
     variables = VARIABLES | TOKEN | {"AWS_CREDENTIAL_EXPIRATION": "2026-11-22T12:20:00Z"}
     made_at = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
     record = SessionRecord(made_at, "work", "ASIA1")
-    keep_record(str(tmp_path / ".aws/credentials"), record)
+    keep_record(OwnFile.of(str(tmp_path / ".aws/credentials"), "records", "work"), record)
     (found,) = look(tmp_path, **variables)
     assert (found.profile, found.state) == ("environment", "expiring")
     (found,) = look(tmp_path, **variables, MFAKIT_PROFILE="work")

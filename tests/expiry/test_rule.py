@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, write_session
-from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import SessionRecord, keep_record
+from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record
 from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 
 pytestmark = pytest.mark.pythons
@@ -39,7 +38,8 @@ def test_a_session_is_due_at_thirty_minutes_or_a_quarter_of_its_life(
     left: int, age: int, state: str
 ) -> None:
     """The lesser of the two counts."""
-    assert judge(NOW + minutes(left), NOW, NOW - minutes(age)) == state
+    record = SessionRecord(NOW - minutes(age), "mfa", "ASIA1")
+    assert judge(NOW + minutes(left), NOW, record) == state
 
 
 def test_without_a_record_a_session_is_due_at_thirty_minutes() -> None:
@@ -56,7 +56,7 @@ def test_warn_replaces_the_rule() -> None:
 @given(st.none() | st.integers(-(10**6), 10**6), st.none() | st.integers(0, 10**6))
 def test_no_session_past_its_end_or_without_one_is_valid(left: int | None, age: int | None) -> None:
     end = None if left is None else NOW + timedelta(seconds=left)
-    made = None if age is None else NOW - timedelta(seconds=age)
+    made = None if age is None else SessionRecord(NOW - timedelta(seconds=age), "mfa", "ASIA1")
     state = judge(end, NOW, made)
     if end is None:
         assert state == UNKNOWN
@@ -115,8 +115,8 @@ def test_check_exits_with_3_for_anything_else(home) -> None:
 
 def test_a_record_is_not_used_for_a_session_that_another_tool_wrote(home) -> None:
     end = keep(home, minutes(20))
-    files = AWSFiles(home.environ)
+    file = OwnFile.of(str(home.credentials), "records", "mfa")
     for key, code in [("ASIA1", 0), ("ASIAOTHER", 1)]:
         record = SessionRecord(end - minutes(30), "mfa", key)
-        keep_record(files.credentials_path, record)
+        keep_record(file, record)
         assert home.mfakit("check").returncode == code

@@ -275,11 +275,11 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
     """They are always replaced as a whole, so a reader never sees a part of one."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
-    path = str(home.credentials)
+    file = OwnFile.of(str(home.credentials), "records", "mfa")
     began = time.monotonic()
     for _ in range(10):
-        keep_record(path, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"))
-        assert read_record(path, "mfa", "ASIA1") is not None
+        keep_record(file, SessionRecord(datetime.now(UTC), "mfa", "ASIA1"))
+        assert read_record(file, "ASIA1") is not None
     # One wait, as for files of other programs, takes a fifth of a second after each write.
     assert time.monotonic() - began < 1
 

@@ -16,7 +16,7 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
-from mfakit.profiles.own_files import record_file
+from mfakit.profiles.own_files import OwnFile
 
 pytestmark = pytest.mark.pythons
 
@@ -55,7 +55,7 @@ def test_writing_and_removing_a_session_leaves_other_profiles_unchanged(home) ->
 
 def test_a_record_that_cannot_be_removed_is_a_note_since_the_session_is_removed(home) -> None:
     write_session("mfa", SESSION, environ=home.environ)
-    record = Path(record_file(str(home.credentials), "mfa").path)
+    record = Path(OwnFile.of(str(home.credentials), "records", "mfa").path)
     record.mkdir(parents=True)
     notes: list[str] = []
     remove_session("mfa", environ=home.environ, note=notes.append)

@@ -284,12 +284,12 @@ def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, 
     write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
     profile = read_by_mfakit(home)
     held = profile.held()
-    assert held.place != into
+    assert held.store.kind != into
     write_session("mfa", session("ASIANEWER", 2), environ=home.environ)
     home.write_config(f"[profile mfa]\noutput = json\n{lines[1]}")
     profile.read_again().take_over(held, print)
     found = profile.read_again().find()
-    assert (found.key_id, found.place) == ("ASIANEWER", into)
+    assert (found.key_id, found.store.kind) == ("ASIANEWER", into)
     held.profile.read_again().take_over(held, print)  # nothing is left to move
     assert profile.read_again().find().key_id == "ASIANEWER"
 

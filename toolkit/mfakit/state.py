@@ -5,19 +5,28 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Protocol
+
+    class Record(Protocol):
+        """How a session was made, as far as its state depends on that."""
+
+        @property
+        def made_at(self) -> datetime:
+            """When it was made."""
+
 
 _WARN_SECONDS = 30 * 60
 _WARN_PART_OF_LIFE = 4
 _PROCESS_WARN_SECONDS = 16 * 60
 
-# For each state its `exit_code`, `word`, `colour` and `sentence`, from best to worst: the order is
-# the rank. As in the monitoring plugins, whose codes these are (0 fine, 1 warning, 2 critical,
-# 3 unknown), "unknown" is better than every state that is known to be bad.
+# For each state, from best to worst, which is the rank: its `exit_code`, `word`, `colour`,
+# `sentence`, `end` and `short`. As in the monitoring plugins, whose codes these are (0 fine,
+# 1 warning, 2 critical, 3 unknown), "unknown" is better than every state that is known to be bad.
 _STATES = {
-    "valid": (0, "valid", "green", "valid, it"),
-    "unknown": (3, "unknown", "", "unknown whether valid,"),
-    "expiring": (1, "due", "yellow", "due for renewal, it"),
-    "expired": (2, "expired", "red", "expired, it"),
+    "valid": (0, "valid", "green", "valid, it", "ends in {}", "{}"),
+    "unknown": (3, "unknown", "", "unknown whether valid,", "ends in {}", "{}"),
+    "expiring": (1, "due", "yellow", "due for renewal, it", "ends in {}", "{}!"),
+    "expired": (2, "expired", "red", "expired, it", "ended {} ago", "expired"),
 }
 
 
@@ -29,15 +38,19 @@ class State(str):
         word: its name in the table of `status`.
         colour: its colour in that table; empty for the terminal's own.
         sentence: its words in a sentence that goes on with the end: ``expired, it`` (ended 3m ago).
+        end: what is said of an end that is known; the braces stand for the time until or since it.
+        short: the same in the one word that `status --short` has for it.
         rank: its place among the states; the worst has the highest.
     """
 
-    __slots__ = ("colour", "exit_code", "rank", "sentence", "word")
+    __slots__ = ("colour", "end", "exit_code", "rank", "sentence", "short", "word")
 
     exit_code: int
     word: str
     colour: str
     sentence: str
+    end: str
+    short: str
     rank: int
 
     def __new__(cls, name: str) -> State:
@@ -47,21 +60,22 @@ class State(str):
             KeyError: there is none.
         """
         self = super().__new__(cls, name)
-        self.exit_code, self.word, self.colour, self.sentence = _STATES[name]
+        row = _STATES[name]
+        self.exit_code, self.word, self.colour, self.sentence, self.end, self.short = row
         self.rank = list(_STATES).index(name)
         return self
 
     @property
     def is_due(self) -> bool:
-        """Whether a session in this state should be renewed."""
-        return self in (EXPIRING, EXPIRED)
+        """Whether a session in this state should be renewed: it is a warning, or critical."""
+        return self.exit_code in (1, 2)
 
 
 VALID = State("valid")
 EXPIRING = State("expiring")
 EXPIRED = State("expired")
 UNKNOWN = State("unknown")
-STATES = (VALID, EXPIRING, EXPIRED, UNKNOWN)
+STATES = tuple(map(State, _STATES))
 
 
 def warn_seconds(expiration: datetime, made_at: datetime | None) -> float:
@@ -98,15 +112,15 @@ def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> floa
 def judge(
     expiration: datetime | None,
     now: datetime,
-    made_at: datetime | None = None,
+    record: Record | None = None,
     warn: float | None = None,
 ) -> State:
-    """Return the state of a session with this expiration.
+    """Return the state of a session: every session is judged here.
 
     Args:
         expiration: when it ends; None if that is not known.
         now: the time to judge by.
-        made_at: when it was made, if that is known.
+        record: how it was made, if that is known.
         warn: seconds before the end from which it is due, instead of the rule.
     """
     if expiration is None:
@@ -115,5 +129,5 @@ def judge(
     if left <= 0:
         return EXPIRED
     if warn is None:
-        warn = warn_seconds(expiration, made_at)
+        warn = warn_seconds(expiration, record.made_at if record else None)
     return EXPIRING if left < warn else VALID

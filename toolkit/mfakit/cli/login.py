@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mfakit.exchange.login import Login
     from mfakit.profiles.aws_files import AWSFiles
 
-_OF_AN_EXCHANGE = (
+_EXCHANGE_OPTIONS = (
     "source_profile",
     "serial_number",
     "token_code",
@@ -120,7 +120,7 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
 
 
 def _holds_older_session(result: Login, files: AWSFiles) -> bool:
-    old = check_shell(None, files, utc_now())
+    old = check_shell(files, utc_now())
     if old is None or old.profile not in (ENVIRONMENT, result.profile):
         return False
     ends_later = old.expiration and result.expiration and old.expiration > result.expiration
@@ -208,7 +208,7 @@ def _tag(text: str) -> dict[str, str]:
 
 def _refuse_beside_from_json(options: Namespace) -> None:
     """Refuse options of an exchange where there is none; they would do nothing."""
-    for name in _OF_AN_EXCHANGE:
+    for name in _EXCHANGE_OPTIONS:
         if getattr(options, name) not in (None, False):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} has no meaning beside --from-json", f"leave {flag} out")

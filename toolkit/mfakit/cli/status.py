@@ -11,7 +11,7 @@ from mfakit.expiry.status import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import default_source_profile, session_profile
-from mfakit.state import EXPIRED, EXPIRING, VALID
+from mfakit.state import VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,11 +96,9 @@ def as_short(status: SessionStatus) -> str:
 def _left(status: SessionStatus) -> str:
     if status.seconds_left is None:
         return "?"
-    if status.state == EXPIRED:
-        return EXPIRED
     left = status.seconds_left
     duration = format_duration(left - left % _MINUTE if left >= _MINUTE else left)
-    return duration + "!" if status.state == EXPIRING else duration
+    return status.state.short.format(duration)
 
 
 def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:

@@ -528,13 +528,13 @@ def _keep_sessions(profile: Profile, before: str, after: str) -> None:
     They last on, and a login would otherwise ask for a code to replace them.
     """
     profile = profile.read_again()
-    files = profile.files
-    for name in files.profiles():
-        held = profile.other(name).held()
+    for name in profile.files.profiles():
+        other = profile.other(name)
+        held = other.held()
         record = held.record if held else None
         if record and record.source_access_key_id == before:
             with suppress(MFAKitError):
-                keep_record(files.credentials_path, record.replace(source_access_key_id=after))
+                keep_record(other.own_file("records"), record.replace(source_access_key_id=after))
 
 
 def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: float) -> Rotation:

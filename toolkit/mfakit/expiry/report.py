@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfakit.moments import format_age, format_duration, format_timestamp
-from mfakit.state import EXPIRED, UNKNOWN, warn_seconds
+from mfakit.state import UNKNOWN, warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,5 +217,4 @@ def _when(status: SessionStatus) -> str:
 
 def ends_in(status: SessionStatus, duration: Callable[[float], str] = format_duration) -> str:
     """Return ``ends in 12m`` or ``ended 3h ago`` for a session whose end is known."""
-    left = duration(status.seconds_left or 0)
-    return f"ended {left} ago" if status.state == EXPIRED else f"ends in {left}"
+    return status.state.end.format(duration(status.seconds_left or 0))

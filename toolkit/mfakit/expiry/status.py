@@ -5,15 +5,9 @@ from __future__ import annotations
 from mfakit.errors import FileError, InvalidSessionError, UsageError
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles, profile_of
-from mfakit.profiles.own_files import read_record
 from mfakit.profiles.section import has_access_key, session_of
 from mfakit.profiles.selection import session_profile
-from mfakit.profiles.stores import (
-    CREDENTIALS_FILE,
-    CredentialsFile,
-    is_own_process,
-    store_behind_process,
-)
+from mfakit.profiles.stores import CredentialsFile, store_for
 from mfakit.state import judge
 from mfakit.value import Value
 
@@ -25,9 +19,11 @@ if TYPE_CHECKING:
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
     from mfakit.profiles.section import Values
+    from mfakit.profiles.stores import Store
     from mfakit.state import State
 
-    Found = tuple[str, str, Values]
+    # the kind of place, the keys, and the store of the profile, which knows its record
+    Found = tuple[str, Values, Store]
 
 
 class SessionStatus(Value):
@@ -76,41 +72,40 @@ def check_session(profile: Profile, now: datetime, warn: float | None = None) ->
     """
     held = profile.find(now)
     end = held.session.expiration
-    return status_of(profile.name, held.place, end, now, warn, held.key_id, held.record)
+    return status_of(profile.name, held.store.kind, end, now, warn, held.key_id, held.record)
 
 
-def check_shell(
-    flag: str | None, files: AWSFiles, now: datetime, warn: float | None = None
-) -> SessionStatus | None:
+def check_shell(files: AWSFiles, now: datetime, warn: float | None = None) -> SessionStatus | None:
     """Look at the session in the shell's variables, which AWS tools use before any profile.
 
     Args:
-        flag: the value of ``--profile``; with one, AWS tools use that profile.
         files: the AWS files; their environment is looked at.
         now: the time to judge by.
         warn: seconds before the end from which it is due, in place of the rule.
 
     Returns:
-        The status; None if the variables hold no session, or a profile was named.
+        The status; None if the variables hold no session.
     """
-    found = () if flag is not None else _exported(files)
-    return next((_judged(one, files, now, warn) for one in found), None)
+    return next((_judged(one, now, warn) for one in _exported(files)), None)
 
 
 def check_used(
     flag: str | None, files: AWSFiles, now: datetime, warn: float | None = None
 ) -> SessionStatus:
-    """Look at the session that commands use here: the shell's, else that of the session profile."""
-    shell = check_shell(flag, files, now, warn)
+    """Look at the session that commands use here: the shell's, else that of the session profile.
+
+    With a value of ``--profile`` as the flag it is that profile's, as for AWS tools.
+    """
+    shell = None if flag is not None else check_shell(files, now, warn)
     return shell or check_session(session_profile(flag, files), now, warn)
 
 
-def _judged(found: Found, files: AWSFiles, now: datetime, warn: float | None) -> SessionStatus:
-    profile, place, values = found
+def _judged(found: Found, now: datetime, warn: float | None) -> SessionStatus:
+    place, values, store = found
     key = values.get("aws_access_key_id", "")
-    record = read_record(files.credentials_path, profile, key)
     end, fault = _end_of(values, now)
-    return status_of(profile, place, end, now, warn, key or None, record, fault=fault)
+    record = store.record(key)
+    return status_of(store.profile, place, end, now, warn, key or None, record, fault=fault)
 
 
 def status_of(
@@ -126,7 +121,7 @@ def status_of(
     fault: str | None = None,
 ) -> SessionStatus:
     """Judge a session by when it ends, and by the record of when it was made."""
-    state = judge(expiration, now, record.made_at if record else None, warn)
+    state = judge(expiration, now, record, warn)
     left = None if expiration is None else int((expiration - now).total_seconds() // 1)
     known = access_key_id, record
     return SessionStatus(profile, source, state, expiration, left, *known, counts, fault)
@@ -190,7 +185,7 @@ def check_all(
     from mfakit.expiry.other_caches import cached_sessions
 
     found = (*_kept(files), *_exported(files))
-    statuses = [_judged(one, files, now, warn) for one in found]
+    statuses = [_judged(one, now, warn) for one in found]
     for entry in cached_sessions(files.environ):
         statuses.append(
             status_of(
@@ -207,32 +202,29 @@ def check_all(
 
 
 def _kept(files: AWSFiles) -> Iterator[Found]:
-    """Find the sessions that profiles hold; keys in the credentials file come before the cache."""
+    """Find the sessions that profiles hold; keys in the credentials file come before the others."""
     credentials = dict(files.credentials_file.sections())
     for profile, values in credentials.items():
-        if CredentialsFile(profile, files).holds_session(values):
-            yield profile, CREDENTIALS_FILE, values
+        yield from _session_in(CredentialsFile(profile, files), values)
     config = {
         name: values  # of several sections for one profile, the last counts
         for header, values in files.config_file.sections()
         if (name := profile_of(header)) is not None
     }
     for profile, settings in config.items():
-        is_ours = is_own_process(settings.get("credential_process", ""))
-        if is_ours and not has_access_key(credentials.get(profile, {})):
-            yield from _cached(profile, files)
+        kind = store_for(settings)
+        if kind is not CredentialsFile and not has_access_key(credentials.get(profile, {})):
+            store = kind(profile, files)
+            try:
+                yield from _session_in(store, store.read())
+            except FileError:
+                yield store.kind, {}, store
 
 
-def _cached(profile: str, files: AWSFiles) -> Iterator[Found]:
-    """Find the session that is cached for a profile; yield no values for an unreadable one."""
-    store = store_behind_process(profile, files)
-    try:
-        values = store.read()
-    except FileError:
-        yield profile, store.kind, {}
-        return
+def _session_in(store: Store, values: Values, place: str | None = None) -> Iterator[Found]:
+    """Yield the values of a store, or of another place for its profile, if they are a session."""
     if store.holds_session(values):
-        yield profile, store.kind, values
+        yield place or store.kind, values, store
 
 
 def _exported(files: AWSFiles) -> Iterator[Found]:
@@ -241,8 +233,7 @@ def _exported(files: AWSFiles) -> Iterator[Found]:
     values = {key: environ[name] for name, key in _VARIABLES.items() if environ.get(name)}
     values["manager"] = "awsume"
     profile = environ.get("MFAKIT_PROFILE") or ENVIRONMENT
-    if CredentialsFile(profile, files).holds_session(values):
-        yield profile, ENVIRONMENT, values
+    yield from _session_in(CredentialsFile(profile, files), values, ENVIRONMENT)
 
 
 def _end_of(values: Values, now: datetime) -> tuple[datetime | None, str | None]:

@@ -205,7 +205,7 @@ def _remember(answer: Identity, situation: Situation) -> None:
     mfa = "yes" if answer.has_mfa else "no"
     record = record.replace(account=answer.account, arn=answer.arn, mfa=mfa)
     with suppress(FileError):  # the answer is shown all the same
-        keep_record(situation.files.credentials_path, record)
+        keep_record(Profile(status.profile, situation.files).own_file("records"), record)
 
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:

@@ -427,4 +427,4 @@ def _delete_at(profile: Profile) -> datetime | None:
 
 
 def _file(profile: Profile) -> OwnFile:
-    return OwnFile.of(profile.files.credentials_path, "rotations", profile.name)
+    return profile.own_file("rotations")

@@ -113,7 +113,7 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
         ProfileError: it is one.
     """
     name_one = "name the profile for the key: --source-profile NAME"
-    if session_token(profile.keys) or profile.is_cached:
+    if session_token(profile.keys) or profile.is_behind_process:
         raise ProfileError(
             f"the profile {profile.name!r} holds a session, not a long-term key", name_one
         )

@@ -347,55 +347,25 @@ def as_role_options(options: dict[str, Any]) -> str | None:
     return json.dumps(options, sort_keys=True) if options else None
 
 
-def read_record(credentials_path: str, profile: str, access_key_id: str) -> SessionRecord | None:
+def read_record(file: OwnFile, access_key_id: str) -> SessionRecord | None:
     """Return the record of a session; None if it is missing, or another session's."""
     try:
-        kept = pairs_of(record_file(credentials_path, profile).read())
+        kept = pairs_of(file.read())
     except OSError:
         return None
     made_at = parse_timestamp(kept.get("made_at", ""))
     if made_at is None or kept.get("access_key_id") != access_key_id:
         return None
     texts = {name: kept[name] for name in _TEXTS if kept.get(name)}
-    return SessionRecord(made_at=made_at, **{"profile": profile, **texts})
+    return SessionRecord(made_at=made_at, **{"profile": "", **texts})
 
 
-def keep_record(credentials_path: str, record: SessionRecord) -> None:
-    """Write a record beside the credentials file of the session.
+def keep_record(file: OwnFile, record: SessionRecord) -> None:
+    """Write a record to the file for its profile.
 
     Raises:
         FileError: it cannot be written.
     """
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    record_file(credentials_path, record.profile).replace(as_pairs(kept))
-
-
-def record_file(credentials_path: str, profile: str) -> OwnFile:
-    """Return the file of a profile's record."""
-    return OwnFile.of(credentials_path, "records", profile)
-
-
-def forget_role_sessions(credentials_path: str, profile: str, seconds: float = 0) -> None:
-    """Remove the sessions of roles that were assumed from a profile's session, and their records.
-
-    Args:
-        credentials_path: the credentials file of the profile.
-        profile: the profile that the roles were assumed from.
-        seconds: how old they are at least, by their records.
-    """
-    import time
-
-    folder = os.path.dirname(record_file(credentials_path, profile).path)
-    sessions = os.path.dirname(OwnFile.of(credentials_path, "sessions", profile).path)
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        record = OwnFile(os.path.join(folder, name))
-        try:
-            kept = pairs_of(record.read())
-        except OSError:
-            continue
-        made_at = parse_timestamp(kept.get("made_at", ""))
-        is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
-        if is_old and kept.get("profile", "").startswith(f"{profile}{ROLE_SESSION_MARK}arn:"):
-            OwnFile(os.path.join(sessions, name)).remove()
-            record.remove()
+    file.replace(as_pairs(kept))

@@ -11,31 +11,19 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
-from mfakit.moments import format_timestamp
+from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import (
-    ROLE_SESSION_MARK,
-    digest,
-    forget_role_sessions,
-    keep_record,
-    read_record,
-    record_file,
-)
-from mfakit.profiles.section import (
-    DEFAULT,
-    SESSION_KEYS,
-    has_access_key,
-    is_long_term,
-)
+from mfakit.profiles.own_files import ROLE_SESSION_MARK, OwnFile, digest, keep_record, pairs_of
+from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
-    SESSION_CACHE,
+    STORES,
     CredentialsFile,
-    Store,
+    SessionCache,
     exports_key,
     is_own_process,
     nested,
-    store_behind_process,
+    store_for,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -74,11 +62,6 @@ class Held:
         self._record: list[SessionRecord | None] = []
 
     @property
-    def place(self) -> str:
-        """The kind of its store: ``credentials-file`` or ``session-cache``."""
-        return self.store.kind
-
-    @property
     def key_id(self) -> str:
         """The id of the session's key."""
         return self.session.access_key_id
@@ -87,8 +70,7 @@ class Held:
     def record(self) -> SessionRecord | None:
         """How the session was made, read when it is first needed; None if that is unknown."""
         if not self._record:
-            path = self.profile.files.credentials_path
-            self._record.append(read_record(path, self.profile.name, self.key_id))
+            self._record.append(self.store.record(self.key_id))
         return self._record[0]
 
     @property
@@ -100,7 +82,7 @@ class Held:
         """Return the session's state, by ``warn`` seconds instead of the rule if that is given."""
         from mfakit.state import judge
 
-        return judge(self.session.expiration, now, self.made_at, warn)
+        return judge(self.session.expiration, now, self.record, warn)
 
     def is_made_from(self, other: Held) -> bool:
         """Whether the session was made with another one, as a role's session is."""
@@ -155,24 +137,23 @@ class Profile:
         )
 
     @property
-    def is_cached(self) -> bool:
-        """Whether the profile's session is kept in the session cache."""
-        return is_own_process(self.merged.get("credential_process", ""))
-
-    @property
     def in_file(self) -> Store:
         """The profile's section of the credentials file, as a store."""
         return CredentialsFile(self.name, self.files)
 
     @property
-    def in_cache(self) -> Store:
-        """The store of the profile, if mfakit is its ``credential_process``."""
-        return store_behind_process(self.name, self.files)
+    def store(self) -> Store:
+        """The store that a new session goes to."""
+        return store_for(self.merged)(self.name, self.files)
 
     @property
-    def _store(self) -> Store:
-        """The store that a new session goes to."""
-        return self.in_cache if self.is_cached else self.in_file
+    def is_behind_process(self) -> bool:
+        """Whether the session is kept for mfakit as the profile's ``credential_process``."""
+        return self.store.kind != CREDENTIALS_FILE
+
+    def own_file(self, kind: str) -> OwnFile:
+        """Return mfakit's own file of a kind, such as ``records``, for the profile."""
+        return self.in_file.own_file(kind)
 
     @property
     def its_session(self) -> str:
@@ -188,32 +169,34 @@ class Profile:
 
     @property
     def _holder(self) -> str:
-        end = self.way()[-1]
+        end = self.source_chain()[-1]
         return (end if end.is_protected else self.other("default")).its_session
 
-    def way(self) -> list[Profile]:
+    def source_chain(self) -> list[Profile]:
         """Return the profile, and those behind it, if it has a role: its source profiles.
 
-        A profile that is its own source ends the way, since its section holds the keys too; so
+        A profile that is its own source ends the chain, since its section holds the keys too; so
         does a source with keys, as in botocore.
 
         Raises:
             ProfileError: the source profiles form a circle.
         """
-        way = [self]
+        chain = [self]
         # a role that has keys, a session's too, is as a source its keys
-        while way[-1].setting("role_arn") and (len(way) == 1 or not has_access_key(way[-1].keys)):
-            source = way[-1].setting("source_profile")
-            if not source or source == way[-1].name:
+        while (end := chain[-1]).setting("role_arn") and (
+            end is self or not has_access_key(end.keys)
+        ):
+            source = end.setting("source_profile")
+            if not source or source == end.name:
                 break
-            names = [one.name for one in way]
+            names = [one.name for one in chain]
             if source in names:
                 raise ProfileError(
                     f"the source profiles go round in a circle: {' -> '.join([*names, source])}",
                     f"mend source_profile in {self.files.config_path}",
                 )
-            way.append(self.other(source))
-        return way
+            chain.append(self.other(source))
+        return chain
 
     def roles(self) -> list[Profile]:
         """Return the profiles with the roles that this one's role is assumed through, itself first.
@@ -221,9 +204,9 @@ class Profile:
         Raises:
             ProfileError: the source profiles form a circle.
         """
-        way = self.way()
-        ends_in_role = way[-1].setting("role_arn") and not has_access_key(way[-1].keys)
-        return way if len(way) == 1 or ends_in_role else way[:-1]
+        chain = self.source_chain()
+        ends_in_role = chain[-1].setting("role_arn") and not has_access_key(chain[-1].keys)
+        return chain if len(chain) == 1 or ends_in_role else chain[:-1]
 
     @property
     def exists(self) -> bool:
@@ -255,14 +238,15 @@ class Profile:
             FileError: a file cannot be read.
         """
         store = self.in_file
-        if not has_access_key(store.read()) and self.is_cached:
-            store = self.in_cache
+        if not has_access_key(store.read()):
+            store = self.store
         try:
             session = store.session(now)
         except InvalidSessionError as error:
             nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
             if nested_in:
-                told = nested(self.name, nested_in[0], self.files)
+                place = self.files.place(self.name, nested_in[0])
+                told = nested(nested_in[0], self.name, place)
                 raise SessionNotFoundError(told.message, told.hint) from None
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
@@ -288,17 +272,20 @@ class Profile:
         except SessionNotFoundError:
             return None
 
-    def cached(self) -> Held | None:
-        """Return the session in the session cache, even if no ``credential_process`` leads there.
+    def behind_process(self) -> Held | None:
+        """Return the session outside the credentials file, even if no setting leads there.
 
-        Another program may have removed that setting. It is None if there is none, or it cannot be
-        read.
+        Another program may have removed the ``credential_process``. It is None if there is none, or
+        it cannot be read.
         """
-        try:
-            session = self._session_in(SESSION_CACHE)
-        except FileError:
-            return None
-        return None if session is None else Held(self, session, self.in_cache)
+        for kind in STORES:
+            try:
+                session = None if kind is CredentialsFile else self._session_in(kind)
+            except FileError:
+                session = None
+            if session is not None:
+                return Held(self, session, kind(self.name, self.files))
+        return None
 
     def live(self, now: datetime) -> SessionCredentials:
         """Return the session that the profile holds, if it has not ended.
@@ -323,7 +310,7 @@ class Profile:
         Raises:
             FileError: it cannot.
         """
-        self._store.check_writable()
+        self.store.check_writable()
 
     def keep(
         self,
@@ -346,14 +333,14 @@ class Profile:
         tells = session.access_key_id.startswith(SESSION_KEY_PREFIX)
         if record is None:
             check_key_id(session)
-        path = self.files.credentials_path
+        file = self.own_file("records")
         if record is not None and not tells:
-            keep_record(path, record())
-        self._store.write(session, note)
+            keep_record(file, record())
+        self.store.write(session, note)
         if record is not None:
             secret = digest(session.secret_access_key.encode())
             try:
-                keep_record(path, record().replace(secret_digest=secret))
+                keep_record(file, record().replace(secret_digest=secret))
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
@@ -373,26 +360,25 @@ class Profile:
             ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
-        if held is None or held.place == self._store.kind:
+        store = self.store
+        if held is None or held.store.kind == store.kind:
             return
         moved = None
-        while (left := self._session_in(held.place)) and left.access_key_id != moved:
-            moved, kept = left.access_key_id, self._session_in(self._store.kind)
+        while (left := self._session_in(type(held.store))) and left.access_key_id != moved:
+            moved, kept = left.access_key_id, self._session_in(type(store))
             if kept is None or not _ends_later(kept, left):
                 try:
-                    self._store.write(left, note)
+                    store.write(left, note)
                 except ProfileError as error:
-                    if held.place == CREDENTIALS_FILE:
+                    if held.store.kind == CREDENTIALS_FILE:
                         raise
                     note(f"the session of profile {self.name} is removed: {error.message}")
             held.store.remove(note, only=moved)
 
-    def _session_in(self, kind: str) -> SessionCredentials | None:
-        """Return the session that is in one of the two stores by now; None if none is."""
-        profile = self.read_again()
-        store = profile.in_file if kind == CREDENTIALS_FILE else profile.in_cache
+    def _session_in(self, kind: type[Store]) -> SessionCredentials | None:
+        """Return the session that is in a store by now; None if none is."""
         try:
-            return store.session()
+            return kind(self.name, self.files.read_again()).session()
         except InvalidSessionError:
             return None
 
@@ -409,21 +395,45 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
-        forget_role_sessions(self.files.credentials_path, self.name)
-        stores = [store for store in (self.in_file, self.in_cache) if _has_session(store)]
+        self._forget_roles()
+        every = (kind(self.name, self.files) for kind in STORES)
+        stores = [store for store in every if _has_session(store)]
         if not stores:
             self.find()  # it raises the error that says what is there
         try:
             session = stores[0].session()
         except InvalidSessionError:
             session = None
-        for store in stores[:1] if self.is_cached else stores:
+        for store in stores[:1] if self.is_behind_process else stores:
             store.remove(note)
         try:
-            record_file(self.files.credentials_path, self.name).remove()
+            self.own_file("records").remove()
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session
+
+    def _forget_roles(self, seconds: float = 0) -> None:
+        """Remove the sessions of roles that were assumed from this one's, and their records.
+
+        Args:
+            seconds: how old they are at least, by their records.
+        """
+        import os
+        import time
+
+        folder = os.path.dirname(self.own_file("records").path)
+        sessions = os.path.dirname(self.own_file("sessions").path)
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            record = OwnFile(os.path.join(folder, name))
+            try:
+                kept = pairs_of(record.read())
+            except OSError:
+                continue
+            made_at = parse_timestamp(kept.get("made_at", ""))
+            is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
+            if is_old and kept.get("profile", "").startswith(f"{self.name}{ROLE_SESSION_MARK}arn:"):
+                OwnFile(os.path.join(sessions, name)).remove()
+                record.remove()
 
     def check_may_hold(self) -> None:
         """Refuse a profile that cannot hold a session.
@@ -442,7 +452,7 @@ class Profile:
         if self.has_key_elsewhere:
             raise self.in_file.protected()
         self.in_file.refuse_protected(self.keys)
-        if self.is_cached and self.in_file.holds_session(self.in_file.read()):
+        if self.is_behind_process and self.in_file.holds_session(self.in_file.read()):
             import shlex
 
             raise ProfileError(
@@ -450,7 +460,7 @@ class Profile:
                 f" {self.name!r}",
                 f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
-        if "credential_process" in self.merged and not self.is_cached:
+        if "credential_process" in self.merged and not self.is_behind_process:
             raise ProfileError(
                 f"the profile {self.name!r} gets its credentials from another program",
                 self._source_line(),
@@ -538,12 +548,15 @@ class RoleSession(Profile):
         policies_digest: the session policies, as a record knows them.
     """
 
-    is_cached = True
-
     def __init__(self, base: Profile, role_arn: str, policies_digest: str | None) -> None:
         limits = f" with {policies_digest}" if policies_digest else ""
         super().__init__(f"{base.name}{ROLE_SESSION_MARK}{role_arn}{limits}", base.files)
         self._made_of = (base, role_arn, policies_digest)
+
+    @property
+    def store(self) -> Store:
+        """The session cache."""
+        return SessionCache(self.name, self.files)
 
     def read_again(self) -> RoleSession:
         """Return the same place, from files that are read again."""
@@ -558,7 +571,7 @@ class RoleSession(Profile):
     ) -> None:
         """Write a session, and remove those of the same profile that ended long ago."""
         super().keep(session, note, record)
-        forget_role_sessions(self.files.credentials_path, self._made_of[0].name, _OLD_SECONDS)
+        self._made_of[0]._forget_roles(_OLD_SECONDS)
 
 
 def _has_session(store: Store) -> bool:

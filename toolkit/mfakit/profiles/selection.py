@@ -195,7 +195,7 @@ def roles_before(session: Profile) -> list[str]:
     if not name or name == session.name:
         return []
     try:
-        *roles, end = session.other(name).way()
+        *roles, end = session.other(name).source_chain()
         is_led = end.name == session.name or led_to(end, "AWS_PROFILE") == session.name
     except ProfileError:
         return []
@@ -293,7 +293,7 @@ def _refuse_names_that_none_has(profile: Profile) -> None:
     """
     import shlex
 
-    for role in profile.way():
+    for role in profile.source_chain():
         source = role.setting("source_profile")
         if source and not may_name_profile(source) and not role.other(source).exists:
             meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
@@ -311,4 +311,4 @@ def end_of_roles(profile: Profile) -> Profile:
     Raises:
         ProfileError: the source profiles form a circle.
     """
-    return profile.way()[-1]
+    return profile.source_chain()[-1]

@@ -201,7 +201,7 @@ def _put(
         name = header(change.profile)
         before = document.section(name).get(change.key.lower())
         if "\n" in (before or ""):
-            raise nested(change.profile, change.key, files)
+            raise nested(change.key, change.profile, files.place(change.profile, change.key))
         document.update(name, {change.key: change.value}, restored=restored)
         if change.made_section and not document.section(name):
             document.remove_section(name)

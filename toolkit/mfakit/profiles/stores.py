@@ -1,7 +1,7 @@
 """The stores for the session of a profile: the credentials file and the session cache.
 
 The cache is used if mfakit is the profile's `credential_process`, since keys in the credentials
-file would shadow that process for every SDK.
+file would shadow that process for every SDK. Another store is another class, in `STORES`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,7 @@ if TYPE_CHECKING:
 
     Note = Callable[[str], object]
 
-
 CREDENTIALS_FILE = "credentials-file"
-SESSION_CACHE = "session-cache"
-STORE_KINDS = (CREDENTIALS_FILE, SESSION_CACHE)
 
 
 class Store:
@@ -58,8 +55,13 @@ class Store:
     kind: str
 
     def __init__(self, profile: str, files: AWSFiles) -> None:
-        self._profile = profile
+        self.profile = profile
         self._files = files
+
+    @staticmethod
+    def is_for(settings: Values) -> bool:
+        """Whether the settings of a profile let its session be kept here."""
+        raise NotImplementedError
 
     def read(self) -> Values:
         """Return the session as the keys of a section; empty if there is none."""
@@ -98,7 +100,7 @@ class Store:
         if is_session(values):
             return True
         key = values.get("aws_access_key_id", "")
-        return bool(key and session_token(values)) and self._record(key) is not None
+        return bool(key and session_token(values)) and self.record(key) is not None
 
     def holds_keys(self, values: Values) -> bool:
         """Whether a section of the profile holds a key that does not belong to a session."""
@@ -118,9 +120,9 @@ class Store:
             raise self.protected()
         for key in SESSION_KEYS:
             if "\n" in values.get(key, ""):
-                raise nested(self._profile, key, self._files)
+                raise nested(key, self.profile, self._files.place(self.profile, key))
         key_id, secret = (values.get(key) for key in KEYS)
-        record = self._record(key_id) if key_id and secret else None
+        record = self.record(key_id) if key_id and secret else None
         # also in quotes, which people put round it
         ours = {digest(text.encode()) for text in (secret or "", (secret or "").strip("'\""))}
         if record and secret and record.secret_digest not in (None, *ours):
@@ -128,9 +130,9 @@ class Store:
 
             raise ProfileError(
                 f"another program has put another secret beside the session's key id in profile"
-                f" {self._profile!r}; it is never overwritten",
+                f" {self.profile!r}; it is never overwritten",
                 "complete it with its id, or if nobody needs it: aws configure set"
-                f" aws_secret_access_key '' --profile {shlex.quote(self._profile)}",
+                f" aws_secret_access_key '' --profile {shlex.quote(self.profile)}",
             )
 
     def protected(self) -> ProfileError:
@@ -140,15 +142,20 @@ class Store:
         """
         import shlex
 
-        other = shlex.quote(self._files.its_session(self._profile))
+        other = shlex.quote(self._files.its_session(self.profile))
         return ProfileError(
-            f"the profile {self._profile!r} holds long-term credentials, which are never"
+            f"the profile {self.profile!r} holds long-term credentials, which are never"
             " overwritten",
             f"name another profile for the session: --profile {other}",
         )
 
-    def _record(self, access_key_id: str) -> SessionRecord | None:
-        return read_record(self._files.credentials_path, self._profile, access_key_id)
+    def own_file(self, kind: str) -> OwnFile:
+        """Return mfakit's own file of a kind, such as ``records``, for the profile."""
+        return OwnFile.of(self._files.credentials_path, kind, self.profile)
+
+    def record(self, access_key_id: str) -> SessionRecord | None:
+        """Return how a session of the profile was made; None if that is not known."""
+        return read_record(self.own_file("records"), access_key_id)
 
 
 class CredentialsFile(Store):
@@ -160,9 +167,14 @@ class CredentialsFile(Store):
 
     kind = CREDENTIALS_FILE
 
+    @staticmethod
+    def is_for(settings: Values) -> bool:
+        """Return True: it is the one for all profiles that no other store is for."""
+        return True
+
     def read(self) -> Values:
         """Return the keys of the section."""
-        return self._files.credentials(self._profile)
+        return self._files.credentials(self.profile)
 
     def check_writable(self) -> None:
         """Check that the file can be replaced.
@@ -183,9 +195,9 @@ class CredentialsFile(Store):
         """
 
         def put(document: Document) -> None:
-            before = document.section(self._profile)
+            before = document.section(self.profile)
             self.refuse_protected(before)
-            document.update(self._profile, section_of(session, before))
+            document.update(self.profile, section_of(session, before))
 
         debug.event("the session goes to {}", self._files.credentials_path)
         edit_credentials(self._files, put, note)
@@ -199,16 +211,16 @@ class CredentialsFile(Store):
         """
 
         def cut(document: Document) -> None:
-            values = document.section(self._profile)
+            values = document.section(self.profile)
             if not self.holds_session(values):
                 return  # another program has already removed it
             if only not in (None, values[KEYS[0]]):
                 return  # another program has written another one
             self.refuse_protected(values)
             if set(values) <= set(SESSION_KEYS):
-                document.remove_section(self._profile)
+                document.remove_section(self.profile)
             else:
-                document.update(self._profile, dict.fromkeys(SESSION_KEYS))
+                document.update(self.profile, dict.fromkeys(SESSION_KEYS))
 
         edit_credentials(self._files, cut, note)
 
@@ -216,11 +228,16 @@ class CredentialsFile(Store):
 class SessionCache(Store):
     """A file for this profile alone, in the folder `mfakit` beside the credentials file."""
 
-    kind = SESSION_CACHE
+    kind = "session-cache"
+
+    @staticmethod
+    def is_for(settings: Values) -> bool:
+        """Whether the `credential_process` of a profile is mfakit."""
+        return is_own_process(settings.get("credential_process", ""))
 
     @property
     def _file(self) -> OwnFile:
-        return OwnFile.of(self._files.credentials_path, "sessions", self._profile)
+        return self.own_file("sessions")
 
     def read(self) -> Values:
         """Return the keys in the file.
@@ -251,10 +268,10 @@ class SessionCache(Store):
             FileError: it cannot be written, or mfakit did not write the old one.
         """
         if debug.is_on():
-            place = self._files.place(self._profile, "credential_process")
+            place = self._files.place(self.profile, "credential_process")
             debug.event("the session goes to the session cache, by credential_process in {}", place)
         self.read()  # it refuses a file that mfakit did not write
-        self.refuse_protected(self._files.credentials(self._profile))
+        self.refuse_protected(self._files.credentials(self.profile))
         kept = {key: value for key, value in section_of(session, {}).items() if value is not None}
         self._file.replace(as_pairs(kept))
 
@@ -264,6 +281,16 @@ class SessionCache(Store):
             self._file.remove()
         elif self.read():
             self._file.remove_if(lambda text: pairs_of(text).get(KEYS[0]) in (None, only))
+
+
+# Where AWS tools look first comes first; of several that are for a profile, the last is taken.
+STORES: tuple[type[Store], ...] = (CredentialsFile, SessionCache)
+STORE_KINDS = tuple(store.kind for store in STORES)
+
+
+def store_for(settings: Values) -> type[Store]:
+    """Return the store that a profile's settings, of one file or of both, lead to."""
+    return next(store for store in reversed(STORES) if store.is_for(settings))
 
 
 def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:
@@ -294,11 +321,6 @@ def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: 
     )
 
 
-def store_behind_process(profile: str, files: AWSFiles) -> Store:
-    """Return the store of a profile whose `credential_process` is mfakit."""
-    return SessionCache(profile, files)
-
-
 def is_own_process(command: str) -> bool:
     """Whether a `credential_process` runs mfakit, by any path or wrapper."""
     return {"mfakit", "credential-process"} <= _programs(command)
@@ -314,13 +336,12 @@ def _programs(command: str) -> set[str]:
     return {os.path.basename(word).lower().removesuffix(".exe") for word in words}
 
 
-def nested(profile: str, key: str, files: AWSFiles) -> ProfileError:
+def nested(key: str, profile: str, place: str) -> ProfileError:
     """Return the error for a value that cannot be replaced, since there are lines below it."""
-    place = files.place(profile, key) or "the AWS files"
     return ProfileError(
         f"lines are indented below the {key} of profile {profile!r}, which makes them a part of it;"
         " they are never removed",
-        f"remove them, or the spaces before a setting: below {place}",
+        f"remove them, or the spaces before a setting: below {place or 'the AWS files'}",
     )
 
 

@@ -138,7 +138,7 @@ def session_refused_in_region(situation: Situation) -> Iterator[Finding]:
 def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
     """A session is in the session cache, and the setting that leads there is gone."""
     profile = Profile(situation.profile, situation.files)
-    if not profile.is_cached and profile.cached():
+    if not profile.is_behind_process and profile.behind_process():
         yield Finding(
             "session-out-of-reach",
             f"the session cache has a session of profile {profile.name!r}, whose credential_process"
