@@ -24,7 +24,7 @@ from mfakit.explain.verdict import (
 )
 from mfakit.moments import format_duration, format_timestamp
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
-from mfakit.profiles.selection import likely_region, may_be_source
+from mfakit.profiles.selection import end_of_roles, likely_region, may_be_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
 def _to_sign_in(situation: Situation, error: str, told: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
     if situation.sdk == "js" and told.startswith("the role of profile") and "a code" in told:
-        source = Profile(situation.profile, situation.files).way()[-1]
+        source = end_of_roles(Profile(situation.profile, situation.files))
         session = quoted(source.its_session if may_be_source(source) else source.name)
         role = quoted(situation.profile)
         configured = f"mfakit configure --profile {session} --role-profile {role}"
