@@ -291,6 +291,23 @@ ILL = [
     ("serial-of-another-partition",
      Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL}}, {"AWS_DEFAULT_REGION": "cn-north-1"}, "w"),
      "unset AWS_DEFAULT_REGION"),
+    # names of variables in place of keys, also behind a role
+    *(("keys-placeholder", Case({"w": KEYS | {"aws_access_key_id": text}}, flag="w"),
+       "aws configure --profile w")
+      for text in ("$AWS_ACCESS_KEY_ID", "${KEY_ID}", "%(KEY_ID)s", "%KEY_ID%", "{{ key_id }}")),
+    ("keys-placeholder",
+     Case({"default": KEYS | {"aws_access_key_id": "%(AWS_ACCESS_KEY_ID)"}}, {"a": FROM_DEFAULT},
+          {}, "a"), "aws configure --profile default"),
+    # keys, and those of a session that has ended, are in another profile or nowhere
+    ("no-credentials", Case({"default": {}, "work": KEYS}),
+     "mfakit login --profile default --source-profile work"),
+    ("session-expired", Case({"default": ENDED, "work": KEYS}),
+     "mfakit login --profile default --source-profile work"),
+    ("session-expired", Case({"default": ENDED}),
+     "aws configure --profile long-term &&"
+     " mfakit login --profile default --source-profile long-term"),
+    ("session-expired", Case({"mfa": ENDED}, flag="mfa"),
+     "aws configure --profile default && mfakit login --profile mfa"),
 ]  # fmt: skip
 
 
@@ -336,6 +353,65 @@ def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
 def test_a_real_key_is_never_taken_for_an_example(tmp_path, secret: str, is_pasted: bool) -> None:
     case = Case({"default": KEYS | {"aws_secret_access_key": secret}})
     assert ("keys-placeholder" in found(tmp_path, case)) is is_pasted
+
+
+@pytest.mark.parametrize("secret", ["$aBc/def", "%2Fabc%2Fdef", "$2b$12$abc", "{abc", "a$KEY"])
+def test_a_secret_with_the_signs_of_a_variable_is_not_taken_for_one(tmp_path, secret: str) -> None:
+    case = Case({"default": KEYS | {"aws_access_key_id": "admin", "aws_secret_access_key": secret}})
+    assert found(tmp_path, case) == {}
+
+
+def test_half_a_key_is_reported_for_javascript_without_a_login_that_is_refused(tmp_path) -> None:
+    """Its SDK finds no credentials there; a profile with half a key holds no session."""
+    case = Case({"default": KEYS, "w": {"aws_access_key_id": "AKIA1"}}, flag="w")
+    assert found(tmp_path, case, "js") == {"keys-partial": "aws configure --profile w"}
+
+
+def test_javascript_is_led_to_a_session_where_a_role_asks_for_a_code(tmp_path) -> None:
+    """Its default chain has no way to ask."""
+    case = Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "work",
+                                       "mfa_serial": SERIAL}}, {}, "a")  # fmt: skip
+    fix = "mfakit configure --profile work-mfa --role-profile a && mfakit login --profile work-mfa"
+    assert found(tmp_path, case, "js")["search-fails"] == fix
+
+
+@pytest.mark.parametrize("text", ["`", " main", "=x"])
+def test_text_after_a_header_is_named_for_javascript_alone(tmp_path, text: str) -> None:
+    """botocore reads up to the last bracket."""
+    here = situation(tmp_path, Case({"default": KEYS}), "js")
+    credentials = tmp_path / "credentials"
+    credentials.write_text(credentials.read_text().replace("[default]", f"[default]{text}"))
+    assert find(Situation(here.environ, None, "boto3", NOW)) == []
+    (finding,) = find(here)
+    assert finding.code == "wrong-header"
+    assert find(after_the_fix(finding, here, None, "js")) == []
+
+
+def test_a_file_that_is_both_files_has_no_header_of_the_other_one(tmp_path) -> None:
+    """To botocore each section is read by its name in the credentials file, or in the config."""
+    both = Case({"one": KEYS, "profile two": KEYS}, {}, {"AWS_CONFIG_FILE": ""})
+    for name in ("one", "two"):
+        environ = situation(tmp_path, both).environ
+        environ = {**environ, "AWS_CONFIG_FILE": environ["AWS_SHARED_CREDENTIALS_FILE"]}
+        assert find(Situation(environ, name, "boto3", NOW)) == []
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+@pytest.mark.parametrize("below", [["a note"], ["aws_secret_access_key = " + "s" * 40]])
+def test_a_line_below_a_key_that_makes_it_longer_gets_a_fix_that_loses_nothing(
+    tmp_path, indent: str, below: list[str]
+) -> None:
+    here = situation(tmp_path, Case({"default": KEYS}))
+    lines = ["aws_access_key_id = AKIAI44QH8DHBEXAMPLF", *(f"  {text}" for text in below)]
+    if "note" in below[0]:
+        lines.append("aws_secret_access_key = " + "s" * 40)
+    text = "".join(f"{indent}{line}\n" for line in ["[default]", *lines])
+    (tmp_path / "credentials").write_text(text)
+    (finding,) = find(Situation(here.environ, None, "boto3", NOW))
+    assert finding.code == "keys-quoted"
+    assert "goes on in the line below" in finding.message
+    assert find(after_the_fix(finding, here, None, "boto3")) == []
+    assert all(text in (tmp_path / "credentials").read_text() for text in below)
 
 
 def test_for_the_cli_the_fix_changes_the_newer_variable(tmp_path) -> None:

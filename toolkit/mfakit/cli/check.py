@@ -52,11 +52,20 @@ def run(options: Namespace, files: AWSFiles) -> int:
     code = worst(statuses).exit_code or (FAILED if old else 0)
     _report(options, statuses, now, ages=ages, code=code)
     is_shell = any(status.source == ENVIRONMENT for status in statuses)
-    if options.profile is None and not is_shell and (shadow := shadowed_by(files.environ)):
-        note(f"the variables hold {shadow}, which AWS tools use before this session")
+    if not is_shell:
+        _note_what_comes_first(options.profile, files)
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
     return code
+
+
+def _note_what_comes_first(named: str | None, files: AWSFiles) -> None:
+    """Say what AWS tools use before the session: keys in the variables, or the profile's role."""
+    if named is None and (shadow := shadowed_by(files.environ)):
+        note(f"the variables hold {shadow}, which AWS tools use before this session")
+    elif named is not None and files.setting("role_arn", named):
+        place = files.place(named, "role_arn")
+        note(f"AWS tools use the role of this profile ({place}), and not this session")
 
 
 def _ages(options: Namespace, files: AWSFiles) -> list[KeyAge] | None:

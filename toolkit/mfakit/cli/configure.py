@@ -194,6 +194,12 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
     """Return the session profile for roles: the one that is named, else that of their source."""
     for role in roles:
         if not role.setting("role_arn"):
+            meant = None if role.exists else role.files.spelled(role.name)
+            if meant and role.other(meant).setting("role_arn"):
+                raise ProfileError(
+                    f"there is no profile {role.name!r}",
+                    f"is it the profile {meant!r}? --role-profile {shlex.quote(meant)}",
+                )
             raise ProfileError(
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",

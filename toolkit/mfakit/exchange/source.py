@@ -216,7 +216,8 @@ def _no_credentials(profile: Profile) -> ProfileError:
             long_term_hint(profile),
         )
         is_of_session = values.get("aws_access_key_id", "").startswith(SESSION_KEY_PREFIX)
-        return error if is_of_session else error.about(name)
+        may_be_hidden = "AWS_SHARED_CREDENTIALS_FILE" in files.environ
+        return error if is_of_session and not may_be_hidden else error.about(name)
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
         meant = files.like(name)

@@ -24,7 +24,7 @@ from mfakit.explain.verdict import (
 )
 from mfakit.moments import format_duration, format_timestamp
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
-from mfakit.profiles.selection import likely_region
+from mfakit.profiles.selection import end_of_roles, likely_region, may_be_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _FAILURES = (
     "no-such-profile",
     "wrong-header",
     "keys-partial",
+    "keys-quoted",
     "role-without-source",
     "byte-order-mark",
 )
@@ -199,6 +200,7 @@ _CAUSES = (
     "variables-partial",
     "variable-unread",
     "file-missing",
+    "credentials-hidden",
     "byte-order-mark",
 )
 
@@ -229,7 +231,7 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
         f"the search for credentials fails: {': '.join(part for part in error if part)}"
         + (f" ({where})" if where else ""),
         "programs get no credentials, whatever comes after that",
-        _to_sign_in(situation, error[0]) or _without(situation, name, error, needless=needless),
+        _to_sign_in(situation, *error) or _without(situation, name, error, needless=needless),
     )
 
 
@@ -244,8 +246,14 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
     return edit(files.credentials_path if in_credentials else files.config_path)
 
 
-def _to_sign_in(situation: Situation, error: str) -> str:
+def _to_sign_in(situation: Situation, error: str, told: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
+    if situation.sdk == "js" and told.startswith("the role of profile") and "a code" in told:
+        source = end_of_roles(Profile(situation.profile, situation.files))
+        session = quoted(source.its_session if may_be_source(source) else source.name)
+        role = quoted(situation.profile)
+        configured = f"mfakit configure --profile {session} --role-profile {role}"
+        return f"{configured} && mfakit login --profile {session}"
     profile = quoted(situation.role_source or situation.profile)
     if error == "CredentialRetrievalError" and situation.reads_variables:
         return env_line(situation)

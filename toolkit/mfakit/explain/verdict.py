@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from mfakit.errors import FileError
 from mfakit.exchange.aws import carries_mfa
 from mfakit.explain.chain import as_seen_by, in_environment
-from mfakit.explain.findings import Finding, edit, quoted
+from mfakit.explain.findings import Finding, edit, quoted, renew
 from mfakit.explain.findings.environment import unset_variables
 from mfakit.explain.findings.files import certificates
 from mfakit.explain.javascript import SSO
@@ -267,7 +267,7 @@ def _renewal(situation: Situation) -> str:
     profile = situation.role_source or profile
     values = situation.files.merged(profile)
     if is_session(values) or is_own_process(values.get("credential_process", "")):
-        return f"mfakit login --force --profile {quoted(profile)}"
+        return renew(situation, profile, " --force")
     if values.get(KEYS[0]) or not (link and link.asks):
         return f"aws configure --profile {quoted(profile)}"
     return edit(situation.files.config_path)

@@ -14,7 +14,7 @@ from mfakit.errors import (
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import ROLE_SESSION_MARK, OwnFile, digest, keep_record, pairs_of
-from mfakit.profiles.section import DEFAULT, has_access_key, is_long_term
+from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
     STORES,
@@ -22,6 +22,7 @@ from mfakit.profiles.stores import (
     SessionCache,
     exports_key,
     is_own_process,
+    nested,
     store_for,
 )
 from mfakit.session import SESSION_KEY_PREFIX
@@ -241,6 +242,11 @@ class Profile:
         try:
             session = store.session(now)
         except InvalidSessionError as error:
+            nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
+            if nested_in:
+                place = self.files.place(self.name, nested_in[0])
+                told = nested(nested_in[0], self.name, place)
+                raise SessionNotFoundError(told.message, told.hint) from None
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
                 self._login_line("log in again"),

@@ -89,7 +89,7 @@ def named_source_profile(
         The flag, else ``mfakit_source_profile``, else ``source_profile`` if the session profile has
         no role, else the one that its session was made from, unless that is the default one; else
         for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if that holds
-        long-term credentials; else None.
+        long-term credentials, or such an ``X`` with a part of a key; else None.
     """
     if flag is not None:
         debug.event("source profile: {!r}, as asked for", flag)
@@ -106,7 +106,11 @@ def named_source_profile(
     usual = session.name.removesuffix(BESIDE_ROLE)
     if usual.endswith("-mfa"):
         candidates.insert(0, usual.removesuffix("-mfa"))
-    return _first_long_term(candidates, session.files)
+    if found := _first_long_term(candidates, session.files):
+        return found
+    # keys that cannot be used are an error, and no reason to take those of another user
+    own = session.other(candidates[0])
+    return own if own.is_protected and own.its_session == session.name else None
 
 
 def _remembered_source(session: Profile) -> Profile | None:
@@ -247,7 +251,7 @@ def led_to(profile: Profile, named_by: str) -> str:
 
     Raises:
         ProfileError: it gets its credentials in another way, its roles form a circle, or it is
-            missing, and another one has its name but for case, quotes and blanks.
+            missing, and another one has its name but for case, quotes, blanks and `-` or `_`.
     """
     import shlex
 
@@ -259,8 +263,8 @@ def led_to(profile: Profile, named_by: str) -> str:
         ).about(profile.name)
     if not profile.exists and (meant := _misspelled(profile)):
         raise ProfileError(
-            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes and"
-            " blanks belong to the name",
+            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, signs,"
+            " quotes and blanks belong to the name",
             f"export {named_by}={shlex.quote(meant)}",
         )
     end = end_of_roles(profile)
@@ -277,7 +281,7 @@ def led_to(profile: Profile, named_by: str) -> str:
 
 
 def _misspelled(profile: Profile) -> str | None:
-    """Return the profile that another name means; one of another case only if it is in use."""
+    """Return the profile that another name means; one of another spelling only if it is in use."""
     name = profile.files.spelled(profile.name)
     if name is None or profile.name.strip("\"' \t\r\n") != profile.name:
         return name

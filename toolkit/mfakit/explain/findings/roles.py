@@ -17,7 +17,7 @@ from mfakit.explain.findings import (
     set_setting,
     without_settings,
 )
-from mfakit.explain.findings.files import line_before_sections
+from mfakit.explain.findings.files import header_followed, line_before_sections
 from mfakit.explain.findings.keys import (
     FILE_PROVIDERS,
     finds_none,
@@ -172,10 +172,10 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
     if finds_none(situation) and not any(
         finding.code != "setting-unread"
-        for rule in (keys_in_capitals, line_before_sections, setting_unread)
+        for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
         for finding in rule(situation)
     ):
-        if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
+        if situation.role_source is not None or any(map(situation.values.get, KEYS)):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
             session = Profile(situation.profile, situation.files).its_session
