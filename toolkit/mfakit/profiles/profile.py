@@ -217,6 +217,10 @@ class Profile:
         """Return a setting of the profile in either file; None if it is not set."""
         return self.files.setting(key, self.name)
 
+    def place(self, key: str) -> str:
+        """Return the file and the line of a setting as text; "" if it is not set."""
+        return self.files.place(self.name, key)
+
     def other(self, name: str) -> Profile:
         """Return another profile of the same files."""
         return Profile(name, self.files)
