@@ -169,7 +169,7 @@ def test_half_a_png_does_not_stay_on_a_full_disk(tmp_path) -> None:
     path = tmp_path / "seed.png"
     program = (
         "import resource, signal, sys\n"
-        "from mfakit.cli.seed import _write_png\n"
+        "from mfakit.cli.devices import _write_png\n"
         "from mfakit.exchange.enrolment import Made\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "import segno\n"

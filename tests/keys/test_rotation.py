@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys.places import read_key
+from mfakit.keys.key import read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile
@@ -183,6 +185,20 @@ def test_a_root_user_is_told_to_have_no_key(home, aws, endpoint) -> None:
     )
     done = home.mfakit("keys", "rotate", "--yes")
     assert (done.returncode, "a root user should have no key" in done.stderr) == (1, True)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("call", ["rename:signal=KILL:when=2", "renameat2:signal=KILL"])
+def test_the_next_keys_command_removes_the_new_file_of_a_killed_rotation(home, alice, call) -> None:
+    """It holds a key, and would otherwise stay until the next write."""
+    assert log_in(home, alice).returncode == 0
+    kill = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"inject={call}")
+    home.run(*kill, sys.executable, "-m", "mfakit", "keys", "rotate", "--yes")
+    left = list(home.credentials.parent.rglob(".*.mfakit-*"))
+    assert len(left) == 1
+    assert "aws_secret_access_key" in left[0].read_text() or "new_secret" in left[0].read_text()
+    assert home.mfakit("keys").returncode == 0
+    assert list(home.credentials.parent.rglob(".*.mfakit-*")) == []
 
 
 def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, aws) -> None:
@@ -367,6 +383,33 @@ def test_other_profiles_with_the_same_key_are_named_before_it_is_rotated(
     noted: list[str] = []
     rotate(source(home), WEEK, hands().replace(note=noted.append))
     assert any("twin" in line for line in noted)
+
+
+def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(home, alice, aws) -> None:
+    """That profile was to get the new key after the rotation."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    text = home.credentials.read_text()
+    twin = text.partition("[default]")[2]
+    home.write_credentials(f"{text}\n[twin]{twin}")
+    before = keys_at_aws(aws)
+    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "rotate", "--undo")
+    assert done.returncode == 1
+    assert "the profile twin has the key" in done.stderr
+    assert "mfakit keys rotate --yes --undo" in done.stderr
+    assert keys_at_aws(aws) == before
+    done = home.mfakit("keys", "rotate", "--undo", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "twin" in done.stderr
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_the_deletion_of_an_old_key_names_the_profiles_that_have_it_still(home, alice, aws) -> None:
+    text = home.credentials.read_text()
+    home.write_credentials(text + "\n" + text.replace("[default]", "[twin]"))
+    assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "1s").returncode == 0
+    time.sleep(1.1)
+    done = home.mfakit("keys")
+    assert f"the profile twin has the key {alice.access_key_id} too" in done.stderr
 
 
 def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(

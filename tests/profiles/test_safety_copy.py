@@ -64,6 +64,49 @@ def test_an_empty_gitignore_of_a_killed_process_is_completed(home) -> None:
     assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [b"notes.txt\n", b"*\n!credentials.before\n", b"# mine\n*.before\n\xff", b"*\n# the end\n"],
+)
+def test_git_ignores_the_folder_whatever_its_gitignore_says(home, lines: bytes) -> None:
+    """The user's lines stay, and `*` comes last once: git takes the last pattern that matches."""
+    home.write_credentials(KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    file = copy_of(home).with_name(".gitignore")
+    file.write_bytes(lines)
+    keep(home)
+    write_again(home)
+    subprocess.run(["git", "init", "-q", home.credentials.parent], check=True)
+    assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
+    assert file.read_bytes().startswith(lines)
+    assert file.read_bytes().count(b"*\n") == 1 + lines.count(b"*\n!")
+
+
+@pytest.mark.parametrize("lines", [None, "notes.txt\n", "*\n"])
+def test_a_gitignore_that_is_a_link_is_replaced_and_never_followed(home, lines) -> None:
+    """git reads no link, so that it would see the safety copy."""
+    home.write_credentials(KEYS)
+    copy_of(home).parent.mkdir(mode=0o700)
+    file, target = copy_of(home).with_name(".gitignore"), home.folder / "mine"
+    if lines is not None:
+        target.write_text(lines)
+    file.symlink_to(target)
+    keep(home)
+    subprocess.run(["git", "init", "-q", home.credentials.parent], check=True)
+    assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
+    assert file.read_text().startswith(lines or "*\n")
+    assert (target.read_text() if target.exists() else None) == lines
+
+
+@pytest.mark.parametrize("blank", ["", "\t", "\x0b", " \t ", "\u00a0"])
+def test_keys_beside_a_session_token_of_blanks_alone_are_copied(home, blank: str) -> None:
+    """They belong to no session, since they have no token."""
+    keys = "[a]\naws_access_key_id = ASIAMINE\naws_secret_access_key = s\naws_session_token = "
+    home.write_credentials(keys + blank)
+    keep(home)
+    assert copy_of(home).read_text() == keys + blank
+
+
 def test_a_safety_copy_that_cannot_be_made_is_only_a_note(home) -> None:
     """The user asked for the session, and the file keeps its old text."""
     home.write_credentials(KEYS)

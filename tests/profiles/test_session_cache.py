@@ -112,6 +112,34 @@ def test_a_secret_that_was_put_into_a_session_does_not_move_to_the_cache(home) -
     assert not (home.credentials.parent / "mfakit" / "sessions").exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("secret", ""), ("secret", "'secret'"), ("token", "'token'")]
+)
+@pytest.mark.parametrize("config", ["", OURS])
+def test_a_damaged_session_can_be_removed_and_replaced(home, config, before, after) -> None:
+    """AWS tools cannot use it, but it is mfakit's own, and no long-term key."""
+    home.write_config(config)
+    for command in ("logout", "login --from-json -"):
+        assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+        folder = home.credentials.parent / "mfakit" / "sessions"
+        file = next(folder.glob("[!.]*")) if config else home.credentials
+        text = file.read_text()
+        sign = "=" if config else " = "
+        file.write_text(text.replace(f"{sign}{before}\n", f"{sign}{after}\n"))
+        assert file.read_text() != text
+        done = home.mfakit(*command.split(), stdin=IN_JSON)
+        assert done.returncode == 0, (command, done.stderr)
+        assert home.mfakit("check").returncode == (3 if command == "logout" else 0)
+
+
+def test_logout_leaves_a_secret_in_quotes_that_is_not_the_sessions(home) -> None:
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    text = home.credentials.read_text().replace("= secret\n", "= 'MINE'\n")
+    home.write_credentials(text)
+    assert home.mfakit("logout").returncode == 1
+    assert home.credentials.read_text() == text
+
+
 def test_logout_removes_the_session_of_the_file_and_the_one_out_of_reach(home) -> None:
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
@@ -208,6 +236,8 @@ def test_our_credential_process_is_recognized_by_any_path_or_wrapper(
 def test_the_next_write_removes_the_temporary_file_of_a_killed_one(home) -> None:
     """The temporary file holds a session."""
     home.write_config(OURS)
+    write_session("mfa", SESSION, environ=home.environ)
+    remove_session("mfa", environ=home.environ)
     script = (
         "import datetime, mfakit\nend = datetime.datetime(2126, 1, 1, tzinfo=datetime.UTC)\n"
         "mfakit.write_session('mfa', mfakit.SessionCredentials('ASIA0', 'secret', 'old', end))"

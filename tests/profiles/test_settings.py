@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from mfakit import (
 )
 from mfakit.errors import FileError, ProfileError
 from mfakit.profiles.aws_files import AWSFiles
+from mfakit.profiles.editing import locked
+from mfakit.profiles.own_files import OwnFile, make_own_folder
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
+from mfakit.profiles.settings import change_settings, edit_settings, undo_changes
 
 pytestmark = pytest.mark.pythons
 
@@ -140,7 +143,7 @@ def test_undo_leaves_what_another_program_wrote_after_the_files_were_read(home) 
     home.write_config("[profile mfa]\nregion = old-1\n")
     profile = read_by_mfakit(home)
     new = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
-    remember_changes(profile, edit_settings(new, profile.files, print), print)
+    change_settings(profile, new, print)
     profile = read_by_mfakit(home)
     home.write_config(home.config.read_text().replace("new-1", "mine-1"))
     said: list[str] = []
@@ -154,7 +157,7 @@ def configured(home) -> Profile:
     home.write_config("[profile mfa]\nregion = old-1\n")
     profile = read_by_mfakit(home)
     new = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
-    remember_changes(profile, edit_settings(new, profile.files, print), print)
+    change_settings(profile, new, print)
     home.write_config("")
     profile = Profile("mfa", AWSFiles(home.environ))
     assert not profile.files.config_file.text
@@ -209,9 +212,7 @@ def test_undo_restores_a_value_with_the_comment_behind_it(home) -> None:
     text = "[profile mfa]\nregion = us-east-1 # mine\n"
     home.write_config(text)
     profile = read_by_mfakit(home)
-    remember_changes(
-        profile, edit_settings({"mfa": {"region": "eu-1"}}, profile.files, print), print
-    )
+    change_settings(profile, {"mfa": {"region": "eu-1"}}, print)
     assert "mine" not in home.config.read_text()
     undo_changes(read_by_mfakit(home), print)
     assert home.config.read_text() == text
@@ -242,11 +243,36 @@ def test_undo_restores_what_stood_in_the_config_file_that_is_in_use(home, tmp_pa
             config.write_text(f"[profile mfa]\nregion = old-{number}\n")
         texts.append((config, config.read_text()))
         profile = Profile("mfa", AWSFiles(environ))
-        changes = edit_settings({"mfa": {"region": f"new-{number}"}}, profile.files, print)
-        remember_changes(profile, changes, print)
+        change_settings(profile, {"mfa": {"region": f"new-{number}"}}, print)
     for environ, (config, text) in reversed([*zip(places, texts, strict=True)]):
         undo_changes(Profile("mfa", AWSFiles(environ)), print)
         assert config.read_text() == text
+
+
+def test_no_setting_is_changed_before_another_process_has_written_down_its_own_change(
+    home,
+) -> None:
+    """Else the later change could be replaced by the earlier one in what an undo goes by."""
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    profile = read_by_mfakit(home)
+    kept = OwnFile.of(profile.files.credentials_path, "configured", "mfa")
+    make_own_folder(kept.path)
+    new = {"mfa": {"region": "new-1"}}
+    changing = threading.Thread(target=change_settings, args=(profile, new, print))
+    with locked(kept.path, 30):
+        changing.start()
+        changing.join(timeout=0.5)
+        assert home.config.read_text() == "[profile mfa]\nregion = old-1\n"
+    changing.join()
+    assert read_settings("mfa", environ=home.environ)["region"] == "new-1"
+
+
+def test_configuring_the_same_again_leaves_what_undo_goes_back_to(home) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    for _ in range(2):
+        change_settings(read_by_mfakit(home), {"mfa": {"region": "new-1"}}, print)
+    undo_changes(read_by_mfakit(home), print)
+    assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
 
 
 @pytest.mark.parametrize("into", ["session-cache", "credentials-file"])

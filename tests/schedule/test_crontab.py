@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.schedule.conftest import CRONTAB
 
 from mfakit.errors import MFAKitError
-from mfakit.schedule.crontab import (
+from mfakit.schedule.scheduler import RUNNER, Job
+from mfakit.schedule.unix import (
     _BEGIN,
     _BEGIN_AFTER_CUT,
     _BLOCK,
@@ -23,7 +24,6 @@ from mfakit.schedule.crontab import (
     with_line,
     without_line,
 )
-from mfakit.schedule.scheduler import RUNNER, Job
 
 JOB = Job(["/usr/bin/python3", "-P", "-m", RUNNER, "/home/me/check.log", "check", "--all"], 300)
 LATER = Job([*JOB.words, "--warn=3600"], 600)

@@ -12,9 +12,8 @@ import pytest
 
 from mfakit.errors import UsageError
 from mfakit.moments import format_duration
-from mfakit.schedule.crontab import cron_fields
 from mfakit.schedule.scheduler import INTERVALS, parse_interval
-from mfakit.schedule.systemd import calendar_event
+from mfakit.schedule.unix import calendar_event, cron_fields
 
 
 @pytest.mark.parametrize(

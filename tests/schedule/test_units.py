@@ -13,10 +13,9 @@ import xmlschema
 from tests.schedule.conftest import RECORDER, SCHTASKS
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.schedule.launchd import Launchd
+from mfakit.schedule.experimental import Launchd, TaskScheduler
 from mfakit.schedule.scheduler import RUNNER, Job
-from mfakit.schedule.schtasks import TaskScheduler
-from mfakit.schedule.systemd import Systemd
+from mfakit.schedule.unix import Systemd
 
 ODD = ["100%", "%h", "$HOME", "${HOME}", "$$", 'a "b"', "it's", "a\\b", "x y", "", ";", "<&>", "é"]
 JOB = Job(["/bin/true", "-P", "-m", RUNNER, "/home/me/my log", *ODD], 600)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -62,7 +62,7 @@ def _ages(options: Namespace, files: AWSFiles) -> list[KeyAge] | None:
     """Return the ages of the keys that are asked for: of one source profile, or of all."""
     if options.key_age is None:
         return None
-    from mfakit.keys.age import ages_of, source_profiles
+    from mfakit.keys.key import ages_of, source_profiles
 
     if options.all:
         return ages_of(list(source_profiles(files)), complain)

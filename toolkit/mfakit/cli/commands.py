@@ -377,6 +377,7 @@ _TABLE = (
         "remove the session from its profile",
         "mfakit logout --profile mfa",
         lambda: (_PROFILE,),
+        run_by="login.logout",
     ),
     Command(
         "env",
@@ -440,6 +441,7 @@ _TABLE = (
             _shell(),
             *_ROLE,
         ),
+        run_by="exec.serve",
     ),
     Command(
         "credential-process",

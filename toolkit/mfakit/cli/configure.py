@@ -7,7 +7,7 @@ import shlex
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange.code import check_command
-from mfakit.exchange.device import check_serial_number, find_devices, only_device
+from mfakit.exchange.iam import check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
@@ -23,7 +23,7 @@ from mfakit.profiles.selection import (
     named_source_profile,
     session_profile,
 )
-from mfakit.profiles.settings import edit_settings, remember_changes, undo_changes
+from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE
 
 TYPE_CHECKING = False
@@ -113,8 +113,7 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     held = session.held()
     if held is not None and CREDENTIAL_PROCESS in given:
         check_writable(session.files.credentials_path)
-    changes = edit_settings({**profiles, session.name: given}, session.files, note)
-    remember_changes(session, changes, note)
+    change_settings(session, {**profiles, session.name: given}, note)
     session.read_again().take_over(held, note)
 
 

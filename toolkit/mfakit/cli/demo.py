@@ -24,7 +24,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from mfakit.cli.output import write, write_private
 from mfakit.errors import MFAKitError
-from mfakit.extras import require_extra
+from mfakit.programs import require_extra
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -1,7 +1,11 @@
-"""`mfakit devices`: list the MFA devices of a user, enrol one, resynchronise it, remove it."""
+"""`mfakit devices`: list the MFA devices of a user, enrol one, resynchronise it, remove it.
+
+The seed of a new device is shown, or handed to an authenticator app, and never kept.
+"""
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import contextmanager
 
@@ -11,14 +15,15 @@ from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileE
 from mfakit.exchange.source import find_source
 from mfakit.language import translate
 from mfakit.profiles.selection import session_profile
+from mfakit.programs import find_words, run_within, split_command, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from mfakit.exchange.device import Device
-    from mfakit.exchange.enrolment import UserDevices
+    from mfakit.exchange.enrolment import Made, UserDevices
+    from mfakit.exchange.iam import Device
     from mfakit.exchange.source import Source
     from mfakit.exchange.terminal import Terminal
     from mfakit.profiles.aws_files import AWSFiles
@@ -33,6 +38,11 @@ _TAKEN: dict[str | None, set[str]] = {
     "remove": {"name", "user", "last"},
 }
 
+_SEED_LETTERS = 64  # of every seed of AWS
+_PROGRAM_SECONDS = 120
+_BORDER = 2
+_DARK_ON_LIGHT, _PLAIN = "\x1b[38;5;16;48;5;231m", "\x1b[0m"
+
 
 def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command."""
@@ -45,7 +55,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
 
 def _list(options: Namespace, files: AWSFiles) -> int:
     """Print the devices, and name those that are nobody's."""
-    from mfakit.exchange.device import find_devices, unread_device
+    from mfakit.exchange.iam import find_devices, unread_device
 
     if options.user is None:
         profile = session_profile(options.profile, files)
@@ -84,7 +94,6 @@ def _name_unused(options: Namespace, files: AWSFiles) -> None:
 
 def _add(options: Namespace, files: AWSFiles) -> int:
     """Enrol a device, let the session profile use it, and log in."""
-    from mfakit.cli.seed import delivery
     from mfakit.exchange.enrolment import check_device_name
     from mfakit.exchange.terminal import turn_to_ask
     from mfakit.profiles.own_files import OwnFile
@@ -96,7 +105,7 @@ def _add(options: Namespace, files: AWSFiles) -> int:
     terminal = _terminal()
     _end_by_exception()
     devices = _devices(options, files)
-    deliver = delivery(options, devices.serial_number(options.name), terminal)
+    deliver = _delivery(options, devices.serial_number(options.name), terminal)
     turn = OwnFile.of(profile.files.credentials_path, "turns", devices.serial_number(None))
     with turn_to_ask(turn, note):  # else each would delete what the other has just made
         serial_number = devices.add(options.name, deliver, terminal)
@@ -270,13 +279,12 @@ def _terminal() -> Terminal:
 
 def _write_serial_number(profile: Profile, serial_number: str) -> None:
     """Let the session profile use a device; a file that cannot be written is only noted."""
-    from mfakit.profiles.settings import edit_settings, remember_changes
+    from mfakit.profiles.settings import change_settings
 
     profile = profile.read_again()
     try:
         settings = {profile.name: {_SERIAL_NUMBER: serial_number}}
-        changes = edit_settings(settings, profile.files, note, if_as_read=True)
-        remember_changes(profile, changes, note, by_login=True)
+        change_settings(profile, settings, note, by_login=True)
         if (named := profile.read_again().setting(_SERIAL_NUMBER)) != serial_number:
             who = "which another program has just written"
             note(f"the profile {profile.name} names {named}, {who}")
@@ -295,3 +303,111 @@ def _replace_serial_number(gone: str, stays: list[Device], files: AWSFiles) -> N
             settings = {name: {_SERIAL_NUMBER: new}}
             if edit_settings(settings, files, note, if_as_read=True):
                 note(f"the profile {name} names {new or 'no device'} now")
+
+
+def _delivery(
+    options: Namespace, serial_number: str, terminal: Terminal
+) -> Callable[[Made], object]:
+    """Return what brings the seed to the authenticator app, after all checks that are possible."""
+    drawn = not (options.png or options.show_seed or options.seed_to)
+    _check_places(options)
+    if drawn:
+        _check_window(serial_number, terminal)
+
+    def deliver(made: Made) -> None:
+        if options.seed_to is not None:
+            _hand_to_program(made, options.seed_to)
+        if options.png is not None:
+            _write_png(made, options.png)
+        if options.show_seed:
+            groups = [made.seed[at : at + 4] for at in range(0, len(made.seed), 4)]
+            terminal.say(translate("the seed of {device}:", device=made.serial_number))
+            terminal.say(" ".join(groups))
+        if drawn:
+            terminal.say(_as_half_blocks(made.uri))
+
+    return deliver
+
+
+def _check_places(options: Namespace) -> None:
+    if options.png is not None and os.path.lexists(options.png):
+        raise UsageError(f"{options.png} exists already", "name a new file")
+    if options.png is not None and not os.path.isdir(os.path.dirname(options.png) or "."):
+        raise UsageError(f"{options.png} is in no folder", "name a new file in one that exists")
+    if options.seed_to is not None:
+        find_words(options.seed_to, "--seed-to", "install it, or name another")
+
+
+def _check_window(serial_number: str, terminal: Terminal) -> None:
+    """Raise an error if the QR code of a device cannot be drawn on the terminal."""
+    import locale
+
+    from mfakit.exchange.enrolment import otpauth_uri
+
+    lines = _as_half_blocks(otpauth_uri(serial_number, "A" * _SEED_LETTERS)).split("\n")
+    columns = 2 * len(lines) - 1
+    rows = len(lines) + 1  # the question for the code stands below
+    size = terminal.size()
+    other = "--png FILE, --show-seed, or --seed-to COMMAND"
+    if size.columns < columns or size.lines < rows:
+        raise MFAKitError(
+            f"the window of {size.columns}x{size.lines} is too small for a QR code",
+            f"make it {columns}x{rows} or larger, or run it with {other}",
+        )
+    if "utf" not in locale.getencoding().lower():
+        raise MFAKitError(
+            f"the locale's encoding, {locale.getencoding()}, cannot show a QR code",
+            f"take a locale with UTF-8, or run it with {other}",
+        )
+
+
+def _as_half_blocks(text: str) -> str:
+    """Return a QR code, two rows of it in each line, dark on light whatever the terminal's own."""
+    import segno
+
+    code = segno.make(text, error="l", micro=False, boost_error=False)
+    rows = [bytes(row) for row in code.matrix_iter(border=_BORDER)]
+    if len(rows) % 2:
+        rows.append(bytes(len(rows[0])))
+    shown = (
+        "".join(" ▀▄█"[upper + 2 * lower] for upper, lower in zip(*pair, strict=True))
+        for pair in zip(rows[::2], rows[1::2], strict=True)
+    )
+    return "\n".join(f"{_DARK_ON_LIGHT}{line}{_PLAIN}" for line in shown)
+
+
+def _write_png(made: Made, path: str) -> None:
+    """Write the QR code to a new file that only its owner can read."""
+    import segno
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                segno.make(made.uri, error="l", micro=False).save(file, kind="png", scale=6)
+        except BaseException:
+            os.unlink(path)  # half of a picture
+            raise
+        note(f"the QR code is in {path}; delete it when the app has it")
+    except OSError as error:
+        raise MFAKitError(f"cannot write {path}: {error.strerror}", "name a new file") from None
+
+
+def _hand_to_program(made: Made, command: str) -> None:
+    """Run a program with the URI on its standard input; what it prints there may be the seed."""
+    import subprocess
+
+    words = split_command(command)
+    hint = "run it by hand, and see what it says"
+    try:
+        done = run_within(
+            _PROGRAM_SECONDS,
+            words,
+            f"{made.uri}\n".encode(),
+            env=without_secrets(os.environ),
+            stdout=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MFAKitError(f"{words[0]} did not end ({type(error).__name__})", hint) from None
+    if done.returncode:
+        raise MFAKitError(f"{words[0]} failed ({done.returncode})", hint)

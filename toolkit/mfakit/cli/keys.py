@@ -9,8 +9,19 @@ from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment.formats import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
-from mfakit.keys.age import age_of, ago, remember_key, source_profiles
-from mfakit.keys.places import FILE, KEYRING, LongTermKey, no_key, place_of, read_key
+from mfakit.keys.key import (
+    FILE,
+    KEYRING,
+    LongTermKey,
+    age_of,
+    ago,
+    no_key,
+    place_of,
+    read_key,
+    remember_key,
+    remove_unfinished,
+    source_profiles,
+)
 from mfakit.language import translate
 from mfakit.moments import format_duration, format_timestamp, utc_now
 from mfakit.profiles.profile import Profile
@@ -27,7 +38,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"
@@ -46,6 +57,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
     taken = {"action", "source_profile", *_TAKEN[options.action]}
     what = f"keys {options.action}" if options.action else "keys alone"
     COMMANDS["keys"].refuse_others(options, taken, what)
+    if options.format != _PROCESS:  # an SDK waits for that
+        remove_unfinished(files, note)
     actions = {"import": _import, "export": _export, "rotate": _rotate, "remove": _remove}
     return actions.get(options.action, _list)(options, files)
 
@@ -326,7 +339,8 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes", "是")
     except ExchangeError:
-        named = source_option(profile)
+        named = " --undo" if options.undo else ""
+        named += source_option(profile)
         if options.delete_after is not None:
             named += f" --delete-after {format_duration(options.delete_after)}"
         raise MFAKitError(

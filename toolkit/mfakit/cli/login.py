@@ -1,4 +1,4 @@
-"""`mfakit login`: exchange a code for a session and keep it."""
+"""`mfakit login`: exchange a code for a session and keep it; `mfakit logout`: remove it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from mfakit.cli.output import note, read_input, write
-from mfakit.errors import UsageError
+from mfakit.errors import SessionNotFoundError, UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
 from mfakit.expiry.status import ENVIRONMENT, check_shell
@@ -242,3 +242,19 @@ def _as_json(result: Login) -> str:
         )
         + "\n"
     )
+
+
+def logout(options: Namespace, files: AWSFiles) -> int:
+    """Run `mfakit logout`."""
+    profile = session_profile(options.profile, files)
+    try:
+        removed = profile.remove(note)
+    except SessionNotFoundError as error:  # its hint is for those who want a session
+        hint = "see which sessions there are: mfakit status"
+        raise SessionNotFoundError(error.message, hint) from None
+    note(f"removed the session of profile {profile.name}")
+    end = removed.expiration if removed else None
+    if end is None or end > utc_now():
+        until = f"until {format_timestamp(end)}" if end else "until it expires"
+        note(f"AWS honours it {until} all the same, wherever else it was copied to")
+    return 0

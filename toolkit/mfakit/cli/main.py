@@ -64,12 +64,11 @@ def _run_command(command: Command, arguments: list[str], files: AWSFiles) -> int
     if getattr(options, "debug", False):
         _debug()
     debug.event("command {}", command.name)
-    module = command.load()
+    run = command.load()
     if not gc.isenabled():  # see `run`
         gc.freeze()
         gc.enable()
-    code: int = module.run(options, files)
-    return code
+    return run(options, files)
 
 
 def _debug() -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from mfakit.profiles.aws_files import AWSFiles
+
 _LAST_PORT = 65535
 
 
@@ -115,7 +117,7 @@ def verb_option(name: str, verbs: tuple[Verb, ...], alone: str = "") -> Option:
 
 
 class Command:
-    """A command; its code is in the module of its name.
+    """A command.
 
     Args:
         name: as it is typed.
@@ -124,9 +126,19 @@ class Command:
         options: returns its options; those of the other commands are never made.
         error_exit_code: the exit code of every error; None for the error's own.
         verbs: what it can be told to do.
+        run_by: the module and the function that run it; by default ``run`` of that of its name.
     """
 
-    __slots__ = ("_made", "_options", "error_exit_code", "example", "name", "summary", "verbs")
+    __slots__ = (
+        "_made",
+        "_options",
+        "_run_by",
+        "error_exit_code",
+        "example",
+        "name",
+        "summary",
+        "verbs",
+    )
 
     def __init__(
         self,
@@ -136,6 +148,7 @@ class Command:
         options: Callable[[], tuple[Option, ...]],
         error_exit_code: int | None = None,
         verbs: tuple[Verb, ...] = (),
+        run_by: str = "",
     ) -> None:
         self.name = name
         self.summary = summary
@@ -144,6 +157,7 @@ class Command:
         self._made: tuple[Option, ...] | None = None
         self.error_exit_code = error_exit_code
         self.verbs = verbs
+        self._run_by = run_by
 
     def verb_lines(self) -> str:
         """Return the verbs, each with what it does and an example, in lines."""
@@ -159,11 +173,6 @@ class Command:
         if self._made is None:
             self._made = self._options()
         return self._made
-
-    @property
-    def module(self) -> str:
-        """The module that runs the command."""
-        return f"mfakit.cli.{self.name.replace('-', '_')}"
 
     def refuse_others(self, options: Any, taken: set[str], what: str) -> None:
         """Refuse options that would have no effect.
@@ -184,13 +193,21 @@ class Command:
 
     def on_failure(self, arguments: list[str]) -> None:
         """Call the module's ``on_failure``, if it has one, after the command has failed."""
-        module = self.load()
+        module, _ = self._load()
         if hasattr(module, "on_failure"):
             module.on_failure(arguments)
 
-    def load(self) -> Any:
-        """Import the module that runs the command; importlib itself would take longer to load."""
-        return __import__(self.module, fromlist=["run"])
+    def load(self) -> Callable[[Any, AWSFiles], int]:
+        """Import the function that runs the command with the options and the AWS files."""
+        module, function = self._load()
+        run: Callable[[Any, AWSFiles], int] = getattr(module, function)
+        return run
+
+    def _load(self) -> tuple[Any, str]:
+        module, _, function = self._run_by.partition(".")
+        name = f"mfakit.cli.{module or self.name.replace('-', '_')}"
+        # importlib itself would take longer to load
+        return __import__(name, fromlist=["run"]), function or "run"
 
 
 duration = parse_duration

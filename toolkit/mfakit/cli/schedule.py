@@ -112,8 +112,7 @@ def _environ_for(options: Namespace) -> Mapping[str, str]:
 
 def _warn_of_keychains(files: AWSFiles) -> None:
     """Note which keys a job of cron cannot renew with: it has no bus to reach a keychain by."""
-    from mfakit.keys.age import source_profiles
-    from mfakit.keys.places import KEYRING, place_of
+    from mfakit.keys.key import KEYRING, place_of, source_profiles
 
     for profile in source_profiles(files):
         place = place_of(profile)

@@ -22,9 +22,9 @@ from mfakit.cli.output import note, read_input, write, write_private
 from mfakit.environment.formats import SHELLS, unset_line
 from mfakit.environment.render import likely_shell
 from mfakit.errors import FileError, MFAKitError, UsageError
-from mfakit.extras import require_extra
 from mfakit.profiles.editing import edit_text
 from mfakit.profiles.reading import read_text
+from mfakit.programs import require_extra
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -149,7 +149,7 @@ def _without_session(profile: Profile) -> list[str]:
 def _demo() -> str:
     from importlib.util import find_spec
 
-    from mfakit.extras import installing_line
+    from mfakit.programs import installing_line
 
     installed = "" if find_spec("moto") else f"{installing_line('testing')} && "
     return f"{installed}mfakit demo"

@@ -13,8 +13,7 @@ import time
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED
 from mfakit.exchange.code import STEP_SECONDS
-from mfakit.exchange.device import Device, find_devices
-from mfakit.exchange.iam import IAM
+from mfakit.exchange.iam import IAM, Device, find_devices
 from mfakit.language import translate
 from mfakit.value import Value
 

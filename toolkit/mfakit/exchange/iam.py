@@ -1,9 +1,12 @@
-"""Calls of IAM, signed by a long-term key, or by a session where IAM wants MFA for them."""
+"""Calls of IAM, signed by a long-term key or, where IAM wants MFA, a session; and MFA devices."""
 
 from __future__ import annotations
 
-from mfakit.errors import ProfileError
+import os
+
+from mfakit.errors import ExchangeError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED, SERVER_ERROR, asking_aws, make_client
+from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mfakit.exchange.source import Source
+
+UNREAD_SERIAL = "AWS_MFA_SERIAL"  # aws-vault reads it
+_NAME_IT = "name it: --serial-number arn:aws:iam::ACCOUNT:mfa/NAME, or mfa_serial in the AWS config"
+# The limits of STS, from its service model.
+_SHORTEST, _LONGEST = 9, 256
+_SIGNS = frozenset("_+=/:,.@-")
+_ACCOUNT_DIGITS = 12
+_REFUSED = (*DENIED, "InvalidClientTokenId")
 
 
 class IAM:
@@ -105,3 +116,142 @@ def _did_nothing(refusal: Any) -> bool:
     """Whether AWS refused a call, and did not fail at it."""
     status: int = refusal.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return 0 < status < SERVER_ERROR
+
+
+class Device(Value):
+    """An MFA device of the source's user.
+
+    Args:
+        serial_number: its ARN, or the number on a hardware token.
+        is_guess: whether it was derived from the user's name, as IAM did not list devices.
+    """
+
+    serial_number: str
+    is_guess: bool = False
+
+    @property
+    def kind(self) -> str:
+        """``virtual``, ``hardware``, or ``security key``."""
+        if ":u2f/" in self.serial_number:
+            return "security key"
+        return "virtual" if self.serial_number.startswith("arn:") else "hardware"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its codes can get a session, which those of security keys cannot."""
+        return self.kind != "security key"
+
+
+def check_serial_number(text: str) -> str:
+    """Return a serial number whose form is valid.
+
+    Raises:
+        UsageError: AWS would refuse its form, or it is the ARN of a user or a security key.
+    """
+    if not _has_form(text):
+        hint, joined = f"{_NAME_IT}; mfakit devices shows yours", "".join(text.split())
+        if " #" in text or " ;" in text:
+            hint = "put the comment into a line of its own: here, it belongs to the value"
+        elif joined != text and _has_form(joined) and (joined[:4] == "arn:" or joined.isalnum()):
+            hint = f"perhaps {joined}, without blanks"
+        raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
+    if text.startswith("arn:") and not is_arn(text):
+        hint, parts = f"{_NAME_IT}; mfakit devices shows yours", text.split(":")
+        if is_arn(completed := ":".join([*parts[:3], "", *parts[3:]])):
+            hint = f"perhaps {completed}"
+        raise UsageError(
+            f"{text} is no ARN: it lacks a part, or twelve digits for the account", hint
+        )
+    if ":user/" in text:
+        raise UsageError(
+            f"{text} is a user; the device's serial number has :mfa/ in it",
+            f"perhaps {text.replace(':user/', ':mfa/')}",
+        )
+    if ":u2f/" in text:
+        raise UsageError(
+            f"{text} is a security key or passkey, which AWS takes no code from",
+            "name another device of yours, which mfakit devices shows: --serial-number ARN; or add"
+            " an authenticator app in the AWS console",
+        )
+    return text
+
+
+def is_arn(text: str) -> bool:
+    """Whether a text has the form of an ARN of IAM, such as that of a device or a role."""
+    parts = text.split(":")
+    if len(parts) < 6 or parts[0] != "arn" or parts[2:4] != ["iam", ""]:
+        return False
+    return len(parts[4]) == _ACCOUNT_DIGITS and parts[4].isdecimal() and parts[5] != ""
+
+
+def _has_form(text: str) -> bool:
+    """Whether STS accepts its form; without re, which takes longer to load than all else here."""
+    letters = (letter.isascii() and (letter.isalnum() or letter in _SIGNS) for letter in text)
+    return _SHORTEST <= len(text) <= _LONGEST and all(letters)
+
+
+def account_of(serial_number: str | None) -> str | None:
+    """Return the account in a serial number; None if it has none, as those of hardware."""
+    parts = (serial_number or "").split(":")
+    return parts[4] if len(parts) > 4 else None
+
+
+def find_devices(source: Source) -> list[Device]:
+    """Return the MFA devices of the source's user.
+
+    If IAM does not let the user list them, the usual name of a virtual device is derived from the
+    user's name, which STS reports to every user.
+
+    Raises:
+        ExchangeError: AWS did not answer, or refused for another reason.
+    """
+    with asking_aws(source):
+        from botocore.exceptions import ClientError
+
+        client = make_client("iam", source, retries=True)
+        try:
+            found = client.list_mfa_devices()["MFADevices"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _REFUSED:
+                raise
+            return [_guess(source)]
+    return [Device(device["SerialNumber"]) for device in found]
+
+
+def only_device(devices: list[Device]) -> Device:
+    """Return the one device whose codes can be used.
+
+    Raises:
+        ExchangeError: there is none, or several.
+    """
+    usable = [device for device in devices if device.is_usable]
+    if len(usable) == 1:
+        return usable[0]
+    if usable:
+        names = ", ".join(device.serial_number for device in usable)
+        raise ExchangeError(f"there are several MFA devices: {names}", unread_device() or _NAME_IT)
+    if devices:
+        raise ExchangeError(
+            "the user has only security keys or passkeys, which AWS takes no code from",
+            "add an authenticator app as a second device in the AWS console",
+        )
+    raise ExchangeError("the user has no MFA device", "add one: mfakit devices add")
+
+
+def unread_device() -> str:
+    """Return how to use the device that aws-vault's variable names; "" if it names none."""
+    import shlex
+
+    if not (named := os.environ.get(UNREAD_SERIAL)):
+        return ""
+    return f"{UNREAD_SERIAL} is not read: export MFAKIT_SERIAL_NUMBER={shlex.quote(named)}"
+
+
+def _guess(source: Source) -> Device:
+    arn = make_client("sts", source, retries=True).get_caller_identity()["Arn"]
+    head, _, name = arn.partition(":user/")
+    if name:
+        return Device(f"{head}:mfa/{name.rpartition('/')[2]}", is_guess=True)
+    if arn.endswith(":root"):
+        return Device(f"{arn.removesuffix(':root')}:mfa/root-account-mfa-device", is_guess=True)
+    raise ExchangeError(f"{arn} is no user, and has no MFA device of its own", _NAME_IT)

@@ -14,7 +14,7 @@ from mfakit.errors import (
 )
 from mfakit.exchange.aws import partition_of
 from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
-from mfakit.exchange.device import account_of, find_devices, only_device, unread_device
+from mfakit.exchange.iam import account_of, find_devices, only_device, unread_device
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in, make_recipe
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.exchange.terminal import PATIENCE_SECONDS, Terminal, turn_to_ask
@@ -284,7 +284,7 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
         profile: the session profile, with a session and its record.
         note: called with what was written, or why it was not.
     """
-    from mfakit.profiles.settings import edit_settings, remember_changes
+    from mfakit.profiles.settings import change_settings
 
     try:
         profile = profile.read_again()
@@ -302,8 +302,7 @@ def keep_settings(profile: Profile, note: Callable[[str], object]) -> None:
         elif region and profile.setting("region") is None:
             lacking = {"region": region, **lacking}
         if lacking:
-            changes = edit_settings({profile.name: lacking}, profile.files, note, if_as_read=True)
-            remember_changes(profile, changes, note, by_login=True)
+            changes = change_settings(profile, {profile.name: lacking}, note, by_login=True)
             # an endpoint may have a password in it
             what = " and ".join(
                 change.key if "@" in (change.value or "") else f"{change.key} = {change.value}"

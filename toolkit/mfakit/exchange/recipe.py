@@ -5,7 +5,7 @@ from __future__ import annotations
 from mfakit import debug
 from mfakit.errors import ProfileError, UsageError
 from mfakit.exchange.aws import partition_of, region_of
-from mfakit.exchange.device import check_serial_number
+from mfakit.exchange.iam import check_serial_number
 from mfakit.exchange.source import endpoint_url, find_source, is_of_aws, long_term_hint
 from mfakit.moments import parse_duration, timedelta
 from mfakit.profiles.own_files import ROLE_SESSION_NAME, as_role_options

@@ -15,17 +15,24 @@ from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
-from mfakit.keys.age import ago, remember_key
-from mfakit.keys.journal import (
+from mfakit.keys.key import (
+    FILE,
+    KEYRING,
+    PROGRAM,
+    LongTermKey,
     Rotation,
+    ago,
     changing_key,
     changing_keychain,
     end_rotation,
     journal_path,
+    no_key,
+    place_of,
+    read_key,
     read_rotation,
+    remember_key,
     write_rotation,
 )
-from mfakit.keys.places import FILE, KEYRING, PROGRAM, LongTermKey, no_key, place_of, read_key
 from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record
@@ -239,7 +246,8 @@ def undo(profile: Profile, hands: Hands) -> str:
     """Go back to the key before the last rotation, and delete the new one; return the old key's id.
 
     Raises:
-        ProfileError: there is no rotation to undo, or the profile has a key of another origin.
+        ProfileError: there is no rotation to undo, the profile has a key of another origin, or the
+            user said no, who is asked if another profile has the new key too.
         BusyError: another process is changing it.
         ExchangeError: AWS refused, or could not be reached.
     """
@@ -255,6 +263,14 @@ def _undo(profile: Profile, hands: Hands) -> str:
             "the key before the last rotation is deleted by now: see mfakit keys --online",
         )
     _refuse_other_key(profile, rotation)
+    if _note_twins(profile, rotation.new_id, "old", hands):
+        hands.ask(
+            translate(
+                "Go back to the key {old}, and delete the new one, {new}?",
+                old=rotation.old_id,
+                new=rotation.new_id,
+            )
+        )
     keys = Keys(profile, hands)
     keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
     old = _stored(profile, rotation.old_id, rotation.old_secret)
@@ -370,8 +386,7 @@ def _create(
             f" {ago(others[0].created_at)}, {others[0].last_use}",
             f"AWS allows two; if nothing needs it: {_by_hand(profile, others[0].access_key_id)}",
         )
-    for name in _twins(profile, key.access_key_id):
-        hands.note(f"the profile {name} has this key too, and needs the new one afterwards")
+    _note_twins(profile, key.access_key_id, "new", hands)
     if orphan is None:
         hands.ask(_question(old, profile))
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
@@ -436,6 +451,21 @@ def _twins(profile: Profile, access_key_id: str) -> list[str]:
             if name != profile.name and _present(profile.other(name)) == access_key_id:
                 found.append(name)
     return found
+
+
+def _note_twins(profile: Profile, access_key_id: str, other: str, hands: Hands) -> bool:
+    """Name the other profiles with the same key, which need the old or the new one in its place.
+
+    Returns:
+        Whether there are any.
+    """
+    twins = _twins(profile, access_key_id)
+    for name in twins:
+        hands.note(
+            f"the profile {name} has the key {access_key_id} too, and needs the {other} one"
+            " afterwards"
+        )
+    return bool(twins)
 
 
 def _by_hand(profile: Profile, access_key_id: str) -> str:
@@ -522,6 +552,7 @@ def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) 
         _forget_secret(rotation.old_id)
     end_rotation(profile)
     hands.note(f"deleted the old key {rotation.old_id}")
+    _note_twins(profile, rotation.old_id, "new", hands)
 
 
 def _forget_secret(access_key_id: str) -> None:

@@ -19,7 +19,7 @@ from mfakit.errors import (
     NotSentError,
 )
 from mfakit.exchange.aws import asking_aws, make_client
-from mfakit.exchange.device import account_of
+from mfakit.exchange.iam import account_of
 from mfakit.moments import utc_now
 from mfakit.profiles.own_files import OwnFile
 from mfakit.session import SessionCredentials

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.state import State
 
 _METRIC = "mfakit_session_expiration_timestamp_seconds"

@@ -10,7 +10,9 @@ from mfakit.errors import FileError
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
-from mfakit.explain.findings.profile import RULES as PROFILE_RULES
+from mfakit.explain.findings.files import RULES as FILE_RULES
+from mfakit.explain.findings.keys import RULES as KEY_RULES
+from mfakit.explain.findings.roles import RULES as ROLE_RULES
 from mfakit.explain.situation import Situation, is_metadata, place_of
 from mfakit.explain.verdict import (
     LONG_TERM,
@@ -61,7 +63,7 @@ _FAILURES = (
     "role-without-source",
     "byte-order-mark",
 )
-_RULES = (*ENVIRONMENT_RULES, *PROFILE_RULES)
+_RULES = (*ENVIRONMENT_RULES, *KEY_RULES, *ROLE_RULES, *FILE_RULES)
 
 
 class Explanation:

@@ -10,14 +10,17 @@ import os
 from functools import partial
 
 from mfakit.errors import MFAKitError, ProfileError, UsageError
-from mfakit.keys.journal import (
+from mfakit.keys.key import (
+    KEYRING,
+    LongTermKey,
     changing_key,
     changing_keychain,
     end_rotation,
     journal_path,
+    place_of,
+    read_key,
     read_rotation,
 )
-from mfakit.keys.places import KEYRING, LongTermKey, place_of, read_key
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
 from mfakit.profiles.own_files import own_place

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mfakit.errors import MFAKitError
     from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.profiles.own_files import SessionRecord
 
 # What renews a session that mfakit cannot renew.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.age import KeyAge
+    from mfakit.keys.key import KeyAge
     from mfakit.notices.news import News
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles

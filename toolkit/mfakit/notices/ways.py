@@ -12,12 +12,12 @@ import sys
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.extras import require_extra
 from mfakit.language import translate
 from mfakit.notices.news import News
 from mfakit.programs import (
     desktop_environment,
     find_program,
+    require_extra,
     run_program,
     split_command,
     without_secrets,

@@ -13,7 +13,7 @@ alone, only the section with the requested name is scanned; any other file is sc
 from __future__ import annotations
 
 from mfakit.errors import FileError, UnreadableError, UsageError
-from mfakit.profiles.lines import (
+from mfakit.profiles.section import (
     DEFAULT,
     Entry,
     JunkError,

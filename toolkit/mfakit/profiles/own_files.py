@@ -220,12 +220,25 @@ def make_own_folder(path: str) -> None:
 
 
 def _hide_from_git(folder: str) -> None:
-    """Make git ignore a folder; complete a file that a killed process has left empty."""
+    """Make git ignore a folder by the last pattern of its `.gitignore`; other lines stay.
+
+    A link is replaced, since git reads none (`gitignore(5)`), by a file with the lines behind it.
+
+    Raises:
+        OSError: the file cannot be read or written.
+    """
     path = os.path.join(folder, ".gitignore")
-    if os.path.isfile(path) and os.path.getsize(path):
-        return
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | _NONBLOCK, 0o600), "w") as file:
-        file.write("*\n")
+    try:
+        with open(os.open(path, os.O_RDONLY | _NONBLOCK), "rb") as file:
+            found = file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except FileNotFoundError:
+        found = b""
+    patterns = [line for line in found.split(b"\n") if line.strip() and line[:1] != b"#"]
+    if patterns[-1:] != [b"*"] or os.path.islink(path):
+        from mfakit.profiles.replacing import replace_file
+
+        between = b"\n" if found and not found.endswith(b"\n") else b""
+        replace_file(path, found + between + b"*\n")
 
 
 def _make_private(folder: str) -> None:

@@ -13,9 +13,8 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.lines import DEFAULT
 from mfakit.profiles.own_files import ROLE_SESSION_MARK, OwnFile, digest, keep_record, pairs_of
-from mfakit.profiles.section import has_access_key, is_long_term
+from mfakit.profiles.section import DEFAULT, has_access_key, is_long_term
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
     STORES,
@@ -381,10 +380,13 @@ class Profile:
         except InvalidSessionError:
             return None
 
-    def remove(self, note: Callable[[str], object]) -> SessionCredentials:
-        """Remove the session that the profile holds, and its record; return the session.
+    def remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
+        """Remove the session that the profile holds, and its record.
 
         So is one in the session cache that no ``credential_process`` leads to any more.
+
+        Returns:
+            The session; None if it could not be used, since a part of it is missing or in quotes.
 
         Raises:
             SessionNotFoundError: there is none.
@@ -392,16 +394,23 @@ class Profile:
             FileError: the file cannot be written. It was not changed then.
         """
         self._forget_roles()
-        other = self.behind_process()
-        held = self.held() or other or self.find()
-        held.store.remove(note)
-        if other and not self.is_behind_process:
-            other.store.remove(note)
+        is_behind = self.is_behind_process
+        kinds = (CredentialsFile, type(self.store)) if is_behind else STORES
+        stores = [kind(self.name, self.files) for kind in kinds]
+        stores = [store for store in stores if _has_session(store)]
+        if not stores:
+            self.find()  # it raises the error that says what is there
+        try:
+            session = stores[0].session()
+        except InvalidSessionError:
+            session = None
+        for store in stores[:1] if is_behind else stores:
+            store.remove(note)
         try:
             self.own_file("records").remove()
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
-        return held.session
+        return session
 
     def _forget_roles(self, seconds: float = 0) -> None:
         """Remove the sessions of roles that were assumed from this one's, and their records.
@@ -563,6 +572,14 @@ class RoleSession(Profile):
         """Write a session, and remove those of the same profile that ended long ago."""
         super().keep(session, note, record)
         self._made_of[0]._forget_roles(_OLD_SECONDS)
+
+
+def _has_session(store: Store) -> bool:
+    """Whether a store has a session, even one with a part that is missing or in quotes."""
+    try:
+        return store.holds_session(store.read())
+    except FileError:
+        return False
 
 
 def check_key_id(session: SessionCredentials) -> None:

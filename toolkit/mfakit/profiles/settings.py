@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 
-from mfakit.errors import FileError, ProfileError, UsageError
+from mfakit import debug
+from mfakit.errors import BusyError, FileError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
-from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.own_files import OwnFile, make_own_folder
 from mfakit.profiles.profile import Profile, check_profile_name, open_profile
 from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
@@ -16,13 +18,14 @@ from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Settings = Mapping[str, str | None]
 
 # In a profile with a role, these would hide the role, or be hidden by it.
 _OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session", *KEYS)
 _OWN = "mfakit_"
+_LOCK_SECONDS = 60
 
 
 def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -120,7 +123,8 @@ def edit_settings(
                 change = Change(profile, key, value, before, is_in_credentials, made_section=made)
                 changes.append(change)
     changes = [change for change in changes if change.value != change.before]
-    return _apply(changes, files, note, if_as_read=if_as_read)
+    changes = _apply(changes, files, note, if_as_read=if_as_read)
+    return [change for change in changes if change.value != change.before]
 
 
 def _apply(
@@ -205,29 +209,45 @@ def _put(
     return made
 
 
-def remember_changes(
+def change_settings(
     session: Profile,
-    changes: list[Change],
+    profiles: Mapping[str, Settings],
     note: Callable[[str], object],
     *,
     by_login: bool = False,
-) -> None:
-    """Write down the last changes of a session profile's settings, so that they can be undone.
+) -> list[Change]:
+    """Set keys as ``edit_settings`` does, and write down what was changed, so it can be undone.
 
-    What ``configure`` changes replaces what it changed before; what a login changed stays. The
-    changes are made, so a failure is only noted.
+    What ``configure`` changes replaces what it changed before; what a login changed stays. Once the
+    changes are made, a failure to write them down is only noted.
+
+    Args:
+        session: the session profile that they are made for.
+        profiles: as for ``write_settings``.
+        note: called with messages for the user.
+        by_login: whether a login makes them by itself, where nothing has changed since it read.
+
+    Returns:
+        What was changed.
+
+    Raises:
+        MFAKitError: as ``write_settings`` raises it, or another process is changing the same.
     """
-    new = [change.replace(is_by_login=by_login) for change in changes]
-    names = {(change.profile, change.key) for change in new}
-    try:
-        kept = [
-            change
-            for change in _remembered(session)
-            if (by_login or change.is_by_login) and (change.profile, change.key) not in names
-        ]
-        _remember(session, [*kept, *new])
-    except FileError as error:
-        note(f"the settings are written, but not what configure --undo needs: {error.message}")
+    with _remembering(session):
+        changes = edit_settings(profiles, session.files, note, if_as_read=by_login)
+        new = [change.replace(is_by_login=by_login) for change in changes]
+        names = {(change.profile, change.key) for change in new}
+        try:
+            kept = [
+                change
+                for change in _remembered(session)
+                if (by_login or change.is_by_login) and (change.profile, change.key) not in names
+            ]
+            if new:
+                _remember(session, [*kept, *new])
+        except FileError as error:
+            note(f"the settings are written, but not what configure --undo needs: {error.message}")
+    return changes
 
 
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
@@ -241,19 +261,43 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
     Raises:
         FileError: a file cannot be written.
     """
-    remembered = _remembered(session)
-    changes = _reversed(remembered)
-    undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
-    done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
-    left = [
-        change
-        for change in remembered
-        if (change.profile, change.key, change.is_in_credentials) not in done
-    ]
-    for change in left:
-        note(f"left {change.key} of profile {change.profile}, which was changed since")
-    _remember(session, left)
+    with _remembering(session):
+        remembered = _remembered(session)
+        changes = _reversed(remembered)
+        undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
+        done = [(change.profile, change.key, change.is_in_credentials) for change in undone]
+        left = [
+            change
+            for change in remembered
+            if (change.profile, change.key, change.is_in_credentials) not in done
+        ]
+        for change in left:
+            note(f"left {change.key} of profile {change.profile}, which was changed since")
+        _remember(session, left)
     return undone
+
+
+@contextmanager
+def _remembering(session: Profile) -> Iterator[None]:
+    """Keep other processes from changing what is remembered of a profile, from a change on.
+
+    Where no lock can be made, nothing can be remembered either, which is noted then.
+
+    Raises:
+        BusyError: another process is changing the same profile's settings.
+    """
+    from mfakit.profiles.editing import locked
+
+    path = _changes_file(session).path
+    with ExitStack() as stack:
+        try:
+            make_own_folder(path)
+            stack.enter_context(locked(path, _LOCK_SECONDS))
+        except BusyError:
+            raise
+        except (OSError, FileError) as error:
+            debug.event("no lock of {}: {}", path, error)
+        yield
 
 
 _PARTS = tuple(Change.__annotations__)

@@ -123,7 +123,9 @@ class Store:
                 raise nested(key, self.profile, self._files.place(self.profile, key))
         key_id, secret = (values.get(key) for key in KEYS)
         record = self.record(key_id) if key_id and secret else None
-        if record and secret and record.secret_digest not in (None, digest(secret.encode())):
+        # also in quotes, which people put round it
+        ours = {digest(text.encode()) for text in (secret or "", (secret or "").strip("'\""))}
+        if record and secret and record.secret_digest not in (None, *ours):
             import shlex
 
             raise ProfileError(
@@ -359,15 +361,14 @@ def _holds_only_sessions(document: Document) -> bool:
     kinds = [keys for keys in document.kinds() if "aws_access_key_id" in keys]
     others = {keys.lower() for keys in set(document.kinds()).difference(kinds)}
     text = document.text
+    tokens = text.split(f"\n{token} ")[1:]
     return (
         bool(kinds)
         and all(
             f"{token}" in keys.split("\n") and key_id in keys.split("\n") for keys in set(kinds)
         )
         and not any(key in keys for keys in others for key in KEYS)
-        and f"\n{token} \n" not in text
-        and f"\n{token}  " not in text
-        and not text.endswith(f"\n{token} ")
         and text.count(f"\n{key_id} {SESSION_KEY_PREFIX}") == len(kinds)
-        and text.count(f"\n{token} ") >= len(kinds)
+        and len(tokens) >= len(kinds)
+        and not any(value[:1].isspace() or not value for value in tokens)
     )

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 def all_schedulers(environ: Mapping[str, str]) -> list[Scheduler]:
     """Return all kinds of schedulers, present or not, in order of preference."""
-    from mfakit.schedule.crontab import Cron
-    from mfakit.schedule.launchd import Launchd
-    from mfakit.schedule.schtasks import TaskScheduler
-    from mfakit.schedule.systemd import Systemd
+    from mfakit.schedule.experimental import Launchd, TaskScheduler
+    from mfakit.schedule.unix import Cron, Systemd
 
     # systemd comes before cron, since its manager answers only where it runs, and catches up on
     # what it slept through; a crontab may be there without a cron

@@ -17,7 +17,6 @@ from mfakit.testing.devices import NEW_KEY_SECONDS, Clock, Devices, seconds_to_n
 from mfakit.testing.directory import Directory
 from mfakit.testing.errors import AWSError, SimulatorError
 from mfakit.testing.faults import CallLog, Faulty, read_fault
-from mfakit.testing.federation import Federation
 from mfakit.testing.gate import Gate, Judge, service_control
 from mfakit.testing.iam import IAM
 from mfakit.testing.iam_calls import OwnCalls
@@ -27,7 +26,7 @@ from mfakit.testing.moto_binding import MotoBinding
 from mfakit.testing.policy_simulation import PolicySimulation
 from mfakit.testing.s3 import BucketPolicies
 from mfakit.testing.server import Server
-from mfakit.testing.sts import STS
+from mfakit.testing.sts import STS, Federation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ import os
 
 from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.environment.formats import unset_line
-from mfakit.exchange.device import UNREAD_SERIAL
+from mfakit.exchange.iam import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (
     Finding,

@@ -1,4 +1,4 @@
-"""The job as a task of Windows' Task Scheduler, in XML. Experimental: not tried there."""
+"""The schedulers of macOS and Windows: launchd and Task Scheduler. Not tried on either system."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import codecs
 import os
 import re
 import shlex
+from contextlib import suppress
 
-from mfakit.errors import UsageError
-from mfakit.schedule.scheduler import Job, Scheduler, call, demand
+from mfakit.errors import MFAKitError, UsageError
+from mfakit.schedule.scheduler import (
+    Job,
+    Scheduler,
+    call,
+    demand,
+    read_own,
+    refuse_foreign,
+    remove_own,
+    write_own,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +26,11 @@ if TYPE_CHECKING:
 
     from mfakit.programs import Answer
 
+_LABEL = "mfakit.check"
+_AGENT_MARK = f"<string>{_LABEL}</string>"
+
 _LONGEST_PROGRAM = 260  # pathType of the task schema (MS-TSCH 2.5.1.4)
-_HINT = "see the Task Scheduler's own window for the reason"
+_SEE_WINDOW = "see the Task Scheduler's own window for the reason"
 _UNITS = (86400, 3600, 60, 1)
 # In the order of MS-TSCH 2.5. Without a duration the repetition has no end; it begins at a fixed
 # time in the past, so that the same job is always the same task.
@@ -59,6 +72,76 @@ _TASK = """\
 """
 _ONE_USER = "<UserId>{}</UserId>\n      <LogonType>InteractiveToken</LogonType>"
 _ALL_USERS = "<GroupId>S-1-5-32-545</GroupId>"  # BUILTIN\Users, whatever they are called there
+
+
+class Launchd(Scheduler):
+    """The launchd domain of the logged-in user; the job is an agent in it."""
+
+    name = "launchd"
+    program = "launchctl"
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        home = environ.get("HOME") or os.path.expanduser("~")
+        self._path = os.path.join(home, "Library", "LaunchAgents", f"{_LABEL}.plist")
+
+    def files(self, job: Job) -> str:
+        """See `Scheduler`."""
+        import plistlib
+
+        agent = {
+            "Label": _LABEL,
+            "ProgramArguments": job.words,
+            "StartInterval": job.every,
+            "RunAtLoad": True,
+            "ProcessType": "Background",
+        }
+        return plistlib.dumps(agent).decode()
+
+    def install(self, job: Job) -> list[str]:
+        """See `Scheduler`."""
+        refuse_foreign(self._path, _AGENT_MARK)
+        self._unload()
+        write_own(self._path, self.files(job))
+        try:
+            demand(
+                *("launchctl", "bootstrap", _domain(), self._path),
+                environ=self._environ,
+                hint="log in on the machine's own screen once, or take --using cron",
+            )
+        except MFAKitError:
+            remove_own(self._path)
+            raise
+        return []
+
+    def installed(self) -> Job | None:
+        """See `Scheduler`."""
+        import plistlib
+        from xml.parsers.expat import ExpatError
+
+        text = read_own(self._path, _AGENT_MARK)
+        if text is None:
+            return None
+        try:
+            agent = plistlib.loads(text.encode())
+            return Job([*map(str, agent["ProgramArguments"])], agent.get("StartInterval"))
+        except (ExpatError, ValueError, LookupError, TypeError):
+            return Job([self._path], None)
+
+    def remove(self) -> list[str]:
+        """See `Scheduler`."""
+        if read_own(self._path, _AGENT_MARK) is None:
+            return []
+        self._unload()
+        return [self._path] if remove_own(self._path) else []
+
+    def _unload(self) -> None:
+        with suppress(MFAKitError):  # it may not be loaded
+            call("launchctl", "bootout", f"{_domain()}/{_LABEL}", environ=self._environ)
+
+
+def _domain() -> str:
+    return f"gui/{os.getuid()}"
 
 
 class TaskScheduler(Scheduler):
@@ -127,7 +210,7 @@ class TaskScheduler(Scheduler):
         return call("schtasks", *words, environ=self._environ)
 
     def _demand(self, *words: str) -> None:
-        demand("schtasks", *words, environ=self._environ, hint=_HINT)
+        demand("schtasks", *words, environ=self._environ, hint=_SEE_WINDOW)
 
 
 def _refuse(program: str, arguments: list[str]) -> None:
