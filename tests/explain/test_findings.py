@@ -89,6 +89,26 @@ def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> Non
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
 
 
+def test_a_header_with_more_blanks_than_the_sdk_for_javascript_reads_is_named(tmp_path) -> None:
+    here = situation(tmp_path, Case({}, {"w": PROCESS}, {}, "w"), "js")
+    config = tmp_path / "config"
+    text = config.read_text()
+    config.write_text(text.replace("[profile w]", "[profile  w ]"))
+    assert "wrong-header" not in [f.code for f in find(Situation(here.environ, "w", "boto3", NOW))]
+    [fix] = [
+        f.fix for f in find(Situation(here.environ, "w", "js", NOW)) if f.code == "wrong-header"
+    ]
+    run(fix, shell=True, check=True)
+    assert config.read_text() == text
+
+
+def test_the_region_that_explain_advises_is_that_of_the_sessions_own_source(tmp_path) -> None:
+    config = {"default": {"region": "us-east-1"}, "work": {"region": "eu-west-1"}}
+    case = Case({"default": KEYS, "work": KEYS, "work-mfa": LIVE}, config, {}, "work-mfa")
+    shown = "\n".join(Explanation(situation(tmp_path, case)).lines())
+    assert "aws configure set region eu-west-1 --profile work-mfa" in shown
+
+
 LONG = {"duration_seconds": "9" * 5000}
 ILL = [
     # what a role is made from
@@ -265,6 +285,12 @@ ILL = [
     ("certificates-missing", Case({"default": KEYS}, {}, {"AWS_CA_BUNDLE": "/nowhere.pem"}),
      "unset AWS_CA_BUNDLE"),
     ("certificates-missing", Case({"default": KEYS}, {"default": {"ca_bundle": "no.pem"}}), None),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL, "region": "cn-north-1"}}, flag="w"),
+     "aws configure set region us-east-1 --profile w"),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL}}, {"AWS_DEFAULT_REGION": "cn-north-1"}, "w"),
+     "unset AWS_DEFAULT_REGION"),
 ]  # fmt: skip
 
 
@@ -566,7 +592,7 @@ def test_a_secret_of_another_service_than_aws_is_not_measured(tmp_path) -> None:
 def test_a_session_of_the_global_endpoint_in_an_opt_in_region_is_reported(
     tmp_path, source: dict[str, str], region: str, is_told: bool
 ) -> None:
-    """The IAM User Guide: its tokens hold in the regions that every account has."""
+    """Its tokens hold in the regions that every account has (IAM User Guide)."""
     case = Case({"default": KEYS, "mfa": LIVE}, {"default": source, "mfa": {"region": region}},
                 {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "mfa")  # fmt: skip
     assert ("session-of-global-endpoint" in found(tmp_path, case)) is is_told

@@ -318,7 +318,7 @@ def test_a_profile_that_is_spelled_otherwise_is_named(
 
 
 def test_an_unknown_key_of_the_variables_leads_to_the_option_for_a_profile(home, alice) -> None:
-    """As one that was set for LocalStack."""
+    """One that was set for LocalStack is such a key."""
     done = home.mfakit(
         "login", "--token-code", alice.device.code(),
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
-from mfakit.exchange.code import check_command
+from mfakit.exchange import check_command
 from mfakit.exchange.iam import check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
@@ -25,6 +27,7 @@ from mfakit.profiles.selection import (
 )
 from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +117,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     if held is not None and CREDENTIAL_PROCESS in given:
         check_writable(session.files.credentials_path)
     change_settings(session, {**profiles, session.name: given}, note)
+    if CREDENTIAL_PROCESS in given:
+        note_if_not_found(session.files)
     session.read_again().take_over(held, note)
 
 
@@ -306,6 +311,13 @@ def key_process_line(profile: str) -> str:
     """
     _check_word(profile)
     return f"mfakit keys export --format process --source-profile {profile}"
+
+
+def note_if_not_found(files: AWSFiles) -> None:
+    """Note that AWS tools cannot run mfakit by its name, if it is not on the search path here."""
+    if find_program("mfakit", files.environ) is None:
+        folder = os.path.dirname(sys.executable)
+        note(f"AWS tools will not find mfakit: add its folder, such as {folder}, to PATH")
 
 
 def _check_word(profile: str) -> None:

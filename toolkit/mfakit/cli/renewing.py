@@ -17,16 +17,16 @@ from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.recipe import Role
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.notices.tell import Told
     from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
@@ -187,7 +187,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace, files: AWSFiles)
     Raises:
         NotAnsweredError: nobody is there.
     """
-    from mfakit.notices.news import news_of
+    from mfakit.notices import news_of
 
     news = news_of(status)
     if news is None or told.has(DECLINED):

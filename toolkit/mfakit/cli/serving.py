@@ -31,11 +31,11 @@ from mfakit.exchange.dialog_programs import DeclinedError, kill_dialogs
 from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, turn_to_ask
-from mfakit.expiry.status import check_session
+from mfakit.expiry import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
-from mfakit.notices.news import title_of
+from mfakit.notices import title_of
 from mfakit.notices.tell import Told
-from mfakit.state import warn_seconds
+from mfakit.session import warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit import debug
-from mfakit.environment.formats import FORMATS, KINDS, SHELLS, Shell
+from mfakit.environment import FORMATS, KINDS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
 from mfakit.profiles.selection import ENDPOINT, REGIONS

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.source import Source
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile

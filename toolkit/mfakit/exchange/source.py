@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.keys.key import read_key
+from mfakit.keys import read_key
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import (
     KEYS,

@@ -17,7 +17,7 @@ from mfakit.errors import (
     OthersTurnError,
     UsageError,
 )
-from mfakit.exchange.code import check_code
+from mfakit.exchange import check_code
 from mfakit.language import translate
 from mfakit.profiles.editing import NO_LOCKS, take_lock
 from mfakit.profiles.own_files import OwnFile, make_own_folder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import endpoint_of
-from mfakit.environment.formats import unset_line
-from mfakit.errors import FileError
+from mfakit.errors import FileError, MFAKitError
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
@@ -23,7 +23,7 @@ from mfakit.explain.verdict import (
     verdict,
 )
 from mfakit.moments import format_duration, format_timestamp
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import likely_region
 
 TYPE_CHECKING = False
@@ -164,8 +164,8 @@ class Explanation:
 
 def _to_set_region(situation: Situation) -> str:
     try:
-        region = likely_region(situation.files)
-    except FileError:  # which a finding names
+        region = likely_region(Profile(situation.profile, situation.files))
+    except MFAKitError:  # which a finding names
         return ""
     name = quoted(situation.profile)
     return f"; set one: aws configure set region {region} --profile {name}"

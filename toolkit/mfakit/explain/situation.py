@@ -7,7 +7,7 @@ from functools import cached_property
 from mfakit.environment.endpoint import endpoint_of
 from mfakit.errors import FileError, MFAKitError, ProfileError
 from mfakit.exchange.source import Source
-from mfakit.expiry.status import check_all
+from mfakit.expiry import check_all
 from mfakit.explain.chain import as_seen_by, in_environment, walk
 from mfakit.explain.javascript import profiles_of, walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.chain import Chain, Link
 
 

@@ -222,23 +222,24 @@ def make_own_folder(path: str) -> None:
 def _hide_from_git(folder: str) -> None:
     """Make git ignore a folder by the last pattern of its `.gitignore`; other lines stay.
 
-    A link is replaced, since git reads none (`gitignore(5)`), by a file with the lines behind it.
+    A link is replaced, since git reads none (`gitignore(5)`).
 
     Raises:
         OSError: the file cannot be read or written.
     """
     path = os.path.join(folder, ".gitignore")
+    if os.path.islink(path):
+        os.unlink(path)
     try:
         with open(os.open(path, os.O_RDONLY | _NONBLOCK), "rb") as file:
             found = file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except FileNotFoundError:
         found = b""
     patterns = [line for line in found.split(b"\n") if line.strip() and line[:1] != b"#"]
-    if patterns[-1:] != [b"*"] or os.path.islink(path):
-        from mfakit.profiles.replacing import replace_file
-
-        between = b"\n" if found and not found.endswith(b"\n") else b""
-        replace_file(path, found + between + b"*\n")
+    if patterns[-1:] != [b"*"]:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NONBLOCK
+        with open(os.open(path, flags, 0o600), "ab") as file:
+            file.write((b"" if found.endswith(b"\n") or not found else b"\n") + b"*\n")
 
 
 def _make_private(folder: str) -> None:

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.profiles.stores import Store
-    from mfakit.session import SessionCredentials
-    from mfakit.state import State
+    from mfakit.session import SessionCredentials, State
 
 
 class Held:
@@ -79,7 +78,7 @@ class Held:
 
     def state(self, now: datetime, warn: float | None = None) -> State:
         """Return the session's state, by ``warn`` seconds instead of the rule if that is given."""
-        from mfakit.state import judge
+        from mfakit.session import judge
 
         return judge(self.session.expiration, now, self.record, warn)
 

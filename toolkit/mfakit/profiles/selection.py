@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mfakit.profiles.aws_files import AWSFiles
 
+_LONG_TERM_PREFIX = "AKIA"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
@@ -172,9 +173,9 @@ def _of_session_or_source(session: Profile, key: str) -> str | None:
     return source.setting(key) if source else None
 
 
-def likely_region(files: AWSFiles) -> str:
+def likely_region(profile: Profile) -> str:
     """Return the region that a profile without one may be meant to have, for a command to type."""
-    return files.setting("region", "default") or files.config("default").get("region") or "REGION"
+    return region_of(profile) or region_of(profile.other("default")) or "REGION"
 
 
 def region_to_set(session: Profile) -> str | None:
@@ -220,8 +221,11 @@ def shadowed_by(environ: Mapping[str, str]) -> str | None:
     """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
     if variables_hold_keys(environ):
         return "long-term keys"
-    if lacks_token(_of_variables(environ)):
+    values = _of_variables(environ)
+    if lacks_token(values):
         return "a session's key without its token"
+    if session_token(values) and values[KEYS[0]].startswith(_LONG_TERM_PREFIX):
+        return "a long-term key beside a session's token, which AWS refuses,"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
     return None

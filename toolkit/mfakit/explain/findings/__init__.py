@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
-from mfakit.environment.formats import SHELLS
+from mfakit.environment import SHELLS
 from mfakit.exchange.source import with_long_term_keys
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import URL, endpoint_of
-from mfakit.environment.formats import unset_line
 from mfakit.exchange.iam import UNREAD_SERIAL
 from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (
@@ -20,7 +20,7 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
-from mfakit.profiles.aws_files import profile_of
+from mfakit.profiles.aws_files import header_of, new_header, profile_of
 from mfakit.profiles.profile import SERVED_PROFILE
 from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.session import SESSION_KEY_PREFIX
@@ -261,11 +261,16 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
     files, names = situation.files, [situation.profile, situation.role_source]
     found = ((name, files.unread_header(name)) for name in names if name is not None)
     profile, wrong = next((each for each in found if each[1] is not None), ("", None))
-    if wrong is None or (situation.sdk == "js" and situation.values):
+    if situation.sdk == "js" and situation.values:
+        return
+    if situation.sdk == "js" and wrong is None:  # botocore takes more blanks than this SDK
+        profile, known = situation.profile, header_of(files.config_file, situation.profile)
+        wrong = (files.config_file, known) if known not in (None, new_header(profile)) else None
+    if wrong is None:
         return
     document, header = wrong
-    right = files.config_header(profile) if document is files.config_file else profile
-    is_missing = not files.exists(profile)
+    right = new_header(profile) if document is files.config_file else profile
+    is_missing = situation.sdk == "js" or not files.exists(profile)
     line = document.line_of_header(header)
     yield Finding(
         "wrong-header",

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from mfakit.environment.formats import unset_line
+from mfakit.environment import unset_line
 from mfakit.errors import FileError, UnreadableError
 from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.findings import COMMENT, Finding, edit, quoted, set_setting, without_settings
@@ -43,14 +43,19 @@ def region_empty(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def certificates(situation: Situation) -> tuple[str, str | None, str]:
+    """Return what names the file with the certificates to trust, its name, and what unsets it."""
+    name = "AWS_CA_BUNDLE"
+    if named := situation.environ.get(name):
+        return name, named, unset_line(situation.shell, [name])
+    named = situation.values.get("ca_bundle")
+    fix = without_settings(situation, "ca_bundle") if named else ""
+    return f"ca_bundle ({situation.place('ca_bundle')})", named, fix
+
+
 def certificates_missing(situation: Situation) -> Iterator[Finding]:
     """The file with the certificates to trust does not exist, so that no call reaches AWS."""
-    name, named = "AWS_CA_BUNDLE", situation.environ.get("AWS_CA_BUNDLE")
-    place, fix = name, unset_line(situation.shell, [name])
-    if not named:
-        name, named = "ca_bundle", situation.values.get("ca_bundle")
-        place = f"{name} ({situation.place(name)})"
-        fix = without_settings(situation, name) if named else ""
+    place, named, fix = certificates(situation)
     if situation.sdk == "js" or not named or os.path.exists(named):
         return
     here = "" if os.path.isabs(named) else " here: AWS tools look in the folder they are run in"

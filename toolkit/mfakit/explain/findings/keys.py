@@ -29,13 +29,13 @@ from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import KEYS, has_access_key, is_long_term, lacks_token
 from mfakit.profiles.selection import source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.situation import Situation
 
 TOKENS = ("aws_session_token", "aws_security_token")

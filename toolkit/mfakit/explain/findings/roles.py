@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mfakit.environment import unset_line
 from mfakit.errors import UsageError
+from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.iam import check_serial_number, is_arn
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import (
@@ -28,7 +30,7 @@ from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_p
 from mfakit.profiles.section import KEYS, is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
 from mfakit.profiles.stores import STORE_KINDS
-from mfakit.state import EXPIRING, VALID
+from mfakit.session import EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +75,17 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
+        region, place = situation.chain.region, situation.region_place
+        if region and partition_of(region) != partition:
+            yield Finding(
+                "serial-of-another-partition",
+                f"mfa_serial ({situation.place('mfa_serial')}) is of {partition}, and the region"
+                f" {region} ({place}) of {partition_of(region)}",
+                "AWS does not know the device there; mfakit login refuses it",
+                unset_line(situation.shell, [place])
+                if place in situation.environ
+                else set_setting(situation, "region", region_of(serial)),
+            )
         return
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
     are = "are" if is_known or account in (None, parts[4]) else "seem by their id to be"
