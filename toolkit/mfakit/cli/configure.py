@@ -14,9 +14,8 @@ from mfakit.exchange.recipe import configured_serial_number, read_session_durati
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable
-from mfakit.profiles.profile import Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
     default_source_profile,
@@ -33,6 +32,8 @@ from mfakit.programs import find_program
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from mfakit.profiles.aws_files import AWSFiles
 
 
 _DEFAULT_DURATION = "12h"
@@ -182,7 +183,7 @@ def _note_of_duration(role: Profile) -> None:
     asked = (role.setting("duration_seconds") or "").lstrip("0")
     # int refuses numbers of very many digits; a longer number is a larger one
     if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
-        place = role.files.place(role.name, "duration_seconds")
+        place = role.place("duration_seconds")
         note(
             f"AWS refuses {role.name} while it is to last {asked[:9]} s ({place}): a role that is"
             " assumed with a session lasts one hour at most: aws configure set"
@@ -231,12 +232,11 @@ def _usual_session(roles: list[Profile]) -> str:
     own = next((role for role in roles if role.is_protected), None)
     if own is not None:
         return own.its_session
-    ours = roles[0].files.environ
-    _, named = aws_profile_of(ours)
-    is_role = named in [role.name for role in roles]
-    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if is_role else ()
-    environ = {name: value for name, value in ours.items() if name not in hidden}
-    return session_profile(None, AWSFiles(environ)).name
+    files = roles[0].files
+    _, named = aws_profile_of(files.environ)
+    if named in [role.name for role in roles]:
+        return files.environ.get("MFAKIT_PROFILE") or DEFAULT_SESSION_PROFILE
+    return session_profile(None, files).name
 
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:

@@ -145,7 +145,7 @@ def _plain_use(profile: Profile, age: KeyAge) -> str:
     if age.place.kind == FILE:
         return "AWS tools use it with this profile"
     if profile.is_long_term:
-        place = profile.files.place(profile.name, "aws_access_key_id")
+        place = profile.place("aws_access_key_id")
         return f"AWS tools use the key that is in {escape(place)} still"
     process = profile.setting("credential_process")
     if process and exports_key(process):

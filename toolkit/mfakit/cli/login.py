@@ -12,6 +12,7 @@ from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
 from mfakit.expiry import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
+from mfakit.profiles.own_files import ROLE_TEXTS
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     REGIONS,
@@ -41,8 +42,7 @@ _EXCHANGE_OPTIONS = (
     "prompt",
     "role_arn",
     "role_session_name",
-    "external_id",
-    "source_identity",
+    *ROLE_TEXTS.values(),
     "tag",
     "policy",
     "policy_arn",
@@ -155,8 +155,8 @@ def _asker(options: Namespace) -> Asker | None:
 
 
 def _role(options: Namespace) -> Role | None:
-    given = {"ExternalId": options.external_id, "SourceIdentity": options.source_identity}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    texts = {name: getattr(options, option) for name, option in ROLE_TEXTS.items()}
+    chosen: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
     return read_role(options, options.role_session_name, chosen)

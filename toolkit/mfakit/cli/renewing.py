@@ -13,6 +13,7 @@ from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
+from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
@@ -169,7 +170,7 @@ def _ask_for(
     if not asked:
         return left
     try:
-        with turn_to_ask(path, ALL_PROFILES, note, patience=0):
+        with turn_to_ask(OwnFile.of(path, "turns", ALL_PROFILES), note, patience=0):
             for status, told in asked:
                 if _ask(status, told, options, files):
                     left.remove(status)

@@ -139,7 +139,7 @@ class Keeper:
             as_before=True, patience=0, asker=_Window(make_dialog(title_of(status)), told)
         )
         try:
-            with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):
+            with turn_to_ask(profile.other(ALL_PROFILES).own_file("turns"), note, patience=0):
                 login(profile, request)
         except OthersTurnError:
             self._tried = held.key_id, time.monotonic() + _SOON_SECONDS

@@ -156,7 +156,7 @@ def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[Non
     if request.token_code is not None:
         return nullcontext()
     patience = PATIENCE_SECONDS if request.patience is None else request.patience
-    return turn_to_ask(profile.files.credentials_path, profile.name, request.note, patience)
+    return turn_to_ask(profile.own_file("turns"), request.note, patience)
 
 
 def _made_before(held: Held | None) -> SessionRecord | None:

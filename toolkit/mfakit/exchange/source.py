@@ -122,7 +122,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         error = _no_credentials(profile)
         raise _of_missing_source(error, session) if meant is None else error
     if debug.is_on():
-        place = files.place(profile.name, "aws_access_key_id") or "its credential_process"
+        place = profile.place("aws_access_key_id") or "its credential_process"
         shown = debug.key_id(values["aws_access_key_id"])
         debug.event("source: the key {} of profile {!r}, from {}", shown, profile.name, place)
     return Source(

@@ -7,7 +7,7 @@ import shlex
 
 from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_duration, format_timestamp
-from mfakit.profiles.own_files import ROLE_SESSION_NAME
+from mfakit.profiles.own_files import ROLE_SESSION_NAME, ROLE_TEXTS
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.session import EXPIRED, UNKNOWN
 from mfakit.value import Value
@@ -134,8 +134,8 @@ def _role_words(record: SessionRecord) -> list[str]:
     words, options = ["--role-arn", record.role_arn], record.options_of_role()
     if record.role_session_name not in (None, ROLE_SESSION_NAME):
         words += ["--role-session-name", record.role_session_name]
-    for name, flag in ("ExternalId", "--external-id"), ("SourceIdentity", "--source-identity"):
-        words += [flag, options[name]] if name in options else []
+    for name, option in ROLE_TEXTS.items():
+        words += [f"--{option.replace('_', '-')}", options[name]] if name in options else []
     for tag in options.get("Tags", ()):
         words += ["--tag", f"{tag['Key']}={tag['Value']}"]
     if record.policies_digest is not None:  # without them it could do more than before

@@ -216,6 +216,10 @@ class Profile:
         """Return a setting of the profile in either file; None if it is not set."""
         return self.files.setting(key, self.name)
 
+    def place(self, key: str) -> str:
+        """Return the file and the line of a setting as text; "" if it is not set."""
+        return self.files.place(self.name, key)
+
     def other(self, name: str) -> Profile:
         """Return another profile of the same files."""
         return Profile(name, self.files)
@@ -395,15 +399,17 @@ class Profile:
             FileError: the file cannot be written. It was not changed then.
         """
         self._forget_roles()
-        every = (kind(self.name, self.files) for kind in STORES)
-        stores = [store for store in every if _has_session(store)]
+        is_behind = self.is_behind_process
+        kinds = (CredentialsFile, type(self.store)) if is_behind else STORES
+        stores = [kind(self.name, self.files) for kind in kinds]
+        stores = [store for store in stores if _has_session(store)]
         if not stores:
             self.find()  # it raises the error that says what is there
         try:
             session = stores[0].session()
         except InvalidSessionError:
             session = None
-        for store in stores[:1] if self.is_behind_process else stores:
+        for store in stores[:1] if is_behind else stores:
             store.remove(note)
         try:
             self.own_file("records").remove()

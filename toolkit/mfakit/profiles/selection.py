@@ -91,9 +91,14 @@ def named_source_profile(
         for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if that holds
         long-term credentials, or such an ``X`` with a part of a key; else None.
     """
-    if flag is not None:
-        debug.event("source profile: {!r}, as asked for", flag)
-        return session.other(flag)
+    if flag is None:
+        return _source_by_files(session, may_be_session=may_be_session)
+    named = session.other(flag)
+    debug.event("source profile: {!r}, as asked for", flag)
+    return named
+
+
+def _source_by_files(session: Profile, *, may_be_session: bool) -> Profile | None:
     if configured := session.setting("mfakit_source_profile"):
         return session.other(configured)
     source = session.setting("source_profile")
@@ -301,7 +306,7 @@ def _refuse_names_that_none_has(profile: Profile) -> None:
         source = role.setting("source_profile")
         if source and not may_name_profile(source) and not role.other(source).exists:
             meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
-            place = role.files.place(role.name, "source_profile")
+            place = role.place("source_profile")
             raise ProfileError(
                 f"source_profile ({place}) is {source!r}, which no profile can be called",
                 f"aws configure set source_profile {shlex.quote(meant)}"

@@ -288,7 +288,7 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     asking = next((role for role in roles if role.setting("mfa_serial")), None)
     if asking is None:
         return
-    serial, place = asking.setting("mfa_serial"), asking.files.place(asking.name, "mfa_serial")
+    serial, place = asking.setting("mfa_serial"), asking.place("mfa_serial")
     live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
         yield Finding(
@@ -320,7 +320,7 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     although = (
         f"{live[0]!r} is an MFA session of it"
         if live
-        else f"mfa_serial is set for it ({situation.files.place(source.name, 'mfa_serial')})"
+        else f"mfa_serial is set for it ({source.place('mfa_serial')})"
     )
     yield Finding(
         "role-without-mfa",
