@@ -466,3 +466,20 @@ def test_check_says_that_a_role_comes_before_the_session_of_the_same_profile(hom
     told = home.mfakit("check", "-p", "mfa")
     assert told.returncode == 0
     assert f"the role of this profile ({home.config}, line 2), and not this session" in told.stderr
+
+
+@pytest.mark.parametrize("prefix", ["", "export aws_", "ws_"])
+def test_keys_under_other_names_are_not_replaced_by_those_of_default(
+    home, alice, shell, prefix: str
+) -> None:
+    """Nobody means a session of another key, in the very profile that `AWS_PROFILE` names."""
+    text = keys_of(alice).replace("aws_", prefix)
+    home.write_config(f"[profile work]\n{text}")
+    for command in ("login --token-code 123456", "check", "devices", "exec -- true"):
+        done = home.mfakit(*command.split(), AWS_PROFILE="work")
+        assert done.returncode in (1, 3, 125)
+        assert "no AWS tool reads" in done.stderr
+    assert shell(advice(done.stderr)).returncode == 0
+    home.write_config(home.config.read_text().replace(f"\n{prefix}secret", "\naws_secret"))
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="work")
+    assert "logged in to profile work-mfa with the keys of profile 'work'" in done.stderr

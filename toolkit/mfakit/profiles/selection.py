@@ -11,7 +11,7 @@ from mfakit.profiles.profile import (
     Profile,
     may_name_profile,
 )
-from mfakit.profiles.section import KEYS, lacks_token, session_token
+from mfakit.profiles.section import KEYS, has_access_key, lacks_token, session_token
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
@@ -256,7 +256,8 @@ def led_to(profile: Profile, named_by: str) -> str:
 
     Raises:
         ProfileError: it gets its credentials in another way, its roles form a circle, or it is
-            missing, and another one has its name but for case, quotes, blanks and `-` or `_`.
+            missing, and another one has its name but for case, quotes, blanks and `-` or `_`; or it
+            has keys under names that no AWS tool reads.
     """
     import shlex
 
@@ -282,7 +283,28 @@ def led_to(profile: Profile, named_by: str) -> str:
         return end.name  # as the source of a role, it is the session that it holds
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
+    _refuse_unread_keys(end, f"{named_by} {way}")
     return end.name
+
+
+def _refuse_unread_keys(profile: Profile, named_by: str) -> None:
+    """Refuse a profile without keys that has them under other names, as ``access_key_id``.
+
+    Raises:
+        ProfileError: it has, and a session of other keys is not what is meant.
+    """
+    import shlex
+
+    if has_access_key(profile.keys):
+        return
+    if key := next(
+        (key for key in profile.merged if "access_key" in key and key not in KEYS), None
+    ):
+        session = shlex.quote(profile.its_session)
+        raise ProfileError(
+            f"{named_by} {profile.name!r}, whose {key} no AWS tool reads",
+            f"rename it, or name a profile for the session: --profile {session}",
+        ).about(profile.name)
 
 
 def _misspelled(profile: Profile) -> str | None:
