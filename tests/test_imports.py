@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit import SessionCredentials, write_session
-from mfakit.environment.formats import FORMATS, SHELLS
+from mfakit.environment import FORMATS, SHELLS
 
 pytestmark = pytest.mark.pythons
 

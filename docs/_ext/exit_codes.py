@@ -6,7 +6,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from mfakit import errors
 from mfakit.cli.commands import COMMANDS
-from mfakit.state import STATES
+from mfakit.session import STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

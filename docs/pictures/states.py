@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, State
+from mfakit.session import EXPIRED, EXPIRING, UNKNOWN, VALID, State
 
 NONE = "none"
 

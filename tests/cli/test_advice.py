@@ -113,7 +113,7 @@ def test_configure_without_a_terminal_leads_to_an_option_of_its_own(home, aws, a
 
 
 def test_logout_of_a_profile_that_is_missing_leads_to_what_there_is(home, alice, shell) -> None:
-    """Who logs out does not want to log in."""
+    """A user who logs out does not want to log in."""
     done = home.mfakit("logout", "--profile", "nosuch")
     assert done.returncode == 3
     told = advice(done)

@@ -129,7 +129,7 @@ def test_a_signal_ends_the_simulator_with_exit_code_0(simulate, number: int) -> 
 def test_a_user_without_a_device_enrols_one_by_the_codes_that_it_gives(
     home, simulate, on_terminal
 ) -> None:
-    """What a new user has: a key, and a policy that allows nothing else without MFA."""
+    """A new user has a key, and a policy that allows nothing else without MFA."""
     who = ("--user", "bob", "--user-without-device", "alice")
     said = said_by(simulate("--json", "--require-mfa", *who))
     bob, alice = said["users"]

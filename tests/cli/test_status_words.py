@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mfakit.cli.status import as_short
 from mfakit.cli.status_views import as_lines, as_table, say_duration, say_end, say_moment
-from mfakit.expiry.status import SessionStatus, status_of
+from mfakit.expiry import SessionStatus, status_of
 from mfakit.profiles.own_files import SessionRecord
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -98,7 +98,7 @@ def test_the_recipe_for_a_theme_works_in_zsh_alone(zsh, program: str) -> None:
 
 @needs_zsh
 def test_starship_shows_the_session_of_the_shell(home, zsh) -> None:
-    """One that has ended, too: the command exits with 2 then."""
+    """It shows one that has ended, too, for which the command exits with 2."""
     if shutil.which("starship") is None:
         pytest.skip("starship is not installed")
     (home.folder / ".config").mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mfakit import SessionCredentials, write_session
-from mfakit.environment.formats import SHELLS
+from mfakit.environment import SHELLS
 
 pytestmark = pytest.mark.pythons
 

@@ -45,6 +45,13 @@ def test_exec_has_exit_codes_of_its_own(home) -> None:
     assert home.mfakit("exec", "--", str(home.credentials)).returncode == 126
     assert home.mfakit("exec", "--", "no-such-program").returncode == 127
     assert home.mfakit("exec", "--", "").returncode == 127
+    for command, meant in [
+        (("A=b c", "env"), "env 'A=b c' PROGRAM"),
+        (("echo hi",), "sh -c 'echo hi'"),
+    ]:
+        done = home.mfakit("exec", "--", *command)
+        assert done.returncode == 127
+        assert done.stderr.endswith(f": mfakit exec -- {meant}\n")
     program = home.folder / "program"
     program.write_text("#!/no/such/interpreter\n")
     program.chmod(0o755)

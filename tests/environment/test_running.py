@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import mfakit
-from mfakit.environment.formats import SHELLS
+from mfakit.environment import SHELLS
 
 pytestmark = pytest.mark.pythons
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, render_environment, render_unset
-from mfakit.environment.formats import SHELLS
+from mfakit.environment import SHELLS
 from mfakit.errors import UsageError
 
 # The shell, and the words that make it evaluate the script that it finds on standard input.

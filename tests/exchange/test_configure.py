@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
@@ -147,6 +148,18 @@ def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
 def test_undo_beside_other_options_is_refused(worker) -> None:
     assert configure(worker, "--undo", "--duration", "2h").returncode == 64
     assert configure(worker, "--undo", "--role-profile", "prod").returncode == 64
+
+
+def test_a_credential_process_that_aws_tools_will_not_find_is_noted(home, alice) -> None:
+    home.environ["PATH"] = os.defpath
+    said = "AWS tools will not find mfakit"
+    assert said not in configure(home, "--duration", "2h").stderr
+    assert said in configure(home, "--credential-process").stderr
+    program = home.folder / "mfakit"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    home.environ["PATH"] += f"{os.pathsep}{home.folder}"
+    assert said not in configure(home, "--credential-process").stderr
 
 
 def test_a_kept_session_moves_to_the_cache_for_a_credential_process_and_back(home, alice) -> None:

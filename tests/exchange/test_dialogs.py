@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mfakit.errors import ExchangeError
-from mfakit.exchange.code import TypedCode
+from mfakit.exchange import TypedCode
 from mfakit.exchange.dialog import Dialog
 from mfakit.exchange.dialog_programs import DeclinedError, NotAnsweredError
 

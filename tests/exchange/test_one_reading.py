@@ -324,6 +324,21 @@ def test_long_term_keys_in_the_variables_are_named_and_change_no_exit_code(home,
     assert "hold a long-term key" not in home.mfakit("login").stderr
 
 
+def test_a_long_term_key_beside_a_left_over_token_is_named(home, alice) -> None:
+    """AWS refuses such a pair, which AWS tools use before the session that check finds."""
+    log_in(home, alice)
+    pair = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+        "AWS_SESSION_TOKEN": "left over",
+    }
+    what = "a long-term key beside a session's token, which AWS refuses"
+    for command in ("check", "login"):
+        done = home.mfakit(command, **pair)
+        assert (done.returncode, what in done.stderr) == (0, True), done.stderr
+    assert what not in home.mfakit("check", "-p", "mfa", **pair).stderr
+
+
 def test_check_prints_one_line_for_monitoring_where_there_is_no_session(home, alice) -> None:
     done = home.mfakit("check")
     assert (done.returncode, done.stdout) == (3, f"unknown: {done.stderr.splitlines()[0][8:]}\n")

@@ -186,9 +186,10 @@ def test_a_stopped_process_that_is_asking_blocks_others_only_for_a_while(
     script = (
         "import sys\n"
         "from mfakit.exchange.terminal import turn_to_ask\n"
+        "from mfakit.profiles.own_files import OwnFile\n"
         "from mfakit.errors import ExchangeError\n"
         "try:\n"
-        "    with turn_to_ask(sys.argv[1], 'mfa', print, patience=0.5): pass\n"
+        "    with turn_to_ask(OwnFile.of(sys.argv[1], 'turns', 'mfa'), print, patience=0.5): pass\n"
         "except ExchangeError as error:\n"
         "    print(error.message)\n"
     )

@@ -391,6 +391,21 @@ def test_a_missing_file_of_certificates_is_not_called_a_certificate(home, alice,
     assert ("certificates-missing" in shown, "curl" in shown) == (True, False)
 
 
+@pytest.mark.parametrize("where", ["AWS_CA_BUNDLE", "ca_bundle"])
+def test_explain_names_the_file_of_certificates_that_cannot_be_used(home, alice, where) -> None:
+    """curl, which is the advice for other failures, trusts certificates of its own."""
+    bundle = home.folder / "ca.pem"
+    bundle.write_text("no certificate\n")
+    variables = {"AWS_CA_BUNDLE": str(bundle)} if where.isupper() else {}
+    if not variables:
+        home.write_config(f"[default]\nca_bundle = {bundle}\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        shown = home.mfakit("explain", "--online", AWS_ENDPOINT_URL=url, **variables).stdout
+    assert f"with the certificates of {bundle}, named by {where}" in shown
+    assert "curl" not in shown
+
+
 def test_the_certificates_of_the_source_are_written_to_the_session_profile(home, alice) -> None:
     """Else the login works, and every AWS tool with the session fails."""
     bundle = home.folder / "ca.pem"

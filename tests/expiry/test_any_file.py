@@ -17,12 +17,12 @@ from tests.zones import local_time
 
 from mfakit import MFAKitError
 from mfakit.cli.output import escape
+from mfakit.expiry import SessionStatus, check_all, check_session
 from mfakit.expiry.report import as_json, as_openmetrics, as_text, worst
-from mfakit.expiry.status import SessionStatus, check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import OwnFile, as_pairs
 from mfakit.profiles.profile import Profile
-from mfakit.state import UNKNOWN, VALID
+from mfakit.session import UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DUE = timedelta(minutes=30)

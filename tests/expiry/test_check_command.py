@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from tests.expiry.spellings import KEYS, SPELLINGS, TOKEN, VARIABLES, place, zulu
 
 from mfakit.cli.output import escape
+from mfakit.expiry import SessionStatus, status_of
 from mfakit.expiry.report import as_openmetrics, as_text, worst
-from mfakit.expiry.status import SessionStatus, status_of
-from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID
+from mfakit.session import EXPIRED, EXPIRING, UNKNOWN, VALID
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 METRIC = "mfakit_session_expiration_timestamp_seconds"

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mfakit.errors import FileError, SessionNotFoundError
+from mfakit.expiry import check_all, check_session
 from mfakit.expiry.report import as_text, worst
-from mfakit.expiry.status import check_all, check_session
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 

@@ -13,7 +13,7 @@ from tests.expiry.spellings import KEYS, OWN_PROCESS, SPELLINGS, TOKEN, VARIABLE
 from tests.zones import local_time
 
 from mfakit import MFAKitError, check_sessions
-from mfakit.expiry.status import SessionStatus, check_all
+from mfakit.expiry import SessionStatus, check_all
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mfakit import SessionCredentials, write_session
 from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record
-from mfakit.state import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
+from mfakit.session import EXPIRED, EXPIRING, UNKNOWN, VALID, judge
 
 pytestmark = pytest.mark.pythons
 

@@ -89,6 +89,26 @@ def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> Non
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
 
 
+def test_a_header_with_more_blanks_than_the_sdk_for_javascript_reads_is_named(tmp_path) -> None:
+    here = situation(tmp_path, Case({}, {"w": PROCESS}, {}, "w"), "js")
+    config = tmp_path / "config"
+    text = config.read_text()
+    config.write_text(text.replace("[profile w]", "[profile  w ]"))
+    assert "wrong-header" not in [f.code for f in find(Situation(here.environ, "w", "boto3", NOW))]
+    [fix] = [
+        f.fix for f in find(Situation(here.environ, "w", "js", NOW)) if f.code == "wrong-header"
+    ]
+    run(fix, shell=True, check=True)
+    assert config.read_text() == text
+
+
+def test_the_region_that_explain_advises_is_that_of_the_sessions_own_source(tmp_path) -> None:
+    config = {"default": {"region": "us-east-1"}, "work": {"region": "eu-west-1"}}
+    case = Case({"default": KEYS, "work": KEYS, "work-mfa": LIVE}, config, {}, "work-mfa")
+    shown = "\n".join(Explanation(situation(tmp_path, case)).lines())
+    assert "aws configure set region eu-west-1 --profile work-mfa" in shown
+
+
 LONG = {"duration_seconds": "9" * 5000}
 ILL = [
     # what a role is made from
@@ -265,6 +285,29 @@ ILL = [
     ("certificates-missing", Case({"default": KEYS}, {}, {"AWS_CA_BUNDLE": "/nowhere.pem"}),
      "unset AWS_CA_BUNDLE"),
     ("certificates-missing", Case({"default": KEYS}, {"default": {"ca_bundle": "no.pem"}}), None),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL, "region": "cn-north-1"}}, flag="w"),
+     "aws configure set region us-east-1 --profile w"),
+    ("serial-of-another-partition",
+     Case({"w": KEYS}, {"w": {"mfa_serial": SERIAL}}, {"AWS_DEFAULT_REGION": "cn-north-1"}, "w"),
+     "unset AWS_DEFAULT_REGION"),
+    # names of variables in place of keys, also behind a role
+    *(("keys-placeholder", Case({"w": KEYS | {"aws_access_key_id": text}}, flag="w"),
+       "aws configure --profile w")
+      for text in ("$AWS_ACCESS_KEY_ID", "${KEY_ID}", "%(KEY_ID)s", "%KEY_ID%", "{{ key_id }}")),
+    ("keys-placeholder",
+     Case({"default": KEYS | {"aws_access_key_id": "%(AWS_ACCESS_KEY_ID)"}}, {"a": FROM_DEFAULT},
+          {}, "a"), "aws configure --profile default"),
+    # keys, and those of a session that has ended, are in another profile or nowhere
+    ("no-credentials", Case({"default": {}, "work": KEYS}),
+     "mfakit login --profile default --source-profile work"),
+    ("session-expired", Case({"default": ENDED, "work": KEYS}),
+     "mfakit login --profile default --source-profile work"),
+    ("session-expired", Case({"default": ENDED}),
+     "aws configure --profile long-term &&"
+     " mfakit login --profile default --source-profile long-term"),
+    ("session-expired", Case({"mfa": ENDED}, flag="mfa"),
+     "aws configure --profile default && mfakit login --profile mfa"),
 ]  # fmt: skip
 
 
@@ -310,6 +353,65 @@ def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
 def test_a_real_key_is_never_taken_for_an_example(tmp_path, secret: str, is_pasted: bool) -> None:
     case = Case({"default": KEYS | {"aws_secret_access_key": secret}})
     assert ("keys-placeholder" in found(tmp_path, case)) is is_pasted
+
+
+@pytest.mark.parametrize("secret", ["$aBc/def", "%2Fabc%2Fdef", "$2b$12$abc", "{abc", "a$KEY"])
+def test_a_secret_with_the_signs_of_a_variable_is_not_taken_for_one(tmp_path, secret: str) -> None:
+    case = Case({"default": KEYS | {"aws_access_key_id": "admin", "aws_secret_access_key": secret}})
+    assert found(tmp_path, case) == {}
+
+
+def test_half_a_key_is_reported_for_javascript_without_a_login_that_is_refused(tmp_path) -> None:
+    """Its SDK finds no credentials there; a profile with half a key holds no session."""
+    case = Case({"default": KEYS, "w": {"aws_access_key_id": "AKIA1"}}, flag="w")
+    assert found(tmp_path, case, "js") == {"keys-partial": "aws configure --profile w"}
+
+
+def test_javascript_is_led_to_a_session_where_a_role_asks_for_a_code(tmp_path) -> None:
+    """Its default chain has no way to ask."""
+    case = Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "work",
+                                       "mfa_serial": SERIAL}}, {}, "a")  # fmt: skip
+    fix = "mfakit configure --profile work-mfa --role-profile a && mfakit login --profile work-mfa"
+    assert found(tmp_path, case, "js")["search-fails"] == fix
+
+
+@pytest.mark.parametrize("text", ["`", " main", "=x"])
+def test_text_after_a_header_is_named_for_javascript_alone(tmp_path, text: str) -> None:
+    """botocore reads up to the last bracket."""
+    here = situation(tmp_path, Case({"default": KEYS}), "js")
+    credentials = tmp_path / "credentials"
+    credentials.write_text(credentials.read_text().replace("[default]", f"[default]{text}"))
+    assert find(Situation(here.environ, None, "boto3", NOW)) == []
+    (finding,) = find(here)
+    assert finding.code == "wrong-header"
+    assert find(after_the_fix(finding, here, None, "js")) == []
+
+
+def test_a_file_that_is_both_files_has_no_header_of_the_other_one(tmp_path) -> None:
+    """To botocore each section is read by its name in the credentials file, or in the config."""
+    both = Case({"one": KEYS, "profile two": KEYS}, {}, {"AWS_CONFIG_FILE": ""})
+    for name in ("one", "two"):
+        environ = situation(tmp_path, both).environ
+        environ = {**environ, "AWS_CONFIG_FILE": environ["AWS_SHARED_CREDENTIALS_FILE"]}
+        assert find(Situation(environ, name, "boto3", NOW)) == []
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+@pytest.mark.parametrize("below", [["a note"], ["aws_secret_access_key = " + "s" * 40]])
+def test_a_line_below_a_key_that_makes_it_longer_gets_a_fix_that_loses_nothing(
+    tmp_path, indent: str, below: list[str]
+) -> None:
+    here = situation(tmp_path, Case({"default": KEYS}))
+    lines = ["aws_access_key_id = AKIAI44QH8DHBEXAMPLF", *(f"  {text}" for text in below)]
+    if "note" in below[0]:
+        lines.append("aws_secret_access_key = " + "s" * 40)
+    text = "".join(f"{indent}{line}\n" for line in ["[default]", *lines])
+    (tmp_path / "credentials").write_text(text)
+    (finding,) = find(Situation(here.environ, None, "boto3", NOW))
+    assert finding.code == "keys-quoted"
+    assert "goes on in the line below" in finding.message
+    assert find(after_the_fix(finding, here, None, "boto3")) == []
+    assert all(text in (tmp_path / "credentials").read_text() for text in below)
 
 
 def test_for_the_cli_the_fix_changes_the_newer_variable(tmp_path) -> None:
@@ -566,7 +668,7 @@ def test_a_secret_of_another_service_than_aws_is_not_measured(tmp_path) -> None:
 def test_a_session_of_the_global_endpoint_in_an_opt_in_region_is_reported(
     tmp_path, source: dict[str, str], region: str, is_told: bool
 ) -> None:
-    """The IAM User Guide: its tokens hold in the regions that every account has."""
+    """Its tokens hold in the regions that every account has (IAM User Guide)."""
     case = Case({"default": KEYS, "mfa": LIVE}, {"default": source, "mfa": {"region": region}},
                 {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "mfa")  # fmt: skip
     assert ("session-of-global-endpoint" in found(tmp_path, case)) is is_told

@@ -318,7 +318,7 @@ def test_a_profile_that_is_spelled_otherwise_is_named(
 
 
 def test_an_unknown_key_of_the_variables_leads_to_the_option_for_a_profile(home, alice) -> None:
-    """As one that was set for LocalStack."""
+    """One that was set for LocalStack is such a key."""
     done = home.mfakit(
         "login", "--token-code", alice.device.code(),
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test",
@@ -393,3 +393,93 @@ def test_a_new_profile_may_have_the_name_of_an_empty_one_in_another_case(home, a
     home.write_config("[profile MFA]\noutput = json\n")
     done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="mfa")
     assert "logged in to profile mfa " in done.stderr
+
+
+def test_a_variable_that_hides_the_file_with_the_keys_is_named(home, alice, shell) -> None:
+    """The file that it names holds a session that has ended, and no keys."""
+    hiding = home.folder / ".aws" / "credentials_mfa"
+    hiding.write_text("[default]\naws_access_key_id = ASIAQYLPMN5HABCDEFGH\n"
+                      "aws_secret_access_key = s\naws_session_token = t\n"
+                      "expiration = 2026-11-20T00:00:00Z\n")  # fmt: skip
+    named = {"AWS_SHARED_CREDENTIALS_FILE": str(hiding)}
+    for command in ("login --token-code 123456", "devices"):
+        done = home.mfakit(*command.split(), **named)
+        assert done.returncode == 1
+        assert f"{home.credentials} has those of profile 'default'" in done.stderr
+    line = f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}"
+    again = shell(line, **named)
+    assert again.returncode == 0, again.stderr
+    assert "! session-expired" in home.mfakit("explain", **named).stdout
+
+
+def test_a_profile_with_half_a_key_is_not_replaced_by_another_user(home, alice) -> None:
+    """No code of the other user is asked for, nor sent."""
+    home.write_config(f"[profile work]\naws_access_key_id = {alice.access_key_id}\n")
+    for command in ("login --token-code 123456", "devices", "exec -- true"):
+        done = home.mfakit(*command.split(), AWS_PROFILE="work")
+        assert done.returncode in (1, 125)
+        assert "has only a part of its access key" in done.stderr
+        assert advice(done.stderr) == "aws configure --profile work"
+
+
+@pytest.mark.parametrize("named", ["the-role", "The_Role"])
+def test_a_role_whose_name_is_spelled_otherwise_is_named(home, alice, shell, named: str) -> None:
+    """No session is made in a profile that nobody means."""
+    role = "arn:aws:iam::123456789012:role/developer"
+    home.write_config(f"[profile the_role]\nrole_arn = {role}\nsource_profile = default\n")
+    configured = home.mfakit("configure", "--role-profile", named)
+    assert "is it the profile 'the_role'? --role-profile the_role" in advice(configured.stderr)
+    for command in ("login", "check", "exec -- true", "env --shell sh"):
+        done = home.mfakit(*command.split(), AWS_PROFILE=named)
+        assert done.returncode != 0
+        assert "the profile is called 'the_role'" in done.stderr
+    line = f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}"
+    again = shell(line, AWS_PROFILE=named)
+    assert again.returncode == 0, again.stderr
+
+
+def test_what_is_indented_below_the_key_of_a_session_is_named_with_its_line(
+    home, alice, shell
+) -> None:
+    """botocore takes it for a part of the key."""
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 0
+    text = home.credentials.read_text()
+    id_line = next(line for line in text.splitlines() if "ASIA" in line)
+    home.write_credentials(text.replace(id_line, f"{id_line}\n  expires at noon"))
+    place = f"below {home.credentials}, line {text.splitlines().index(id_line) + 1}"
+    for command in ("check", "logout", "env --shell sh", "login --force --token-code 123456"):
+        done = home.mfakit(*command.split())
+        assert "lines are indented below the aws_access_key_id" in done.stderr
+        assert advice(done.stderr).endswith(place)
+    told = home.mfakit("explain", "-p", "mfa").stdout
+    assert shell(told.partition("try: ")[2].splitlines()[0]).returncode == 0
+    assert home.mfakit("check").returncode == 0
+
+
+def test_check_says_that_a_role_comes_before_the_session_of_the_same_profile(home, alice) -> None:
+    done = home.mfakit("login", "--token-code", alice.device.code())
+    assert done.returncode == 0
+    assert "role" not in home.mfakit("check", "-p", "mfa").stderr
+    role = "arn:aws:iam::123456789012:role/developer"
+    home.write_config(f"[profile mfa]\nrole_arn = {role}\nsource_profile = default\n")
+    told = home.mfakit("check", "-p", "mfa")
+    assert told.returncode == 0
+    assert f"the role of this profile ({home.config}, line 2), and not this session" in told.stderr
+
+
+@pytest.mark.parametrize("prefix", ["", "export aws_", "ws_"])
+def test_keys_under_other_names_are_not_replaced_by_those_of_default(
+    home, alice, shell, prefix: str
+) -> None:
+    """Nobody means a session of another key, in the very profile that `AWS_PROFILE` names."""
+    text = keys_of(alice).replace("aws_", prefix)
+    home.write_config(f"[profile work]\n{text}")
+    for command in ("login --token-code 123456", "check", "devices", "exec -- true"):
+        done = home.mfakit(*command.split(), AWS_PROFILE="work")
+        assert done.returncode in (1, 3, 125)
+        assert "no AWS tool reads" in done.stderr
+    assert shell(advice(done.stderr)).returncode == 0
+    home.write_config(home.config.read_text().replace(f"\n{prefix}secret", "\naws_secret"))
+    done = home.mfakit("login", "--token-code", alice.device.code(), AWS_PROFILE="work")
+    assert "logged in to profile work-mfa with the keys of profile 'work'" in done.stderr

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.exchange.conftest import log_in
 
-from mfakit.keys.key import remember_key
+from mfakit.keys import remember_key
 from mfakit.profiles.aws_files import AWSFiles
 
 

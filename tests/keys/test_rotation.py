@@ -16,7 +16,7 @@ from tests.exchange.conftest import log_in
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys.key import journal_path, read_key
+from mfakit.keys import journal_path, read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile
@@ -150,6 +150,18 @@ def test_rotation_asks_for_mfa_once_where_the_policy_wants_it(home, aws, endpoin
     assert done.returncode == 0, done.stderr
     assert [call.operation for call in aws.calls].count("GetSessionToken") == 1
     assert list(keys_at_aws(aws).values()) == ["Active"]
+
+
+def test_rotation_finds_a_live_session_of_the_key_under_any_name(home, aws, endpoint) -> None:
+    """No second code is asked for."""
+    user = aws.create_user("alice", policy=_both(home.mfakit("policy", "require-mfa").stdout))
+    user.device = user.enable_virtual_mfa()
+    home.write_credentials(section(user))
+    serial = ("--serial-number", user.device.serial_number)
+    assert log_in(home, user, "--profile", "other", *serial).returncode == 0
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert user.access_key_id not in home.credentials.read_text()
 
 
 def test_where_nobody_can_give_the_code_the_error_names_a_login(home, aws, endpoint) -> None:

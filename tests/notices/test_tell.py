@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mfakit.expiry.status import SessionStatus, status_of
+from mfakit.expiry import SessionStatus, status_of
 from mfakit.notices.tell import forget_gone, tell
 from mfakit.notices.ways import CommandWay
 from mfakit.profiles.aws_files import AWSFiles

@@ -13,12 +13,12 @@ from tests.listener import Listener
 
 from mfakit import SessionCredentials, write_session
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.expiry.status import SessionStatus, status_of
-from mfakit.notices.news import News, news_of
+from mfakit.expiry import SessionStatus, status_of
+from mfakit.notices import News, news_of
 from mfakit.notices.ways import CommandWay, DesktopWay, parse_way
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.programs import without_secrets
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 END = datetime(2126, 11, 22, 12, tzinfo=UTC)

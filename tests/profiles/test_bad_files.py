@@ -56,6 +56,7 @@ def two_lines(stderr: str, message: str) -> None:
         (SESSION.encode("utf-8-sig"), "line 1: there is a byte-order mark before this line"),
         (SESSION.encode() * 2, "line 6: the section [mfa] is there twice"),
         (SESSION.encode() + b"Expiration = 1\n", "line 6: the key expiration is there twice"),
+        (SESSION.encode() + "\u200b\n".encode(), "and holds an invisible character, U+200B"),
     ],
 )
 def test_a_file_that_botocore_cannot_read_is_an_error_and_stays_as_it_was(

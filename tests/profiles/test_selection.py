@@ -125,7 +125,7 @@ def test_profiles_of_other_credential_providers_are_refused(files, name, message
         (None, "with space", "work"),
         (None, "work-mfa", "work"),
         (None, "default-mfa", "default"),
-        (None, "partial-mfa", None),
+        (None, "partial-mfa", "partial"),  # which is an error, and not the keys of another user
         (None, "live-mfa", None),
         (None, "aws-mfa", "aws-mfa-long-term"),
         (None, "mfa", None),

@@ -18,7 +18,13 @@ from tests.profiles.test_bad_files import IN_JSON, WRITE, two_lines
 
 from mfakit import SessionCredentials, read_session, remove_session, write_session
 from mfakit.errors import FileError, ProfileError, SessionNotFoundError
-from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record, read_record
+from mfakit.profiles.own_files import (
+    OwnFile,
+    SessionRecord,
+    as_role_options,
+    keep_record,
+    read_record,
+)
 from mfakit.profiles.stores import is_own_process
 
 pytestmark = pytest.mark.pythons
@@ -290,6 +296,15 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
 def test_role_options_that_mfakit_did_not_write_are_none(options: str) -> None:
     record = SessionRecord(datetime.now(UTC), "mfa", "ASIA1", role_options=options)
     assert record.options_of_role() == {}
+
+
+def test_role_options_of_any_form_are_read_as_they_were_written() -> None:
+    """A renewal that dropped one would ask for another session."""
+    tag = {"Key": "team", "Value": "payments"}
+    options = {"ExternalId": "x1", "Tags": [tag], "TransitiveTagKeys": ["team"]}
+    made_of = as_role_options(options)
+    record = SessionRecord(datetime.now(UTC), "mfa", "ASIA1", role_options=made_of)
+    assert record.options_of_role() == options
 
 
 def test_a_token_without_a_key_does_not_hide_the_session_in_the_cache(home) -> None:

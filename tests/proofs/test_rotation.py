@@ -20,7 +20,7 @@ from tests.stopping import Call, Traced
 import mfakit
 from mfakit.exchange.rotation import Hands, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys.key import read_key
+from mfakit.keys import read_key
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
 from mfakit.testing import REQUIRE_MFA_POLICY, AWSSimulator

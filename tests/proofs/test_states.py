@@ -10,11 +10,11 @@ import pytest
 from docs.pictures.states import MOVES, NONE, WORDS, Move
 
 from mfakit.errors import SessionNotFoundError
-from mfakit.expiry.status import check_session
+from mfakit.expiry import check_session
 from mfakit.moments import format_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
-from mfakit.state import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
+from mfakit.session import EXPIRED, EXPIRING, STATES, UNKNOWN, VALID
 
 # How long ago a session of twelve hours was made.
 AGO = {VALID: timedelta(), EXPIRING: timedelta(hours=11.9), EXPIRED: timedelta(1)}
@@ -30,7 +30,7 @@ def test_every_state_is_in_the_picture(language: str) -> None:
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.before}, {move.command}")
 def test_a_command_moves_a_session_as_the_picture_says(aws, home, alice, move: Move) -> None:
-    """From the state before to the one after; only where both are one, nothing is written."""
+    """It goes from the state before to the one after; nothing is written where both are one."""
     if move.before != NONE:
         _log_in_before(aws, home, alice, AGO[move.before])
     before = home.credentials.read_text()

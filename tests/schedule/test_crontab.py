@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.schedule.conftest import CRONTAB
 
 from mfakit.errors import MFAKitError
-from mfakit.schedule.scheduler import RUNNER, Job
+from mfakit.schedule import RUNNER, Job
 from mfakit.schedule.unix import (
     _BEGIN,
     _BEGIN_AFTER_CUT,

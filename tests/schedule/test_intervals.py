@@ -12,7 +12,7 @@ import pytest
 
 from mfakit.errors import UsageError
 from mfakit.moments import format_duration
-from mfakit.schedule.scheduler import INTERVALS, parse_interval
+from mfakit.schedule import INTERVALS, parse_interval
 from mfakit.schedule.unix import calendar_event, cron_fields
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.schedule.scheduler import RUNNER, carried_environment, log_path, make_job
+from mfakit.schedule import RUNNER, carried_environment, log_path, make_job
 
 PYTHON = [sys.executable, "-P", "-m", RUNNER]
 

@@ -9,17 +9,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import xmlschema
 from tests.schedule.conftest import RECORDER, SCHTASKS
 
 from mfakit.errors import MFAKitError, UsageError
+from mfakit.schedule import RUNNER, Job
 from mfakit.schedule.experimental import Launchd, TaskScheduler
-from mfakit.schedule.scheduler import RUNNER, Job
 from mfakit.schedule.unix import Systemd
 
 ODD = ["100%", "%h", "$HOME", "${HOME}", "$$", 'a "b"', "it's", "a\\b", "x y", "", ";", "<&>", "é"]
 JOB = Job(["/bin/true", "-P", "-m", RUNNER, "/home/me/my log", *ODD], 600)
-SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("task.xsd"))
 MADE_BY_HAND = "made by hand\n"
 
 
@@ -138,6 +136,9 @@ WINDOWS = Job(
 @pytest.mark.parametrize("user", [{}, {"USERNAME": "A <B>", "USERDOMAIN": "DESK"}])
 def test_the_windows_task_is_valid_by_its_schema(home, provide, user) -> None:
     """The schema is Microsoft's ([MS-TSCH] 2.5), the file is UTF-16, and there is one task only."""
+    import xmlschema  # takes half a second, which every worker would spend to collect the tests
+
+    schema = xmlschema.XMLSchema(Path(__file__).with_name("task.xsd"))
     provide("schtasks", SCHTASKS)
     scheduler = TaskScheduler({**home.environ, **user})
     before = tree(home.folder)
@@ -145,7 +146,7 @@ def test_the_windows_task_is_valid_by_its_schema(home, provide, user) -> None:
         scheduler.install(Job(WINDOWS.words, every))
         (name,) = tree(home.folder) - before
         assert (home.folder / name).read_bytes().startswith(b"\xff\xfe<\0?\0")
-        SCHEMA.validate(home.folder / name)
+        schema.validate(home.folder / name)
         found = scheduler.installed()
         assert (found.words, found.every) == (WINDOWS.words, every)
         assert found.log == r"C:\Users\A B\check.log"

@@ -259,7 +259,7 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
 
 
 def test_a_token_replaces_no_file_with_more_than_one_word(home) -> None:
-    """Such as the credentials file, which would be gone when the server ends."""
+    """The credentials file, for example, would be gone when the server ends."""
     keep_for_ever(home)
     text = home.credentials.read_text()
     done = home.mfakit("serve", "--shell", "sh", "--token-file", str(home.credentials))

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,18 @@ def files_in(project: Path) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone this repository bare, as a server has it."""
+    """Clone this repository bare, as a server has it, but with its last commit alone.
+
+    Each of the many clones that are made of it would have the whole history packed again.
+    """
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git repository")
     path = tmp_path_factory.mktemp("server") / "mfakit.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, path], check=True)
+    of_one_branch = ("--bare", "--shared", "--single-branch", "--no-tags")
+    subprocess.run(["git", "clone", "--quiet", *of_one_branch, ROOT, path], check=True)
+    git = ("git", "-C", str(path), "-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+    alone = _said_by(*git, "commit-tree", "-m", "All of it", "HEAD^{tree}")
+    subprocess.run([*git, "update-ref", "HEAD", alone], check=True)
     return path
 
 
@@ -117,8 +125,8 @@ def place(home: Any, wheel: Path) -> Any:
         "PATH": os.pathsep.join(path),
         "PIPX_HOME": str(home.folder / "pipx"),
         "PIPX_BIN_DIR": str(programs),
-        "PIP_CACHE_DIR": _said_by(sys.executable, "-m", "pip", "cache", "dir"),
-        "UV_CACHE_DIR": _said_by("uv", "cache", "dir"),
+        "PIP_CACHE_DIR": _said_once_by(sys.executable, "-m", "pip", "cache", "dir"),
+        "UV_CACHE_DIR": _said_once_by("uv", "cache", "dir"),
         "PIP_NO_COMPILE": "no",  # pip's way to say that it is not to compile all of moto
         "PIP_FIND_LINKS": " ".join([*links, str(wheel.parent)]),
         "UV_FIND_LINKS": str(wheel.parent),
@@ -146,6 +154,11 @@ def engineer(place: Any, aws: Any, alice: Any, template: Template) -> Any:
     command = shlex.join([sys.executable, str(script)])
     place.write_config(f"[default]\nmfakit_token_command = {command}\n")
     return alice
+
+
+@cache
+def _said_once_by(*command: str) -> str:
+    return _said_by(*command)
 
 
 def _said_by(*command: str) -> str:

@@ -122,7 +122,13 @@ def test_at_a_terminal_a_refused_answer_is_a_line_and_the_other_answers_are_kept
     assert "9h" in made.read_text()
 
 
-@pytest.mark.parametrize("maker", ["cruft", "cookiecutter"])
+@pytest.mark.parametrize(
+    ("template", "maker"),
+    [
+        *(pytest.param(one, "cookiecutter", id=one.name) for one in TEMPLATES),
+        pytest.param(TEMPLATES[0], "cruft", id="made by cruft"),  # as it makes any template
+    ],
+)
 def test_cruft_updates_a_project_and_keeps_the_teams_changes(
     user: User, clone: Path, template: Template, tmp_path: Path, place: Any, maker: str
 ) -> None:
@@ -166,14 +172,18 @@ def test_pip_of_debian_12_installs_mfakit_from_a_folder(
     """pipx of Debian 12 uses that pip, 23.0.1, too."""
     folder, venv = tmp_path / "my mfakit", tmp_path / "venv"
     place.run("git", "clone", "--quiet", str(clone), str(folder))
-    assert place.run(sys.executable, "-m", "venv", str(venv)).returncode == 0
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "--quiet", "install"]
-    assert place.run(*pip, "pip==23.0.1").returncode == 0
+    assert place.run("uv", "venv", "--quiet", str(venv)).returncode == 0
+    old = place.run("uv", "pip", "install", "--quiet", "pip==23.0.1", VIRTUAL_ENV=str(venv))
+    assert old.returncode == 0, old.stderr
+    requirements = set()
     for source in str(folder), folder.as_uri():
         project = bake(BY_NAME["team-cli"], mfakit_source=source)
-        [required] = re.findall(r'"(mfakit @ .*?)"', (project / "pyproject.toml").read_text())
-        done = place.run(*pip, "--no-deps", "--force-reinstall", required)
-        assert done.returncode == 0, done.stderr
+        written = (project / "pyproject.toml").read_text()
+        requirements |= set(re.findall(r'"(mfakit @ .*?)"', written))
+    [required] = requirements
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "--quiet", "install", "--no-deps"]
+    done = place.run(*pip, required)
+    assert done.returncode == 0, done.stderr
 
 
 def commit(user: User, folder: Path) -> None:

@@ -324,7 +324,7 @@ def test_a_policy_has_to_name_the_bucket(uploader, url) -> None:
 def test_the_bucket_that_the_policy_names_is_the_one_that_is_written_to(
     alice, uploader, url
 ) -> None:
-    """However the URL spells it."""
+    """This holds however the URL spells it."""
     to, _ = prepared(uploader, url)
     spelled = "bu%63ket"
     conditions = [{"bucket": spelled}, {"key": KEY}]

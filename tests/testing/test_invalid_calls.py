@@ -183,7 +183,7 @@ def test_bodies_are_limited_except_those_of_objects(url: str, alice: User, s3: A
 def test_a_range_or_a_date_that_is_malformed_is_ignored(
     url: str, alice: User, s3: Any, name: str, value: str
 ) -> None:
-    """As by S3, which takes several ranges as malformed too."""
+    """S3 ignores it too, and several ranges are malformed to it."""
     assert call(url, alice, "GET", "/bucket/key", "s3", {name: value}) == (200, b"content")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         refreshing_session,
     )
     from mfakit.exchange.login import Login
-    from mfakit.expiry.status import check_sessions
+    from mfakit.expiry import check_sessions
     from mfakit.profiles.profile import read_session, remove_session, write_session
     from mfakit.profiles.settings import read_settings, write_settings
     from mfakit.session import SessionCredentials
@@ -35,7 +35,7 @@ _HOMES = {
     "MFAKitError": "errors",
     "SessionCredentials": "session",
     "assume_role": "exchange.library",
-    "check_sessions": "expiry.status",
+    "check_sessions": "expiry",
     "detect_shell": "environment.render",
     "get_session_token": "exchange.library",
     "login": "exchange.library",

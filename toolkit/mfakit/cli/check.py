@@ -6,19 +6,19 @@ import sys
 
 from mfakit.cli.output import complain, escape, note, show, write_utf8
 from mfakit.errors import FAILED, FileError, MFAKitError, SessionNotFoundError, UsageError
+from mfakit.expiry import ENVIRONMENT, check_session, check_used
 from mfakit.expiry.report import as_json, as_nagios, as_openmetrics, as_text, key_lines, worst
-from mfakit.expiry.status import check_session, check_used
 from mfakit.moments import utc_now
 from mfakit.profiles.selection import session_profile, shadowed_by, source_profile
-from mfakit.state import UNKNOWN
+from mfakit.session import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
 
-    from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.key import KeyAge
+    from mfakit.expiry import SessionStatus
+    from mfakit.keys import KeyAge
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -51,18 +51,28 @@ def run(options: Namespace, files: AWSFiles) -> int:
         _notify(options, files, statuses, ages or [], old)
     code = worst(statuses).exit_code or (FAILED if old else 0)
     _report(options, statuses, now, ages=ages, code=code)
-    if options.profile is None and (shadow := shadowed_by(files.environ)):
-        note(f"the variables hold {shadow}, which AWS tools use before this session")
+    is_shell = any(status.source == ENVIRONMENT for status in statuses)
+    if not is_shell:
+        _note_what_comes_first(options.profile, files)
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
     return code
+
+
+def _note_what_comes_first(named: str | None, files: AWSFiles) -> None:
+    """Say what AWS tools use before the session: keys in the variables, or the profile's role."""
+    if named is None and (shadow := shadowed_by(files.environ)):
+        note(f"the variables hold {shadow}, which AWS tools use before this session")
+    elif named is not None and files.setting("role_arn", named):
+        place = files.place(named, "role_arn")
+        note(f"AWS tools use the role of this profile ({place}), and not this session")
 
 
 def _ages(options: Namespace, files: AWSFiles) -> list[KeyAge] | None:
     """Return the ages of the keys that are asked for: of one source profile, or of all."""
     if options.key_age is None:
         return None
-    from mfakit.keys.key import ages_of, source_profiles
+    from mfakit.keys import ages_of, source_profiles
 
     if options.all:
         return ages_of(list(source_profiles(files)), complain)
@@ -119,7 +129,7 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
         return [_check_json(options, now)]
     if not options.all:
         return [check_used(options.profile, files, now, options.warn)]
-    from mfakit.expiry.status import check_all
+    from mfakit.expiry import check_all
 
     caches = options.include_caches
     statuses = check_all(files, now, options.warn, include_caches=caches)
@@ -131,7 +141,7 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
 def _check_json(options: Namespace, now: datetime) -> SessionStatus:
     """Look at a session that is kept nowhere, but stands in the answer of STS."""
     from mfakit.cli.output import read_input
-    from mfakit.expiry.status import status_of
+    from mfakit.expiry import status_of
     from mfakit.session import session_from_json
 
     session = session_from_json(read_input(options.from_json))

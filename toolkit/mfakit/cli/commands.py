@@ -43,7 +43,7 @@ _TOKEN_COMMAND = value(
 
 
 def _shell(*more: str) -> Option:
-    from mfakit.environment.formats import FORMATS, SHELLS, shell_kind
+    from mfakit.environment import FORMATS, SHELLS, shell_kind
 
     return Option(
         "--shell",
@@ -441,13 +441,13 @@ _TABLE = (
             _shell(),
             *_ROLE,
         ),
-        run_by="exec.serve",
     ),
     Command(
         "credential-process",
         "print the session for SDKs, as JSON",
         "credential_process = mfakit credential-process --profile mfa",
         lambda: (_PROFILE, *_ROLE),
+        run_by="exec.credential_process",
     ),
     Command(
         "console",
@@ -473,6 +473,7 @@ _TABLE = (
             ),
             flag("--open", "open the link in a browser, and print nothing"),
         ),
+        run_by="serve.console",
     ),
     Command(
         "check",
@@ -544,6 +545,7 @@ _TABLE = (
             *_checking(),
         ),
         verbs=_SCHEDULE_VERBS,
+        run_by="scheduled.run",
     ),
     Command(
         "explain",
@@ -714,6 +716,7 @@ _TABLE = (
                 help="print the names of profiles, a line for each: what the shell asks for",
             ),
         ),
+        run_by="parser.complete",
     ),
 )
 

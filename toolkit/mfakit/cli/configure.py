@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
-from mfakit.exchange.code import check_command
+from mfakit.exchange import check_command
 from mfakit.exchange.iam import check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import configured_serial_number, read_session_duration
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
-from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable
-from mfakit.profiles.profile import Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
     default_source_profile,
@@ -26,10 +27,13 @@ from mfakit.profiles.selection import (
 )
 from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE
+from mfakit.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from mfakit.profiles.aws_files import AWSFiles
 
 
 _DEFAULT_DURATION = "12h"
@@ -113,6 +117,8 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     if held is not None and CREDENTIAL_PROCESS in given:
         check_writable(session.files.credentials_path)
     change_settings(session, {**profiles, session.name: given}, note)
+    if CREDENTIAL_PROCESS in given:
+        note_if_not_found(session.files)
     session.read_again().take_over(held, note)
 
 
@@ -178,7 +184,7 @@ def _note_of_duration(role: Profile) -> None:
     asked = (role.setting("duration_seconds") or "").lstrip("0")
     # int refuses numbers of very many digits; a longer number is a larger one
     if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
-        place = role.files.place(role.name, "duration_seconds")
+        place = role.place("duration_seconds")
         note(
             f"AWS refuses {role.name} while it is to last {asked[:9]} s ({place}): a role that is"
             " assumed with a session lasts one hour at most: aws configure set"
@@ -190,6 +196,12 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
     """Return the session profile for roles: the one that is named, else that of their source."""
     for role in roles:
         if not role.setting("role_arn"):
+            meant = None if role.exists else role.files.spelled(role.name)
+            if meant and role.other(meant).setting("role_arn"):
+                raise ProfileError(
+                    f"there is no profile {role.name!r}",
+                    f"is it the profile {meant!r}? --role-profile {shlex.quote(meant)}",
+                )
             raise ProfileError(
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
@@ -221,12 +233,11 @@ def _usual_session(roles: list[Profile]) -> str:
     own = next((role for role in roles if role.is_protected), None)
     if own is not None:
         return own.its_session
-    ours = roles[0].files.environ
-    _, named = aws_profile_of(ours)
-    is_role = named in [role.name for role in roles]
-    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if is_role else ()
-    environ = {name: value for name, value in ours.items() if name not in hidden}
-    return session_profile(None, AWSFiles(environ)).name
+    files = roles[0].files
+    _, named = aws_profile_of(files.environ)
+    if named in [role.name for role in roles]:
+        return files.environ.get("MFAKIT_PROFILE") or DEFAULT_SESSION_PROFILE
+    return session_profile(None, files).name
 
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:
@@ -307,6 +318,13 @@ def key_process_line(profile: str) -> str:
     """
     _check_word(profile)
     return f"mfakit keys export --format process --source-profile {profile}"
+
+
+def note_if_not_found(files: AWSFiles) -> None:
+    """Note that AWS tools cannot run mfakit by its name, if it is not on the search path here."""
+    if find_program("mfakit", files.environ) is None:
+        folder = os.path.dirname(sys.executable)
+        note(f"AWS tools will not find mfakit: add its folder, such as {folder}, to PATH")
 
 
 def _check_word(profile: str) -> None:

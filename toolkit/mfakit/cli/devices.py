@@ -96,6 +96,7 @@ def _add(options: Namespace, files: AWSFiles) -> int:
     """Enrol a device, let the session profile use it, and log in."""
     from mfakit.exchange.enrolment import check_device_name
     from mfakit.exchange.terminal import turn_to_ask
+    from mfakit.profiles.own_files import OwnFile
 
     if options.name is not None:
         check_device_name(options.name)
@@ -105,8 +106,8 @@ def _add(options: Namespace, files: AWSFiles) -> int:
     _end_by_exception()
     devices = _devices(options, files)
     deliver = _delivery(options, devices.serial_number(options.name), terminal)
-    path, whose = profile.files.credentials_path, devices.serial_number(None)
-    with turn_to_ask(path, whose, note):  # else each would delete what the other has just made
+    turn = OwnFile.of(profile.files.credentials_path, "turns", devices.serial_number(None))
+    with turn_to_ask(turn, note):  # else each would delete what the other has just made
         serial_number = devices.add(options.name, deliver, terminal)
     note(f"the device {serial_number} is enabled")
     _write_serial_number(profile, serial_number)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from mfakit.cli.output import note, write
-from mfakit.environment.formats import FORMATS, SHELLS, github_environment, github_masks, shell_kind
+from mfakit.environment import FORMATS, SHELLS, github_environment, github_masks, shell_kind
 from mfakit.environment.render import (
     detect_shell,
     render_environment,

@@ -1,6 +1,6 @@
-"""Hand the session to a command, `mfakit exec`, or to programs elsewhere, `mfakit serve`.
+"""Hand on the session, renewed first if it is due: to a command, `mfakit exec`, or to SDKs.
 
-The command has the session in its environment, or an endpoint that serves it, as the programs have.
+SDKs ask for it by their `credential_process`, which runs `mfakit credential-process`.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from __future__ import annotations
 import os
 
 from mfakit.cli.output import complain, note, write
-from mfakit.environment.render import run_command
-from mfakit.errors import CommandError, FileError, MFAKitError, UsageError
-from mfakit.moments import utc_now
-from mfakit.profiles.section import has_access_key
+from mfakit.errors import CommandError, ProfileError, UsageError
+from mfakit.moments import format_timestamp, utc_now
 from mfakit.profiles.selection import endpoint_to_set, region_to_set, session_profile
+from mfakit.session import VALID, process_warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from typing import NoReturn
 
     from mfakit.exchange.recipe import Role
     from mfakit.profiles.aws_files import AWSFiles
-    from mfakit.profiles.profile import Profile
+    from mfakit.profiles.profile import Held, Profile
     from mfakit.session import SessionCredentials
 
-# A container has no AWS files, and an SDK that is to use a profile without them fails.
-_OF_FILES = {"docker": ("AWS_PROFILE", "MFAKIT_PROFILE")}
+_PATIENCE_SECONDS = 50  # most SDKs end the process after a minute
+_GOING_ON = "MFAKIT_PROCESSES"
 
 
 def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command; on POSIX systems it takes the place of this process."""
+    from mfakit.environment.render import run_command
+
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
@@ -68,22 +68,31 @@ def session_to_hand_on(
     Raises:
         MFAKitError: there is no such session, and none can be made.
     """
-    held = profile.held()
+    held, may_make_do = profile.held(), min_remaining is None
     if held is None or held.state(utc_now(), min_remaining).is_due:
-        session = _renewed(profile, min_remaining)
+        session = _renewed(profile, None, min_remaining, may_make_do=may_make_do)
     else:
         session = held.session
-    return session if role is None else _renewed(profile, min_remaining, role)
+    return (
+        session if role is None else _renewed(profile, role, min_remaining, may_make_do=may_make_do)
+    )
 
 
 def _renewed(
-    profile: Profile, min_remaining: float | None, role: Role | None = None
+    profile: Profile,
+    role: Role | None,
+    min_remaining: float | None,
+    *,
+    may_make_do: bool = True,
+    patience: float | None = None,
 ) -> SessionCredentials:
     from mfakit.cli.renewing import renew
     from mfakit.exchange.recipe import LoginRequest
 
-    request = LoginRequest(min_remaining=min_remaining, as_before=role is None, note=note)
-    return renew(profile, request, may_make_do=min_remaining is None, role=role)
+    request = LoginRequest(
+        min_remaining=min_remaining, as_before=role is None, patience=patience, note=note
+    )
+    return renew(profile, request, may_make_do=may_make_do, role=role)
 
 
 def _run_served(
@@ -101,89 +110,69 @@ def _run_served(
     return run_in(command, kept | variables)
 
 
-def serve(options: Namespace, files: AWSFiles) -> int:
-    """Run `mfakit serve`, until it gets a signal."""
-    import signal
-
-    from mfakit.cli.serving import new_server
-    from mfakit.environment.endpoint import CONTRADICTING, endpoint_variables
-    from mfakit.environment.render import detect_shell, render_variables
-
-    shell = detect_shell() if options.shell == "auto" else options.shell
-    role = chosen_role(options)
+def credential_process(options: Namespace, files: AWSFiles) -> int:
+    """Run `mfakit credential-process`."""
     profile = session_profile(options.profile, files)
-    path = None if options.token_file is None else os.path.abspath(options.token_file)
-    server = new_server(profile, role, options.port, lambda token: _remove_token(path, token))
-    session_to_hand_on(profile, role, None)
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if os.name == "posix" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
-        signals.append(signal.SIGHUP)
-    for number in signals:
-        signal.signal(number, _end)
-    try:
-        if path is not None:
-            _write_token(path, server.token)
-        profile = profile.read_again()
-        token = server.token if path is None else None
-        variables = endpoint_variables(profile, server.url, token, path)
-        for name in _OF_FILES.get(shell, ()):
-            variables.pop(name, None)
-        write(render_variables(variables, CONTRADICTING, shell))
-        _note_of_default(profile)
-        server.begin()
-        server.wait()
-    finally:
-        _remove_token(path, server.token)
-    raise MFAKitError("the process that serves was ended", "start it again: mfakit serve")
+    role = chosen_role(options)
+    write(_as_json(_session(profile) if role is None else _session_of_role(role, profile)))
+    return 0
 
 
-def _end(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(0)  # through `finally`, so that no token file is left behind
+def _session(profile: Profile) -> SessionCredentials:
+    held = profile.held()
+    return held.session if held and _lasts(held) else _renewed_in_time(profile, held)
 
 
-def _write_token(path: str, token: str) -> None:
-    """Write the token without an end of line, which SDKs would send along."""
-    from mfakit.profiles.replacing import refuse_other_owners, replace_file
+def _session_of_role(role: Role, profile: Profile) -> SessionCredentials:
+    """Return a session of a role, assumed from the profile's, which is renewed first if it is due.
 
-    try:
-        refuse_other_owners(path)
-        _refuse_foreign(path)
-        replace_file(path, token.encode())
-    except FileError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"cannot write {path}: {reason}", "name another file") from None
-
-
-def _refuse_foreign(path: str) -> None:
-    """Refuse to replace a file that holds more than one word, such as the credentials file.
-
-    Raises:
-        FileError: it does.
-        OSError: it cannot be read.
+    As long as the last one lasts, nothing is asked for.
     """
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            if len(file.read().split()) > 1:
-                raise FileError(f"{path} holds something else than a token", "name a new file")
+    base, held = profile.held(), role.session_of(profile).held()
+    if held and base and held.is_made_from(base) and _lasts(held):
+        return held.session
+    _session(profile)
+    return _renewed_in_time(profile.read_again(), held, role)
 
 
-def _remove_token(path: str | None, token: str) -> None:
-    """Remove the token file, unless another server has written its own token there."""
-    if path is not None and os.path.isfile(path):
-        try:
-            with open(path, "rb") as file:
-                is_ours = file.read(len(token) + 1) == token.encode()
-            if is_ours:
-                os.unlink(path)
-        except OSError:
-            pass
+def _lasts(held: Held) -> bool:
+    return held.state(utc_now(), _warn_seconds(held)) == VALID
 
 
-def _note_of_default(profile: Profile) -> None:
-    if has_access_key(profile.files.keys("default")):
-        note(
-            "[default] of your AWS files has keys, which SDKs use before they ask the endpoint:"
-            " set AWS_PROFILE, too, where you set the other variables"
+def _warn_seconds(held: Held | None) -> float | None:
+    if held is None or held.session.expiration is None:
+        return None
+    return process_warn_seconds(held.session.expiration, held.made_at)
+
+
+def _renewed_in_time(
+    profile: Profile, held: Held | None, role: Role | None = None
+) -> SessionCredentials:
+    if role is None:
+        _refuse_loop(profile.name)
+    return _renewed(profile, role, _warn_seconds(held), patience=_PATIENCE_SECONDS)
+
+
+def _refuse_loop(profile: str) -> None:
+    """Notice that the keys for this session are asked, in the end, of this very command."""
+    going_on = [name for name in os.environ.get(_GOING_ON, "").split("\n") if name]
+    if profile in going_on:
+        raise ProfileError(
+            f"the credential_process of profile {profile!r} leads back to itself",
+            "let mfakit_source_profile name a profile with long-term keys",
         )
+    os.environ[_GOING_ON] = "\n".join([*going_on, profile])
+
+
+def _as_json(session: SessionCredentials) -> str:
+    from mfakit.environment import json_object
+
+    given: dict[str, str | int] = {
+        "Version": 1,
+        "AccessKeyId": session.access_key_id,
+        "SecretAccessKey": session.secret_access_key,
+        "SessionToken": session.session_token,
+    }
+    if session.expiration is not None:
+        given["Expiration"] = format_timestamp(session.expiration)
+    return json_object(given)

@@ -7,9 +7,9 @@ import shlex
 
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
-from mfakit.environment.formats import json_object
+from mfakit.environment import json_object
 from mfakit.errors import ExchangeError, MFAKitError, NobodyToAskError, ProfileError, UsageError
-from mfakit.keys.key import (
+from mfakit.keys import (
     FILE,
     KEYRING,
     LongTermKey,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from mfakit.exchange.rotation import Hands
     from mfakit.exchange.source import Source
-    from mfakit.keys.key import KeyAge
+    from mfakit.keys import KeyAge
     from mfakit.profiles.aws_files import AWSFiles
 
 _PROCESS = "process"
@@ -145,7 +145,7 @@ def _plain_use(profile: Profile, age: KeyAge) -> str:
     if age.place.kind == FILE:
         return "AWS tools use it with this profile"
     if profile.is_long_term:
-        place = profile.files.place(profile.name, "aws_access_key_id")
+        place = profile.place("aws_access_key_id")
         return f"AWS tools use the key that is in {escape(place)} still"
     process = profile.setting("credential_process")
     if process and exports_key(process):
@@ -184,8 +184,8 @@ def _delete_due(profile: Profile, age: KeyAge, options: Namespace) -> None:
 
 def _import(options: Namespace, files: AWSFiles) -> int:
     """Put a key into the keychain, and take it out of the files."""
-    from mfakit.cli.configure import key_process_line
-    from mfakit.keys.keychain import keychain_name
+    from mfakit.cli.configure import key_process_line, note_if_not_found
+    from mfakit.keychain import keychain_name
     from mfakit.keys.moving import import_key, role_profiles_of
 
     profile = _source(options, files)
@@ -195,7 +195,9 @@ def _import(options: Namespace, files: AWSFiles) -> int:
     import_key(profile, key, note, process)
     remember_key(profile.files, key.access_key_id, utc_now())
     note(f"the key {key.access_key_id} of profile {profile.name} is in the keychain ({name})")
-    if process is None:
+    if process is not None:
+        note_if_not_found(files)
+    else:
         note(
             f"AWS tools find no key in the profile {profile.name} now, but use its sessions;"
             " --plain-use process lets them get it from the keychain"
@@ -349,13 +351,26 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
         ) from None
 
 
+def _live_session(profile: Profile) -> str | None:
+    """Return the profile with a live MFA session of this one's key, preferably the usual one."""
+    now = utc_now()
+    for name in (profile.its_session, *profile.files.profiles()):
+        held = profile.other(name).held()
+        record = held.record if held and not held.has_ended(now) else None
+        is_its = record and record.source_profile == profile.name and not record.role_arn
+        if record and is_its and record.serial_number:
+            return name
+    return None
+
+
 def _log_in(options: Namespace, profile: Profile) -> Source:
     """Return a session of the user's, as IAM wants MFA for the call."""
     from mfakit.exchange.login import login
     from mfakit.exchange.recipe import LoginRequest
     from mfakit.exchange.source import Source
 
-    holder = Profile(options.profile or profile.its_session, profile.files.read_again())
+    named = options.profile or _live_session(profile) or profile.its_session
+    holder = Profile(named, profile.files.read_again())
     request = LoginRequest(source_profile=profile.name, note=note)
     try:
         session = login(holder, request).session

@@ -10,8 +10,9 @@ from mfakit.cli.output import note, read_input, write
 from mfakit.errors import SessionNotFoundError, UsageError
 from mfakit.exchange.login import login
 from mfakit.exchange.recipe import LoginRequest, Role
-from mfakit.expiry.status import ENVIRONMENT, check_shell
+from mfakit.expiry import ENVIRONMENT, check_shell
 from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
+from mfakit.profiles.own_files import ROLE_TEXTS
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
     REGIONS,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from typing import Any
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.login import Login
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -41,8 +42,7 @@ _EXCHANGE_OPTIONS = (
     "prompt",
     "role_arn",
     "role_session_name",
-    "external_id",
-    "source_identity",
+    *ROLE_TEXTS.values(),
     "tag",
     "policy",
     "policy_arn",
@@ -83,7 +83,7 @@ def _note_of_region(result: Login, files: AWSFiles) -> None:
     """Note that AWS tools will find no region, in neither the profile nor the variables."""
     session = Profile(result.profile, files)
     if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
-        name, region = shlex.quote(result.profile), likely_region(files)
+        name, region = shlex.quote(result.profile), likely_region(session)
         note(
             "no region is set for it, which most AWS tools need:"
             f" aws configure set region {shlex.quote(region)} --profile {name}"
@@ -105,13 +105,13 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
     """Print the line that brings the session into a shell whose variables hold something older."""
     if variables_hold_keys(os.environ):
         what = "a long-term key, which AWS tools use unless --profile names this session"
-    elif shadow := shadowed_by(os.environ):
-        what = f"{shadow}, which AWS tools use unless --profile names this session"
     elif _holds_older_session(result, files):
         what = "an older session, which AWS tools use first"
+    elif (shadow := shadowed_by(os.environ)) and check_shell(files, utc_now()) is None:
+        what = f"{shadow}, which AWS tools use unless --profile names this session"
     else:
         return
-    from mfakit.environment.formats import SHELLS
+    from mfakit.environment import SHELLS
     from mfakit.environment.render import likely_shell
 
     command = f"mfakit env --profile {shlex.quote(result.profile)}"
@@ -155,8 +155,8 @@ def _asker(options: Namespace) -> Asker | None:
 
 
 def _role(options: Namespace) -> Role | None:
-    given = {"ExternalId": options.external_id, "SourceIdentity": options.source_identity}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    texts = {name: getattr(options, option) for name, option in ROLE_TEXTS.items()}
+    chosen: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
     if options.tag:
         chosen["Tags"] = [_tag(text) for text in options.tag]
     return read_role(options, options.role_session_name, chosen)

@@ -233,7 +233,7 @@ def port(text: str) -> int:
 
 def interval(text: str) -> int:
     """Read how often something is to run."""
-    from mfakit.schedule.scheduler import parse_interval
+    from mfakit.schedule import parse_interval
 
     return parse_interval(text)
 

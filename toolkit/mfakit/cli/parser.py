@@ -1,4 +1,4 @@
-"""The parser of a command, made from the table."""
+"""Made by argparse from the table: the parser of a command, and what shells need to complete."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import re
 
 from mfakit.cli.options import GENERAL_OPTIONS
-from mfakit.cli.output import show
-from mfakit.errors import UsageError
+from mfakit.cli.output import show, write
+from mfakit.errors import ProfileError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +16,49 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from mfakit.cli.options import Command
-
+    from mfakit.profiles.aws_files import AWSFiles
+    from mfakit.profiles.profile import Profile
 
 _LONGEST_CHOICES = 50  # letters: argparse does not wrap the choices, but it does wrap the help
+_SESSION, _LONG_TERM, _ALL = "session", "long-term", "all"
+# The command of `exec` is completed as without `exec`, by bash-completion where it is installed.
+_COMMAND_BEHIND_DASHES = {
+    "bash": "_mfakit_command",
+    "zsh": "_mfakit_command",
+    "fish": "(_mfakit_command)",
+    "preamble": {
+        "bash": """_mfakit_command() {
+  local at offset
+  for ((at = COMP_CWORD - 1; at > 1; at--)); do
+    [[ ${COMP_WORDS[at]} == -- ]] && offset=$((at + 1))
+  done
+  if [[ -z ${offset-} ]]; then
+    return
+  elif declare -F _command_offset >/dev/null; then
+    _command_offset "$offset" 2>/dev/null
+    printf '%s\\n' "${COMPREPLY[@]}"
+  elif [[ $offset == "$COMP_CWORD" ]]; then
+    compgen -c -- "$1"
+  else
+    compgen -f -- "$1"
+  fi
+}""",
+        "zsh": """_mfakit_command() {
+  [[ $words[1] == -- ]] || return
+  shift words
+  (( CURRENT -= 1 ))
+  _normal
+}""",
+        "fish": """function _mfakit_command
+    set -l before (commandline -cop)
+    if set -l at (contains -i -- -- $before)
+        set -e before[1..$at]
+        complete -C (string join ' ' -- (string escape -- $before) (commandline -ct))
+    end
+end""",
+    },
+}
+_PROFILES = {"profile": _SESSION, "source_profile": _LONG_TERM, "role_profile": _ALL}
 
 
 def make_parser(command: Command) -> Parser:
@@ -113,3 +153,91 @@ def _explained(read: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(reason) from None
 
     return explained
+
+
+def complete(options: argparse.Namespace, files: AWSFiles) -> int:
+    """Run `mfakit completion`."""
+    if (options.shell is None) == (options.profiles is None):
+        raise UsageError("name a shell", "mfakit completion bash, zsh or fish")
+    if options.profiles:
+        write("".join(f"{name}\n" for name in _profiles(options.profiles, files)))
+        return 0
+    import shtab
+
+    write(shtab.complete(_whole_parser(), shell=options.shell) + "\n")
+    return 0
+
+
+def _profiles(kind: str, files: AWSFiles) -> list[str]:
+    """Return the profiles of a kind whose names can be typed."""
+    from mfakit.profiles.profile import Profile
+
+    return [
+        name
+        for name in files.profiles()
+        if name and name.isprintable() and _is_of(kind, Profile(name, files))
+    ]
+
+
+def _is_of(kind: str, profile: Profile) -> bool:
+    if kind != _SESSION:
+        return kind == _ALL or profile.is_long_term
+    try:
+        profile.refuse_foreign("--profile")
+    except ProfileError:
+        return False
+    return not profile.is_protected
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """Make one parser of all commands, with shtab's settings for each option."""
+    from mfakit.cli.commands import COMMANDS
+
+    parser = argparse.ArgumentParser(
+        prog="mfakit", description="A six-digit code becomes an AWS session."
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="show the version")
+    commands = parser.add_subparsers()
+    for command in COMMANDS.values():
+        below = commands.add_parser(command.name, help=command.summary, description=command.summary)
+        for action in add_options(below, command):
+            _set_completion(action, command.name)
+    return parser
+
+
+def _set_completion(action: argparse.Action, command: str) -> None:
+    """Set how an option's value is completed, where it has no choices."""
+    import shtab
+
+    kind = _PROFILES.get(action.dest)
+    how: Any = None
+    if kind is not None:
+        how = _profile_names(_ALL if command == "explain" else kind)
+    elif action.dest == "command":
+        how = _COMMAND_BEHIND_DASHES
+    elif action.metavar == "FILE" or action.dest == "file":
+        how = shtab.FILE
+    if how is not None:
+        action.complete = how  # type: ignore[attr-defined]
+
+
+def _profile_names(kind: str) -> dict[str, Any]:
+    """Return shtab's settings for the names of profiles, which are looked up when completing."""
+    command = f"mfakit completion --profiles {kind} 2>/dev/null"
+    function = f"_mfakit_{kind.replace('-', '_')}_profiles"
+    return {
+        "bash": function,
+        "zsh": function,
+        "fish": f"({command})",
+        "preamble": {
+            # zsh and fish quote what they insert; bash leaves that to the function
+            "bash": f"""{function}() {{
+  local name quoted
+  while IFS= read -r name; do
+    printf -v quoted %q "$name"
+    [[ $name == "$1"* || $quoted == "$1"* ]] && printf '%s\\n' "$quoted"
+  done < <({command})
+}}""",
+            "zsh": f'{function}() {{ compadd -- ${{(f)"$({command})"}}; }}',
+        },
+    }

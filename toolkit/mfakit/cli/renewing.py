@@ -13,19 +13,20 @@ from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, PATIENCE_SECONDS, Unattended, turn_to_ask
 from mfakit.moments import format_duration, utc_now
+from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.programs import desktop_environment, without_secrets
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.recipe import Role
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.notices.tell import Told
     from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
@@ -169,7 +170,7 @@ def _ask_for(
     if not asked:
         return left
     try:
-        with turn_to_ask(path, ALL_PROFILES, note, patience=0):
+        with turn_to_ask(OwnFile.of(path, "turns", ALL_PROFILES), note, patience=0):
             for status, told in asked:
                 if _ask(status, told, options, files):
                     left.remove(status)
@@ -186,7 +187,7 @@ def _ask(status: SessionStatus, told: Told, options: Namespace, files: AWSFiles)
     Raises:
         NotAnsweredError: nobody is there.
     """
-    from mfakit.notices.news import news_of
+    from mfakit.notices import news_of
 
     news = news_of(status)
     if news is None or told.has(DECLINED):

@@ -31,11 +31,11 @@ from mfakit.exchange.dialog_programs import DeclinedError, kill_dialogs
 from mfakit.exchange.login import assume_role_of, login
 from mfakit.exchange.recipe import LoginRequest
 from mfakit.exchange.terminal import ALL_PROFILES, turn_to_ask
-from mfakit.expiry.status import check_session
+from mfakit.expiry import check_session
 from mfakit.moments import format_timestamp, timedelta, utc_now
-from mfakit.notices.news import title_of
+from mfakit.notices import title_of
 from mfakit.notices.tell import Told
-from mfakit.state import warn_seconds
+from mfakit.session import warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Keeper:
             as_before=True, patience=0, asker=_Window(make_dialog(title_of(status)), told)
         )
         try:
-            with turn_to_ask(profile.files.credentials_path, ALL_PROFILES, note, patience=0):
+            with turn_to_ask(profile.other(ALL_PROFILES).own_file("turns"), note, patience=0):
                 login(profile, request)
         except OthersTurnError:
             self._tried = held.key_id, time.monotonic() + _SOON_SECONDS

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mfakit.cli.output import note, read_input, write, write_private
-from mfakit.environment.formats import SHELLS, unset_line
+from mfakit.environment import SHELLS, unset_line
 from mfakit.environment.render import likely_shell
 from mfakit.errors import FileError, MFAKitError, UsageError
 from mfakit.profiles.editing import edit_text

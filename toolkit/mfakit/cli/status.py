@@ -7,18 +7,18 @@ import sys
 
 from mfakit.cli.output import escape, show
 from mfakit.errors import NOT_FOUND, MFAKitError, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry.status import check_all, check_session, check_used
+from mfakit.expiry import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import default_source_profile, session_profile
-from mfakit.state import VALID
+from mfakit.session import VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.profiles.aws_files import AWSFiles
 
 

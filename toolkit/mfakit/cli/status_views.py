@@ -15,7 +15,7 @@ from mfakit.cli.output import escape, show
 from mfakit.errors import MFAKitError
 from mfakit.expiry.report import ends_in
 from mfakit.moments import format_duration, utc_now
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.profiles.own_files import SessionRecord
 
     Look = Callable[[datetime], list[SessionStatus]]

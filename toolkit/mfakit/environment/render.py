@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mfakit import debug
-from mfakit.environment.formats import FORMATS, KINDS, SHELLS, Shell
+from mfakit.environment import FORMATS, KINDS, SHELLS, Shell
 from mfakit.errors import CommandError, CommandNotFoundError, UsageError
 from mfakit.moments import format_timestamp
 from mfakit.profiles.selection import ENDPOINT, REGIONS
@@ -261,7 +261,14 @@ def run_in(command: list[str], environment: dict[str, str]) -> int:
 
 
 def _not_found(program: str) -> CommandNotFoundError:
-    return CommandNotFoundError(f"there is no program {program!r}", "see its name, and PATH")
+    import shlex
+
+    hint = "see its name, and PATH"
+    if "=" in program and program.partition("=")[0].isidentifier():
+        hint = f"let env set the variable: mfakit exec -- env {shlex.quote(program)} PROGRAM"
+    elif any(map(str.isspace, program)):
+        hint = f"let a shell run the line: mfakit exec -- sh -c {shlex.quote(program)}"
+    return CommandNotFoundError(f"there is no program {program!r}", hint)
 
 
 def _replace(command: list[str], environ: dict[str, str]) -> NoReturn:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property, partial
 
 from mfakit.errors import ExchangeError, UsageError
-from mfakit.exchange.code import check_code
+from mfakit.exchange import check_code
 from mfakit.exchange.dialog_programs import (
     TITLE,
     NotShownError,

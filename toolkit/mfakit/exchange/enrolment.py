@@ -11,8 +11,8 @@ import shlex
 import time
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
+from mfakit.exchange import STEP_SECONDS
 from mfakit.exchange.aws import DENIED
-from mfakit.exchange.code import STEP_SECONDS
 from mfakit.exchange.iam import IAM, Device, find_devices
 from mfakit.language import translate
 from mfakit.value import Value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from mfakit.errors import UsageError
+from mfakit.exchange import check_code
 from mfakit.exchange.aws import asking_aws, carries_mfa, make_client
-from mfakit.exchange.code import check_code
 from mfakit.exchange.iam import check_serial_number
 from mfakit.exchange.login import Login, keep_settings
 from mfakit.exchange.login import login as log_in

@@ -12,8 +12,8 @@ from mfakit.errors import (
     MFAKitError,
     ProfileError,
 )
+from mfakit.exchange import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.aws import partition_of
-from mfakit.exchange.code import CommandCode, GivenCode, TypedCode
 from mfakit.exchange.iam import account_of, find_devices, only_device, unread_device
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in, make_recipe
 from mfakit.exchange.source import endpoint_url, is_of_aws
@@ -23,7 +23,7 @@ from mfakit.moments import format_duration, timedelta, utc_now
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, RoleSession
 from mfakit.profiles.selection import region_of
-from mfakit.state import VALID
+from mfakit.session import VALID
 from mfakit.value import Value
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from mfakit.exchange.code import Codes
+    from mfakit.exchange import Codes
     from mfakit.exchange.recipe import LoginRequest, Recipe, Role
     from mfakit.exchange.spending import STS
     from mfakit.profiles.profile import Held, Profile
@@ -156,7 +156,7 @@ def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[Non
     if request.token_code is not None:
         return nullcontext()
     patience = PATIENCE_SECONDS if request.patience is None else request.patience
-    return turn_to_ask(profile.files.credentials_path, profile.name, request.note, patience)
+    return turn_to_ask(profile.own_file("turns"), request.note, patience)
 
 
 def _made_before(held: Held | None) -> SessionRecord | None:

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from mfakit.exchange.code import Asker
+    from mfakit.exchange import Asker
     from mfakit.exchange.source import Source
-    from mfakit.profiles.aws_files import AWSFiles
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.profile import Profile
 
@@ -319,21 +318,21 @@ def configured_serial_number(session: Profile, source: str | None) -> str | None
 
 
 def _configured_device(session: Profile, source: str | None) -> tuple[str | None, str]:
-    profiles = (session.name, *roles_before(session), source)
-    return _configured("MFAKIT_SERIAL_NUMBER", _DEVICE, profiles, session.files)
+    others = (*roles_before(session), source)
+    return _configured("MFAKIT_SERIAL_NUMBER", _DEVICE, session, *others)
 
 
 def _configured(
-    variable: str, keys: tuple[str, ...], profiles: tuple[str | None, ...], files: AWSFiles
+    variable: str, keys: tuple[str, ...], session: Profile, *others: str | None
 ) -> tuple[str | None, str]:
-    """Return a value that a variable or the AWS files set, or None; and where it is set."""
-    if named := files.environ.get(variable):
+    """Return a value that a variable or a profile sets, or None; and where it is set."""
+    if named := session.files.environ.get(variable):
         debug.event("{}: set by {}", keys[0], variable)
         return named, variable
     for key in keys:
-        for profile in filter(None, profiles):
-            if found := files.setting(key, profile):
-                return found, f"{key} in {files.place(profile, key)}"
+        for profile in (session, *map(session.other, filter(None, others))):
+            if found := profile.setting(key):
+                return found, f"{key} in {profile.place(key)}"
     return None, ""
 
 
@@ -451,10 +450,8 @@ def _duration(
     if request.duration is not None:
         check_duration(request.duration)
         return request.duration
-    profiles = (profile.name, source.profile)
-    configured, where = _configured(
-        "MFAKIT_DURATION", ("mfakit_duration",), profiles, profile.files
-    )
+    keys = ("mfakit_duration",)
+    configured, where = _configured("MFAKIT_DURATION", keys, profile, source.profile)
     if not configured:
         return DEFAULT_DURATION
     try:

@@ -15,7 +15,7 @@ from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
 from mfakit.exchange.aws import DENIED, asking_aws, make_client
 from mfakit.exchange.iam import IAM
 from mfakit.exchange.source import Source, find_source
-from mfakit.keys.key import (
+from mfakit.keys import (
     FILE,
     KEYRING,
     PROGRAM,
@@ -417,7 +417,7 @@ def _make(profile: Profile, keys: Keys, earlier: Rotation | None) -> Any:
 
 def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
     if _kind(profile) == KEYRING:
-        from mfakit.keys.keychain import put_secret
+        from mfakit.keychain import put_secret
 
         put_secret(new.access_key_id, new.secret_access_key)
         rotation = began.replace(new_id=new.access_key_id)
@@ -481,7 +481,7 @@ def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
     if not secret and _kind(profile) == FILE and _present(profile) == name:
         secret = profile.keys["aws_secret_access_key"]  # an undo was killed at its last step
     if not secret:
-        from mfakit.keys.keychain import get_secret
+        from mfakit.keychain import get_secret
 
         secret = get_secret(name) or ""
     if not secret:
@@ -501,7 +501,7 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     if present is None or present == key.access_key_id:
         return
     if _kind(profile) == KEYRING:
-        from mfakit.keys.keychain import put_secret
+        from mfakit.keychain import put_secret
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
         settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
@@ -558,7 +558,7 @@ def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) 
 
 
 def _forget_secret(access_key_id: str) -> None:
-    from mfakit.keys.keychain import delete_secret
+    from mfakit.keychain import delete_secret
 
     delete_secret(access_key_id)
 

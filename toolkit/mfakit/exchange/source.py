@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.keys.key import read_key
+from mfakit.keys import read_key
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import (
     KEYS,
@@ -122,7 +122,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         error = _no_credentials(profile)
         raise _of_missing_source(error, session) if meant is None else error
     if debug.is_on():
-        place = files.place(profile.name, "aws_access_key_id") or "its credential_process"
+        place = profile.place("aws_access_key_id") or "its credential_process"
         shown = debug.key_id(values["aws_access_key_id"])
         debug.event("source: the key {} of profile {!r}, from {}", shown, profile.name, place)
     return Source(
@@ -216,7 +216,8 @@ def _no_credentials(profile: Profile) -> ProfileError:
             long_term_hint(profile),
         )
         is_of_session = values.get("aws_access_key_id", "").startswith(SESSION_KEY_PREFIX)
-        return error if is_of_session else error.about(name)
+        may_be_hidden = "AWS_SHARED_CREDENTIALS_FILE" in files.environ
+        return error if is_of_session and not may_be_hidden else error.about(name)
     if not profile.exists:
         problem = f"there is no profile {name!r} in {files.credentials_path}"
         meant = files.like(name)

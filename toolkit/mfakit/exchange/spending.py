@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any
 
-    from mfakit.exchange.code import Codes
+    from mfakit.exchange import Codes
     from mfakit.exchange.recipe import Recipe, Role
     from mfakit.exchange.source import Source
 

@@ -17,7 +17,7 @@ from mfakit.errors import (
     OthersTurnError,
     UsageError,
 )
-from mfakit.exchange.code import check_code
+from mfakit.exchange import check_code
 from mfakit.language import translate
 from mfakit.profiles.editing import NO_LOCKS, take_lock
 from mfakit.profiles.own_files import OwnFile, make_own_folder
@@ -299,16 +299,15 @@ _NOTE_AFTER_SECONDS = 0.5
 
 @contextmanager
 def turn_to_ask(
-    credentials_path: str,
-    profile: str,
+    turn: OwnFile,
     note: Callable[[str], object],
     patience: float = PATIENCE_SECONDS,
 ) -> Iterator[None]:
-    """Wait until no other process is asking for a code for this profile.
+    """Wait until no other process is asking for a code for the same.
 
     Args:
-        credentials_path: the credentials file, beside which mfakit's own files are.
-        profile: the session profile; ``ALL_PROFILES`` for one process that asks at a time.
+        turn: the own file of the kind ``turns`` of a session profile, of a device, or of
+            ``ALL_PROFILES``, so that one process asks at a time.
         note: called with the process that this waits for, if it takes a while.
         patience: seconds to wait; a process that is stopped while it asks would block forever.
 
@@ -316,7 +315,7 @@ def turn_to_ask(
         OthersTurnError: another process was asking during all that time.
         FileError: mfakit's own folder cannot be written.
     """
-    path = OwnFile.of(credentials_path, "turns", profile).path
+    path = turn.path
     try:
         make_own_folder(path)
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)

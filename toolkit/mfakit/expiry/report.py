@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from mfakit.moments import format_age, format_duration, format_timestamp
-from mfakit.state import UNKNOWN, warn_seconds
+from mfakit.session import UNKNOWN, warn_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.key import KeyAge
-    from mfakit.state import State
+    from mfakit.expiry import SessionStatus
+    from mfakit.keys import KeyAge
+    from mfakit.session import State
 
 _METRIC = "mfakit_session_expiration_timestamp_seconds"
 _KEY_METRIC = "mfakit_access_key_created_timestamp_seconds"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import endpoint_of
-from mfakit.environment.formats import unset_line
-from mfakit.errors import FileError
+from mfakit.errors import FileError, MFAKitError
 from mfakit.explain.chain import ABSENT, FAILED
 from mfakit.explain.findings import Finding, edit, env_line, quoted, shortened, without_settings
 from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
@@ -23,8 +23,8 @@ from mfakit.explain.verdict import (
     verdict,
 )
 from mfakit.moments import format_duration, format_timestamp
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
-from mfakit.profiles.selection import likely_region
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
+from mfakit.profiles.selection import end_of_roles, likely_region, may_be_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _FAILURES = (
     "no-such-profile",
     "wrong-header",
     "keys-partial",
+    "keys-quoted",
     "role-without-source",
     "byte-order-mark",
 )
@@ -164,8 +165,8 @@ class Explanation:
 
 def _to_set_region(situation: Situation) -> str:
     try:
-        region = likely_region(situation.files)
-    except FileError:  # which a finding names
+        region = likely_region(Profile(situation.profile, situation.files))
+    except MFAKitError:  # which a finding names
         return ""
     name = quoted(situation.profile)
     return f"; set one: aws configure set region {region} --profile {name}"
@@ -199,6 +200,7 @@ _CAUSES = (
     "variables-partial",
     "variable-unread",
     "file-missing",
+    "credentials-hidden",
     "byte-order-mark",
 )
 
@@ -229,7 +231,7 @@ def search_fails(situation: Situation) -> Iterator[Finding]:
         f"the search for credentials fails: {': '.join(part for part in error if part)}"
         + (f" ({where})" if where else ""),
         "programs get no credentials, whatever comes after that",
-        _to_sign_in(situation, error[0]) or _without(situation, name, error, needless=needless),
+        _to_sign_in(situation, *error) or _without(situation, name, error, needless=needless),
     )
 
 
@@ -244,8 +246,14 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
     return edit(files.credentials_path if in_credentials else files.config_path)
 
 
-def _to_sign_in(situation: Situation, error: str) -> str:
+def _to_sign_in(situation: Situation, error: str, told: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
+    if situation.sdk == "js" and told.startswith("the role of profile") and "a code" in told:
+        source = end_of_roles(Profile(situation.profile, situation.files))
+        session = quoted(source.its_session if may_be_source(source) else source.name)
+        role = quoted(situation.profile)
+        configured = f"mfakit configure --profile {session} --role-profile {role}"
+        return f"{configured} && mfakit login --profile {session}"
     profile = quoted(situation.role_source or situation.profile)
     if error == "CredentialRetrievalError" and situation.reads_variables:
         return env_line(situation)

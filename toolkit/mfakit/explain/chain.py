@@ -146,38 +146,6 @@ def walk(
         return chain
 
 
-def culprit(
-    environ: Mapping[str, str], profile: str | None, sdk: str, chain: Chain
-) -> tuple[str, bool] | None:
-    """Find the setting of the profile, or the variable, without which botocore does not fail so.
-
-    Returns:
-        Its name, and whether there are credentials without it; None if it is not just one.
-    """
-    from botocore.session import Session
-
-    with in_environment(as_seen_by(sdk, environ)):
-        try:
-            values = Session().full_config["profiles"].get(chain.profile, {})
-        except Exception:
-            return None  # the files themselves cannot be read
-    tries = {key: walk(environ, profile, sdk, without=key) for key in values}
-    for name in environ:
-        if name.startswith("AWS_") and name not in _LEADING:
-            rest = {other: value for other, value in environ.items() if other != name}
-            tries[name] = walk(rest, profile, sdk)
-    found = [
-        (name, without.failure is None and without.winner is not None)
-        for name, without in tries.items()
-        if without.failure != chain.failure
-    ]
-    return max(found, key=lambda pair: pair[1], default=None)
-
-
-# Without these, the result is another one because other files or another profile are read.
-_LEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-
-
 def _client_error(session: Any, region: str | None) -> tuple[str, str] | None:
     """Return why no client can be made, for example because of a malformed region."""
     try:

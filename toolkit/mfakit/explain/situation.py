@@ -7,8 +7,8 @@ from functools import cached_property
 from mfakit.environment.endpoint import endpoint_of
 from mfakit.errors import FileError, MFAKitError, ProfileError
 from mfakit.exchange.source import Source
-from mfakit.expiry.status import check_all
-from mfakit.explain.chain import culprit, walk
+from mfakit.expiry import check_all
+from mfakit.explain.chain import as_seen_by, in_environment, walk
 from mfakit.explain.javascript import profiles_of, walk_javascript
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.profile import Profile
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.chain import Chain, Link
 
 
 ENDPOINT_PROVIDERS = ("container-role", "remoteProvider")
+# Without these, the result is another one because other files or another profile are read.
+_LEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _VARIABLES = {
     "env": ("AWS_ACCESS_KEY_ID",),
@@ -152,10 +154,30 @@ class Situation:
 
     @cached_property
     def culprit(self) -> tuple[str, bool] | None:
-        """What makes the search fail: a setting or variable, and whether it succeeds without."""
+        """The setting of the profile, or the variable, without which the search does not fail so.
+
+        Its name, and whether there are credentials without it; None if it is not just one.
+        """
         if self.sdk == "js" or self.chain.failure is None:
             return None
-        return culprit(self.environ, self.flag, self.sdk, self.chain)
+        from botocore.session import Session
+
+        with in_environment(as_seen_by(self.sdk, self.environ)):
+            try:
+                values = Session().full_config["profiles"].get(self.profile, {})
+            except Exception:
+                return None  # the files themselves cannot be read
+        tries = {key: walk(self.environ, self.flag, self.sdk, without=key) for key in values}
+        for name in self.environ:
+            if name.startswith("AWS_") and name not in _LEADING:
+                rest = {other: value for other, value in self.environ.items() if other != name}
+                tries[name] = walk(rest, self.flag, self.sdk)
+        found = [
+            (name, without.failure is None and without.winner is not None)
+            for name, without in tries.items()
+            if without.failure != self.chain.failure
+        ]
+        return max(found, key=lambda pair: pair[1], default=None)
 
     @property
     def role_source(self) -> str | None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from mfakit.errors import FileError
 from mfakit.exchange.aws import carries_mfa
 from mfakit.explain.chain import as_seen_by, in_environment
-from mfakit.explain.findings import Finding, edit, quoted
+from mfakit.explain.findings import Finding, edit, quoted, renew
 from mfakit.explain.findings.environment import unset_variables
+from mfakit.explain.findings.files import certificates
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
@@ -26,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.chain import Link
     from mfakit.explain.situation import Situation
 
@@ -228,6 +229,14 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
         return found
     said = ": ".join(part for part in answer.error if part)
     if answer.endpoint is not None:
+        place, named, unset = certificates(situation)
+        if answer.error[0] == "SSLError" and named:
+            reason = f"AWS cannot be reached with the certificates of {named}, named by {place}"
+            leads_to = (
+                f"no call reaches AWS ({said}); behind a proxy that inspects traffic, that file has"
+                " to hold the proxy's certificates"
+            )
+            return [*found, Finding("unreachable", reason, leads_to, unset)]
         fix = f"curl -v {quoted(answer.endpoint)}"
         leads_to = "nothing is known of the credentials; curl shows where the connection fails"
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
@@ -258,7 +267,7 @@ def _renewal(situation: Situation) -> str:
     profile = situation.role_source or profile
     values = situation.files.merged(profile)
     if is_session(values) or is_own_process(values.get("credential_process", "")):
-        return f"mfakit login --force --profile {quoted(profile)}"
+        return renew(situation, profile, " --force")
     if values.get(KEYS[0]) or not (link and link.asks):
         return f"aws configure --profile {quoted(profile)}"
     return edit(situation.files.config_path)

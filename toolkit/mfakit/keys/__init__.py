@@ -1,1 +1,430 @@
-"""Long-term keys: where they live, how they get there, and how old they are."""
+"""Keys: the long-term key of a profile, where it lives, how old it is, how far a rotation got.
+
+The journal of a rotation lets one that was killed go on, and one that is done be undone. For a key
+in a file it holds the new one until the profile uses it, and the old one until that is deleted; so
+it is a secret file of mfakit's own.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+
+from mfakit import debug
+from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError
+from mfakit.moments import format_age, format_timestamp, parse_timestamp, utc_now
+from mfakit.profiles.own_files import OwnFile, as_pairs, make_own_folder, own_place, pairs_of
+from mfakit.profiles.profile import KEY_COMMAND, KEY_STORE, Profile
+from mfakit.profiles.section import has_access_key, is_long_term, is_no_key
+from mfakit.profiles.stores import exports_key
+from mfakit.session import SESSION_KEY_PREFIX
+from mfakit.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from mfakit.profiles.aws_files import AWSFiles
+
+FILE, KEYRING, PROGRAM = "file", "keyring", "program"
+_PREFIX = f"{KEYRING}:"
+_SECONDS = 60  # for a program to answer, or another mfakit to be done with the keychain
+
+
+class LongTermKey(Value):
+    """An access key of an IAM user. ``repr`` shows no secret.
+
+    Args:
+        access_key_id: its id.
+        secret_access_key: its secret.
+    """
+
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"LongTermKey({self.access_key_id!r})"
+
+
+class KeyPlace(Value):
+    """Where the key of a profile lives.
+
+    Args:
+        kind: ``file``, ``keyring`` or ``program``.
+        access_key_id: the key's id; None if only the program knows it.
+        detail: the file, the entry, or the program's name.
+    """
+
+    kind: str
+    access_key_id: str | None
+    detail: str
+
+
+def place_of(profile: Profile) -> KeyPlace | None:
+    """Return where a profile's long-term key lives; None if it has none of its own.
+
+    Neither a keychain nor a program is asked.
+
+    Raises:
+        ProfileError: ``mfakit_key_store`` names no store that mfakit knows.
+    """
+    if store := profile.setting(KEY_STORE):
+        if not store.startswith(_PREFIX) or not store.removeprefix(_PREFIX):
+            raise ProfileError(
+                f"{KEY_STORE} of profile {profile.name!r} names no store",
+                f"write it as {_PREFIX}AKIA..., or remove it",
+            )
+        return KeyPlace(KEYRING, store.removeprefix(_PREFIX), store)
+    if command := profile.setting(KEY_COMMAND):
+        return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
+    if is_long_term(profile.keys):
+        key = profile.keys["aws_access_key_id"]
+        files = profile.files
+        in_credentials = has_access_key(files.credentials(profile.name))
+        return KeyPlace(FILE, key, files.credentials_path if in_credentials else files.config_path)
+    return None
+
+
+def read_key(profile: Profile) -> LongTermKey | None:
+    """Return the long-term key of a profile, from wherever it lives; None if it has none.
+
+    Raises:
+        MFAKitError: the keychain or the program did not give it.
+    """
+    place = place_of(profile)
+    if place is None:
+        return None
+    debug.event("the key of profile {!r} is in the {}", profile.name, place.kind)
+    if place.kind == FILE:
+        return LongTermKey(profile.keys["aws_access_key_id"], profile.keys["aws_secret_access_key"])
+    if place.kind == PROGRAM:
+        return _key_of_command(profile)
+    from mfakit.keychain import KeychainError, get_secret
+
+    assert place.access_key_id is not None
+    secret = get_secret(place.access_key_id)
+    if secret is None:
+        raise KeychainError(
+            f"the keychain has no entry for the key {place.access_key_id} of profile"
+            f" {profile.name!r}",
+            "import the key again: mfakit keys import --from-csv FILE",
+        )
+    return LongTermKey(place.access_key_id, secret)
+
+
+def no_key(profile: Profile) -> ProfileError:
+    """Return the error for a profile without a long-term key."""
+    return ProfileError(
+        f"the profile {profile.name!r} has no long-term key",
+        "name the profile that has: --source-profile NAME; see mfakit keys",
+    )
+
+
+def _key_of_command(profile: Profile) -> LongTermKey:
+    """Run ``mfakit_key_command``, which prints a key as JSON, or its id and secret on two lines."""
+    from mfakit.programs import find_words, run_on_terminal
+
+    name, command = f"the {KEY_COMMAND}", profile.setting(KEY_COMMAND) or ""
+    if exports_key(command):
+        raise ProfileError(
+            f"the {KEY_COMMAND} of profile {profile.name!r} runs mfakit itself",
+            f"remove {KEY_COMMAND}: mfakit finds a key that is in its own keychain",
+        )
+    see_it = f"run the {KEY_COMMAND} of profile {profile.name!r} by hand, and see what it prints"
+    words = find_words(command, name, f"install it, or mend {KEY_COMMAND}")
+    output = run_on_terminal(words, name, see_it, _SECONDS)
+    key = _parse(output.decode("utf-8", "replace"))
+    if key is None:
+        raise ProfileError(
+            f"the {KEY_COMMAND} of profile {profile.name!r} printed no key",
+            f"{see_it}: JSON as a credential_process, or the id and below it the secret",
+        )
+    return key
+
+
+def _parse(text: str) -> LongTermKey | None:
+    import json
+
+    if text.lstrip().startswith("{"):
+        try:
+            given = json.loads(text)
+        except ValueError:
+            return None
+        if given.get("SessionToken"):
+            return None
+        words = [given.get("AccessKeyId"), given.get("SecretAccessKey")]
+    else:
+        words = [line.strip() for line in text.splitlines() if line.strip()][:2]
+    if len(words) == 2 and all(isinstance(word, str) and word for word in words):
+        key = LongTermKey(*words)
+        return key if _may_be_right(key) else None
+    return None
+
+
+def _may_be_right(key: LongTermKey) -> bool:
+    """Whether a key has an id first, which will be shown, and is not a session's.
+
+    `pass` keeps a secret in the first line.
+    """
+    name, secret = key.access_key_id, key.secret_access_key
+    is_id = name.isascii() and name.replace("_", "").isalnum()
+    return (
+        is_id
+        and not name.startswith(SESSION_KEY_PREFIX)
+        and not secret.startswith("AKIA")
+        and not is_no_key(secret)
+    )
+
+
+class KeyAge(Value):
+    """The key of a source profile, and since when it exists.
+
+    Args:
+        profile: the source profile.
+        place: where the key lives.
+        created_at: when AWS made it; None if that is not known.
+        known_since: when mfakit first wrote it down; None if it has not.
+        delete_at: when a rotation lets the key before it be deleted; None if there is none.
+    """
+
+    profile: str
+    place: KeyPlace
+    created_at: datetime | None
+    known_since: datetime | None
+    delete_at: datetime | None = None
+
+    def is_old(self, now: datetime, seconds: float) -> bool:
+        """Whether the key is older than a time, or the key before it should be deleted by now.
+
+        A key whose age is not known counts from when mfakit first knew it.
+        """
+        since = self.created_at or self.known_since
+        too_old = since is not None and (now - since).total_seconds() > seconds
+        return too_old or (self.delete_at is not None and self.delete_at <= now)
+
+
+def remember_key(
+    files: AWSFiles, access_key_id: str, now: datetime, created_at: datetime | None = None
+) -> None:
+    """Write down when a key was made, or that it is known from now on.
+
+    A file that cannot be written is no error.
+    """
+    known = _known(files, access_key_id)
+    created = format_timestamp(created_at) if created_at else known.get("created_at", "")
+    since = known.get("known_since") or format_timestamp(now)
+    values = {"access_key_id": access_key_id, "known_since": since, "created_at": created}
+    if values == known:
+        return
+    file = _age_file(files, access_key_id)
+    try:
+        (file.replace if known else file.make)(as_pairs(values))
+    except MFAKitError:
+        return
+
+
+def ages_of(
+    profiles: list[Profile], complain: Callable[[ProfileError], object] | None = None
+) -> list[KeyAge]:
+    """Return the ages of the keys of profiles, without asking AWS, a keychain or a program.
+
+    A key that a program gives has no id that could be looked up, so its age is not known.
+
+    Args:
+        profiles: the profiles.
+        complain: called with the error of a profile whose settings name no store, so that it hides
+            no other profile.
+
+    Raises:
+        ProfileError: there is such a profile, and no ``complain``.
+    """
+    found = []
+    for profile in profiles:
+        try:
+            age = age_of(profile)
+        except ProfileError as error:
+            if complain is None:
+                raise
+            complain(error)
+        else:
+            found += [age] if age else []
+    return found
+
+
+def age_of(profile: Profile) -> KeyAge | None:
+    """Return the age of a profile's key; None if the profile has no long-term key."""
+    place = place_of(profile)
+    if place is None:
+        return None
+    known = _known(profile.files, place.access_key_id) if place.access_key_id else {}
+    return KeyAge(
+        profile.name,
+        place,
+        parse_timestamp(known.get("created_at", "")),
+        parse_timestamp(known.get("known_since", "")),
+        _delete_at(profile) if place.kind in (FILE, KEYRING) else None,
+    )
+
+
+def source_profiles(files: AWSFiles) -> Iterator[Profile]:
+    """Yield the profiles that have a long-term key of their own."""
+    for name in files.profiles():
+        profile = Profile(name, files)
+        if profile.has_key_elsewhere or profile.is_long_term:
+            yield profile
+
+
+def ago(moment: datetime) -> str:
+    """Return how long ago a time was, as ``3d ago``."""
+    return f"{format_age(moment, utc_now())} ago"
+
+
+def _known(files: AWSFiles, access_key_id: str) -> dict[str, str]:
+    try:
+        return pairs_of(_age_file(files, access_key_id).read())
+    except OSError:
+        return {}
+
+
+def _age_file(files: AWSFiles, access_key_id: str) -> OwnFile:
+    return OwnFile.of(files.credentials_path, "keys", access_key_id)
+
+
+class Rotation(Value):
+    """A rotation of a profile's key. ``repr`` shows no secret.
+
+    Args:
+        old_id: the key that is replaced.
+        ids_before: the user's keys when it began, separated by spaces.
+        began_at: when it began.
+        new_id: the new key; empty until AWS has made it.
+        new_secret: its secret, if the key belongs into a file.
+        old_secret: the secret of the old key, if that was in a file.
+        delete_at: when the old key is to be deleted; empty until the profile uses the new key.
+    """
+
+    old_id: str
+    ids_before: str
+    began_at: str
+    new_id: str = ""
+    new_secret: str = ""
+    old_secret: str = ""
+    delete_at: str = ""
+
+
+_FIELDS = tuple(Rotation.__annotations__)
+
+
+@contextmanager
+def changing_key(profile: Profile) -> Iterator[Profile]:
+    """Keep other processes from rotating or moving the key of a profile during the block.
+
+    Yields:
+        The profile, read again.
+
+    Raises:
+        BusyError: another one does.
+        FileError: the folder of the journal cannot be written.
+    """
+    what = f"another mfakit is changing the key of profile {profile.name!r}"
+    with _only_here(journal_path(profile), 0, what):
+        yield profile.read_again()
+
+
+@contextmanager
+def changing_keychain(profile: Profile) -> Iterator[None]:
+    """Keep other processes from moving keys into the keychain, or out of it, during the block.
+
+    Two profiles may have the same key, and so the same entry.
+
+    Raises:
+        BusyError: another one does, for a minute.
+        FileError: the folder of the lock cannot be written.
+    """
+    path = own_place(profile.files.credentials_path, "rotations", "keychain")
+    with _only_here(path, _SECONDS, "another mfakit is changing the keychain"):
+        yield
+
+
+@contextmanager
+def _only_here(path: str, timeout: float, what: str) -> Iterator[None]:
+    """Hold the lock of an own file, or raise a BusyError that says what another mfakit does."""
+    from contextlib import ExitStack
+
+    from mfakit.profiles.editing import locked
+    from mfakit.profiles.reading import file_error
+
+    with ExitStack() as stack:
+        try:
+            make_own_folder(path)
+            stack.enter_context(locked(path, timeout))
+        except BusyError:
+            raise BusyError(what, f"wait for it, or end it; fuser {path}.lock names it") from None
+        except OSError as error:
+            raise file_error("write", os.path.dirname(path), error) from error
+        yield
+
+
+def journal_path(profile: Profile) -> str:
+    """Return the path of a profile's journal."""
+    return _file(profile).path
+
+
+def read_rotation(profile: Profile) -> Rotation | None:
+    """Return the rotation that is going on, or whose old key is still to be deleted.
+
+    Raises:
+        FileError: the journal is not a file that mfakit has made.
+    """
+    text = _file(profile).read_secret()
+    kept = pairs_of(text or "")
+    if not kept.get("old_id"):
+        return None
+    return Rotation(**{name: kept.get(name, "") for name in _FIELDS})
+
+
+def write_rotation(profile: Profile, rotation: Rotation) -> None:
+    """Write the journal.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    _file(profile).replace(as_pairs({name: getattr(rotation, name) for name in _FIELDS}))
+
+
+def end_rotation(profile: Profile) -> None:
+    """Remove the journal."""
+    _file(profile).remove()
+
+
+def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
+    """Remove the new files, with keys in them, that killed processes have not put into place.
+
+    Those beside the credentials and the config file are what the next write would remove.
+    """
+    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.reading import MARK
+    from mfakit.profiles.replacing import leftovers, remove_leftovers
+
+    folder = os.path.dirname(OwnFile.of(files.credentials_path, "rotations", "").path)
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        if MARK in name:
+            remove_leftovers(os.path.join(folder, name.partition(MARK)[0].removeprefix(".")))
+    for path in (files.credentials_path, files.config_path):
+        if leftovers(os.path.realpath(path)):
+            with suppress(MFAKitError):  # what cannot be written now is removed by a later write
+                edit_text(path, lambda text: text, note=note)
+
+
+def _delete_at(profile: Profile) -> datetime | None:
+    """Return when the key before a profile's present one is to be deleted; None without one."""
+    try:
+        rotation = read_rotation(profile)
+    except FileError:
+        return None
+    return parse_timestamp(rotation.delete_at) if rotation else None
+
+
+def _file(profile: Profile) -> OwnFile:
+    return profile.own_file("rotations")

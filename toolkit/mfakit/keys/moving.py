@@ -10,7 +10,7 @@ import os
 from functools import partial
 
 from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
-from mfakit.keys.key import (
+from mfakit.keys import (
     KEYRING,
     LongTermKey,
     changing_key,
@@ -94,7 +94,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
 def _move_into_keychain(
     profile: Profile, key: LongTermKey, settings: dict[str, str | None], note: Note
 ) -> None:
-    from mfakit.keys.keychain import put_secret
+    from mfakit.keychain import put_secret
 
     put_secret(key.access_key_id, key.secret_access_key)
     try:
@@ -269,7 +269,7 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
         FileError: another program is writing a file that may name the entry.
         KeychainError: the keychain cannot be used.
     """
-    from mfakit.keys.keychain import delete_secret
+    from mfakit.keychain import delete_secret
 
     store, profile = f"{KEYRING}:{access_key_id}", _read_whole(profile)
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
@@ -394,7 +394,7 @@ def role_profiles_of(profile: Profile) -> list[str]:
 
 def _key_in_keychain(profile: Profile) -> LongTermKey:
     """Return the key to export, which a killed export has left in the file and the keychain."""
-    from mfakit.keys.keychain import get_secret
+    from mfakit.keychain import get_secret
 
     place, key = place_of(profile), None
     if place is not None and place.kind == KEYRING:

@@ -13,18 +13,18 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from mfakit.errors import BusyError, FileError, MFAKitError
 from mfakit.moments import format_timestamp, utc_now
-from mfakit.notices.news import news_of, news_of_key, news_of_trouble
+from mfakit.notices import news_of, news_of_key, news_of_trouble
 from mfakit.profiles.editing import about_to_write
 from mfakit.profiles.own_files import OwnFile, as_pairs, pairs_of
-from mfakit.state import UNKNOWN
+from mfakit.session import UNKNOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from mfakit.expiry.status import SessionStatus
-    from mfakit.keys.key import KeyAge
-    from mfakit.notices.news import News
+    from mfakit.expiry import SessionStatus
+    from mfakit.keys import KeyAge
+    from mfakit.notices import News
     from mfakit.notices.ways import Way
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -79,7 +79,7 @@ def tell_keys(
 
 def key_mark(age: KeyAge) -> SessionStatus:
     """Return the placeholder under which it is remembered that a key was told of."""
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
 
     key = age.place.access_key_id
     return SessionStatus(age.profile, "key", UNKNOWN, None, None, access_key_id=key)
@@ -223,7 +223,7 @@ def forget_gone(credentials_path: str, statuses: Iterable[SessionStatus]) -> Non
 
 def trouble(message: str) -> SessionStatus:
     """Return the placeholder under which "files unreadable" is remembered."""
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
 
     return SessionStatus("", "trouble", UNKNOWN, None, None, access_key_id=message)
 

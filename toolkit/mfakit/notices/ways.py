@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
 from mfakit.language import translate
-from mfakit.notices.news import News
+from mfakit.notices import News
 from mfakit.programs import (
     desktop_environment,
     find_program,
@@ -22,7 +22,7 @@ from mfakit.programs import (
     split_command,
     without_secrets,
 )
-from mfakit.state import EXPIRED, EXPIRING
+from mfakit.session import EXPIRED, EXPIRING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

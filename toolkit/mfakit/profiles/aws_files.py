@@ -124,10 +124,13 @@ class AWSFiles:
         return next(iter(get_close_matches(profile, names, n=1)), None)
 
     def spelled(self, profile: str) -> str | None:
-        """Return the other profile whose name differs by case, quotes or blanks alone, if any."""
-        meant = profile.strip("\"' \t\r\n").casefold()
+        """Return the other profile whose name differs by case, quotes, blanks or `-` and `_` alone.
+
+        None if there is none.
+        """
+        meant = _plain(profile.strip("\"' \t\r\n"))
         names = (name for name in self.profiles() if name != profile)
-        return next((name for name in names if name.casefold() == meant), None)
+        return next((name for name in names if _plain(name) == meant), None)
 
     def exists(self, profile: str) -> bool:
         """Whether the profile is in one of the files."""
@@ -142,12 +145,15 @@ class AWSFiles:
         """
         if profile != " ".join(profile.split()):
             return None
+        is_one_file = os.path.realpath(self.config_path) == os.path.realpath(self.credentials_path)
         for document in (self.config_file, self.credentials_file):
             for header in document.names():
                 text = " ".join(header.split())
                 word, _, rest = text.partition(" ")
                 in_config = document is self.config_file
                 is_read = profile_of(header) is not None if in_config else header == profile
+                if is_one_file:  # it is read as both
+                    is_read = header == profile or profile_of(header) is not None
                 is_meant = profile == text or (word.lower() == "profile" and profile == rest)
                 if is_meant and not is_read:
                     return document, header
@@ -186,6 +192,10 @@ class AWSFiles:
         """Return the file and the line of a profile's setting as text; "" if it is not set."""
         found = self.line_of(profile, key)
         return f"{found[0]}, line {found[1]}" if found else ""
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 def header_of(config: Document, profile: str) -> str | None:

@@ -222,23 +222,24 @@ def make_own_folder(path: str) -> None:
 def _hide_from_git(folder: str) -> None:
     """Make git ignore a folder by the last pattern of its `.gitignore`; other lines stay.
 
-    A link is replaced, since git reads none (`gitignore(5)`), by a file with the lines behind it.
+    A link is replaced, since git reads none (`gitignore(5)`).
 
     Raises:
         OSError: the file cannot be read or written.
     """
     path = os.path.join(folder, ".gitignore")
+    if os.path.islink(path):
+        os.unlink(path)
     try:
         with open(os.open(path, os.O_RDONLY | _NONBLOCK), "rb") as file:
             found = file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except FileNotFoundError:
         found = b""
     patterns = [line for line in found.split(b"\n") if line.strip() and line[:1] != b"#"]
-    if patterns[-1:] != [b"*"] or os.path.islink(path):
-        from mfakit.profiles.replacing import replace_file
-
-        between = b"\n" if found and not found.endswith(b"\n") else b""
-        replace_file(path, found + between + b"*\n")
+    if patterns[-1:] != [b"*"]:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NONBLOCK
+        with open(os.open(path, flags, 0o600), "ab") as file:
+            file.write((b"" if found.endswith(b"\n") or not found else b"\n") + b"*\n")
 
 
 def _make_private(folder: str) -> None:
@@ -276,6 +277,8 @@ def as_pairs(values: Mapping[str, str]) -> str:
 
 ROLE_SESSION_MARK = " as "  # in the name of a place for a role's session: `mfa as arn:...`
 ROLE_SESSION_NAME = "mfakit"  # the name of a role's session, unless the user names it
+# The parameters of AssumeRole that are a text, with their options of `login`, written as names.
+ROLE_TEXTS = {"ExternalId": "external_id", "SourceIdentity": "source_identity"}
 
 
 class SessionRecord(Value):
@@ -322,19 +325,23 @@ class SessionRecord(Value):
     def options_of_role(self) -> dict[str, Any]:
         """Return the other parameters: ``ExternalId``, ``SourceIdentity``, ``Tags``.
 
-        It is empty if a value has another form: only texts and ``Tags`` are read.
+        It is empty if mfakit did not write them: there is more than texts, or half a tag.
         """
         import json
 
         try:
             options = json.loads(self.role_options or "{}")
-            tags = options.pop("Tags", [])
-            texts = [*options.values(), *(tag[part] for tag in tags for part in ("Key", "Value"))]
-        except (ValueError, AttributeError, KeyError, TypeError):
+            are_whole = all({*tag} == {"Key", "Value"} for tag in options.get("Tags", ()))
+        except (ValueError, AttributeError, TypeError):
             return {}
-        if not all(isinstance(text, str) for text in texts):
-            return {}
-        return {**options, "Tags": tags} if tags else options
+        return options if are_whole and _is_of_texts(options) else {}
+
+
+def _is_of_texts(value: object) -> bool:
+    """Whether a value from JSON is a text, or holds nothing but texts at any depth."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return all(map(_is_of_texts, value)) if isinstance(value, list) else isinstance(value, str)
 
 
 _TEXTS = tuple(name for name in SessionRecord.__annotations__ if name != "made_at")

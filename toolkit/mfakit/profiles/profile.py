@@ -14,7 +14,7 @@ from mfakit.errors import (
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import ROLE_SESSION_MARK, OwnFile, digest, keep_record, pairs_of
-from mfakit.profiles.section import DEFAULT, has_access_key, is_long_term
+from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
     STORES,
@@ -22,6 +22,7 @@ from mfakit.profiles.stores import (
     SessionCache,
     exports_key,
     is_own_process,
+    nested,
     store_for,
 )
 from mfakit.session import SESSION_KEY_PREFIX
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.profiles.stores import Store
-    from mfakit.session import SessionCredentials
-    from mfakit.state import State
+    from mfakit.session import SessionCredentials, State
 
 
 class Held:
@@ -79,7 +79,7 @@ class Held:
 
     def state(self, now: datetime, warn: float | None = None) -> State:
         """Return the session's state, by ``warn`` seconds instead of the rule if that is given."""
-        from mfakit.state import judge
+        from mfakit.session import judge
 
         return judge(self.session.expiration, now, self.record, warn)
 
@@ -216,6 +216,10 @@ class Profile:
         """Return a setting of the profile in either file; None if it is not set."""
         return self.files.setting(key, self.name)
 
+    def place(self, key: str) -> str:
+        """Return the file and the line of a setting as text; "" if it is not set."""
+        return self.files.place(self.name, key)
+
     def other(self, name: str) -> Profile:
         """Return another profile of the same files."""
         return Profile(name, self.files)
@@ -242,6 +246,11 @@ class Profile:
         try:
             session = store.session(now)
         except InvalidSessionError as error:
+            nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
+            if nested_in:
+                place = self.files.place(self.name, nested_in[0])
+                told = nested(nested_in[0], self.name, place)
+                raise SessionNotFoundError(told.message, told.hint) from None
             raise SessionNotFoundError(
                 f"the profile {self.name!r} can't be used: {error.message}",
                 self._login_line("log in again"),
@@ -390,15 +399,17 @@ class Profile:
             FileError: the file cannot be written. It was not changed then.
         """
         self._forget_roles()
-        every = (kind(self.name, self.files) for kind in STORES)
-        stores = [store for store in every if _has_session(store)]
+        is_behind = self.is_behind_process
+        kinds = (CredentialsFile, type(self.store)) if is_behind else STORES
+        stores = [kind(self.name, self.files) for kind in kinds]
+        stores = [store for store in stores if _has_session(store)]
         if not stores:
             self.find()  # it raises the error that says what is there
         try:
             session = stores[0].session()
         except InvalidSessionError:
             session = None
-        for store in stores[:1] if self.is_behind_process else stores:
+        for store in stores[:1] if is_behind else stores:
             store.remove(note)
         try:
             self.own_file("records").remove()

@@ -11,7 +11,7 @@ from mfakit.profiles.profile import (
     Profile,
     may_name_profile,
 )
-from mfakit.profiles.section import KEYS, lacks_token, session_token
+from mfakit.profiles.section import KEYS, has_access_key, lacks_token, session_token
 from mfakit.profiles.stores import is_own_process
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mfakit.profiles.aws_files import AWSFiles
 
+_LONG_TERM_PREFIX = "AKIA"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
@@ -88,11 +89,16 @@ def named_source_profile(
         The flag, else ``mfakit_source_profile``, else ``source_profile`` if the session profile has
         no role, else the one that its session was made from, unless that is the default one; else
         for ``X-mfa`` the profile ``X`` or for any ``X`` aws-mfa's ``X-long-term``, if that holds
-        long-term credentials; else None.
+        long-term credentials, or such an ``X`` with a part of a key; else None.
     """
-    if flag is not None:
-        debug.event("source profile: {!r}, as asked for", flag)
-        return session.other(flag)
+    if flag is None:
+        return _source_by_files(session, may_be_session=may_be_session)
+    named = session.other(flag)
+    debug.event("source profile: {!r}, as asked for", flag)
+    return named
+
+
+def _source_by_files(session: Profile, *, may_be_session: bool) -> Profile | None:
     if configured := session.setting("mfakit_source_profile"):
         return session.other(configured)
     source = session.setting("source_profile")
@@ -105,7 +111,11 @@ def named_source_profile(
     usual = session.name.removesuffix(BESIDE_ROLE)
     if usual.endswith("-mfa"):
         candidates.insert(0, usual.removesuffix("-mfa"))
-    return _first_long_term(candidates, session.files)
+    if found := _first_long_term(candidates, session.files):
+        return found
+    # keys that cannot be used are an error, and no reason to take those of another user
+    own = session.other(candidates[0])
+    return own if own.is_protected and own.its_session == session.name else None
 
 
 def _remembered_source(session: Profile) -> Profile | None:
@@ -167,9 +177,9 @@ def _of_session_or_source(session: Profile, key: str) -> str | None:
     return source.setting(key) if source else None
 
 
-def likely_region(files: AWSFiles) -> str:
+def likely_region(profile: Profile) -> str:
     """Return the region that a profile without one may be meant to have, for a command to type."""
-    return files.setting("region", "default") or files.config("default").get("region") or "REGION"
+    return region_of(profile) or region_of(profile.other("default")) or "REGION"
 
 
 def region_to_set(session: Profile) -> str | None:
@@ -215,8 +225,11 @@ def shadowed_by(environ: Mapping[str, str]) -> str | None:
     """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
     if variables_hold_keys(environ):
         return "long-term keys"
-    if lacks_token(_of_variables(environ)):
+    values = _of_variables(environ)
+    if lacks_token(values):
         return "a session's key without its token"
+    if session_token(values) and values[KEYS[0]].startswith(_LONG_TERM_PREFIX):
+        return "a long-term key beside a session's token, which AWS refuses,"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"
     return None
@@ -243,7 +256,8 @@ def led_to(profile: Profile, named_by: str) -> str:
 
     Raises:
         ProfileError: it gets its credentials in another way, its roles form a circle, or it is
-            missing, and another one has its name but for case, quotes and blanks.
+            missing, and another one has its name but for case, quotes, blanks and `-` or `_`; or it
+            has keys under names that no AWS tool reads.
     """
     import shlex
 
@@ -255,8 +269,8 @@ def led_to(profile: Profile, named_by: str) -> str:
         ).about(profile.name)
     if not profile.exists and (meant := _misspelled(profile)):
         raise ProfileError(
-            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, quotes and"
-            " blanks belong to the name",
+            f"{named_by} is {profile.name!r}, and the profile is called {meant!r}: case, signs,"
+            " quotes and blanks belong to the name",
             f"export {named_by}={shlex.quote(meant)}",
         )
     end = end_of_roles(profile)
@@ -269,11 +283,32 @@ def led_to(profile: Profile, named_by: str) -> str:
         return end.name  # as the source of a role, it is the session that it holds
     way = "is" if end is profile else f"{profile.name!r} leads to"
     end.refuse_foreign(f"{named_by} {way}")
+    _refuse_unread_keys(end, f"{named_by} {way}")
     return end.name
 
 
+def _refuse_unread_keys(profile: Profile, named_by: str) -> None:
+    """Refuse a profile without keys that has them under other names, as ``access_key_id``.
+
+    Raises:
+        ProfileError: it has, and a session of other keys is not what is meant.
+    """
+    import shlex
+
+    if has_access_key(profile.keys):
+        return
+    if key := next(
+        (key for key in profile.merged if "access_key" in key and key not in KEYS), None
+    ):
+        session = shlex.quote(profile.its_session)
+        raise ProfileError(
+            f"{named_by} {profile.name!r}, whose {key} no AWS tool reads",
+            f"rename it, or name a profile for the session: --profile {session}",
+        ).about(profile.name)
+
+
 def _misspelled(profile: Profile) -> str | None:
-    """Return the profile that another name means; one of another case only if it is in use."""
+    """Return the profile that another name means; one of another spelling only if it is in use."""
     name = profile.files.spelled(profile.name)
     if name is None or profile.name.strip("\"' \t\r\n") != profile.name:
         return name
@@ -293,7 +328,7 @@ def _refuse_names_that_none_has(profile: Profile) -> None:
         source = role.setting("source_profile")
         if source and not may_name_profile(source) and not role.other(source).exists:
             meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
-            place = role.files.place(role.name, "source_profile")
+            place = role.place("source_profile")
             raise ProfileError(
                 f"source_profile ({place}) is {source!r}, which no profile can be called",
                 f"aws configure set source_profile {shlex.quote(meant)}"

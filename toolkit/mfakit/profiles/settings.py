@@ -10,7 +10,7 @@ from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError, Usage
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
 from mfakit.profiles.own_files import OwnFile, make_own_folder
-from mfakit.profiles.profile import Profile, check_profile_name
+from mfakit.profiles.profile import Profile, check_profile_name, open_profile
 from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
 from mfakit.profiles.stores import edit_credentials, nested
@@ -38,7 +38,7 @@ def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> 
     Raises:
         FileError: the file cannot be read.
     """
-    return AWSFiles(environ).config(profile)
+    return open_profile(profile, environ).files.config(profile)
 
 
 def write_settings(

@@ -341,7 +341,7 @@ def nested(key: str, profile: str, place: str) -> ProfileError:
     return ProfileError(
         f"lines are indented below the {key} of profile {profile!r}, which makes them a part of it;"
         " they are never removed",
-        f"remove them, or the spaces that they begin with: {place or 'the AWS files'}",
+        f"remove them, or the spaces before a setting: below {place or 'the AWS files'}",
     )
 
 

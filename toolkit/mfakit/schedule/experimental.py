@@ -9,11 +9,12 @@ import shlex
 from contextlib import suppress
 
 from mfakit.errors import MFAKitError, UsageError
-from mfakit.schedule.scheduler import (
+from mfakit.schedule import (
     Job,
     Scheduler,
     call,
     demand,
+    in_home,
     read_own,
     refuse_foreign,
     remove_own,
@@ -82,8 +83,7 @@ class Launchd(Scheduler):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
-        home = environ.get("HOME") or os.path.expanduser("~")
-        self._path = os.path.join(home, "Library", "LaunchAgents", f"{_LABEL}.plist")
+        self._path = in_home(environ, "Library", "LaunchAgents", f"{_LABEL}.plist")
 
     def files(self, job: Job) -> str:
         """See `Scheduler`."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mfakit.errors import MFAKitError
 from mfakit.programs import find_program
-from mfakit.schedule.scheduler import (
+from mfakit.schedule import (
     DAY,
     HOUR,
     INTERVALS,
@@ -23,6 +23,7 @@ from mfakit.schedule.scheduler import (
     refuse_foreign,
     remove_own,
     write_own,
+    xdg_folder,
 )
 
 TYPE_CHECKING = False
@@ -64,10 +65,7 @@ class Systemd(Scheduler):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
-        home = environ.get("HOME") or os.path.expanduser("~")
-        config = environ.get("XDG_CONFIG_HOME", "")
-        if not os.path.isabs(config):  # a relative path is ignored (XDG Base Directory)
-            config = os.path.join(home, ".config")
+        config = xdg_folder(environ, "XDG_CONFIG_HOME", ".config")
         self._folder = os.path.join(config, "systemd", "user")
 
     def is_here(self) -> bool:

@@ -6,11 +6,16 @@ import os
 import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
-from mfakit.environment.formats import SHELLS
+from mfakit.environment import SHELLS
 from mfakit.exchange.source import with_long_term_keys
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
-from mfakit.profiles.selection import default_source_profile, named_source_profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    may_be_source,
+    named_source_profile,
+    source_profile,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +87,24 @@ def login(situation: Situation, profile: str) -> str:
     # of keys in the profile itself, no session can be made: they are what is wrong
     if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
         return command
-    if source.name != profile and (other := with_long_term_keys(source)):
+    if other := with_long_term_keys(source):
         return f"{command} --source-profile {quoted(other)}"
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"
+
+
+def renew(situation: Situation, profile: str, option: str = "") -> str:
+    """Return the command that renews a session, and names the keys if a login would find none."""
+    session = Profile(profile, situation.files)
+    command = f"mfakit login{option} --profile {quoted(profile)}"
+    source = source_profile(session)
+    if source is None or may_be_source(source) or KEY_VARIABLE in situation.environ:
+        return command
+    if other := with_long_term_keys(session):
+        return f"{command} --source-profile {quoted(other)}"
+    if source.name != profile:
+        return f"aws configure --profile {quoted(source.name)} && {command}"
+    return f"aws configure --profile long-term && {command} --source-profile long-term"
 
 
 def env_line(situation: Situation) -> str:

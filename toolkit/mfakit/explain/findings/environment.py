@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from mfakit.environment import unset_line
 from mfakit.environment.endpoint import URL, endpoint_of
-from mfakit.environment.formats import unset_line
 from mfakit.exchange.iam import UNREAD_SERIAL
+from mfakit.exchange.source import with_long_term_keys
 from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (
     Finding,
@@ -20,9 +21,10 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
-from mfakit.profiles.aws_files import profile_of
-from mfakit.profiles.profile import SERVED_PROFILE
+from mfakit.profiles.aws_files import AWSFiles, header_of, new_header, profile_of
+from mfakit.profiles.profile import SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
+from mfakit.profiles.selection import may_be_source, variables_hold_keys
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -237,6 +239,26 @@ def file_missing(situation: Situation) -> Iterator[Finding]:
             )
 
 
+def credentials_hidden(situation: Situation) -> Iterator[Finding]:
+    """A variable names a credentials file without long-term keys, and the usual one has some."""
+    environ, files = situation.environ, situation.files
+    usual = AWSFiles({name: environ[name] for name in environ if name != _CREDENTIALS_PATH})
+    if not environ.get(_CREDENTIALS_PATH) or not os.path.exists(files.credentials_path):
+        return  # `file_missing` reports that
+    sources = (Profile(name, files) for name in files.profiles())
+    if variables_hold_keys(environ) or any(map(may_be_source, sources)):
+        return
+    if hidden := with_long_term_keys(Profile("", usual)):
+        yield Finding(
+            "credentials-hidden",
+            f"{_CREDENTIALS_PATH} names {files.credentials_path}, where no profile has long-term"
+            f" keys; {usual.credentials_path} has those of profile {hidden!r}",
+            "mfakit login finds no keys to make a session of",
+            unset_line(situation.shell, [_CREDENTIALS_PATH]),
+            matters=False,
+        )
+
+
 def endpoint_shadowed(situation: Situation) -> Iterator[Finding]:
     """The variables lead to mfakit's endpoint, which an SDK asks only after other places."""
     asked = [link for link in situation.chain.links if link.provider in ENDPOINT_PROVIDERS]
@@ -261,11 +283,16 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
     files, names = situation.files, [situation.profile, situation.role_source]
     found = ((name, files.unread_header(name)) for name in names if name is not None)
     profile, wrong = next((each for each in found if each[1] is not None), ("", None))
-    if wrong is None or (situation.sdk == "js" and situation.values):
+    if situation.sdk == "js" and situation.values:
+        return
+    if situation.sdk == "js" and wrong is None:  # botocore takes more blanks than this SDK
+        profile, known = situation.profile, header_of(files.config_file, situation.profile)
+        wrong = (files.config_file, known) if known not in (None, new_header(profile)) else None
+    if wrong is None:
         return
     document, header = wrong
-    right = files.config_header(profile) if document is files.config_file else profile
-    is_missing = not files.exists(profile)
+    right = new_header(profile) if document is files.config_file else profile
+    is_missing = situation.sdk == "js" or not files.exists(profile)
     line = document.line_of_header(header)
     yield Finding(
         "wrong-header",
@@ -356,6 +383,7 @@ RULES = (
     no_such_profile,
     variable_unread,
     file_missing,
+    credentials_hidden,
     endpoint_shadowed,
     wrong_header,
     section_hidden,

@@ -6,10 +6,18 @@ import os
 import re
 import stat
 
-from mfakit.environment.formats import unset_line
+from mfakit.environment import unset_line
 from mfakit.errors import FileError, UnreadableError
 from mfakit.exchange.source import endpoint_url, is_of_aws
-from mfakit.explain.findings import COMMENT, Finding, edit, quoted, set_setting, without_settings
+from mfakit.explain.findings import (
+    COMMENT,
+    Finding,
+    edit,
+    quoted,
+    real_path,
+    set_setting,
+    without_settings,
+)
 from mfakit.explain.javascript import line_above_sections
 from mfakit.profiles.document import Document
 from mfakit.profiles.profile import Profile
@@ -43,14 +51,19 @@ def region_empty(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def certificates(situation: Situation) -> tuple[str, str | None, str]:
+    """Return what names the file with the certificates to trust, its name, and what unsets it."""
+    name = "AWS_CA_BUNDLE"
+    if named := situation.environ.get(name):
+        return name, named, unset_line(situation.shell, [name])
+    named = situation.values.get("ca_bundle")
+    fix = without_settings(situation, "ca_bundle") if named else ""
+    return f"ca_bundle ({situation.place('ca_bundle')})", named, fix
+
+
 def certificates_missing(situation: Situation) -> Iterator[Finding]:
     """The file with the certificates to trust does not exist, so that no call reaches AWS."""
-    name, named = "AWS_CA_BUNDLE", situation.environ.get("AWS_CA_BUNDLE")
-    place, fix = name, unset_line(situation.shell, [name])
-    if not named:
-        name, named = "ca_bundle", situation.values.get("ca_bundle")
-        place = f"{name} ({situation.place(name)})"
-        fix = without_settings(situation, name) if named else ""
+    place, named, fix = certificates(situation)
     if situation.sdk == "js" or not named or os.path.exists(named):
         return
     here = "" if os.path.isabs(named) else " here: AWS tools look in the folder they are run in"
@@ -126,12 +139,38 @@ def _to_be_read(path: str) -> str:
     return f'sudo chown "$(id -u)" {quoted(path)}'
 
 
+def header_followed(situation: Situation) -> Iterator[Finding]:
+    """A header is followed by other text, and to the SDK for JavaScript is none then."""
+    files, profile = situation.files, situation.profile
+    if situation.sdk != "js":
+        return
+    try:
+        in_config = files.config_file, files.config_header(profile)
+        documents = ((files.credentials_file, profile), in_config)
+    except FileError:  # botocore cannot read one of them, which `line_before_sections` reports
+        return
+    for document, header in documents:
+        if not document.has_section(header):
+            continue
+        line = document.line_of_header(header)
+        text = COMMENT.split(document.text.split("\n")[line - 1], maxsplit=1)[0]
+        if not text.rstrip().endswith("]"):
+            fixed = f"{line}s/][^]]*$/]/"
+            yield Finding(
+                "wrong-header",
+                f"there is text after the header [{header}] ({document.path}, line {line})",
+                "the SDK for JavaScript, and others, take the line for no header; boto3 and the"
+                " AWS CLI read it",
+                f"sed -i.bak {quoted(fixed)} {quoted(real_path(document))}",
+            )
+
+
 def line_before_sections(situation: Situation) -> Iterator[Finding]:
     """A setting is above every section, where the SDK for JavaScript ignores it in silence."""
     files = situation.files
     for path in (files.credentials_path, files.config_path):
         line = line_above_sections(read_text(path)) if situation.sdk == "js" else None
-        if line is not None:
+        if line is not None and not any(header_followed(situation)):
             yield Finding(
                 "line-before-sections",
                 f"there is no section above line {line} of {path}",
@@ -193,6 +232,7 @@ RULES = (
     region_unknown,
     byte_order_mark,
     file_unreadable,
+    header_followed,
     line_before_sections,
     text_after_value,
     readable_by_others,

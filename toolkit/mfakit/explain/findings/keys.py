@@ -17,25 +17,28 @@ from mfakit.explain.findings import (
     fault_of,
     login,
     quoted,
+    renew,
     set_setting,
     shortened,
     without_lines,
     without_settings,
     wrong_length,
 )
+from mfakit.explain.findings.files import header_followed
 from mfakit.explain.situation import is_metadata
 from mfakit.moments import format_timestamp
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import KEYS, has_access_key, is_long_term, lacks_token
+from mfakit.profiles.reading import read_text
+from mfakit.profiles.section import KEYS, has_access_key, indent_of, is_long_term, lacks_token
 from mfakit.profiles.selection import source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE
-from mfakit.state import EXPIRED
+from mfakit.session import EXPIRED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mfakit.expiry.status import SessionStatus
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.situation import Situation
 
 TOKENS = ("aws_session_token", "aws_security_token")
@@ -46,6 +49,8 @@ _PLACEHOLDER = re.compile(
     r"|secret-access",
     re.I,
 )
+# A variable, in whose place nothing puts its value: $X, ${X}, %X%, %(X)s, {{ X }}.
+_VARIABLE = re.compile(r"\$[A-Z]\w+|\$?\{+[^{}]+\}+|%[A-Z]\w+%|%\(\w+\)s?")
 # What settings are called whose variables have other names.
 _MEANT = {"aws_default_region": "region", "aws_default_output": "output"}
 _NAMES_PROFILE = ("aws_profile", "aws_default_profile")
@@ -89,7 +94,7 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
         "session-expired",
         f"the session of profile {profile!r} ended at {format_timestamp(status.expiration)}",
         "it is sent all the same, and AWS refuses it (ExpiredToken)",
-        f"mfakit login --profile {quoted(profile)}",
+        renew(situation, profile),
     )
 
 
@@ -107,7 +112,7 @@ def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
             f"the session of profile {status.profile!r} was made by"
             f" {record.endpoint_url or 'AWS'}, and would be sent to {url or 'AWS'}",
             "it is not known there (InvalidClientTokenId)",
-            f"mfakit login --force --profile {quoted(status.profile)}",
+            renew(situation, status.profile, " --force"),
         )
 
 
@@ -166,7 +171,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
         f"aws_security_token ({situation.place('aws_security_token')}) and"
         " aws_session_token differ",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
-        f"mfakit login --force --profile {quoted(situation.profile)}",
+        renew(situation, situation.profile, " --force"),
     )
 
 
@@ -176,7 +181,8 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     failed = any(k.state == FAILED and k.provider in FILE_PROVIDERS for k in links)
     there = [key for key in KEYS if situation.values.get(key)]
     is_skipped = there == ["aws_secret_access_key"] and finds_none(situation)
-    is_hidden = any(keys_in_capitals(situation))  # it says why the SDK does not see the other one
+    # these say why the SDK does not see the other one
+    is_hidden = any(keys_in_capitals(situation)) or any(keys_quoted(situation))
     if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
@@ -226,20 +232,23 @@ def _token_elsewhere(situation: Situation) -> str:
 
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
-    values, profile = _key_section(situation), situation.profile
-    winner, source = situation.chain.winner, situation.role_source
-    is_source = winner and winner.source and winner.source.provider in FILE_PROVIDERS
-    if is_source and source is not None:  # the keys are those of a role's source
-        values, profile = situation.files.keys(source), source
+    profile, is_source = _profile_of_keys(situation)
+    values = situation.files.keys(profile) if is_source else _key_section(situation)
     found = [key for key in (*KEYS, *TOKENS) if fault_of(values.get(key, ""))]
+    found.sort(key=lambda key: "\n" not in values[key])
     lines = [situation.files.line_of(profile, key) for key in found]
-    if found and any(lines) and (is_source or _keys_are_used(situation)):
+    goes_on = bool(found) and "\n" in values[found[0]]
+    if found and any(lines) and (is_source or goes_on or _keys_are_used(situation)):
         fault = fault_of(values[found[0]])
         fix = f"aws configure --profile {quoted(profile)}"
-        if cut := _CUTS.get(fault):
-            path = os.path.realpath(next(line for line in lines if line)[0])
+        path, first = next(line for line in lines if line)
+        edits = ""
+        if goes_on:
+            fault, edits = "goes on in the line below, which is indented", _as_lines(path, first)
+        elif cut := _CUTS.get(fault):
             edits = ";".join(f"{line[1]}s/{cut}" for line in lines if line)
-            fix = f"sed -i.bak {quoted(edits)} {quoted(path)}"
+        if edits:
+            fix = f"sed -i.bak {quoted(edits)} {quoted(os.path.realpath(path))}"
         yield Finding(
             "keys-quoted",
             f"{found[0]} of profile {profile!r} ({situation.files.place(profile, found[0])})"
@@ -247,6 +256,28 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
             "it is sent as it is, and AWS refuses the key",
             fix,
         )
+
+
+def _as_lines(path: str, line: int) -> str:
+    """Return what makes sed take the lines indented below a setting for lines of their own.
+
+    What is no setting becomes a comment.
+    """
+    lines = read_text(path).split("\n")
+    indent, edits = indent_of(lines[line - 1]), []
+    for number, text in enumerate(lines[line:], line + 1):
+        if text.strip() and len(indent_of(text)) <= len(indent):
+            break
+        if text.strip():
+            edits.append(f"{number}s/^[[:blank:]]*/{indent}{'' if '=' in text else '# '}/")
+    return ";".join(edits)
+
+
+def _profile_of_keys(situation: Situation) -> tuple[str, bool]:
+    """Return the profile whose keys are sent, and whether they assume the role of another."""
+    winner, source = situation.chain.winner, situation.role_source
+    is_source = winner and winner.source and winner.source.provider in FILE_PROVIDERS
+    return (source, True) if is_source and source is not None else (situation.profile, False)
 
 
 def keys_length(situation: Situation) -> Iterator[Finding]:
@@ -267,17 +298,22 @@ def keys_length(situation: Situation) -> Iterator[Finding]:
 
 
 def keys_placeholder(situation: Situation) -> Iterator[Finding]:
-    """A key was pasted from a guide, not from the account."""
-    values = situation.values
-    pasted = next((key for key in KEYS if _PLACEHOLDER.search(values.get(key, ""))), None)
-    if pasted is not None and _keys_are_used(situation):
-        fix = f"aws configure --profile {quoted(situation.profile)}"
-        if not has_access_key(_key_section(situation)):
-            fix = login(situation, situation.profile)  # the place that aws-mfa has for a session
+    """A key was pasted from a guide, not from the account, or names a variable that holds it."""
+    profile, is_source = _profile_of_keys(situation)
+    files = situation.files
+    values = files.merged(profile) if is_source else situation.values
+    unset = next((key for key in KEYS if _VARIABLE.fullmatch(values.get(key, ""))), None)
+    pasted = next((key for key in KEYS if _PLACEHOLDER.search(values.get(key, ""))), unset)
+    if pasted is not None and (is_source or _keys_are_used(situation)):
+        fix = f"aws configure --profile {quoted(profile)}"
+        if not has_access_key(files.keys(profile)):
+            fix = login(situation, profile)  # the place that aws-mfa has for a session
+        what = "looks like an example's"
+        if pasted == unset:
+            what = "names a variable, in whose place no AWS tool puts its value"
         yield Finding(
             "keys-placeholder",
-            f"{pasted} of profile {situation.profile!r}"
-            f" ({situation.place(pasted)}) looks like an example's",
+            f"{pasted} of profile {profile!r} ({files.place(profile, pasted)}) {what}",
             "AWS refuses it (InvalidClientTokenId)",
             fix,
         )
@@ -321,7 +357,7 @@ def keys_in_both_files(situation: Situation) -> Iterator[Finding]:
 
 def keys_in_capitals(situation: Situation) -> Iterator[Finding]:
     """The keys are not in small letters, or before `:`; JavaScript's SDK does not see them."""
-    if situation.sdk != "js":
+    if situation.sdk != "js" or any(header_followed(situation)):
         return
     profile, files = situation.profile, situation.files
     section = files.keys(profile)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mfakit.environment import unset_line
 from mfakit.errors import UsageError
+from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.iam import check_serial_number, is_arn
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import (
@@ -15,7 +17,7 @@ from mfakit.explain.findings import (
     set_setting,
     without_settings,
 )
-from mfakit.explain.findings.files import line_before_sections
+from mfakit.explain.findings.files import header_followed, line_before_sections
 from mfakit.explain.findings.keys import (
     FILE_PROVIDERS,
     finds_none,
@@ -28,7 +30,7 @@ from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_p
 from mfakit.profiles.section import KEYS, is_long_term, is_session, session_token
 from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
 from mfakit.profiles.stores import STORE_KINDS
-from mfakit.state import EXPIRING, VALID
+from mfakit.session import EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +75,17 @@ def serial_of_another(situation: Situation) -> Iterator[Finding]:
     role = values.get("role_arn", "").split(":")
     partition = role[1] if len(role) > 4 else parts[1]
     if parts[1] == partition and account in (None, parts[4]):
+        region, place = situation.chain.region, situation.region_place
+        if region and partition_of(region) != partition:
+            yield Finding(
+                "serial-of-another-partition",
+                f"mfa_serial ({situation.place('mfa_serial')}) is of {partition}, and the region"
+                f" {region} ({place}) of {partition_of(region)}",
+                "AWS does not know the device there; mfakit login refuses it",
+                unset_line(situation.shell, [place])
+                if place in situation.environ
+                else set_setting(situation, "region", region_of(serial)),
+            )
         return
     right = ":".join([parts[0], partition, *parts[2:4], account or parts[4], *parts[5:]])
     are = "are" if is_known or account in (None, parts[4]) else "seem by their id to be"
@@ -159,10 +172,10 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
     if finds_none(situation) and not any(
         finding.code != "setting-unread"
-        for rule in (keys_in_capitals, line_before_sections, setting_unread)
+        for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
         for finding in rule(situation)
     ):
-        if situation.role_source is not None or situation.values.get("aws_secret_access_key"):
+        if situation.role_source is not None or any(map(situation.values.get, KEYS)):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
             session = Profile(situation.profile, situation.files).its_session
@@ -275,7 +288,7 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     asking = next((role for role in roles if role.setting("mfa_serial")), None)
     if asking is None:
         return
-    serial, place = asking.setting("mfa_serial"), asking.files.place(asking.name, "mfa_serial")
+    serial, place = asking.setting("mfa_serial"), asking.place("mfa_serial")
     live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
         yield Finding(
@@ -307,7 +320,7 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     although = (
         f"{live[0]!r} is an MFA session of it"
         if live
-        else f"mfa_serial is set for it ({situation.files.place(source.name, 'mfa_serial')})"
+        else f"mfa_serial is set for it ({source.place('mfa_serial')})"
     )
     yield Finding(
         "role-without-mfa",

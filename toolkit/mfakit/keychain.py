@@ -23,7 +23,7 @@ _TOO_LONG = "TooLong"
 _OTHER = "OtherSecret"
 _FORGOTTEN = "ForgottenSecret"
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
-_SERVE = "-P", "-m", "mfakit.keys.keychain"  # -P: never a module of the current folder
+_SERVE = "-P", "-m", "mfakit.keychain"  # -P: never a module of the current folder
 
 
 class KeychainError(MFAKitError):

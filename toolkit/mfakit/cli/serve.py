@@ -1,26 +1,36 @@
-"""`mfakit console`: a link that signs in to the AWS console with the session of a role."""
+"""Hand the session to programs elsewhere, `mfakit serve`, or to a browser, `mfakit console`."""
 
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 
-from mfakit.cli.exec import session_to_hand_on
+from mfakit.cli.exec import chosen_role, session_to_hand_on
 from mfakit.cli.login import read_role
 from mfakit.cli.output import note, write, write_private
-from mfakit.errors import ExchangeError, MFAKitError, UsageError
+from mfakit.cli.serving import new_server
+from mfakit.environment.endpoint import CONTRADICTING, endpoint_variables
+from mfakit.environment.render import detect_shell, render_variables
+from mfakit.errors import ExchangeError, FileError, MFAKitError, UsageError
 from mfakit.exchange.aws import region_of
 from mfakit.exchange.login import assume_role_of
 from mfakit.exchange.recipe import LoginRequest, check_role_duration
 from mfakit.moments import format_duration, timedelta, utc_now
+from mfakit.profiles.replacing import refuse_other_owners, replace_file
+from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import region_to_set, session_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from typing import NoReturn
 
     from mfakit.profiles.aws_files import AWSFiles
     from mfakit.session import SessionCredentials
 
+# A container has no AWS files, and an SDK that is to use a profile without them fails.
+_OF_FILES = {"docker": ("AWS_PROFILE", "MFAKIT_PROFILE")}
 # The federation endpoint and the console of each partition (IAM User Guide).
 _HOSTS = {
     "aws": ("signin.aws.amazon.com", "console.aws.amazon.com"),
@@ -35,7 +45,74 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def run(options: Namespace, files: AWSFiles) -> int:
-    """Run the command."""
+    """Run `mfakit serve`, until it gets a signal."""
+    shell = detect_shell() if options.shell == "auto" else options.shell
+    role = chosen_role(options)
+    profile = session_profile(options.profile, files)
+    path = None if options.token_file is None else os.path.abspath(options.token_file)
+    server = new_server(profile, role, options.port, lambda token: _remove_token(path, token))
+    session_to_hand_on(profile, role, None)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        signals.append(signal.SIGHUP)
+    for number in signals:
+        signal.signal(number, _end)
+    try:
+        if path is not None:
+            _write_token(path, server.token)
+        profile = profile.read_again()
+        token = server.token if path is None else None
+        variables = endpoint_variables(profile, server.url, token, path)
+        for name in _OF_FILES.get(shell, ()):
+            variables.pop(name, None)
+        write(render_variables(variables, CONTRADICTING, shell))
+        if has_access_key(profile.files.keys("default")):
+            note(
+                "[default] of your AWS files has keys, which SDKs use before they ask the endpoint:"
+                " set AWS_PROFILE, too, where you set the other variables"
+            )
+        server.begin()
+        server.wait()
+    finally:
+        _remove_token(path, server.token)
+    raise MFAKitError("the process that serves was ended", "start it again: mfakit serve")
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)  # through `finally`, so that no token file is left behind
+
+
+def _write_token(path: str, token: str) -> None:
+    """Write the token without an end of line, which SDKs would send along."""
+    try:
+        refuse_other_owners(path)
+        _refuse_foreign(path)
+        replace_file(path, token.encode())
+    except FileError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileError(f"cannot write {path}: {reason}", "name another file") from None
+
+
+def _refuse_foreign(path: str) -> None:
+    """Refuse to replace a file that holds more than one word, such as the credentials file."""
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            if len(file.read().split()) > 1:
+                raise FileError(f"{path} holds something else than a token", "name a new file")
+
+
+def _remove_token(path: str | None, token: str) -> None:
+    """Remove the token file, unless another server has written its own token there."""
+    if path is not None and os.path.isfile(path):
+        with suppress(OSError), open(path, "rb") as file:
+            if file.read(len(token) + 1) == token.encode():
+                os.unlink(path)
+
+
+def console(options: Namespace, files: AWSFiles) -> int:
+    """Run `mfakit console`."""
     role = read_role(options)
     if role is None:
         raise UsageError(
