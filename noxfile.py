@@ -173,7 +173,8 @@ def dist(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--installer", "uv")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
     list_components(session, *map(str, Path("dist").glob("*.whl")))
-    run_pytest(session, "tests/dist", *session.posargs)
+    # A worker for a module: its tests share environments, which take long to install.
+    run_pytest(session, "-n2", "--dist=loadfile", "tests/dist", *session.posargs)
 
 
 def list_components(session: nox.Session, wheel: str) -> None:

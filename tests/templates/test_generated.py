@@ -27,6 +27,17 @@ def commands_of(readme: str) -> list[str]:
     return blocks + [command for row in rows for command in re.findall(r"`([^`]+ [^`]+)`", row)]
 
 
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an environment for project after project, since a new one compiles all of moto.
+
+    The one of the README's test is new for each template.
+    """
+    path = tmp_path_factory.mktemp("venv") / "venv"
+    subprocess.run(["uv", "venv", "--quiet", path], check=True)
+    return path
+
+
 def skip_without(template: Template) -> None:
     missing = [program for program in template.needs if shutil.which(program) is None]
     if missing:
@@ -76,6 +87,7 @@ def test_the_tests_of_each_generated_project_pass(
     place: Any,
     wheel: Path,
     clone: Path,
+    venv: Path,
     template: Template,
     variant: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
@@ -86,13 +98,11 @@ def test_the_tests_of_each_generated_project_pass(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", place.environ["GIT_CONFIG_GLOBAL"])
     serve(place, clone)
     project = bake(template, **answers)
-    environ = place.environ | {"VIRTUAL_ENV": str(project / ".venv")}
-    environ["PATH"] = os.pathsep.join([str(project / ".venv" / "bin"), environ["PATH"]])
-    lines = []
-    if template.installs:
-        lines = ["uv venv --quiet", f"uv pip install --quiet {' '.join(template.installs)}"]
+    environ = place.environ | {"VIRTUAL_ENV": str(venv)}
+    environ["PATH"] = os.pathsep.join([str(venv / "bin"), environ["PATH"]])
+    install = f"uv pip install --quiet {' '.join(template.installs)}"
     done = subprocess.run(
-        ["sh", "-euc", "\n".join([*lines, template.tests])],
+        ["sh", "-euc", f"{install}\n{template.tests}"],
         check=False,
         cwd=project,
         env=environ,

@@ -297,3 +297,16 @@ def aws_of_a_fixture() -> Iterator[AWSSimulator]:
 def test_a_decorated_fixture_lasts_as_long_as_its_test(aws_of_a_fixture: AWSSimulator) -> None:
     aws_of_a_fixture.create_user("alice")
     assert bucket_names() == []
+
+
+def test_a_policy_of_aws_is_attached_in_one_account_and_not_in_the_next() -> None:
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    counts = []
+    for attached in True, False:
+        with mock_aws():
+            iam: Any = boto3.client("iam", region_name="us-east-1")
+            iam.create_user(UserName="alice")
+            if attached:
+                iam.attach_user_policy(UserName="alice", PolicyArn=arn)
+            counts.append(iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"])
+    assert counts == [1, 0]

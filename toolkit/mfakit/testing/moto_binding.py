@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from functools import cache, lru_cache
@@ -73,8 +74,8 @@ class MotoBinding:
     """moto for one account, with a handler in front of it.
 
     moto's IAM gets ids of AWS's form, the simulator's time, and AWS's managed policies. moto loads
-    these for each account anew, which takes a tenth of a second, so they are loaded when a request
-    names one, lists policies, or creates a stack.
+    these for each account anew, which takes a tenth of a second, so they are made once, and copied
+    when a request names one, lists policies, or creates a stack.
     """
 
     def __init__(self, account_id: str, partition: str, clock: Clock) -> None:
@@ -95,6 +96,7 @@ class MotoBinding:
         Other processes get `endpoint_url` as their endpoint; an empty one: an unused address.
         A `mock` was started by the caller, who also stops it.
         """
+        from botocore import session as botocore_sessions
         from botocore.httpsession import URLLib3Session
         from moto import mock_aws
         from moto.core import responses
@@ -124,6 +126,7 @@ class MotoBinding:
             replace_attribute(stack, judge, "method_names_from_class", _method_names)
             replace_attribute(stack, backends, "urls", _kept(backends.urls))
             replace_attribute(stack, sessions, "send", _botocore_seam(handle, sessions.send))
+            replace_attribute(stack, botocore_sessions, "create_loader", _kept_loader)
             stack.enter_context(closed(_async_seams(handle), endpoint_url))
             self._active = stack.pop_all()
 
@@ -212,6 +215,13 @@ def _kept(urls: property) -> property:
         return known[kind]
 
     return property(read)
+
+
+@cache  # each session would read the same megabytes of its services' models
+def _kept_loader(search_path: str | None = None) -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader(search_path)
 
 
 @cache  # moto looks through hundreds of members at each call
@@ -498,19 +508,37 @@ def _needs_managed_policies(request: Request) -> bool:
     return bool(AWS_MANAGED.search(sent) or (LISTING.search(sent) and b"Scope=Local" not in sent))
 
 
+_MANAGED_POLICIES: dict[str, list[Any]] = {}  # as moto made them first, by partition
+
+
 def _load_managed_policies(account_id: str, partition: str) -> None:
-    from moto.core.config import default_user_config
     from moto.iam.models import iam_backends
 
     backend: Any = iam_backends[account_id][partition]
     if backend.aws_managed_policies:
         return
+    if partition not in _MANAGED_POLICIES:
+        _MANAGED_POLICIES[partition] = _make_managed_policies(backend)
+    own = [_policy_in(account_id, policy) for policy in _MANAGED_POLICIES[partition]]
+    backend.aws_managed_policies = own
+    backend.managed_policies = {policy.arn: policy for policy in own} | backend.managed_policies
+
+
+def _make_managed_policies(backend: Any) -> list[Any]:
+    from moto.core.config import default_user_config
+
     options: Any = default_user_config.setdefault("iam", {})
     before = options.get("load_aws_managed_policies", False)
     options["load_aws_managed_policies"] = True
     try:
-        backend.aws_managed_policies = backend._init_aws_policies()
+        made: list[Any] = backend._init_aws_policies()
     finally:
         options["load_aws_managed_policies"] = before
-    known = {policy.arn: policy for policy in backend.aws_managed_policies}
-    backend.managed_policies = known | backend.managed_policies
+    return made
+
+
+def _policy_in(account_id: str, policy: Any) -> Any:
+    """Return a managed policy whose attachments are one account's; nothing else of it changes."""
+    own = copy(policy)
+    own.account_id, own.attachment_count = account_id, 0
+    return own

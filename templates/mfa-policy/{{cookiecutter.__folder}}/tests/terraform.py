@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def apply(iam: Any, folder: Path, **variables: str) -> list[str]:
     """
     blocks: Blocks = {}
     for path in sorted(folder.glob("*.tf")):
-        for kind, found in hcl2.loads(path.read_text(encoding="utf-8")).items():
+        for kind, found in _parsed(path.read_text(encoding="utf-8")).items():
             blocks.setdefault(kind, []).extend(found)
     resources = blocks["resource"]
     roles = _make_roles(iam, blocks, _labelled(resources, "aws_iam_role")["mfa_role"])
@@ -56,6 +57,13 @@ def apply(iam: Any, folder: Path, **variables: str) -> list[str]:
             arn = made["Policy"]["Arn"]
             iam.attach_group_policy(GroupName=_value(body["group"], known), PolicyArn=arn)
     return roles
+
+
+@cache
+def _parsed(text: str) -> Blocks:
+    """Return the blocks of a file, which every test reads."""
+    blocks: Blocks = hcl2.loads(text)
+    return blocks
 
 
 def _make_roles(iam: Any, blocks: Blocks, body: dict[str, Any]) -> list[str]:
