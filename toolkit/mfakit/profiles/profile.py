@@ -248,7 +248,7 @@ class Profile:
         except InvalidSessionError as error:
             nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
             if nested_in:
-                place = self.files.place(self.name, nested_in[0])
+                place = self.place(nested_in[0])
                 told = nested(nested_in[0], self.name, place)
                 raise SessionNotFoundError(told.message, told.hint) from None
             raise SessionNotFoundError(
