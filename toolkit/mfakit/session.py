@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Record(Protocol):
-        """How a session was made, as far as its state depends on that."""
+        """What `judge` reads of the record of a session."""
 
         @property
         def made_at(self) -> datetime:
@@ -142,7 +142,7 @@ class State(str):
         exit_code: the exit code of `check`.
         word: its name in the table of `status`.
         colour: its colour in that table; empty for the terminal's own.
-        sentence: its words in a sentence that goes on with the end: ``expired, it`` (ended 3m ago).
+        sentence: the begin of a sentence that the end completes: ``expired, it`` (ended 3m ago).
         end: what is said of an end that is known; the braces stand for the time until or since it.
         short: the same in the one word that `status --short` has for it.
         rank: its place among the states; the worst has the highest.

@@ -133,7 +133,7 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
     if options.role_profile or any(_settings(options, "x").values()):
         raise UsageError("--undo goes with --profile alone", "leave the other options out")
     profile = session_profile(options.profile, files)
-    held = profile.held() or profile.behind_process()
+    held = profile.held() or profile.held_elsewhere()
     if held is not None and held.store.kind != CREDENTIALS_FILE:
         check_writable(profile.files.credentials_path)
     undone = undo_changes(profile, note)

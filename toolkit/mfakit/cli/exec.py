@@ -72,7 +72,7 @@ def session_to_hand_on(
     if held is None or held.state(utc_now(), min_remaining).is_due:
         session = _renewed(profile, None, min_remaining, may_make_do=may_make_do)
     else:
-        session = held.session
+        session = profile.live(utc_now())
     return (
         session if role is None else _renewed(profile, role, min_remaining, may_make_do=may_make_do)
     )

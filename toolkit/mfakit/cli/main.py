@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mfakit.cli.options import Command
 
 _WRITERS = ("login", "configure", "logout", "keys")  # of the AWS files
-# What others call it.
+# The commands of other tools, and mfakit's own in their place.
 _MEANT = {
     "renew": "login --force",
     "refresh": "login --force",

@@ -435,7 +435,7 @@ def is_refused_in(region: str, session: Profile) -> bool:
 def unexpected_code(source: Source, session: Profile) -> UsageError:
     """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
-        f"{source.origin} holds a session, beside which no code is sent",
+        f"{source.origin} already is an MFA session, which needs no code",
         f"leave the code out; or {long_term_hint(session.other(source.profile or ''))}",
     )
 

@@ -145,7 +145,7 @@ def _values_of(profile: Profile, *, may_be_session: bool) -> dict[str, str]:
         return dict(zip(KEYS, (found.access_key_id, found.secret_access_key), strict=True))
     if not process or any(values.get(key) for key in ("aws_access_key_id", "aws_session_token")):
         return values
-    if may_be_session and profile.is_behind_process:
+    if may_be_session and profile.is_kept_elsewhere:
         session = section_of(profile.find().session, {})
         return {key: value for key, value in session.items() if value}
     return _ask_process(process, profile)

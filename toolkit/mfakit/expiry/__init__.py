@@ -47,7 +47,7 @@ class SessionStatus(Value):
         access_key_id: the id of its key; None if it has none, or that is not known.
         record: how it came to be, if mfakit made it.
         fault: why it cannot be used, if that is known.
-        counts: whether it has a say in how all of them stand. Other tools' caches have none
+        counts: whether it counts for the worst state. Sessions in other tools' caches do not
             unless asked for: their owners renew what is in there, and never clean up.
     """
 
@@ -135,7 +135,7 @@ def status_of(
 
 
 ENVIRONMENT = "environment"
-# The environment reads like a section that awsume has written: the last of these is awsume's own.
+# The variables are read as the keys of a section; AWSUME_EXPIRATION is awsume's own.
 _VARIABLES = {
     "AWS_ACCESS_KEY_ID": "aws_access_key_id",
     "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",

@@ -151,9 +151,11 @@ def as_openmetrics(
 ) -> str:
     """Return the ends of the sessions that count, and when keys were made, as OpenMetrics.
 
-    A check that could look at the sessions says when that was, and the profile that it looked at;
-    "" if it was not one alone.
-
+    Args:
+        statuses: how the sessions stand.
+        ages: the ages of keys, if they are asked for.
+        success: when the check last read the sessions, and the one profile that it read; "" for
+            all. None if it could not read them.
 
     The parser of Prometheus' older text format, node_exporter's for one, reads it just as well.
     An end that is not known is NaN: the session is there, but no alert could tell when it is due.

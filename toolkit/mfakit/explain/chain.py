@@ -3,7 +3,7 @@
 Every place is searched, not only those before the first with credentials, since people stumble over
 shadowed ones.
 
-So that settings are found with which no call can be made, a client is made, too.
+A client is made, too, to find the settings that would make every call fail.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 ENDPOINT_PROVIDERS = ("container-role", "remoteProvider")
-# Without these, the result is another one because other files or another profile are read.
+# They choose which files and which profile are read, so they are not what makes a search fail.
 _LEADING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _CONTAINER = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _VARIABLES = {
@@ -154,9 +154,9 @@ class Situation:
 
     @cached_property
     def culprit(self) -> tuple[str, bool] | None:
-        """The setting of the profile, or the variable, without which the search does not fail so.
+        """The one setting or variable that makes the search fail; None if it is not just one.
 
-        Its name, and whether there are credentials without it; None if it is not just one.
+        It is its name, and whether credentials are found without it.
         """
         if self.sdk == "js" or self.chain.failure is None:
             return None

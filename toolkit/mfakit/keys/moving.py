@@ -115,7 +115,7 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
         ProfileError: it is one.
     """
     name_one = "name the profile for the key: --source-profile NAME"
-    if session_token(profile.keys) or profile.is_behind_process:
+    if session_token(profile.keys) or profile.is_kept_elsewhere:
         raise ProfileError(
             f"the profile {profile.name!r} holds a session, not a long-term key", name_one
         )

@@ -1,4 +1,4 @@
-"""mfakit's own files, beside the credentials file in use; one of them is the record of a session.
+"""mfakit's own files beside the credentials file in use, and the record of a session, one of them.
 
 Each holds a few lines ``key=value`` about one profile, since loading `json` takes longer than
 reading such a file. A record holds what the credentials file has no place for, and no secrets: when
@@ -46,7 +46,7 @@ class OwnFile:
     def of(cls, credentials_path: str, kind: str, name: str) -> OwnFile:
         """Return the file of a kind, such as ``records``, for a profile or another name.
 
-        What is of a profile is of one credentials file, which may have others beside it.
+        The files about a profile are kept apart for each credentials file in a folder.
         """
         hashed = _sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         file = os.path.basename(credentials_path)
@@ -277,7 +277,8 @@ def as_pairs(values: Mapping[str, str]) -> str:
 
 ROLE_SESSION_MARK = " as "  # in the name of a place for a role's session: `mfa as arn:...`
 ROLE_SESSION_NAME = "mfakit"  # the name of a role's session, unless the user names it
-# The parameters of AssumeRole that are a text, with their options of `login`, written as names.
+# The parameters of AssumeRole that are a text, each with the name of its option of `login`. With a
+# new one here, and its form in `Role`, only the option itself is to be added.
 ROLE_TEXTS = {"ExternalId": "external_id", "SourceIdentity": "source_identity"}
 
 

@@ -146,8 +146,8 @@ class Profile:
         return store_for(self.merged)(self.name, self.files)
 
     @property
-    def is_behind_process(self) -> bool:
-        """Whether the session is kept for mfakit as the profile's ``credential_process``."""
+    def is_kept_elsewhere(self) -> bool:
+        """Whether the profile's session goes to another store than the credentials file."""
         return self.store.kind != CREDENTIALS_FILE
 
     def own_file(self, kind: str) -> OwnFile:
@@ -181,7 +181,7 @@ class Profile:
             ProfileError: the source profiles form a circle.
         """
         chain = [self]
-        # a role that has keys, a session's too, is as a source its keys
+        # a source with a role and keys, even a session's, counts for its keys
         while (end := chain[-1]).setting("role_arn") and (
             end is self or not has_access_key(end.keys)
         ):
@@ -234,7 +234,7 @@ class Profile:
         An access key in the credentials file comes before the session cache, as in every SDK.
 
         Args:
-            now: the time to judge by, for an end that may be either of two; by default the present.
+            now: the time to judge by, for an end without a zone; by default the present.
 
         Raises:
             SessionNotFoundError: the profile does not exist, or holds no session.
@@ -275,7 +275,7 @@ class Profile:
         except SessionNotFoundError:
             return None
 
-    def behind_process(self) -> Held | None:
+    def held_elsewhere(self) -> Held | None:
         """Return the session outside the credentials file, even if no setting leads there.
 
         Another program may have removed the ``credential_process``. It is None if there is none, or
@@ -326,8 +326,8 @@ class Profile:
         Args:
             session: the session.
             note: called with messages for the user.
-            record: returns how it was made, after the session is written. Only if the key id does
-                not tell that this is a session, as that of an emulator, it is called before, too.
+            record: returns how it was made. It is called after the session is written; for a key
+                id that is not of AWS's form, as an emulator's, before that as well.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
@@ -350,10 +350,9 @@ class Profile:
     def take_over(self, held: Held | None, note: Callable[[str], object]) -> None:
         """Move a session that the profile held to the store that its settings call for now.
 
-        A login that began before the settings were changed writes where they led then, so what is
-        there is read again, until no other session has come. One that ends later, where the
-        settings lead now, stays. One that long-term keys keep out of the credentials file is
-        removed.
+        A login that began before the settings were changed may still write to the old store, so
+        that is read until it brings nothing new. Of two sessions, the one that ends later stays. If
+        the credentials file has long-term keys for the profile, the session is removed.
 
         Args:
             held: the session, found before the settings were changed; None if there was none.
@@ -388,7 +387,7 @@ class Profile:
     def remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
         """Remove the session that the profile holds, and its record.
 
-        So is one in the session cache that no ``credential_process`` leads to any more.
+        One that is left in another store, to which no setting leads any more, is removed too.
 
         Returns:
             The session; None if it could not be used, since a part of it is missing or in quotes.
@@ -399,17 +398,15 @@ class Profile:
             FileError: the file cannot be written. It was not changed then.
         """
         self._forget_roles()
-        is_behind = self.is_behind_process
-        kinds = (CredentialsFile, type(self.store)) if is_behind else STORES
-        stores = [kind(self.name, self.files) for kind in kinds]
-        stores = [store for store in stores if _has_session(store)]
+        every = (kind(self.name, self.files) for kind in STORES)
+        stores = [store for store in every if _has_session(store)]
         if not stores:
             self.find()  # it raises the error that says what is there
         try:
             session = stores[0].session()
         except InvalidSessionError:
             session = None
-        for store in stores[:1] if is_behind else stores:
+        for store in stores[:1] if self.is_kept_elsewhere else stores:
             store.remove(note)
         try:
             self.own_file("records").remove()
@@ -457,7 +454,7 @@ class Profile:
         if self.has_key_elsewhere:
             raise self.in_file.protected()
         self.in_file.refuse_protected(self.keys)
-        if self.is_behind_process and self.in_file.holds_session(self.in_file.read()):
+        if self.is_kept_elsewhere and self.in_file.holds_session(self.in_file.read()):
             import shlex
 
             raise ProfileError(
@@ -465,7 +462,7 @@ class Profile:
                 f" {self.name!r}",
                 f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
-        if "credential_process" in self.merged and not self.is_behind_process:
+        if "credential_process" in self.merged and not self.is_kept_elsewhere:
             raise ProfileError(
                 f"the profile {self.name!r} gets its credentials from another program",
                 self._source_line(),

@@ -320,7 +320,7 @@ def is_no_key(value: str) -> bool:
 
 
 def is_protected(values: Values) -> bool:
-    """Whether a section holds a key that does not belong to a session."""
+    """Whether a section holds a key that by its id does not belong to a session."""
     return has_access_key(values) and not is_session(values)
 
 
@@ -345,7 +345,8 @@ def session_of(values: Values, now: datetime | None = None) -> SessionCredential
 
     Args:
         values: the section's keys.
-        now: decides whether an end that may be either of two is known; by default the present.
+        now: the time to judge by, for an end without a zone, which may be local time or UTC; by
+            default the present.
 
     Raises:
         InvalidSessionError: a part is missing, in quotes, or holds control characters.

@@ -54,9 +54,9 @@ def session_profile(flag: str | None, files: AWSFiles, source: str | None = None
 
 
 def _beside(profile: Profile, source: str | None) -> str | None:
-    """Return the profile for the session of a source that was asked for, if a profile leads to it.
+    """Return the session profile for a source that ``--source-profile`` names.
 
-    None if the source is not the profile itself, or the keys that its roles are made from.
+    It is None if that source is neither the profile itself, nor the end of its roles.
     """
     if source is None:
         return None
@@ -113,15 +113,15 @@ def _source_by_files(session: Profile, *, may_be_session: bool) -> Profile | Non
         candidates.insert(0, usual.removesuffix("-mfa"))
     if found := _first_long_term(candidates, session.files):
         return found
-    # keys that cannot be used are an error, and no reason to take those of another user
+    # keys that cannot be used are an error: the default ones may be another user's
     own = session.other(candidates[0])
     return own if own.is_protected and own.its_session == session.name else None
 
 
 def _remembered_source(session: Profile) -> Profile | None:
-    """Return the profile that a session was made from, which was named then; None for the default.
+    """Return the source profile in the record of the session; None if that is the default one.
 
-    Keys of the default one may have been taken because nothing else was there yet.
+    The default one may have been taken because no other keys were there yet.
     """
     held = session.held()
     name = held.record.source_profile if held and held.record else None
@@ -165,7 +165,7 @@ def region_of(session: Profile) -> str | None:
 def endpoint_of(session: Profile) -> str | None:
     """Return the endpoint that a session works at: that of its profile, else that of its source."""
     key, files = "endpoint_url", session.files
-    # to look for the source takes longer than to see that nobody has the setting
+    # first see whether any profile has the setting: to find the source takes longer
     is_set = key in files.config_file.text or key in files.credentials_file.text
     return _of_session_or_source(session, key) if is_set else None
 
@@ -222,7 +222,7 @@ def _of_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def shadowed_by(environ: Mapping[str, str]) -> str | None:
-    """Return what in the variables AWS tools use before the profile that ``AWS_PROFILE`` names."""
+    """Describe the variables that AWS tools use before ``AWS_PROFILE``; None if there are none."""
     if variables_hold_keys(environ):
         return "long-term keys"
     values = _of_variables(environ)

@@ -83,7 +83,7 @@ class Store:
         """Return the session; None if there is none.
 
         Args:
-            now: the time to judge by, for an end that may be either of two; by default the present.
+            now: the time to judge by, for an end without a zone; by default the present.
 
         Raises:
             InvalidSessionError: it cannot be used.
@@ -283,7 +283,7 @@ class SessionCache(Store):
             self._file.remove_if(lambda text: pairs_of(text).get(KEYS[0]) in (None, only))
 
 
-# Where AWS tools look first comes first; of several that are for a profile, the last is taken.
+# In the order in which AWS tools look. A session goes to the last whose `is_for` says yes.
 STORES: tuple[type[Store], ...] = (CredentialsFile, SessionCache)
 STORE_KINDS = tuple(store.kind for store in STORES)
 

@@ -76,7 +76,7 @@ def shortened(access_key_id: str | None) -> str:
 
 
 def login(situation: Situation, profile: str) -> str:
-    """Return the command that puts a session into a profile, and before it what it is made from."""
+    """Return the command that logs in to a profile, after the one that sets up missing keys."""
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
     if not may_name_profile(profile):
         return edit(files.config_path)

@@ -138,7 +138,8 @@ def session_refused_in_region(situation: Situation) -> Iterator[Finding]:
 def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
     """A session is in the session cache, and the setting that leads there is gone."""
     profile = Profile(situation.profile, situation.files)
-    if not profile.is_behind_process and profile.behind_process():
+    held = profile.held_elsewhere()
+    if held is not None and held.store.kind != profile.store.kind:
         yield Finding(
             "session-out-of-reach",
             f"the session cache has a session of profile {profile.name!r}, whose credential_process"
@@ -383,7 +384,7 @@ def setting_unread(situation: Situation) -> Iterator[Finding]:
         name = key.removeprefix("export ").lstrip()
         meant = _MEANT.get(name, name.removeprefix("aws_"))
         meant = name if name in (*KEYS, *TOKENS) else meant
-        if meant not in _READ:  # a letter of a key's name was lost, or is another
+        if meant not in _READ:  # a letter of the name is missing or wrong
             meant = next(iter(get_close_matches(name, KEYS, 1, 0.85)), meant)
         if meant == key or meant not in _READ or (place := files.line_of(profile, key)) is None:
             continue
