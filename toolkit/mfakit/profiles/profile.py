@@ -250,7 +250,7 @@ class Profile:
             above = next((key for key in SESSION_KEYS if "\n" in values.get(key, "")), None)
             hint = self._login_line("log in again")
             if above:
-                told = nested(above, self.name, self.files.place(self.name, above))
+                told = nested(above, self.name, self.place(above))
                 hint = f"lines are indented below the {above}; {told.hint}"
             problem = f"the profile {self.name!r} can't be used: {error.message}"
             raise SessionNotFoundError(problem, hint) from None
