@@ -74,7 +74,8 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
     import json
     import subprocess
 
-    from mfakit.programs import private_descriptors, require_extra, run_within
+    from mfakit.profiles.replacing import private_descriptors
+    from mfakit.programs import require_extra, run_within
 
     require_extra("keychain", "keyring")
     request = json.dumps({"operation": operation, "name": name, "secret": secret})

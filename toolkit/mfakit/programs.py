@@ -20,44 +20,6 @@ _ENDING_SECONDS = 1  # for a program to restore the terminal, or to end its own 
 _SECRET_WORDS = {"KEY", "SECRET", "TOKEN", "PASSWORD", "PASSPHRASE"}
 
 
-# Descriptors that a child of this process must not keep: it would hold our locks as long as it
-# lives, and the new file would be open for writing.
-_private: set[int] = set()
-
-
-def _close_in_child() -> None:
-    while _private:
-        with suppress(OSError):
-            os.close(_private.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_in_child)
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
-    descriptor = os.open(path, flags, 0o600)
-    _private.add(descriptor)
-    return descriptor
-
-
-def close_private(descriptor: int) -> None:
-    """Close what ``open_private`` has opened, unless this is a child, where it is closed already.
-
-    Raises:
-        OSError: the content may not be on disk.
-    """
-    if descriptor in _private:
-        _private.discard(descriptor)
-        os.close(descriptor)
-
-
-def private_descriptors() -> tuple[int, ...]:
-    """Return what ``open_private`` has opened, such as locks, for a child that is to keep them."""
-    return tuple(_private)
-
-
 class Answer:
     """What a program answered: its exit code, its output, and its complaint in one line."""
 

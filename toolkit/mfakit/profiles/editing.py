@@ -19,12 +19,13 @@ from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
 from mfakit.profiles.replacing import (
+    close_private,
     filled_beside,
     flush_folder,
+    open_private,
     remove_leftovers,
 )
 from mfakit.profiles.swapping import put_new
-from mfakit.programs import close_private, open_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

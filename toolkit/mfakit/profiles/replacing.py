@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from mfakit.errors import FileError
 from mfakit.profiles.reading import MARK, is_mount_point
 from mfakit.profiles.swapping import rename
-from mfakit.programs import close_private, open_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +27,44 @@ _LEFT_OVER_SECONDS = 600
 # old and the new text: after the swap, the name belongs to the replaced file, which may have been
 # changed. Earlier versions of mfakit wrote the process id first.
 _ENDING = r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}"
+
+
+# Descriptors that a child of this process must not keep: it would hold our locks as long as it
+# lives, and the new file would be open for writing.
+_private: set[int] = set()
+
+
+def _close_in_child() -> None:
+    while _private:
+        with suppress(OSError):
+            os.close(_private.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
+    descriptor = os.open(path, flags, 0o600)
+    _private.add(descriptor)
+    return descriptor
+
+
+def close_private(descriptor: int) -> None:
+    """Close what ``open_private`` has opened, unless this is a child, where it is closed already.
+
+    Raises:
+        OSError: the content may not be on disk.
+    """
+    if descriptor in _private:
+        _private.discard(descriptor)
+        os.close(descriptor)
+
+
+def private_descriptors() -> tuple[int, ...]:
+    """Return what ``open_private`` has opened, such as locks, for a child that is to keep them."""
+    return tuple(_private)
 
 
 class Temporary:
