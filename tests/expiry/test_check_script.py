@@ -135,12 +135,15 @@ def moments(start: float) -> list[datetime]:
 
 
 def verdict_of_all(environ: dict[str, str], now: datetime) -> tuple[int, str]:
-    """Return what `check --all` says, but for why a session cannot be used: the script is short."""
+    """Return what `check --all` says, but for what the script is too short for.
+
+    That is why a session cannot be used, and which invisible character a line holds.
+    """
     try:
         found = check_all(AWSFiles(environ), now, 1800)
         statuses = [status.replace(fault=None) for status in found]
     except FileError as error:
-        return 3, shown(error.message)
+        return 3, shown(error.message.partition(", and holds an invisible")[0])
     none = f"there is no session in {AWSFiles(environ).credentials_path}"
     return worst(statuses).exit_code, as_text(statuses, shown) if statuses else none
 

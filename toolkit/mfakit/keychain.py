@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 from mfakit.errors import MFAKitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 SERVICE = "mfakit"  # the name of an entry is an access key id
@@ -26,8 +28,26 @@ _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 byt
 _SERVE = "-P", "-m", "mfakit.keychain"  # -P: never a module of the current folder
 
 
+# Descriptors that the child process keeps, too: if this process is killed, that one goes on.
+_locks: set[int] = set()
+
+
 class KeychainError(MFAKitError):
     """The keychain cannot be reached, is locked, or refused."""
+
+
+@contextmanager
+def shared_lock(descriptor: int) -> Iterator[None]:
+    """Let a lock be held until a change of the keychain has ended, even if this process is killed.
+
+    Args:
+        descriptor: the open file that is locked by ``flock``, which its duplicates hold as well.
+    """
+    _locks.add(descriptor)
+    try:
+        yield
+    finally:
+        _locks.discard(descriptor)
 
 
 def get_secret(access_key_id: str) -> str | None:
@@ -74,13 +94,10 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
     import json
     import subprocess
 
-    from mfakit.profiles.replacing import private_descriptors
     from mfakit.programs import require_extra, run_within
 
     require_extra("keychain", "keyring")
     request = json.dumps({"operation": operation, "name": name, "secret": secret})
-    # a child that is left behind by a kill keeps our locks until it has changed the keychain
-    changes = operation in ("put", "delete") and os.name == "posix"
     try:
         done = run_within(
             _SECONDS,
@@ -88,7 +105,7 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
             request.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            pass_fds=private_descriptors() if changes else (),
+            pass_fds=tuple(_locks) if os.name == "posix" else (),
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:

@@ -352,13 +352,14 @@ def _only_here(path: str, timeout: float, what: str) -> Iterator[None]:
     """Hold the lock of an own file, or raise a BusyError that says what another mfakit does."""
     from contextlib import ExitStack
 
+    from mfakit.keychain import shared_lock
     from mfakit.profiles.editing import locked
     from mfakit.profiles.reading import file_error
 
     with ExitStack() as stack:
         try:
             make_own_folder(path)
-            stack.enter_context(locked(path, timeout))
+            stack.enter_context(shared_lock(stack.enter_context(locked(path, timeout))))
         except BusyError:
             raise BusyError(what, f"wait for it, or end it; fuser {path}.lock names it") from None
         except OSError as error:

@@ -227,13 +227,16 @@ _PAUSE_SECONDS = 0.025
 
 
 @contextmanager
-def locked(path: str, timeout: float) -> Iterator[None]:
+def locked(path: str, timeout: float) -> Iterator[int]:
     """Hold the lock of a file.
 
     Args:
         path: the file; the lock is a file beside it.
         timeout: seconds to wait for one holder. They start again each time that the lock passes
             from one process to the next, so that a long queue is no error.
+
+    Yields:
+        The descriptor of the lock file, which ``flock`` has locked.
 
     Raises:
         BusyError: one process held it for that time.
@@ -258,7 +261,7 @@ def locked(path: str, timeout: float) -> Iterator[None]:
             ) from None
         debug.event("hold the lock {}", name)
         try:
-            yield
+            yield descriptor
         finally:
             _tidy(name, descriptor)
     finally:

@@ -246,15 +246,14 @@ class Profile:
         try:
             session = store.session(now)
         except InvalidSessionError as error:
-            nested_in = [key for key in SESSION_KEYS if "\n" in store.read().get(key, "")]
-            if nested_in:
-                place = self.files.place(self.name, nested_in[0])
-                told = nested(nested_in[0], self.name, place)
-                raise SessionNotFoundError(told.message, told.hint) from None
-            raise SessionNotFoundError(
-                f"the profile {self.name!r} can't be used: {error.message}",
-                self._login_line("log in again"),
-            ) from None
+            values = store.read()
+            above = next((key for key in SESSION_KEYS if "\n" in values.get(key, "")), None)
+            hint = self._login_line("log in again")
+            if above:
+                told = nested(above, self.name, self.place(above))
+                hint = f"lines are indented below the {above}; {told.hint}"
+            problem = f"the profile {self.name!r} can't be used: {error.message}"
+            raise SessionNotFoundError(problem, hint) from None
         if session is None:
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
             raise self._not_found(store.read())

@@ -62,11 +62,6 @@ def close_private(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def private_descriptors() -> tuple[int, ...]:
-    """Return what ``open_private`` has opened, such as locks, for a child that is to keep them."""
-    return tuple(_private)
-
-
 class Temporary:
     """A new file beside another.
 

@@ -259,7 +259,7 @@ def _entry(number: int, stripped: str, *, under_header: bool) -> Entry:
         raise JunkError(number, "there is no section above this line")
     _, key, _, value = split_key(stripped)
     if not key:
-        hidden = next((sign for sign in stripped if not sign.isprintable()), None)
+        hidden = next((sign for sign in stripped if not (sign == "\t" or sign.isprintable())), None)
         seen = f", and holds an invisible character, U+{ord(hidden):04X}" if hidden else ""
         raise JunkError(number, f"this line is neither a section nor `key = value`{seen}")
     return Entry(key.lower(), value, number)
