@@ -10,7 +10,12 @@ from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange import check_command
 from mfakit.exchange.iam import check_serial_number, find_devices, only_device
-from mfakit.exchange.recipe import configured_serial_number, read_session_duration
+from mfakit.exchange.recipe import (
+    CHAINED_SECONDS,
+    configured_serial_number,
+    is_too_long_for_chain,
+    read_session_duration,
+)
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_DURATION = "12h"
-_CHAINED_SECONDS = "3600"  # IAM User Guide: a role assumed with a session lasts one hour at most
 
 
 def run(options: Namespace, files: AWSFiles) -> int:
@@ -181,14 +185,13 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
 
 def _note_of_duration(role: Profile) -> None:
     """Note that a role is to last longer than AWS lets one that is assumed with a session."""
-    asked = (role.setting("duration_seconds") or "").lstrip("0")
-    # int refuses numbers of very many digits; a longer number is a larger one
-    if asked.isdecimal() and (len(asked) > len(_CHAINED_SECONDS) or asked > _CHAINED_SECONDS):
+    asked = role.setting("duration_seconds") or ""
+    if is_too_long_for_chain(asked):
         place = role.place("duration_seconds")
         note(
             f"AWS refuses {role.name} while it is to last {asked[:9]} s ({place}): a role that is"
             " assumed with a session lasts one hour at most: aws configure set"
-            f" duration_seconds {_CHAINED_SECONDS} --profile {shlex.quote(role.name)}"
+            f" duration_seconds {CHAINED_SECONDS} --profile {shlex.quote(role.name)}"
         )
 
 

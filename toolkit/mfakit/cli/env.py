@@ -6,7 +6,7 @@ import os
 import sys
 
 from mfakit.cli.output import note, write
-from mfakit.environment import FORMATS, SHELLS, github_environment, github_masks, shell_kind
+from mfakit.environment import FORMATS, SHELLS, assignments, github_masks, shell_kind
 from mfakit.environment.render import (
     detect_shell,
     render_environment,
@@ -134,7 +134,7 @@ def _hand_to_github(variables: dict[str, str]) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, flags, 0o600)
         try:
-            _append(descriptor, github_environment(variables).encode())
+            _append(descriptor, assignments(variables).encode())
         finally:
             os.close(descriptor)
     except OSError as error:

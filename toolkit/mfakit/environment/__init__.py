@@ -230,8 +230,11 @@ def _dotenv(variables: Variables) -> str:
     return "".join(f"{name}='{value}'\n" for name, value in variables.items())
 
 
-def _docker(variables: Variables) -> str:
-    # Everything after the sign is the value, even quotes.
+def assignments(variables: Variables) -> str:
+    """Write lines of which everything after the sign is the value, even quotes.
+
+    Docker reads them, and the file that ``GITHUB_ENV`` names has them.
+    """
     return "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
@@ -259,7 +262,7 @@ def _json_text(text: str) -> str:
 
 FORMATS: dict[str, Callable[[Variables], str]] = {
     "dotenv": _dotenv,
-    "docker": _docker,
+    "docker": assignments,
     "json": json_object,
 }
 
@@ -268,8 +271,3 @@ def github_masks(variables: Variables) -> str:
     """Write the lines that make GitHub Actions hide the session's values in its logs."""
     values = [variables[name] for name in _SECRETS if name in variables]
     return "".join(f"::add-mask::{value.replace('%', '%25')}\n" for value in values)
-
-
-def github_environment(variables: Variables) -> str:
-    """Write the lines for the file that ``GITHUB_ENV`` names."""
-    return "".join(f"{name}={value}\n" for name, value in variables.items())

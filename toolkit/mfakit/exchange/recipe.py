@@ -27,7 +27,7 @@ DEFAULT_DURATION = timedelta(hours=12)
 _SHORTEST = timedelta(minutes=15)
 _LONGEST = timedelta(hours=36)
 _LONGEST_ROLE = timedelta(hours=12)
-_LONGEST_CHAINED_ROLE = timedelta(hours=1)
+CHAINED_SECONDS = 3600  # IAM User Guide: the longest for a role that is assumed with a session
 _DEVICE = ("mfa_serial", "aws_mfa_device", "aws_mfa_serial")  # aws-mfa's name, and opinel's
 _MOST_TAGS = 50
 _MOST_POLICIES = 10
@@ -432,6 +432,14 @@ def is_refused_in(region: str, session: Profile) -> bool:
     return is_region and not is_of_every_account and partition_of(region) == "aws"
 
 
+def is_too_long_for_chain(asked: str) -> bool:
+    """Whether AWS refuses a ``duration_seconds`` of a role that is assumed with a session."""
+    asked = asked.lstrip("0")
+    # int refuses numbers of very many digits; a longer number is a larger one
+    is_long = len(asked) > len(str(CHAINED_SECONDS))
+    return asked.isdecimal() and (is_long or int(asked) > CHAINED_SECONDS)
+
+
 def unexpected_code(source: Source, session: Profile) -> UsageError:
     """Return the error for a code that was given although the source already is an MFA session."""
     return UsageError(
@@ -489,7 +497,7 @@ def check_role_duration(duration: timedelta, *, chained: bool) -> None:
     """
     if chained:
         why = "a role assumed from a session lasts 15m to 1h; give a code for a longer one"
-        _check_between(duration, _LONGEST_CHAINED_ROLE, why)
+        _check_between(duration, timedelta(seconds=CHAINED_SECONDS), why)
     else:
         _check_between(duration, _LONGEST_ROLE, "a role's session lasts 15m to 12h")
 

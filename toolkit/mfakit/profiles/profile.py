@@ -298,8 +298,7 @@ class Profile:
             FileError: a file cannot be read.
         """
         held = self.find(now)
-        end = held.session.expiration
-        if end is not None and held.has_ended(now):
+        if (end := held.session.expiration) is not None and end <= now:
             raise SessionExpiredError(
                 f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
                 self._login_line("log in again"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mfakit.profiles.aws_files import AWSFiles
 
-_LONG_TERM_PREFIX = "AKIA"
+LONG_TERM_PREFIX = "AKIA"
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT = "AWS_ENDPOINT_URL"
 _LONG_TERM = "-long-term"  # aws-mfa keeps the keys of [NAME] in [NAME-long-term]
@@ -228,7 +228,7 @@ def shadowed_by(environ: Mapping[str, str]) -> str | None:
     values = _of_variables(environ)
     if lacks_token(values):
         return "a session's key without its token"
-    if session_token(values) and values[KEYS[0]].startswith(_LONG_TERM_PREFIX):
+    if session_token(values) and values[KEYS[0]].startswith(LONG_TERM_PREFIX):
         return "a long-term key beside a session's token, which AWS refuses,"
     if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and not environ.get("AWS_ACCESS_KEY_ID"):
         return "a web identity (AWS_WEB_IDENTITY_TOKEN_FILE)"

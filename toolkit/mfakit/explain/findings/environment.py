@@ -24,7 +24,7 @@ from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header, profile_of
 from mfakit.profiles.profile import SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
-from mfakit.profiles.selection import may_be_source, variables_hold_keys
+from mfakit.profiles.selection import LONG_TERM_PREFIX, may_be_source, variables_hold_keys
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -44,7 +44,6 @@ _VARIABLES = (
 # botocore's provider fails without this one; if it fails with it, the expiration is malformed
 _NEEDED = "AWS_SECRET_ACCESS_KEY"
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-_LONG_TERM_PREFIX = "AKIA"
 _TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _WEB_IDENTITY = ("assume-role-with-web-identity", "fromTokenFile")
 _NOT_READ, _CREDENTIALS_PATH = "AWS_CREDENTIALS_FILE", "AWS_SHARED_CREDENTIALS_FILE"
@@ -140,7 +139,7 @@ def variables_expiration(situation: Situation) -> Iterator[Finding]:
 def variables_stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
     link = _used_variables(situation)
-    if link and link.has_token and _key_id(link).startswith(_LONG_TERM_PREFIX):
+    if link and link.has_token and _key_id(link).startswith(LONG_TERM_PREFIX):
         names = [name for name in _TOKENS if situation.environ.get(name)]
         yield Finding(
             "variables-stale-token",

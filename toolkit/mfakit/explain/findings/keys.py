@@ -30,7 +30,7 @@ from mfakit.moments import format_timestamp
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_access_key, indent_of, is_long_term, lacks_token
-from mfakit.profiles.selection import source_profile
+from mfakit.profiles.selection import LONG_TERM_PREFIX, source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE
 from mfakit.session import EXPIRED
 
@@ -157,7 +157,7 @@ def stale_token(situation: Situation) -> Iterator[Finding]:
     found = [key for key in tokens if values.get(key)]
     if not found or not _keys_are_used(situation):
         return
-    if values.get(KEYS[0], "").startswith("AKIA"):
+    if values.get(KEYS[0], "").startswith(LONG_TERM_PREFIX):
         yield Finding(
             "stale-token",
             f"{found[0]} ({situation.place(found[0])}) stands beside a long-term key",

@@ -6,6 +6,7 @@ from mfakit.environment import unset_line
 from mfakit.errors import UsageError
 from mfakit.exchange.aws import partition_of, region_of
 from mfakit.exchange.iam import check_serial_number, is_arn
+from mfakit.exchange.recipe import CHAINED_SECONDS, is_too_long_for_chain
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import (
     COMMENT,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from mfakit.profiles.own_files import SessionRecord
 
 _ARN_PARTS = 6
-_CHAINED_SECONDS = 3600  # IAM User Guide: a role assumed with a session lasts one hour at most
 _OTHER_WAYS = (
     "role_arn",
     "web_identity_token_file",
@@ -350,19 +350,15 @@ def role_too_long(situation: Situation) -> Iterator[Finding]:
     """A role that is assumed with a session may last one hour, no longer."""
     values = situation.values
     asked = values.get("duration_seconds", "")
-    if "role_arn" not in values or not asked.isdecimal():
-        return
-    source = _session_behind(situation)
-    # int refuses numbers of very many digits; a longer number is a larger one
-    too_long = len(asked) > len("3600") or int(asked) > _CHAINED_SECONDS
-    if too_long and source:
+    is_too_long = "role_arn" in values and is_too_long_for_chain(asked)
+    if is_too_long and (source := _session_behind(situation)):
         yield Finding(
             "role-too-long",
             f"the role of profile {situation.profile!r} is to last {asked[:9]} s"
             f" ({situation.place('duration_seconds')}), but is assumed"
             f" with {source}",
             "AWS refuses it: a role assumed with a session lasts one hour at most",
-            set_setting(situation, "duration_seconds", str(_CHAINED_SECONDS)),
+            set_setting(situation, "duration_seconds", str(CHAINED_SECONDS)),
         )
 
 
