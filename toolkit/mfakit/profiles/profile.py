@@ -248,7 +248,7 @@ class Profile:
         except InvalidSessionError as error:
             values = store.read()
             above = next((key for key in SESSION_KEYS if "\n" in values.get(key, "")), None)
-            hint = self._login_line("log in again")
+            hint = self.login_hint("log in again")
             if above:
                 told = nested(above, self.name, self.place(above))
                 hint = f"lines are indented below the {above}; {told.hint}"
@@ -302,7 +302,7 @@ class Profile:
         if end is not None and held.has_ended(now):
             raise SessionExpiredError(
                 f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
-                self._login_line("log in again"),
+                self.login_hint("log in again", held),
             )
         return held.session
 
@@ -476,6 +476,8 @@ class Profile:
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
+        import shlex
+
         values = self.merged
         hint = f"name another profile for the session: --profile {self.holder}"
         if any(key.startswith("sso_") for key in values):
@@ -489,6 +491,13 @@ class Profile:
         elif "credential_process" in values and not is_own_process(values["credential_process"]):
             why = "gets its credentials from a program: credential_process"
             hint = self._source_line()
+            if self.in_file.holds_session(self.in_file.read()):
+                raise ProfileError(
+                    f"{named_by} {self.name!r}, which gets its credentials from the session in"
+                    f" {self.files.credentials_path}; its credential_process is never run",
+                    f"remove the session, if it has ended: mfakit logout --profile"
+                    f" {shlex.quote(self.name)}; else {hint}",
+                )
         else:
             return
         raise ProfileError(
@@ -501,7 +510,7 @@ class Profile:
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 f"name the profile that the session is kept in: --profile {self.holder}",
             )
-        log_in = self._login_line("log in first")
+        log_in = self.login_hint("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
         meant = self._meant()
@@ -533,11 +542,23 @@ class Profile:
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
 
-    def _login_line(self, what: str) -> str:
+    def login_hint(self, what: str, held: Held | None = None) -> str:
+        """Return what to do about a session that is missing or has ended, with the command."""
+        if "credential_process" in self.merged and not self.is_behind_process:
+            return self._source_line()
+        return f"{what}: {self._login_command(held)}"
+
+    def login_command(self, option: str = "") -> str:
+        """Return the command that renews the profile's session; one of a role as the role's."""
+        return self._login_command(None if self.setting("role_arn") else self.held(), option)
+
+    def _login_command(self, held: Held | None, option: str = "") -> str:
         import shlex
 
         name = self.holder if self.setting("role_arn") else shlex.quote(self.name)
-        return f"{what}: mfakit login --profile {name}"
+        role = held.record.role_arn if held and held.record else None
+        of_role = f" --role-arn {shlex.quote(role)}" if role else ""
+        return f"mfakit login{option} --profile {name}{of_role}"
 
 
 class RoleSession(Profile):

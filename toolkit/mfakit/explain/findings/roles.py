@@ -175,7 +175,8 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
         for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
         for finding in rule(situation)
     ):
-        if situation.role_source is not None or any(map(situation.values.get, KEYS)):
+        is_role = situation.role_source is not None or situation.values.get("role_arn")
+        if is_role or any(map(situation.values.get, KEYS)):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
             session = Profile(situation.profile, situation.files).its_session
