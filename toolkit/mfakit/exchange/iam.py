@@ -165,7 +165,7 @@ def check_serial_number(text: str) -> str:
     if ":user/" in text:
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {text.replace(':user/', ':mfa/')}",
+            f"perhaps {text.replace(':user/', ':mfa/')}; mfakit devices shows yours",
         )
     if ":u2f/" in text:
         raise UsageError(

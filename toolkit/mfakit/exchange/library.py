@@ -188,9 +188,7 @@ def store_session(
             f"this session ended at {format_timestamp(session.expiration)}, and was not kept",
             profile.login_hint("log in for a new one"),
         )
-    record = SessionRecord(
-        made_at=now, profile=profile.name, access_key_id=session.access_key_id
-    )
+    record = SessionRecord(made_at=now, profile=profile.name, access_key_id=session.access_key_id)
     if online:
         profile.check_may_hold()
         record = _settled(record, session, profile, note)

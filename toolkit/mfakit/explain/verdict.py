@@ -211,7 +211,7 @@ def _remember(answer: Identity, situation: Situation) -> None:
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     """Return the findings that only AWS's answer shows."""
-    found = []
+    found = _without_mfa(answer, situation)
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
         found.append(
@@ -254,6 +254,15 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
             f" {quoted(kept_in)} && mfakit login --profile {quoted(kept_in)}"
         )
     return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
+
+
+def _without_mfa(answer: Identity, situation: Situation) -> list[Finding]:
+    """Return what a user's session that was made without MFA leads to."""
+    if answer.has_mfa is not False or _kind(answer.arn, has_mfa=False)[0] != SESSION:
+        return []
+    message, fix = "the session was made without MFA", _renewal(situation)
+    leads_to = "IAM refuses it (InvalidClientTokenId), and so does all that requires MFA"
+    return [Finding("session-without-mfa", message, leads_to, fix, matters=False)]
 
 
 def _fault_of_program(said: str) -> str | None:

@@ -461,7 +461,8 @@ class Profile:
                 f" {self.name!r}",
                 f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
-        if "credential_process" in self.merged and not self.is_kept_elsewhere:
+        if self._has_foreign_program:
+            self._refuse_session_before_program(f"the profile {self.name!r}")
             raise ProfileError(
                 f"the profile {self.name!r} gets its credentials from another program",
                 self._source_line(),
@@ -476,8 +477,6 @@ class Profile:
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
-        import shlex
-
         values = self.merged
         hint = f"name another profile for the session: --profile {self.holder}"
         if any(key.startswith("sso_") for key in values):
@@ -491,13 +490,7 @@ class Profile:
         elif "credential_process" in values and not is_own_process(values["credential_process"]):
             why = "gets its credentials from a program: credential_process"
             hint = self._source_line()
-            if self.in_file.holds_session(self.in_file.read()):
-                raise ProfileError(
-                    f"{named_by} {self.name!r}, which gets its credentials from the session in"
-                    f" {self.files.credentials_path}; its credential_process is never run",
-                    f"remove the session, if it has ended: mfakit logout --profile"
-                    f" {shlex.quote(self.name)}; else {hint}",
-                )
+            self._refuse_session_before_program(f"{named_by} {self.name!r}, which")
         else:
             return
         raise ProfileError(
@@ -535,16 +528,35 @@ class Profile:
         is_meant = meant.other(holder).exists or bool(get_close_matches(self.name, [holder]))
         return shlex.quote(holder) if is_meant and holder != self.name else None
 
+    @property
+    def _has_foreign_program(self) -> bool:
+        return "credential_process" in self.merged and not self.is_kept_elsewhere
+
+    def _refuse_session_before_program(self, who: str) -> None:
+        """Refuse a profile whose session AWS tools use, ended or not, in place of its program.
+
+        Raises:
+            ProfileError: the credentials file holds one.
+        """
+        if self.in_file.holds_session(self.in_file.read()):
+            raise ProfileError(
+                f"{who} gets its credentials from the session in {self.files.credentials_path},"
+                " and its credential_process is never run",
+                self._source_line(),
+            )
+
     def _source_line(self) -> str:
         import shlex
 
         session, source = shlex.quote(self.its_session), shlex.quote(self.name)
+        if self.in_file.holds_session(self.in_file.read()):
+            return f"if the session has ended, remove it: mfakit logout --profile {source}"
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
 
     def login_hint(self, what: str, held: Held | None = None) -> str:
         """Return what to do about a session that is missing or has ended, with the command."""
-        if "credential_process" in self.merged and not self.is_behind_process:
+        if self._has_foreign_program:
             return self._source_line()
         return f"{what}: {self._login_command(held)}"
 
