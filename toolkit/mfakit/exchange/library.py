@@ -184,10 +184,8 @@ def store_session(
     check_key_id(session)
     now = utc_now()
     if session.expiration is not None and session.expiration <= now:
-        raise SessionExpiredError(
-            f"this session ended at {format_timestamp(session.expiration)}, and was not kept",
-            profile.login_hint("log in for a new one"),
-        )
+        hint = profile.login_hint("nothing was kept; log in for another")
+        raise SessionExpiredError("this session has expired", hint)
     record = SessionRecord(made_at=now, profile=profile.name, access_key_id=session.access_key_id)
     if online:
         profile.check_may_hold()
