@@ -30,6 +30,8 @@ import mfakit, tests.shared
 shared = botocore.session.Session()
 for service in ("sts", "iam"):
     shared.create_client(service, "us-east-1")
+for name in sys.argv[2:]:
+    __import__(name)
 for module in pkgutil.walk_packages(mfakit.__path__, "mfakit."):
     if not module.name.startswith("mfakit.testing") and not module.name.endswith("__main__"):
         __import__(module.name)
@@ -69,6 +71,9 @@ arguments, environ, folder, terminal = json.loads(said)
 if terminal:
     os.setsid()
     os.close(os.open(terminal, os.O_RDWR))
+if "moto" in sys.modules:  # whose own source of random numbers is copied, too
+    from moto.moto_api._internal import mock_random
+    mock_random.seed()
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
@@ -92,13 +97,17 @@ except SystemExit as ended:
 
 
 class Warm:
-    """The process that has loaded the modules, and the socket on which it takes requests."""
+    """The process that has loaded the modules, and the socket on which it takes requests.
 
-    def __init__(self) -> None:
+    Args:
+        also: modules that it loads besides.
+    """
+
+    def __init__(self, *also: str) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-c", SERVER, str(theirs.fileno())],
+                [sys.executable, "-c", SERVER, str(theirs.fileno()), *also],
                 cwd=Path(__file__).parents[1],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # streams that can be sought in could not become pipes later
@@ -182,8 +191,8 @@ READ_AT_THE_START = ("PYTHON", "LANG", "LC_")
 
 
 @cache
-def warm() -> Warm:
-    return Warm()
+def warm(*also: str) -> Warm:
+    return Warm(*also)
 
 
 def can_be_warm(environ: dict[str, str]) -> bool:

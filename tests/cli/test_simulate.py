@@ -21,25 +21,40 @@ import pyotp
 import pytest
 import segno
 from tests.exchange.conftest import on_terminal
+from tests.warm import can_be_warm, warm
 
 __all__ = ["on_terminal"]
 
 
 @pytest.fixture
 def simulate(home):
-    """Start the simulator by hand, as one would in a shell."""
+    """Start the simulator by hand, as one would in a shell.
+
+    It is forked from a process that has loaded moto, unless it has a terminal or a umask.
+    """
     started = []
 
-    def start(*arguments: str, stdout: int = subprocess.PIPE, umask: int = -1):
-        command = [sys.executable, "-m", "mfakit", "simulate", *arguments]
-        process = subprocess.Popen(command, env=home.environ, stdout=stdout, text=True, umask=umask)
+    def start(*arguments: str, **popen: int):
+        if popen or not can_be_warm(home.environ):
+            command = [sys.executable, "-m", "mfakit", "simulate", *arguments]
+            popen = {"stdout": subprocess.PIPE} | popen
+            process = subprocess.Popen(command, env=home.environ, text=True, **popen)
+        else:
+            out, theirs = os.pipe()
+            with open(theirs, "wb") as written, open(os.devnull, "rb") as nothing:
+                files = [nothing.fileno(), written.fileno(), 2]
+                loaded = warm("mfakit.testing.account", "moto.iam.models", "moto.sts.models")
+                process = loaded.start(["simulate", *arguments], home.environ, files)
+            process.stdout = os.fdopen(out)
         started.append(process)
         return process
 
     yield start
     for process in started:
-        process.terminate()
-        process.communicate(timeout=10)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+        if process.stdout:
+            process.stdout.close()
 
 
 def said_by(process) -> dict:
@@ -205,7 +220,7 @@ def test_the_lines_to_paste_leave_the_persons_files_alone(home, simulate) -> Non
     assert not files.is_relative_to(home.folder)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (*files.iterdir(), files.parent)}
     assert modes == {"credentials": 0o600, "config": 0o600, files.parent.name: 0o700}
-    process.terminate()
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
     assert not files.parent.exists()
     assert home.credentials.read_bytes() == mine
@@ -236,7 +251,7 @@ def test_a_qr_code_is_drawn_only_on_a_terminal(home, simulate) -> None:
         for row in drawn.getvalue().splitlines():
             while row not in terminal.readline():
                 pass
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
 
 

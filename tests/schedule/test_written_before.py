@@ -81,8 +81,14 @@ def old_home(home):
 def test_sessions_and_records_are_read(old_home) -> None:
     files = AWSFiles(old_home.environ)
     own, role = Profile("mfa", files).find(), Profile("admin", files).find()
-    assert (own.place, own.session.access_key_id) == ("credentials-file", "ASIAIOSFODNN7EXAMPLE")
-    assert (role.place, role.session.access_key_id) == ("session-cache", "ASIAI44QH8DHBEXAMPLE")
+    assert (own.store.kind, own.session.access_key_id) == (
+        "credentials-file",
+        "ASIAIOSFODNN7EXAMPLE",
+    )
+    assert (role.store.kind, role.session.access_key_id) == (
+        "session-cache",
+        "ASIAI44QH8DHBEXAMPLE",
+    )
     assert own.record.arn == "arn:aws:iam::123456789012:user/alice"
     assert own.record.endpoint_url is None
     assert role.record.role_arn == "arn:aws:iam::123456789012:role/admin"

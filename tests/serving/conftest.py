@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,10 @@ def server_of(pid: int, environ: dict[str, str]) -> int:
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
         if line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A"
     }
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            links = {os.readlink(path) for path in folder.iterdir()}
-        except OSError:
-            continue
-        if links & {f"socket:[{inode}]" for inode in inodes}:
-            return int(folder.parent.name)
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # it has just been closed
+            if os.readlink(descriptor) in {f"socket:[{inode}]" for inode in inodes}:
+                return int(descriptor.parts[2])
     raise AssertionError("nothing listens")
 
 
