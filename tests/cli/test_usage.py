@@ -63,6 +63,24 @@ def test_mfakit_alone_shows_the_state_and_the_next_step(
     assert "#" not in second
 
 
+def test_mfakit_alone_takes_the_keys_that_a_login_would_take(home) -> None:
+    """They may be those that AWS_PROFILE leads to, or a program's."""
+    home.write_credentials(LONG_TERM.replace("default", "work"))
+    home.write_config("[profile prod]\nrole_arn = r\nsource_profile = work\n")
+    first, second, *_ = standing(AWSFiles(home.environ | {"AWS_PROFILE": "prod"}), NOW)
+    assert (first, second) == ("work-mfa: no session yet", "next: mfakit login --profile work-mfa")
+    home.write_config("[default]\ncredential_process = true\n")
+    assert standing(AWSFiles(home.environ), NOW)[1] == "next: mfakit login"
+
+
+@pytest.mark.parametrize("default", ["", SESSION.format("default", "soon")])
+def test_mfakit_alone_names_another_profile_with_keys(home, default: str) -> None:
+    """`aws configure` would add a second key, or put it beside a session's token."""
+    home.write_credentials(default + LONG_TERM.replace("default", "work"))
+    step = standing(AWSFiles(home.environ), NOW)[1]
+    assert step == "next: mfakit login --source-profile work"
+
+
 def test_where_the_aws_cli_is_missing_the_next_step_is_another(home) -> None:
     without = home.environ | {"PATH": "/nowhere"}
     assert standing(AWSFiles(without), NOW)[1] == "next: mfakit keys import --from-csv FILE"
@@ -80,6 +98,12 @@ def test_a_mistyped_profile_gets_a_suggestion(home) -> None:
     home.write_credentials(SESSION.format("payments-mfa", "2126-01-01T00:00:00Z"))
     done = home.mfakit("login", "--source-profile", "payments")
     assert "aws configure --profile payments" in done.stderr
+
+
+def test_a_region_for_a_login_is_sent_to_configure(home) -> None:
+    done = home.mfakit("login", "--region", "eu-west-1")
+    assert done.returncode == 64
+    assert "mfakit: try: set it once: mfakit configure --region REGION" in done.stderr
 
 
 def test_the_overview_has_each_command_once_and_fits_a_terminal(home) -> None:

@@ -52,6 +52,18 @@ def test_from_json_refuses_input_that_is_not_a_session(home, text: str) -> None:
     assert not home.credentials.exists()
 
 
+def test_from_json_keeps_no_session_that_has_ended(home) -> None:
+    """A live one would be lost for it."""
+    assert home.mfakit("login", "--from-json", "-", stdin=sts_output()).returncode == 0
+    before = home.credentials.read_text()
+    ended = sts_output("ASIA2", "2022-06-21T10:22:35+00:00")
+    done = home.mfakit("login", "--from-json", "-", stdin=ended)
+    assert done.returncode == 2
+    assert "this session has expired" in done.stderr
+    assert done.stderr.endswith("log in for another: mfakit login --profile mfa\n")
+    assert home.credentials.read_text() == before
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
     [

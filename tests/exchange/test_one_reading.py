@@ -391,7 +391,11 @@ def test_login_says_that_there_is_no_region_and_how_to_set_the_one_of_default(
     line = "aws configure set region eu-central-1 --profile work-mfa"
     assert done.stderr.splitlines()[-1].endswith(f": {line}")
     assert line in regional.mfakit("explain", "--profile", "work-mfa").stdout
-    assert "no region" not in log_in(regional, alice, AWS_REGION="eu-west-1").stderr
+    work = {"AWS_PROFILE": "work"}
+    assert "region" not in log_in(regional, alice, **work, AWS_DEFAULT_REGION="eu-west-1").stderr
+    named = log_in(regional, alice, **work, AWS_REGION="eu-west-1").stderr
+    assert "boto3 finds no region for it, as it does not read AWS_REGION" in named
+    assert "aws configure set region eu-west-1 --profile work-mfa" in named
     regional.run(f"{sys.prefix}/bin/{line.split(maxsplit=1)[0]}", *line.split()[1:])
     assert "no region" not in log_in(regional, alice, AWS_PROFILE="work").stderr
 

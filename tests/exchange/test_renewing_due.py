@@ -141,7 +141,7 @@ def test_check_all_renews_only_the_sessions_that_mfakit_made(home, due, programs
     with home.credentials.open("a") as file:
         file.write(f"[foreign]\n{foreign}{ended}")
     given = {"AccessKeyId": "ASIAGIVEN", "SecretAccessKey": "s", "SessionToken": "t"}
-    given["Expiration"] = "2026-01-01T00:00:00Z"
+    given["Expiration"] = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
     text = json.dumps({"Credentials": given})
     assert home.mfakit("login", "-p", "given", "--from-json", "-", stdin=text).returncode == 0
     done = home.mfakit("check", "--all", "--renew")

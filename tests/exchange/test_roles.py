@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.exchange.conftest import log_in
 
 import mfakit
 
@@ -198,6 +199,20 @@ def test_the_error_for_a_role_that_does_not_trust_the_user_quotes_aws(home, alic
     assert done.returncode == 1
     assert "is not authorized to perform: sts:AssumeRole" in done.stderr
     assert "the role must trust you" in done.stderr
+
+
+def test_a_roles_session_that_has_ended_is_renewed_as_the_roles(home, aws, alice, role) -> None:
+    """A login without the role would put the user's own session in its place."""
+    aws.clock.advance(hours=-3)
+    log_in(home, alice, "--profile", "admin", "--role-arn", role)
+    aws.clock.advance(hours=3)
+    line = f"mfakit login --profile admin --role-arn {role}"
+    assert home.mfakit("env", "-p", "admin").stderr.endswith(f"log in again: {line}\n")
+    assert f"log in: {line}; or let" in home.mfakit("exec", "-p", "admin", "--", "true").stderr
+    assert f"next: {line}" in home.mfakit(MFAKIT_PROFILE="admin").stdout
+    assert f"try: {line}" in home.mfakit("explain", "-p", "admin").stdout
+    assert log_in(home, alice, *line.split()[2:]).returncode == 0
+    assert ":assumed-role/admin/" in identity(home, "admin")
 
 
 def test_exec_renews_a_roles_session_as_that_role(home, alice, role) -> None:

@@ -89,6 +89,11 @@ def test_explain_finds_nothing_in_a_home_that_works(tmp_path, case: Case) -> Non
     assert find(Situation(here.environ, here.flag, "js", NOW)) == []
 
 
+def test_the_sdk_for_javascript_is_advised_no_login_into_a_role_without_a_source(tmp_path) -> None:
+    case = Case({"default": KEYS}, {"a": {"role_arn": ROLE}}, {}, "a")
+    assert list(found(tmp_path, case, "js")) == ["role-without-source"]
+
+
 def test_a_header_with_more_blanks_than_the_sdk_for_javascript_reads_is_named(tmp_path) -> None:
     here = situation(tmp_path, Case({}, {"w": PROCESS}, {}, "w"), "js")
     config = tmp_path / "config"

@@ -123,3 +123,22 @@ def test_long_term_keys_and_own_sessions_need_no_asking(home, alice) -> None:
 def test_online_without_from_json_is_a_usage_error(home) -> None:
     done = home.mfakit("login", "--online")
     assert (done.returncode, len(done.stderr.splitlines())) == (64, 2)
+
+
+def test_a_session_without_mfa_is_led_out_of(home, alice, answers) -> None:
+    """It works in most services, and IAM does not know it."""
+    given = json.loads(answers["without"])["Credentials"]
+    home.write_credentials(
+        home.credentials.read_text().replace("[default]", "[work]")
+        + f"[default]\naws_access_key_id = {given['AccessKeyId']}\n"
+        f"aws_secret_access_key = {given['SecretAccessKey']}\n"
+        f"aws_session_token = {given['SessionToken']}\n"
+    )
+    told = home.mfakit("explain", "--online", "--json")
+    assert told.returncode == 0
+    [finding] = json.loads(told.stdout)["findings"]
+    assert finding["code"] == "session-without-mfa"
+    words = finding["fix"].split()
+    assert words[0] == "mfakit"
+    assert home.mfakit(*words[1:], "--token-code", alice.device.code()).returncode == 0
+    assert json.loads(home.mfakit("explain", "--online", "--json").stdout)["findings"] == []

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mfakit.testing import AWSSimulator
+
 BIN = Path(sys.executable).parent
 
 
@@ -186,15 +188,55 @@ def test_a_device_of_another_partition_is_refused_before_a_code_is_spent(
     assert done.returncode == 0, done.stderr
 
 
-def test_a_program_whose_expiration_is_empty_is_named_by_explain_online(home, aws, alice) -> None:
+@pytest.mark.parametrize(
+    ("expiration", "fault"),
+    [
+        ("", "is no time"),
+        ("2022-06-21T10:22:35Z", "has passed"),
+        ("2122-06-21 10:22", "has no time"),
+    ],
+)
+def test_a_program_whose_expiration_is_of_no_use_is_named_by_explain_online(
+    home, aws, alice, expiration: str, fault: str
+) -> None:
     key = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
     printed = home.folder / "printed.json"
-    printed.write_text(json.dumps({"Version": 1, **key, "Expiration": ""}))
+    printed.write_text(json.dumps({"Version": 1, **key, "Expiration": expiration}))
     home.write_config(f"[profile work]\ncredential_process = cat {printed}\n")
     told = home.mfakit("explain", "--online", "--profile", "work")
     assert told.returncode == 1
-    assert "the Expiration that the program of credential_process prints is no time" in told.stdout
+    assert f"the Expiration that the program of credential_process prints {fault}" in told.stdout
     assert "run the program by hand" in told.stdout
+    assert f"try: cat {printed}" in told.stdout
+
+
+def test_a_session_that_shadows_a_program_is_named_and_removed(home, alice, shell) -> None:
+    """AWS tools use the keys of the file, ended or not, and never run the program."""
+    home.write_credentials(
+        "[work]\naws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\n"
+        "aws_session_token = t\nx_security_token_expires = 2022-09-06T17:09:28+10:00\n"
+    )
+    home.write_config("[profile work]\ncredential_process = true\n")
+    remedy = "if the session has ended, remove it: mfakit logout --profile work"
+    for command in ("login", "check", "devices"):
+        done = home.mfakit(command, AWS_PROFILE="work")
+        assert "its credential_process is never run" in done.stderr
+        assert advice(done.stderr) == remedy
+    assert advice(home.mfakit("env", "--profile", "work").stderr) == remedy
+    assert shell(remedy.partition(": ")[2]).returncode == 0
+    for command in ("check", "env"):
+        done = home.mfakit(command, "--profile", "work")
+        assert advice(done.stderr).endswith("mfakit login --profile work-mfa --source-profile work")
+
+
+def test_a_key_of_another_partition_is_led_to_a_region_where_none_is_set(home) -> None:
+    with AWSSimulator(region="us-gov-west-1") as aws, aws.serve() as url:
+        home.environ["AWS_ENDPOINT_URL"] = url
+        home.write_credentials(f"[work]\n{keys_of(aws.create_user('bob'))}")
+        done = home.mfakit("devices", "--source-profile", "work")
+        assert "aws configure set region REGION --profile work" in done.stderr
+        again = home.mfakit("devices", "--source-profile", "work", AWS_REGION="us-gov-west-1")
+    assert again.returncode == 0, again.stderr
 
 
 def test_explain_accuses_no_session_of_a_device_of_another_account(home, aws, alice) -> None:

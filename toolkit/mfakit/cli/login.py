@@ -15,7 +15,6 @@ from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import ROLE_TEXTS
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
-    REGIONS,
     likely_region,
     session_profile,
     shadowed_by,
@@ -81,13 +80,14 @@ def run(options: Namespace, files: AWSFiles) -> int:
 
 def _note_of_region(result: Login, files: AWSFiles) -> None:
     """Note that AWS tools will find no region, in neither the profile nor the variables."""
-    session = Profile(result.profile, files)
-    if not any(os.environ.get(name) for name in REGIONS) and not session.setting("region"):
-        name, region = shlex.quote(result.profile), likely_region(session)
-        note(
-            "no region is set for it, which most AWS tools need:"
-            f" aws configure set region {shlex.quote(region)} --profile {name}"
-        )
+    session, named = Profile(result.profile, files), os.environ.get("AWS_REGION")
+    if os.environ.get("AWS_DEFAULT_REGION") or session.setting("region"):
+        return
+    missing = "boto3 finds no region for it, as it does not read AWS_REGION"
+    if not named:
+        missing = "no region is set for it, which most AWS tools need"
+    name, region = shlex.quote(result.profile), shlex.quote(named or likely_region(session))
+    note(f"{missing}: aws configure set region {region} --profile {name}")
 
 
 def _note_of_other_programs(result: Login) -> None:

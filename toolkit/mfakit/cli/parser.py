@@ -118,6 +118,8 @@ class Parser(argparse.ArgumentParser):
         if message.endswith("expected one argument"):
             return "give it a value, after = if that begins with -; or see --help"
         mistyped = re.search(r"(?:unrecognized arguments: |invalid choice: ')([^\s'=]+)", message)
+        if mistyped and mistyped[1] == "--region" and self.prog == "mfakit login":
+            return "set it once: mfakit configure --region REGION"
         near = get_close_matches(mistyped[1], self._words(), n=1, cutoff=0.75) if mistyped else []
         return f"{near[0]}; or see {self.prog} --help" if near else f"see {self.prog} --help"
 

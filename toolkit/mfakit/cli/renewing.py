@@ -59,7 +59,7 @@ def renew(
     except MFAKitError as error:
         if isinstance(error, NobodyToAskError):
             error.hint = (
-                f"log in: mfakit login --profile {shlex.quote(profile.name)}; or let"
+                f"log in: {base.read_again().login_command()}; or let"
                 " mfakit_token_command of the AWS config give the code"
             )
         if may_make_do and (session := _live_session(profile.read_again())):

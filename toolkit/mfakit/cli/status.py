@@ -10,7 +10,13 @@ from mfakit.errors import NOT_FOUND, MFAKitError, ProfileError, SessionNotFoundE
 from mfakit.expiry import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.selection import default_source_profile, session_profile
+from mfakit.profiles.selection import (
+    default_source_profile,
+    may_be_source,
+    named_source_profile,
+    session_profile,
+    source_option,
+)
 from mfakit.session import VALID
 
 TYPE_CHECKING = False
@@ -132,15 +138,19 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
 
 
 def _without_session(profile: Profile) -> list[str]:
+    from mfakit.exchange.source import with_long_term_keys
     from mfakit.programs import find_program
 
-    source = default_source_profile(profile.files)
-    has_key = source.is_long_term or source.has_key_elsewhere
-    if has_key or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
-        return [f"{profile.name}: no session yet", _next(_login_line(profile))]
+    source = named_source_profile(None, profile) or default_source_profile(profile.files)
+    missing, step = f"{profile.name}: no session yet", _login_line(profile)
+    if may_be_source(source) or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
+        return [missing, _next(step)]
+    missing = f"{missing}, and no access key in the profile {source.name!r}"
+    if other := with_long_term_keys(source):
+        return [missing, _next(f"{step}{source_option(profile.other(other))}")]
     has_cli = find_program("aws", profile.files.environ) is not None
     return [
-        f"{profile.name}: no session yet, and no access key in the profile {source.name!r}",
+        missing,
         _next("aws configure" if has_cli else "mfakit keys import --from-csv FILE"),
         f"or see how it goes: {_demo()}",
     ]
@@ -156,10 +166,7 @@ def _demo() -> str:
 
 
 def _login_line(profile: Profile) -> str:
-    import shlex
-
-    option = "" if profile.name == "mfa" else f" --profile {shlex.quote(profile.name)}"
-    return f"mfakit login{option}"
+    return profile.login_command().removesuffix(" --profile mfa")
 
 
 def _next(step: str) -> str:

@@ -208,7 +208,8 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
     if code == "InvalidClientTokenId":
         return ExchangeError(
             f"AWS does not know the access key {source.access_key_id} of {source.origin}",
-            "it was deleted, is inactive, or belongs to another partition: see the key in IAM"
+            f"it was deleted, is inactive, or belongs to {_of_partition(source)}:"
+            " see the key in IAM"
             + ("; or name a profile's key: --source-profile NAME" if not source.profile else ""),
         ).about(source.profile)
     if code == "SignatureDoesNotMatch" and "valid region" in message:
@@ -254,6 +255,14 @@ def carries_mfa(iam: Any, arn: str) -> bool | None:
     except BotoCoreError:
         return None
     return True
+
+
+def _of_partition(source: Source) -> str:
+    """Return the partition that a refused key may be of, and how to name it where nothing does."""
+    if source.region or source.device:
+        return "another partition"
+    how = f"aws configure set region REGION{of_profile(source)}" if source.profile else "AWS_REGION"
+    return f"another partition (no region is set for it: {how})"
 
 
 def _hint(code: str, message: str, source: Source) -> str:

@@ -163,9 +163,10 @@ def check_serial_number(text: str) -> str:
             f"{text} is no ARN: it lacks a part, or twelve digits for the account", hint
         )
     if ":user/" in text:
+        account, name = text.partition(":user/")[0], text.rpartition("/")[2]  # without its path
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {text.replace(':user/', ':mfa/')}",
+            f"perhaps {account}:mfa/{name}; mfakit devices shows yours",
         )
     if ":u2f/" in text:
         raise UsageError(

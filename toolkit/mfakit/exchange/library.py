@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mfakit.errors import UsageError
+from mfakit.errors import SessionExpiredError, UsageError
 from mfakit.exchange import check_code
 from mfakit.exchange.aws import asking_aws, carries_mfa, make_client
 from mfakit.exchange.iam import check_serial_number
@@ -175,15 +175,18 @@ def store_session(
 
     Raises:
         InvalidSessionError: the text does not contain a session.
+        SessionExpiredError: the session has ended; what the profile holds stays.
         ExchangeError: AWS was to be asked, and refused the session, or could not be reached.
         MFAKitError: as ``write_session`` raises it.
     """
     profile.refuse_foreign("the session profile is")
     session = session_from_json(text)
     check_key_id(session)
-    record = SessionRecord(
-        made_at=utc_now(), profile=profile.name, access_key_id=session.access_key_id
-    )
+    now = utc_now()
+    if session.expiration is not None and session.expiration <= now:
+        hint = profile.login_hint("nothing was kept; log in for another")
+        raise SessionExpiredError("this session has expired", hint)
+    record = SessionRecord(made_at=now, profile=profile.name, access_key_id=session.access_key_id)
     if online:
         profile.check_may_hold()
         record = _settled(record, session, profile, note)

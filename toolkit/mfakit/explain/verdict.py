@@ -211,7 +211,7 @@ def _remember(answer: Identity, situation: Situation) -> None:
 
 def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     """Return the findings that only AWS's answer shows."""
-    found = []
+    found = _without_mfa(answer, situation)
     off = answer.clock_seconds
     if off is not None and abs(off) >= _SERIOUS_SECONDS:
         found.append(
@@ -242,8 +242,9 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
     leads_to, fix = "every program that uses these credentials is refused", _renewal(situation)
     source = situation.role_source
-    if answer.error[0] == "ParserError":  # dateutil's, of the one time that a program tells
-        said = f"the Expiration that the program of credential_process prints is no time ({said})"
+    process = situation.files.merged(source or situation.profile).get("credential_process")
+    if process and (fault := _fault_of_program(said)):
+        said, fix = fault, process
         leads_to = f"{leads_to}; run the program by hand, and see what it prints"
     if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
         leads_to = "a role may ask for MFA, which a long-term key does not have"
@@ -253,6 +254,25 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
             f" {quoted(kept_in)} && mfakit login --profile {quoted(kept_in)}"
         )
     return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
+
+
+def _without_mfa(answer: Identity, situation: Situation) -> list[Finding]:
+    """Return what a user's session that was made without MFA leads to."""
+    if answer.has_mfa is not False or _kind(answer.arn, has_mfa=False)[0] != SESSION:
+        return []
+    message, fix = "the session was made without MFA", _renewal(situation)
+    leads_to = "IAM refuses it (InvalidClientTokenId), and so does all that requires MFA"
+    return [Finding("session-without-mfa", message, leads_to, fix, matters=False)]
+
+
+def _fault_of_program(said: str) -> str | None:
+    """Return what is wrong with the one time that a program tells, by botocore's error."""
+    prints = "the Expiration that the program of credential_process prints"
+    if said.startswith("ParserError"):  # dateutil's
+        return f"{prints} is no time ({said})"
+    if "offset-naive" in said:
+        return f"{prints} has no time zone"
+    return f"{prints} has passed" if "still expired" in said else None
 
 
 def _renewal(situation: Situation) -> str:

@@ -248,7 +248,7 @@ class Profile:
         except InvalidSessionError as error:
             values = store.read()
             above = next((key for key in SESSION_KEYS if "\n" in values.get(key, "")), None)
-            hint = self._login_line("log in again")
+            hint = self.login_hint("log in again")
             if above:
                 told = nested(above, self.name, self.place(above))
                 hint = f"lines are indented below the {above}; {told.hint}"
@@ -301,7 +301,7 @@ class Profile:
         if (end := held.session.expiration) is not None and end <= now:
             raise SessionExpiredError(
                 f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
-                self._login_line("log in again"),
+                self.login_hint("log in again", held),
             )
         return held.session
 
@@ -460,7 +460,8 @@ class Profile:
                 f" {self.name!r}",
                 f"remove it first: mfakit logout --profile {shlex.quote(self.name)}",
             )
-        if "credential_process" in self.merged and not self.is_kept_elsewhere:
+        if self._has_foreign_program:
+            self._refuse_session_before_program(f"the profile {self.name!r}")
             raise ProfileError(
                 f"the profile {self.name!r} gets its credentials from another program",
                 self._source_line(),
@@ -488,6 +489,7 @@ class Profile:
         elif "credential_process" in values and not is_own_process(values["credential_process"]):
             why = "gets its credentials from a program: credential_process"
             hint = self._source_line()
+            self._refuse_session_before_program(f"{named_by} {self.name!r}, which")
         else:
             return
         raise ProfileError(
@@ -500,7 +502,7 @@ class Profile:
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 f"name the profile that the session is kept in: --profile {self.holder}",
             )
-        log_in = self._login_line("log in first")
+        log_in = self.login_hint("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
         meant = self._meant()
@@ -525,18 +527,49 @@ class Profile:
         is_meant = meant.other(holder).exists or bool(get_close_matches(self.name, [holder]))
         return shlex.quote(holder) if is_meant and holder != self.name else None
 
+    @property
+    def _has_foreign_program(self) -> bool:
+        return "credential_process" in self.merged and not self.is_kept_elsewhere
+
+    def _refuse_session_before_program(self, who: str) -> None:
+        """Refuse a profile whose session AWS tools use, ended or not, in place of its program.
+
+        Raises:
+            ProfileError: the credentials file holds one.
+        """
+        if self.in_file.holds_session(self.in_file.read()):
+            raise ProfileError(
+                f"{who} gets its credentials from the session in {self.files.credentials_path},"
+                " and its credential_process is never run",
+                self._source_line(),
+            )
+
     def _source_line(self) -> str:
         import shlex
 
         session, source = shlex.quote(self.its_session), shlex.quote(self.name)
+        if self.in_file.holds_session(self.in_file.read()):
+            return f"if the session has ended, remove it: mfakit logout --profile {source}"
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
 
-    def _login_line(self, what: str) -> str:
+    def login_hint(self, what: str, held: Held | None = None) -> str:
+        """Return what to do about a session that is missing or has ended, with the command."""
+        if self._has_foreign_program:
+            return self._source_line()
+        return f"{what}: {self._login_command(held)}"
+
+    def login_command(self, option: str = "") -> str:
+        """Return the command that renews the profile's session; one of a role as the role's."""
+        return self._login_command(None if self.setting("role_arn") else self.held(), option)
+
+    def _login_command(self, held: Held | None, option: str = "") -> str:
         import shlex
 
         name = self.holder if self.setting("role_arn") else shlex.quote(self.name)
-        return f"{what}: mfakit login --profile {name}"
+        role = held.record.role_arn if held and held.record else None
+        of_role = f" --role-arn {shlex.quote(role)}" if role else ""
+        return f"mfakit login{option} --profile {name}{of_role}"
 
 
 class RoleSession(Profile):

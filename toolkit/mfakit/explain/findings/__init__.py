@@ -96,7 +96,7 @@ def login(situation: Situation, profile: str) -> str:
 def renew(situation: Situation, profile: str, option: str = "") -> str:
     """Return the command that renews a session, and names the keys if a login would find none."""
     session = Profile(profile, situation.files)
-    command = f"mfakit login{option} --profile {quoted(profile)}"
+    command = session.login_command(option)
     source = source_profile(session)
     if source is None or may_be_source(source) or KEY_VARIABLE in situation.environ:
         return command

@@ -35,7 +35,7 @@ from mfakit.session import EXPIRING, VALID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mfakit.explain.situation import Situation
     from mfakit.profiles.own_files import SessionRecord
@@ -110,7 +110,7 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
         check_serial_number(serial)
     except UsageError as error:
         fix = f"mfakit devices --source-profile {quoted(source)}"
-        _, is_likely, right = error.hint.partition("perhaps ")
+        _, is_likely, right = error.hint.partition(";")[0].partition("perhaps ")
         live = [one for one in _live(situation) if one.source_profile == source]
         if is_likely:
             fix = set_setting(situation, "mfa_serial", right)
@@ -175,7 +175,9 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
         for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
         for finding in rule(situation)
     ):
-        if situation.role_source is not None or any(map(situation.values.get, KEYS)):
+        lacks_source = situation.values.get("role_arn") and not _names_source(situation.values)
+        is_role = situation.role_source is not None or lacks_source
+        if is_role or any(map(situation.values.get, KEYS)):
             return  # `role_without_source` or `keys_partial` reports that
         if Profile(situation.profile, situation.files).has_key_elsewhere:
             session = Profile(situation.profile, situation.files).its_session
@@ -196,10 +198,14 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
         )
 
 
+def _names_source(values: Mapping[str, str]) -> bool:
+    return any(values.get(way) for way in _FOR_ROLES)
+
+
 def role_without_source(situation: Situation) -> Iterator[Finding]:
     """The source profile of a role has no credentials."""
     values, source = situation.files.merged(situation.profile), situation.role_source
-    if values.get("role_arn") and not any(values.get(way) for way in _FOR_ROLES):
+    if values.get("role_arn") and not _names_source(values):
         command = f"mfakit configure --role-profile {quoted(situation.profile)}"
         itself = Profile(situation.profile, situation.files)
         session = itself.its_session if itself.is_protected else DEFAULT_SESSION_PROFILE
@@ -235,7 +241,7 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
-    if ways[0] == "role_arn" and not any(values.get(way) for way in _FOR_ROLES):
+    if ways[0] == "role_arn" and not _names_source(values):
         return  # `role_without_source` reports that, and keeps the role
     if link is None or not (link.asks or link.state == FAILED):
         return
