@@ -32,7 +32,8 @@ SESSION = (
     "[mfa]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
     "expiration = 2126-01-01T00:00:00Z\n"
 )
-LONG_TERM = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
+# An id of the device's account, as its form tells: for any other key, AWS is asked before the user.
+LONG_TERM = "[default]\naws_access_key_id = AKIARZPUZDIKAAAAAAAA\naws_secret_access_key = s\n"
 SERIAL = "arn:aws:iam::123456789012:mfa/alice"
 
 
