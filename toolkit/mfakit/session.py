@@ -214,6 +214,11 @@ def process_warn_seconds(expiration: datetime, made_at: datetime | None) -> floa
     return warn_seconds(expiration, made_at)
 
 
+def has_ended(expiration: datetime | None, now: datetime) -> bool:
+    """Whether a session is known to have ended."""
+    return judge(expiration, now) == EXPIRED
+
+
 def judge(
     expiration: datetime | None,
     now: datetime,

@@ -23,11 +23,10 @@ from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
-    default_source_profile,
     end_of_roles,
     led_to,
     may_be_source,
-    named_source_profile,
+    next_source_profile,
     session_profile,
 )
 from mfakit.profiles.settings import change_settings, undo_changes
@@ -245,7 +244,7 @@ def _usual_session(roles: list[Profile]) -> str:
 
 def _source_to_write(roles: list[Profile], session: Profile) -> str | None:
     """Return the source of the roles if the session profile means another; else None."""
-    usual = named_source_profile(None, session) or default_source_profile(session.files)
+    usual = next_source_profile(session)
     ends = [end_of_roles(role) for role in roles]
     meant = next((end.name for end in ends if may_be_source(end)), usual.name)
     return None if meant == usual.name else meant

@@ -110,12 +110,12 @@ def _session(options: Namespace, profile: Profile | None) -> SessionCredentials:
     if profile is not None:
         return profile.live(utc_now())
     from mfakit.cli.output import read_input
-    from mfakit.session import session_from_json
+    from mfakit.session import has_ended, session_from_json
 
     if options.profile is not None:
         raise UsageError("--profile has no meaning beside --from-json", "leave one of them out")
     session = session_from_json(read_input(options.from_json))
-    if session.expiration is not None and session.expiration <= utc_now():
+    if has_ended(session.expiration, utc_now()):
         raise SessionExpiredError("this session has expired", "get another")
     return session
 

@@ -11,9 +11,8 @@ from mfakit.expiry import check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
-    default_source_profile,
     may_be_source,
-    named_source_profile,
+    next_source_profile,
     session_profile,
     source_option,
 )
@@ -141,7 +140,7 @@ def _without_session(profile: Profile) -> list[str]:
     from mfakit.exchange.source import with_long_term_keys
     from mfakit.programs import find_program
 
-    source = named_source_profile(None, profile) or default_source_profile(profile.files)
+    source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
     if may_be_source(source) or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
         return [missing, _next(step)]

@@ -155,18 +155,16 @@ def check_serial_number(text: str) -> str:
         elif joined != text and _has_form(joined) and (joined[:4] == "arn:" or joined.isalnum()):
             hint = f"perhaps {joined}, without blanks"
         raise UsageError(f"{text!r} is no serial number of an MFA device", hint)
+    meant = meant_serial_number(text)
     if text.startswith("arn:") and not is_arn(text):
-        hint, parts = f"{_NAME_IT}; mfakit devices shows yours", text.split(":")
-        if is_arn(completed := ":".join([*parts[:3], "", *parts[3:]])):
-            hint = f"perhaps {completed}"
         raise UsageError(
-            f"{text} is no ARN: it lacks a part, or twelve digits for the account", hint
+            f"{text} is no ARN: it lacks a part, or twelve digits for the account",
+            f"perhaps {meant}" if meant else f"{_NAME_IT}; mfakit devices shows yours",
         )
     if ":user/" in text:
-        account, name = text.partition(":user/")[0], text.rpartition("/")[2]  # without its path
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {account}:mfa/{name}; mfakit devices shows yours",
+            f"perhaps {meant}; mfakit devices shows yours",
         )
     if ":u2f/" in text:
         raise UsageError(
@@ -175,6 +173,18 @@ def check_serial_number(text: str) -> str:
             " an authenticator app in the AWS console",
         )
     return text
+
+
+def meant_serial_number(text: str) -> str | None:
+    """Return the device that the ARN of a user, or one without its empty part, may stand for."""
+    if not _has_form(text):
+        return None
+    if text.startswith("arn:") and not is_arn(text):
+        parts = text.split(":")
+        completed = ":".join([*parts[:3], "", *parts[3:]])
+        return completed if is_arn(completed) else None
+    account, is_user, name = text.partition(":user/")
+    return f"{account}:mfa/{name.rpartition('/')[2]}" if is_user else None  # without its path
 
 
 def is_arn(text: str) -> bool:

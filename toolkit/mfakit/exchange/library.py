@@ -25,7 +25,7 @@ from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.own_files import SessionRecord
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, check_key_id, open_profile
 from mfakit.profiles.selection import region_of, session_profile
-from mfakit.session import session_from_json
+from mfakit.session import has_ended, session_from_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def store_session(
     session = session_from_json(text)
     check_key_id(session)
     now = utc_now()
-    if session.expiration is not None and session.expiration <= now:
+    if has_ended(session.expiration, now):
         hint = profile.login_hint("nothing was kept; log in for another")
         raise SessionExpiredError("this session has expired", hint)
     record = SessionRecord(made_at=now, profile=profile.name, access_key_id=session.access_key_id)

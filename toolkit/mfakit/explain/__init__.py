@@ -13,6 +13,7 @@ from mfakit.explain.findings.environment import RULES as ENVIRONMENT_RULES
 from mfakit.explain.findings.files import RULES as FILE_RULES
 from mfakit.explain.findings.keys import RULES as KEY_RULES
 from mfakit.explain.findings.roles import RULES as ROLE_RULES
+from mfakit.explain.javascript import WANTS_CODE
 from mfakit.explain.situation import Situation, is_metadata, place_of
 from mfakit.explain.verdict import (
     LONG_TERM,
@@ -23,7 +24,7 @@ from mfakit.explain.verdict import (
     verdict,
 )
 from mfakit.moments import format_duration, format_timestamp
-from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE
 from mfakit.profiles.selection import end_of_roles, likely_region, may_be_source
 
 TYPE_CHECKING = False
@@ -165,7 +166,7 @@ class Explanation:
 
 def _to_set_region(situation: Situation) -> str:
     try:
-        region = likely_region(Profile(situation.profile, situation.files))
+        region = likely_region(situation.as_profile)
     except MFAKitError:  # which a finding names
         return ""
     name = quoted(situation.profile)
@@ -248,8 +249,8 @@ def _without(situation: Situation, name: str, error: tuple[str, str], *, needles
 
 def _to_sign_in(situation: Situation, error: str, told: str) -> str:
     """Return the command that signs in anew; "" if that is not what fails."""
-    if situation.sdk == "js" and told.startswith("the role of profile") and "a code" in told:
-        source = end_of_roles(Profile(situation.profile, situation.files))
+    if situation.sdk == "js" and WANTS_CODE in told:
+        source = end_of_roles(situation.as_profile)
         session = quoted(source.its_session if may_be_source(source) else source.name)
         role = quoted(situation.profile)
         configured = f"mfakit configure --profile {session} --role-profile {role}"

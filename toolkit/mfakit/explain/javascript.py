@@ -247,10 +247,7 @@ class _Search:
         if source is None and named not in _CREDENTIAL_SOURCES:
             raise _SkippedError(f"there is no credential_source {named}")
         if values.get("mfa_serial") and "role_arn" in values:
-            raise _EndError(
-                f"the role of profile {profile} wants a code, and the program has no way to ask"
-                " for it"
-            )
+            raise _EndError(f"the role of profile {profile} {WANTS_CODE}")
         if source is None:
             _check_credential_source(named, self._environ)
             return Link("fromIni", USED, asks=True)
@@ -279,6 +276,7 @@ class _Search:
             raise _EndError(str(error)) from None
 
 
+WANTS_CODE = "wants a code, and the program has no way to ask for it"
 _CREDENTIAL_SOURCES = ("EcsContainer", "Ec2InstanceMetadata", "Environment")
 
 

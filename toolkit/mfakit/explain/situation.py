@@ -118,6 +118,11 @@ class Situation:
         """The profile that the SDK resolves."""
         return self.chain.profile
 
+    @property
+    def as_profile(self) -> Profile:
+        """The same as mfakit reads it."""
+        return Profile(self.profile, self.files)
+
     @cached_property
     def values(self) -> dict[str, str]:
         """The settings of that profile in both files."""
@@ -196,7 +201,7 @@ class Situation:
         if "role_arn" not in self.values:
             return []
         try:
-            return Profile(self.profile, self.files).roles()
+            return self.as_profile.roles()
         except ProfileError:  # the roles form a circle
             return []
 

@@ -25,7 +25,7 @@ from mfakit.profiles.stores import (
     nested,
     store_for,
 )
-from mfakit.session import SESSION_KEY_PREFIX
+from mfakit.session import SESSION_KEY_PREFIX, has_ended
 
 DEFAULT_SESSION_PROFILE = "mfa"
 SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` have it as AWS_PROFILE
@@ -89,8 +89,7 @@ class Held:
 
     def has_ended(self, now: datetime) -> bool:
         """Whether the session is known to have ended."""
-        end = self.session.expiration
-        return end is not None and end <= now
+        return has_ended(self.session.expiration, now)
 
 
 class Profile:
@@ -298,7 +297,7 @@ class Profile:
             FileError: a file cannot be read.
         """
         held = self.find(now)
-        if (end := held.session.expiration) is not None and end <= now:
+        if (end := held.session.expiration) and held.has_ended(now):
             raise SessionExpiredError(
                 f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
                 self.login_hint("log in again", held),

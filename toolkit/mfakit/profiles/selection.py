@@ -154,6 +154,11 @@ def source_profile(session: Profile) -> Profile | None:
     if held and held.record and held.record.source_access_key_id:
         made_from = held.record.source_profile
         return session.other(made_from) if made_from else None
+    return next_source_profile(session)
+
+
+def next_source_profile(session: Profile) -> Profile:
+    """Return the source profile that the next login of a session profile would use."""
     return named_source_profile(None, session) or default_source_profile(session.files)
 
 

@@ -107,8 +107,7 @@ def edit_settings(
     Returns:
         What was changed.
     """
-    changes = _apply(_planned(profiles, files), files, note, if_as_read=if_as_read)
-    return [change for change in changes if change.value != change.before]
+    return _that_differ(_apply(_planned(profiles, files), files, note, if_as_read=if_as_read))
 
 
 def _planned(profiles: Mapping[str, Settings], files: AWSFiles) -> list[Change]:
@@ -133,6 +132,10 @@ def _planned(profiles: Mapping[str, Settings], files: AWSFiles) -> list[Change]:
                 made = is_new and not is_in_credentials
                 change = Change(profile, key, value, before, is_in_credentials, made_section=made)
                 changes.append(change)
+    return _that_differ(changes)
+
+
+def _that_differ(changes: list[Change]) -> list[Change]:
     return [change for change in changes if change.value != change.before]
 
 
@@ -259,7 +262,7 @@ def change_settings(
                 with suppress(FileError):
                     _remember(session, earlier)
             raise
-        changes = [change for change in made if change.value != change.before]
+        changes = _that_differ(made)
         if problem is not None:
             note(_not_remembered(problem, changes))
         elif planned:

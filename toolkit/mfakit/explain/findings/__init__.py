@@ -11,9 +11,8 @@ from mfakit.exchange.source import with_long_term_keys
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import (
-    default_source_profile,
     may_be_source,
-    named_source_profile,
+    next_source_profile,
     source_profile,
 )
 
@@ -80,7 +79,7 @@ def login(situation: Situation, profile: str) -> str:
     files, command = situation.files, f"mfakit login --profile {quoted(profile)}"
     if not may_name_profile(profile):
         return edit(files.config_path)
-    source = named_source_profile(None, Profile(profile, files)) or default_source_profile(files)
+    source = next_source_profile(Profile(profile, files))
     values = source.merged
     process = values.get("credential_process")
     has_keys = has_access_key(values) or process or source.has_key_elsewhere

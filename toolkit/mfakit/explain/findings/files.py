@@ -20,7 +20,6 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.javascript import line_above_sections
 from mfakit.profiles.document import Document
-from mfakit.profiles.profile import Profile
 from mfakit.profiles.reading import UTF_16, read_text
 from mfakit.profiles.section import has_keys
 
@@ -78,7 +77,7 @@ def certificates_missing(situation: Situation) -> Iterator[Finding]:
 def region_unknown(situation: Situation) -> Iterator[Finding]:
     """AWS has no region of that form, such as that of a zone; another server may have it."""
     region, place = situation.chain.region or "", situation.region_place
-    url = endpoint_url(Profile(situation.profile, situation.files), situation.environ)
+    url = endpoint_url(situation.as_profile, situation.environ)
     if not region or _REGION.fullmatch(region) or not is_of_aws(url):
         return
     meant = _REGION.match(region.lower())

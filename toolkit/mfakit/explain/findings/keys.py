@@ -105,7 +105,7 @@ def session_of_another_endpoint(situation: Situation) -> Iterator[Finding]:
     if status is None or record is None or record.source_access_key_id is None:
         return
     files = situation.files
-    url = endpoint_url(Profile(situation.profile, files), files.environ)
+    url = endpoint_url(situation.as_profile, files.environ)
     if is_of_aws(url) != is_of_aws(record.endpoint_url):
         yield Finding(
             "session-of-another-endpoint",
@@ -137,7 +137,7 @@ def session_refused_in_region(situation: Situation) -> Iterator[Finding]:
 
 def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
     """A session is in the session cache, and the setting that leads there is gone."""
-    profile = Profile(situation.profile, situation.files)
+    profile = situation.as_profile
     held = profile.held_elsewhere()
     if held is not None and held.store.kind != profile.store.kind:
         yield Finding(
@@ -325,7 +325,7 @@ def mfa_serial_ignored(situation: Situation) -> Iterator[Finding]:
     values = situation.values
     if not values.get("mfa_serial") or not is_long_term(values) or not _keys_are_used(situation):
         return
-    source, target = situation.profile, Profile(situation.profile, situation.files).its_session
+    source, target = situation.profile, situation.as_profile.its_session
     yield Finding(
         "mfa-serial-ignored",
         f"mfa_serial ({situation.place('mfa_serial')}) stands beside long-term credentials",

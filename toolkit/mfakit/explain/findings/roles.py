@@ -5,7 +5,7 @@ from __future__ import annotations
 from mfakit.environment import unset_line
 from mfakit.errors import UsageError
 from mfakit.exchange.aws import partition_of, region_of
-from mfakit.exchange.iam import check_serial_number, is_arn
+from mfakit.exchange.iam import check_serial_number, is_arn, meant_serial_number
 from mfakit.exchange.recipe import CHAINED_SECONDS, is_too_long_for_chain
 from mfakit.explain.chain import FAILED
 from mfakit.explain.findings import (
@@ -29,7 +29,7 @@ from mfakit.explain.findings.keys import (
 from mfakit.explain.situation import likely_account
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, is_long_term, is_session, session_token
-from mfakit.profiles.selection import default_source_profile, may_be_source, named_source_profile
+from mfakit.profiles.selection import may_be_source, next_source_profile
 from mfakit.profiles.stores import STORE_KINDS
 from mfakit.session import EXPIRING, VALID
 
@@ -103,17 +103,16 @@ def device_without_codes(situation: Situation) -> Iterator[Finding]:
     """The device of a role, or beside keys, has no codes, as a security key, or cannot be one."""
     values, source = situation.values, situation.role_source or situation.profile
     serial, has_role = values.get("mfa_serial"), {"role_arn", "source_profile"} <= values.keys()
-    is_read = has_role or Profile(situation.profile, situation.files).is_long_term
+    is_read = has_role or situation.as_profile.is_long_term
     if not serial or not is_read or any(map(str.isspace, serial)):
         return  # blanks are reported by `serial_of_another` and `text_after_value`
     try:
         check_serial_number(serial)
     except UsageError as error:
         fix = f"mfakit devices --source-profile {quoted(source)}"
-        _, is_likely, right = error.hint.partition(";")[0].partition("perhaps ")
         live = [one for one in _live(situation) if one.source_profile == source]
-        if is_likely:
-            fix = set_setting(situation, "mfa_serial", right)
+        if meant := meant_serial_number(serial):
+            fix = set_setting(situation, "mfa_serial", meant)
         elif live and live[0].serial_number:
             fix = (
                 f"mfakit configure --profile {quoted(live[0].profile)} --role-profile"
@@ -179,8 +178,8 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
         is_role = situation.role_source is not None or lacks_source
         if is_role or any(map(situation.values.get, KEYS)):
             return  # `role_without_source` or `keys_partial` reports that
-        if Profile(situation.profile, situation.files).has_key_elsewhere:
-            session = Profile(situation.profile, situation.files).its_session
+        if situation.as_profile.has_key_elsewhere:
+            session = situation.as_profile.its_session
             yield Finding(
                 "key-elsewhere",
                 f"AWS tools find no key for profile {situation.profile!r}: it is not in the files",
@@ -207,7 +206,7 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
     values, source = situation.files.merged(situation.profile), situation.role_source
     if values.get("role_arn") and not _names_source(values):
         command = f"mfakit configure --role-profile {quoted(situation.profile)}"
-        itself = Profile(situation.profile, situation.files)
+        itself = situation.as_profile
         session = itself.its_session if itself.is_protected else DEFAULT_SESSION_PROFILE
         yield Finding(
             "role-without-source",
@@ -284,7 +283,7 @@ def _is_made_from_itself(situation: Situation) -> bool:
     if not source or source == situation.profile:
         return source is not None
     session = Profile(source, files)
-    made_from = named_source_profile(None, session) or default_source_profile(files)
+    made_from = next_source_profile(session)
     return session.held() is not None and made_from.name == situation.profile
 
 
