@@ -121,7 +121,7 @@ def test_warn_of_status_replaces_the_rule(home) -> None:
 
 
 def test_short_shows_the_session_of_other_commands_or_nothing(home) -> None:
-    """Without a session it exits with 3."""
+    """The command exits with 3 if there is no session."""
     keep(home, "mfa", 192)
     assert home.mfakit("status", "--short").stdout == "mfa 3h12m\n"
     for environ in ({"MFAKIT_PROFILE": "none"}, {"AWS_PROFILE": "sso"}):

@@ -202,7 +202,7 @@ def test_control_characters_in_names_are_shown_escaped(home) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no terminals like that")
 def test_openmetrics_is_escaped_on_a_terminal_only(home) -> None:
-    """In a file or a pipe the name is unchanged, for the programs that read it."""
+    """Programs that read a file or a pipe get the name unchanged."""
     header = "[\x1b[31mred]".replace("[31m", "(31m")
     home.write_credentials(SESSION.replace("[{}]", header).format("2126-01-01T00:00:00Z"))
     line = [sys.executable, "-m", "mfakit", "check", "--all", "--format", "openmetrics"]

@@ -75,7 +75,7 @@ def test_the_output_has_version_1_and_an_expiration_in_rfc_3339(
 
 
 def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, device) -> None:
-    """Without a terminal and a token command it fails at once, rather than hang."""
+    """The command fails at once, rather than hang, without a terminal and a token command."""
     home.write_credentials(
         f"[default]\naws_access_key_id = {alice.access_key_id}\n"
         f"aws_secret_access_key = {alice.secret_access_key}\n"

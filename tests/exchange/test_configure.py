@@ -292,7 +292,7 @@ def test_a_role_without_a_source_is_configured_in_the_shell_that_names_it(
 
 
 def test_a_role_that_is_made_from_a_session_beside_another_role_keeps_it(worker) -> None:
-    """As a source, a profile with keys is its keys to AWS tools, whatever role it has."""
+    """AWS tools take a source profile's keys, whatever role it has."""
     session = "aws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\n"
     worker.write_credentials(
         worker.credentials.read_text() + f"[jump]\n{session}aws_session_token = t\n"
@@ -308,7 +308,7 @@ def test_a_role_that_is_made_from_a_session_beside_another_role_keeps_it(worker)
 
 
 def test_a_role_whose_header_is_not_read_is_named_with_the_header(worker) -> None:
-    """Without that, the advice is to give the profile a role, which it has."""
+    """The advice would else be to give the profile a role, which it has."""
     worker.write_config(f"[ profile prod ]\n{ROLE}\nsource_profile = work\n")
     for done in (
         configure(worker, "--role-profile", "prod"),

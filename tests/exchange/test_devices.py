@@ -135,7 +135,7 @@ def test_configure_writes_the_region_and_keeps_it_when_it_runs_again(home, alice
 
 
 def test_the_source_profiles_credential_process_provides_the_keys(home, alice, tmp_path) -> None:
-    """With aws-vault, for example, the keys stay in a keychain."""
+    """The keys stay in a keychain, as aws-vault's do."""
     program = tmp_path / "vault"
     keys = f'"AccessKeyId": "{alice.access_key_id}", "SecretAccessKey": "{alice.secret_access_key}"'
     program.write_text(f"#!/bin/sh\necho '{{\"Version\": 1, {keys}}}'\n")

@@ -157,7 +157,7 @@ def test_a_malformed_code_is_asked_for_again_with_the_reason(desktop, kind: str)
 
 @pytest.mark.parametrize("kind", ["pinentry", "zenity"])
 def test_a_dialog_that_hangs_is_killed_with_its_child_processes(desktop, kind: str) -> None:
-    """Not every program supports a timeout, or keeps to it."""
+    """Some programs support no timeout, or do not keep to it."""
     desktop.install(kind, 'sleep 600 & echo $! > "$SHOWN.pid"; wait')
     assert type(refused(desktop, 0.1)) is NotAnsweredError
     pid = Path(desktop.environ["SHOWN"] + ".pid").read_text().strip()
@@ -196,7 +196,7 @@ def test_the_text_of_a_dialog_is_escaped_for_each_program(desktop) -> None:
 
 
 def test_dialog_check_fails_without_a_usable_program(desktop) -> None:
-    """Without a display, zenity exits as it does when the user declines."""
+    """zenity exits without a display as it does when the user declines."""
     del desktop.environ["DISPLAY"]
     desktop.install("zenity", "exit 1")
     with pytest.raises(ExchangeError, match="there is no dialog"):

@@ -290,7 +290,7 @@ def shell_with(session, ends_in: timedelta) -> dict[str, str]:
 
 
 def test_check_and_short_status_judge_the_shells_own_session_first(home, alice) -> None:
-    """With -p, both judge the named profile, which AWS tools would use."""
+    """Both judge the profile that -p names, which AWS tools would use."""
     log_in(home, alice)
     ended = shell_with("mfa", timedelta(minutes=-1))
     assert home.mfakit("check").returncode == 0

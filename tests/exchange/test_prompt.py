@@ -118,7 +118,7 @@ def test_login_in_a_background_job_fails_immediately(home, alice, on_terminal) -
 
 
 def test_the_user_chooses_among_several_devices(home, alice, on_terminal) -> None:
-    """Without a terminal, several devices are an error."""
+    """Several devices are an error without a terminal."""
     other = alice.enable_virtual_mfa("phone")
     done = home.run("setsid", sys.executable, "-m", "mfakit", "login")
     assert done.returncode == 1

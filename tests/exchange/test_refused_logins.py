@@ -217,7 +217,7 @@ def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(home, 
 
 
 def test_a_comment_beside_the_serial_number_is_named_in_the_error(home, alice) -> None:
-    """To botocore it is a part of the value."""
+    """The comment is a part of the value to botocore."""
     home.write_config(f"[default]\nmfa_serial = {alice.device.serial_number} # my phone\n")
     done = home.mfakit("login", "--token-code", "123456")
     refused(home, done, "is no serial number", 64)

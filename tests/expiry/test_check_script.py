@@ -442,7 +442,7 @@ def test_the_script_shows_no_secret(home, host: Host, tmp_path: Path) -> None:
 def test_the_script_judges_to_the_second(
     home, host: Host, end: str, verdict: tuple[int, str]
 ) -> None:
-    """At its end a session has ended, and with exactly half an hour left it is still valid."""
+    """A session has ended at its end, and is still valid with exactly half an hour left."""
     host.stub("date", "echo 2026-11-22T12:00:00Z")
     put(home.credentials, f"[mfa]\n{KEYS}expiration = 2026-11-22T{end}Z\n")
     done = host.check()

@@ -451,7 +451,7 @@ class Profile:
         if self.has_key_elsewhere:
             raise self.in_file.protected()
         self.in_file.refuse_protected(self.keys)
-        if self.is_kept_elsewhere and self.in_file.holds_session(self.in_file.read()):
+        if self.is_kept_elsewhere and self.in_file.has_session():
             import shlex
 
             raise ProfileError(
@@ -536,7 +536,7 @@ class Profile:
         Raises:
             ProfileError: the credentials file holds one.
         """
-        if self.in_file.holds_session(self.in_file.read()):
+        if self.in_file.has_session():
             raise ProfileError(
                 f"{who} gets its credentials from the session in {self.files.credentials_path},"
                 " and its credential_process is never run",
@@ -547,7 +547,7 @@ class Profile:
         import shlex
 
         session, source = shlex.quote(self.its_session), shlex.quote(self.name)
-        if self.in_file.holds_session(self.in_file.read()):
+        if self.in_file.has_session():
             return f"if the session has ended, remove it: mfakit logout --profile {source}"
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
@@ -609,7 +609,7 @@ class RoleSession(Profile):
 def _has_session(store: Store) -> bool:
     """Whether a store has a session, even one with a part that is missing or in quotes."""
     try:
-        return store.holds_session(store.read())
+        return store.has_session()
     except FileError:
         return False
 

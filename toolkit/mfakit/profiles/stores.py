@@ -92,6 +92,14 @@ class Store:
         values = self.read()
         return session_of(values, now) if self.holds_session(values) else None
 
+    def has_session(self) -> bool:
+        """Whether a session is here, even one with a part that is missing or in quotes.
+
+        Raises:
+            FileError: that cannot be read.
+        """
+        return self.holds_session(self.read())
+
     def holds_session(self, values: Values) -> bool:
         """Whether a section of the profile is a session: by its id, or by mfakit's own record.
 
