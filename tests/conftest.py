@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -88,15 +90,35 @@ class Home:
         )
 
     def mfakit(
-        self, *arguments: str, stdin: str | None = None, **environ: str
+        self, *arguments: str, stdin: str | None = None, terminal: bool = True, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real command in this home, and check that it prints no traceback."""
+        """Run the real command in this home, and check that it prints no traceback.
+
+        Args:
+            terminal: whether it may find the terminal of the tests, if they have one.
+        """
         whole = self.environ | environ
         if can_be_warm(whole):
-            done = warm().run([*arguments], whole, stdin, timeout=180)
+            session = "" if terminal else None
+            done = warm().run([*arguments], whole, stdin, timeout=180, terminal=session)
         else:
-            done = self.run(sys.executable, "-m", "mfakit", *arguments, stdin=stdin, **environ)
+            command = [*([] if terminal else ["setsid"]), sys.executable, "-m", "mfakit"]
+            done = self.run(*command, *arguments, stdin=stdin, **environ)
         assert "Traceback" not in done.stderr
+        return done
+
+    def shell(self, line: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a line as a shell does that finds mfakit and the AWS CLI on its PATH."""
+        words = shlex.shlex(line, posix=True, punctuation_chars="&")
+        words.whitespace_split, words.commenters = True, ""
+        commands = [list(command) for ends, command in groupby(words, "&&".__eq__) if not ends]
+        if set(line) & set("$`|<>;*?~#") or any(command[0] != "mfakit" for command in commands):
+            path = f"{Path(sys.executable).parent}:{self.environ['PATH']}"
+            return self.run("sh", "-c", line, **{"PATH": path} | environ)
+        for command in commands:
+            done = self.mfakit(*command[1:], **environ)
+            if done.returncode != 0:
+                break
         return done
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 SERVER = """
 import atexit, gc, json, os, pkgutil, signal, socket, sys, threading, time
 import botocore.session, rich.console, rich.table
-import mfakit, tests.shared
+import mfakit, tests.children, tests.shared
 shared = botocore.session.Session()
 for service in ("sts", "iam"):
     shared.create_client(service, "us-east-1")
@@ -35,6 +35,8 @@ for name in sys.argv[2:]:
 for module in pkgutil.walk_packages(mfakit.__path__, "mfakit."):
     if not module.name.startswith("mfakit.testing") and not module.name.endswith("__main__"):
         __import__(module.name)
+tests.children.load_keychains()
+tests.children.fork_the_keychains_process()
 requests = socket.socket(fileno=int(sys.argv[1]))
 answers = {}
 
@@ -68,8 +70,9 @@ for number, file in enumerate(files[:3]):
 for file in files:
     os.close(file)
 arguments, environ, folder, terminal = json.loads(said)
-if terminal:
+if terminal != "":
     os.setsid()
+if terminal:
     os.close(os.open(terminal, os.O_RDWR))
 if "moto" in sys.modules:  # whose own source of random numbers is copied, too
     from moto.moto_api._internal import mock_random
@@ -121,9 +124,18 @@ class Warm:
         self._server.communicate()
 
     def start(
-        self, arguments: list[str], environ: dict[str, str], files: list[int], terminal: str = ""
+        self,
+        arguments: list[str],
+        environ: dict[str, str],
+        files: list[int],
+        terminal: str | None = "",
     ) -> WarmProcess:
-        """Start the command with three files; in a session of its own, if it has a terminal."""
+        """Start the command with three files.
+
+        Args:
+            terminal: the path of the terminal of the session that it gets; None for a session
+                without one, and an empty text for the session of the tests.
+        """
         answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps([arguments, environ, os.getcwd(), terminal])
         with theirs:
@@ -131,12 +143,17 @@ class Warm:
         return WarmProcess(answer)
 
     def run(
-        self, arguments: list[str], environ: dict[str, str], stdin: str | None, timeout: float
+        self,
+        arguments: list[str],
+        environ: dict[str, str],
+        stdin: str | None,
+        timeout: float,
+        terminal: str | None = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run the command to its end, as `subprocess.run` does."""
         (read, given), (out, their_out), (err, their_err) = (os.pipe() for _ in range(3))
         files = [read, their_out, their_err]
-        process = self.start(arguments, environ, files)
+        process = self.start(arguments, environ, files, terminal)
         for file in files:
             os.close(file)
         with ThreadPoolExecutor(3) as pool:

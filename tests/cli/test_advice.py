@@ -6,7 +6,6 @@ import ast
 import json
 import re
 import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 import mfakit
 from mfakit import errors
 
-BIN = Path(sys.executable).parent
 PACKAGE = Path(mfakit.__file__).parent
 SESSION = (
     "aws_access_key_id = ASIAQYLPMN5HABCDEFGH\naws_secret_access_key = s\naws_session_token = t\n"
@@ -41,9 +39,7 @@ def advice(done) -> str:
 
 @pytest.fixture
 def shell(home):
-    """Run a line in a shell that finds mfakit and aws."""
-    home.environ["PATH"] = f"{BIN}:{home.environ['PATH']}"
-    return lambda line, **options: home.run("sh", "-c", line, **options)
+    return home.shell
 
 
 def test_every_error_has_a_second_line() -> None:
@@ -106,7 +102,7 @@ def test_a_code_beside_a_session_leads_to_a_login_that_takes_it(home, alice, she
 def test_configure_without_a_terminal_leads_to_an_option_of_its_own(home, aws, alice) -> None:
     """There are two devices, and nobody to choose; a code is no answer to that."""
     alice.enable_virtual_mfa("second")
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "configure")
+    done = home.mfakit("configure", terminal=False)
     option = advice(done).rpartition(": ")[2]
     assert option.startswith("--serial-number arn:aws:iam::")
     assert home.mfakit("configure", *option.split()).returncode == 0
@@ -157,8 +153,8 @@ def test_a_login_that_nobody_answers_leads_to_one_of_the_same_profile(
         done = home.mfakit("check", "--profile", profile, "--renew", "--warn", "59m59s")
         told = done.stderr
     else:
-        done = home.run("setsid", sys.executable, "-m", "mfakit", "exec", "--min-remaining", "2h",
-                        "--profile", profile, "--", "true")  # fmt: skip
+        done = home.mfakit("exec", "--min-remaining", "2h",
+                        "--profile", profile, "--", "true", terminal=False)  # fmt: skip
         told = done.stderr
     commands = re.findall(r"mfakit login --profile (?:'[^;]*'|\S+)|mfakit login", told)
     assert commands or "--token-code" in told, told

@@ -81,7 +81,7 @@ def test_a_failure_prints_nothing_and_says_what_to_run(home, endpoint, alice, de
         f"aws_secret_access_key = {alice.secret_access_key}\n"
     )
     home.write_config(f"[profile mfa]\n{PROCESS}")
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "credential-process", "-p", "mfa")
+    done = home.mfakit("credential-process", "-p", "mfa", terminal=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "mfakit: try: log in: mfakit login --profile mfa" in done.stderr
     done = home.mfakit("credential-process", "--profile", "")
@@ -113,8 +113,8 @@ def test_configure_writes_a_credential_process_that_sdks_can_run(
         f"[default]\naws_access_key_id = {alice.access_key_id}\n"
         f"aws_secret_access_key = {alice.secret_access_key}\n"
     )
-    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "--credential-process"]
-    assert home.run(*command).returncode == 0
+    command = ("configure", "--credential-process")
+    assert home.mfakit(*command, terminal=False).returncode == 0
     assert PROCESS in home.config.read_text()
-    done = home.run(*command, "--profile", "with space")
+    done = home.mfakit(*command, "--profile", "with space", terminal=False)
     assert (done.returncode, "a shell" in done.stderr) == (64, True)

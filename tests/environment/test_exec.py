@@ -124,8 +124,8 @@ def test_exec_renews_by_the_token_command_first_if_needed(home, alice) -> None:
 def test_exec_uses_a_due_session_where_nobody_can_be_asked(home, alice) -> None:
     """It does not if the session ends before --min-remaining."""
     keep(home, minutes=20)
-    command = ["setsid", sys.executable, "-m", "mfakit", "exec"]
-    done = home.run(*command, "--", "echo", "ran")
+    done = home.mfakit("exec", "--", "echo", "ran", terminal=False)
     assert (done.returncode, done.stdout) == (0, "ran\n")
     assert "could not be renewed" in done.stderr
-    assert home.run(*command, "--min-remaining", "1h", "--", "echo", "ran").returncode == 125
+    enough = ("--min-remaining", "1h")
+    assert home.mfakit("exec", *enough, "--", "echo", "ran", terminal=False).returncode == 125

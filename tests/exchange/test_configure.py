@@ -23,7 +23,7 @@ def worker(home, alice):
 
 
 def configure(home, *arguments: str):
-    return home.run("setsid", sys.executable, "-m", "mfakit", "configure", *arguments)
+    return home.mfakit("configure", *arguments, terminal=False)
 
 
 def profile(home, name: str) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 DENY_LISTING = {
@@ -109,27 +107,26 @@ def test_configure_writes_what_every_login_needs(home, alice, on_terminal) -> No
 
 def test_configure_without_a_terminal_takes_the_defaults(home, alice) -> None:
     """Set-up scripts rely on this. An invalid option changes nothing."""
-    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "--duration", "1h"]
-    done = home.run(*command)
+    done = home.mfakit("configure", "--duration", "1h", terminal=False)
     assert done.returncode == 0, done.stderr
     assert "mfakit_duration = 1h" in home.config.read_text()
     before = home.config.read_text()
     for impossible in ("soon", "37h", "10m", "0"):
-        assert home.run(*command[:-1], impossible).returncode == 64
-    assert home.run(*command, "--token-command", "no-such-program").returncode == 64
+        assert home.mfakit("configure", "--duration", impossible, terminal=False).returncode == 64
+    no_program = ("--token-command", "no-such-program")
+    assert home.mfakit("configure", *no_program, terminal=False).returncode == 64
     assert home.config.read_text() == before
 
 
 def test_configure_writes_the_region_and_keeps_it_when_it_runs_again(home, alice) -> None:
     """It also looks for the devices in that region."""
-    command = ["setsid", sys.executable, "-m", "mfakit", "configure"]
     home.environ.pop("AWS_DEFAULT_REGION")
-    assert home.run(*command, "--region", "eu-west-1").returncode == 0
+    assert home.mfakit("configure", "--region", "eu-west-1", terminal=False).returncode == 0
     assert "\nregion = eu-west-1\n" in home.config.read_text()
-    assert home.run(*command).returncode == 0
+    assert home.mfakit("configure", terminal=False).returncode == 0
     assert "\nregion = eu-west-1\n" in home.config.read_text()
     before = home.config.read_text()
-    done = home.run(*command, "--region", "eu west")
+    done = home.mfakit("configure", "--region", "eu west", terminal=False)
     assert (done.returncode, "region" in done.stderr) == (64, True)
     assert home.config.read_text() == before
 

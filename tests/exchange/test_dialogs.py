@@ -222,7 +222,7 @@ def test_login_prompt_asks_in_a_window_and_needs_no_terminal(home, alice) -> Non
     program.write_text(f"#!/bin/sh\nSHOWN={home.folder}/shown\n{answer}{PINENTRY}")
     program.chmod(0o755)
     path = f"{programs}{os.pathsep}{home.environ['PATH']}"
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "login", "--prompt", PATH=path)
+    done = home.mfakit("login", "--prompt", PATH=path, terminal=False)
     assert done.returncode == 0, done.stderr
     assert f"MFA code for {alice.device.serial_number}" in (home.folder / "shown").read_text()
     assert home.mfakit("login", "--prompt", "--token-code", "123456").returncode == 64

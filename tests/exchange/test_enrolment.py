@@ -481,7 +481,7 @@ def test_of_several_devices_the_one_to_remove_has_to_be_named(home, alice, on_te
     """The user chooses on a terminal; without one, the command is wrong usage."""
     alice.enable_virtual_mfa("alice-phone")
     assert home.mfakit("login", "--serial-number", ALICE, "--token-code", alice.device.code())
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "devices", "remove")
+    done = home.mfakit("devices", "remove", terminal=False)
     assert (done.returncode, ALICE in done.stderr) == (64, True)
     terminal = on_terminal("devices", "remove")
     terminal.read_until("Which device? [1-2] ")

@@ -120,7 +120,7 @@ def test_login_in_a_background_job_fails_immediately(home, alice, on_terminal) -
 def test_the_user_chooses_among_several_devices(home, alice, on_terminal) -> None:
     """Several devices are an error without a terminal."""
     other = alice.enable_virtual_mfa("phone")
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "login")
+    done = home.mfakit("login", terminal=False)
     assert done.returncode == 1
     assert "no terminal" in done.stderr or other.serial_number in done.stderr
     terminal = on_terminal("login")

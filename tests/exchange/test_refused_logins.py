@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -81,8 +80,7 @@ def test_a_malformed_serial_number_is_refused_before_a_code_is_asked_for(home, a
 
 
 def test_without_a_terminal_the_error_says_how_to_pass_the_code(home, alice) -> None:
-    command = ["setsid", sys.executable, "-m", "mfakit", "login"]
-    done = home.run(*command)
+    done = home.mfakit("login", terminal=False)
     refused(home, done, "no terminal")
     assert "--token-code" in done.stderr
 

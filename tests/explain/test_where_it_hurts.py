@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from mfakit.testing import AWSSimulator
 
-BIN = Path(sys.executable).parent
-
 
 @pytest.fixture
 def shell(home, alice):
-    """Run a line in a shell that finds mfakit and aws."""
-    home.environ["PATH"] = f"{BIN}:{home.environ['PATH']}"
-
-    def run(line: str, **variables: str):
-        return home.run("sh", "-c", line, **variables)
-
-    return run
+    return home.shell
 
 
 def advice(stderr: str) -> str:

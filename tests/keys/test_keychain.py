@@ -138,7 +138,7 @@ def test_files_that_still_hold_the_key_and_roles_made_from_it_are_named(
 
 def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keychain) -> None:
     home.mfakit("keys", "import")
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "remove")
+    done = home.mfakit("keys", "remove", terminal=False)
     assert (done.returncode, "mfakit keys remove --yes" in done.stderr) == (1, True)
     assert home.mfakit("keys", "remove", "--yes").returncode == 0
     assert "mfakit_key_store" not in home.config.read_text()

@@ -106,7 +106,7 @@ def test_the_question_shows_the_key_its_age_and_its_last_use(here, home, alice, 
 
 
 def test_without_a_terminal_the_command_that_answers_is_named(here, home, alice, aws) -> None:
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "rotate")
+    done = home.mfakit("keys", "rotate", terminal=False)
     assert (done.returncode, "mfakit keys rotate --yes" in done.stderr) == (1, True)
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
 
@@ -174,7 +174,7 @@ def test_where_nobody_can_give_the_code_the_error_names_a_login(home, aws, endpo
         f"aws_secret_access_key = {user.secret_access_key}\n"
     )
     rotated = ["keys", "rotate", "--yes", "--source-profile", "work"]
-    done = home.run("setsid", sys.executable, "-m", "mfakit", *rotated)
+    done = home.mfakit(*rotated, terminal=False)
     assert done.returncode == 1
     assert "--token-code" not in done.stderr
     advice = done.stderr.rpartition(": mfakit ")[2].split()
@@ -424,7 +424,7 @@ def test_undo_asks_before_it_deletes_a_key_that_another_profile_has_too(home, al
     twin = text.partition("[default]")[2]
     home.write_credentials(f"{text}\n[twin]{twin}")
     before = keys_at_aws(aws)
-    done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "rotate", "--undo")
+    done = home.mfakit("keys", "rotate", "--undo", terminal=False)
     assert done.returncode == 1
     assert "the profile twin has the key" in done.stderr
     assert "mfakit keys rotate --yes --undo" in done.stderr
@@ -450,7 +450,7 @@ def test_each_command_that_rotate_names_is_for_the_profile_that_was_rotated(
     home.write_credentials(home.credentials.read_text().replace("[default]", "[my work]"))
     named = ("--source-profile", "my work")
     asks = ("keys", "rotate", "--delete-after", "3d", *named)
-    done = home.run("setsid", sys.executable, "-m", "mfakit", *asks)
+    done = home.mfakit(*asks, terminal=False)
     again = "mfakit keys rotate --yes --source-profile 'my work' --delete-after 3d"
     assert again in done.stderr
     done = home.mfakit("keys", "rotate", "--yes", *named)
