@@ -43,7 +43,10 @@ def test_every_client_works_with_the_session_of_a_key_that_was_moved_or_rotated(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """The secret that was in plain text is in no file when they run."""
+    """The secret that was in plain text is in no file when they run.
+
+    All clients read the same session, so one of them is enough after the first story.
+    """
     if "keychain" in story:
         request.getfixturevalue("keychain")
     key, secret = alice.access_key_id, alice.secret_access_key
@@ -65,7 +68,8 @@ def test_every_client_works_with_the_session_of_a_key_that_was_moved_or_rotated(
     assert [path for path in files if secret.encode() in path.read_bytes()] == []
     session = read_session("mfa", environ=home.environ).access_key_id
     made: dict[str, tuple[int, bool, set[str | None]]] = {}
-    for name, command_for in CALLERS.items():
+    first = story == next(iter(STORIES))
+    for name, command_for in (CALLERS if first else {"boto3": CALLERS["boto3"]}).items():
         folder = tmp_path / name
         folder.mkdir()
         try:
