@@ -187,6 +187,20 @@ def test_undo_remembers_what_it_could_not_undo(home) -> None:
     assert home.config.read_text() == "[profile mfa]\nregion = old-1\n"
 
 
+def test_undo_says_of_nothing_that_it_was_changed_since_if_it_was_killed_when_all_was_undone(
+    home,
+) -> None:
+    """What it goes by is removed last."""
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    change_settings(read_by_mfakit(home), {"mfa": {"region": "new-1", "output": "json"}}, print)
+    kept = OwnFile.of(str(home.credentials), "configured", "mfa")
+    text = kept.read()
+    assert len(undo_changes(read_by_mfakit(home), print)) == 2
+    kept.replace(text)
+    said: list[str] = []
+    assert (undo_changes(read_by_mfakit(home), said.append), said) == ([], [])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
 def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_written(
     home,
