@@ -347,6 +347,18 @@ def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, 
     assert profile.read_again().find().key_id == "ASIANEWER"
 
 
+def test_an_error_in_the_move_of_a_session_says_that_the_settings_are_changed(home) -> None:
+    """A disk may be full by then."""
+    home.write_config("[profile mfa]\noutput = json\n")
+    write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
+    held = read_by_mfakit(home).held()
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    (home.credentials.parent / "mfakit").symlink_to("missing")
+    with pytest.raises(FileError, match="settings of profile mfa are changed, its session is not"):
+        read_by_mfakit(home).take_over(held, print)
+    assert "ASIAOLDER" in home.credentials.read_text()
+
+
 @pytest.mark.parametrize("hours", [1, None])
 def test_a_newer_session_where_the_settings_lead_now_is_not_replaced_by_the_moved_one(
     home, hours

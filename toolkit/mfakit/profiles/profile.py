@@ -372,6 +372,10 @@ class Profile:
                     if held.store.kind == CREDENTIALS_FILE:
                         raise
                     note(f"the session of profile {self.name} is removed: {error.message}")
+                except FileError as error:
+                    what = f"the settings of profile {self.name} are changed, its session is not"
+                    error.message = f"{what} moved to where they lead: {error.message}"
+                    raise
             held.store.remove(note, only=moved)
 
     def _session_in(self, kind: type[Store]) -> SessionCredentials | None:
