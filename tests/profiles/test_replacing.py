@@ -163,6 +163,22 @@ def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, u
     assert modes == {"credentials": 0o600, "credentials.lock": 0o600}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_mfakits_own_files_can_be_read_by_their_owner_whatever_the_umask(home) -> None:
+    """Git could not read a `.gitignore` without bits, and would commit what it hides."""
+    home.write_credentials(KEYS)
+    place = str(home.credentials)
+    before = os.umask(0o777)
+    try:
+        OwnFile.of(place, "records", "a").replace("x=y\n")
+        OwnFile.of(place, "keys", "a").make("x=y\n")
+    finally:
+        os.umask(before)
+    files = [path for path in (home.credentials.parent / "mfakit").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert len(files) == 3
+
+
 @needs_strace
 def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
     """Only the fsync of the folder fails, after the new file is in place."""

@@ -350,13 +350,9 @@ def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
 
 def _open(name: str) -> int:
     try:
-        descriptor = open_private(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        return open_private(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return open_private(name, os.O_RDWR | os.O_CREAT)
-    if hasattr(os, "fchmod"):
-        with suppress(OSError):  # the umask may have removed bits of the owner
-            os.fchmod(descriptor, 0o600)
-    return descriptor
 
 
 class SafetyCopy:

@@ -46,8 +46,17 @@ if hasattr(os, "register_at_fork"):
 
 def open_private(path: str, flags: int) -> int:
     """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = open_new(path, flags)
     _private.add(descriptor)
+    return descriptor
+
+
+def open_new(path: str, flags: int) -> int:
+    """Open a file; one that must be new gets mode 0600, whatever the umask."""
+    descriptor = os.open(path, flags, 0o600)
+    if flags & os.O_EXCL and hasattr(os, "fchmod"):
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o600)
     return descriptor
 
 
@@ -89,9 +98,6 @@ class Temporary:
         self.path = temporary_name(beside)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self.descriptor: int | None = open_private(self.path, flags)
-        if hasattr(os, "fchmod"):
-            with suppress(OSError):  # the umask may have removed bits of the owner
-                os.fchmod(self.descriptor, 0o600)
         found = os.fstat(self.descriptor)
         self._identity = found.st_dev, found.st_ino
 
