@@ -212,10 +212,13 @@ def _prepared(path: str) -> Iterator[str]:
 
 def _refuse_special(path: str, real: str) -> None:
     """Refuse folders and devices: a file must not replace /dev/null."""
+    folder = os.path.realpath(os.path.dirname(path))
     if os.path.isdir(real) or not os.path.basename(path):
         problem = f"{path} is a folder"
     elif os.path.exists(real) and not os.path.isfile(real):
         problem = f"{path} is no regular file"
+    elif folder == "/dev" or f"{folder}/".startswith("/proc/"):
+        problem = f"{path} only leads to a file, and nothing can be kept beside it"
     else:
         return
     raise FileError(problem, "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE")
