@@ -470,7 +470,12 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
         places.append((copy, profile.name, False))
     for path, header, had_text in places:
         cut = partial(_cut_from, header=header, key=key, note=note)
-        edit_document(path, cut, note, had_text=had_text)
+        try:
+            edit_document(path, cut, note, had_text=had_text)
+        except FileError as error:
+            if path != copy:
+                raise
+            note(f"remove {copy} if it has the key; {error.message}")
 
 
 def _check_removable(profile: Profile, key: LongTermKey) -> None:
