@@ -170,11 +170,14 @@ class OwnFile:
             FileError: it cannot be removed.
         """
         from mfakit.profiles.reading import file_error
-        from mfakit.profiles.replacing import temporary_name
+        from mfakit.profiles.replacing import remove_leftovers, temporary_name
         from mfakit.profiles.swapping import put_new
 
+        remove_leftovers(self.path)
         aside = OwnFile(temporary_name(self.path))
         try:
+            if not is_meant(self.read()):
+                return
             os.rename(self.path, aside.path)
             if not is_meant(aside.read()):
                 put_new(aside.path, self.path)
