@@ -398,7 +398,12 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
+        from contextlib import suppress
+
         self._forget_roles()
+        record, kept = self.own_file("records"), None
+        with suppress(OSError):
+            kept = record.read()
         every = (kind(self.name, self.files) for kind in STORES)
         stores = [store for store in every if _has_session(store)]
         if not stores:
@@ -410,7 +415,7 @@ class Profile:
         for store in stores[:1] if self.is_kept_elsewhere else stores:
             store.remove(note)
         try:
-            self.own_file("records").remove()
+            record.remove_if(lambda text: text == kept)  # and not that of a login meanwhile
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session
