@@ -152,6 +152,25 @@ def test_a_file_whose_owner_cannot_be_kept_is_refused_before_a_code_is_spent() -
         assert not list(Path(folder).glob(".credentials*"))
 
 
+@pytest.mark.parametrize("attribute", ["i", "a"])
+def test_a_file_that_its_attributes_protect_is_refused_before_a_code_is_spent(
+    home, attribute: str
+) -> None:
+    home.write_credentials(KEYS)
+    if (
+        not shutil.which("chattr")
+        or home.run("chattr", f"+{attribute}", home.credentials).returncode
+    ):
+        pytest.skip("no such attribute can be set here")
+    try:
+        with pytest.raises(FileError, match="Operation not permitted") as found:
+            check_writable(str(home.credentials))
+    finally:
+        home.run("chattr", f"-{attribute}", home.credentials)
+    assert "lsattr" in found.value.hint
+    check_writable(str(home.credentials))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 @pytest.mark.parametrize("umask", [0o777, 0o277, 0o000])
 def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, umask: int) -> None:

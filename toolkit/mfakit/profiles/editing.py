@@ -149,6 +149,7 @@ def check_writable(path: str) -> None:
         FileError: it could not do so.
     """
     from mfakit.profiles.replacing import (
+        refuse_immutable,
         refuse_mounted,
         swap_name,
         take_over_metadata,
@@ -165,6 +166,7 @@ def check_writable(path: str) -> None:
             return
         assert temporary.descriptor is not None
         take_over_metadata(real, temporary.descriptor)
+        refuse_immutable(real)
         # other programs empty it for a moment before they write: refuse only one that stays empty
         if not os.path.getsize(real) and not read_quiet(real).content:
             _refuse_emptied(path, copy, had_text=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -246,6 +247,8 @@ def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
 
 
 _NOT_POSSIBLE_HERE = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+_GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS of ioctl_iflags(2), as it is on most processors
+_IMMUTABLE_OR_APPEND = 0x30
 _GROUP = 0o070
 _OTHERS = 0o007
 _OWNER_AND_GROUP = 0o770
@@ -347,6 +350,27 @@ def refuse_mounted(path: str) -> None:
             f"{path} is mounted as a single file, and cannot be replaced",
             "mount its folder instead, or name another place with AWS_SHARED_CREDENTIALS_FILE",
         )
+
+
+def refuse_immutable(path: str) -> None:
+    """Refuse a file whose attributes forbid that it is replaced, as after `chattr +i`.
+
+    Where the system does not tell, only the write itself fails.
+
+    Raises:
+        OSError: it is one, or cannot be read.
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    with open(path, "rb") as file:
+        try:
+            flags = fcntl.ioctl(file, _GET_FLAGS, bytes(8))
+        except OSError:
+            return
+    if int.from_bytes(flags[:4], sys.byteorder) & _IMMUTABLE_OR_APPEND:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
 def take_over_metadata(path: str, descriptor: int) -> list[str]:
