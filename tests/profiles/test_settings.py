@@ -354,7 +354,12 @@ def test_an_error_in_the_move_of_a_session_says_that_the_settings_are_changed(ho
     held = read_by_mfakit(home).held()
     home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
     (home.credentials.parent / "mfakit").symlink_to("missing")
-    with pytest.raises(FileError, match="settings of profile mfa are changed, its session is not"):
+    with pytest.raises(FileError, match="mfa are changed, and its session could not be moved"):
+        read_by_mfakit(home).take_over(held, print)
+    (home.credentials.parent / "mfakit").unlink()
+    home.credentials.with_name("credentials.lock").unlink()
+    home.credentials.with_name("credentials.lock").mkdir()
+    with pytest.raises(FileError, match="mfa are changed, and its session could not be moved"):
         read_by_mfakit(home).take_over(held, print)
     assert "ASIAOLDER" in home.credentials.read_text()
 

@@ -359,9 +359,15 @@ class Profile:
             ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
-        store = self.store
-        if held is None or held.store.kind == store.kind:
-            return
+        if held is not None and held.store.kind != self.store.kind:
+            try:
+                self._move(held, self.store, note)
+            except FileError as error:
+                what = f"the settings of profile {self.name} are changed, and its session could not"
+                error.message = f"{what} be moved to where they lead: {error.message}"
+                raise
+
+    def _move(self, held: Held, store: Store, note: Callable[[str], object]) -> None:
         moved = None
         while (left := self._session_in(type(held.store))) and left.access_key_id != moved:
             moved, kept = left.access_key_id, self._session_in(type(store))
@@ -372,10 +378,6 @@ class Profile:
                     if held.store.kind == CREDENTIALS_FILE:
                         raise
                     note(f"the session of profile {self.name} is removed: {error.message}")
-                except FileError as error:
-                    what = f"the settings of profile {self.name} are changed, its session is not"
-                    error.message = f"{what} moved to where they lead: {error.message}"
-                    raise
             held.store.remove(note, only=moved)
 
     def _session_in(self, kind: type[Store]) -> SessionCredentials | None:
