@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -21,6 +22,9 @@ from mfakit.testing import AWSSimulator
 # There is no deadline, since the time for an example depends on the machine's load.
 settings.register_profile("mfakit", settings.default, deadline=None)
 settings.load_profile("mfakit")
+
+# What botocore and moto keep is millions of objects; Python's default is to go through them often.
+gc.set_threshold(100_000, 50, 100)
 
 # A background job ignores SIGINT, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -51,7 +51,9 @@ class Newcomer(Reader):
         self._home.environ |= {
             "PATH": os.pathsep.join([*map(str, places), os.defpath]),
             "LANG": self._language,
-            "PIP_COMPILE": "no",  # it takes longer than all else that pip does
+            # Both take longer than all else that the two do: a terminal is read here, too.
+            "PIP_COMPILE": "no",
+            "UV_NO_PROGRESS": "1",
         }
 
     def take(self, step: Step) -> None:
