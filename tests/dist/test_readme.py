@@ -52,7 +52,7 @@ class Newcomer(Reader):
             "PATH": os.pathsep.join([*map(str, places), os.defpath]),
             "LANG": self._language,
             # Both take longer than all else that the two do: a terminal is read here, too.
-            "PIP_COMPILE": "no",
+            "PIP_NO_COMPILE": "no",  # which is how pip is told not to compile
             "UV_NO_PROGRESS": "1",
         }
 

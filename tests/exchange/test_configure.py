@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+import time
 
 import pytest
 from tests.exchange.conftest import log_in
@@ -100,6 +102,47 @@ def test_undo_restores_what_configure_and_login_changed(worker, alice) -> None:
     assert done.returncode == 0, done.stderr
     assert worker.config.read_text().split() == before.split()
     assert configure(worker, "--undo", "-p", "work-mfa").returncode == 1
+
+
+@pytest.mark.parametrize("between", ["\t", "\u00a0", "\f"])
+def test_undo_restores_a_value_with_a_character_that_does_not_print(worker, between: str) -> None:
+    """Such as a comment behind a tab, which botocore reads as a part of the value."""
+    worker.write_config(
+        f"{worker.config.read_text()}[profile work-mfa]\nregion = eu-west-1{between}# Dublin\n"
+    )
+    before = worker.config.read_text()
+    assert configure(worker, "-p", "work-mfa", "--region", "eu-west-3").returncode == 0
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert done.returncode == 0, done.stderr
+    assert worker.config.read_text() == before
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+@pytest.mark.parametrize("undo", [False, True])
+def test_configure_and_undo_know_what_they_changed_beside_a_program_that_adds_to_the_file(
+    worker, undo: bool
+) -> None:
+    """It does so when the new file has just come into place."""
+    change = ("-p", "work-mfa", "--region", "eu-west-3")
+    worker.write_config(f"{worker.config.read_text()}[profile work-mfa]\nregion = eu-west-1\n")
+    if undo:
+        assert configure(worker, *change).returncode == 0
+    before = worker.config.read_text()
+    slowly = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2"]
+    slowly += ["-e", "inject=renameat2:delay_exit=1000000:when=1"]
+    options = ("--undo", "-p", "work-mfa") if undo else change
+    command = [*slowly, "setsid", sys.executable, "-m", "mfakit", "configure", *options]
+    with subprocess.Popen(command, env=worker.environ, stderr=subprocess.PIPE) as process:
+        while worker.config.read_text() == before and process.poll() is None:
+            time.sleep(0.01)
+        with worker.config.open("a") as file:
+            file.write("[profile other]\nregion = us-east-1\n")
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    if not undo:
+        assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
+    assert profile(worker, "work-mfa")["region"] == "eu-west-1"
+    assert profile(worker, "other")["region"] == "us-east-1"
 
 
 def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:

@@ -109,23 +109,37 @@ def test_a_users_own_file_with_a_name_like_ours_is_not_removed(home, ending: str
     assert backup.read_text() == KEYS
 
 
+def set_access_list(path: Path, kind: str, others: int) -> bytes:
+    """Let user 1234 read a file, or what is made in a folder; return the list."""
+    nobody = 0xFFFFFFFF
+    rows = [(1, 6, nobody), (2, 4, 1234), (4, 4, nobody), (0x10, 4, nobody), (0x20, others, nobody)]
+    packed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows)
+    try:
+        os.setxattr(path, kind, packed)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    return packed
+
+
 @pytest.mark.skipif(not hasattr(os, "setxattr"), reason="there are no access lists to set")
 def test_an_access_list_is_kept_without_access_for_others(home) -> None:
     """Users who are named in it keep their access; everybody else has none."""
     home.write_credentials(KEYS)
-    nobody = 0xFFFFFFFF
-    entries = [(1, 6, nobody), (2, 4, 1234), (4, 4, nobody), (0x10, 4, nobody), (0x20, 4, nobody)]
-
-    def packed(others: int) -> bytes:
-        rows = [*entries[:-1], (0x20, others, nobody)]
-        return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows)
-
-    try:
-        os.setxattr(home.credentials, ACCESS_LIST, packed(4))
-    except OSError:
-        pytest.skip("this file system has no access lists")
+    wanted = set_access_list(home.credentials, ACCESS_LIST, others=0)
+    set_access_list(home.credentials, ACCESS_LIST, others=4)
     assert home.run(sys.executable, "-c", WRITE).returncode == 0
-    assert os.getxattr(home.credentials, ACCESS_LIST) == packed(0)
+    assert os.getxattr(home.credentials, ACCESS_LIST) == wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="there are no access lists to set")
+def test_an_access_list_of_the_folder_lets_nobody_read_a_file_that_had_none(home) -> None:
+    """Its mask would be the bits of the group, whose access is a choice."""
+    home.write_credentials(KEYS)
+    home.credentials.chmod(0o640)
+    set_access_list(home.credentials.parent, "system.posix_acl_default", others=0)
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    assert home.credentials.stat().st_mode & 0o777 == 0o640
+    assert ACCESS_LIST not in os.listxattr(home.credentials)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such owners")

@@ -319,7 +319,7 @@ def check_values(values: Mapping[str, str | None], *, restored: bool = False) ->
     """Check that keys and values can be read back from a file.
 
     All SDKs but botocore cut a value before a ``#`` or ``;`` that follows a space, so that may only
-    stand in a value that is restored.
+    stand in a value that is restored, and so may a tab and other characters that do not print.
 
     Raises:
         UsageError: one would add lines, or a reader would cut it short; or a key is there twice.
@@ -331,8 +331,8 @@ def check_values(values: Mapping[str, str | None], *, restored: bool = False) ->
             is_kept = section.values == {key.lower(): value or ""}
         except (JunkError, ValueError):
             is_kept = False
-        is_cut = not restored and (" #" in line or " ;" in line)
-        if not is_kept or not line.isprintable() or is_cut:
+        is_safe = line.isprintable() and " #" not in line and " ;" not in line
+        if not is_kept or not (is_safe or restored):
             raise UsageError(
                 f"{key!r} cannot be a key of an AWS file, or its value cannot stand there",
                 "leave out control characters, spaces at the ends, and ` #` or ` ;` within",

@@ -431,8 +431,12 @@ def _give(descriptor: int, old: os.stat_result) -> bool:
 
 
 def _copy_attributes(path: str, descriptor: int) -> None:
+    """Copy the extended attributes, and take away an access list that the folder has lent."""
     if not hasattr(os, "listxattr"):
         return
+    with suppress(OSError):
+        if not _has_access_list(path):
+            os.removexattr(descriptor, _ACCESS_LIST)
     with suppress(OSError):
         for name in os.listxattr(path):
             with suppress(OSError):

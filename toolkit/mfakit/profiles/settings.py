@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 from mfakit import debug
 from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError, UsageError
@@ -107,7 +108,7 @@ def edit_settings(
     Returns:
         What was changed.
     """
-    return _that_differ(_apply(_planned(profiles, files), files, note, if_as_read=if_as_read))
+    return _apply(_planned(profiles, files), files, note, if_as_read=if_as_read)
 
 
 def _planned(profiles: Mapping[str, Settings], files: AWSFiles) -> list[Change]:
@@ -147,32 +148,27 @@ def _apply(
     if_as_read: bool,
     restored: bool = False,
 ) -> list[Change]:
-    """Make changes, all or none; return those that were made, with what was there before each."""
+    """Make changes, all or none; return those that differ, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
 
     in_config = [change for change in changes if not change.is_in_credentials]
     in_credentials = [change for change in changes if change.is_in_credentials]
     made: dict[str, list[Change]] = {}
 
-    def put_config(document: Document) -> None:
-        def header(profile: str) -> str:
-            return header_of(document, profile) or new_header(profile)
-
-        found = in_config if not if_as_read else _still_as_read(document, in_config, header)
-        made["config"] = _put(document, found, header, files, restored=restored)
-
-    def put_credentials(document: Document) -> None:
-        found = in_credentials if not if_as_read else _still_as_read(document, in_credentials, str)
-        made["credentials"] = _put(document, found, str, files, restored=restored)
+    def put(document: Document, wanted: list[Change], file: str) -> None:
+        found = _still_as_read(document, wanted) if if_as_read else wanted
+        now = _that_differ(_put(document, found, files, restored=restored))
+        made[file] = now + _that_stay(document, made.get(file, []), now)
 
     if in_config:
         check_writable(files.config_path)
     if in_credentials:
-        edit_credentials(files, put_credentials, note)
+        edit_credentials(files, partial(put, wanted=in_credentials, file="credentials"), note)
     if in_config:
         # what is remembered for undo was in the file, even if that is empty for a moment
         had_text = bool(files.config_file.text) or any(change.before for change in in_config)
         try:
+            put_config = partial(put, wanted=in_config, file="config")
             edit_document(files.config_path, put_config, note, had_text=had_text)
         except BaseException:  # also Ctrl-C during the wait for another program
             back = _reversed(made.get("credentials", []))
@@ -181,13 +177,31 @@ def _apply(
     return [change for changes in made.values() for change in changes]
 
 
-def _still_as_read(
-    document: Document, changes: list[Change], header: Callable[[str], str]
-) -> list[Change]:
+def _section_of(document: Document, change: Change) -> str:
+    """Return the name of the section that a change is made in."""
+    name = change.profile
+    return name if change.is_in_credentials else header_of(document, name) or new_header(name)
+
+
+def _value_in(document: Document, change: Change) -> str | None:
+    return document.section(_section_of(document, change)).get(change.key.lower())
+
+
+def _still_as_read(document: Document, changes: list[Change]) -> list[Change]:
+    return [change for change in changes if _value_in(document, change) == change.before]
+
+
+def _that_stay(document: Document, earlier: list[Change], now: list[Change]) -> list[Change]:
+    """Return earlier changes that are in the text that is changed now.
+
+    It is our own text then, to which another program has just added something.
+    """
+    changed = {(change.profile, change.key) for change in now}
     return [
         change
-        for change in changes
-        if document.section(header(change.profile)).get(change.key.lower()) == change.before
+        for change in earlier
+        if (change.profile, change.key) not in changed
+        and _value_in(document, change) == change.value
     ]
 
 
@@ -198,7 +212,6 @@ def _reversed(changes: list[Change]) -> list[Change]:
 def _put(
     document: Document,
     changes: list[Change],
-    header: Callable[[str], str],
     files: AWSFiles,
     *,
     restored: bool,
@@ -210,8 +223,7 @@ def _put(
     """
     made = []
     for change in changes:
-        name = header(change.profile)
-        before = document.section(name).get(change.key.lower())
+        name, before = _section_of(document, change), _value_in(document, change)
         if "\n" in (before or ""):
             raise nested(change.key, change.profile, files.place(change.profile, change.key))
         document.update(name, {change.key: change.value}, restored=restored)
@@ -256,13 +268,12 @@ def change_settings(
         except FileError as error:
             problem = error
         try:
-            made = _apply(planned, files, note, if_as_read=by_login)
+            changes = _apply(planned, files, note, if_as_read=by_login)
         except MFAKitError:  # and not Ctrl-C, which may come when the new file is in place
             if planned and problem is None:
                 with suppress(FileError):
                     _remember(session, earlier)
             raise
-        changes = _that_differ(made)
         if problem is not None:
             note(_not_remembered(problem, changes))
         elif planned:
