@@ -12,9 +12,10 @@ import sys
 
 # The children wait until the other end of the pipe is closed, which is when all of them exist.
 FORK = """
-import json, os, sys, tempfile, traceback
+import gc, json, os, sys, tempfile, traceback
 count, preparation, program = json.load(sys.stdin)
 exec(preparation)
+gc.freeze()  # else each child would copy all memory when it first looks for garbage
 begin, held = os.pipe()
 children = []
 for number in range(count):

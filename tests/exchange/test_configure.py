@@ -149,10 +149,14 @@ def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:
     place = worker.credentials.parent / "mfakit" / "configured"
     place.parent.mkdir(mode=0o700)
     place.write_text("")
-    done = configure(worker, "--role-profile", "prod")
+    worker.write_config(
+        f"{worker.config.read_text()}[profile work-mfa]\nmfakit_token_command = totp BASE32\n"
+    )
+    done = configure(worker, "--role-profile", "prod", "--token-command", "cat")
     assert done.returncode == 0, done.stderr
     assert "the settings are written, but not what configure --undo needs" in done.stderr
-    assert "before, there was source_profile = work of profile prod" in done.stderr
+    assert "BASE32" not in done.stderr
+    assert "source_profile = work of profile prod" in done.stderr
     assert profile(worker, "prod")["source_profile"] == "work-mfa"
 
 

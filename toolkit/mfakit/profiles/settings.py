@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # In a profile with a role, these would hide the role, or be hidden by it.
 _OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session", *KEYS)
+_MAY_HOLD_SECRETS = ("mfakit_token_command", "credential_process")
 _OWN = "mfakit_"
 _LOCK_SECONDS = 60
 
@@ -290,7 +291,12 @@ def change_settings(
 
 def _not_remembered(problem: FileError, changes: list[Change]) -> str:
     """Return the message for settings whose old values are kept nowhere else."""
-    had = [f"{one.key} = {one.before} of profile {one.profile}" for one in changes if one.before]
+    had = [
+        f"{one.key} = {'...' if one.key in _MAY_HOLD_SECRETS else one.before}"
+        f" of profile {one.profile}"
+        for one in changes
+        if one.before
+    ]
     before = f"; before, there was {', '.join(had)}" if had else ""
     what = "the settings are written, but not what configure --undo needs"
     return f"{what}: {problem.message}{before}"
