@@ -16,6 +16,7 @@ from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
 from mfakit.errors import FileError
 from mfakit.profiles.editing import check_writable
 from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.reading import is_untouched, read_now
 from mfakit.profiles.replacing import Temporary, temporary_beside
 from mfakit.profiles.swapping import rename
 
@@ -265,6 +266,18 @@ def test_without_atomic_swaps_hard_links_are_used(home, answer: str, text: str |
     assert "ASIA1" in home.credentials.read_text()
     assert home.credentials.stat().st_nlink == 1
     assert temporaries(home.credentials.parent) == []
+
+
+def test_a_file_is_recognized_where_a_hard_link_has_another_inode_number(tmp_path) -> None:
+    """As on mergerfs; else each write of a file there would fail when the new one is in place."""
+    file, other = tmp_path / "a", tmp_path / "b"
+    file.write_text("text")
+    before = read_now(str(file))
+    shutil.copy2(file, other)
+    assert is_untouched(str(other), before)
+    other.write_text("texT")
+    os.utime(other, ns=(0, file.stat().st_mtime_ns))
+    assert not is_untouched(str(other), before)
 
 
 @needs_strace
