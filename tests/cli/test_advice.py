@@ -272,3 +272,26 @@ def test_the_profile_that_aws_profile_names_is_the_one_in_the_error(home) -> Non
     assert done.returncode == 1
     assert "AWS_PROFILE is 'base'" not in done.stderr
     assert "'prod'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "check", "env"])
+@pytest.mark.parametrize("kind", ["role", "program", "keys"])
+def test_what_cannot_hold_a_session_leads_to_the_one_beside_it(
+    home, alice, shell, command: str, kind: str
+) -> None:
+    """After the login that the first advice names, the next advice names its session."""
+    config = {
+        "role": f"[profile one]\nrole_arn = {ROLE}\nsource_profile = work\n",
+        "program": f"[profile one]\ncredential_process = cat {home.folder}/given\n",
+        "keys": f"[profile one]\n{keys_of(alice)}",
+    }
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    home.write_config(config[kind])
+    first = advice(home.mfakit(command, "--profile", "one"))
+    line = f"{first.partition(': ')[2]} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0, first
+    option = advice(home.mfakit(command, "--profile", "one")).rpartition(": ")[2]
+    assert option == f"--profile {'work' if kind == 'role' else 'one'}-mfa"
+    assert home.mfakit(command, *option.split()).returncode == 0

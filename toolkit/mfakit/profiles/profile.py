@@ -255,7 +255,7 @@ class Profile:
             raise SessionNotFoundError(problem, hint) from None
         if session is None:
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
-            raise self._not_found(store.read())
+            raise self._not_found()
         shown, end = debug.key_id(session.access_key_id), session.expiration
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
@@ -495,13 +495,13 @@ class Profile:
             f"{named_by} {self.name!r}, which {why}; a session there would not be used", hint
         )
 
-    def _not_found(self, values: Values) -> SessionNotFoundError:
-        if self.has_key_elsewhere or self.in_file.holds_keys(values):
+    def _not_found(self) -> SessionNotFoundError:
+        if self.is_protected:
             return SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
-                f"name the profile that the session is kept in: --profile {self.holder}",
+                self._kept_beside() or f"log in first: mfakit login --profile {self.holder}",
             )
-        log_in = self.login_hint("log in first")
+        log_in = self._kept_beside() or self.login_hint("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
         meant = self._meant()
@@ -509,6 +509,17 @@ class Profile:
             f"there is no profile {self.name!r} in {self.files.credentials_path}",
             f"is it the profile {meant}? --profile {meant}" if meant else log_in,
         )
+
+    def _kept_beside(self) -> str:
+        """Return where the session is that AWS tools would not use here; "" if it is here."""
+        import shlex
+
+        can_hold = not (self.is_protected or self.setting("role_arn") or self._has_foreign_program)
+        end = self.source_chain()[-1]
+        name = end.its_session if end._has_foreign_program else self._holder
+        if can_hold or name == self.name or self.other(name).held() is None:
+            return ""
+        return f"name the profile that the session is kept in: --profile {shlex.quote(name)}"
 
     def _meant(self) -> str | None:
         """Return a profile of a similar name, or the one for its session, quoted for a shell."""

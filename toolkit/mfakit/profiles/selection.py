@@ -188,9 +188,13 @@ def likely_region(profile: Profile) -> str:
 
 
 def region_to_set(session: Profile) -> str | None:
-    """Return the region to hand on with a session; None if the environment sets one already."""
-    environ = session.files.environ
-    return None if any(environ.get(name) for name in REGIONS) else region_of(session)
+    """Return the region to hand on with a session, by both of its names.
+
+    One that the environment sets comes first: boto3 does not read ``AWS_REGION``, others read
+    nothing else. It is None if both are set.
+    """
+    found = [session.files.environ.get(name) for name in REGIONS]
+    return None if all(found) else next(filter(None, found), None) or region_of(session)
 
 
 def endpoint_to_set(session: Profile) -> str | None:
