@@ -295,3 +295,34 @@ def test_what_cannot_hold_a_session_leads_to_the_one_beside_it(
     option = advice(home.mfakit(command, "--profile", "one")).rpartition(": ")[2]
     assert option == f"--profile {'work' if kind == 'role' else 'one'}-mfa"
     assert home.mfakit(command, *option.split()).returncode == 0
+
+
+def test_exec_leads_to_a_login_with_the_option_that_it_lacks(home, alice, shell) -> None:
+    home.write_credentials(f"[the keys]\n{keys_of(alice)}")
+    line = advice(home.mfakit("exec", "--", "true")).partition(": ")[2]
+    assert line == "mfakit login --profile mfa --source-profile 'the keys'"
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    assert home.mfakit("exec", "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["login", "exec", "check", "env"])
+def test_a_session_that_lost_its_token_leads_out(home, alice, shell, command: str) -> None:
+    """It is protected as keys are, and no session can be made from it."""
+    half = SESSION.partition("aws_session_token")[0]
+    home.write_credentials(f"[work]\n{keys_of(alice)}[work-mfa]\n{half}")
+    words = [command, "--profile", "work-mfa", *(["--", "true"] if command == "exec" else [])]
+    told = home.mfakit(*words)
+    assert "there is no aws_session_token" in told.stderr
+    line = f"{advice(told)} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0, line
+    assert home.mfakit(*words).returncode == 0
+
+
+def test_a_device_that_is_refused_is_mended_before_the_login(home, alice, shell) -> None:
+    """The login that leads to MFA would be refused."""
+    home.write_config(f"[default]\nregion = us-east-1\nmfa_serial = {alice.arn}\n")
+    fixes = re.findall("try: (.*)", home.mfakit("explain").stdout)
+    assert len(fixes) == 2
+    for fix in fixes:
+        code = f"--token-code {alice.device.code()}"
+        assert shell(fix.replace("mfakit login", f"mfakit login {code}")).returncode == 0, fix

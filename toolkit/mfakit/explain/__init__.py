@@ -174,7 +174,7 @@ def _to_set_region(situation: Situation) -> str:
 
 
 def find(situation: Situation) -> list[Finding]:
-    """Return what is wrong; findings that matter come first."""
+    """Return what is wrong; what matters comes first, and of that, logins last, which need all else."""
     found: list[Finding] = []
     for rule in _RULES:
         try:
@@ -183,7 +183,7 @@ def find(situation: Situation) -> list[Finding]:
             continue
     if not any(finding.code in (*_FAILURES, "search-fails") for finding in found):
         found[:0] = search_fails(situation)
-    return sorted(found, key=lambda finding: not finding.matters)
+    return sorted(found, key=lambda finding: (not finding.matters, "mfakit login" in finding.fix))
 
 
 # the findings that say why a login finds no key, or AWS refuses it

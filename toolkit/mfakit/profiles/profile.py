@@ -497,10 +497,12 @@ class Profile:
 
     def _not_found(self) -> SessionNotFoundError:
         if self.is_protected:
-            return SessionNotFoundError(
+            error = SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
                 self._kept_beside() or f"log in first: mfakit login --profile {self.holder}",
             )
+            is_whole = self.is_long_term or self.has_key_elsewhere
+            return error if is_whole else error.about(self.name)
         log_in = self._kept_beside() or self.login_hint("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
