@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.roles import make_role
+
 import mfakit
 from mfakit import errors
 
@@ -326,3 +328,51 @@ def test_a_device_that_is_refused_is_mended_before_the_login(home, alice, shell)
     for fix in fixes:
         code = f"--token-code {alice.device.code()}"
         assert shell(fix.replace("mfakit login", f"mfakit login {code}")).returncode == 0, fix
+
+
+def test_a_login_over_the_session_of_a_role_leads_to_one_of_the_role(
+    home, aws, alice, shell
+) -> None:
+    """Without the option it would put the user's own session there."""
+    make_role(aws, "admin", alice.arn)
+    options = ["login", "--profile", "ops", "--token-code"]
+    assert home.mfakit(*options, alice.device.code(), "--role-arn", ROLE).returncode == 0
+    done = home.mfakit(*options, alice.device.code())
+    line = f"{advice(done).partition('; or')[0]} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0
+    forced = home.mfakit(*options, alice.device.code(), "--force")
+    assert forced.returncode == 0, forced.stderr
+
+
+def test_keys_that_only_the_variables_hold_are_used_before_they_are_unset(
+    home, alice, shell
+) -> None:
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    home.write_credentials("")
+    home.write_config("[profile work]\nregion = eu-west-1\n")
+    variables = keys | {"AWS_PROFILE": "work"}
+    [fix] = re.findall("try: (.*)", home.mfakit("explain", **variables).stdout)
+    login = f"mfakit login --token-code {alice.device.code()}"
+    after = shell(f"{fix.replace('mfakit login', login)} && mfakit explain", **variables)
+    assert "with MFA" in after.stdout, after.stderr
+
+
+@pytest.mark.parametrize("kind", ["keys", "role"])
+def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
+    home, aws, alice, shell, kind: str
+) -> None:
+    """AWS tools would go on with the long-term key that AWS_PROFILE leads to."""
+    make_role(aws, "admin", alice.arn)
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n")
+    variables = {"AWS_PROFILE": "work" if kind == "keys" else "prod"}
+    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    [line] = re.findall("without MFA: (.*)", done.stderr)
+    after = shell(f"{line} && mfakit login && mfakit explain", **variables)
+    kind_used = "an MFA session" if kind == "keys" else "a role session"
+    assert f"AWS would be called with {kind_used}" in after.stdout
+    assert "\n! " not in after.stdout
+    assert "without MFA" not in after.stderr

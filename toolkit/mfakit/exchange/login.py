@@ -131,7 +131,14 @@ def _for_profile(hint: str, profile: str) -> str:
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
-    recipe = make_recipe(request, profile, _made_before(held))
+    before = _made_before(held)
+    recipe = make_recipe(request, profile, before)
+    if before and before.role_arn and recipe.role is None and not request.force:
+        raise ProfileError(
+            f"the profile {profile.name!r} holds a session of the role {before.role_arn}, and this"
+            " login asks for one of your own",
+            f"{profile.login_command()}; or replace it with --force",
+        )
     codes = _find_codes(request, recipe, profile)
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)

@@ -174,7 +174,7 @@ def _to_set_region(situation: Situation) -> str:
 
 
 def find(situation: Situation) -> list[Finding]:
-    """Return what is wrong; what matters comes first, and of that, logins last, which need all else."""
+    """Return what is wrong: first what matters, and of that last what a login mends."""
     found: list[Finding] = []
     for rule in _RULES:
         try:

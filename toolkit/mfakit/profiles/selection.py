@@ -184,7 +184,8 @@ def _of_session_or_source(session: Profile, key: str) -> str | None:
 
 def likely_region(profile: Profile) -> str:
     """Return the region that a profile without one may be meant to have, for a command to type."""
-    return region_of(profile) or region_of(profile.other("default")) or "REGION"
+    found = map(region_of, (*profile.source_chain(), profile.other("default")))
+    return next(filter(None, found), "REGION")
 
 
 def region_to_set(session: Profile) -> str | None:

@@ -80,13 +80,11 @@ def login(situation: Situation, profile: str) -> str:
     if not may_name_profile(profile):
         return edit(files.config_path)
     source = next_source_profile(Profile(profile, files))
-    values = source.merged
-    process = values.get("credential_process")
-    has_keys = has_access_key(values) or process or source.has_key_elsewhere
     # of keys in the profile itself, no session can be made: they are what is wrong
-    if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
+    may_log_in = may_be_source(source) and source.name != profile
+    if may_log_in or KEY_VARIABLE in situation.environ:
         return command
-    if other := with_long_term_keys(source):
+    if (other := with_long_term_keys(source)) and not has_access_key(source.merged):
         return f"{command} --source-profile {quoted(other)}"
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"

@@ -14,6 +14,7 @@ from mfakit.explain.findings import (
     edit,
     env_line,
     fault_of,
+    login,
     quoted,
     real_path,
     shortened,
@@ -24,7 +25,12 @@ from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header, profile_of
 from mfakit.profiles.profile import SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
-from mfakit.profiles.selection import LONG_TERM_PREFIX, may_be_source, variables_hold_keys
+from mfakit.profiles.selection import (
+    LONG_TERM_PREFIX,
+    may_be_source,
+    next_source_profile,
+    variables_hold_keys,
+)
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -72,8 +78,19 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
         f"the key {shortened(link.access_key_id)} of the variables is used, not the profile",
-        unset_variables(situation),
+        _login_with_only_keys(situation) + unset_variables(situation),
     )
+
+
+def _login_with_only_keys(situation: Situation) -> str:
+    """Return the login, and ` && `, with keys of the variables that no profile has; else ""."""
+    profile = Profile(situation.role_source or situation.profile, situation.files)
+    sources = (profile, next_source_profile(profile))
+    if not variables_hold_keys(situation.environ) or any(map(may_be_source, sources)):
+        return ""
+    if has_access_key(profile.keys) or with_long_term_keys(profile):
+        return ""
+    return f"{login(situation, profile.name)} && "
 
 
 def web_identity_shadows_profile(situation: Situation) -> Iterator[Finding]:
