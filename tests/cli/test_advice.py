@@ -369,9 +369,9 @@ def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n")
     variables = {"AWS_PROFILE": "work" if kind == "keys" else "prod"}
     done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
-    [line] = re.findall("without MFA: (.*)", done.stderr)
+    [line] = re.findall("not this session: (.*)", done.stderr)
     after = shell(f"{line} && mfakit login && mfakit explain", **variables)
     kind_used = "an MFA session" if kind == "keys" else "a role session"
     assert f"AWS would be called with {kind_used}" in after.stdout
     assert "\n! " not in after.stdout
-    assert "without MFA" not in after.stderr
+    assert "not this session" not in after.stderr

@@ -134,7 +134,7 @@ def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:
         what, step = "assume its role with", f"mfakit configure --role-profile {shlex.quote(name)}"
     else:
         what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
-    note(f"{variable} is {name!r}: AWS tools {what} the long-term key, without MFA: {step}")
+    note(f"{variable} is {name!r}: AWS tools {what} the long-term key, not this session: {step}")
 
 
 def _holds_older_session(result: Login, files: AWSFiles) -> bool:
