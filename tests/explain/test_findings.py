@@ -256,6 +256,17 @@ ILL = [
     ("device-without-codes",
      Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.replace(":mfa/", ":user/")}}),
      f"aws configure set mfa_serial {SERIAL} --profile default"),
+    ("device-without-codes",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.rpartition("/")[0]}}, {},
+          "a"), "mfakit devices --source-profile default"),
+    ("device-without-codes",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.rpartition("/")[0] + "/"}}),
+     "mfakit devices --source-profile default"),
+    # a token too many, or too few, beside the key that a role is assumed with
+    ("stale-token",
+     Case({"default": KEYS | {"aws_session_token": "t"}}, {"a": FROM_DEFAULT}, {}, "a"), None),
+    ("keys-partial",
+     Case({"default": KEYS | {"aws_access_key_id": "ASIA1"}}, {"a": FROM_DEFAULT}, {}, "a"), None),
     # a part of a key, or too much of it
     ("keys-length", Case({"default": KEYS | {"aws_secret_access_key": "s" * 42}}),
      "aws configure --profile default"),

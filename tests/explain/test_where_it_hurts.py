@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.roles import make_role
 
 from mfakit.testing import AWSSimulator
 
@@ -208,6 +209,38 @@ def test_a_program_whose_expiration_is_of_no_use_is_named_by_explain_online(
     assert f"the Expiration that the program of credential_process prints {fault}" in told.stdout
     assert "run the program by hand" in told.stdout
     assert f"try: cat {printed}" in told.stdout
+
+
+def test_a_role_that_aws_refuses_for_its_duration_leads_to_a_shorter_one_alone(
+    home, aws, alice, shell
+) -> None:
+    make_role(aws, "admin", alice.arn)
+    shell(f"mfakit login --token-code {alice.device.code()}")
+    role = "role_arn = arn:aws:iam::123456789012:role/admin\nsource_profile = mfa\n"
+    home.write_config(f"[profile admin]\n{role}duration_seconds = 43200\n")
+    told = home.mfakit("explain", "--online", "--profile", "admin").stdout
+    advised = [line.partition("try: ")[2] for line in told.splitlines() if "try: " in line]
+    assert advised == ["aws configure set duration_seconds 3600 --profile admin"]
+    assert shell(advised[0]).returncode == 0
+    assert home.mfakit("explain", "--online", "--profile", "admin").returncode == 0
+
+
+def test_a_role_that_needs_mfa_leads_to_a_session_of_its_programs_key(
+    home, aws, alice, shell
+) -> None:
+    make_role(aws, "admin", alice.arn)
+    key = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    printed = home.folder / "printed.json"
+    printed.write_text(json.dumps({"Version": 1, **key}))
+    home.credentials.unlink()
+    home.write_config(
+        "[profile admin]\nrole_arn = arn:aws:iam::123456789012:role/admin\n"
+        f"source_profile = base\n[profile base]\ncredential_process = cat {printed}\n"
+    )
+    told = home.mfakit("explain", "--online", "--profile", "admin")
+    fix = told.stdout.rpartition("try: ")[2].strip()
+    assert shell(f"{fix} --token-code {alice.device.code()}").returncode == 0, fix
+    assert home.mfakit("explain", "--online", "--profile", "admin").returncode == 0
 
 
 def test_a_session_that_shadows_a_program_is_named_and_removed(home, alice, shell) -> None:
