@@ -204,13 +204,16 @@ def test_a_security_key_in_a_role_leads_to_the_device_that_has_codes(home, alice
     assert f"--role-profile dev --serial-number {serial}" in told.stdout
 
 
-def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(home, alice) -> None:
+@pytest.mark.parametrize("name", ["AWS_CREDENTIALS_FILE", "AWS_CREDENTIALS_PROFILES_FILE"])
+def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(
+    home, alice, name: str
+) -> None:
     path = home.folder / "keys"
     path.write_text(home.credentials.read_text())
     home.write_credentials("")
-    named = {"AWS_CREDENTIALS_FILE": str(path)}
+    named = {name: str(path)}
     done = home.mfakit("login", "--token-code", "123456", **named)
-    refused(home, done, "AWS_CREDENTIALS_FILE is set, which AWS tools do not read")
+    refused(home, done, f"{name} is set, which AWS tools do not read")
     assert f"export AWS_SHARED_CREDENTIALS_FILE={path}" in done.stderr
     named["AWS_SHARED_CREDENTIALS_FILE"] = str(path)
     assert home.mfakit("login", "--token-code", alice.device.code(), **named).returncode == 0

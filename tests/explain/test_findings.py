@@ -383,6 +383,33 @@ def test_half_a_key_is_reported_for_javascript_without_a_login_that_is_refused(t
     assert found(tmp_path, case, "js") == {"keys-partial": "aws configure --profile w"}
 
 
+def test_a_header_of_the_other_file_is_reported_for_javascript_without_a_login(tmp_path) -> None:
+    case = Case({"default": KEYS, "profile a": FROM_DEFAULT}, {}, {}, "a")
+    assert list(found(tmp_path, case, "js")) == ["wrong-header"]
+
+
+@pytest.mark.parametrize("first", ["[default]", "[profile default]"])
+def test_a_default_that_is_hidden_from_javascript_is_reported(tmp_path, first: str) -> None:
+    here = situation(tmp_path, Case({"default": KEYS}, {"default": {"output": "json"}}), "js")
+    second = "[profile default]" if first == "[default]" else "[default]"
+    regions = {"[default]": "eu-west-1", "[profile default]": "us-east-1"}
+    texts = [f"{header}\nregion = {regions[header]}\n" for header in (first, second)]
+    (tmp_path / "config").write_text("".join(texts))
+    here = Situation(here.environ, None, "js", NOW)
+    assert here.chain.region == "us-east-1"
+    (finding,) = find(here)
+    assert finding.code == "section-hidden"
+    assert finding.message.startswith("[default] (")
+
+
+def test_a_role_whose_source_is_missing_is_kept_beside_keys(tmp_path) -> None:
+    """The source may be these keys."""
+    case = Case({"a": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "andy"}}, {}, "a")
+    assert found(tmp_path, case) == {
+        "role-without-source": "mfakit login --profile andy --source-profile a"
+    }
+
+
 def test_javascript_is_led_to_a_session_where_a_role_asks_for_a_code(tmp_path) -> None:
     """Its default chain has no way to ask."""
     case = Case({"work": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "work",

@@ -18,6 +18,7 @@ from mfakit.explain.findings import (
     set_setting,
     without_settings,
 )
+from mfakit.explain.findings.environment import wrong_header
 from mfakit.explain.findings.files import header_followed, line_before_sections
 from mfakit.explain.findings.keys import (
     FILE_PROVIDERS,
@@ -171,7 +172,13 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
     if finds_none(situation) and not any(
         finding.code != "setting-unread"
-        for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
+        for rule in (
+            wrong_header,
+            keys_in_capitals,
+            header_followed,
+            line_before_sections,
+            setting_unread,
+        )
         for finding in rule(situation)
     ):
         lacks_source = situation.values.get("role_arn") and not _names_source(situation.values)
@@ -240,8 +247,8 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
-    if ways[0] == "role_arn" and not _names_source(values):
-        return  # `role_without_source` reports that, and keeps the role
+    if ways[0] == "role_arn" and any(role_without_source(situation)):
+        return  # that keeps the role
     if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
