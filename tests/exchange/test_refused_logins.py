@@ -274,6 +274,13 @@ def test_a_refused_code_is_reported_with_the_offset_of_a_wrong_clock(home, alice
     assert "behind AWS)" in done.stderr
 
 
+def test_a_clock_that_is_ahead_is_named_where_a_session_seems_to_be_short(home, alice, aws) -> None:
+    aws.clock.advance(minutes=-10)
+    done = log_in(home, alice)
+    assert done.returncode == 0, done.stderr
+    assert "; this machine's clock seems to be 10m" in done.stderr
+
+
 def test_an_unreachable_endpoint_is_named_in_the_error(home, alice) -> None:
     done = log_in(
         home, alice, "--serial-number", alice.device.serial_number,

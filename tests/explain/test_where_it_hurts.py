@@ -348,6 +348,32 @@ def test_login_names_the_source_of_a_role_that_is_missing(home, alice, header: s
     assert ("[base] (" in done.stderr) is bool(header)
 
 
+OF_SAML = "[saml]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+
+
+def test_a_session_of_another_program_is_renewed_by_it_where_there_are_no_keys(home) -> None:
+    home.write_credentials(f"{OF_SAML}x_security_token_expires = 2022-09-06T17:09:28+10:00\n")
+    for command in ("login", "devices", "exec -- true"):
+        done = home.mfakit(*command.split(), AWS_PROFILE="saml")
+        assert "renew the session of profile 'saml' with the program that made it" in done.stderr
+    told = home.mfakit("explain", "--profile", "saml").stdout
+    assert "(ExpiredToken); the program that made it renews it" in told
+
+
+def test_the_only_session_is_proposed_for_a_role_whose_source_is_missing(
+    home, alice, shell
+) -> None:
+    home.write_credentials(f"{OF_SAML}x_security_token_expires = 2122-09-06T17:09:28+10:00\n")
+    role = "arn:aws:iam::123456789012:role/b"
+    home.write_config(f"[profile dev]\nrole_arn = {role}\nsource_profile = myaws\n")
+    fix = "aws configure set source_profile saml --profile dev"
+    assert f"try: {fix}\n" in home.mfakit("explain", "--profile", "dev").stdout
+    assert "name another source: " in home.mfakit("login", AWS_PROFILE="dev").stderr
+    assert shell(fix).returncode == 0
+    assert home.mfakit("explain", "--profile", "dev").returncode == 0
+    assert home.mfakit("check", AWS_PROFILE="dev").returncode == 0
+
+
 @pytest.mark.parametrize("text", ["profile work", "[work]", '[profile "work"]'])
 @pytest.mark.parametrize("command", ["login", "configure --role-profile dev"])
 def test_a_source_profile_that_is_a_headers_text_is_named_and_mended(

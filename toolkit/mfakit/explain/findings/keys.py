@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
-from mfakit.exchange.source import endpoint_url, is_of_aws
+from mfakit.exchange.source import endpoint_url, is_of_another_program, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     IN_QUOTES,
@@ -91,10 +91,12 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
             f"mfakit logout --profile {quoted(profile)}",
         )
         return
+    is_foreign = is_of_another_program(Profile(profile, situation.files))
+    renewed = "; the program that made it renews it" if is_foreign else ""
     yield Finding(
         "session-expired",
         f"the session of profile {profile!r} ended at {format_timestamp(status.expiration)}",
-        "it is sent all the same, and AWS refuses it (ExpiredToken)",
+        f"it is sent all the same, and AWS refuses it (ExpiredToken){renewed}",
         renew(situation, profile),
     )
 

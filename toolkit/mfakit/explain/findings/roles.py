@@ -38,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.situation import Situation
     from mfakit.profiles.own_files import SessionRecord
 
@@ -229,8 +230,10 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
         meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
         fix = set_setting(situation, "source_profile", meant)
     elif situation.values.get("source_profile") == source and not situation.files.exists(source):
-        spelled = situation.files.spelled(source)
-        fix = set_setting(situation, "source_profile", spelled) if spelled else fix
+        other = situation.files.spelled(source)
+        if other is None and fix.startswith("aws configure"):  # only a session can be the source
+            other = next((one.profile for one in _valid(situation)), None)
+        fix = set_setting(situation, "source_profile", other) if other else fix
     yield Finding(
         "role-without-source",
         f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
@@ -346,16 +349,17 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
 
 def _live(situation: Situation) -> Iterator[SessionRecord]:
     """Yield the records of the sessions of users that mfakit made and that have not ended."""
-    for status in situation.sessions:
+    for status in _valid(situation):
         record = status.record
-        if (
-            status.state in (VALID, EXPIRING)
-            and status.source in STORE_KINDS
-            and record is not None
-            and record.serial_number is not None
-            and record.role_arn is None
-        ):
+        if record is not None and record.serial_number is not None and record.role_arn is None:
             yield record
+
+
+def _valid(situation: Situation) -> Iterator[SessionStatus]:
+    """Yield the sessions of profiles that have not ended."""
+    for status in situation.sessions:
+        if status.state in (VALID, EXPIRING) and status.source in STORE_KINDS:
+            yield status
 
 
 def role_too_long(situation: Situation) -> Iterator[Finding]:
