@@ -198,6 +198,36 @@ def test_without_a_live_session_the_advice_gets_one(
         assert home.mfakit(*command).returncode == 0
 
 
+@pytest.mark.parametrize("command", ["check", "env", "login --token-code 1", "exec -- true"])
+@pytest.mark.parametrize("source", ["work-mfa", "by-program"])
+def test_a_role_that_is_named_as_the_session_profile_leads_to_the_session_of_its_source(
+    home, alice, shell, command: str, source: str
+) -> None:
+    """There is no other profile with keys, as in the home of many roles behind one user."""
+    given = json.dumps(
+        {
+            "Version": 1,
+            "AccessKeyId": alice.access_key_id,
+            "SecretAccessKey": alice.secret_access_key,
+        }
+    )
+    (home.folder / "given.json").write_text(given)
+    if source == "work-mfa":
+        home.write_credentials(f"[work]\n{keys_of(alice)}[work-mfa]\n{SESSION}")
+    else:
+        home.credentials.unlink()
+    home.write_config(
+        f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = {source}\n"
+        f"[profile by-program]\ncredential_process = cat {home.folder / 'given.json'}\n"
+    )
+    first, *rest = command.split()
+    hint = advice(home.mfakit(first, "--profile", "prod", *rest))
+    name = hint.rpartition("--profile ")[2]
+    assert name == source.removesuffix("-mfa") + "-mfa"
+    line = f"mfakit login --force --profile {name} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0
+
+
 def test_a_wrong_secret_leads_to_the_right_place_for_it(home, alice, shell) -> None:
     """The hint names the profile that holds the key."""
     wrong = keys_of(alice).replace(alice.secret_access_key, alice.secret_access_key[::-1])

@@ -114,12 +114,9 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
         what = f"{shadow}, which AWS tools use unless --profile names this session"
     else:
         return
-    from mfakit.environment import SHELLS
-    from mfakit.environment.render import likely_shell
+    from mfakit.environment.render import line_into_shell
 
-    command = f"mfakit env --profile {shlex.quote(result.profile)}"
-    line = SHELLS[likely_shell()].usage.format(command=command)
-    note(f"the variables of this shell hold {what}: {line}")
+    note(f"the variables of this shell hold {what}: {line_into_shell(result.profile)}")
 
 
 def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:

@@ -363,8 +363,12 @@ def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: Log
         # one second for the way of the answer: else an hour would be printed as 59m59s
         given_text = format_duration(given.total_seconds() + 1)
         asked = format_duration(recipe.duration.total_seconds())
-        is_beyond_root = recipe.duration > _ROOTS_LONGEST
-        reason = "; a root user's session lasts one hour at most" if is_beyond_root else ""
+        reason = ""
+        if given > _ROOTS_LONGEST:  # AWS shortens no other session
+            ahead = format_duration((recipe.duration - given).total_seconds())
+            reason = f"; this machine's clock seems to be {ahead} ahead of AWS's"
+        elif recipe.duration > _ROOTS_LONGEST:
+            reason = "; a root user's session lasts one hour at most"
         request.note(f"AWS gave {given_text} for the {asked} that was asked for{reason}")
 
 

@@ -87,6 +87,9 @@ class Explanation:
         if any(f.code == "certificates-missing" for f in self.findings):
             # it says why; curl, the advice for that, trusts certificates of its own
             self.findings = [f for f in self.findings if f.code != "unreachable"]
+        if any(f.code in ("role-too-long", "role-malformed") for f in self.findings):
+            # AWS's refusal says the same, and a new session would not help
+            self.findings = [f for f in self.findings if f.code != "refused"]
         if online is not None and online.account is not None:
             # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]

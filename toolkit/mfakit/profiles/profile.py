@@ -32,6 +32,7 @@ SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` ha
 # Settings of a source profile: where its long-term key lives, if not in the files.
 KEY_STORE = "mfakit_key_store"
 KEY_COMMAND = "mfakit_key_command"
+_BY_PROGRAM = "gets its credentials from a program: credential_process"
 _OLD_SECONDS = 24 * 3600  # a role's session lasts an hour, if it is assumed from a session
 
 TYPE_CHECKING = False
@@ -168,7 +169,11 @@ class Profile:
     @property
     def _holder(self) -> str:
         end = self.source_chain()[-1]
-        return (end if end.is_protected else self.other("default")).its_session
+        if end.is_protected or (end is not self and end._has_foreign_program):
+            return end.its_session
+        if end is not self and end._other_way is None:
+            return end.name  # as the source of a role, it holds the session
+        return self.other("default").its_session
 
     def source_chain(self) -> list[Profile]:
         """Return the profile, and those behind it, if it has a role: its source profiles.
@@ -486,25 +491,31 @@ class Profile:
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
-        values = self.merged
+        why = self._other_way
+        if why is None:
+            return
         hint = f"name another profile for the session: --profile {self.holder}"
-        if any(key.startswith("sso_") for key in values):
-            why = "signs in through IAM Identity Center: aws sso login"
-        elif "web_identity_token_file" in values:
-            why = "signs in with a web identity"
-        elif "login_session" in values:
-            why = "signs in through the console: aws login"
-        elif "role_arn" in values:
-            why = f"assumes the role {values['role_arn']}"
-        elif "credential_process" in values and not is_own_process(values["credential_process"]):
-            why = "gets its credentials from a program: credential_process"
+        if why == _BY_PROGRAM:
             hint = self._source_line()
             self._refuse_session_before_program(f"{named_by} {self.name!r}, which")
-        else:
-            return
         raise ProfileError(
             f"{named_by} {self.name!r}, which {why}; a session there would not be used", hint
         )
+
+    @property
+    def _other_way(self) -> str | None:
+        """How AWS tools get credentials of the profile, if not from keys or mfakit; else None."""
+        values = self.merged
+        if any(key.startswith("sso_") for key in values):
+            return "signs in through IAM Identity Center: aws sso login"
+        if "web_identity_token_file" in values:
+            return "signs in with a web identity"
+        if "login_session" in values:
+            return "signs in through the console: aws login"
+        if "role_arn" in values:
+            return f"assumes the role {values['role_arn']}"
+        process = values.get("credential_process")
+        return _BY_PROGRAM if process is not None and not is_own_process(process) else None
 
     def _not_found(self) -> SessionNotFoundError:
         if self.is_protected:
@@ -527,7 +538,7 @@ class Profile:
         """Return where the session is that AWS tools would not use here; "" if it is here."""
         import shlex
 
-        can_hold = not (self.is_protected or self.setting("role_arn") or self._has_foreign_program)
+        can_hold = not self.is_protected and self._other_way is None
         end = self.source_chain()[-1]
         name = end.its_session if end._has_foreign_program else self._holder
         if can_hold or name == self.name or self.other(name).held() is None:

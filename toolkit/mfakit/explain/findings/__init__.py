@@ -127,9 +127,15 @@ def set_setting(situation: Situation, key: str, value: str) -> str:
     )
 
 
-def without_settings(situation: Situation, *keys: str) -> str:
-    """Return the command that removes settings of the profile from the first one's file."""
-    found = [situation.files.line_of(situation.profile, key) for key in keys]
+def without_settings(situation: Situation, *keys: str, profile: str | None = None) -> str:
+    """Return the command that removes settings of a profile from the first one's file.
+
+    Args:
+        situation: the situation.
+        keys: the settings, of which the first is set.
+        profile: the profile; by default that of the situation.
+    """
+    found = [situation.files.line_of(profile or situation.profile, key) for key in keys]
     places = [place for place in found if place is not None]
     path = places[0][0]
     return without_lines(path, *(line for where, line in places if where == path))
