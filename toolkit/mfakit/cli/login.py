@@ -73,11 +73,11 @@ def run(options: Namespace, files: AWSFiles) -> int:
     else:
         note(as_text(result))
     files = files.read_again()
+    _note_of_aws_profile(result, files)
     if not result.reused:
         _note_of_region(result, files)
         _note_of_other_programs(result)
     _note_of_variables(result, files)
-    _note_of_aws_profile(result, files)
     return 0
 
 
