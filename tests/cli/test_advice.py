@@ -405,3 +405,47 @@ def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     assert f"AWS would be called with {kind_used}" in after.stdout
     assert "\n! " not in after.stdout
     assert "not this session" not in after.stderr
+
+
+def test_exec_of_a_program_leads_to_the_session_that_is_made_with_its_keys(
+    home, alice, shell
+) -> None:
+    """The advice to log in is followed once."""
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_config(f"[profile one]\ncredential_process = cat {home.folder}/given\n")
+    line = advice(home.mfakit("exec", "--profile", "one", "--", "true")).partition(": ")[2]
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    option = advice(home.mfakit("exec", "--profile", "one", "--", "true")).partition(": ")[2]
+    assert home.mfakit("exec", *option.split(), "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["login", "exec"])
+def test_a_user_in_place_of_the_device_leads_to_the_likely_device(
+    home, alice, shell, command: str
+) -> None:
+    home.write_config(f"[default]\nmfa_serial = {alice.arn}\n")
+    words = [] if command == "login" else ["--", "true"]
+    told = advice(home.mfakit(command, *words))
+    option = told.partition(": ")[2].partition(";")[0]
+    line = option if command == "exec" else f"mfakit login {option}"
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0, told
+
+
+def test_a_role_whose_source_has_its_key_elsewhere_gets_a_session_as_its_source(
+    home, aws, alice, shell
+) -> None:
+    """AWS tools do not find that key, and in its profile no session can be kept."""
+    make_role(aws, "admin", alice.arn)
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials("")
+    home.write_config(
+        f"[profile work]\nmfakit_key_command = cat {home.folder}/given\n"
+        f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n"
+    )
+    [fix] = re.findall("try: (.*)", home.mfakit("explain", "--profile", "prod").stdout)
+    login = f"mfakit login --token-code {alice.device.code()}"
+    done = shell(f"{fix.replace('mfakit login', login)} && mfakit explain --profile prod --online")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "assumed-role/admin" in done.stdout

@@ -169,7 +169,7 @@ def check_serial_number(text: str) -> str:
     if ":user/" in text:
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {meant}; mfakit devices shows yours",
+            f"perhaps this is yours: --serial-number {meant}; see mfakit devices",
         )
     if ":u2f/" in text:
         raise UsageError(

@@ -582,6 +582,8 @@ class Profile:
         import shlex
 
         session, source = shlex.quote(self.its_session), shlex.quote(self.name)
+        if kept := self._kept_beside():
+            return kept
         if self.in_file.has_session():
             return f"if the session has ended, remove it: mfakit logout --profile {source}"
         line = f"mfakit login --profile {session} --source-profile {source}"

@@ -225,8 +225,13 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
         return
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
         return
-    fix = login(situation, source)
-    if not may_name_profile(source) and situation.values.get("source_profile") == source:
+    fix, origin = login(situation, source), Profile(source, situation.files)
+    if origin.has_key_elsewhere:
+        fix = (
+            f"mfakit configure --role-profile {quoted(situation.profile)} &&"
+            f" mfakit login --profile {quoted(origin.its_session)}"
+        )
+    elif not may_name_profile(source) and situation.values.get("source_profile") == source:
         meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
         fix = set_setting(situation, "source_profile", meant)
     elif situation.values.get("source_profile") == source and not situation.files.exists(source):
