@@ -449,3 +449,34 @@ def test_a_role_whose_source_has_its_key_elsewhere_gets_a_session_as_its_source(
     done = shell(f"{fix.replace('mfakit login', login)} && mfakit explain --profile prod --online")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "assumed-role/admin" in done.stdout
+
+
+def test_a_key_with_unread_names_is_mended_line_by_line(home, alice, shell) -> None:
+    """The second line is named as the first is, and not as missing."""
+    home.write_credentials(f"[default]\n{keys_of(alice)}".replace("aws_", ""))
+    login = ("login", "--token-code", alice.device.code())
+    for _ in range(2):
+        told = advice(home.mfakit(*login))
+        assert told.startswith("sed ")
+        assert shell(told).returncode == 0
+    assert home.mfakit(*login).returncode == 0
+
+
+def test_a_session_in_the_variables_is_no_key_to_log_in_with(home, alice, shell) -> None:
+    """The keys that a login would find are named, those of a program too."""
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials("")
+    home.write_config(
+        f"[profile work]\nmfakit_key_command = cat {home.folder}/given\n"
+        "[profile mfa]\nregion = eu-west-1\n"
+    )
+    stale = {
+        "AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+    }
+    told = home.mfakit("explain", "--profile", "mfa", **stale).stdout
+    [fix] = re.findall("try: (mfakit login.*)", told)
+    done = shell(f"{fix} --token-code {alice.device.code()}", **stale)
+    assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from mfakit.profiles.selection import (
     roles_before,
     session_profile,
     source_option,
+    variables_hold_keys,
 )
 from mfakit.session import VALID
 
@@ -165,7 +166,7 @@ def _without_session(profile: Profile) -> tuple[str, str]:
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
-    if may_be_source(source) or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
+    if may_be_source(source) or variables_hold_keys(profile.files.environ):
         return missing, step
     if has_access_key(source.keys):
         missing = f"{missing}, and the keys in the profile {source.name!r} make none"

@@ -290,7 +290,9 @@ def long_term_hint(profile: Profile) -> str:
 def with_long_term_keys(profile: Profile) -> str | None:
     """Return the first other profile with long-term keys; None if there is none."""
     others = (name for name in profile.files.profiles() if name != profile.name)
-    return next((name for name in others if profile.other(name).is_long_term), None)
+    profiles = map(profile.other, others)
+    found = (one.name for one in profiles if one.is_long_term or one.has_key_elsewhere)
+    return next(found, None)
 
 
 def _with_unread_keys(profile: Profile) -> str | None:

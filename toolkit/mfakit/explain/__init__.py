@@ -62,6 +62,7 @@ _FAILURES = (
     "wrong-header",
     "keys-partial",
     "keys-quoted",
+    "keys-unread",
     "role-without-source",
     "byte-order-mark",
 )

@@ -14,6 +14,7 @@ from mfakit.profiles.selection import (
     may_be_source,
     next_source_profile,
     source_profile,
+    variables_hold_keys,
 )
 
 TYPE_CHECKING = False
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _AWS_KEY = re.compile("A[KS]IA[A-Z0-9]{12,}")
 # Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
 COMMENT = re.compile(r"(^|\s)[#;]")
-KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
 @dataclass
@@ -82,7 +82,7 @@ def login(situation: Situation, profile: str) -> str:
     source = next_source_profile(Profile(profile, files))
     # of keys in the profile itself, no session can be made: they are what is wrong
     may_log_in = may_be_source(source) and source.name != profile
-    if may_log_in or KEY_VARIABLE in situation.environ:
+    if may_log_in or variables_hold_keys(situation.environ):
         return command
     if (other := with_long_term_keys(source)) and not has_access_key(source.merged):
         return f"{command} --source-profile {quoted(other)}"
@@ -95,7 +95,7 @@ def renew(situation: Situation, profile: str, option: str = "") -> str:
     session = Profile(profile, situation.files)
     command = session.login_command(option)
     source = source_profile(session)
-    if source is None or may_be_source(source) or KEY_VARIABLE in situation.environ:
+    if source is None or may_be_source(source) or variables_hold_keys(situation.environ):
         return command
     if other := with_long_term_keys(session):
         return f"{command} --source-profile {quoted(other)}"

@@ -189,6 +189,7 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     is_skipped = there == ["aws_secret_access_key"] and finds_none(situation)
     # these say why the SDK does not see the other one
     is_hidden = any(keys_in_capitals(situation)) or any(keys_quoted(situation))
+    is_hidden |= any(found.code == "keys-unread" for found in setting_unread(situation))
     if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
