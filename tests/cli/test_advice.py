@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.roles import make_role
 
 import mfakit
 from mfakit import errors
@@ -193,6 +194,36 @@ def test_without_a_live_session_the_advice_gets_one(
         assert home.mfakit(*command).returncode == 0
 
 
+@pytest.mark.parametrize("command", ["check", "env", "login --token-code 1", "exec -- true"])
+@pytest.mark.parametrize("source", ["work-mfa", "by-program"])
+def test_a_role_that_is_named_as_the_session_profile_leads_to_the_session_of_its_source(
+    home, alice, shell, command: str, source: str
+) -> None:
+    """There is no other profile with keys, as in the home of many roles behind one user."""
+    given = json.dumps(
+        {
+            "Version": 1,
+            "AccessKeyId": alice.access_key_id,
+            "SecretAccessKey": alice.secret_access_key,
+        }
+    )
+    (home.folder / "given.json").write_text(given)
+    if source == "work-mfa":
+        home.write_credentials(f"[work]\n{keys_of(alice)}[work-mfa]\n{SESSION}")
+    else:
+        home.credentials.unlink()
+    home.write_config(
+        f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = {source}\n"
+        f"[profile by-program]\ncredential_process = cat {home.folder / 'given.json'}\n"
+    )
+    first, *rest = command.split()
+    hint = advice(home.mfakit(first, "--profile", "prod", *rest))
+    name = hint.rpartition("--profile ")[2]
+    assert name == source.removesuffix("-mfa") + "-mfa"
+    line = f"mfakit login --force --profile {name} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0
+
+
 def test_a_wrong_secret_leads_to_the_right_place_for_it(home, alice, shell) -> None:
     """The hint names the profile that holds the key."""
     wrong = keys_of(alice).replace(alice.secret_access_key, alice.secret_access_key[::-1])
@@ -268,3 +299,180 @@ def test_the_profile_that_aws_profile_names_is_the_one_in_the_error(home) -> Non
     assert done.returncode == 1
     assert "AWS_PROFILE is 'base'" not in done.stderr
     assert "'prod'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "check", "env"])
+@pytest.mark.parametrize("kind", ["role", "program", "keys"])
+def test_what_cannot_hold_a_session_leads_to_the_one_beside_it(
+    home, alice, shell, command: str, kind: str
+) -> None:
+    """After the login that the first advice names, the next advice names its session."""
+    config = {
+        "role": f"[profile one]\nrole_arn = {ROLE}\nsource_profile = work\n",
+        "program": f"[profile one]\ncredential_process = cat {home.folder}/given\n",
+        "keys": f"[profile one]\n{keys_of(alice)}",
+    }
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    home.write_config(config[kind])
+    first = advice(home.mfakit(command, "--profile", "one"))
+    line = f"{first.partition(': ')[2]} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0, first
+    option = advice(home.mfakit(command, "--profile", "one")).rpartition(": ")[2]
+    assert option == f"--profile {'work' if kind == 'role' else 'one'}-mfa"
+    assert home.mfakit(command, *option.split()).returncode == 0
+
+
+def test_exec_leads_to_a_login_with_the_option_that_it_lacks(home, alice, shell) -> None:
+    home.write_credentials(f"[the keys]\n{keys_of(alice)}")
+    line = advice(home.mfakit("exec", "--", "true")).partition(": ")[2]
+    assert line == "mfakit login --profile mfa --source-profile 'the keys'"
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    assert home.mfakit("exec", "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["login", "exec", "check", "env"])
+def test_a_session_that_lost_its_token_leads_out(home, alice, shell, command: str) -> None:
+    """It is protected as keys are, and no session can be made from it."""
+    half = SESSION.partition("aws_session_token")[0]
+    home.write_credentials(f"[work]\n{keys_of(alice)}[work-mfa]\n{half}")
+    words = [command, "--profile", "work-mfa", *(["--", "true"] if command == "exec" else [])]
+    told = home.mfakit(*words)
+    assert "there is no aws_session_token" in told.stderr
+    line = f"{advice(told)} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0, line
+    assert home.mfakit(*words).returncode == 0
+
+
+def test_a_device_that_is_refused_is_mended_before_the_login(home, alice, shell) -> None:
+    """The login that leads to MFA would be refused."""
+    home.write_config(f"[default]\nregion = us-east-1\nmfa_serial = {alice.arn}\n")
+    fixes = re.findall("try: (.*)", home.mfakit("explain").stdout)
+    assert len(fixes) == 2
+    for fix in fixes:
+        code = f"--token-code {alice.device.code()}"
+        assert shell(fix.replace("mfakit login", f"mfakit login {code}")).returncode == 0, fix
+
+
+def test_a_login_over_the_session_of_a_role_leads_to_one_of_the_role(
+    home, aws, alice, shell
+) -> None:
+    """Without the option it would put the user's own session there."""
+    make_role(aws, "admin", alice.arn)
+    options = ["login", "--profile", "ops", "--token-code"]
+    assert home.mfakit(*options, alice.device.code(), "--role-arn", ROLE).returncode == 0
+    done = home.mfakit(*options, alice.device.code())
+    line = f"{advice(done).partition('; or')[0]} --token-code {alice.device.code()}"
+    assert shell(line).returncode == 0
+    forced = home.mfakit(*options, alice.device.code(), "--force")
+    assert forced.returncode == 0, forced.stderr
+
+
+def test_keys_that_only_the_variables_hold_are_used_before_they_are_unset(
+    home, alice, shell
+) -> None:
+    keys = {
+        "AWS_ACCESS_KEY_ID": alice.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": alice.secret_access_key,
+    }
+    home.write_credentials("")
+    home.write_config("[profile work]\nregion = eu-west-1\n")
+    variables = keys | {"AWS_PROFILE": "work"}
+    [fix] = re.findall("try: (.*)", home.mfakit("explain", **variables).stdout)
+    login = f"mfakit login --token-code {alice.device.code()}"
+    after = shell(f"{fix.replace('mfakit login', login)} && mfakit explain", **variables)
+    assert "with MFA" in after.stdout, after.stderr
+
+
+@pytest.mark.parametrize("kind", ["keys", "role"])
+def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
+    home, aws, alice, shell, kind: str
+) -> None:
+    """AWS tools would go on with the long-term key that AWS_PROFILE leads to."""
+    make_role(aws, "admin", alice.arn)
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n")
+    variables = {"AWS_PROFILE": "work" if kind == "keys" else "prod"}
+    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    [line] = re.findall("not this session: (.*)", done.stderr)
+    after = shell(f"{line} && mfakit login && mfakit explain", **variables)
+    kind_used = "an MFA session" if kind == "keys" else "a role session"
+    assert f"AWS would be called with {kind_used}" in after.stdout
+    assert "\n! " not in after.stdout
+    assert "not this session" not in after.stderr
+
+
+def test_exec_of_a_program_leads_to_the_session_that_is_made_with_its_keys(
+    home, alice, shell
+) -> None:
+    """The advice to log in is followed once."""
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_config(f"[profile one]\ncredential_process = cat {home.folder}/given\n")
+    line = advice(home.mfakit("exec", "--profile", "one", "--", "true")).partition(": ")[2]
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    option = advice(home.mfakit("exec", "--profile", "one", "--", "true")).partition(": ")[2]
+    assert home.mfakit("exec", *option.split(), "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["login", "exec"])
+def test_a_user_in_place_of_the_device_leads_to_the_likely_device(
+    home, alice, shell, command: str
+) -> None:
+    home.write_config(f"[default]\nmfa_serial = {alice.arn}\n")
+    words = [] if command == "login" else ["--", "true"]
+    told = advice(home.mfakit(command, *words))
+    option = told.partition(": ")[2].partition(";")[0]
+    line = option if command == "exec" else f"mfakit login {option}"
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0, told
+
+
+def test_a_role_whose_source_has_its_key_elsewhere_gets_a_session_as_its_source(
+    home, aws, alice, shell
+) -> None:
+    """AWS tools do not find that key, and in its profile no session can be kept."""
+    make_role(aws, "admin", alice.arn)
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials("")
+    home.write_config(
+        f"[profile work]\nmfakit_key_command = cat {home.folder}/given\n"
+        f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n"
+    )
+    [fix] = re.findall("try: (.*)", home.mfakit("explain", "--profile", "prod").stdout)
+    login = f"mfakit login --token-code {alice.device.code()}"
+    done = shell(f"{fix.replace('mfakit login', login)} && mfakit explain --profile prod --online")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "assumed-role/admin" in done.stdout
+
+
+def test_a_key_with_unread_names_is_mended_line_by_line(home, alice, shell) -> None:
+    """The second line is named as the first is, and not as missing."""
+    home.write_credentials(f"[default]\n{keys_of(alice)}".replace("aws_", ""))
+    login = ("login", "--token-code", alice.device.code())
+    for _ in range(2):
+        told = advice(home.mfakit(*login))
+        assert told.startswith("sed ")
+        assert shell(told).returncode == 0
+    assert home.mfakit(*login).returncode == 0
+
+
+def test_a_session_in_the_variables_is_no_key_to_log_in_with(home, alice, shell) -> None:
+    """The keys that a login would find are named, those of a program too."""
+    given = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    (home.folder / "given").write_text(json.dumps({"Version": 1} | given))
+    home.write_credentials("")
+    home.write_config(
+        f"[profile work]\nmfakit_key_command = cat {home.folder}/given\n"
+        "[profile mfa]\nregion = eu-west-1\n"
+    )
+    stale = {
+        "AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+    }
+    told = home.mfakit("explain", "--profile", "mfa", **stale).stdout
+    [fix] = re.findall("try: (mfakit login.*)", told)
+    done = shell(f"{fix} --token-code {alice.device.code()}", **stale)
+    assert done.returncode == 0, done.stderr

@@ -107,11 +107,19 @@ def test_status_of_one_profile_shows_it_alone_or_what_is_wrong(home) -> None:
     assert "try: log in first: mfakit login --profile nobody" in done.stderr
 
 
-def test_status_without_a_session_says_what_to_do(home) -> None:
+@pytest.mark.parametrize(
+    ("profile", "step"),
+    [("default", "mfakit login"), ("work", "mfakit login --source-profile work")],
+)
+def test_status_without_a_session_says_what_to_do(home, profile: str, step: str) -> None:
+    """A login without options would be refused where `default` has no keys."""
+    home.write_credentials(f"[{profile}]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
     done = home.mfakit("status")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.splitlines()[0] == "mfakit: there is no session on this machine"
-    assert "mfakit login" in done.stderr
+    assert done.stderr.splitlines() == [
+        "mfakit: there is no session on this machine",
+        f"mfakit: try: {step}",
+    ]
 
 
 def test_warn_of_status_replaces_the_rule(home) -> None:

@@ -29,6 +29,8 @@ SESSION = (
     "[{}]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
     "expiration = {}\n"
 )
+EXPIRING = SESSION.format("mfa", "2026-11-22T12:05:00Z")
+EXPIRED = SESSION.format("mfa", "2026-11-22T11:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,16 @@ SESSION = (
             "mfa: valid, ends in 6h",
             "aws s3 ls",
         ),
-        (SESSION.format("mfa", "2026-11-22T12:05:00Z"), None, "mfa: expiring", "mfakit login"),
-        (SESSION.format("mfa", "2026-11-22T11:00:00Z"), None, "mfa: expired", "mfakit login"),
-        (SESSION.format("mfa", "soon"), None, "mfa: unknown", "mfakit login"),
+        (LONG_TERM + EXPIRING, None, "mfa: expiring", "mfakit login"),
+        (LONG_TERM + EXPIRED, None, "mfa: expired", "mfakit login"),
+        (LONG_TERM + SESSION.format("mfa", "soon"), None, "mfa: unknown", "mfakit login"),
+        (EXPIRED, None, "mfa: expired", "renew it with the program that made it"),
+        (
+            SESSION.format("default", "soon"),
+            None,
+            "the keys in the profile 'default' make none",
+            "aws configure --profile long-term",
+        ),
         ("nonsense\n", None, "there is no section above this line", "mend that line"),
     ],
 )
@@ -79,6 +88,38 @@ def test_mfakit_alone_names_another_profile_with_keys(home, default: str) -> Non
     home.write_credentials(default + LONG_TERM.replace("default", "work"))
     step = standing(AWSFiles(home.environ), NOW)[1]
     assert step == "next: mfakit login --source-profile work"
+
+
+@pytest.mark.parametrize(
+    ("ends", "kept", "step"),
+    [
+        ("11:00", EXPIRED, "mfakit login"),
+        ("11:00", SESSION.format("mfa", "2026-11-22T18:00:00Z"), "eval "),
+        ("18:00", EXPIRED, "aws s3 ls"),
+    ],
+)
+def test_mfakit_alone_leads_a_shell_with_a_session_to_one_that_has_not_ended(
+    home, ends: str, kept: str, step: str
+) -> None:
+    home.write_credentials(LONG_TERM + kept)
+    (home.folder / "aws").symlink_to("/bin/true")
+    shell = {
+        "PATH": str(home.folder),
+        "AWS_ACCESS_KEY_ID": "ASIA2",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_CREDENTIAL_EXPIRATION": f"2026-11-22T{ends}:00Z",
+    }
+    second = standing(AWSFiles(home.environ | shell), NOW)[1]
+    assert second.startswith(f"next: {step}")
+    assert step == "eval " or second == f"next: {step}"
+
+
+def test_mfakit_alone_leads_to_explain_where_the_source_of_a_role_makes_no_session(home) -> None:
+    home.write_credentials(SESSION.format("saml", "soon"))
+    home.write_config("[profile prod]\nrole_arn = r\nsource_profile = missing\n")
+    second = standing(AWSFiles(home.environ | {"AWS_PROFILE": "prod"}), NOW)[1]
+    assert second == "next: mfakit explain --profile prod"
 
 
 def test_where_the_aws_cli_is_missing_the_next_step_is_another(home) -> None:

@@ -381,3 +381,14 @@ def test_a_role_whose_header_is_not_read_is_named_with_the_header(worker) -> Non
         assert f"[ profile prod ] ({worker.config}, line 1) is not read" in done.stderr
         assert "mfakit: try: sed " in done.stderr
     assert "[prod]" not in worker.credentials.read_text()
+
+
+def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
+    """boto3 takes none from the source profile."""
+    worker.write_config(f"[profile work]\nregion = eu-west-3\n{PROD}")
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 0
+    assert profile(worker, "prod")["region"] == "eu-west-3"
+    assert "region of profile prod will be eu-west-3" in done.stderr
+    assert configure(worker, "--undo", "--profile", "work-mfa").returncode == 0
+    assert "region" not in profile(worker, "prod")

@@ -14,6 +14,7 @@ from tests.roles import make_role
 
 import mfakit
 from mfakit.exchange.library import login
+from mfakit.profiles.selection import REGIONS
 
 GERMANY = "[default]\nregion = eu-central-1\n"
 
@@ -80,17 +81,20 @@ def test_a_config_file_that_cannot_be_written_leaves_the_login_successful(region
     ("variables", "handed_on"),
     [
         ({}, {"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1"}),
-        ({"AWS_REGION": "sa-east-1"}, {"AWS_REGION": "sa-east-1", "AWS_DEFAULT_REGION": None}),
+        ({"AWS_REGION": "sa-east-1"}, dict.fromkeys(REGIONS, "sa-east-1")),
+        ({"AWS_DEFAULT_REGION": "sa-east-1"}, dict.fromkeys(REGIONS, "sa-east-1")),
         (
-            {"AWS_DEFAULT_REGION": "sa-east-1"},
-            {"AWS_REGION": None, "AWS_DEFAULT_REGION": "sa-east-1"},
+            {"AWS_REGION": "sa-east-1", "AWS_DEFAULT_REGION": "eu-west-1"},
+            {"AWS_REGION": "sa-east-1", "AWS_DEFAULT_REGION": "eu-west-1"},
         ),
     ],
 )
 def test_exec_and_env_hand_on_the_sources_region_unless_the_environment_has_one(
     regional, alice, variables, handed_on
 ) -> None:
-    """The region is that of the source, although the session profile has none of its own."""
+    """The region is that of the source, although the session profile has none of its own; one of
+    the environment is handed on by both names, as boto3 reads only the older one.
+    """
     log_in(regional, alice)
     regional.write_config(GERMANY)  # as if the region had not been written
     show = (
@@ -170,6 +174,41 @@ def test_a_session_whose_usual_profile_has_a_role_goes_beside_it(
     assert log_in(home, alice).returncode == 0
     done = log_in(home, alice, "--profile", f"{role}-session", AWS_PROFILE="")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_default_with_a_role_leads_to_the_session_of_its_source(home, alice, aws) -> None:
+    """AWS tools without a profile use that role."""
+    make_role(aws, "admin", alice.arn)
+    home.write_credentials(home.credentials.read_text().replace("default", "base"))
+    home.write_config(
+        "[default]\nrole_arn = arn:aws:iam::123456789012:role/admin\nsource_profile = base\n"
+    )
+    assert home.mfakit().stdout.splitlines()[1] == "next: mfakit login --profile base-mfa"
+    assert "logged in to profile base-mfa with the keys of" in log_in(home, alice).stderr
+    assert home.mfakit("configure", "--role-profile", "default").returncode == 0
+    assert home.mfakit("check").stdout.startswith("base-mfa: valid")
+    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    assert ":assumed-role/admin/" in home.run(sys.executable, "-c", who).stdout
+
+
+@pytest.mark.parametrize("meant", ["--source-profile", "mfa", "environment"])
+def test_a_default_with_a_role_leads_nowhere_if_other_keys_are_meant(
+    home, alice, meant: str
+) -> None:
+    keys = home.credentials.read_text()
+    home.write_credentials(keys.replace("default", "base") + keys.replace("default", "work"))
+    config = "[default]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = base\n"
+    options: tuple[str, ...] = ()
+    if meant == "--source-profile":
+        options = (meant, "work")
+    elif meant == "mfa":
+        config += "[profile mfa]\nmfakit_source_profile = work\n"
+    else:
+        home.environ["AWS_ACCESS_KEY_ID"] = alice.access_key_id
+        home.environ["AWS_SECRET_ACCESS_KEY"] = alice.secret_access_key
+    home.write_config(config)
+    done = log_in(home, alice, *options)
+    assert "logged in to profile mfa with" in done.stderr
 
 
 def test_a_profile_that_cannot_hold_a_session_is_not_suggested_for_one(home, alice) -> None:

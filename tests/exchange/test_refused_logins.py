@@ -202,13 +202,16 @@ def test_a_security_key_in_a_role_leads_to_the_device_that_has_codes(home, alice
     assert f"--role-profile dev --serial-number {serial}" in told.stdout
 
 
-def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(home, alice) -> None:
+@pytest.mark.parametrize("name", ["AWS_CREDENTIALS_FILE", "AWS_CREDENTIALS_PROFILES_FILE"])
+def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(
+    home, alice, name: str
+) -> None:
     path = home.folder / "keys"
     path.write_text(home.credentials.read_text())
     home.write_credentials("")
-    named = {"AWS_CREDENTIALS_FILE": str(path)}
+    named = {name: str(path)}
     done = home.mfakit("login", "--token-code", "123456", **named)
-    refused(home, done, "AWS_CREDENTIALS_FILE is set, which AWS tools do not read")
+    refused(home, done, f"{name} is set, which AWS tools do not read")
     assert f"export AWS_SHARED_CREDENTIALS_FILE={path}" in done.stderr
     named["AWS_SHARED_CREDENTIALS_FILE"] = str(path)
     assert home.mfakit("login", "--token-code", alice.device.code(), **named).returncode == 0
@@ -267,6 +270,13 @@ def test_a_refused_code_is_reported_with_the_offset_of_a_wrong_clock(home, alice
     done = home.mfakit("login", "--serial-number", serial, "--token-code", "000000")
     refused(home, done, "used before elsewhere (this machine's clock is ")
     assert "behind AWS)" in done.stderr
+
+
+def test_a_clock_that_is_ahead_is_named_where_a_session_seems_to_be_short(home, alice, aws) -> None:
+    aws.clock.advance(minutes=-10)
+    done = log_in(home, alice)
+    assert done.returncode == 0, done.stderr
+    assert "; this machine's clock seems to be 10m" in done.stderr
 
 
 def test_an_unreachable_endpoint_is_named_in_the_error(home, alice) -> None:

@@ -145,8 +145,10 @@ ILL = [
     ("variables-stale-token", Case({}, {}, VARIABLES | {"AWS_SESSION_TOKEN": "t"}),
      "unset AWS_SESSION_TOKEN"),
     ("stale-token", Case({"default": KEYS | {"aws_session_token": "t"}}), None),
-    ("keys-partial",
+    ("keys-unread",
      Case({"work": {"aws_access_key": "AKIA1", "aws_secret_access_key": "s"}}, flag="work"),
+     None),
+    ("keys-partial", Case({"work": {"aws_secret_access_key": "s"}}, flag="work"),
      "aws configure --profile work"),
     ("keys-partial", Case({"default": dict.fromkeys(KEYS, "")}),
      "aws configure --profile default"),
@@ -256,6 +258,17 @@ ILL = [
     ("device-without-codes",
      Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.replace(":mfa/", ":user/")}}),
      f"aws configure set mfa_serial {SERIAL} --profile default"),
+    ("device-without-codes",
+     Case({"default": KEYS}, {"a": FROM_DEFAULT | {"mfa_serial": SERIAL.rpartition("/")[0]}}, {},
+          "a"), "mfakit devices --source-profile default"),
+    ("device-without-codes",
+     Case({"default": KEYS}, {"default": {"mfa_serial": SERIAL.rpartition("/")[0] + "/"}}),
+     "mfakit devices --source-profile default"),
+    # a token too many, or too few, beside the key that a role is assumed with
+    ("stale-token",
+     Case({"default": KEYS | {"aws_session_token": "t"}}, {"a": FROM_DEFAULT}, {}, "a"), None),
+    ("keys-partial",
+     Case({"default": KEYS | {"aws_access_key_id": "ASIA1"}}, {"a": FROM_DEFAULT}, {}, "a"), None),
     # a part of a key, or too much of it
     ("keys-length", Case({"default": KEYS | {"aws_secret_access_key": "s" * 42}}),
      "aws configure --profile default"),
@@ -370,6 +383,33 @@ def test_half_a_key_is_reported_for_javascript_without_a_login_that_is_refused(t
     """Its SDK finds no credentials there; a profile with half a key holds no session."""
     case = Case({"default": KEYS, "w": {"aws_access_key_id": "AKIA1"}}, flag="w")
     assert found(tmp_path, case, "js") == {"keys-partial": "aws configure --profile w"}
+
+
+def test_a_header_of_the_other_file_is_reported_for_javascript_without_a_login(tmp_path) -> None:
+    case = Case({"default": KEYS, "profile a": FROM_DEFAULT}, {}, {}, "a")
+    assert list(found(tmp_path, case, "js")) == ["wrong-header"]
+
+
+@pytest.mark.parametrize("first", ["[default]", "[profile default]"])
+def test_a_default_that_is_hidden_from_javascript_is_reported(tmp_path, first: str) -> None:
+    here = situation(tmp_path, Case({"default": KEYS}, {"default": {"output": "json"}}), "js")
+    second = "[profile default]" if first == "[default]" else "[default]"
+    regions = {"[default]": "eu-west-1", "[profile default]": "us-east-1"}
+    texts = [f"{header}\nregion = {regions[header]}\n" for header in (first, second)]
+    (tmp_path / "config").write_text("".join(texts))
+    here = Situation(here.environ, None, "js", NOW)
+    assert here.chain.region == "us-east-1"
+    (finding,) = find(here)
+    assert finding.code == "section-hidden"
+    assert finding.message.startswith("[default] (")
+
+
+def test_a_role_whose_source_is_missing_is_kept_beside_keys(tmp_path) -> None:
+    """The source may be these keys."""
+    case = Case({"a": KEYS}, {"a": {"role_arn": ROLE, "source_profile": "andy"}}, {}, "a")
+    assert found(tmp_path, case) == {
+        "role-without-source": "mfakit login --profile andy --source-profile a"
+    }
 
 
 def test_javascript_is_led_to_a_session_where_a_role_asks_for_a_code(tmp_path) -> None:

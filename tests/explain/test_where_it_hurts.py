@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+from tests.roles import make_role
 
 from mfakit.testing import AWSSimulator
 
@@ -201,6 +202,38 @@ def test_a_program_whose_expiration_is_of_no_use_is_named_by_explain_online(
     assert f"try: cat {printed}" in told.stdout
 
 
+def test_a_role_that_aws_refuses_for_its_duration_leads_to_a_shorter_one_alone(
+    home, aws, alice, shell
+) -> None:
+    make_role(aws, "admin", alice.arn)
+    shell(f"mfakit login --token-code {alice.device.code()}")
+    role = "role_arn = arn:aws:iam::123456789012:role/admin\nsource_profile = mfa\n"
+    home.write_config(f"[profile admin]\n{role}duration_seconds = 43200\n")
+    told = home.mfakit("explain", "--online", "--profile", "admin").stdout
+    advised = [line.partition("try: ")[2] for line in told.splitlines() if "try: " in line]
+    assert advised == ["aws configure set duration_seconds 3600 --profile admin"]
+    assert shell(advised[0]).returncode == 0
+    assert home.mfakit("explain", "--online", "--profile", "admin").returncode == 0
+
+
+def test_a_role_that_needs_mfa_leads_to_a_session_of_its_programs_key(
+    home, aws, alice, shell
+) -> None:
+    make_role(aws, "admin", alice.arn)
+    key = {"AccessKeyId": alice.access_key_id, "SecretAccessKey": alice.secret_access_key}
+    printed = home.folder / "printed.json"
+    printed.write_text(json.dumps({"Version": 1, **key}))
+    home.credentials.unlink()
+    home.write_config(
+        "[profile admin]\nrole_arn = arn:aws:iam::123456789012:role/admin\n"
+        f"source_profile = base\n[profile base]\ncredential_process = cat {printed}\n"
+    )
+    told = home.mfakit("explain", "--online", "--profile", "admin")
+    fix = told.stdout.rpartition("try: ")[2].strip()
+    assert shell(f"{fix} --token-code {alice.device.code()}").returncode == 0, fix
+    assert home.mfakit("explain", "--online", "--profile", "admin").returncode == 0
+
+
 def test_a_session_that_shadows_a_program_is_named_and_removed(home, alice, shell) -> None:
     """AWS tools use the keys of the file, ended or not, and never run the program."""
     home.write_credentials(
@@ -304,6 +337,32 @@ def test_login_names_the_source_of_a_role_that_is_missing(home, alice, header: s
     assert done.returncode == 1
     assert "the source of the role 'dev', 'base', is missing" in done.stderr
     assert ("[base] (" in done.stderr) is bool(header)
+
+
+OF_SAML = "[saml]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
+
+
+def test_a_session_of_another_program_is_renewed_by_it_where_there_are_no_keys(home) -> None:
+    home.write_credentials(f"{OF_SAML}x_security_token_expires = 2022-09-06T17:09:28+10:00\n")
+    for command in ("login", "devices", "exec -- true"):
+        done = home.mfakit(*command.split(), AWS_PROFILE="saml")
+        assert "renew the session of profile 'saml' with the program that made it" in done.stderr
+    told = home.mfakit("explain", "--profile", "saml").stdout
+    assert "(ExpiredToken); the program that made it renews it" in told
+
+
+def test_the_only_session_is_proposed_for_a_role_whose_source_is_missing(
+    home, alice, shell
+) -> None:
+    home.write_credentials(f"{OF_SAML}x_security_token_expires = 2122-09-06T17:09:28+10:00\n")
+    role = "arn:aws:iam::123456789012:role/b"
+    home.write_config(f"[profile dev]\nrole_arn = {role}\nsource_profile = myaws\n")
+    fix = "aws configure set source_profile saml --profile dev"
+    assert f"try: {fix}\n" in home.mfakit("explain", "--profile", "dev").stdout
+    assert "name another source: " in home.mfakit("login", AWS_PROFILE="dev").stderr
+    assert shell(fix).returncode == 0
+    assert home.mfakit("explain", "--profile", "dev").returncode == 0
+    assert home.mfakit("check", AWS_PROFILE="dev").returncode == 0
 
 
 @pytest.mark.parametrize("text", ["profile work", "[work]", '[profile "work"]'])

@@ -177,6 +177,11 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
     between: dict[str, str | None] = {SERIAL_NUMBER: None}
     written = {name: joined if name in last else between for name in names}
+    sources = (session.name, settings[SOURCE_PROFILE] or next_source_profile(session).name)
+    if region := settings[REGION] or files.setting(REGION, *sources):
+        for role in (role for role in roles if not role.setting(REGION)):
+            written[role.name] = written[role.name] | {REGION: region}
+            note(f"the region of profile {role.name} will be {region}, as that of its source")
     _write(session, {session.name: settings, **written})
     session = session.read_again()
     places = [session.files.line_of(name, "source_profile") for name in written]

@@ -15,7 +15,9 @@ from mfakit.moments import format_duration, format_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import ROLE_TEXTS
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.selection import (
+    aws_profile_of,
     likely_region,
+    may_be_source,
     session_profile,
     shadowed_by,
     variables_hold_keys,
@@ -71,6 +73,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
     else:
         note(as_text(result))
     files = files.read_again()
+    _note_of_aws_profile(result, files)
     if not result.reused:
         _note_of_region(result, files)
         _note_of_other_programs(result)
@@ -111,12 +114,24 @@ def _note_of_variables(result: Login, files: AWSFiles) -> None:
         what = f"{shadow}, which AWS tools use unless --profile names this session"
     else:
         return
-    from mfakit.environment import SHELLS
-    from mfakit.environment.render import likely_shell
+    from mfakit.environment.render import line_into_shell
 
-    command = f"mfakit env --profile {shlex.quote(result.profile)}"
-    line = SHELLS[likely_shell()].usage.format(command=command)
-    note(f"the variables of this shell hold {what}: {line}")
+    note(f"the variables of this shell hold {what}: {line_into_shell(result.profile)}")
+
+
+def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:
+    """Note that ``AWS_PROFILE`` leads AWS tools to the long-term key, and not to the session."""
+    variable, name = aws_profile_of(files.environ)
+    if not name or name == result.profile or shadowed_by(files.environ):
+        return
+    *roles, end = Profile(name, files).source_chain()
+    if not may_be_source(end):
+        return
+    if roles:
+        what, step = "assume its role with", f"mfakit configure --role-profile {shlex.quote(name)}"
+    else:
+        what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
+    note(f"{variable} is {name!r}: AWS tools {what} the long-term key, not this session: {step}")
 
 
 def _holds_older_session(result: Login, files: AWSFiles) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 
 from mfakit.cli.output import complain, note
@@ -57,11 +58,17 @@ def renew(
             return assume_role_of(base, role, request)
         return login(base.read_again(), request).session
     except MFAKitError as error:
+        command = base.read_again().login_command
         if isinstance(error, NobodyToAskError):
             error.hint = (
-                f"log in: {base.read_again().login_command()}; or let"
-                " mfakit_token_command of the AWS config give the code"
+                f"log in: {command()}; or let mfakit_token_command of the AWS config give the code"
             )
+        # this command does not have the options of a login
+        error.hint = re.sub(
+            r"(?<=[:?] )(?=--(source-profile|serial-number)\b)",
+            lambda _: f"{command()} ",
+            error.hint,
+        )
         if may_make_do and (session := _live_session(profile.read_again())):
             note(f"the session is due, but could not be renewed: {error.message}")
             return session

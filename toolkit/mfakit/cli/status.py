@@ -7,14 +7,17 @@ import sys
 
 from mfakit.cli.output import escape, show
 from mfakit.errors import NOT_FOUND, MFAKitError, ProfileError, SessionNotFoundError, UsageError
-from mfakit.expiry import check_all, check_session, check_used
+from mfakit.expiry import ENVIRONMENT, check_all, check_session, check_used
 from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
+from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
     may_be_source,
     next_source_profile,
+    roles_before,
     session_profile,
     source_option,
+    variables_hold_keys,
 )
 from mfakit.session import VALID
 
@@ -74,9 +77,11 @@ def _look(options: Namespace, files: AWSFiles, now: datetime) -> list[SessionSta
             check_session(Profile(options.profile, files), now, options.warn)
         ]
     if not found:
-        raise SessionNotFoundError(
-            "there is no session on this machine", "mfakit login, which asks for a code"
-        )
+        try:
+            _, step = _without_session(session_profile(None, files))
+        except MFAKitError as error:
+            step = error.hint
+        raise SessionNotFoundError("there is no session on this machine", step)
     return found
 
 
@@ -113,6 +118,7 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         files: the AWS files.
         now: the time to judge by; the present by default.
     """
+    from mfakit.exchange.source import is_of_another_program
     from mfakit.expiry.report import as_text
     from mfakit.programs import find_program
 
@@ -121,38 +127,59 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         profile = session_profile(None, files)
         status = check_used(None, files, now)
     except SessionNotFoundError:
-        return _without_session(profile)
+        missing, step = _without_session(profile)
+        demo = [f"or see how it goes: {_demo()}"] if step in _TO_SET_UP else []
+        return [missing, _next(step), *demo]
     except MFAKitError as error:
         return [error.message, _next(error.hint)]
     step = _login_line(profile)
     if status.state == VALID:
         import shlex
 
-        name = shlex.quote(profile.name)
-        has_cli = find_program("aws", files.environ) is not None
-        step = (
-            f"aws s3 ls --profile {name}" if has_cli else f"mfakit exec --profile {name} -- PROGRAM"
-        )
+        named = f"--profile {shlex.quote(profile.name)}"
+        step = f"mfakit exec {named} -- PROGRAM"
+        if find_program("aws", files.environ):
+            step = "aws s3 ls" if status.profile == ENVIRONMENT else f"aws s3 ls {named}"
+    elif status.source == ENVIRONMENT and _is_valid(profile, now):
+        from mfakit.environment.render import line_into_shell
+
+        step = line_into_shell(profile.name)
+    elif is_of_another_program(profile):
+        step = "renew it with the program that made it"
     return [as_text([status], str).rstrip(), _next(step)]
 
 
-def _without_session(profile: Profile) -> list[str]:
+def _is_valid(profile: Profile, now: datetime) -> bool:
+    held = profile.held()
+    return held is not None and held.state(now) == VALID
+
+
+_TO_SET_UP = ("aws configure", "mfakit keys import --from-csv FILE")
+
+
+def _without_session(profile: Profile) -> tuple[str, str]:
+    """Return what is missing for a first session, and the next step to it."""
+    import shlex
+
     from mfakit.exchange.source import with_long_term_keys
     from mfakit.programs import find_program
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
-    if may_be_source(source) or profile.files.environ.get("AWS_ACCESS_KEY_ID"):
-        return [missing, _next(step)]
-    missing = f"{missing}, and no access key in the profile {source.name!r}"
+    if may_be_source(source) or variables_hold_keys(profile.files.environ):
+        return missing, step
+    if has_access_key(source.keys):
+        missing = f"{missing}, and the keys in the profile {source.name!r} make none"
+    else:
+        missing = f"{missing}, and no access key in the profile {source.name!r}"
     if other := with_long_term_keys(source):
-        return [missing, _next(f"{step}{source_option(profile.other(other))}")]
+        return missing, f"{step}{source_option(profile.other(other))}"
+    if roles := roles_before(profile):
+        return missing, f"mfakit explain --profile {shlex.quote(roles[0])}"
+    if source.in_file.holds_session(source.keys):
+        return missing, "aws configure --profile long-term"
     has_cli = find_program("aws", profile.files.environ) is not None
-    return [
-        missing,
-        _next("aws configure" if has_cli else "mfakit keys import --from-csv FILE"),
-        f"or see how it goes: {_demo()}",
-    ]
+    return missing, _TO_SET_UP[0 if has_cli else 1]
 
 
 def _demo() -> str:

@@ -332,6 +332,14 @@ def likely_shell() -> str:
         return "sh"
 
 
+def line_into_shell(profile: str) -> str:
+    """Return the line that puts the session of a profile into the shell that it is pasted into."""
+    import shlex
+
+    command = f"mfakit env --profile {shlex.quote(profile)}"
+    return SHELLS[likely_shell()].usage.format(command=command)
+
+
 def _nearest_kind() -> str | None:
     """Look in Linux's /proc; shellingham works everywhere, but takes long to load."""
     pid = os.getppid()

@@ -161,10 +161,15 @@ def check_serial_number(text: str) -> str:
             f"{text} is no ARN: it lacks a part, or twelve digits for the account",
             f"perhaps {meant}" if meant else f"{_NAME_IT}; mfakit devices shows yours",
         )
+    if text.endswith((":mfa", ":mfa/")):
+        raise UsageError(
+            f"{text} lacks the device's name, which follows :mfa/",
+            f"{_NAME_IT}; mfakit devices shows yours",
+        )
     if ":user/" in text:
         raise UsageError(
             f"{text} is a user; the device's serial number has :mfa/ in it",
-            f"perhaps {meant}; mfakit devices shows yours",
+            f"perhaps this is yours: --serial-number {meant}; see mfakit devices",
         )
     if ":u2f/" in text:
         raise UsageError(

@@ -131,7 +131,14 @@ def _for_profile(hint: str, profile: str) -> str:
 
 def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     held = profile.held()
-    recipe = make_recipe(request, profile, _made_before(held))
+    before = _made_before(held)
+    recipe = make_recipe(request, profile, before)
+    if before and before.role_arn and recipe.role is None and not request.force:
+        raise ProfileError(
+            f"the profile {profile.name!r} holds a session of the role {before.role_arn}, and this"
+            " login asks for one of your own",
+            f"{profile.login_command()}; or replace it with --force",
+        )
     codes = _find_codes(request, recipe, profile)
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)
@@ -356,8 +363,12 @@ def _note_if_shortened(recipe: Recipe, session: SessionCredentials, request: Log
         # one second for the way of the answer: else an hour would be printed as 59m59s
         given_text = format_duration(given.total_seconds() + 1)
         asked = format_duration(recipe.duration.total_seconds())
-        is_beyond_root = recipe.duration > _ROOTS_LONGEST
-        reason = "; a root user's session lasts one hour at most" if is_beyond_root else ""
+        reason = ""
+        if given > _ROOTS_LONGEST:  # AWS shortens no other session
+            ahead = format_duration((recipe.duration - given).total_seconds())
+            reason = f"; this machine's clock seems to be {ahead} ahead of AWS's"
+        elif recipe.duration > _ROOTS_LONGEST:
+            reason = "; a root user's session lasts one hour at most"
         request.note(f"AWS gave {given_text} for the {asked} that was asked for{reason}")
 
 

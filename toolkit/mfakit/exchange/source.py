@@ -16,7 +16,9 @@ from mfakit.profiles.section import (
 )
 from mfakit.profiles.selection import (
     default_source_profile,
+    may_be_source,
     named_source_profile,
+    next_source_profile,
     roles_before,
     variables_hold_keys,
 )
@@ -242,12 +244,34 @@ def _no_credentials(profile: Profile) -> ProfileError:
 
 
 def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
-    """Return the error with the role that led to a session profile that does not exist."""
+    """Return the error with the role that led to a session profile that does not exist.
+
+    If that has a session of another program, and there are no long-term keys, the hint says so.
+    """
+    import shlex
+
     roles = roles_before(session)
+    if is_of_another_program(session):
+        renewed = f"renew the session of profile {session.name!r} with the program that made it"
+        return ProfileError(error.message, f"{renewed}; or {error.hint}")
     if session.exists or not roles:
         return error
-    missing = f"{error.message}; the source of the role {roles[-1]!r}, {session.name!r}, is missing"
-    return ProfileError(missing, error.hint).about(roles[-1])
+    role = roles[-1]
+    missing = f"{error.message}; the source of the role {role!r}, {session.name!r}, is missing"
+    other = f"aws configure set source_profile NAME --profile {shlex.quote(role)}"
+    return ProfileError(missing, f"name another source: {other}; or {error.hint}").about(role)
+
+
+def is_of_another_program(session: Profile) -> bool:
+    """Whether another program made a profile's session, and there are no keys to make one with."""
+    held = session.held()
+    return (
+        held is not None
+        and held.record is None
+        and not may_be_source(next_source_profile(session))
+        and with_long_term_keys(session) is None
+        and not variables_hold_keys(session.files.environ)
+    )
 
 
 def long_term_hint(profile: Profile) -> str:
@@ -266,7 +290,9 @@ def long_term_hint(profile: Profile) -> str:
 def with_long_term_keys(profile: Profile) -> str | None:
     """Return the first other profile with long-term keys; None if there is none."""
     others = (name for name in profile.files.profiles() if name != profile.name)
-    return next((name for name in others if profile.other(name).is_long_term), None)
+    profiles = map(profile.other, others)
+    found = (one.name for one in profiles if one.is_long_term or one.has_key_elsewhere)
+    return next(found, None)
 
 
 def _with_unread_keys(profile: Profile) -> str | None:

@@ -136,8 +136,8 @@ def _check_account(recipe: Recipe, sts: STS) -> None:
         raise ExchangeError(
             f"the device {recipe.serial_number} is of another account than the keys of"
             f" {recipe.source.origin}, which are of {account}; the code was not used",
-            "name a device of that account, which mfakit devices shows, or other keys:"
-            " --source-profile",
+            "name a device of that account, which mfakit devices shows: --serial-number ARN; or"
+            " other keys with --source-profile",
         )
 
 

@@ -62,6 +62,7 @@ _FAILURES = (
     "wrong-header",
     "keys-partial",
     "keys-quoted",
+    "keys-unread",
     "role-without-source",
     "byte-order-mark",
 )
@@ -87,6 +88,9 @@ class Explanation:
         if any(f.code == "certificates-missing" for f in self.findings):
             # it says why; curl, the advice for that, trusts certificates of its own
             self.findings = [f for f in self.findings if f.code != "unreachable"]
+        if any(f.code in ("role-too-long", "role-malformed") for f in self.findings):
+            # AWS's refusal says the same, and a new session would not help
+            self.findings = [f for f in self.findings if f.code != "refused"]
         if online is not None and online.account is not None:
             # the credentials came from a metadata service
             self.findings = [f for f in self.findings if f.code != "no-credentials"]
@@ -174,7 +178,7 @@ def _to_set_region(situation: Situation) -> str:
 
 
 def find(situation: Situation) -> list[Finding]:
-    """Return what is wrong; findings that matter come first."""
+    """Return what is wrong: first what matters, and of that last what a login mends."""
     found: list[Finding] = []
     for rule in _RULES:
         try:
@@ -183,7 +187,7 @@ def find(situation: Situation) -> list[Finding]:
             continue
     if not any(finding.code in (*_FAILURES, "search-fails") for finding in found):
         found[:0] = search_fails(situation)
-    return sorted(found, key=lambda finding: not finding.matters)
+    return sorted(found, key=lambda finding: (not finding.matters, "mfakit login" in finding.fix))
 
 
 # the findings that say why a login finds no key, or AWS refuses it

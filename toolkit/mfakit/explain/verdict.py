@@ -19,7 +19,8 @@ from mfakit.explain.findings.files import certificates
 from mfakit.explain.javascript import SSO
 from mfakit.profiles.own_files import SessionRecord, keep_record
 from mfakit.profiles.profile import Profile
-from mfakit.profiles.section import KEYS, is_long_term, is_session
+from mfakit.profiles.section import KEYS, is_session
+from mfakit.profiles.selection import may_be_source
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORE_KINDS, is_own_process
 from mfakit.session import SESSION_KEY_PREFIX
 
@@ -246,7 +247,8 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
     if process and (fault := _fault_of_program(said)):
         said, fix = fault, process
         leads_to = f"{leads_to}; run the program by hand, and see what it prints"
-    if answer.error[0] == "AccessDenied" and source and is_long_term(situation.files.keys(source)):
+    may_ask = source is not None and may_be_source(Profile(source, situation.files))
+    if answer.error[0] == "AccessDenied" and source and may_ask:
         leads_to = "a role may ask for MFA, which a long-term key does not have"
         kept_in = Profile(source, situation.files).its_session
         fix = (

@@ -32,6 +32,7 @@ SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` ha
 # Settings of a source profile: where its long-term key lives, if not in the files.
 KEY_STORE = "mfakit_key_store"
 KEY_COMMAND = "mfakit_key_command"
+_BY_PROGRAM = "gets its credentials from a program: credential_process"
 _OLD_SECONDS = 24 * 3600  # a role's session lasts an hour, if it is assumed from a session
 
 TYPE_CHECKING = False
@@ -168,7 +169,11 @@ class Profile:
     @property
     def _holder(self) -> str:
         end = self.source_chain()[-1]
-        return (end if end.is_protected else self.other("default")).its_session
+        if end.is_protected or (end is not self and end._has_foreign_program):
+            return end.its_session
+        if end is not self and end._other_way is None:
+            return end.name  # as the source of a role, it holds the session
+        return self.other("default").its_session
 
     def source_chain(self) -> list[Profile]:
         """Return the profile, and those behind it, if it has a role: its source profiles.
@@ -255,7 +260,7 @@ class Profile:
             raise SessionNotFoundError(problem, hint) from None
         if session is None:
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
-            raise self._not_found(store.read())
+            raise self._not_found()
         shown, end = debug.key_id(session.access_key_id), session.expiration
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
@@ -486,33 +491,41 @@ class Profile:
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
-        values = self.merged
+        why = self._other_way
+        if why is None:
+            return
         hint = f"name another profile for the session: --profile {self.holder}"
-        if any(key.startswith("sso_") for key in values):
-            why = "signs in through IAM Identity Center: aws sso login"
-        elif "web_identity_token_file" in values:
-            why = "signs in with a web identity"
-        elif "login_session" in values:
-            why = "signs in through the console: aws login"
-        elif "role_arn" in values:
-            why = f"assumes the role {values['role_arn']}"
-        elif "credential_process" in values and not is_own_process(values["credential_process"]):
-            why = "gets its credentials from a program: credential_process"
+        if why == _BY_PROGRAM:
             hint = self._source_line()
             self._refuse_session_before_program(f"{named_by} {self.name!r}, which")
-        else:
-            return
         raise ProfileError(
             f"{named_by} {self.name!r}, which {why}; a session there would not be used", hint
         )
 
-    def _not_found(self, values: Values) -> SessionNotFoundError:
-        if self.has_key_elsewhere or self.in_file.holds_keys(values):
-            return SessionNotFoundError(
+    @property
+    def _other_way(self) -> str | None:
+        """How AWS tools get credentials of the profile, if not from keys or mfakit; else None."""
+        values = self.merged
+        if any(key.startswith("sso_") for key in values):
+            return "signs in through IAM Identity Center: aws sso login"
+        if "web_identity_token_file" in values:
+            return "signs in with a web identity"
+        if "login_session" in values:
+            return "signs in through the console: aws login"
+        if "role_arn" in values:
+            return f"assumes the role {values['role_arn']}"
+        process = values.get("credential_process")
+        return _BY_PROGRAM if process is not None and not is_own_process(process) else None
+
+    def _not_found(self) -> SessionNotFoundError:
+        if self.is_protected:
+            error = SessionNotFoundError(
                 f"the profile {self.name!r} holds long-term credentials, no session",
-                f"name the profile that the session is kept in: --profile {self.holder}",
+                self._kept_beside() or f"log in first: mfakit login --profile {self.holder}",
             )
-        log_in = self.login_hint("log in first")
+            is_whole = self.is_long_term or self.has_key_elsewhere
+            return error if is_whole else error.about(self.name)
+        log_in = self._kept_beside() or self.login_hint("log in first")
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
         meant = self._meant()
@@ -520,6 +533,17 @@ class Profile:
             f"there is no profile {self.name!r} in {self.files.credentials_path}",
             f"is it the profile {meant}? --profile {meant}" if meant else log_in,
         )
+
+    def _kept_beside(self) -> str:
+        """Return where the session is that AWS tools would not use here; "" if it is here."""
+        import shlex
+
+        can_hold = not self.is_protected and self._other_way is None
+        end = self.source_chain()[-1]
+        name = end.its_session if end._has_foreign_program else self._holder
+        if can_hold or name == self.name or self.other(name).held() is None:
+            return ""
+        return f"name the profile that the session is kept in: --profile {shlex.quote(name)}"
 
     def _meant(self) -> str | None:
         """Return a profile of a similar name, or the one for its session, quoted for a shell."""
@@ -558,6 +582,8 @@ class Profile:
         import shlex
 
         session, source = shlex.quote(self.its_session), shlex.quote(self.name)
+        if kept := self._kept_beside():
+            return kept
         if self.in_file.has_session():
             return f"if the session has ended, remove it: mfakit logout --profile {source}"
         line = f"mfakit login --profile {session} --source-profile {source}"

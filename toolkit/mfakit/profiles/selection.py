@@ -32,7 +32,7 @@ def session_profile(flag: str | None, files: AWSFiles, source: str | None = None
     Args:
         flag: the value of ``--profile``, if it was given.
         files: the AWS files; ``MFAKIT_PROFILE`` of their environment comes next, then the profile
-            that ``AWS_PROFILE`` leads to.
+            that ``AWS_PROFILE`` leads to, or without it a `default` that has a role.
         source: the value of ``--source-profile``, if it was given.
 
     Raises:
@@ -47,10 +47,27 @@ def session_profile(flag: str | None, files: AWSFiles, source: str | None = None
         profile = Profile(aws_profile, files)
         name = _beside(profile, source) or led_to(profile, variable)
         reason = f"as {variable} {aws_profile!r} leads to it"
+    elif not aws_profile and (led := _led_by_default(source, files)):
+        name, reason = led, "as the role of the profile 'default' leads to it"
     else:
         name, reason = DEFAULT_SESSION_PROFILE, "since nothing names another"
     debug.event("session profile: {!r}, {}", name, reason)
     return Profile(name, files)
+
+
+def _led_by_default(source: str | None, files: AWSFiles) -> str | None:
+    """Return what a `default` with a role leads to, where AWS tools are to use that role.
+
+    It is None if the usual session profile exists, or other keys are meant: those of `default`
+    itself, of the environment, or of ``--source-profile``.
+    """
+    profile = Profile("default", files)
+    is_role = profile.setting("role_arn") and profile.setting("source_profile")
+    if not is_role or has_access_key(profile.keys) or variables_hold_keys(files.environ):
+        return None
+    if profile.other(DEFAULT_SESSION_PROFILE).exists:
+        return None
+    return led_to(profile, "the profile") if source is None else _beside(profile, source)
 
 
 def _beside(profile: Profile, source: str | None) -> str | None:
@@ -184,13 +201,18 @@ def _of_session_or_source(session: Profile, key: str) -> str | None:
 
 def likely_region(profile: Profile) -> str:
     """Return the region that a profile without one may be meant to have, for a command to type."""
-    return region_of(profile) or region_of(profile.other("default")) or "REGION"
+    found = map(region_of, (*profile.source_chain(), profile.other("default")))
+    return next(filter(None, found), "REGION")
 
 
 def region_to_set(session: Profile) -> str | None:
-    """Return the region to hand on with a session; None if the environment sets one already."""
-    environ = session.files.environ
-    return None if any(environ.get(name) for name in REGIONS) else region_of(session)
+    """Return the region to hand on with a session, by both of its names.
+
+    One that the environment sets comes first: boto3 does not read ``AWS_REGION``, others read
+    nothing else. It is None if both are set.
+    """
+    found = [session.files.environ.get(name) for name in REGIONS]
+    return None if all(found) else next(filter(None, found), None) or region_of(session)
 
 
 def endpoint_to_set(session: Profile) -> str | None:

@@ -155,7 +155,7 @@ class Store:
             f"the profile {self.profile!r} holds long-term credentials, which are never"
             " overwritten",
             f"name another profile for the session: --profile {other}",
-        )
+        ).about(self.profile)
 
     def own_file(self, kind: str) -> OwnFile:
         """Return mfakit's own file of a kind, such as ``records``, for the profile."""

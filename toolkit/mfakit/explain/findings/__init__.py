@@ -14,6 +14,7 @@ from mfakit.profiles.selection import (
     may_be_source,
     next_source_profile,
     source_profile,
+    variables_hold_keys,
 )
 
 TYPE_CHECKING = False
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _AWS_KEY = re.compile("A[KS]IA[A-Z0-9]{12,}")
 # Other SDKs cut a value here: seen with the one for JavaScript, and in the sources of Go's.
 COMMENT = re.compile(r"(^|\s)[#;]")
-KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 
 
 @dataclass
@@ -80,13 +80,11 @@ def login(situation: Situation, profile: str) -> str:
     if not may_name_profile(profile):
         return edit(files.config_path)
     source = next_source_profile(Profile(profile, files))
-    values = source.merged
-    process = values.get("credential_process")
-    has_keys = has_access_key(values) or process or source.has_key_elsewhere
     # of keys in the profile itself, no session can be made: they are what is wrong
-    if (has_keys and source.name != profile) or KEY_VARIABLE in situation.environ:
+    may_log_in = may_be_source(source) and source.name != profile
+    if may_log_in or variables_hold_keys(situation.environ):
         return command
-    if other := with_long_term_keys(source):
+    if (other := with_long_term_keys(source)) and not has_access_key(source.merged):
         return f"{command} --source-profile {quoted(other)}"
     typed = f"aws configure --profile {quoted(source.name)}"
     return typed if source.name == profile else f"{typed} && {command}"
@@ -97,7 +95,7 @@ def renew(situation: Situation, profile: str, option: str = "") -> str:
     session = Profile(profile, situation.files)
     command = session.login_command(option)
     source = source_profile(session)
-    if source is None or may_be_source(source) or KEY_VARIABLE in situation.environ:
+    if source is None or may_be_source(source) or variables_hold_keys(situation.environ):
         return command
     if other := with_long_term_keys(session):
         return f"{command} --source-profile {quoted(other)}"
@@ -129,9 +127,15 @@ def set_setting(situation: Situation, key: str, value: str) -> str:
     )
 
 
-def without_settings(situation: Situation, *keys: str) -> str:
-    """Return the command that removes settings of the profile from the first one's file."""
-    found = [situation.files.line_of(situation.profile, key) for key in keys]
+def without_settings(situation: Situation, *keys: str, profile: str | None = None) -> str:
+    """Return the command that removes settings of a profile from the first one's file.
+
+    Args:
+        situation: the situation.
+        keys: the settings, of which the first is set.
+        profile: the profile; by default that of the situation.
+    """
+    found = [situation.files.line_of(profile or situation.profile, key) for key in keys]
     places = [place for place in found if place is not None]
     path = places[0][0]
     return without_lines(path, *(line for where, line in places if where == path))

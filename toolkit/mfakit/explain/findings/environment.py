@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from mfakit.environment import unset_line
 from mfakit.environment.endpoint import URL, endpoint_of
@@ -14,6 +15,7 @@ from mfakit.explain.findings import (
     edit,
     env_line,
     fault_of,
+    login,
     quoted,
     real_path,
     shortened,
@@ -24,7 +26,12 @@ from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header, profile_of
 from mfakit.profiles.profile import SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
-from mfakit.profiles.selection import LONG_TERM_PREFIX, may_be_source, variables_hold_keys
+from mfakit.profiles.selection import (
+    LONG_TERM_PREFIX,
+    may_be_source,
+    next_source_profile,
+    variables_hold_keys,
+)
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -46,7 +53,8 @@ _NEEDED = "AWS_SECRET_ACCESS_KEY"
 _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _WEB_IDENTITY = ("assume-role-with-web-identity", "fromTokenFile")
-_NOT_READ, _CREDENTIALS_PATH = "AWS_CREDENTIALS_FILE", "AWS_SHARED_CREDENTIALS_FILE"
+_CREDENTIALS_PATH = "AWS_SHARED_CREDENTIALS_FILE"
+_NOT_READ = re.compile(r"AWS_CREDENTIALS_(\w+_)?FILE")
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
 
@@ -72,8 +80,19 @@ def variables_shadow_profile(situation: Situation) -> Iterator[Finding]:
         "variables-shadow-profile",
         f"AWS_ACCESS_KEY_ID is set beside {named}={situation.environ[named]}",
         f"the key {shortened(link.access_key_id)} of the variables is used, not the profile",
-        unset_variables(situation),
+        _login_with_only_keys(situation) + unset_variables(situation),
     )
+
+
+def _login_with_only_keys(situation: Situation) -> str:
+    """Return the login, and ` && `, with keys of the variables that no profile has; else ""."""
+    profile = Profile(situation.role_source or situation.profile, situation.files)
+    sources = (profile, next_source_profile(profile))
+    if not variables_hold_keys(situation.environ) or any(map(may_be_source, sources)):
+        return ""
+    if has_access_key(profile.keys) or with_long_term_keys(profile):
+        return ""
+    return f"{login(situation, profile.name)} && "
 
 
 def web_identity_shadows_profile(situation: Situation) -> Iterator[Finding]:
@@ -212,13 +231,13 @@ def variable_unread(situation: Situation) -> Iterator[Finding]:
             f"export MFAKIT_SERIAL_NUMBER={quoted(device)}",
             matters=False,
         )
-    named = situation.environ.get(_NOT_READ)
-    if named and not situation.environ.get(_CREDENTIALS_PATH):
+    name = next((one for one in situation.environ if _NOT_READ.fullmatch(one)), "")
+    if situation.environ.get(name) and not situation.environ.get(_CREDENTIALS_PATH):
         yield Finding(
             "variable-unread",
-            f"{_NOT_READ} is set, which AWS tools do not read",
+            f"{name} is set, which AWS tools do not read",
             f"the credentials file is {situation.files.credentials_path}",
-            f"export {_CREDENTIALS_PATH}={quoted(named)}",
+            f"export {_CREDENTIALS_PATH}={quoted(situation.environ[name])}",
             matters=situation.chain.winner is None,
         )
 
@@ -303,17 +322,27 @@ def wrong_header(situation: Situation) -> Iterator[Finding]:
 
 
 def section_hidden(situation: Situation) -> Iterator[Finding]:
-    """Of two sections of the config file for one profile, botocore reads the later alone."""
-    files, profile = situation.files, situation.profile
+    """Of two sections of the config file for one profile, botocore reads the later alone.
+
+    The SDK for JavaScript prefers ``[profile default]`` to ``[default]``.
+    """
+    files, profile, is_js = situation.files, situation.profile, situation.sdk == "js"
     config, counts = files.config_file, files.config_header(profile)
+    if is_js:
+        counts = "profile default"
+        if profile != "default" or not config.has_section(counts):
+            return
     for header in config.names():
-        if situation.sdk == "js" or profile_of(header) != profile or header == counts:
+        if profile_of(header) != profile or header == counts:
             continue
         yield Finding(
             "section-hidden",
-            f"[{header}] ({config.path}, line {config.line_of_header(header)}) is not read: the"
-            f" later [{counts}] (line {config.line_of_header(counts)}) is of the same profile",
-            "boto3 and the AWS CLI take what is in the later one alone",
+            f"[{header}] ({config.path}, line {config.line_of_header(header)}) is not read:"
+            f" {'' if is_js else 'the later '}[{counts}]"
+            f" (line {config.line_of_header(counts)}) is of the same profile",
+            "the SDK for JavaScript takes what is in that one alone"
+            if is_js
+            else "boto3 and the AWS CLI take what is in the later one alone",
             edit(config.path),
             matters=has_access_key(config.section(header)),
         )

@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
-from mfakit.exchange.source import endpoint_url, is_of_aws
+from mfakit.exchange.source import endpoint_url, is_of_another_program, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     IN_QUOTES,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from mfakit.expiry import SessionStatus
     from mfakit.explain.situation import Situation
+    from mfakit.profiles.aws_files import AWSFiles
 
 TOKENS = ("aws_session_token", "aws_security_token")
 FILE_PROVIDERS = ("shared-credentials-file", "config-file", "fromIni")
@@ -90,10 +91,12 @@ def session_expired(situation: Situation) -> Iterator[Finding]:
             f"mfakit logout --profile {quoted(profile)}",
         )
         return
+    is_foreign = is_of_another_program(Profile(profile, situation.files))
+    renewed = "; the program that made it renews it" if is_foreign else ""
     yield Finding(
         "session-expired",
         f"the session of profile {profile!r} ended at {format_timestamp(status.expiration)}",
-        "it is sent all the same, and AWS refuses it (ExpiredToken)",
+        f"it is sent all the same, and AWS refuses it (ExpiredToken){renewed}",
         renew(situation, profile),
     )
 
@@ -152,27 +155,29 @@ def session_out_of_reach(situation: Situation) -> Iterator[Finding]:
 
 def stale_token(situation: Situation) -> Iterator[Finding]:
     """A token is left over: beside a long-term key, or under its older name, which wins."""
-    values = _key_section(situation)
+    profile, is_source = _profile_of_keys(situation)
+    values = _values_of_keys(situation)
     tokens = ["aws_session_token"] if situation.sdk == "js" else list(TOKENS)
     found = [key for key in tokens if values.get(key)]
-    if not found or not _keys_are_used(situation):
+    if not found or not (is_source or _keys_are_used(situation)):
         return
     if values.get(KEYS[0], "").startswith(LONG_TERM_PREFIX):
+        place = situation.files.place(profile, found[0])
         yield Finding(
             "stale-token",
-            f"{found[0]} ({situation.place(found[0])}) stands beside a long-term key",
+            f"{found[0]} ({place}) stands beside a long-term key",
             "a session's token is sent with it, and AWS refuses them (InvalidClientTokenId)",
-            without_settings(situation, *found),
+            without_settings(situation, *found, profile=profile),
         )
         return
     if len({values[key] for key in found}) < len(TOKENS):
         return
     yield Finding(
         "stale-token",
-        f"aws_security_token ({situation.place('aws_security_token')}) and"
+        f"aws_security_token ({situation.files.place(profile, 'aws_security_token')}) and"
         " aws_session_token differ",
         "the first is sent with the key, and AWS refuses them (InvalidClientTokenId)",
-        renew(situation, situation.profile, " --force"),
+        renew(situation, profile, " --force"),
     )
 
 
@@ -184,6 +189,7 @@ def keys_partial(situation: Situation) -> Iterator[Finding]:
     is_skipped = there == ["aws_secret_access_key"] and finds_none(situation)
     # these say why the SDK does not see the other one
     is_hidden = any(keys_in_capitals(situation)) or any(keys_quoted(situation))
+    is_hidden |= any(found.code == "keys-unread" for found in setting_unread(situation))
     if (failed or is_skipped or situation.sdk == "js") and len(there) == 1 and not is_hidden:
         missing = next(key for key in KEYS if key not in there)
         yield Finding(
@@ -212,29 +218,31 @@ def keys_empty(situation: Situation) -> Iterator[Finding]:
 
 def token_missing(situation: Situation) -> Iterator[Finding]:
     """The key is a session's, and its token is missing."""
-    values, profile = _key_section(situation), situation.profile
-    if lacks_token(values) and _keys_are_used(situation):
+    profile, is_source = _profile_of_keys(situation)
+    if lacks_token(_values_of_keys(situation)) and (is_source or _keys_are_used(situation)):
+        files = situation.files
+        removed = without_settings(situation, *KEYS, profile=profile)
         yield Finding(
             "keys-partial",
-            f"the key of profile {profile!r} ({situation.place(KEYS[0])}) is of a session,"
-            f" and there is no aws_session_token{_token_elsewhere(situation)}",
+            f"the key of profile {profile!r} ({files.place(profile, KEYS[0])}) is of a session,"
+            f" and there is no aws_session_token{_token_elsewhere(files, profile)}",
             "AWS refuses it (InvalidClientTokenId)",
-            f"{without_settings(situation, *KEYS)} && {login(situation, profile)}",
+            f"{removed} && {login(situation, profile)}",
         )
 
 
-def _token_elsewhere(situation: Situation) -> str:
+def _token_elsewhere(files: AWSFiles, profile: str) -> str:
     """Return where the other file has a token for the key, which no SDK looks for there."""
-    found = next((key for key in TOKENS if situation.values.get(key)), None)
+    found = next((key for key in TOKENS if files.merged(profile).get(key)), None)
     if found is None:
         return ""
-    return f" beside it: the {found} of the other file ({situation.place(found)}) is not read"
+    return f" beside it: the {found} of the other file ({files.place(profile, found)}) is not read"
 
 
 def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     profile, is_source = _profile_of_keys(situation)
-    values = situation.files.keys(profile) if is_source else _key_section(situation)
+    values = _values_of_keys(situation)
     found = [key for key in (*KEYS, *TOKENS) if fault_of(values.get(key, ""))]
     found.sort(key=lambda key: "\n" not in values[key])
     lines = [situation.files.line_of(profile, key) for key in found]
@@ -430,6 +438,12 @@ def _key_section(situation: Situation) -> dict[str, str]:
     if situation.sdk == "js":
         return situation.values
     return situation.files.keys(situation.profile)
+
+
+def _values_of_keys(situation: Situation) -> dict[str, str]:
+    """Return the settings that go with the key that is sent, even if for a role."""
+    profile, is_source = _profile_of_keys(situation)
+    return situation.files.keys(profile) if is_source else _key_section(situation)
 
 
 def _keys_are_used(situation: Situation) -> bool:

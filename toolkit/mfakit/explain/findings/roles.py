@@ -18,6 +18,7 @@ from mfakit.explain.findings import (
     set_setting,
     without_settings,
 )
+from mfakit.explain.findings.environment import wrong_header
 from mfakit.explain.findings.files import header_followed, line_before_sections
 from mfakit.explain.findings.keys import (
     FILE_PROVIDERS,
@@ -37,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mfakit.expiry import SessionStatus
     from mfakit.explain.situation import Situation
     from mfakit.profiles.own_files import SessionRecord
 
@@ -171,7 +173,13 @@ def no_credentials(situation: Situation) -> Iterator[Finding]:
     """The profile has no credentials at all."""
     if finds_none(situation) and not any(
         finding.code != "setting-unread"
-        for rule in (keys_in_capitals, header_followed, line_before_sections, setting_unread)
+        for rule in (
+            wrong_header,
+            keys_in_capitals,
+            header_followed,
+            line_before_sections,
+            setting_unread,
+        )
         for finding in rule(situation)
     ):
         lacks_source = situation.values.get("role_arn") and not _names_source(situation.values)
@@ -217,13 +225,20 @@ def role_without_source(situation: Situation) -> Iterator[Finding]:
         return
     if source is None or any(way in situation.files.merged(source) for way in _WAYS):
         return
-    fix = login(situation, source)
-    if not may_name_profile(source) and situation.values.get("source_profile") == source:
+    fix, origin = login(situation, source), Profile(source, situation.files)
+    if origin.has_key_elsewhere:
+        fix = (
+            f"mfakit configure --role-profile {quoted(situation.profile)} &&"
+            f" mfakit login --profile {quoted(origin.its_session)}"
+        )
+    elif not may_name_profile(source) and situation.values.get("source_profile") == source:
         meant = source.strip("[] ").removeprefix("profile ").strip("\"' ")
         fix = set_setting(situation, "source_profile", meant)
     elif situation.values.get("source_profile") == source and not situation.files.exists(source):
-        spelled = situation.files.spelled(source)
-        fix = set_setting(situation, "source_profile", spelled) if spelled else fix
+        other = situation.files.spelled(source)
+        if other is None and fix.startswith("aws configure"):  # only a session can be the source
+            other = next((one.profile for one in _valid(situation)), None)
+        fix = set_setting(situation, "source_profile", other) if other else fix
     yield Finding(
         "role-without-source",
         f"the role of profile {situation.profile!r} is assumed from {source!r}, which has no"
@@ -240,8 +255,8 @@ def keys_beside_another_way(situation: Situation) -> Iterator[Finding]:
     link = situation.chain.winner
     if not ways or not values.get(KEYS[0]) or _is_made_from_itself(situation):
         return
-    if ways[0] == "role_arn" and not _names_source(values):
-        return  # `role_without_source` reports that, and keeps the role
+    if ways[0] == "role_arn" and any(role_without_source(situation)):
+        return  # that keeps the role
     if link is None or not (link.asks or link.state == FAILED):
         return
     if is_session(situation.files.credentials(profile)):
@@ -339,16 +354,17 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
 
 def _live(situation: Situation) -> Iterator[SessionRecord]:
     """Yield the records of the sessions of users that mfakit made and that have not ended."""
-    for status in situation.sessions:
+    for status in _valid(situation):
         record = status.record
-        if (
-            status.state in (VALID, EXPIRING)
-            and status.source in STORE_KINDS
-            and record is not None
-            and record.serial_number is not None
-            and record.role_arn is None
-        ):
+        if record is not None and record.serial_number is not None and record.role_arn is None:
             yield record
+
+
+def _valid(situation: Situation) -> Iterator[SessionStatus]:
+    """Yield the sessions of profiles that have not ended."""
+    for status in situation.sessions:
+        if status.state in (VALID, EXPIRING) and status.source in STORE_KINDS:
+            yield status
 
 
 def role_too_long(situation: Situation) -> Iterator[Finding]:
