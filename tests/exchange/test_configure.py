@@ -211,6 +211,21 @@ def test_no_setting_is_changed_if_the_kept_session_cannot_move(home, alice) -> N
     assert home.mfakit("env", "--shell", "json").returncode == 0
 
 
+@pytest.mark.parametrize("option", ["--credential-process", "--undo"])
+def test_no_setting_is_changed_if_the_cache_cannot_be_written(home, alice, option: str) -> None:
+    """As on a read-only file system, or in a folder of another user."""
+    log_in(home, alice)
+    cache = home.credentials.parent / "mfakit" / "sessions"
+    if option == "--undo":
+        assert configure(home, "--credential-process").returncode == 0
+        cache.rename(cache.with_name("moved"))
+    cache.write_text("")
+    before = home.config.read_text() if home.config.exists() else None
+    done = configure(home, option)
+    assert (done.returncode, "cannot" in done.stderr) == (1, True), done.stderr
+    assert (home.config.read_text() if home.config.exists() else None) == before
+
+
 def test_a_move_of_the_kept_session_that_was_killed_is_ended_by_the_next_configure(
     home, alice
 ) -> None:

@@ -136,6 +136,19 @@ def test_files_that_still_hold_the_key_and_roles_made_from_it_are_named(
     assert "mfakit configure --role-profile prod -p mfa" in done.stderr
 
 
+def test_a_copy_that_cannot_be_read_is_named_and_the_key_imported(home, alice, keychain) -> None:
+    """It may be root's; the key has been moved when it is its turn."""
+    log_in(home, alice)
+    copy = home.credentials.parent / "mfakit" / "credentials.before"
+    copy.chmod(0)
+    if os.geteuid() == 0:
+        os.chown(copy, 4321, 4321)
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, f"remove {copy} if it has the key" in done.stderr) == (0, True)
+    assert alice.secret_access_key not in home.credentials.read_text()
+    assert home.mfakit("keys", "export").returncode == 0
+
+
 def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keychain) -> None:
     home.mfakit("keys", "import")
     done = home.run("setsid", sys.executable, "-m", "mfakit", "keys", "remove")

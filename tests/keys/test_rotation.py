@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -14,9 +15,11 @@ import pytest
 from tests.exchange.conftest import log_in
 
 import mfakit
-from mfakit.exchange.rotation import Hands, rotate, undo
+from mfakit.errors import FileError
+from mfakit.exchange.rotation import Hands, delete_due, rotate, undo
 from mfakit.exchange.source import Source
 from mfakit.keys import journal_path, read_key
+from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
 from mfakit.profiles.profile import Profile
@@ -639,6 +642,22 @@ def test_moving_a_key_leaves_the_key_store_that_another_program_has_just_named(
     assert f"is no longer {alice.access_key_id}" in said
     assert in_keychain(home, alice.access_key_id)
     assert alice.access_key_id in home.credentials.read_text()
+
+
+def test_an_old_key_is_still_deleted_after_another_program_had_emptied_the_file(
+    here, home, alice, aws
+) -> None:
+    """It seems then that the profile has no key any more, and the old one would stay at AWS."""
+    rotate(source(home), 60, hands())
+    profile, later = source(home), utc_now() + timedelta(seconds=61)
+    text = home.credentials.read_text()
+    assert profile.files.credentials_file.text == text
+    home.write_credentials("")
+    with pytest.raises(FileError, match="another program is writing"):
+        delete_due(profile, later, hands())
+    home.write_credentials(text)
+    delete_due(profile, later, hands())
+    assert alice.access_key_id not in keys_at_aws(aws)
 
 
 def take_into_the_keychain(home, monkeypatch) -> None:

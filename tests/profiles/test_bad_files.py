@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -149,6 +150,18 @@ def test_a_device_is_never_replaced(home) -> None:
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE="/dev/null")
     assert done.returncode == 1
     two_lines(done.stderr, "is no regular file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such names")
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_a_file_that_is_named_by_its_descriptor_is_refused(home, name: str) -> None:
+    """The copy of its keys would go to a folder in `/dev`."""
+    home.write_credentials(KEYS)
+    command = f"exec {sys.executable} -c {shlex.quote(WRITE)} < {home.credentials}"
+    done = home.run("sh", "-c", command, AWS_SHARED_CREDENTIALS_FILE=name)
+    assert (done.returncode, home.credentials.read_text()) == (1, KEYS)
+    two_lines(done.stderr, f"{name} only leads to a file")
+    assert not os.path.exists("/dev/mfakit")
 
 
 def test_a_name_that_leaves_no_room_for_the_new_files_is_found_before_a_code_is_asked(home) -> None:

@@ -152,6 +152,25 @@ def test_a_file_whose_owner_cannot_be_kept_is_refused_before_a_code_is_spent() -
         assert not list(Path(folder).glob(".credentials*"))
 
 
+@pytest.mark.parametrize("attribute", ["i", "a"])
+def test_a_file_that_its_attributes_protect_is_refused_before_a_code_is_spent(
+    home, attribute: str
+) -> None:
+    home.write_credentials(KEYS)
+    if (
+        not shutil.which("chattr")
+        or home.run("chattr", f"+{attribute}", home.credentials).returncode
+    ):
+        pytest.skip("no such attribute can be set here")
+    try:
+        with pytest.raises(FileError, match="Operation not permitted") as found:
+            check_writable(str(home.credentials))
+    finally:
+        home.run("chattr", f"-{attribute}", home.credentials)
+    assert "lsattr" in found.value.hint
+    check_writable(str(home.credentials))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 @pytest.mark.parametrize("umask", [0o777, 0o277, 0o000])
 def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, umask: int) -> None:
@@ -161,6 +180,22 @@ def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, u
         assert home.run(sys.executable, "-c", script).returncode == 0
     modes = {path.name: path.stat().st_mode & 0o777 for path in home.credentials.parent.iterdir()}
     assert modes == {"credentials": 0o600, "credentials.lock": 0o600}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_mfakits_own_files_can_be_read_by_their_owner_whatever_the_umask(home) -> None:
+    """Git could not read a `.gitignore` without bits, and would commit what it hides."""
+    home.write_credentials(KEYS)
+    place = str(home.credentials)
+    before = os.umask(0o777)
+    try:
+        OwnFile.of(place, "records", "a").replace("x=y\n")
+        OwnFile.of(place, "keys", "a").make("x=y\n")
+    finally:
+        os.umask(before)
+    files = [path for path in (home.credentials.parent / "mfakit").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert len(files) == 3
 
 
 @needs_strace

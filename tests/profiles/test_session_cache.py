@@ -376,3 +376,15 @@ def test_a_session_that_has_just_replaced_the_one_to_remove_stays(tmp_path) -> N
     file.remove_if(lambda text: text == "newer")
     file.remove_if(lambda _: True)
     assert os.listdir(tmp_path / "mfakit" / "sessions") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no forks")
+def test_a_session_stays_if_the_process_is_killed_that_looks_whether_to_remove_it(tmp_path) -> None:
+    """A login that is killed as well would take it for a left-over, if it was aside."""
+    file = OwnFile(str(tmp_path / "mfakit" / "sessions" / "x"))
+    file.replace("newer")
+    if not (pid := os.fork()):
+        file.remove_if(lambda _: os._exit(0))
+    os.waitpid(pid, 0)
+    file.check_writable()
+    assert file.read() == "newer"

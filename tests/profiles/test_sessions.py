@@ -63,6 +63,23 @@ def test_a_record_that_cannot_be_removed_is_a_note_since_the_session_is_removed(
     assert f"the session is removed, but not how it was made: cannot remove {record}" in notes[0]
 
 
+def test_removing_a_session_leaves_the_record_of_one_that_came_meanwhile(home) -> None:
+    """The ids of moto's and LocalStack's sessions do not tell what they are; their records do."""
+    write_session("mfa", SESSION, environ=home.environ)
+    record = OwnFile.of(str(home.credentials), "records", "mfa")
+    for before in ("older=yes\n", None):
+        home.credentials.chmod(0o644)  # which is noted when the session is removed
+        if before:
+            record.replace(before)
+        else:
+            record.remove()
+        remove_session("mfa", environ=home.environ, note=lambda _: record.replace("newer=yes\n"))
+        assert record.read() == "newer=yes\n"
+        write_session("mfa", SESSION, environ=home.environ)
+    remove_session("mfa", environ=home.environ)
+    assert not os.path.exists(record.path)
+
+
 def test_a_new_session_replaces_the_old_one(home) -> None:
     """Old spellings of its keys are removed; other keys of the section stay."""
     home.write_credentials(

@@ -187,6 +187,20 @@ def test_undo_remembers_what_it_could_not_undo(home) -> None:
     assert home.config.read_text() == "[profile mfa]\nregion = old-1\n"
 
 
+def test_undo_says_of_nothing_that_it_was_changed_since_if_it_was_killed_when_all_was_undone(
+    home,
+) -> None:
+    """What it goes by is removed last."""
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    change_settings(read_by_mfakit(home), {"mfa": {"region": "new-1", "output": "json"}}, print)
+    kept = OwnFile.of(str(home.credentials), "configured", "mfa")
+    text = kept.read()
+    assert len(undo_changes(read_by_mfakit(home), print)) == 2
+    kept.replace(text)
+    said: list[str] = []
+    assert (undo_changes(read_by_mfakit(home), said.append), said) == ([], [])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
 def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_written(
     home,
@@ -331,6 +345,23 @@ def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, 
     assert (found.key_id, found.store.kind) == ("ASIANEWER", into)
     held.profile.read_again().take_over(held, print)  # nothing is left to move
     assert profile.read_again().find().key_id == "ASIANEWER"
+
+
+def test_an_error_in_the_move_of_a_session_says_that_the_settings_are_changed(home) -> None:
+    """A disk may be full by then."""
+    home.write_config("[profile mfa]\noutput = json\n")
+    write_session("mfa", session("ASIAOLDER", 1), environ=home.environ)
+    held = read_by_mfakit(home).held()
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    (home.credentials.parent / "mfakit").symlink_to("missing")
+    with pytest.raises(FileError, match="mfa are changed, and its session could not be moved"):
+        read_by_mfakit(home).take_over(held, print)
+    (home.credentials.parent / "mfakit").unlink()
+    home.credentials.with_name("credentials.lock").unlink()
+    home.credentials.with_name("credentials.lock").mkdir()
+    with pytest.raises(FileError, match="mfa are changed, and its session could not be moved"):
+        read_by_mfakit(home).take_over(held, print)
+    assert "ASIAOLDER" in home.credentials.read_text()
 
 
 @pytest.mark.parametrize("hours", [1, None])

@@ -19,7 +19,6 @@ from mfakit.exchange.recipe import (
 from mfakit.exchange.source import Source, find_source
 from mfakit.exchange.terminal import Terminal
 from mfakit.language import translate
-from mfakit.profiles.editing import check_writable
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
@@ -30,7 +29,7 @@ from mfakit.profiles.selection import (
     session_profile,
 )
 from mfakit.profiles.settings import change_settings, undo_changes
-from mfakit.profiles.stores import CREDENTIALS_FILE
+from mfakit.profiles.stores import CREDENTIALS_FILE, STORES
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -118,11 +117,17 @@ def _write(session: Profile, profiles: dict[str, dict[str, str | None]]) -> None
     _check_region(given.get(REGION))
     held = session.held()
     if held is not None and CREDENTIAL_PROCESS in given:
-        check_writable(session.files.credentials_path)
+        _check_movable(session)
     change_settings(session, {**profiles, session.name: given}, note)
     if CREDENTIAL_PROCESS in given:
         note_if_not_found(session.files)
     session.read_again().take_over(held, note)
+
+
+def _check_movable(profile: Profile) -> None:
+    """Check that a session can move from one store to another, before the settings are changed."""
+    for kind in STORES:
+        kind(profile.name, profile.files).check_writable()
 
 
 def _check_region(region: str | None) -> None:
@@ -138,7 +143,7 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
     profile = session_profile(options.profile, files)
     held = profile.held() or profile.held_elsewhere()
     if held is not None and held.store.kind != CREDENTIALS_FILE:
-        check_writable(profile.files.credentials_path)
+        _check_movable(profile)
     undone = undo_changes(profile, note)
     if undone or not profile.is_protected:  # an undo may have been killed before this
         profile.read_again().take_over(held, note)

@@ -291,12 +291,20 @@ def _undo(profile: Profile, hands: Hands) -> str:
 
 
 def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
-    """Delete the key before a profile's present one, if its time has come."""
-    with changing_key(profile) as profile:
+    """Delete the key before a profile's present one, if its time has come.
+
+    Raises:
+        FileError: another program is writing the file that says which one is present.
+        MFAKitError: AWS or the keychain refuses, or another process is changing the key.
+    """
+    from mfakit.keys.moving import read_whole
+
+    with changing_key(profile):
         rotation = read_rotation(profile)
         due = parse_timestamp(rotation.delete_at) if rotation else None
         if rotation is None or due is None or due > now:
             return
+        profile = read_whole(profile)
         if _present(profile) != rotation.new_id:
             end_rotation(profile)
             hands.note(

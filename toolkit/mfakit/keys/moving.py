@@ -271,7 +271,7 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
     """
     from mfakit.keychain import delete_secret
 
-    store, profile = f"{KEYRING}:{access_key_id}", _read_whole(profile)
+    store, profile = f"{KEYRING}:{access_key_id}", read_whole(profile)
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
         rotation = read_rotation(other)
@@ -283,7 +283,7 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
     return None
 
 
-def _read_whole(profile: Profile) -> Profile:
+def read_whole(profile: Profile) -> Profile:
     """Return the profile from files that are read again while no program is writing them.
 
     One that rewrites a file has emptied it, or has written a part, for a moment or longer.
@@ -470,7 +470,12 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
         places.append((copy, profile.name, False))
     for path, header, had_text in places:
         cut = partial(_cut_from, header=header, key=key, note=note)
-        edit_document(path, cut, note, had_text=had_text)
+        try:
+            edit_document(path, cut, note, had_text=had_text)
+        except FileError as error:
+            if path != copy:
+                raise
+            note(f"remove {copy} if it has the key; {error.message}")
 
 
 def _check_removable(profile: Profile, key: LongTermKey) -> None:

@@ -149,6 +149,7 @@ def check_writable(path: str) -> None:
         FileError: it could not do so.
     """
     from mfakit.profiles.replacing import (
+        refuse_immutable,
         refuse_mounted,
         swap_name,
         take_over_metadata,
@@ -165,6 +166,7 @@ def check_writable(path: str) -> None:
             return
         assert temporary.descriptor is not None
         take_over_metadata(real, temporary.descriptor)
+        refuse_immutable(real)
         # other programs empty it for a moment before they write: refuse only one that stays empty
         if not os.path.getsize(real) and not read_quiet(real).content:
             _refuse_emptied(path, copy, had_text=False)
@@ -212,10 +214,13 @@ def _prepared(path: str) -> Iterator[str]:
 
 def _refuse_special(path: str, real: str) -> None:
     """Refuse folders and devices: a file must not replace /dev/null."""
+    folder = os.path.realpath(os.path.dirname(path))
     if os.path.isdir(real) or not os.path.basename(path):
         problem = f"{path} is a folder"
     elif os.path.exists(real) and not os.path.isfile(real):
         problem = f"{path} is no regular file"
+    elif folder == "/dev" or f"{folder}/".startswith("/proc/"):
+        problem = f"{path} only leads to a file, and nothing can be kept beside it"
     else:
         return
     raise FileError(problem, "name a file with AWS_SHARED_CREDENTIALS_FILE or AWS_CONFIG_FILE")
@@ -350,13 +355,9 @@ def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:
 
 def _open(name: str) -> int:
     try:
-        descriptor = open_private(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        return open_private(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return open_private(name, os.O_RDWR | os.O_CREAT)
-    if hasattr(os, "fchmod"):
-        with suppress(OSError):  # the umask may have removed bits of the owner
-            os.fchmod(descriptor, 0o600)
-    return descriptor
 
 
 class SafetyCopy:

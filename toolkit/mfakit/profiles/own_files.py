@@ -115,13 +115,13 @@ class OwnFile:
             FileError: it cannot be written.
         """
         from mfakit.profiles.reading import file_error
-        from mfakit.profiles.replacing import refuse_other_owners
+        from mfakit.profiles.replacing import open_new, refuse_other_owners
 
         try:
             refuse_other_owners(self.path)
             make_own_folder(self.path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
+            with open(open_new(self.path, flags), "w", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
             self.replace(text)
@@ -170,11 +170,14 @@ class OwnFile:
             FileError: it cannot be removed.
         """
         from mfakit.profiles.reading import file_error
-        from mfakit.profiles.replacing import temporary_name
+        from mfakit.profiles.replacing import remove_leftovers, temporary_name
         from mfakit.profiles.swapping import put_new
 
+        remove_leftovers(self.path)
         aside = OwnFile(temporary_name(self.path))
         try:
+            if not is_meant(self.read()):
+                return
             os.rename(self.path, aside.path)
             if not is_meant(aside.read()):
                 put_new(aside.path, self.path)
@@ -240,6 +243,8 @@ def _hide_from_git(folder: str) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NONBLOCK
         with open(os.open(path, flags, 0o600), "ab") as file:
             file.write((b"" if found.endswith(b"\n") or not found else b"\n") + b"*\n")
+        if not found:
+            os.chmod(path, 0o600)  # against the umask
 
 
 def _make_private(folder: str) -> None:

@@ -364,9 +364,15 @@ class Profile:
             ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
-        store = self.store
-        if held is None or held.store.kind == store.kind:
-            return
+        if held is not None and held.store.kind != self.store.kind:
+            try:
+                self._move(held, self.store, note)
+            except FileError as error:
+                what = f"the settings of profile {self.name} are changed, and its session could not"
+                error.message = f"{what} be moved to where they lead: {error.message}"
+                raise
+
+    def _move(self, held: Held, store: Store, note: Callable[[str], object]) -> None:
         moved = None
         while (left := self._session_in(type(held.store))) and left.access_key_id != moved:
             moved, kept = left.access_key_id, self._session_in(type(store))
@@ -399,7 +405,12 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
+        from contextlib import suppress
+
         self._forget_roles()
+        record, kept = self.own_file("records"), None
+        with suppress(OSError):
+            kept = record.read()
         every = (kind(self.name, self.files) for kind in STORES)
         stores = [store for store in every if _has_session(store)]
         if not stores:
@@ -411,7 +422,7 @@ class Profile:
         for store in stores[:1] if self.is_kept_elsewhere else stores:
             store.remove(note)
         try:
-            self.own_file("records").remove()
+            record.remove_if(lambda text: text == kept)  # and not that of a login meanwhile
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session

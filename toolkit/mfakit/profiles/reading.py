@@ -297,7 +297,7 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
         errno.EDQUOT: "make room in your quota, then try again; the file is as it was",
     }
     reason = error.strerror or str(error)
-    named = str(error.filename or path)
+    named = error.filename if isinstance(error.filename, str) else path  # it may be a descriptor
     place = path if MARK in named else named
     return FileError(
         f"cannot {act} {place}: {reason}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from contextlib import contextmanager, suppress
 
@@ -46,8 +47,17 @@ if hasattr(os, "register_at_fork"):
 
 def open_private(path: str, flags: int) -> int:
     """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = open_new(path, flags)
     _private.add(descriptor)
+    return descriptor
+
+
+def open_new(path: str, flags: int) -> int:
+    """Open a file; one that must be new gets mode 0600, whatever the umask."""
+    descriptor = os.open(path, flags, 0o600)
+    if flags & os.O_EXCL and hasattr(os, "fchmod"):
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o600)
     return descriptor
 
 
@@ -89,9 +99,6 @@ class Temporary:
         self.path = temporary_name(beside)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self.descriptor: int | None = open_private(self.path, flags)
-        if hasattr(os, "fchmod"):
-            with suppress(OSError):  # the umask may have removed bits of the owner
-                os.fchmod(self.descriptor, 0o600)
         found = os.fstat(self.descriptor)
         self._identity = found.st_dev, found.st_ino
 
@@ -240,6 +247,8 @@ def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
 
 
 _NOT_POSSIBLE_HERE = {errno.EINVAL, errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
+_GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS of ioctl_iflags(2), as it is on most processors
+_IMMUTABLE_OR_APPEND = 0x30
 _GROUP = 0o070
 _OTHERS = 0o007
 _OWNER_AND_GROUP = 0o770
@@ -341,6 +350,27 @@ def refuse_mounted(path: str) -> None:
             f"{path} is mounted as a single file, and cannot be replaced",
             "mount its folder instead, or name another place with AWS_SHARED_CREDENTIALS_FILE",
         )
+
+
+def refuse_immutable(path: str) -> None:
+    """Refuse a file whose attributes forbid that it is replaced, as after `chattr +i`.
+
+    Where the system does not tell, only the write itself fails.
+
+    Raises:
+        OSError: it is one, or cannot be read.
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    with open(path, "rb") as file:
+        try:
+            flags = fcntl.ioctl(file, _GET_FLAGS, bytes(8))
+        except OSError:
+            return
+    if int.from_bytes(flags[:4], sys.byteorder) & _IMMUTABLE_OR_APPEND:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
 def take_over_metadata(path: str, descriptor: int) -> list[str]:

@@ -302,9 +302,16 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
         undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
         left = [change for change in remembered if _reversed([change])[0] not in undone]
         for change in left:
-            note(f"left {change.key} of profile {change.profile}, which was changed since")
+            if _value_now(session, change) != change.before:  # else an undo was killed before
+                note(f"left {change.key} of profile {change.profile}, which was changed since")
         _remember(session, left)
     return undone
+
+
+def _value_now(session: Profile, change: Change) -> str | None:
+    files = session.files.read_again()
+    read = files.credentials if change.is_in_credentials else files.config
+    return read(change.profile).get(change.key.lower())
 
 
 @contextmanager
