@@ -213,6 +213,10 @@ def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(
     done = home.mfakit("login", "--token-code", "123456", **named)
     refused(home, done, f"{name} is set, which AWS tools do not read")
     assert f"export AWS_SHARED_CREDENTIALS_FILE={path}" in done.stderr
+    role = "role_arn = arn:aws:iam::123456789012:role/a"
+    home.write_config(f"[profile prod]\n{role}\nsource_profile = default\n")
+    told = home.mfakit("explain", "--profile", "prod", **named).stdout
+    assert f"! variable-unread: {name} is set" in told
     named["AWS_SHARED_CREDENTIALS_FILE"] = str(path)
     assert home.mfakit("login", "--token-code", alice.device.code(), **named).returncode == 0
 

@@ -238,7 +238,7 @@ def variable_unread(situation: Situation) -> Iterator[Finding]:
             f"{name} is set, which AWS tools do not read",
             f"the credentials file is {situation.files.credentials_path}",
             f"export {_CREDENTIALS_PATH}={quoted(situation.environ[name])}",
-            matters=situation.chain.winner is None,
+            matters=situation.chain.winner is None or situation.chain.failure is not None,
         )
 
 
