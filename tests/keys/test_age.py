@@ -34,6 +34,17 @@ def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) ->
     assert aged.mfakit("check", "--all", "--key-age", "90d").returncode == 1
 
 
+def test_a_secret_in_the_place_of_the_id_is_not_shown(home, alice) -> None:
+    home.write_credentials(
+        f"[e]\naws_access_key_id = {alice.secret_access_key}\n"
+        f"aws_secret_access_key = {alice.access_key_id}\n"
+    )
+    for command in ((), ("import", "--source-profile", "e"), ("rotate", "--source-profile", "e")):
+        done = home.mfakit("keys", *command)
+        assert alice.secret_access_key not in done.stdout + done.stderr
+    assert "the id and the secret of the key of profile 'e' are swapped" in done.stderr
+
+
 def test_a_misspelled_store_of_one_profile_hides_no_old_key_of_another(aged, alice) -> None:
     aged.write_config("[profile a]\nmfakit_key_store = keychain\n")
     done = aged.mfakit("check", "--all", "--key-age", "90d")

@@ -8,6 +8,7 @@ it is a secret file of mfakit's own.
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import contextmanager, suppress
 
 from mfakit import debug
@@ -15,7 +16,8 @@ from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, utc_now
 from mfakit.profiles.own_files import OwnFile, as_pairs, make_own_folder, own_place, pairs_of
 from mfakit.profiles.profile import KEY_COMMAND, KEY_STORE, Profile
-from mfakit.profiles.section import has_access_key, is_long_term, is_no_key
+from mfakit.profiles.section import KEYS, has_access_key, is_long_term, is_no_key
+from mfakit.profiles.selection import LONG_TERM_PREFIX
 from mfakit.profiles.stores import exports_key
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
@@ -67,7 +69,8 @@ def place_of(profile: Profile) -> KeyPlace | None:
     Neither a keychain nor a program is asked.
 
     Raises:
-        ProfileError: ``mfakit_key_store`` names no store that mfakit knows.
+        ProfileError: ``mfakit_key_store`` names no store that mfakit knows, or the secret, which
+            nobody may be shown, is in the place of the id.
     """
     if store := profile.setting(KEY_STORE):
         if not store.startswith(_PREFIX) or not store.removeprefix(_PREFIX):
@@ -79,7 +82,12 @@ def place_of(profile: Profile) -> KeyPlace | None:
     if command := profile.setting(KEY_COMMAND):
         return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
     if is_long_term(profile.keys):
-        key = profile.keys["aws_access_key_id"]
+        key, secret = (profile.keys[name] for name in KEYS)
+        if secret.startswith(LONG_TERM_PREFIX) > key.startswith(LONG_TERM_PREFIX):
+            raise ProfileError(
+                f"the id and the secret of the key of profile {profile.name!r} are swapped",
+                f"type them again: aws configure --profile {shlex.quote(profile.name)}",
+            )
         files = profile.files
         in_credentials = has_access_key(files.credentials(profile.name))
         return KeyPlace(FILE, key, files.credentials_path if in_credentials else files.config_path)
