@@ -119,8 +119,9 @@ def test_undo_restores_a_value_with_a_character_that_does_not_print(worker, betw
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("undo", [False, True])
+@pytest.mark.parametrize("renames", [False, True])
 def test_configure_and_undo_know_what_they_changed_beside_a_program_that_adds_to_the_file(
-    worker, undo: bool
+    worker, undo: bool, renames: bool
 ) -> None:
     """It does so when the new file has just come into place."""
     change = ("-p", "work-mfa", "--region", "eu-west-3")
@@ -135,14 +136,35 @@ def test_configure_and_undo_know_what_they_changed_beside_a_program_that_adds_to
     with subprocess.Popen(command, env=worker.environ, stderr=subprocess.PIPE) as process:
         while worker.config.read_text() == before and process.poll() is None:
             time.sleep(0.01)
-        with worker.config.open("a") as file:
+        new = shutil.copy(worker.config, worker.folder / "new") if renames else worker.config
+        with new.open("a") as file:
             file.write("[profile other]\nregion = us-east-1\n")
+        new.replace(worker.config)
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 0, said
     if not undo:
         assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
     assert profile(worker, "work-mfa")["region"] == "eu-west-1"
     assert profile(worker, "other")["region"] == "us-east-1"
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_program_that_begins_to_write_the_new_file_makes_no_error_of_a_change_that_is_made(
+    worker,
+) -> None:
+    slowly = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2"]
+    slowly += ["-e", "inject=renameat2:delay_exit=1000000:when=1"]
+    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "-p", "work-mfa"]
+    before = worker.config.read_text()
+    with subprocess.Popen([*slowly, *command, "--region", "eu-west-3"], env=worker.environ) as ours:
+        while worker.config.read_text() == before and ours.poll() is None:
+            time.sleep(0.01)
+        with worker.config.open("a") as file:
+            file.write("[profile ")
+            file.flush()
+            assert ours.wait(timeout=60) == 0
+            file.write("other]\nregion = us-east-1\n")
+    assert profile(worker, "work-mfa")["region"] == "eu-west-3"
 
 
 def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:

@@ -48,7 +48,7 @@ def calls(statements: list[dict[str, Any]]) -> int:
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_work_of_a_review_grows_about_linearly_with_the_statements(name: str) -> None:
     work = []
-    for count in (100, 400):
+    for count in (200, 800):
         # Other names each time, so that no cache of the first review serves the second.
         names = (f"x{count}y{number}z" for number in range(count // 2))
         work.append(calls([one for name_ in names for one in PAIRS[name](name_)]))

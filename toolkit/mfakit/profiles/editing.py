@@ -173,13 +173,13 @@ def check_writable(path: str) -> None:
 
 
 def _leads_to(path: str, ours: tuple[int, ...]) -> bool:
-    """Whether a path leads to the file that was just written.
+    """Whether a path leads to the file that was just written, and has maybe been changed since.
 
-    If not, the file was changed or removed since, or a symlink was changed. If the path cannot be
-    read, the file is in place anyway.
+    If not, the file was replaced or removed, or a symlink was changed. If the path cannot be read,
+    the file is in place anyway.
     """
     try:
-        return version_of(path) == ours
+        return (version_of(path) or ())[:2] == ours[:2]
     except OSError:
         return True
 
