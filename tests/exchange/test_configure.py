@@ -50,6 +50,18 @@ def test_a_role_keeps_its_source_and_its_device_moves_to_the_session(worker, ali
     assert "assumed-role/prod" in done.stdout, done.stderr
 
 
+def test_a_device_of_another_account_does_not_move_to_the_session(worker, alice) -> None:
+    """AWS refused its codes, and the session was made with another."""
+    wrong = alice.device.serial_number.replace("123456789012", "123456798012")
+    worker.write_config(f"{PROD}mfa_serial = {wrong}\n")
+    used = ("--serial-number", alice.device.serial_number)
+    assert log_in(worker, alice, *used, AWS_PROFILE="prod").returncode == 0
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 0, done.stderr
+    done = log_in(worker, alice, "--force", AWS_PROFILE="prod")
+    assert done.returncode == 0, done.stderr
+
+
 def test_configure_writes_each_option_beside_a_role(worker, alice) -> None:
     options = ("--duration", "2h", "--region", "eu-west-1", "--token-command", "cat")
     done = configure(worker, "--role-profile", "prod", *options, "--credential-process")

@@ -670,3 +670,16 @@ def take_into_the_keychain(home, monkeypatch) -> None:
 def in_keychain(home, access_key_id: str) -> bool:
     read = home.run(sys.executable, "-m", "keyring", "get", "mfakit", access_key_id)
     return bool(read.stdout)
+
+
+def test_a_new_key_that_aws_knows_only_in_part_is_no_unknown_key(home, alice, aws) -> None:
+    """IAM's servers hear of it one after another; the same command goes on from there."""
+    before = read_key(Profile("default", AWSFiles(home.environ))).access_key_id
+    aws.fail_next("UpdateAccessKey", code="InvalidClientTokenId", status=403)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert done.returncode == 1
+    assert "does not take the key" in done.stderr
+    assert "goes on from there: mfakit keys rotate" in done.stderr
+    assert works(home)
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert keys_at_aws(aws)[before] == "Inactive"

@@ -9,7 +9,7 @@ import sys
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange import check_command
-from mfakit.exchange.iam import check_serial_number, find_devices, only_device
+from mfakit.exchange.iam import account_of, check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import (
     CHAINED_SECONDS,
     configured_serial_number,
@@ -173,7 +173,7 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     if not settings[SOURCE_PROFILE]:
         settings[SOURCE_PROFILE] = _source_to_write(roles, session)
     if not settings[SERIAL_NUMBER]:
-        settings[SERIAL_NUMBER] = _common_device([session, *map(session.other, names)])
+        settings[SERIAL_NUMBER] = _common_device(session, names)
     joined = {"source_profile": session.name, SERIAL_NUMBER: None, "credential_source": None}
     between: dict[str, str | None] = {SERIAL_NUMBER: None}
     written = {name: joined if name in last else between for name in names}
@@ -260,9 +260,16 @@ def _source_to_write(roles: list[Profile], session: Profile) -> str | None:
     return None if meant == usual.name else meant
 
 
-def _common_device(profiles: list[Profile]) -> str | None:
-    """Return the one device that profiles name; None if they name none."""
+def _common_device(session: Profile, roles: list[str]) -> str | None:
+    """Return the one device that the profiles name; None if they name none.
+
+    One of another account than the session there counts as none, since AWS refuses its codes.
+    """
+    held = session.held()
+    account = held.record.account if held and held.record else None
+    profiles = (session, *map(session.other, roles))
     named = {device for one in profiles if (device := one.setting(SERIAL_NUMBER))}
+    named = {one for one in named if not account or account_of(one) in (None, account)}
     if len(named) > 1:
         raise UsageError(
             f"the profiles name different devices: {', '.join(sorted(named))}",

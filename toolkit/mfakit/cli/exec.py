@@ -6,11 +6,18 @@ SDKs ask for it by their `credential_process`, which runs `mfakit credential-pro
 from __future__ import annotations
 
 import os
+import shlex
 
 from mfakit.cli.output import complain, note, write
 from mfakit.errors import CommandError, ProfileError, UsageError
 from mfakit.moments import format_timestamp, utc_now
-from mfakit.profiles.selection import endpoint_to_set, region_to_set, session_profile
+from mfakit.profiles.section import has_access_key
+from mfakit.profiles.selection import (
+    aws_profile_of,
+    endpoint_to_set,
+    region_to_set,
+    session_profile,
+)
 from mfakit.session import VALID, process_warn_seconds
 
 TYPE_CHECKING = False
@@ -35,6 +42,12 @@ def run(options: Namespace, files: AWSFiles) -> int:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
     role = chosen_role(options)
     profile = session_profile(options.profile, files)
+    if role is None and options.profile is None and (left_out := _role_left_out(profile)):
+        arn = left_out.setting("role_arn") or ""
+        note(
+            f"the command runs with the session of profile {profile.name}, not as the role of"
+            f" {left_out.name}: mfakit exec --role-arn {shlex.quote(arn)} gives that"
+        )
     try:
         if options.serve:
             return _run_served(command, profile, role, options.min_remaining)
@@ -44,6 +57,16 @@ def run(options: Namespace, files: AWSFiles) -> int:
     except CommandError as error:
         complain(error)
         return error.exit_code
+
+
+def _role_left_out(session: Profile) -> Profile | None:
+    """Return the profile whose role AWS tools would assume without mfakit; None if there is none."""
+    environ = session.files.environ
+    if environ.get("MFAKIT_PROFILE"):
+        return None
+    named = session.other(aws_profile_of(environ)[1] or "default")
+    is_role = named.setting("role_arn") and not has_access_key(named.keys)
+    return named if is_role and named.name != session.name else None
 
 
 def chosen_role(options: Namespace) -> Role | None:

@@ -165,13 +165,17 @@ class Keys:
             taken = taken + 1 if is_taken else 0
             if taken < _TIMES_TAKEN:
                 if waited >= _LONGEST_WAIT_SECONDS:
-                    raise ExchangeError(
-                        f"AWS does not take the key {key.access_key_id} yet",
-                        f"run it again, and it goes on from there: mfakit keys rotate{self._named};"
-                        f" or go back: mfakit keys rotate --undo{self._named}",
-                    )
+                    raise self.not_taken(key)
                 self._hands.sleep(_PAUSE_SECONDS)
                 waited += _PAUSE_SECONDS
+
+    def not_taken(self, key: LongTermKey) -> ExchangeError:
+        """Return the error for a new key that AWS does not know everywhere yet."""
+        return ExchangeError(
+            f"AWS does not take the key {key.access_key_id} yet",
+            f"run it again, and it goes on from there: mfakit keys rotate{self._named};"
+            f" or go back: mfakit keys rotate --undo{self._named}",
+        )
 
     def _info(self, key: dict[str, Any]) -> KeyInfo:
         name = key["AccessKeyId"]
@@ -236,7 +240,12 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     _put(profile, new, hands)
     _put_again(profile, rotation, new, hands)
     keys.sign_with(new)
-    rotation = _retire(profile, rotation, keys, delete_after)
+    try:
+        rotation = _retire(profile, rotation, keys, delete_after)
+    except ExchangeError as error:
+        if "does not know the access key" in error.message:  # AWS's servers hear of it in turn
+            raise keys.not_taken(new) from None
+        raise
     if delete_after == 0:
         _delete_old(profile, rotation, keys, hands)
     return rotation.new_id
