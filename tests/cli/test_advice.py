@@ -14,6 +14,7 @@ from tests.roles import make_role
 
 import mfakit
 from mfakit import errors
+from mfakit.testing import AWSSimulator
 
 PACKAGE = Path(mfakit.__file__).parent
 SESSION = (
@@ -476,3 +477,76 @@ def test_a_session_in_the_variables_is_no_key_to_log_in_with(home, alice, shell)
     [fix] = re.findall("try: (mfakit login.*)", told)
     done = shell(f"{fix} --token-code {alice.device.code()}", **stale)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "env"])
+def test_a_first_login_is_advised_with_the_keys_that_there_are(home, alice, command: str) -> None:
+    home.write_credentials(f"[work]\n{keys_of(alice)}")
+    line = advice(home.mfakit(command)).removeprefix("log in first: ")
+    assert home.shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("credentials", "profile"),
+    [("[mfa]\n{keys}", "mfa"), (f"[work]\n{{keys}}[pasted]\n{SESSION}", "pasted")],
+)
+def test_mfakit_alone_names_a_login_that_works(home, alice, credentials: str, profile: str) -> None:
+    """The session profile's name has the keys themselves, or its session was made elsewhere."""
+    home.write_credentials(credentials.format(keys=keys_of(alice)))
+    environ = {} if profile == "mfa" else {"AWS_PROFILE": profile}
+    _, told, *_ = home.mfakit(**environ).stdout.splitlines()
+    line = told.removeprefix("next: ")
+    code = alice.device.code()
+    done = home.shell(f"{line} --force --token-code {code}", **environ)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_login_is_advised_into_the_profile_that_lacks_the_keys(home) -> None:
+    home.write_config(f"[default]\n[profile admin]\nrole_arn = {ROLE}\nsource_profile = default\n")
+    done = home.mfakit("check", AWS_PROFILE="admin")
+    assert advice(done).endswith("aws configure && mfakit login")
+
+
+def test_a_role_with_keys_beside_it_is_given_them_as_its_source(home, alice) -> None:
+    home.write_credentials(f"[admin]\n{keys_of(alice)}")
+    home.write_config(f"[profile admin]\nrole_arn = {ROLE}\n")
+    line = advice(home.mfakit("login", AWS_PROFILE="admin")).rpartition(": ")[2]
+    assert home.shell(line).returncode == 0
+    code = alice.device.code()
+    done = home.mfakit("login", "--token-code", code, AWS_PROFILE="admin")
+    assert "logged in to profile admin-mfa" in done.stderr
+
+
+def test_a_role_of_the_machine_needs_no_login(home) -> None:
+    way = "credential_source = Ec2InstanceMetadata"
+    home.write_config(f"[profile admin]\nrole_arn = {ROLE}\n{way}\n")
+    done = home.mfakit("login", AWS_PROFILE="admin")
+    assert "Ec2InstanceMetadata gives its keys, which need no login" in advice(done)
+
+
+def test_a_login_without_keys_names_half_a_session_in_the_variables(home) -> None:
+    half = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s"}
+    done = home.mfakit("login", **half)
+    assert "the variables hold a session's key without its token" in done.stderr
+
+
+def test_a_key_in_braces_is_told_as_such(home, alice) -> None:
+    """A guide writes braces round what one has to put in."""
+    home.write_credentials(f"[default]\n{keys_of(alice)}".replace("= AK", "= {AK"))
+    text = home.credentials.read_text().replace("\naws_secret", "}\naws_secret")
+    home.write_credentials(text)
+    assert "stands in braces, which are part of it" in home.mfakit("explain").stdout
+
+
+def test_explain_guesses_no_region_for_a_key_that_aws_does_not_know(home) -> None:
+    """It may be of GovCloud; the region of `default` would make it worse."""
+    with AWSSimulator(region="us-gov-west-1") as aws, aws.serve() as url:
+        home.write_credentials(f"[gov]\n{keys_of(aws.create_user('carol'))}")
+        home.write_config("[default]\nregion = us-east-1\n")
+        told = home.mfakit("explain", "-p", "gov", "--online", AWS_ENDPOINT_URL=url).stdout
+        assert "us-east-1" not in told
+        line = told.splitlines()[-1].strip().removeprefix("try: ")
+        assert line == "aws configure set region REGION --profile gov"
+        home.write_config("[profile gov]\nregion = us-gov-west-1\n")
+        told = home.mfakit("explain", "-p", "gov", "--online", AWS_ENDPOINT_URL=url).stdout
+        assert "AWS says they are of arn:aws-us-gov" in told

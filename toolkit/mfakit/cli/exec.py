@@ -60,7 +60,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
 
 
 def _role_left_out(session: Profile) -> Profile | None:
-    """Return the profile whose role AWS tools would assume without mfakit; None if there is none."""
+    """Return the profile whose role AWS tools would assume without mfakit; None without one."""
     environ = session.files.environ
     if environ.get("MFAKIT_PROFILE"):
         return None

@@ -127,7 +127,7 @@ def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:
     *roles, end = Profile(name, files).source_chain()
     if not may_be_source(end):
         return
-    if roles:
+    if roles or end.setting("role_arn"):
         what, step = "assume its role with", f"mfakit configure --role-profile {shlex.quote(name)}"
     else:
         what, step = "use", f"export {variable}={shlex.quote(result.profile)}"

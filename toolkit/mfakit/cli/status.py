@@ -12,11 +12,11 @@ from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
+    keys_to_name,
     may_be_source,
     next_source_profile,
     roles_before,
     session_profile,
-    source_option,
     variables_hold_keys,
 )
 from mfakit.session import VALID
@@ -161,19 +161,18 @@ def _without_session(profile: Profile) -> tuple[str, str]:
     """Return what is missing for a first session, and the next step to it."""
     import shlex
 
-    from mfakit.exchange.source import with_long_term_keys
     from mfakit.programs import find_program
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
-    if may_be_source(source) or variables_hold_keys(profile.files.environ):
+    if profile.is_long_term or may_be_source(source) or variables_hold_keys(profile.files.environ):
         return missing, step
     if has_access_key(source.keys):
         missing = f"{missing}, and the keys in the profile {source.name!r} make none"
     else:
         missing = f"{missing}, and no access key in the profile {source.name!r}"
-    if other := with_long_term_keys(source):
-        return missing, f"{step}{source_option(profile.other(other))}"
+    if keys_to_name(profile):
+        return missing, step
     if roles := roles_before(profile):
         return missing, f"mfakit explain --profile {shlex.quote(roles[0])}"
     if source.in_file.holds_session(source.keys):
@@ -192,7 +191,7 @@ def _demo() -> str:
 
 
 def _login_line(profile: Profile) -> str:
-    return profile.login_command().removesuffix(" --profile mfa")
+    return f"{profile.login_command()} ".replace(" --profile mfa ", " ").rstrip()
 
 
 def _next(step: str) -> str:

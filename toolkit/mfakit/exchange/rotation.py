@@ -165,14 +165,14 @@ class Keys:
             taken = taken + 1 if is_taken else 0
             if taken < _TIMES_TAKEN:
                 if waited >= _LONGEST_WAIT_SECONDS:
-                    raise self.not_taken(key)
+                    raise self.not_taken(key.access_key_id)
                 self._hands.sleep(_PAUSE_SECONDS)
                 waited += _PAUSE_SECONDS
 
-    def not_taken(self, key: LongTermKey) -> ExchangeError:
+    def not_taken(self, access_key_id: str) -> ExchangeError:
         """Return the error for a new key that AWS does not know everywhere yet."""
         return ExchangeError(
-            f"AWS does not take the key {key.access_key_id} yet",
+            f"AWS does not take the key {access_key_id} yet",
             f"run it again, and it goes on from there: mfakit keys rotate{self._named};"
             f" or go back: mfakit keys rotate --undo{self._named}",
         )
@@ -240,12 +240,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     _put(profile, new, hands)
     _put_again(profile, rotation, new, hands)
     keys.sign_with(new)
-    try:
-        rotation = _retire(profile, rotation, keys, delete_after)
-    except ExchangeError as error:
-        if "does not know the access key" in error.message:  # AWS's servers hear of it in turn
-            raise keys.not_taken(new) from None
-        raise
+    rotation = _retire(profile, rotation, keys, delete_after)
     if delete_after == 0:
         _delete_old(profile, rotation, keys, hands)
     return rotation.new_id
@@ -558,7 +553,12 @@ def _keep_sessions(profile: Profile, before: str, after: str) -> None:
 
 def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: float) -> Rotation:
     """Deactivate the old key, and write down when it may be deleted."""
-    keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Inactive")
+    try:
+        keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Inactive")
+    except ExchangeError as error:
+        if "does not know the access key" in error.message:  # AWS's servers hear of it in turn
+            raise keys.not_taken(rotation.new_id) from None
+        raise
     end = utc_now() + timedelta(seconds=delete_after)
     rotation = rotation.replace(new_secret="", delete_at=format_timestamp(end))
     write_rotation(profile, rotation)

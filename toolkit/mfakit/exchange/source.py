@@ -20,7 +20,9 @@ from mfakit.profiles.selection import (
     named_source_profile,
     next_source_profile,
     roles_before,
+    shadowed_by,
     variables_hold_keys,
+    with_long_term_keys,
 )
 from mfakit.profiles.stores import is_own_process
 from mfakit.session import SESSION_KEY_PREFIX
@@ -232,6 +234,8 @@ def _no_credentials(profile: Profile) -> ProfileError:
         problem = f"the profile {name!r} has only a part of its access key"
     else:
         problem = f"the profile {name!r} has no access key"
+    if (shadow := shadowed_by(profile.files.environ)) and "without" in shadow:
+        problem = f"{problem}, and the variables hold {shadow}"
     other = with_long_term_keys(profile)
     if other and not any(values.get(key) for key in KEYS):
         hint = f"name the profile with long-term keys: --source-profile {shlex.quote(other)}"
@@ -285,14 +289,6 @@ def long_term_hint(profile: Profile) -> str:
         "put your long-term keys into a profile: aws configure --profile long-term; then name it:"
         " --source-profile long-term"
     )
-
-
-def with_long_term_keys(profile: Profile) -> str | None:
-    """Return the first other profile with long-term keys; None if there is none."""
-    others = (name for name in profile.files.profiles() if name != profile.name)
-    profiles = map(profile.other, others)
-    found = (one.name for one in profiles if one.is_long_term or one.has_key_elsewhere)
-    return next(found, None)
 
 
 def _with_unread_keys(profile: Profile) -> str | None:

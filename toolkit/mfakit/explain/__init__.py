@@ -151,13 +151,22 @@ class Explanation:
         if not region:
             ignored = ", and boto3 does not read AWS_REGION" if self._ignores_region else ""
             failing = "calls of most services fail (NoRegionError)"
-            return f"no region is set{ignored}: {failing}{_to_set_region(situation)}"
+            return f"no region is set{ignored}: {failing}{self._to_set_region()}"
         return f"in the region {region} ({place})" if place else f"in the region {region}"
 
     @property
     def _ignores_region(self) -> bool:
         situation = self.situation
         return situation.sdk == "boto3" and bool(situation.environ.get("AWS_REGION"))
+
+    def _to_set_region(self) -> str:
+        profile = self.situation.as_profile
+        try:
+            # the key may be of GovCloud or China, where that of `default` is not
+            region = "REGION" if profile.is_long_term else likely_region(profile)
+        except MFAKitError:  # which a finding names
+            return ""
+        return f"; set one: aws configure set region {region} --profile {quoted(profile.name)}"
 
     def _conclusion(self) -> str:
         if self.verdict is not None:
@@ -166,15 +175,6 @@ class Explanation:
         if error is None:
             return "AWS would be called with nothing: there are no credentials"
         return f"AWS would not be called: {': '.join(part for part in error if part)}"
-
-
-def _to_set_region(situation: Situation) -> str:
-    try:
-        region = likely_region(situation.as_profile)
-    except MFAKitError:  # which a finding names
-        return ""
-    name = quoted(situation.profile)
-    return f"; set one: aws configure set region {region} --profile {name}"
 
 
 def find(situation: Situation) -> list[Finding]:

@@ -241,7 +241,7 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
         fix = f"curl -v {quoted(answer.endpoint)}"
         leads_to = "nothing is known of the credentials; curl shows where the connection fails"
         return [*found, Finding("unreachable", f"AWS cannot be reached: {said}", leads_to, fix)]
-    leads_to, fix = "every program that uses these credentials is refused", _renewal(situation)
+    leads_to, fix = _refused(answer.error[0], situation)
     source = situation.role_source
     process = situation.files.merged(source or situation.profile).get("credential_process")
     if process and (fault := _fault_of_program(said)):
@@ -256,6 +256,17 @@ def online_findings(answer: Identity, situation: Situation) -> list[Finding]:
             f" {quoted(kept_in)} && mfakit login --profile {quoted(kept_in)}"
         )
     return [*found, Finding("refused", f"AWS cannot be called: {said}", leads_to, fix)]
+
+
+def _refused(code: str, situation: Situation) -> tuple[str, str]:
+    """Return what a refusal leads to, and the command that mends it."""
+    leads_to, fix = "every program that uses these credentials is refused", _renewal(situation)
+    is_unknown = code == "InvalidClientTokenId" and fix.startswith("aws configure")
+    if is_unknown and not situation.chain.region:
+        leads_to = f"{leads_to}; so is a right key of GovCloud or China, while no region is set"
+        profile = quoted(situation.role_source or situation.profile)
+        fix = f"aws configure set region REGION --profile {profile}"
+    return leads_to, fix
 
 
 def _without_mfa(answer: Identity, situation: Situation) -> list[Finding]:

@@ -244,13 +244,10 @@ class Profile:
             SessionNotFoundError: the profile does not exist, or holds no session.
             FileError: a file cannot be read.
         """
-        store = self.in_file
-        if not has_access_key(store.read()):
-            store = self.store
         try:
-            session = store.session(now)
+            held = self._held(now)
         except InvalidSessionError as error:
-            values = store.read()
+            values = self._store_in_use.read()
             above = next((key for key in SESSION_KEYS if "\n" in values.get(key, "")), None)
             hint = self.login_hint("log in again")
             if above:
@@ -258,9 +255,21 @@ class Profile:
                 hint = f"lines are indented below the {above}; {told.hint}"
             problem = f"the profile {self.name!r} can't be used: {error.message}"
             raise SessionNotFoundError(problem, hint) from None
+        if held is None:
+            raise self._not_found()
+        return held
+
+    @property
+    def _store_in_use(self) -> Store:
+        store = self.in_file
+        return store if has_access_key(store.read()) else self.store
+
+    def _held(self, now: datetime | None = None) -> Held | None:
+        store = self._store_in_use
+        session = store.session(now)
         if session is None:
             debug.event("profile {!r} holds no session in the {}", self.name, store.kind)
-            raise self._not_found()
+            return None
         shown, end = debug.key_id(session.access_key_id), session.expiration
         debug.event(
             "session: {} of profile {!r}, in the {}, ends {}", shown, self.name, store.kind, end
@@ -274,8 +283,8 @@ class Profile:
             FileError: a file cannot be read.
         """
         try:
-            return self.find()
-        except SessionNotFoundError:
+            return self._held()
+        except InvalidSessionError:
             return None
 
     def held_elsewhere(self) -> Held | None:
@@ -491,10 +500,18 @@ class Profile:
         Raises:
             ProfileError: a role, SSO, a web identity, a console login or another program wins.
         """
+        import shlex
+
         why = self._other_way
         if why is None:
             return
         hint = f"name another profile for the session: --profile {self.holder}"
+        given_by = self.setting("credential_source")
+        if given_by and given_by != "Environment":
+            hint = f"{given_by} gives its keys, which need no login; for a user's session, {hint}"
+        elif self.is_protected and not self.setting("source_profile"):
+            name = shlex.quote(self.name)
+            hint = f"give the role a source: mfakit configure --role-profile {name}"
         if why == _BY_PROGRAM:
             hint = self._source_line()
             self._refuse_session_before_program(f"{named_by} {self.name!r}, which")
@@ -525,7 +542,7 @@ class Profile:
             )
             is_whole = self.is_long_term or self.has_key_elsewhere
             return error if is_whole else error.about(self.name)
-        log_in = self._kept_beside() or self.login_hint("log in first")
+        log_in = self._kept_beside() or self._first_step()
         if self.exists:
             return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
         meant = self._meant()
@@ -589,6 +606,16 @@ class Profile:
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
 
+    def _first_step(self) -> str:
+        """Return what to do for a first session, which no profile is itself the source of."""
+        from mfakit.profiles import selection
+
+        is_own_source = selection.next_source_profile(self).name == self.name
+        is_given = selection.keys_to_name(self) or selection.variables_hold_keys(self.files.environ)
+        if is_given or not is_own_source:
+            return self.login_hint("log in first")
+        return "put your long-term access key there, and log in: aws configure && mfakit login"
+
     def login_hint(self, what: str, held: Held | None = None) -> str:
         """Return what to do about a session that is missing or has ended, with the command."""
         if self._has_foreign_program:
@@ -602,10 +629,14 @@ class Profile:
     def _login_command(self, held: Held | None, option: str = "") -> str:
         import shlex
 
-        name = self.holder if self.setting("role_arn") else shlex.quote(self.name)
+        from mfakit.profiles.selection import keys_to_name
+
+        cannot_hold = self.setting("role_arn") or self.is_protected
+        session = self.other(self._holder) if cannot_hold else self
         role = held.record.role_arn if held and held.record else None
         of_role = f" --role-arn {shlex.quote(role)}" if role else ""
-        return f"mfakit login{option} --profile {name}{of_role}"
+        command = f"mfakit login{option} --profile {shlex.quote(session.name)}{of_role}"
+        return f"{command}{keys_to_name(session)}"
 
 
 class RoleSession(Profile):

@@ -174,6 +174,25 @@ def source_profile(session: Profile) -> Profile | None:
     return next_source_profile(session)
 
 
+def with_long_term_keys(profile: Profile) -> str | None:
+    """Return the first other profile with long-term keys; None if there is none."""
+    others = (name for name in profile.files.profiles() if name != profile.name)
+    profiles = map(profile.other, others)
+    found = (one.name for one in profiles if one.is_long_term or one.has_key_elsewhere)
+    return next(found, None)
+
+
+def keys_to_name(session: Profile) -> str:
+    """Return the option that names keys for a session, where a login would find none; else ""."""
+    import shlex
+
+    source, other = source_profile(session), with_long_term_keys(session)
+    is_found = source is None or may_be_source(source)
+    if is_found or other is None or variables_hold_keys(session.files.environ):
+        return ""
+    return f" --source-profile {shlex.quote(other)}"
+
+
 def next_source_profile(session: Profile) -> Profile:
     """Return the source profile that the next login of a session profile would use."""
     return named_source_profile(None, session) or default_source_profile(session.files)

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
 from mfakit.environment import SHELLS
-from mfakit.exchange.source import with_long_term_keys
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import (
@@ -15,6 +14,7 @@ from mfakit.profiles.selection import (
     next_source_profile,
     source_profile,
     variables_hold_keys,
+    with_long_term_keys,
 )
 
 TYPE_CHECKING = False
@@ -97,8 +97,8 @@ def renew(situation: Situation, profile: str, option: str = "") -> str:
     source = source_profile(session)
     if source is None or may_be_source(source) or variables_hold_keys(situation.environ):
         return command
-    if other := with_long_term_keys(session):
-        return f"{command} --source-profile {quoted(other)}"
+    if with_long_term_keys(session):
+        return command  # which names them
     if source.name != profile:
         return f"aws configure --profile {quoted(source.name)} && {command}"
     return f"aws configure --profile long-term && {command} --source-profile long-term"

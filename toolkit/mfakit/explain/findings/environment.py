@@ -8,7 +8,6 @@ import re
 from mfakit.environment import unset_line
 from mfakit.environment.endpoint import URL, endpoint_of
 from mfakit.exchange.iam import UNREAD_SERIAL
-from mfakit.exchange.source import with_long_term_keys
 from mfakit.explain.chain import FAILED, SHADOWED, USED
 from mfakit.explain.findings import (
     Finding,
@@ -31,6 +30,7 @@ from mfakit.profiles.selection import (
     may_be_source,
     next_source_profile,
     variables_hold_keys,
+    with_long_term_keys,
 )
 from mfakit.session import SESSION_KEY_PREFIX
 

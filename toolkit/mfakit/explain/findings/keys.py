@@ -320,6 +320,8 @@ def keys_placeholder(situation: Situation) -> Iterator[Finding]:
         what = "looks like an example's"
         if pasted == unset:
             what = "names a variable, in whose place no AWS tool puts its value"
+            if values[pasted].startswith("{"):
+                what = "stands in braces, which are part of it to AWS tools"
         yield Finding(
             "keys-placeholder",
             f"{pasted} of profile {profile!r} ({files.place(profile, pasted)}) {what}",
