@@ -23,10 +23,12 @@ class MFAKitError(Exception):
         exit_code: what the command exits with.
         suspect: the profile whose keys are missing or refused, "" for the environment's; None if
             the error has another cause. `explain` may know what is wrong with them.
+        session_profile: the profile without a session; None if the error is of something else.
     """
 
     exit_code = FAILED
     suspect: str | None = None
+    session_profile: str | None = None
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -41,6 +43,11 @@ class MFAKitError(Exception):
     def hint(self, hint: str) -> None:
         self._hint = hint
         self.__notes__ = [hint] if hint else []
+
+    def of_session(self, profile: str) -> Self:
+        """Name the profile without a session; return the error."""
+        self.session_profile = profile
+        return self
 
     def about(self, suspect: str | None) -> Self:
         """Name the profile with the keys; return the error."""

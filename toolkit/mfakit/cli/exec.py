@@ -6,7 +6,6 @@ SDKs ask for it by their `credential_process`, which runs `mfakit credential-pro
 from __future__ import annotations
 
 import os
-import shlex
 
 from mfakit.cli.output import complain, note, write
 from mfakit.errors import CommandError, ProfileError, UsageError
@@ -43,6 +42,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
     role = chosen_role(options)
     profile = session_profile(options.profile, files)
     if role is None and options.profile is None and (left_out := _role_left_out(profile)):
+        import shlex
+
         arn = left_out.setting("role_arn") or ""
         note(
             f"the command runs with the session of profile {profile.name}, not as the role of"

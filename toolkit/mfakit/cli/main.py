@@ -114,7 +114,7 @@ def _nearest(name: str) -> str:
 def _report(error: BaseException) -> int:
     """Print an error, if there is something to print, and return the exit code."""
     if isinstance(error, MFAKitError):
-        complain(_with_cause(error))
+        complain(_with_keys(_with_cause(error)))
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
@@ -123,6 +123,20 @@ def _report(error: BaseException) -> int:
     if not isinstance(error, BrokenPipeError):
         complain(_unexpected(error))
     return FAILED
+
+
+def _with_keys(error: MFAKitError) -> MFAKitError:
+    """Return an error about a missing session with the keys that the login it advises needs."""
+    if error.session_profile is None or "mfakit login" not in error.hint:
+        return error
+    from mfakit.profiles.profile import Profile
+    from mfakit.profiles.selection import first_step
+
+    try:
+        error.hint = first_step(Profile(error.session_profile, AWSFiles(os.environ)), error.hint)
+    except MFAKitError:
+        return error  # it was to say more
+    return error
 
 
 def _with_cause(error: MFAKitError) -> MFAKitError:

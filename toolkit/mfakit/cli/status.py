@@ -191,7 +191,9 @@ def _demo() -> str:
 
 
 def _login_line(profile: Profile) -> str:
-    return f"{profile.login_command()} ".replace(" --profile mfa ", " ").rstrip()
+    if profile.is_protected:
+        return profile.login_command()
+    return f"{profile.login_command().removesuffix(' --profile mfa')}{keys_to_name(profile)}"
 
 
 def _next(step: str) -> str:

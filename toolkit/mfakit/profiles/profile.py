@@ -315,7 +315,7 @@ class Profile:
             raise SessionExpiredError(
                 f"the session of profile {self.name!r} expired at {format_timestamp(end)}",
                 self.login_hint("log in again", held),
-            )
+            ).of_session(self._holder if self.setting("role_arn") else self.name)
         return held.session
 
     def check_writable(self) -> None:
@@ -542,14 +542,15 @@ class Profile:
             )
             is_whole = self.is_long_term or self.has_key_elsewhere
             return error if is_whole else error.about(self.name)
-        log_in = self._kept_beside() or self._first_step()
+        log_in = self._kept_beside() or self.login_hint("log in first")
         if self.exists:
-            return SessionNotFoundError(f"the profile {self.name!r} holds no session", log_in)
-        meant = self._meant()
+            problem, meant = f"the profile {self.name!r} holds no session", None
+        else:
+            problem = f"there is no profile {self.name!r} in {self.files.credentials_path}"
+            meant = self._meant()
         return SessionNotFoundError(
-            f"there is no profile {self.name!r} in {self.files.credentials_path}",
-            f"is it the profile {meant}? --profile {meant}" if meant else log_in,
-        )
+            problem, f"is it the profile {meant}? --profile {meant}" if meant else log_in
+        ).of_session(self._holder if self.setting("role_arn") else self.name)
 
     def _kept_beside(self) -> str:
         """Return where the session is that AWS tools would not use here; "" if it is here."""
@@ -606,16 +607,6 @@ class Profile:
         line = f"mfakit login --profile {session} --source-profile {source}"
         return f"if it gives long-term keys, log in with them: {line}"
 
-    def _first_step(self) -> str:
-        """Return what to do for a first session, which no profile is itself the source of."""
-        from mfakit.profiles import selection
-
-        is_own_source = selection.next_source_profile(self).name == self.name
-        is_given = selection.keys_to_name(self) or selection.variables_hold_keys(self.files.environ)
-        if is_given or not is_own_source:
-            return self.login_hint("log in first")
-        return "put your long-term access key there, and log in: aws configure && mfakit login"
-
     def login_hint(self, what: str, held: Held | None = None) -> str:
         """Return what to do about a session that is missing or has ended, with the command."""
         if self._has_foreign_program:
@@ -629,14 +620,11 @@ class Profile:
     def _login_command(self, held: Held | None, option: str = "") -> str:
         import shlex
 
-        from mfakit.profiles.selection import keys_to_name
-
         cannot_hold = self.setting("role_arn") or self.is_protected
         session = self.other(self._holder) if cannot_hold else self
         role = held.record.role_arn if held and held.record else None
         of_role = f" --role-arn {shlex.quote(role)}" if role else ""
-        command = f"mfakit login{option} --profile {shlex.quote(session.name)}{of_role}"
-        return f"{command}{keys_to_name(session)}"
+        return f"mfakit login{option} --profile {shlex.quote(session.name)}{of_role}"
 
 
 class RoleSession(Profile):

@@ -193,6 +193,17 @@ def keys_to_name(session: Profile) -> str:
     return f" --source-profile {shlex.quote(other)}"
 
 
+def first_step(session: Profile, login: str) -> str:
+    """Return the advice to log in to a profile, with the keys that it needs."""
+    source = source_profile(session)
+    if " --source-profile " in login or source is None:
+        return login
+    has_none = source.name == session.name and with_long_term_keys(session) is None
+    if has_none and not variables_hold_keys(session.files.environ):
+        return "put your long-term access key there, and log in: aws configure && mfakit login"
+    return f"{login}{keys_to_name(session)}"
+
+
 def next_source_profile(session: Profile) -> Profile:
     """Return the source profile that the next login of a session profile would use."""
     return named_source_profile(None, session) or default_source_profile(session.files)

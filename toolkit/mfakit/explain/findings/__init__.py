@@ -10,6 +10,7 @@ from mfakit.environment import SHELLS
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import (
+    keys_to_name,
     may_be_source,
     next_source_profile,
     source_profile,
@@ -97,8 +98,8 @@ def renew(situation: Situation, profile: str, option: str = "") -> str:
     source = source_profile(session)
     if source is None or may_be_source(source) or variables_hold_keys(situation.environ):
         return command
-    if with_long_term_keys(session):
-        return command  # which names them
+    if named := keys_to_name(session):
+        return f"{command}{named}"
     if source.name != profile:
         return f"aws configure --profile {quoted(source.name)} && {command}"
     return f"aws configure --profile long-term && {command} --source-profile long-term"
