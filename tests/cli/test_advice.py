@@ -522,12 +522,18 @@ def test_a_role_of_the_machine_needs_no_login(home) -> None:
     home.write_config(f"[profile admin]\nrole_arn = {ROLE}\n{way}\n")
     done = home.mfakit("login", AWS_PROFILE="admin")
     assert "Ec2InstanceMetadata gives its keys, which need no login" in advice(done)
+    before = home.config.read_text()
+    done = home.mfakit("configure", "--role-profile", "admin")
+    assert "and there are no others here" in done.stderr
+    assert home.config.read_text() == before
 
 
 def test_a_login_without_keys_names_half_a_session_in_the_variables(home) -> None:
     half = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s"}
     done = home.mfakit("login", **half)
     assert "the variables hold a session's key without its token" in done.stderr
+    told = home.mfakit("explain", **half).stdout
+    assert "AWS would be called with a session ASIA...EFGH without its token" in told
 
 
 def test_a_key_in_braces_is_told_as_such(home, alice) -> None:

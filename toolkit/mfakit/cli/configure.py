@@ -23,10 +23,12 @@ from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
     end_of_roles,
+    keys_to_name,
     led_to,
     may_be_source,
     next_source_profile,
     session_profile,
+    variables_hold_keys,
 )
 from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORES
@@ -166,6 +168,7 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     """
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
+    _refuse_without_keys(roles, session)
     chains = [role.roles() for role in roles]
     names = [one.name for chain in chains for one in chain]
     last = {chain[-1].name for chain in chains}
@@ -190,6 +193,23 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     for role in roles:
         _note_of_duration(role)
     return 0
+
+
+def _refuse_without_keys(roles: list[Profile], session: Profile) -> None:
+    """Refuse to take a role from the machine's own keys where there are no others.
+
+    Raises:
+        ProfileError: no session could be made for it.
+    """
+    given_by = next(filter(None, (role.setting("credential_source") for role in roles)), None)
+    has_keys = may_be_source(next_source_profile(session)) or keys_to_name(session)
+    if given_by in (None, "Environment") or has_keys or session.held() is not None:
+        return
+    if not variables_hold_keys(session.files.environ):
+        raise ProfileError(
+            f"the role is assumed with the keys of {given_by}, and there are no others here",
+            "it needs no login; for a user's session, put the user's key there: aws configure",
+        )
 
 
 def _note_of_duration(role: Profile) -> None:
