@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,10 @@ os.environ |= {"LC_MESSAGES": "C", "LANGUAGE": ""}
 
 # They lead to the venv that the tests run in; in a test's home, uv would install into that venv.
 OF_THIS_VENV = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV")
+
+# What the next command of a line, or only a shell, knows.
+SHELL_STATE = re.compile(r"\b(export|unset|eval|cd|set)\b|\n")
+SHELL_SYNTAX = re.compile(r"[$`|<>;*?~#&]")
 
 
 class Home:
@@ -113,14 +117,13 @@ class Home:
 
     def shell(self, line: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a line as a shell does that finds mfakit and the AWS CLI on its PATH."""
-        words = shlex.shlex(line, posix=True, punctuation_chars="&")
-        words.whitespace_split, words.commenters = True, ""
-        commands = [list(command) for ends, command in groupby(words, "&&".__eq__) if not ends]
-        if set(line) & set("$`|<>;*?~#") or any(command[0] != "mfakit" for command in commands):
-            path = f"{Path(sys.executable).parent}:{self.environ['PATH']}"
-            return self.run("sh", "-c", line, **{"PATH": path} | environ)
+        commands = [line] if SHELL_STATE.search(line) else line.split(" && ")
+        path = f"{Path(sys.executable).parent}:{self.environ['PATH']}"
         for command in commands:
-            done = self.mfakit(*command[1:], **environ)
+            if command.startswith("mfakit ") and not SHELL_SYNTAX.search(command):
+                done = self.mfakit(*shlex.split(command)[1:], **environ)
+            else:
+                done = self.run("sh", "-c", command, **{"PATH": path} | environ)
             if done.returncode != 0:
                 break
         return done

@@ -300,10 +300,13 @@ def test_output_to_a_folder_or_device_is_an_error_and_replaces_nothing(home) -> 
     assert sorted(os.listdir(home.folder)) == [".aws", "folder", "pipe"]
 
 
-def test_a_report_replaces_no_credentials_file_that_is_not_in_use(home) -> None:
+@pytest.mark.parametrize(
+    "text", ["[default]\nAWS_Secret_Access_Key = x\n", "# roles\n[profile a]\nregion = x\n"]
+)
+def test_a_report_replaces_no_aws_file_that_is_not_in_use(home, text: str) -> None:
     keep(home, mfa="2126-01-01T00:00:00Z")
-    other = home.folder / "credentials.work"
-    other.write_text(text := "[default]\nAWS_Secret_Access_Key = x\n")
+    other = home.folder / "file.work"
+    other.write_text(text)
     done = home.mfakit("check", "--output", str(other))
     assert (done.returncode, other.read_text()) == (3, text)
 

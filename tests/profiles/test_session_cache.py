@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -52,6 +53,30 @@ os.setuid(4321)
 def entry(home):
     (found,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()
     return found
+
+
+@pytest.fixture
+def on_a_mount_without_modes(home):
+    """Let every file beside the credentials file have all bits, as on Windows' drives in WSL."""
+    aws, below = home.credentials.parent, home.folder / "below"
+    below.mkdir()
+    mount = ["bindfs", "--perms=a+rwX", "--chmod-ignore", str(below), str(aws)]
+    if os.geteuid() != 0 or not shutil.which("bindfs") or subprocess.call(mount):
+        pytest.skip("bindfs is not installed, or cannot mount (CI installs it)")
+    yield
+    subprocess.check_call(["umount", str(aws)])
+
+
+@pytest.mark.usefixtures("on_a_mount_without_modes")
+def test_where_a_mount_ignores_modes_mfakit_reads_what_it_wrote(home) -> None:
+    home.write_config(OURS)
+    home.write_credentials(KEYS)
+    notes: list[str] = []
+    for profile in ("mfa", "other"):
+        write_session(profile, SESSION, environ=home.environ, note=notes.append)
+    assert entry(home).stat().st_mode & stat.S_IROTH
+    assert read_session("mfa", environ=home.environ).session_token == "token"
+    assert notes == []
 
 
 def test_a_cached_session_is_kept_in_a_private_file_of_its_own(home) -> None:

@@ -163,7 +163,7 @@ def test_hint(aws):
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.long)])
 def test_fixtures_of_every_scope_work_with_and_without_xdist(tmp_path: Path, workers: str) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(SUITE)

@@ -210,6 +210,7 @@ def test_afterwards():
     assert passed(run(source, **mine), 2)
 
 
+@pytest.mark.long
 def test_each_xdist_worker_has_its_own_account_home_and_server(run: Run) -> None:
     source = """
 import os

@@ -121,7 +121,7 @@ def write_report(path: str, text: str) -> None:
         if os.path.exists(real) and not os.path.isfile(real):
             raise UsageError(f"{path} is no regular file", "leave --output out for standard output")
         places = map(os.path.realpath, (credentials_path(os.environ), config_path(os.environ)))
-        if real in places or _holds_keys(real):
+        if real in places or _is_like_one_of_aws(real):
             raise UsageError(f"{path} is an AWS file, which a report would replace", "name another")
         with temporary_beside(real) as temporary:
             os.chmod(temporary.path, _ALL_MAY_READ)
@@ -139,12 +139,15 @@ def write_report(path: str, text: str) -> None:
         raise MFAKitError(f"cannot write {path}: {error.strerror}", hint) from None
 
 
-def _holds_keys(path: str) -> bool:
-    """Whether a file is like a credentials file, maybe one that the environment does not name."""
+def _is_like_one_of_aws(path: str) -> bool:
+    """Whether a file has keys or a section, maybe as an AWS file that nothing names here."""
+    import re
+
     if not os.path.isfile(path):
         return False
     with open(path, "rb") as file:
-        return b"aws_secret_access_key" in file.read().lower()
+        text = file.read().lower()
+    return b"aws_secret_access_key" in text or bool(re.search(rb'^\[[^]"{]+\]', text, re.MULTILINE))
 
 
 def write_private(path: str, text: str) -> None:

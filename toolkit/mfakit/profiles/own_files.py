@@ -74,7 +74,7 @@ class OwnFile:
         try:
             with open(os.open(self.path, _FLAGS), "rb") as file:
                 found = os.fstat(file.fileno())
-                if not _is_private(found):
+                if not _is_private(found) and not self._has_mode_of_mount(found):
                     raise self.not_ours()
                 return file.read().decode("utf-8")
         except FileNotFoundError:
@@ -89,6 +89,21 @@ class OwnFile:
             from mfakit.profiles.reading import file_error
 
             raise file_error("read", self.path, error) from error
+
+    def _has_mode_of_mount(self, found: os.stat_result) -> bool:
+        """Whether others may read the file only because the mount ignores modes.
+
+        Drives of Windows in WSL and NTFS do so: even a new file of mode 0600 has all bits.
+        """
+        from contextlib import suppress
+
+        from mfakit.profiles.replacing import temporary_beside
+
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            return False
+        with suppress(OSError), temporary_beside(self.path) as new:
+            return new.descriptor is not None and not _is_private(os.fstat(new.descriptor))
+        return False
 
     def replace(self, text: str) -> None:
         """Write the file atomically; it may not exist yet.
@@ -191,7 +206,7 @@ class OwnFile:
         """Return the error for a file that mfakit cannot have written."""
         return FileError(
             f"{self.path} is not a file that mfakit has made",
-            f"remove it, and log in again: rm {self.path}",
+            f"if you let others read it: chmod 600 {self.path}; else remove it, and log in again",
         )
 
 

@@ -396,13 +396,13 @@ def take_over_metadata(path: str, descriptor: int) -> list[str]:
         if mode & _GROUP:
             notes.append(f"the group of {path} could not be kept, and has lost its access")
         mode &= ~_GROUP
-    if old.st_mode & _OTHERS:
-        who = "you and its group" if mode & _GROUP else "you"
-        notes.append(f"{path} could be read or written by everybody; now only {who} can")
     # before chmod: an access list also sets permissions for others
     _copy_attributes(path, descriptor)
     with _let_pass():
         os.fchmod(descriptor, mode)
+    if old.st_mode & _OTHERS and not os.fstat(descriptor).st_mode & _OTHERS:
+        who = "you and its group" if mode & _GROUP else "you"
+        notes.append(f"{path} could be read or written by everybody; now only {who} can")
     return notes
 
 
