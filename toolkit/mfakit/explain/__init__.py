@@ -318,8 +318,8 @@ def _described(found: Verdict, situation: Situation) -> str:
         text = "what a program gives"
     elif winner is not None and is_metadata(winner, situation):
         text = "what the machine's metadata service gives, if this is a machine at AWS"
-    elif winner is not None and winner.provider in ("env", "fromEnv") and not winner.has_token:
-        return text if found.kind == LONG_TERM else f"{text} without its token, which AWS refuses"
+    elif found.kind != LONG_TERM and winner is not None and _lacks_token(winner):
+        return f"{text} without its token, which AWS refuses"
     if found.expiration is not None:
         left = (found.expiration - situation.now).total_seconds()
         when = f"ends in {format_duration(left)}" if left > 0 else "has ended"
@@ -329,6 +329,10 @@ def _described(found: Verdict, situation: Situation) -> str:
     mfa = {True: "with MFA", False: "without MFA", None: "with or without MFA, which is not known"}
     role = ", which no role's session carries" if found.kind == ROLE_SESSION else ""
     return f"{text}; {mfa[found.has_mfa]}{role}"
+
+
+def _lacks_token(link: Link) -> bool:
+    return link.provider in ("env", "fromEnv") and not link.has_token
 
 
 def _article(kind: str) -> str:
