@@ -509,7 +509,13 @@ def test_no_login_is_advised_into_the_profile_that_lacks_the_keys(home) -> None:
 
 def test_a_role_with_keys_beside_it_is_given_them_as_its_source(home, alice) -> None:
     home.write_credentials(f"[admin]\n{keys_of(alice)}")
-    home.write_config(f"[profile admin]\nrole_arn = {ROLE}\n")
+    device = f"mfa_serial = {alice.device.serial_number}\n"
+    home.write_config(f"[profile admin]\nrole_arn = {ROLE}\n{device}")
+    code = alice.device.code()
+    assert home.mfakit("login", "-p", "admin-mfa", "--token-code", code).returncode == 0
+    told = home.mfakit("explain", "-p", "admin").stdout
+    assert "role-without-source" in told
+    assert "role-asks-own-code" not in told
     line = advice(home.mfakit("login", AWS_PROFILE="admin")).rpartition(": ")[2]
     assert home.shell(line).returncode == 0
     code = alice.device.code()

@@ -306,8 +306,8 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
     """A role asks for a code of its own, although the session of another code could assume it."""
     roles = situation.roles
     asking = next((role for role in roles if role.setting("mfa_serial")), None)
-    if asking is None:
-        return
+    if asking is None or not asking.setting("source_profile"):
+        return  # `role_without_source` reports that
     serial, place = asking.setting("mfa_serial"), asking.place("mfa_serial")
     live = [one.profile for one in _live(situation) if one.serial_number == serial]
     if live:
