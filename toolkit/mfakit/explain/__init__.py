@@ -307,6 +307,10 @@ def _would_ask(link: Link, situation: Situation) -> str:
     return "would ask"
 
 
+def _is_variable_without_token(link: Link) -> bool:
+    return link.provider in ("env", "fromEnv") and not link.has_token
+
+
 def _described(found: Verdict, situation: Situation) -> str:
     key = f" {shortened(found.access_key_id)}" if found.access_key_id else ""
     text = f"{_article(found.kind)}{found.kind}{key}"
@@ -318,8 +322,8 @@ def _described(found: Verdict, situation: Situation) -> str:
         text = "what a program gives"
     elif winner is not None and is_metadata(winner, situation):
         text = "what the machine's metadata service gives, if this is a machine at AWS"
-    elif winner is not None and winner.provider in ("env", "fromEnv") and not winner.has_token:
-        return text if found.kind == LONG_TERM else f"{text} without its token, which AWS refuses"
+    elif found.kind != LONG_TERM and winner and _is_variable_without_token(winner):
+        return f"{text} without its token, which AWS refuses"
     if found.expiration is not None:
         left = (found.expiration - situation.now).total_seconds()
         when = f"ends in {format_duration(left)}" if left > 0 else "has ended"
