@@ -307,6 +307,10 @@ def _would_ask(link: Link, situation: Situation) -> str:
     return "would ask"
 
 
+def _is_variable_without_token(link: Link) -> bool:
+    return link.provider in ("env", "fromEnv") and not link.has_token
+
+
 def _described(found: Verdict, situation: Situation) -> str:
     key = f" {shortened(found.access_key_id)}" if found.access_key_id else ""
     text = f"{_article(found.kind)}{found.kind}{key}"
@@ -318,7 +322,7 @@ def _described(found: Verdict, situation: Situation) -> str:
         text = "what a program gives"
     elif winner is not None and is_metadata(winner, situation):
         text = "what the machine's metadata service gives, if this is a machine at AWS"
-    elif found.kind != LONG_TERM and winner is not None and _lacks_token(winner):
+    elif found.kind != LONG_TERM and winner and _is_variable_without_token(winner):
         return f"{text} without its token, which AWS refuses"
     if found.expiration is not None:
         left = (found.expiration - situation.now).total_seconds()
@@ -329,10 +333,6 @@ def _described(found: Verdict, situation: Situation) -> str:
     mfa = {True: "with MFA", False: "without MFA", None: "with or without MFA, which is not known"}
     role = ", which no role's session carries" if found.kind == ROLE_SESSION else ""
     return f"{text}; {mfa[found.has_mfa]}{role}"
-
-
-def _lacks_token(link: Link) -> bool:
-    return link.provider in ("env", "fromEnv") and not link.has_token
 
 
 def _article(kind: str) -> str:
