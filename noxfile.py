@@ -16,8 +16,8 @@ nox.options.sessions = ["test", "lint", "typing"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = "{}.{}".format(*sys.version_info)
-# Two more than processors, since tests wait for programs; with more, each one slows the others.
-WORKERS = int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or 2 + (os.cpu_count() or 1))
+# Four more than processors, since tests wait for programs: with two, a fifth of two was idle.
+WORKERS = int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or 4 + (os.cpu_count() or 1))
 PARALLEL = ("-n", str(WORKERS), "--dist", "worksteal")
 # Tests of what builds on other libraries: `minimums` runs them with the oldest of each.
 BUILT_ON_OTHERS = [

@@ -106,6 +106,7 @@ ERRORS = {
     "listxattr": ("EIO", "EACCES"),
     "getxattr": ("EIO", "EACCES"),
     "fsetxattr": ("ENOSPC", "EIO", "EACCES"),
+    "fremovexattr": ("EIO", "EACCES"),
     "flock": ("EIO",),
 }
 MEMORY = {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap", "rt_sigaction", "futex"}
