@@ -23,12 +23,12 @@ from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile
 from mfakit.profiles.selection import (
     aws_profile_of,
     end_of_roles,
+    finds_keys,
     keys_to_name,
     led_to,
     may_be_source,
     next_source_profile,
     session_profile,
-    variables_hold_keys,
 )
 from mfakit.profiles.settings import change_settings, undo_changes
 from mfakit.profiles.stores import CREDENTIALS_FILE, STORES
@@ -202,10 +202,8 @@ def _refuse_without_keys(roles: list[Profile], session: Profile) -> None:
         ProfileError: no session could be made for it.
     """
     given_by = next(filter(None, (role.setting("credential_source") for role in roles)), None)
-    has_keys = may_be_source(next_source_profile(session)) or keys_to_name(session)
-    if given_by in (None, "Environment") or has_keys or session.held() is not None:
-        return
-    if not variables_hold_keys(session.files.environ):
+    has_keys = session.held() is not None or finds_keys(session) or keys_to_name(session)
+    if given_by not in (None, "Environment") and not has_keys:
         raise ProfileError(
             f"the role is assumed with the keys of {given_by}, and there are no others here",
             "it needs no login; for a user's session, put the user's key there: aws configure",

@@ -12,12 +12,11 @@ from mfakit.moments import format_duration, utc_now
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
+    finds_keys,
     keys_to_name,
-    may_be_source,
     next_source_profile,
     roles_before,
     session_profile,
-    variables_hold_keys,
 )
 from mfakit.session import VALID
 
@@ -165,7 +164,7 @@ def _without_session(profile: Profile) -> tuple[str, str]:
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
-    if profile.is_long_term or may_be_source(source) or variables_hold_keys(profile.files.environ):
+    if profile.is_long_term or finds_keys(profile):
         return missing, step
     if has_access_key(source.keys):
         missing = f"{missing}, and the keys in the profile {source.name!r} make none"

@@ -16,9 +16,8 @@ from mfakit.profiles.section import (
 )
 from mfakit.profiles.selection import (
     default_source_profile,
-    may_be_source,
+    finds_keys,
     named_source_profile,
-    next_source_profile,
     roles_before,
     shadowed_by,
     variables_hold_keys,
@@ -272,9 +271,8 @@ def is_of_another_program(session: Profile) -> bool:
     return (
         held is not None
         and held.record is None
-        and not may_be_source(next_source_profile(session))
         and with_long_term_keys(session) is None
-        and not variables_hold_keys(session.files.environ)
+        and not finds_keys(session)
     )
 
 

@@ -182,13 +182,19 @@ def with_long_term_keys(profile: Profile) -> str | None:
     return next(found, None)
 
 
+def finds_keys(session: Profile) -> bool:
+    """Whether a login to a profile finds keys: those of its source, or of the variables."""
+    source = source_profile(session)
+    is_found = source is None or may_be_source(source)
+    return is_found or variables_hold_keys(session.files.environ)
+
+
 def keys_to_name(session: Profile) -> str:
     """Return the option that names keys for a session, where a login would find none; else ""."""
     import shlex
 
-    source, other = source_profile(session), with_long_term_keys(session)
-    is_found = source is None or may_be_source(source)
-    if is_found or other is None or variables_hold_keys(session.files.environ):
+    other = with_long_term_keys(session)
+    if other is None or finds_keys(session):
         return ""
     return f" --source-profile {shlex.quote(other)}"
 

@@ -10,6 +10,7 @@ from mfakit.environment import SHELLS
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
 from mfakit.profiles.selection import (
+    finds_keys,
     keys_to_name,
     may_be_source,
     next_source_profile,
@@ -96,7 +97,7 @@ def renew(situation: Situation, profile: str, option: str = "") -> str:
     session = Profile(profile, situation.files)
     command = session.login_command(option)
     source = source_profile(session)
-    if source is None or may_be_source(source) or variables_hold_keys(situation.environ):
+    if source is None or finds_keys(session):
         return command
     if named := keys_to_name(session):
         return f"{command}{named}"
