@@ -359,7 +359,7 @@ def test_a_device_that_is_refused_is_mended_before_the_login(home, alice, shell)
 def test_a_login_over_the_session_of_a_role_leads_to_one_of_the_role(
     home, aws, alice, shell
 ) -> None:
-    """Without the option it would put the user's own session there."""
+    """A login without the option would put the user's own session there."""
     make_role(aws, "admin", alice.arn)
     options = ["login", "--profile", "ops", "--token-code"]
     assert home.mfakit(*options, alice.device.code(), "--role-arn", ROLE).returncode == 0

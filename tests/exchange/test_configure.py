@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.exchange.conftest import log_in
@@ -129,6 +131,19 @@ def test_undo_restores_a_value_with_a_character_that_does_not_print(worker, betw
     assert worker.config.read_text() == before
 
 
+@contextmanager
+def right_after_the_swap(home, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `configure`, and yield it for a second when its new config file is in place."""
+    slowly = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2"]
+    slowly += ["-e", "inject=renameat2:delay_exit=1000000:when=1"]
+    command = ["setsid", sys.executable, "-m", "mfakit", "configure", *options]
+    before = home.config.read_text()
+    with subprocess.Popen([*slowly, *command], env=home.environ) as ours:
+        while home.config.read_text() == before and ours.poll() is None:
+            time.sleep(0.01)
+        yield ours
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 @pytest.mark.parametrize("undo", [False, True])
 @pytest.mark.parametrize("renames", [False, True])
@@ -140,20 +155,12 @@ def test_configure_and_undo_know_what_they_changed_beside_a_program_that_adds_to
     worker.write_config(f"{worker.config.read_text()}[profile work-mfa]\nregion = eu-west-1\n")
     if undo:
         assert configure(worker, *change).returncode == 0
-    before = worker.config.read_text()
-    slowly = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2"]
-    slowly += ["-e", "inject=renameat2:delay_exit=1000000:when=1"]
-    options = ("--undo", "-p", "work-mfa") if undo else change
-    command = [*slowly, "setsid", sys.executable, "-m", "mfakit", "configure", *options]
-    with subprocess.Popen(command, env=worker.environ, stderr=subprocess.PIPE) as process:
-        while worker.config.read_text() == before and process.poll() is None:
-            time.sleep(0.01)
+    with right_after_the_swap(worker, *(("--undo", "-p", "work-mfa") if undo else change)) as ours:
         new = shutil.copy(worker.config, worker.folder / "new") if renames else worker.config
         with new.open("a") as file:
             file.write("[profile other]\nregion = us-east-1\n")
         new.replace(worker.config)
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == 0, said
+    assert ours.wait(timeout=60) == 0
     if not undo:
         assert configure(worker, "--undo", "-p", "work-mfa").returncode == 0
     assert profile(worker, "work-mfa")["region"] == "eu-west-1"
@@ -164,18 +171,12 @@ def test_configure_and_undo_know_what_they_changed_beside_a_program_that_adds_to
 def test_a_program_that_begins_to_write_the_new_file_makes_no_error_of_a_change_that_is_made(
     worker,
 ) -> None:
-    slowly = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=renameat2"]
-    slowly += ["-e", "inject=renameat2:delay_exit=1000000:when=1"]
-    command = ["setsid", sys.executable, "-m", "mfakit", "configure", "-p", "work-mfa"]
-    before = worker.config.read_text()
-    with subprocess.Popen([*slowly, *command, "--region", "eu-west-3"], env=worker.environ) as ours:
-        while worker.config.read_text() == before and ours.poll() is None:
-            time.sleep(0.01)
-        with worker.config.open("a") as file:
-            file.write("[profile ")
-            file.flush()
-            assert ours.wait(timeout=60) == 0
-            file.write("other]\nregion = us-east-1\n")
+    change = ("-p", "work-mfa", "--region", "eu-west-3")
+    with right_after_the_swap(worker, *change) as ours, worker.config.open("a") as file:
+        file.write("[profile ")
+        file.flush()
+        assert ours.wait(timeout=60) == 0
+        file.write("other]\nregion = us-east-1\n")
     assert profile(worker, "work-mfa")["region"] == "eu-west-3"
 
 
@@ -294,7 +295,7 @@ def test_no_setting_is_changed_if_the_kept_session_cannot_move(home, alice) -> N
 
 @pytest.mark.parametrize("option", ["--credential-process", "--undo"])
 def test_no_setting_is_changed_if_the_cache_cannot_be_written(home, alice, option: str) -> None:
-    """As on a read-only file system, or in a folder of another user."""
+    """The cache is on a read-only file system, say, or in a folder of another user."""
     log_in(home, alice)
     cache = home.credentials.parent / "mfakit" / "sessions"
     if option == "--undo":

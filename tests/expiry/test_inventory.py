@@ -84,7 +84,7 @@ def test_the_earliest_of_several_spellings_counts(tmp_path) -> None:
 
 
 def test_long_term_and_partial_keys_are_not_listed_as_sessions(tmp_path) -> None:
-    """Nor are tokens beside key ids that STS does not issue, or other settings."""
+    """Tokens beside key ids that STS does not issue, and other settings, are no sessions either."""
     place(
         tmp_path / ".aws/credentials",
         "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n"
@@ -108,7 +108,7 @@ def test_a_session_without_its_secret_is_unknown(tmp_path) -> None:
 
 
 def test_a_header_with_spaces_is_another_profile(tmp_path) -> None:
-    """To botocore, the spaces within the brackets belong to the name."""
+    """botocore takes the spaces within the brackets for a part of the name."""
     place(tmp_path / ".aws/credentials", f"[mfa]\n{KEYS}\n[ mfa ]\n{KEYS}\n")
     assert [found.profile for found in look(tmp_path)] == ["mfa", " mfa "]
 

@@ -433,7 +433,7 @@ def test_text_after_a_header_is_named_for_javascript_alone(tmp_path, text: str) 
 
 
 def test_a_file_that_is_both_files_has_no_header_of_the_other_one(tmp_path) -> None:
-    """To botocore each section is read by its name in the credentials file, or in the config."""
+    """botocore reads each section by its name in the credentials file, or in the config."""
     both = Case({"one": KEYS, "profile two": KEYS}, {}, {"AWS_CONFIG_FILE": ""})
     for name in ("one", "two"):
         environ = situation(tmp_path, both).environ

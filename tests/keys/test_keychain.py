@@ -60,7 +60,7 @@ def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) ->
 
 
 def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:
-    """Of the SDKs, boto3 asks mfakit for the session."""
+    """boto3 is the SDK that asks mfakit for the session here."""
     codes = [alice.device.code() for _ in range(3)]
     home.mfakit("keys", "import")
     assert alice.device.serial_number in home.mfakit("devices").stdout
@@ -178,7 +178,7 @@ def test_a_keychain_that_would_not_protect_the_key_is_refused(
 
 
 def test_without_a_session_bus_no_plain_text_is_chosen_in_silence(home, alice) -> None:
-    """With keyrings.alt installed, keyring itself falls through to plain text."""
+    """keyring itself falls through to plain text where keyrings.alt is installed."""
     home.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
     done = home.mfakit("keys", "import")
     assert done.returncode == 1
@@ -358,7 +358,7 @@ def test_export_keeps_the_entry_that_another_profile_names(home, alice, keychain
 def test_what_a_user_has_added_to_an_entry_stays_when_the_key_is_imported_again(
     home, alice, password_store
 ) -> None:
-    """In `pass`, the lines below the secret are the user's own."""
+    """The lines below the secret are the user's own in `pass`."""
     assert home.mfakit("keys", "import").returncode == 0
     entry = f"python-keyring/mfakit/{alice.access_key_id}"
     text = f"{alice.secret_access_key}\nmy own note\n"
@@ -703,7 +703,7 @@ def test_a_key_command_that_hangs_is_given_up_and_its_children_are_ended(home, a
 
 
 def test_a_key_of_every_profile_is_refused_before_it_is_stored(home, keychain) -> None:
-    """In `[DEFAULT]` it could not be taken out of the file for one profile."""
+    """A key in `[DEFAULT]` could not be taken out of the file for one profile."""
     text = "[DEFAULT]\naws_access_key_id = AKIAALL\naws_secret_access_key = all\n[p]\noutput = x\n"
     home.write_credentials(text)
     done = home.mfakit("keys", "import", "--source-profile", "p")

@@ -274,7 +274,7 @@ def test_the_work_grows_linearly_with_the_number_of_profiles() -> None:
 
 @pytest.mark.parametrize("line", ["k = a{}b", "k{}x = b", "{}", "[a{}]", "k = v{}#", "[{}"])
 def test_parsing_time_grows_linearly_with_the_blanks_in_a_line(line: str) -> None:
-    """With ten times as many blanks, a backtracking pattern takes a hundred times as long."""
+    """A backtracking pattern takes a hundred times as long for ten times as many blanks."""
 
     def seconds(blanks: int) -> float:
         text = "[a]\n" + line.format(" " * blanks) + "\n"

@@ -27,7 +27,7 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 
 
 def test_a_rename_is_retried_while_another_program_holds_the_file() -> None:
-    """On Windows, a virus scanner or an indexer holds a new file for a moment."""
+    """A virus scanner or an indexer of Windows holds a new file for a moment."""
     calls: list[tuple[str, str]] = []
     pauses: list[float] = []
 
@@ -145,7 +145,7 @@ def test_an_access_list_of_the_folder_lets_nobody_read_a_file_that_had_none(home
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such owners")
 def test_a_file_whose_owner_cannot_be_kept_is_refused_before_a_code_is_spent() -> None:
-    """As after `sudo aws configure`; the session would have no place then."""
+    """`sudo aws configure` makes such files; the session would have no place then."""
     if os.geteuid() != 0:
         pytest.skip("only root can make another user's file")
     with tempfile.TemporaryDirectory() as folder:
