@@ -378,6 +378,15 @@ def test_a_long_term_key_beside_a_left_over_token_is_named(home, alice) -> None:
     assert what not in home.mfakit("check", "-p", "mfa", **pair).stderr
 
 
+def test_half_a_session_in_the_variables_is_named_where_there_is_no_session(home) -> None:
+    """AWS tools use it, and AWS refuses it, whatever a login would put into a profile."""
+    half = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s"}
+    what = "the variables hold a session's key without its token, which AWS tools use"
+    assert what in home.mfakit("check", **half).stderr
+    assert what in home.mfakit(**half).stdout
+    assert what not in home.mfakit("check", "-p", "mfa", **half).stderr
+
+
 def test_check_prints_one_line_for_monitoring_where_there_is_no_session(home, alice) -> None:
     done = home.mfakit("check")
     assert (done.returncode, done.stdout) == (3, f"unknown: {done.stderr.splitlines()[0][8:]}\n")
@@ -546,6 +555,18 @@ def test_what_names_a_source_beats_the_session_that_is_there(home, alice, bob) -
     assert "keys of profile 'default'" in log_in(home, alice, "-p", "prod").stderr
     done = log_in(home, bob, "-p", "prod", "--source-profile", "bob")
     assert "keys of profile 'bob'" in done.stderr
+
+
+def test_a_login_with_other_keys_says_that_it_replaces_a_session_and_how_to_keep_it(
+    home, alice, bob
+) -> None:
+    log_in(home, alice)
+    line = "this replaces the session of default in profile mfa; to keep both: mfakit login"
+    done = home.mfakit("login", "--source-profile", "bob")
+    assert (done.returncode, f"{line} --profile bob-mfa" in done.stderr) == (1, True), done.stderr
+    assert line not in log_in(home, bob, "-p", "bob-mfa").stderr
+    assert line not in log_in(home, alice, "--force").stderr
+    assert "mfa: valid" in home.mfakit("status").stdout
 
 
 def test_a_source_that_is_gone_is_not_replaced_by_another_users_keys(home, alice, bob) -> None:

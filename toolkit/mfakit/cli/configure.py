@@ -190,8 +190,8 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     places = [session.files.line_of(name, "source_profile") for name in written]
     paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
     note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
-    for role in roles:
-        _note_of_duration(role)
+    for name in options.role_profile:
+        _note_of_duration(session.other(name))
     return 0
 
 
