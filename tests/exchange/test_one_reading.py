@@ -498,6 +498,17 @@ def test_a_web_identity_in_the_variables_is_named_beside_the_session(home, alice
     assert done.stdout == "env\n"
 
 
+def test_a_key_that_was_typed_between_angle_brackets_is_overwritten_by_no_session(home) -> None:
+    """Guides write `<YOUR KEY>`, and beginners leave the brackets there."""
+    keys = "aws_access_key_id = <AKIAQYLPMN5HABCDEFGH>\naws_secret_access_key = <wJalrXU7MD>\n"
+    home.write_credentials(f"[default]\n{keys}")
+    session = json.dumps({"Credentials": {
+        "AccessKeyId": "ASIAQYLPMN5HABCDEFGH", "SecretAccessKey": "s", "SessionToken": "t",
+        "Expiration": "2999-01-01T00:00:00Z"}})  # fmt: skip
+    done = home.mfakit("login", "-p", "default", "--from-json", "-", stdin=session)
+    assert (done.returncode, home.credentials.read_text()) == (1, f"[default]\n{keys}")
+
+
 @pytest.mark.parametrize("token", ["aws_security_token", "aws_session_token"])
 def test_the_section_that_aws_mfa_wants_to_fill_is_filled(home, alice, token: str) -> None:
     """Its README has it; what is in angle brackets is no key that could be lost."""

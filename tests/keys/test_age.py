@@ -37,7 +37,10 @@ def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) ->
 SECRET = "wJalrXUtnFEMIxK7MDENGxbPxRfiCYSECRETKEY1"
 
 
-@pytest.mark.parametrize("secret", [SECRET, SECRET.replace("x", "/"), SECRET.replace("x", "+")])
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, SECRET.replace("x", "/"), SECRET.replace("x", "+"), f"AKIAQYLPMN5HABCDEFGH,{SECRET}"],
+)
 @pytest.mark.parametrize("other", ["AKIAQYLPMN5HABCDEFGH", "the same"])
 @pytest.mark.parametrize("place", ["file", "store", "variables"])
 def test_a_secret_in_the_place_of_the_id_is_shown_by_no_command(

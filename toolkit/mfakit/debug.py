@@ -48,7 +48,7 @@ def key_id(access_key_id: str) -> str:
 def may_be_secret(access_key_id: str) -> bool:
     """Whether what stands in the place of a key's id looks like a secret of AWS.
 
-    Those have 40 letters of Base64, and ids have capitals and digits alone.
+    Those have 40 letters of Base64, and ids have capitals and digits alone. Both may stand there.
     """
-    is_mixed = len(access_key_id) == _SECRET_LETTERS and not access_key_id.isupper()
+    is_mixed = len(access_key_id) >= _SECRET_LETTERS and not access_key_id.isupper()
     return is_mixed or "/" in access_key_id or "+" in access_key_id
