@@ -21,6 +21,7 @@ from mfakit.keys import (
     read_key,
     remember_key,
     remove_unfinished,
+    rotations_of_no_profile,
     source_profiles,
 )
 from mfakit.language import translate
@@ -83,6 +84,11 @@ def _list(options: Namespace, files: AWSFiles) -> int:
             note(f"{error.message}: {error.hint}")
     if not chosen:
         _name_tokenless(files)
+        for path in rotations_of_no_profile(files):
+            note(
+                f"{path} is of a rotation, and its profile was renamed or removed: name it as before,"
+                " and end the rotation with keys rotate; it may be the only place of a key"
+            )
     if variables_hold_keys(os.environ):
         key = os.environ["AWS_ACCESS_KEY_ID"]
         shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
