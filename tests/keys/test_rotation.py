@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from keyring.backends import SecretService
 from tests.exchange.conftest import log_in
 
 import mfakit
@@ -681,8 +682,9 @@ def take_into_the_keychain(home, monkeypatch) -> None:
 
 
 def in_keychain(home, access_key_id: str) -> bool:
-    read = home.run(sys.executable, "-m", "keyring", "get", "mfakit", access_key_id)
-    return bool(read.stdout)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DBUS_SESSION_BUS_ADDRESS", home.environ["DBUS_SESSION_BUS_ADDRESS"])
+        return SecretService.Keyring().get_password("mfakit", access_key_id) is not None
 
 
 def test_a_new_key_that_aws_knows_only_in_part_is_no_unknown_key(home, alice, aws) -> None:
