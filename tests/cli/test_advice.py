@@ -386,7 +386,7 @@ def test_keys_that_only_the_variables_hold_are_used_before_they_are_unset(
     assert "with MFA" in after.stdout, after.stderr
 
 
-@pytest.mark.parametrize("kind", ["keys", "role"])
+@pytest.mark.parametrize("kind", ["keys", "role", "role of its own"])
 def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     home, aws, alice, shell, kind: str
 ) -> None:
@@ -395,13 +395,33 @@ def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     home.write_credentials(f"[work]\n{keys_of(alice)}")
     home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n")
     variables = {"AWS_PROFILE": "work" if kind == "keys" else "prod"}
-    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    login = ["login", *(["-p", "direct", "--role-arn", ROLE] if kind.endswith("own") else [])]
+    done = home.mfakit(
+        *login, "--source-profile", "work", "--token-code", alice.device.code(), **variables
+    )
     [line] = re.findall("not this session: (.*)", done.stderr)
-    after = shell(f"{line} && mfakit login && mfakit explain", **variables)
+    after = shell(f"{line} && {shlex.join(['mfakit', *login])} && mfakit explain", **variables)
     kind_used = "an MFA session" if kind == "keys" else "a role session"
     assert f"AWS would be called with {kind_used}" in after.stdout
     assert "\n! " not in after.stdout
     assert "not this session" not in after.stderr
+
+
+def test_a_role_that_is_assumed_with_a_roles_session_leads_to_one_of_the_user(
+    home, aws, alice, shell
+) -> None:
+    """The role trusts the user, and not the role that was logged in to before."""
+    make_role(aws, "admin", alice.arn)
+    home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = default\n")
+    login = ["login", "--token-code"]
+    assert home.mfakit(*login, alice.device.code(), "--role-arn", ROLE).returncode == 0
+    told = home.mfakit("configure", "--role-profile", "prod").stderr
+    [line] = re.findall("would be assumed with: (.*)", told)
+    shown = home.mfakit("explain", "-p", "prod").stdout
+    assert "role-with-role: the role of profile 'prod' is assumed with the session" in shown
+    assert shown.rstrip().endswith(f"try: {line}")
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    assert "role-with-role" not in home.mfakit("explain", "-p", "prod").stdout
 
 
 def test_exec_of_a_program_leads_to_the_session_that_is_made_with_its_keys(

@@ -190,6 +190,11 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     places = [session.files.line_of(name, "source_profile") for name in written]
     paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
     note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
+    if (held := session.held()) and held.role_arn:
+        note(
+            f"{session.name} holds a session of the role {held.role_arn} now, which they would be"
+            f" assumed with: mfakit login --force --profile {shlex.quote(session.name)}"
+        )
     for role in roles:
         _note_of_duration(role)
     return 0

@@ -127,10 +127,11 @@ def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:
     *roles, end = Profile(name, files).source_chain()
     if not may_be_source(end):
         return
+    what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
     if roles or end.setting("role_arn"):
-        what, step = "assume its role with", f"mfakit configure --role-profile {shlex.quote(name)}"
-    else:
-        what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
+        what, held = "assume its role with", Profile(result.profile, files).held()
+        if not held or not held.role_arn:  # a role is assumed with the user's own session
+            step = f"mfakit configure --role-profile {shlex.quote(name)}"
     note(f"{variable} is {name!r}: AWS tools {what} the long-term key, not this session: {step}")
 
 
