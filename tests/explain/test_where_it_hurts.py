@@ -454,6 +454,22 @@ def test_a_variable_that_names_a_missing_file_is_named(home, alice, shell, named
     assert again.returncode == 0, again.stderr
 
 
+def test_files_that_are_still_to_be_made_are_made_where_the_variables_name_them(
+    home, alice, shell
+) -> None:
+    """To unset the variable would lead to the usual file, which is not there either."""
+    home.credentials.unlink()
+    where = str(home.folder / "kept" / "aws.{}")
+    names = {"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"}
+    named = {name: where.format(kind) for name, kind in names.items()}
+    done = home.mfakit("login", "--token-code", "123456", **named)
+    typed = f"printf '{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n'"
+    line = f"{advice(done.stderr)} && mfakit login --token-code {alice.device.code()}"
+    again = shell(f"{typed} | {line}", **named)
+    assert again.returncode == 0, again.stderr
+    assert not home.credentials.exists()
+
+
 @pytest.mark.parametrize("settings", ["sso_session = x\nsso_account_id = 1", "login_session = arn"])
 def test_a_session_profile_that_signs_in_leads_to_one_that_can_hold_the_session(
     home, alice, shell, settings: str
