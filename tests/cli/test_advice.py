@@ -506,6 +506,31 @@ def test_a_first_login_is_advised_with_the_keys_that_there_are(home, alice, comm
     assert home.shell(f"{line} --token-code {alice.device.code()}").returncode == 0
 
 
+@pytest.mark.parametrize("command", ["check", "env"])
+@pytest.mark.parametrize("before", ["", f"[default]\n{SESSION}"])
+def test_a_first_login_is_advised_with_the_key_that_is_still_to_be_put_there(
+    home, alice, command: str, before: str
+) -> None:
+    """A login would be refused, as there is no long-term key anywhere."""
+    home.write_credentials(before)
+    line = advice(home.mfakit(command)).removeprefix("log in first: ")
+    typed = f"printf '{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n'"
+    done = home.shell(f"{typed} | {line} --token-code {alice.device.code()}")
+    assert done.returncode == 0, done.stderr
+    assert home.mfakit(command).returncode == 0
+
+
+def test_a_session_in_another_profile_than_the_usual_one_is_named(home, alice) -> None:
+    """aws-mfa keeps it in `default`, where AWS tools use it without being told."""
+    home.write_credentials(f"[default-long-term]\n{keys_of(alice)}")
+    login = ["login", "-p", "default", "--token-code", alice.device.code()]
+    assert home.mfakit(*login).returncode == 0
+    option = advice(home.mfakit("check")).rpartition(": ")[2]
+    assert option == "--profile default"
+    assert home.mfakit("check", *option.split()).returncode == 0
+    assert f"(the profile 'default' has one: {option})" in home.mfakit().stdout
+
+
 @pytest.mark.parametrize(
     ("credentials", "profile"),
     [("[mfa]\n{keys}", "mfa"), (f"[work]\n{{keys}}[pasted]\n{SESSION}", "pasted")],

@@ -14,6 +14,7 @@ from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
     finds_keys,
     keys_to_name,
+    live_elsewhere,
     next_source_profile,
     roles_before,
     session_profile,
@@ -164,6 +165,8 @@ def _without_session(profile: Profile) -> tuple[str, str]:
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
+    if other := live_elsewhere(profile):
+        missing = f"{missing} (the profile {other!r} has one: --profile {shlex.quote(other)})"
     if profile.is_long_term or finds_keys(profile):
         return missing, step
     if has_access_key(source.keys):
