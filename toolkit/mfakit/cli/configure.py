@@ -12,6 +12,7 @@ from mfakit.exchange import check_command
 from mfakit.exchange.iam import account_of, check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import (
     CHAINED_SECONDS,
+    Role,
     configured_serial_number,
     is_too_long_for_chain,
     read_session_duration,
@@ -241,7 +242,10 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
             ).about(role.name)
-    names = [hop.name for role in roles for hop in role.roles()]
+    hops = [hop for role in roles for hop in role.roles()]
+    for hop in hops:
+        _check_arn(hop)
+    names = [hop.name for hop in hops]
     if flag is None:
         sourced = [role for role in roles if role.setting("source_profile")]
         found = {led_to(role, "--role-profile") for role in sourced}
@@ -258,6 +262,15 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
             f"name another profile for the session: --profile {other}",
         )
     return flag
+
+
+def _check_arn(role: Profile) -> None:
+    """Refuse a role that AWS would not assume with any session, as it is no role's ARN."""
+    try:
+        Role(role.setting("role_arn") or "")
+    except UsageError as error:
+        message = f"role_arn ({role.place('role_arn')}): {error.message}"
+        raise ProfileError(message, error.hint) from None
 
 
 def _usual_session(roles: list[Profile]) -> str:

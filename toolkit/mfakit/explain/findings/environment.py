@@ -23,11 +23,12 @@ from mfakit.explain.findings import (
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles, expand_path, header_of, new_header, profile_of
-from mfakit.profiles.profile import SERVED_PROFILE, Profile
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.profiles.selection import (
     LONG_TERM_PREFIX,
     may_be_source,
+    named_source_profile,
     next_source_profile,
     variables_hold_keys,
     with_long_term_keys,
@@ -203,8 +204,10 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         return
     if situation.files.unread_header(profile):
         return  # `wrong_header` reports that
-    like = situation.files.like(profile)
-    if situation.flag is not None:
+    like, session = situation.files.like(profile), situation.as_profile
+    if profile == DEFAULT_SESSION_PROFILE or named_source_profile(None, session) is not None:
+        fix = login(situation, profile)  # it is the name of a session that is still to be made
+    elif situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
     else:
         name = situation.profile_variable or "AWS_PROFILE"
