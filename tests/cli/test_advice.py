@@ -449,6 +449,13 @@ def test_a_user_in_place_of_the_device_leads_to_the_likely_device(
     assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0, told
 
 
+def test_a_device_that_is_none_leads_to_the_devices_of_the_same_keys(home, alice, shell) -> None:
+    home.write_credentials(f"[test-long-term]\n{keys_of(alice)}")
+    done = home.mfakit("login", "-p", "test", "--serial-number", "arn:aws:iam::0:user/alice")
+    [line] = re.findall("(mfakit devices.*) shows yours", advice(done))
+    assert alice.device.serial_number in shell(line).stdout
+
+
 def test_a_role_whose_source_has_its_key_elsewhere_gets_a_session_as_its_source(
     home, aws, alice, shell
 ) -> None:
