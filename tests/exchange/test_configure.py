@@ -437,3 +437,13 @@ def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
     assert "region of profile prod will be eu-west-3" in done.stderr
     assert configure(worker, "--undo", "--profile", "work-mfa").returncode == 0
     assert "region" not in profile(worker, "prod")
+
+
+def test_a_role_whose_source_has_no_region_either_is_named(worker) -> None:
+    """Most calls of AWS tools fail there with NoRegionError."""
+    worker.environ["AWS_DEFAULT_REGION"] = ""
+    done = configure(worker, "--role-profile", "prod")
+    [line] = [told for told in done.stderr.splitlines() if "no region is set for prod" in told]
+    assert line.endswith(": aws configure set region REGION --profile prod")
+    assert worker.shell(line.rpartition(": ")[2].replace("REGION", "eu-west-3")).returncode == 0
+    assert "no region" not in configure(worker, "--role-profile", "prod").stderr

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 
+from mfakit.cli.login import note_of_region
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange import check_command
@@ -197,6 +198,7 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
             f" assumed with: mfakit login --force --profile {shlex.quote(session.name)}"
         )
     for role in roles:
+        note_of_region(session.other(role.name), role.name)
         _note_of_duration(role)
     return 0
 
