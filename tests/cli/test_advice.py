@@ -547,7 +547,7 @@ def test_mfakit_alone_names_a_login_that_works(home, alice, credentials: str, pr
     home.write_credentials(credentials.format(keys=keys_of(alice)))
     environ = {} if profile == "mfa" else {"AWS_PROFILE": profile}
     _, told, *_ = home.mfakit(**environ).stdout.splitlines()
-    line = told.removeprefix("next: ")
+    line = told.removeprefix("next: ").rpartition(", or ")[2]
     code = alice.device.code()
     done = home.shell(f"{line} --force --token-code {code}", **environ)
     assert done.returncode == 0, done.stderr

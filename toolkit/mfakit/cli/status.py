@@ -13,6 +13,7 @@ from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
     finds_keys,
+    is_of_another_program,
     keys_to_name,
     live_elsewhere,
     next_source_profile,
@@ -118,7 +119,6 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         files: the AWS files.
         now: the time to judge by; the present by default.
     """
-    from mfakit.exchange.source import is_of_another_program
     from mfakit.expiry.report import as_text
     from mfakit.programs import find_program
 
@@ -145,7 +145,8 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
 
         step = line_into_shell(profile.name)
     elif is_of_another_program(profile):
-        step = "renew it with the program that made it"
+        instead = f", or {step}" if keys_to_name(profile) else ""
+        step = f"renew it with the program that made it{instead}"
     return [as_text([status], str).rstrip(), _next(step)]
 
 

@@ -189,6 +189,12 @@ def finds_keys(session: Profile) -> bool:
     return is_found or variables_hold_keys(session.files.environ)
 
 
+def is_of_another_program(session: Profile) -> bool:
+    """Whether a profile's session was not made by mfakit, and a login finds no keys for its own."""
+    held = session.held()
+    return held is not None and held.record is None and not finds_keys(session)
+
+
 def keys_to_name(session: Profile) -> str:
     """Return the option that names keys for a session, where a login would find none; else ""."""
     import shlex
@@ -209,7 +215,8 @@ def first_step(session: Profile, login: str) -> str:
     if finds_keys(session) or with_long_term_keys(session) is not None:
         other = live_elsewhere(session)
         there = other and f"; or name the profile with a session: --profile {shlex.quote(other)}"
-        return f"{login}{keys_to_name(session)}{there or ''}"
+        renewed = "renew it with the program that made it; or " * is_of_another_program(session)
+        return f"{renewed}{login}{keys_to_name(session)}{there or ''}"
     what, _, command = login.rpartition(": ")
     if source.in_file.holds_session(source.keys):
         configured = "aws configure --profile long-term"
