@@ -416,7 +416,7 @@ def test_a_role_that_is_assumed_with_a_roles_session_leads_to_one_of_the_user(
     login = ["login", "--token-code"]
     assert home.mfakit(*login, alice.device.code(), "--role-arn", ROLE).returncode == 0
     told = home.mfakit("configure", "--role-profile", "prod").stderr
-    [line] = re.findall("would be assumed with: (.*)", told)
+    [line] = re.findall("alone needs your own: (.*)", told)
     shown = home.mfakit("explain", "-p", "prod").stdout
     assert "role-with-role: the role of profile 'prod' is assumed with the session" in shown
     assert shown.rstrip().endswith(f"try: {line}")
