@@ -194,8 +194,8 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
     if (held := session.held()) and held.role_arn:
         note(
-            f"{session.name} holds a session of the role {held.role_arn} now; a role that trusts you"
-            f" alone needs your own: mfakit login --force --profile {shlex.quote(session.name)}"
+            f"{session.name} holds a session of the role {held.role_arn} now; a role that trusts"
+            f" you alone needs your own: mfakit login --force --profile {shlex.quote(session.name)}"
         )
     for role in roles:
         note_of_region(session.other(role.name), role.name)
