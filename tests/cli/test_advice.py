@@ -415,6 +415,8 @@ def test_a_role_that_is_assumed_with_a_roles_session_leads_to_one_of_the_user(
     home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = default\n")
     login = ["login", "--token-code"]
     assert home.mfakit(*login, alice.device.code(), "--role-arn", ROLE).returncode == 0
+    for command in (["env"], ["exec", "--", "true"]):
+        assert home.mfakit(*command, AWS_PROFILE="prod").stderr == "", "it is that very role"
     told = home.mfakit("configure", "--role-profile", "prod").stderr
     [line] = re.findall("alone needs your own: (.*)", told)
     shown = home.mfakit("explain", "-p", "prod").stdout

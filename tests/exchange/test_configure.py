@@ -365,13 +365,17 @@ def test_undo_changes_no_key_whatever_its_file_says(home, alice, row) -> None:
 def test_a_role_that_is_to_last_longer_than_a_session_lets_it_is_named(
     worker, seconds: str, is_told: bool
 ) -> None:
-    """AWS gives one hour at most to a role that is assumed with a session."""
-    worker.write_config(worker.config.read_text().replace(
-        "[profile prod]\n", f"[profile prod]\nduration_seconds = {seconds}\n"))  # fmt: skip
+    """AWS gives one hour at most to a role that is assumed with a session.
+
+    The line that is named is the one in the file that configure has written.
+    """
+    worker.write_config(f"{worker.config.read_text()}duration_seconds = {seconds}\n")
     done = worker.mfakit("configure", "--role-profile", "prod")
     assert done.returncode == 0
     line = "aws configure set duration_seconds 3600 --profile prod"
     assert done.stderr.endswith(f"{line}\n") is is_told
+    written = worker.config.read_text().splitlines().index(f"duration_seconds = {seconds}") + 1
+    assert (f"line {written})" in done.stderr) is is_told
 
 
 @pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])

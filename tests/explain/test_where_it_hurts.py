@@ -154,6 +154,9 @@ def test_a_device_of_another_account_is_refused_before_a_code_is_spent(home, aws
     done = home.mfakit("login", "--serial-number", serial, "--token-code", code)
     assert done.returncode == 1
     assert "is of another account than the keys" in done.stderr
+    home.write_config(f"[profile mfa]\nmfa_serial = {serial}\n")
+    done = home.mfakit("login", "--token-code", code)
+    assert f"{serial} (mfa_serial in {home.config}, line 2) is of another" in done.stderr
     done = home.mfakit("login", "--serial-number", alice.device.serial_number, "--token-code", code)
     assert done.returncode == 0, done.stderr
 

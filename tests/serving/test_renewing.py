@@ -258,14 +258,18 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     wait_until(lambda: not lives(server), 5)
 
 
-def test_a_token_replaces_no_file_with_more_than_one_word(home) -> None:
-    """The credentials file, for example, would be gone when the server ends."""
+@pytest.mark.parametrize("name", ["credentials", "another program's token"])
+def test_a_token_replaces_no_file_that_holds_something_else(home, name: str) -> None:
+    """It would be gone when the server ends."""
     keep_for_ever(home)
-    text = home.credentials.read_text()
-    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(home.credentials))
+    path = home.credentials.parent / name
+    if not path.exists():
+        path.write_text("hvs.CAESIJlWh2sFakeFakeFake\n")
+    text = path.read_text()
+    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(path))
     assert (done.returncode, len(done.stderr.splitlines()[-2:])) == (1, 2)
     assert "holds something else than a token" in done.stderr
-    assert home.credentials.read_text() == text
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize("which", ["serve", "its server"])

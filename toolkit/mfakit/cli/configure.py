@@ -197,8 +197,8 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
             f"{session.name} holds a session of the role {held.role_arn} now; a role that trusts"
             f" you alone needs your own: mfakit login --force --profile {shlex.quote(session.name)}"
         )
-    for role in roles:
-        note_of_region(session.other(role.name), role.name)
+    for role in map(session.other, options.role_profile):
+        note_of_region(role, role.name)
         _note_of_duration(role)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from mfakit import debug
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment import json_object
@@ -83,7 +84,9 @@ def _list(options: Namespace, files: AWSFiles) -> int:
     if not chosen:
         _name_tokenless(files)
     if variables_hold_keys(os.environ):
-        show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
+        key = os.environ["AWS_ACCESS_KEY_ID"]
+        shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
+        show(f"the environment: {shown}, in its variables\n")
     elif not profiles:
         note("no profile has a long-term key; aws configure writes one, and keys import takes it")
     if not options.online and options.source_profile is None:

@@ -19,6 +19,7 @@ from mfakit.profiles.selection import (
     next_source_profile,
     roles_before,
     session_profile,
+    shadowed_by,
 )
 from mfakit.session import VALID
 
@@ -52,6 +53,10 @@ def run(options: Namespace, files: AWSFiles) -> int:
     else:
         console = make_console()
         console.print(draw(console, statuses, now))
+    if options.profile is not None:
+        from mfakit.cli.check import note_what_comes_first
+
+        note_what_comes_first(options.profile, files)
     return 0
 
 
@@ -128,6 +133,8 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         status = check_used(None, files, now)
     except SessionNotFoundError:
         missing, step = _without_session(profile)
+        if shadow := shadowed_by(files.environ):
+            missing = f"{missing}; the variables hold {shadow}, which AWS tools use"
         demo = [f"or see how it goes: {_demo()}"] if step in _TO_SET_UP else []
         return [missing, _next(step), *demo]
     except MFAKitError as error:

@@ -112,7 +112,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
-        if is_no_key(key) or is_no_key(secret):
+        if is_no_key(key) or is_no_key(secret) or debug.may_be_secret(key):
             raise ProfileError(
                 "the access key of the environment cannot be used",
                 "take it out of the environment, or put it there without quotes and blanks",
@@ -155,8 +155,12 @@ def _values_of(profile: Profile, *, may_be_session: bool) -> dict[str, str]:
 
 
 def _is_malformed(values: dict[str, str]) -> bool:
-    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
-    return lacks_token(values) or any(is_no_key(values.get(key, "")) for key in KEYS)
+    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token.
+
+    So it must if a secret stands in the place of the id, which nobody may be shown then.
+    """
+    has_no_key = any(is_no_key(values.get(key, "")) for key in KEYS)
+    return lacks_token(values) or has_no_key or debug.may_be_secret(values.get(KEYS[0], ""))
 
 
 def _ask_process(command: str, asked: Profile) -> dict[str, str]:

@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mfakit.profiles.replacing import Temporary
 
 _LOCK_TIMEOUT_SECONDS = 30
 _TRIES = 50
@@ -148,28 +149,36 @@ def check_writable(path: str) -> None:
     Raises:
         FileError: it could not do so.
     """
+    from mfakit.profiles.replacing import refuse_immutable, temporary_beside
+
+    with _prepared(path) as real:
+        refuse_immutable(os.path.dirname(real))  # in which the new file could not be removed
+        with temporary_beside(real) as temporary:
+            _check_replaceable(path, real, temporary)
+
+
+def _check_replaceable(path: str, real: str, temporary: Temporary) -> None:
+    """Raise an error if a new file beside the old one could not take its place."""
     from mfakit.profiles.replacing import (
         refuse_immutable,
         refuse_mounted,
         swap_name,
         take_over_metadata,
-        temporary_beside,
     )
 
-    with _prepared(path) as real, temporary_beside(real) as temporary:
-        with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
-            os.lstat(swap_name(real, digest(b""), digest(b"")))
-        refuse_mounted(real)
-        check_lockable(real)
-        copy = SafetyCopy(path, real)
-        if not os.path.isfile(real):
-            return
-        assert temporary.descriptor is not None
-        take_over_metadata(real, temporary.descriptor)
-        refuse_immutable(real)
-        # other programs empty it for a moment before they write: refuse only one that stays empty
-        if not os.path.getsize(real) and not read_quiet(real).content:
-            _refuse_emptied(path, copy, had_text=False)
+    with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
+        os.lstat(swap_name(real, digest(b""), digest(b"")))
+    refuse_mounted(real)
+    check_lockable(real)
+    copy = SafetyCopy(path, real)
+    if not os.path.isfile(real):
+        return
+    assert temporary.descriptor is not None
+    take_over_metadata(real, temporary.descriptor)
+    refuse_immutable(real)
+    # other programs empty it for a moment before they write: refuse only one that stays empty
+    if not os.path.getsize(real) and not read_quiet(real).content:
+        _refuse_emptied(path, copy, had_text=False)
 
 
 def _leads_to(path: str, ours: tuple[int, ...]) -> bool:

@@ -353,7 +353,7 @@ def refuse_mounted(path: str) -> None:
 
 
 def refuse_immutable(path: str) -> None:
-    """Refuse a file whose attributes forbid that it is replaced, as after `chattr +i`.
+    """Refuse a file or a folder whose attributes forbid to replace files, as after `chattr +i`.
 
     Where the system does not tell, only the write itself fails.
 
@@ -364,11 +364,13 @@ def refuse_immutable(path: str) -> None:
         return
     import fcntl
 
-    with open(path, "rb") as file:
-        try:
-            flags = fcntl.ioctl(file, _GET_FLAGS, bytes(8))
-        except OSError:
-            return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        flags = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8))
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
     if int.from_bytes(flags[:4], sys.byteorder) & _IMMUTABLE_OR_APPEND:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 

@@ -302,6 +302,23 @@ def roles_before(session: Profile) -> list[str]:
     return [role.name for role in roles] if is_led else []
 
 
+def role_left_out(session: Profile) -> str | None:
+    """Describe the role that AWS tools would assume without mfakit; None if there is none."""
+    environ = session.files.environ
+    if environ.get("MFAKIT_PROFILE"):
+        return None
+    named = session.other(aws_profile_of(environ)[1] or "default")
+    role = named.setting("role_arn")
+    if not role or named.name == session.name or has_access_key(named.keys):
+        return None
+    if (held := session.held()) and held.role_arn == role:
+        return None
+    import shlex
+
+    arn = shlex.quote(role)
+    return f"not as the role of {named.name}: mfakit exec --role-arn {arn} gives that"
+
+
 def variables_hold_keys(environ: Mapping[str, str]) -> bool:
     """Whether the environment holds complete long-term credentials."""
     values = _of_variables(environ)

@@ -399,10 +399,14 @@ def _is_of_settings(change: Change) -> bool:
 
 
 def _changes_file(session: Profile) -> OwnFile:
-    """Return the file of what was changed for a profile, in this config file and no other."""
+    """Return the file of what was changed for a profile, in this config file and no other.
+
+    A link to the config file may lead to another one the next time.
+    """
     files = session.files
-    usual = os.path.join(os.path.dirname(files.credentials_path), "config")
-    config = "" if files.config_path == usual else f" in {os.path.abspath(files.config_path)}"
+    usual = os.path.join(os.path.realpath(os.path.dirname(files.credentials_path)), "config")
+    real = os.path.realpath(files.config_path)
+    config = "" if real == usual else f" in {real}"
     return OwnFile.of(files.credentials_path, "configured", f"{session.name}{config}")
 
 

@@ -339,6 +339,11 @@ def exports_key(command: str) -> bool:
     return {"mfakit", "keys", "export"} <= _programs(command)
 
 
+def is_plain_export(command: str) -> bool:
+    """Whether a `credential_process` is the line that `keys import --plain-use process` writes."""
+    return command.split()[:3] == ["mfakit", "keys", "export"]
+
+
 def _programs(command: str) -> set[str]:
     words = command.replace('"', " ").replace("'", " ").replace("\\", "/").split()
     return {os.path.basename(word).lower().removesuffix(".exe") for word in words}

@@ -370,11 +370,11 @@ def _for_sed(text: str) -> str:
 def variables_quoted(situation: Situation) -> Iterator[Finding]:
     """A value in the variables has quotes, which docker's --env-file keeps, or a line break."""
     link = _used_variables(situation)
-    found = [name for name in _VARIABLES[:-1] if fault_of(situation.environ.get(name, ""))]
+    found = [name for name in _VARIABLES[:-1] if fault_of(name, situation.environ.get(name, ""))]
     if link is not None and found:
         yield Finding(
             "variables-quoted",
-            f"the value of {found[0]} {fault_of(situation.environ[found[0]])}",
+            f"the value of {found[0]} {fault_of(found[0], situation.environ[found[0]])}",
             "it is sent as it is, and AWS refuses the key",
             unset_variables(situation),
         )

@@ -243,12 +243,12 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     profile, is_source = _profile_of_keys(situation)
     values = _values_of_keys(situation)
-    found = [key for key in (*KEYS, *TOKENS) if fault_of(values.get(key, ""))]
+    found = [key for key in (*KEYS, *TOKENS) if fault_of(key, values.get(key, ""))]
     found.sort(key=lambda key: "\n" not in values[key])
     lines = [situation.files.line_of(profile, key) for key in found]
     goes_on = bool(found) and "\n" in values[found[0]]
     if found and any(lines) and (is_source or goes_on or _keys_are_used(situation)):
-        fault = fault_of(values[found[0]])
+        fault = fault_of(found[0], values[found[0]])
         fix = f"aws configure --profile {quoted(profile)}"
         path, first = next(line for line in lines if line)
         edits = ""
@@ -295,7 +295,7 @@ def keys_length(situation: Situation) -> Iterator[Finding]:
     wrong = wrong_length(values)
     if wrong is None or not _keys_are_used(situation):
         return
-    if any(map(fault_of, values.values())) or any(keys_placeholder(situation)):
+    if any(map(fault_of, values, values.values())) or any(keys_placeholder(situation)):
         return  # these say more
     yield Finding(
         "keys-length",
