@@ -529,6 +529,15 @@ def test_a_first_login_is_advised_with_the_key_that_is_still_to_be_put_there(
     assert home.mfakit(command).returncode == 0
 
 
+def test_a_session_goes_where_the_keys_were_once_they_have_the_name_of_the_hint(
+    home, alice
+) -> None:
+    login = ["login", "-p", "default", "--token-code", alice.device.code()]
+    [name] = re.findall("call the keys' profile '(.*)'; or name", advice(home.mfakit(*login)))
+    home.write_credentials(home.credentials.read_text().replace("[default]", f"[{name}]"))
+    assert home.mfakit(*login).returncode == 0
+
+
 def test_a_session_in_another_profile_than_the_usual_one_is_named(home, alice) -> None:
     """aws-mfa keeps it in `default`, where AWS tools use it without being told."""
     home.write_credentials(f"[default-long-term]\n{keys_of(alice)}")
