@@ -227,6 +227,15 @@ def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
     assert profile(worker, "prod")["source_profile"] == "work"
 
 
+def test_undo_does_not_bring_back_a_profile_that_was_renamed(worker) -> None:
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    text = worker.config.read_text().replace("[profile prod]", "[profile production]")
+    worker.write_config(text)
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert "left mfa_serial of profile prod, which was changed since" in done.stderr
+    assert "[profile prod]" not in worker.config.read_text()
+
+
 def test_undo_beside_other_options_is_refused(worker) -> None:
     assert configure(worker, "--undo", "--duration", "2h").returncode == 64
     assert configure(worker, "--undo", "--role-profile", "prod").returncode == 64

@@ -62,6 +62,19 @@ def source(home) -> Profile:
     return Profile("default", AWSFiles(home.environ))
 
 
+def test_keys_names_the_rotation_of_a_profile_that_was_renamed(home, alice) -> None:
+    """Its journal is found by the profile's name, and has the old key."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    journal = journal_path(source(home))
+    assert journal not in home.mfakit("keys").stderr
+    text = home.credentials.read_text()
+    home.write_credentials(text.replace("[default]", "[work]"))
+    assert f"{journal} is of a rotation whose profile was renamed" in home.mfakit("keys").stderr
+    home.write_credentials(text)
+    assert home.mfakit("keys", "rotate", "--undo", "--yes").returncode == 0
+    assert alice.access_key_id in home.credentials.read_text()
+
+
 @pytest.mark.parametrize("place", ["file", "keychain"])
 def test_a_rotated_key_is_in_the_place_of_the_old_one(home, alice, aws, place, request) -> None:
     """The old one is inactive, and deleted by the first `keys` after its time."""

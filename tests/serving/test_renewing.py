@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -235,9 +236,9 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
         + "[default]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n"
     )
     path = home.folder / "token"
-    path.write_text("old")
+    path.write_text("0123456789abcdef" * 4)  # of a server that was killed
     process = serve(home, "--shell", "bash", "--token-file", str(path))
-    text = "".join(iter(process.stdout.readline, "export AWS_PROFILE='mfakit-served';\n"))
+    text = "".join(takewhile(lambda line: "AWS_PROFILE" not in line, process.stdout))
     script = f"{text}\nenv"
     found = dict(
         line.split("=", 1)

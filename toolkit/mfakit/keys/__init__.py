@@ -393,6 +393,15 @@ def read_rotation(profile: Profile) -> Rotation | None:
     return Rotation(**{name: kept.get(name, "") for name in _FIELDS})
 
 
+def rotations_of_no_profile(files: AWSFiles) -> list[str]:
+    """Return the journals of profiles that were renamed or removed while a rotation waited."""
+    known = {_file(Profile(name, files)).path for name in files.profiles()}
+    folder = os.path.dirname(_file(Profile("", files)).path)
+    found = os.listdir(folder) if os.path.isdir(folder) else []
+    journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
+    return [path for path in journals if path not in known]
+
+
 def write_rotation(profile: Profile, rotation: Rotation) -> None:
     """Write the journal.
 

@@ -291,7 +291,7 @@ def filled_beside(
     with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
         notes = take_over_metadata(path, temporary.descriptor)
-        _write_all(temporary.descriptor, content)
+        write_all(temporary.descriptor, content)
         _set_age(temporary.descriptor, age_seconds)
         with _let_pass():
             os.fsync(temporary.descriptor)
@@ -445,7 +445,12 @@ def _copy_attributes(path: str, descriptor: int) -> None:
                 os.setxattr(descriptor, name, os.getxattr(path, name))
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of it to an open file.
+
+    Raises:
+        OSError: there is no room, or another error.
+    """
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

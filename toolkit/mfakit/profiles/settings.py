@@ -158,6 +158,8 @@ def _apply(
 
     def put(document: Document, wanted: list[Change], file: str) -> None:
         found = _still_as_read(document, wanted) if if_as_read else wanted
+        if restored:  # a profile that somebody has removed or renamed since does not come back
+            found = [one for one in found if document.has_section(_section_of(document, one))]
         now = _that_differ(_put(document, found, files, restored=restored))
         made[file] = now + _that_stay(document, made.get(file, []), now)
 
