@@ -431,6 +431,16 @@ def test_a_role_whose_header_is_not_read_is_named_with_the_header(worker) -> Non
     assert "[prod]" not in worker.credentials.read_text()
 
 
+def test_a_role_whose_arn_is_none_is_not_said_to_be_served(worker) -> None:
+    worker.write_config("[profile prod]\nrole_arn = arn:aws:iam:role/x\nsource_profile = work\n")
+    before = worker.config.read_text()
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 1
+    place = f"role_arn ({worker.config}, line 2)"
+    assert f"{place}: 'arn:aws:iam:role/x' is not the ARN of a role" in done.stderr
+    assert worker.config.read_text() == before
+
+
 def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
     """boto3 takes none from the source profile."""
     worker.write_config(f"[profile work]\nregion = eu-west-3\n{PROD}")
@@ -440,3 +450,13 @@ def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
     assert "region of profile prod will be eu-west-3" in done.stderr
     assert configure(worker, "--undo", "--profile", "work-mfa").returncode == 0
     assert "region" not in profile(worker, "prod")
+
+
+def test_a_role_whose_source_has_no_region_either_is_named(worker) -> None:
+    """Most calls of AWS tools fail there with NoRegionError."""
+    worker.environ["AWS_DEFAULT_REGION"] = ""
+    done = configure(worker, "--role-profile", "prod")
+    [line] = [told for told in done.stderr.splitlines() if "no region is set for prod" in told]
+    assert line.endswith(": aws configure set region REGION --profile prod")
+    assert worker.shell(line.rpartition(": ")[2].replace("REGION", "eu-west-3")).returncode == 0
+    assert "no region" not in configure(worker, "--role-profile", "prod").stderr

@@ -13,7 +13,9 @@ from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
     finds_keys,
+    is_of_another_program,
     keys_to_name,
+    live_elsewhere,
     next_source_profile,
     roles_before,
     session_profile,
@@ -122,7 +124,6 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         files: the AWS files.
         now: the time to judge by; the present by default.
     """
-    from mfakit.exchange.source import is_of_another_program
     from mfakit.expiry.report import as_text
     from mfakit.programs import find_program
 
@@ -151,7 +152,8 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
 
         step = line_into_shell(profile.name)
     elif is_of_another_program(profile):
-        step = "renew it with the program that made it"
+        instead = f", or {step}" if keys_to_name(profile) else ""
+        step = f"renew it with the program that made it{instead}"
     return [as_text([status], str).rstrip(), _next(step)]
 
 
@@ -171,6 +173,8 @@ def _without_session(profile: Profile) -> tuple[str, str]:
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
+    if other := live_elsewhere(profile):
+        missing = f"{missing} (the profile {other!r} has one: --profile {shlex.quote(other)})"
     if profile.is_long_term or finds_keys(profile):
         return missing, step
     if has_access_key(source.keys):

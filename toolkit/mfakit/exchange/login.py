@@ -123,7 +123,7 @@ def _for_profile(hint: str, profile: str) -> str:
         return hint
     option = f" --profile {shlex.quote(profile)}"
     return re.sub(
-        r"mfakit (login|configure|devices (?:add|resync))\b(?! --profile)",
+        r"mfakit (login|configure|devices(?: add| resync)?)\b(?! (?:--profile|add|resync|remove))",
         lambda m: m[0] + option,
         hint,
     )

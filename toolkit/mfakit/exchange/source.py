@@ -16,7 +16,7 @@ from mfakit.profiles.section import (
 )
 from mfakit.profiles.selection import (
     default_source_profile,
-    finds_keys,
+    is_of_another_program,
     named_source_profile,
     roles_before,
     shadowed_by,
@@ -253,7 +253,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
 def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
     """Return the error with the role that led to a session profile that does not exist.
 
-    If that has a session of another program, and there are no long-term keys, the hint says so.
+    If that has a session of another program, the hint says so.
     """
     import shlex
 
@@ -267,17 +267,6 @@ def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
     missing = f"{error.message}; the source of the role {role!r}, {session.name!r}, is missing"
     other = f"aws configure set source_profile NAME --profile {shlex.quote(role)}"
     return ProfileError(missing, f"name another source: {other}; or {error.hint}").about(role)
-
-
-def is_of_another_program(session: Profile) -> bool:
-    """Whether another program made a profile's session, and there are no keys to make one with."""
-    held = session.held()
-    return (
-        held is not None
-        and held.record is None
-        and with_long_term_keys(session) is None
-        and not finds_keys(session)
-    )
 
 
 def long_term_hint(profile: Profile) -> str:

@@ -21,6 +21,7 @@ from mfakit.profiles.own_files import (
 from mfakit.profiles.section import (
     KEYS,
     SESSION_KEYS,
+    is_long_term,
     is_protected,
     is_session,
     section_of,
@@ -151,10 +152,14 @@ class Store:
         import shlex
 
         other = shlex.quote(self._files.its_session(self.profile))
+        hint = f"name another profile for the session: --profile {other}"
+        if is_long_term(self._files.keys(self.profile)):
+            of_keys = f"{self.profile}-long-term"
+            hint = f"for a session in it, call the keys' profile {of_keys!r}; or {hint}"
         return ProfileError(
             f"the profile {self.profile!r} holds long-term credentials, which are never"
             " overwritten",
-            f"name another profile for the session: --profile {other}",
+            hint,
         ).about(self.profile)
 
     def own_file(self, kind: str) -> OwnFile:

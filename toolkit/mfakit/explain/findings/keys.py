@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
-from mfakit.exchange.source import endpoint_url, is_of_another_program, is_of_aws
+from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     IN_QUOTES,
@@ -30,7 +30,7 @@ from mfakit.moments import format_timestamp
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_access_key, indent_of, is_long_term, lacks_token
-from mfakit.profiles.selection import LONG_TERM_PREFIX, source_profile
+from mfakit.profiles.selection import LONG_TERM_PREFIX, is_of_another_program, source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE
 from mfakit.session import EXPIRED
 
