@@ -83,15 +83,24 @@ def place_of(profile: Profile) -> KeyPlace | None:
         return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
     if is_long_term(profile.keys):
         key = profile.keys[KEYS[0]]
-        if debug.may_be_secret(key):
-            raise ProfileError(
-                f"the id of the key of profile {profile.name!r} looks like a secret",
-                f"type both again: aws configure --profile {shlex.quote(profile.name)}",
-            )
+        refuse_secret_as_id(profile, key)
         files = profile.files
         in_credentials = has_access_key(files.credentials(profile.name))
         return KeyPlace(FILE, key, files.credentials_path if in_credentials else files.config_path)
     return None
+
+
+def refuse_secret_as_id(profile: Profile, access_key_id: str) -> None:
+    """Refuse what looks like a secret in the place of a key's id, which is shown.
+
+    Raises:
+        ProfileError: it does.
+    """
+    if debug.may_be_secret(access_key_id):
+        raise ProfileError(
+            f"the id of the key of profile {profile.name!r} looks like a secret",
+            f"type both again: aws configure --profile {shlex.quote(profile.name)}",
+        )
 
 
 def read_key(profile: Profile) -> LongTermKey | None:
