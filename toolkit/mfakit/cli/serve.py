@@ -97,6 +97,8 @@ def _write_token(path: str, token: str) -> None:
 
 def _refuse_foreign(path: str) -> None:
     """Refuse to replace a file with anything but a token of mfakit, or nothing, in it."""
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+        raise FileError(f"{path} is no regular file", "name a new file")
     if os.path.isfile(path):
         with open(path, "rb") as file:
             words = file.read().split()

@@ -406,7 +406,9 @@ def rotations_of_no_profile(files: AWSFiles) -> list[str]:
     """Return the journals of profiles that were renamed or removed while a rotation waited."""
     known = {_file(Profile(name, files)).path for name in files.profiles()}
     folder = os.path.dirname(_file(Profile("", files)).path)
-    found = os.listdir(folder) if os.path.isdir(folder) else []
+    found = []
+    with suppress(OSError):
+        found = os.listdir(folder)
     journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
     return [path for path in journals if path not in known]
 
