@@ -24,7 +24,7 @@ from pathlib import Path
 
 # Each request comes with the program's three files and a socket for the answer.
 SERVER = """
-import atexit, gc, json, os, pkgutil, signal, socket, sys, threading, time
+import atexit, gc, json, os, pkgutil, select, signal, socket, sys, threading, time
 import botocore.session, rich.console, rich.table
 import mfakit, tests.children, tests.shared
 shared = botocore.session.Session()
@@ -40,18 +40,28 @@ tests.children.fork_the_keychains_process()
 requests = socket.socket(fileno=int(sys.argv[1]))
 answers = {}
 
-def reap(*_):
+def reap():
     while answers and (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
         with answers.pop(ended[0]) as answer:
             answer.sendall(b"%d\\n" % os.waitstatus_to_exitcode(ended[1]))
 
-signal.signal(signal.SIGCHLD, reap)
+# Each child that ends writes a byte, so that one that ends just before the wait is noticed, too.
+woken, wake = socket.socketpair()
+for end in (woken, wake):
+    end.setblocking(False)
+signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+signal.signal(signal.SIGCHLD, lambda *_: None)
 gc.freeze()
 while True:
+    ready, _, _ = select.select([requests, woken], [], [])
+    if woken in ready:
+        woken.recv(1 << 10)
+        reap()
+    if requests not in ready:
+        continue
     said, files, _, _ = socket.recv_fds(requests, 1 << 20, 4)
     if not said:
         os._exit(0)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     pid = os.fork()
     if pid == 0:
         break
@@ -59,12 +69,11 @@ while True:
     answers[pid].sendall(b"%d\\n" % pid)
     for file in files:
         os.close(file)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
-for other in (requests, *answers.values()):
-    other.close()
 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+signal.set_wakeup_fd(-1)
+for other in (requests, woken, wake, *answers.values()):
+    other.close()
 for number, file in enumerate(files[:3]):
     os.dup2(file, number)
 for file in files:

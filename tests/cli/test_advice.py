@@ -386,7 +386,7 @@ def test_keys_that_only_the_variables_hold_are_used_before_they_are_unset(
     assert "with MFA" in after.stdout, after.stderr
 
 
-@pytest.mark.parametrize("kind", ["keys", "role"])
+@pytest.mark.parametrize("kind", ["keys", "role", "role of its own"])
 def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     home, aws, alice, shell, kind: str
 ) -> None:
@@ -395,13 +395,35 @@ def test_a_login_beside_an_aws_profile_that_goes_round_it_leads_to_mfa(
     home.write_credentials(f"[work]\n{keys_of(alice)}")
     home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = work\n")
     variables = {"AWS_PROFILE": "work" if kind == "keys" else "prod"}
-    done = home.mfakit("login", "--token-code", alice.device.code(), **variables)
+    login = ["login", *(["-p", "direct", "--role-arn", ROLE] if kind.endswith("own") else [])]
+    done = home.mfakit(
+        *login, "--source-profile", "work", "--token-code", alice.device.code(), **variables
+    )
     [line] = re.findall("not this session: (.*)", done.stderr)
-    after = shell(f"{line} && mfakit login && mfakit explain", **variables)
+    after = shell(f"{line} && {shlex.join(['mfakit', *login])} && mfakit explain", **variables)
     kind_used = "an MFA session" if kind == "keys" else "a role session"
     assert f"AWS would be called with {kind_used}" in after.stdout
     assert "\n! " not in after.stdout
     assert "not this session" not in after.stderr
+
+
+def test_a_role_that_is_assumed_with_a_roles_session_leads_to_one_of_the_user(
+    home, aws, alice, shell
+) -> None:
+    """The role trusts the user, and not the role that was logged in to before."""
+    make_role(aws, "admin", alice.arn)
+    home.write_config(f"[profile prod]\nrole_arn = {ROLE}\nsource_profile = default\n")
+    login = ["login", "--token-code"]
+    assert home.mfakit(*login, alice.device.code(), "--role-arn", ROLE).returncode == 0
+    for command in (["env"], ["exec", "--", "true"]):
+        assert home.mfakit(*command, AWS_PROFILE="prod").stderr == "", "it is that very role"
+    told = home.mfakit("configure", "--role-profile", "prod").stderr
+    [line] = re.findall("alone needs your own: (.*)", told)
+    shown = home.mfakit("explain", "-p", "prod").stdout
+    assert "role-with-role: the role of profile 'prod' is assumed with the session" in shown
+    assert shown.rstrip().endswith(f"try: {line}")
+    assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0
+    assert "role-with-role" not in home.mfakit("explain", "-p", "prod").stdout
 
 
 def test_exec_of_a_program_leads_to_the_session_that_is_made_with_its_keys(
@@ -427,6 +449,13 @@ def test_a_user_in_place_of_the_device_leads_to_the_likely_device(
     option = told.partition(": ")[2].partition(";")[0]
     line = option if command == "exec" else f"mfakit login {option}"
     assert shell(f"{line} --token-code {alice.device.code()}").returncode == 0, told
+
+
+def test_a_device_that_is_none_leads_to_the_devices_of_the_same_keys(home, alice, shell) -> None:
+    home.write_credentials(f"[test-long-term]\n{keys_of(alice)}")
+    done = home.mfakit("login", "-p", "test", "--serial-number", "arn:aws:iam::0:user/alice")
+    [line] = re.findall("(mfakit devices.*) shows yours", advice(done))
+    assert alice.device.serial_number in shell(line).stdout
 
 
 def test_a_role_whose_source_has_its_key_elsewhere_gets_a_session_as_its_source(
@@ -486,6 +515,40 @@ def test_a_first_login_is_advised_with_the_keys_that_there_are(home, alice, comm
     assert home.shell(f"{line} --token-code {alice.device.code()}").returncode == 0
 
 
+@pytest.mark.parametrize("command", ["check", "env"])
+@pytest.mark.parametrize("before", ["", f"[default]\n{SESSION}"])
+def test_a_first_login_is_advised_with_the_key_that_is_still_to_be_put_there(
+    home, alice, command: str, before: str
+) -> None:
+    """A login would be refused, as there is no long-term key anywhere."""
+    home.write_credentials(before)
+    line = advice(home.mfakit(command)).removeprefix("log in first: ")
+    typed = f"printf '{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n'"
+    done = home.shell(f"{typed} | {line} --token-code {alice.device.code()}")
+    assert done.returncode == 0, done.stderr
+    assert home.mfakit(command).returncode == 0
+
+
+def test_a_session_goes_where_the_keys_were_once_they_have_the_name_of_the_hint(
+    home, alice
+) -> None:
+    login = ["login", "-p", "default", "--token-code", alice.device.code()]
+    [name] = re.findall("call the keys' profile '(.*)'; or name", advice(home.mfakit(*login)))
+    home.write_credentials(home.credentials.read_text().replace("[default]", f"[{name}]"))
+    assert home.mfakit(*login).returncode == 0
+
+
+def test_a_session_in_another_profile_than_the_usual_one_is_named(home, alice) -> None:
+    """aws-mfa keeps it in `default`, where AWS tools use it without being told."""
+    home.write_credentials(f"[default-long-term]\n{keys_of(alice)}")
+    login = ["login", "-p", "default", "--token-code", alice.device.code()]
+    assert home.mfakit(*login).returncode == 0
+    option = advice(home.mfakit("check")).rpartition(": ")[2]
+    assert option == "--profile default"
+    assert home.mfakit("check", *option.split()).returncode == 0
+    assert f"(the profile 'default' has one: {option})" in home.mfakit().stdout
+
+
 @pytest.mark.parametrize(
     ("credentials", "profile"),
     [("[mfa]\n{keys}", "mfa"), (f"[work]\n{{keys}}[pasted]\n{SESSION}", "pasted")],
@@ -495,7 +558,7 @@ def test_mfakit_alone_names_a_login_that_works(home, alice, credentials: str, pr
     home.write_credentials(credentials.format(keys=keys_of(alice)))
     environ = {} if profile == "mfa" else {"AWS_PROFILE": profile}
     _, told, *_ = home.mfakit(**environ).stdout.splitlines()
-    line = told.removeprefix("next: ")
+    line = told.removeprefix("next: ").rpartition(", or ")[2]
     code = alice.device.code()
     done = home.shell(f"{line} --force --token-code {code}", **environ)
     assert done.returncode == 0, done.stderr

@@ -107,6 +107,14 @@ def test_status_of_one_profile_shows_it_alone_or_what_is_wrong(home) -> None:
     assert "try: log in first: mfakit login --profile nobody" in done.stderr
 
 
+def test_status_of_one_profile_says_that_aws_tools_use_its_role(home) -> None:
+    keep(home, "prod", 192)
+    home.write_config("[profile prod]\nrole_arn = arn:aws:iam::123456789012:role/prod\n")
+    done = home.mfakit("status", "-p", "prod")
+    assert done.returncode == 0
+    assert "AWS tools use the role of this profile" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("profile", "step"),
     [("default", "mfakit login"), ("work", "mfakit login --source-profile work")],

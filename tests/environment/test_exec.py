@@ -30,18 +30,22 @@ def test_exec_gives_the_session_to_the_command_alone(home) -> None:
     assert "AWS_PROFILE" not in names
 
 
+@pytest.mark.parametrize("command", [["exec", "--", "true"], ["env", "--shell", "sh"]])
 @pytest.mark.parametrize("name", ["default", "prod"])
-def test_exec_says_that_it_leaves_the_role_of_the_profile_out(home, name: str) -> None:
+def test_exec_and_env_say_that_they_leave_the_role_of_the_profile_out(
+    home, name: str, command: list[str]
+) -> None:
     """AWS tools would assume it, where `AWS_PROFILE` or `default` has one."""
     keep(home)
     header = name if name == "default" else f"profile {name}"
     arn = "arn:aws:iam::123456789012:role/prod"
     home.write_config(f"[{header}]\nrole_arn = {arn}\nsource_profile = mfa\n")
     environ = {} if name == "default" else {"AWS_PROFILE": name}
-    done = home.mfakit("exec", "--", "true", **environ)
+    done = home.mfakit(*command, **environ)
     assert done.returncode == 0
     assert f"not as the role of {name}: mfakit exec --role-arn {arn} gives that" in done.stderr
-    assert home.mfakit("exec", "-p", "mfa", "--", "true", **environ).stderr == ""
+    named = [command[0], "-p", "mfa", *command[1:]]
+    assert home.mfakit(*named, **environ).stderr == ""
 
 
 @pytest.mark.parametrize("code", [0, 1, 42])

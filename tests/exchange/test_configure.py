@@ -227,6 +227,15 @@ def test_undo_leaves_what_was_changed_since(worker, alice) -> None:
     assert profile(worker, "prod")["source_profile"] == "work"
 
 
+def test_undo_does_not_bring_back_a_profile_that_was_renamed(worker) -> None:
+    assert configure(worker, "--role-profile", "prod").returncode == 0
+    text = worker.config.read_text().replace("[profile prod]", "[profile production]")
+    worker.write_config(text)
+    done = configure(worker, "--undo", "-p", "work-mfa")
+    assert "left mfa_serial of profile prod, which was changed since" in done.stderr
+    assert "[profile prod]" not in worker.config.read_text()
+
+
 def test_undo_beside_other_options_is_refused(worker) -> None:
     assert configure(worker, "--undo", "--duration", "2h").returncode == 64
     assert configure(worker, "--undo", "--role-profile", "prod").returncode == 64
@@ -365,13 +374,17 @@ def test_undo_changes_no_key_whatever_its_file_says(home, alice, row) -> None:
 def test_a_role_that_is_to_last_longer_than_a_session_lets_it_is_named(
     worker, seconds: str, is_told: bool
 ) -> None:
-    """AWS gives one hour at most to a role that is assumed with a session."""
-    worker.write_config(worker.config.read_text().replace(
-        "[profile prod]\n", f"[profile prod]\nduration_seconds = {seconds}\n"))  # fmt: skip
+    """AWS gives one hour at most to a role that is assumed with a session.
+
+    The line that is named is the one in the file that configure has written.
+    """
+    worker.write_config(f"{worker.config.read_text()}duration_seconds = {seconds}\n")
     done = worker.mfakit("configure", "--role-profile", "prod")
     assert done.returncode == 0
     line = "aws configure set duration_seconds 3600 --profile prod"
     assert done.stderr.endswith(f"{line}\n") is is_told
+    written = worker.config.read_text().splitlines().index(f"duration_seconds = {seconds}") + 1
+    assert (f"line {written})" in done.stderr) is is_told
 
 
 @pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
@@ -418,6 +431,16 @@ def test_a_role_whose_header_is_not_read_is_named_with_the_header(worker) -> Non
     assert "[prod]" not in worker.credentials.read_text()
 
 
+def test_a_role_whose_arn_is_none_is_not_said_to_be_served(worker) -> None:
+    worker.write_config("[profile prod]\nrole_arn = arn:aws:iam:role/x\nsource_profile = work\n")
+    before = worker.config.read_text()
+    done = configure(worker, "--role-profile", "prod")
+    assert done.returncode == 1
+    place = f"role_arn ({worker.config}, line 2)"
+    assert f"{place}: 'arn:aws:iam:role/x' is not the ARN of a role" in done.stderr
+    assert worker.config.read_text() == before
+
+
 def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
     """boto3 takes none from the source profile."""
     worker.write_config(f"[profile work]\nregion = eu-west-3\n{PROD}")
@@ -427,3 +450,13 @@ def test_a_role_gets_the_region_of_its_source_if_it_has_none(worker) -> None:
     assert "region of profile prod will be eu-west-3" in done.stderr
     assert configure(worker, "--undo", "--profile", "work-mfa").returncode == 0
     assert "region" not in profile(worker, "prod")
+
+
+def test_a_role_whose_source_has_no_region_either_is_named(worker) -> None:
+    """Most calls of AWS tools fail there with NoRegionError."""
+    worker.environ["AWS_DEFAULT_REGION"] = ""
+    done = configure(worker, "--role-profile", "prod")
+    [line] = [told for told in done.stderr.splitlines() if "no region is set for prod" in told]
+    assert line.endswith(": aws configure set region REGION --profile prod")
+    assert worker.shell(line.rpartition(": ")[2].replace("REGION", "eu-west-3")).returncode == 0
+    assert "no region" not in configure(worker, "--role-profile", "prod").stderr

@@ -378,6 +378,15 @@ def test_a_long_term_key_beside_a_left_over_token_is_named(home, alice) -> None:
     assert what not in home.mfakit("check", "-p", "mfa", **pair).stderr
 
 
+def test_half_a_session_in_the_variables_is_named_where_there_is_no_session(home) -> None:
+    """AWS tools use it, and AWS refuses it, whatever a login would put into a profile."""
+    half = {"AWS_ACCESS_KEY_ID": "ASIAQYLPMN5HABCDEFGH", "AWS_SECRET_ACCESS_KEY": "s"}
+    what = "the variables hold a session's key without its token, which AWS tools use"
+    assert what in home.mfakit("check", **half).stderr
+    assert what in home.mfakit(**half).stdout
+    assert what not in home.mfakit("check", "-p", "mfa", **half).stderr
+
+
 def test_check_prints_one_line_for_monitoring_where_there_is_no_session(home, alice) -> None:
     done = home.mfakit("check")
     assert (done.returncode, done.stdout) == (3, f"unknown: {done.stderr.splitlines()[0][8:]}\n")
@@ -489,6 +498,17 @@ def test_a_web_identity_in_the_variables_is_named_beside_the_session(home, alice
     assert done.stdout == "env\n"
 
 
+def test_a_key_that_was_typed_between_angle_brackets_is_overwritten_by_no_session(home) -> None:
+    """Guides write `<YOUR KEY>`, and beginners leave the brackets there."""
+    keys = "aws_access_key_id = <AKIAQYLPMN5HABCDEFGH>\naws_secret_access_key = <wJalrXU7MD>\n"
+    home.write_credentials(f"[default]\n{keys}")
+    session = json.dumps({"Credentials": {
+        "AccessKeyId": "ASIAQYLPMN5HABCDEFGH", "SecretAccessKey": "s", "SessionToken": "t",
+        "Expiration": "2999-01-01T00:00:00Z"}})  # fmt: skip
+    done = home.mfakit("login", "-p", "default", "--from-json", "-", stdin=session)
+    assert (done.returncode, home.credentials.read_text()) == (1, f"[default]\n{keys}")
+
+
 @pytest.mark.parametrize("token", ["aws_security_token", "aws_session_token"])
 def test_the_section_that_aws_mfa_wants_to_fill_is_filled(home, alice, token: str) -> None:
     """Its README has it; what is in angle brackets is no key that could be lost."""
@@ -546,6 +566,18 @@ def test_what_names_a_source_beats_the_session_that_is_there(home, alice, bob) -
     assert "keys of profile 'default'" in log_in(home, alice, "-p", "prod").stderr
     done = log_in(home, bob, "-p", "prod", "--source-profile", "bob")
     assert "keys of profile 'bob'" in done.stderr
+
+
+def test_a_login_with_other_keys_says_that_it_replaces_a_session_and_how_to_keep_it(
+    home, alice, bob
+) -> None:
+    log_in(home, alice)
+    line = "this replaces the session of default in profile mfa; to keep both: mfakit login"
+    done = home.mfakit("login", "--source-profile", "bob")
+    assert (done.returncode, f"{line} --profile bob-mfa" in done.stderr) == (1, True), done.stderr
+    assert line not in log_in(home, bob, "-p", "bob-mfa").stderr
+    assert line not in log_in(home, alice, "--force").stderr
+    assert "mfa: valid" in home.mfakit("status").stdout
 
 
 def test_a_source_that_is_gone_is_not_replaced_by_another_users_keys(home, alice, bob) -> None:

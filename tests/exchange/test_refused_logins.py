@@ -202,7 +202,15 @@ def test_a_security_key_in_a_role_leads_to_the_device_that_has_codes(home, alice
     assert f"--role-profile dev --serial-number {serial}" in told.stdout
 
 
-@pytest.mark.parametrize("name", ["AWS_CREDENTIALS_FILE", "AWS_CREDENTIALS_PROFILES_FILE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_CREDENTIALS_FILE",
+        "AWS_CREDENTIALS_PROFILES_FILE",
+        "AWS_CREDENTIAL_PROFILES_FILE",
+        "AWS_SHARED_CREDENTIAL_FILE",
+    ],
+)
 def test_a_variable_that_only_seems_to_name_the_credentials_file_is_named(
     home, alice, name: str
 ) -> None:

@@ -107,6 +107,14 @@ def test_a_header_with_more_blanks_than_the_sdk_for_javascript_reads_is_named(tm
     assert config.read_text() == text
 
 
+def test_no_region_is_advised_for_a_profile_that_is_not_there(tmp_path) -> None:
+    """The command would make the profile, under a name that may be mistyped."""
+    here = situation(tmp_path, Case({"work": KEYS}, {}, {}, "wrok"))
+    shown = "\n".join(Explanation(here).lines())
+    assert "no region is set" in shown
+    assert "--profile wrok" not in shown
+
+
 def test_the_region_that_explain_advises_is_that_of_the_sessions_own_source(tmp_path) -> None:
     config = {"default": {"region": "us-east-1"}, "work": {"region": "eu-west-1"}}
     case = Case({"default": KEYS, "work": KEYS, "work-mfa": LIVE}, config, {}, "work-mfa")
@@ -280,6 +288,10 @@ ILL = [
     # the variable that the SDK goes by
     ("no-such-profile", Case({"work": KEYS}, {}, {"AWS_PROFILE": ""}),
      "unset AWS_DEFAULT_PROFILE AWS_PROFILE"),
+    # the session of a profile is still to be made
+    *(("no-such-profile", Case(keys, {}, {"AWS_PROFILE": name}), f"mfakit login --profile {name}")
+      for name, keys in {"work-mfa": {"work": KEYS}, "mfa": {"default": KEYS},
+                         "work": {"work-long-term": KEYS}}.items()),
     # a role without a source, beside keys of its own or in a shell without variables
     ("role-without-source", Case({"a": KEYS}, {"a": {"role_arn": ROLE}}, {"AWS_PROFILE": "a"}),
      "mfakit configure --role-profile a && mfakit login --profile a-mfa"),

@@ -154,6 +154,9 @@ def test_a_device_of_another_account_is_refused_before_a_code_is_spent(home, aws
     done = home.mfakit("login", "--serial-number", serial, "--token-code", code)
     assert done.returncode == 1
     assert "is of another account than the keys" in done.stderr
+    home.write_config(f"[profile mfa]\nmfa_serial = {serial}\n")
+    done = home.mfakit("login", "--token-code", code)
+    assert f"{serial} (mfa_serial in {home.config}, line 2) is of another" in done.stderr
     done = home.mfakit("login", "--serial-number", alice.device.serial_number, "--token-code", code)
     assert done.returncode == 0, done.stderr
 
@@ -342,13 +345,24 @@ def test_login_names_the_source_of_a_role_that_is_missing(home, alice, header: s
 OF_SAML = "[saml]\naws_access_key_id = ASIA1\naws_secret_access_key = s\naws_session_token = t\n"
 
 
-def test_a_session_of_another_program_is_renewed_by_it_where_there_are_no_keys(home) -> None:
-    home.write_credentials(f"{OF_SAML}x_security_token_expires = 2022-09-06T17:09:28+10:00\n")
+@pytest.mark.parametrize("keys", [False, True])
+def test_a_session_of_another_program_is_renewed_by_it(home, alice, keys: bool) -> None:
+    """Keys of another profile may be of another user."""
+    home.write_credentials(
+        f"{OF_SAML}x_security_token_expires = 2022-09-06T17:09:28+10:00\n"
+        + f"[work]\n{keys_of(alice)}" * keys
+    )
     for command in ("login", "devices", "exec -- true"):
         done = home.mfakit(*command.split(), AWS_PROFILE="saml")
         assert "renew the session of profile 'saml' with the program that made it" in done.stderr
     told = home.mfakit("explain", "--profile", "saml").stdout
     assert "(ExpiredToken); the program that made it renews it" in told
+    alone = home.mfakit(AWS_PROFILE="saml").stdout
+    assert "next: renew it with the program that made it" in alone
+    assert ("--source-profile work" in alone) is keys
+    if keys:
+        told = advice(home.mfakit("env", AWS_PROFILE="saml").stderr)
+        assert told.startswith("renew it with the program that made it; or log in again: ")
 
 
 def test_the_only_session_is_proposed_for_a_role_whose_source_is_missing(
@@ -452,6 +466,22 @@ def test_a_variable_that_names_a_missing_file_is_named(home, alice, shell, named
     line = f"{advice(done.stderr)}; mfakit login --token-code {alice.device.code()}"
     again = shell(line, AWS_SHARED_CREDENTIALS_FILE=named)
     assert again.returncode == 0, again.stderr
+
+
+def test_files_that_are_still_to_be_made_are_made_where_the_variables_name_them(
+    home, alice, shell
+) -> None:
+    """To unset the variable would lead to the usual file, which is not there either."""
+    home.credentials.unlink()
+    where = str(home.folder / "kept" / "aws.{}")
+    names = {"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"}
+    named = {name: where.format(kind) for name, kind in names.items()}
+    done = home.mfakit("login", "--token-code", "123456", **named)
+    typed = f"printf '{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n'"
+    line = f"{advice(done.stderr)} && mfakit login --token-code {alice.device.code()}"
+    again = shell(f"{typed} | {line}", **named)
+    assert again.returncode == 0, again.stderr
+    assert not home.credentials.exists()
 
 
 @pytest.mark.parametrize("settings", ["sso_session = x\nsso_account_id = 1", "login_session = arn"])

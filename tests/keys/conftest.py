@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from tests.children import fork_the_keychains_process, load_keychains
 from tests.exchange.conftest import here
 
 __all__ = ["here"]
@@ -16,6 +17,8 @@ def keychain(home, tmp_path):
     """Start gnome-keyring for the programs in the home; skip where it is not installed."""
     if not shutil.which("gnome-keyring-daemon"):
         pytest.skip("gnome-keyring is not installed")
+    load_keychains()
+    fork_the_keychains_process()
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     home.environ |= {

@@ -34,15 +34,34 @@ def test_an_old_key_makes_the_exit_code_1_beside_a_valid_session(aged, alice) ->
     assert aged.mfakit("check", "--all", "--key-age", "90d").returncode == 1
 
 
-def test_a_secret_in_the_place_of_the_id_is_not_shown(home, alice) -> None:
-    home.write_credentials(
-        f"[e]\naws_access_key_id = {alice.secret_access_key}\n"
-        f"aws_secret_access_key = {alice.access_key_id}\n"
-    )
-    for command in ((), ("import", "--source-profile", "e"), ("rotate", "--source-profile", "e")):
-        done = home.mfakit("keys", *command)
-        assert alice.secret_access_key not in done.stdout + done.stderr
-    assert "the id and the secret of the key of profile 'e' are swapped" in done.stderr
+SECRET = "wJalrXUtnFEMIxK7MDENGxbPxRfiCYSECRETKEY1"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, SECRET.replace("x", "/"), SECRET.replace("x", "+"), f"AKIAQYLPMN5HABCDEFGH,{SECRET}"],
+)
+@pytest.mark.parametrize("other", ["AKIAQYLPMN5HABCDEFGH", "the same"])
+@pytest.mark.parametrize("place", ["file", "store", "variables"])
+def test_a_secret_in_the_place_of_the_id_is_shown_by_no_command(
+    home, secret: str, other: str, place: str
+) -> None:
+    """Perhaps both were pasted into the wrong place, or the secret into both."""
+    pair = {"aws_access_key_id": secret, "aws_secret_access_key": other.replace("the same", secret)}
+    variables = {name.upper(): value for name, value in pair.items()}
+    if place == "store":
+        home.write_config(f"[default]\nmfakit_key_store = keyring:{secret}\n")
+    elif place == "file":
+        home.write_credentials("[default]\n" + "".join(f"{k} = {v}\n" for k, v in pair.items()))
+    home.environ |= variables if place == "variables" else {}
+    said = [home.mfakit(*line.split()) for line in (
+        "", "check", "check --format json", "status", "devices", "explain", "explain --json",
+        "keys", "keys import", "keys rotate", "login --token-code 123456 --debug")]  # fmt: skip
+    assert not any(secret in done.stdout + done.stderr for done in said)
+    assert (said[-1].returncode, "looks like a secret" in said[5].stdout) == (1, place != "store")
+    if place == "file":
+        assert "the id of the key of profile 'default' looks like a secret" in said[-2].stderr
+        assert "looks like a secret" in said[-1].stderr
 
 
 def test_a_misspelled_store_of_one_profile_hides_no_old_key_of_another(aged, alice) -> None:

@@ -315,6 +315,19 @@ def test_plain_use_by_a_process_replaces_no_other_program(home, alice, keychain)
     assert alice.secret_access_key in home.credentials.read_text()
 
 
+def test_a_users_own_line_that_exports_the_key_stays_when_the_key_moves(
+    home, alice, keychain
+) -> None:
+    line = "credential_process = env A=1 mfakit keys export --format process"
+    home.write_config(f"[default]\n{line}\n")
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, "a line of your own, which stays" in done.stderr) == (0, True)
+    assert alice.secret_access_key not in home.credentials.read_text()
+    assert home.mfakit("keys", "export").returncode == 0
+    assert alice.secret_access_key in home.credentials.read_text()
+    assert line in home.config.read_text()
+
+
 @pytest.mark.parametrize("config", ["", "[profile p]\nrole_arn = arn:aws:iam::1:role/p\n"])
 def test_what_cannot_be_a_source_is_refused_before_the_keychain_is_changed(
     home, alice, keychain, config: str

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from keyring.backends import SecretService
 from tests.exchange.conftest import log_in
 
 import mfakit
@@ -60,6 +61,19 @@ def hands(*, says: bool = True, asked: list[str] | None = None) -> Hands:
 
 def source(home) -> Profile:
     return Profile("default", AWSFiles(home.environ))
+
+
+def test_keys_names_the_rotation_of_a_profile_that_was_renamed(home, alice) -> None:
+    """Its journal is found by the profile's name, and has the old key."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    journal = journal_path(source(home))
+    assert journal not in home.mfakit("keys").stderr
+    text = home.credentials.read_text()
+    home.write_credentials(text.replace("[default]", "[work]"))
+    assert f"{journal} is of a rotation whose profile was renamed" in home.mfakit("keys").stderr
+    home.write_credentials(text)
+    assert home.mfakit("keys", "rotate", "--undo", "--yes").returncode == 0
+    assert alice.access_key_id in home.credentials.read_text()
 
 
 @pytest.mark.parametrize("place", ["file", "keychain"])
@@ -668,8 +682,9 @@ def take_into_the_keychain(home, monkeypatch) -> None:
 
 
 def in_keychain(home, access_key_id: str) -> bool:
-    read = home.run(sys.executable, "-m", "keyring", "get", "mfakit", access_key_id)
-    return bool(read.stdout)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DBUS_SESSION_BUS_ADDRESS", home.environ["DBUS_SESSION_BUS_ADDRESS"])
+        return SecretService.Keyring().get_password("mfakit", access_key_id) is not None
 
 
 def test_a_new_key_that_aws_knows_only_in_part_is_no_unknown_key(home, alice, aws) -> None:

@@ -109,6 +109,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_written_copy(home, tmp_path
         done = home.run(sys.executable, "-c", WRITE, **place)
         assert done.returncode == 1
         two_lines(done.stderr, "No space left on device")
+        with pytest.raises(FileError, match="No space left on device"):  # before a code is spent
+            check_writable(str(credentials))
         assert credentials.read_text() == KEYS
         assert set(os.listdir(disk)) <= {
             "credentials",

@@ -110,10 +110,13 @@ def test_a_write_waits_until_a_slow_writer_has_closed_the_file(home) -> None:
 
 
 def test_a_file_that_another_program_keeps_open_for_writing_is_an_error(home) -> None:
-    """The file stays as it was."""
+    """The file stays as it was, and a login sees it before it spends a code."""
     home.write_credentials(LONG_TERM)
-    with home.credentials.open("a"), pytest.raises(FileError, match="another program is writing"):
-        write_session("mfa", SESSION, environ=home.environ)
+    with home.credentials.open("a"):
+        with pytest.raises(FileError, match="another program is writing"):
+            check_writable(str(home.credentials))
+        with pytest.raises(FileError, match="another program is writing"):
+            write_session("mfa", SESSION, environ=home.environ)
     assert home.credentials.read_text() == LONG_TERM
 
 

@@ -168,21 +168,22 @@ def test_a_file_whose_owner_cannot_be_kept_is_refused_before_a_code_is_spent() -
 
 
 @pytest.mark.parametrize("attribute", ["i", "a"])
-def test_a_file_that_its_attributes_protect_is_refused_before_a_code_is_spent(
-    home, attribute: str
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_file_that_attributes_protect_is_refused_before_a_code_is_spent(
+    home, attribute: str, place: str
 ) -> None:
+    """Nothing is written then: what is in a folder that can only grow could not be removed."""
     home.write_credentials(KEYS)
-    if (
-        not shutil.which("chattr")
-        or home.run("chattr", f"+{attribute}", home.credentials).returncode
-    ):
+    protected = home.credentials if place == "file" else home.credentials.parent
+    if not shutil.which("chattr") or home.run("chattr", f"+{attribute}", protected).returncode:
         pytest.skip("no such attribute can be set here")
     try:
         with pytest.raises(FileError, match="Operation not permitted") as found:
             check_writable(str(home.credentials))
     finally:
-        home.run("chattr", f"-{attribute}", home.credentials)
+        home.run("chattr", f"-{attribute}", protected)
     assert "lsattr" in found.value.hint
+    assert not list(home.credentials.parent.glob(".credentials*"))
     check_writable(str(home.credentials))
 
 

@@ -360,6 +360,33 @@ def test_credentials_files_in_one_folder_share_neither_sessions_nor_what_undo_re
         assert f"region = {name}-1\n" in Path(environ["AWS_CONFIG_FILE"]).read_text()
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files away")
+def test_undo_believes_nothing_that_another_user_has_written(home) -> None:
+    """Where others may write, they can put settings there to be restored, such as a program."""
+    home.write_credentials(KEYS)
+    assert home.mfakit(*CONFIGURE).returncode == 0
+    text = home.config.read_text()
+    for remembered in (home.credentials.parent / "mfakit" / "configured").iterdir():
+        os.chown(remembered, 4321, 4321)
+    done = home.mfakit("configure", "--undo")
+    assert (done.returncode, home.config.read_text()) == (1, text)
+    assert "it belongs to another user" in done.stderr
+
+
+def test_a_link_that_is_turned_to_another_config_file_shares_nothing_that_undo_remembers(home):
+    """Some switch between accounts by such links."""
+    home.write_credentials(KEYS)
+    for account in ("work", "home"):
+        (home.folder / account).write_text(f"[profile mfa]\nregion = {account}-1\n")
+        home.config.unlink(missing_ok=True)
+        home.config.symlink_to(home.folder / account)
+        assert home.mfakit(*CONFIGURE).returncode == 0
+    home.config.unlink()
+    home.config.symlink_to(home.folder / "work")
+    assert home.mfakit("configure", "--undo", "-p", "mfa").returncode == 0
+    assert "region = work-1" in (home.folder / "work").read_text()
+
+
 def test_config_files_beside_one_credentials_file_share_nothing_that_undo_remembers(home):
     folder = home.credentials.parent
     home.write_credentials(KEYS)

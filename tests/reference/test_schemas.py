@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def test_serve_prints_what_its_schema_says(home) -> None:
     write_session("mfa", SessionCredentials("ASIA1", "s", "t", end), environ=home.environ)
     command = [sys.executable, "-m", "mfakit", "serve", "--shell", "json"]
     with subprocess.Popen(command, env=home.environ, stdout=subprocess.PIPE, text=True) as serving:
-        lines = [*iter(serving.stdout.readline, "}\n"), "}"]
+        lines = [*takewhile(lambda line: line != "}\n", serving.stdout), "}"]
         serving.terminate()
     conforms("serve", "".join(lines))
 

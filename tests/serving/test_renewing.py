@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -235,9 +236,9 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
         + "[default]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n"
     )
     path = home.folder / "token"
-    path.write_text("old")
+    path.write_text("0123456789abcdef" * 4)  # of a server that was killed
     process = serve(home, "--shell", "bash", "--token-file", str(path))
-    text = "".join(iter(process.stdout.readline, "export AWS_PROFILE='mfakit-served';\n"))
+    text = "".join(takewhile(lambda line: "AWS_PROFILE" not in line, process.stdout))
     script = f"{text}\nenv"
     found = dict(
         line.split("=", 1)
@@ -258,14 +259,18 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     wait_until(lambda: not lives(server), 5)
 
 
-def test_a_token_replaces_no_file_with_more_than_one_word(home) -> None:
-    """The credentials file, for example, would be gone when the server ends."""
+@pytest.mark.parametrize("name", ["credentials", "another program's token"])
+def test_a_token_replaces_no_file_that_holds_something_else(home, name: str) -> None:
+    """It would be gone when the server ends."""
     keep_for_ever(home)
-    text = home.credentials.read_text()
-    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(home.credentials))
+    path = home.credentials.parent / name
+    if not path.exists():
+        path.write_text("hvs.CAESIJlWh2sFakeFakeFake\n")
+    text = path.read_text()
+    done = home.mfakit("serve", "--shell", "sh", "--token-file", str(path))
     assert (done.returncode, len(done.stderr.splitlines()[-2:])) == (1, 2)
     assert "holds something else than a token" in done.stderr
-    assert home.credentials.read_text() == text
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize("which", ["serve", "its server"])

@@ -54,6 +54,7 @@ def bake(tmp_path_factory: pytest.TempPathFactory, cookiecutter_config: str) -> 
             extra_context=chosen,
             output_dir=str(folder or tmp_path_factory.mktemp("project")),
             config_file=cookiecutter_config,
+            overwrite_if_exists=True,
         )
         return Path(made)
 

@@ -155,6 +155,17 @@ def test_the_source_of_mfakit_is_written_for_pip(
     assert {re.sub(r"^mfakit(\[.*?\])?", "", text) for text in requirements} == {written}
 
 
+def test_making_a_project_again_leaves_the_users_own_files_in_it(
+    bake: Bake, template: Template, tmp_path: Path
+) -> None:
+    """Its environment, for example, whose files may be one with those of a cache."""
+    own = bake(template, tmp_path) / ".venv" / "bin" / "program"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"\x7fELF \xee\x80\x80 \xef\xa3\xbf")
+    assert bake(template, tmp_path) == own.parents[2]
+    assert own.read_bytes() == b"\x7fELF \xee\x80\x80 \xef\xa3\xbf"
+
+
 @pytest.mark.parametrize(
     ("source", "url"),
     [

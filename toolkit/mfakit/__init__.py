@@ -15,8 +15,8 @@ if TYPE_CHECKING:
         render_failure,
         render_profile,
         render_unset,
-        run_command,
     )
+    from mfakit.environment.running import run_command
     from mfakit.errors import MFAKitError
     from mfakit.exchange.library import (
         assume_role,
@@ -47,7 +47,7 @@ _HOMES = {
     "render_failure": "environment.render",
     "render_profile": "environment.render",
     "render_unset": "environment.render",
-    "run_command": "environment.render",
+    "run_command": "environment.running",
     "write_session": "profiles.profile",
     "write_settings": "profiles.settings",
 }

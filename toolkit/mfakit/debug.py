@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_SECRET_LETTERS = 40
+
 _write: Callable[[str], object] | None = None
 
 
@@ -38,4 +40,15 @@ def event(template: str, *values: object) -> None:
 
 def key_id(access_key_id: str) -> str:
     """Shorten the id of an access key to what tells it from others: ``AKIA...MPLE``."""
+    if may_be_secret(access_key_id):
+        return "(perhaps a secret)"
     return f"{access_key_id[:4]}...{access_key_id[-4:]}" if len(access_key_id) > 8 else "(short)"
+
+
+def may_be_secret(access_key_id: str) -> bool:
+    """Whether what stands in the place of a key's id looks like a secret of AWS.
+
+    Those have 40 letters of Base64, and ids have capitals and digits alone. Both may stand there.
+    """
+    is_mixed = len(access_key_id) >= _SECRET_LETTERS and not access_key_id.isupper()
+    return is_mixed or "/" in access_key_id or "+" in access_key_id

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 # cookiecutter replaces the braces by a string; linters of the template see a set in them.
 ANSWERS = json.loads({{cookiecutter | jsonify | jsonify}})  # noqa: F821
 
-PLACEHOLDER = "\ue000"  # of what follows the name mfakit in a requirement; no answer may contain it
+PLACEHOLDER = "\ue000mfakit\ue000"  # of what follows the name mfakit in a requirement
 HOSTS = {"gh": "github.com", "gl": "gitlab.com", "bb": "bitbucket.org"}
 NOT_CHOSEN = {"github": [".gitlab-ci.yml"], "gitlab": [".github"]}
 

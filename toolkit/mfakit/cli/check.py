@@ -30,9 +30,7 @@ def run(options: Namespace, files: AWSFiles) -> int:
     try:
         statuses = _look(options, files, now)
     except MFAKitError as error:
-        if options.notify:
-            _notify_of_failure(options, files, error)
-        _report(options, [], now, error)
+        _report_failure(options, files, now, error)
         raise
     if options.renew or options.prompt:
         from mfakit.cli.renewing import renew_due
@@ -53,16 +51,16 @@ def run(options: Namespace, files: AWSFiles) -> int:
     _report(options, statuses, now, ages=ages, code=code)
     is_shell = any(status.source == ENVIRONMENT for status in statuses)
     if not is_shell:
-        _note_what_comes_first(options.profile, files)
+        note_what_comes_first(options.profile, files)
     if not any(status.counts for status in statuses):
         note("none of these counts without --include-caches")
     return code
 
 
-def _note_what_comes_first(named: str | None, files: AWSFiles) -> None:
+def note_what_comes_first(named: str | None, files: AWSFiles) -> None:
     """Say what AWS tools use before the session: keys in the variables, or the profile's role."""
     if named is None and (shadow := shadowed_by(files.environ)):
-        note(f"the variables hold {shadow}, which AWS tools use before this session")
+        note(f"the variables hold {shadow}, which AWS tools use before any profile's session")
     elif named is not None and files.setting("role_arn", named):
         place = files.place(named, "role_arn")
         note(f"AWS tools use the role of this profile ({place}), and not this session")
@@ -191,6 +189,15 @@ def _ways(options: Namespace) -> list[Way]:
     from mfakit.notices.ways import parse_way
 
     return [parse_way(text) for text in dict.fromkeys(options.notify or ())]
+
+
+def _report_failure(options: Namespace, files: AWSFiles, now: datetime, error: MFAKitError) -> None:
+    """Tell that there are no sessions to look at, as far as the error line does not."""
+    if options.notify:
+        _notify_of_failure(options, files, error)
+    _report(options, [], now, error)
+    if isinstance(error, SessionNotFoundError) and not options.all:
+        note_what_comes_first(options.profile, files)
 
 
 def _report(

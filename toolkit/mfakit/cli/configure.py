@@ -6,12 +6,14 @@ import os
 import shlex
 import sys
 
+from mfakit.cli.login import note_of_region
 from mfakit.cli.output import note
 from mfakit.errors import ExchangeError, NobodyToAskError, ProfileError, UsageError
 from mfakit.exchange import check_command
 from mfakit.exchange.iam import account_of, check_serial_number, find_devices, only_device
 from mfakit.exchange.recipe import (
     CHAINED_SECONDS,
+    Role,
     configured_serial_number,
     is_too_long_for_chain,
     read_session_duration,
@@ -190,7 +192,13 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     places = [session.files.line_of(name, "source_profile") for name in written]
     paths = " and ".join(dict.fromkeys(place[0] for place in places if place))
     note(f"wrote {', '.join(written)} to {paths}: one login to {session.name} serves each role")
-    for role in roles:
+    if (held := session.held()) and held.role_arn:
+        note(
+            f"{session.name} holds a session of the role {held.role_arn} now; a role that trusts"
+            f" you alone needs your own: mfakit login --force --profile {shlex.quote(session.name)}"
+        )
+    for role in map(session.other, options.role_profile):
+        note_of_region(role, role.name)
         _note_of_duration(role)
     return 0
 
@@ -236,7 +244,10 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
                 f"the profile {role.name!r} has no role in {role.files.config_path}",
                 f"give it one: aws configure set role_arn ARN --profile {shlex.quote(role.name)}",
             ).about(role.name)
-    names = [hop.name for role in roles for hop in role.roles()]
+    hops = [hop for role in roles for hop in role.roles()]
+    for hop in hops:
+        _check_arn(hop)
+    names = [hop.name for hop in hops]
     if flag is None:
         sourced = [role for role in roles if role.setting("source_profile")]
         found = {led_to(role, "--role-profile") for role in sourced}
@@ -253,6 +264,15 @@ def _session_of_roles(roles: list[Profile], flag: str | None) -> str:
             f"name another profile for the session: --profile {other}",
         )
     return flag
+
+
+def _check_arn(role: Profile) -> None:
+    """Refuse a role that AWS would not assume with any session, as it is no role's ARN."""
+    try:
+        Role(role.setting("role_arn") or "")
+    except UsageError as error:
+        message = f"role_arn ({role.place('role_arn')}): {error.message}"
+        raise ProfileError(message, error.hint) from None
 
 
 def _usual_session(roles: list[Profile]) -> str:

@@ -23,6 +23,7 @@ from mfakit.profiles.selection import (
     endpoint_to_set,
     region_of,
     region_to_set,
+    role_left_out,
     session_profile,
 )
 
@@ -58,6 +59,8 @@ def run(options: Namespace, files: AWSFiles) -> int:
         _hand_to_github(session_variables(session, *settings))
         return 0
     write(render_environment(session, shell, *settings))
+    if profile and options.profile is None and (left_out := role_left_out(profile)):
+        note(f"these are the variables of the session of profile {profile.name}, {left_out}")
     if sys.stdout.isatty() and shell in SHELLS:
         usage = SHELLS[shell].usage.format(command="mfakit env")
         note(f"this is for a shell to evaluate: {usage}")

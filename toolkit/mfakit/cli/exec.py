@@ -10,11 +10,10 @@ import os
 from mfakit.cli.output import complain, note, write
 from mfakit.errors import CommandError, ProfileError, UsageError
 from mfakit.moments import format_timestamp, utc_now
-from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
-    aws_profile_of,
     endpoint_to_set,
     region_to_set,
+    role_left_out,
     session_profile,
 )
 from mfakit.session import VALID, process_warn_seconds
@@ -34,21 +33,15 @@ _GOING_ON = "MFAKIT_PROCESSES"
 
 def run(options: Namespace, files: AWSFiles) -> int:
     """Run the command; on POSIX systems it takes the place of this process."""
-    from mfakit.environment.render import run_command
+    from mfakit.environment.running import run_command
 
     command = options.command[options.command[:1] == ["--"] :]
     if not command:
         raise UsageError("there is no command to run", "name it: mfakit exec -- aws s3 ls")
     role = chosen_role(options)
     profile = session_profile(options.profile, files)
-    if role is None and options.profile is None and (left_out := _role_left_out(profile)):
-        import shlex
-
-        arn = left_out.setting("role_arn") or ""
-        note(
-            f"the command runs with the session of profile {profile.name}, not as the role of"
-            f" {left_out.name}: mfakit exec --role-arn {shlex.quote(arn)} gives that"
-        )
+    if role is None and options.profile is None and (left_out := role_left_out(profile)):
+        note(f"the command runs with the session of profile {profile.name}, {left_out}")
     try:
         if options.serve:
             return _run_served(command, profile, role, options.min_remaining)
@@ -58,16 +51,6 @@ def run(options: Namespace, files: AWSFiles) -> int:
     except CommandError as error:
         complain(error)
         return error.exit_code
-
-
-def _role_left_out(session: Profile) -> Profile | None:
-    """Return the profile whose role AWS tools would assume without mfakit; None without one."""
-    environ = session.files.environ
-    if environ.get("MFAKIT_PROFILE"):
-        return None
-    named = session.other(aws_profile_of(environ)[1] or "default")
-    is_role = named.setting("role_arn") and not has_access_key(named.keys)
-    return named if is_role and named.name != session.name else None
 
 
 def chosen_role(options: Namespace) -> Role | None:
@@ -124,7 +107,7 @@ def _run_served(
 ) -> int:
     from mfakit.cli.serving import new_server
     from mfakit.environment.endpoint import CONTRADICTING, endpoint_variables
-    from mfakit.environment.render import run_in
+    from mfakit.environment.running import run_in
 
     server = new_server(profile, role)
     session_to_hand_on(profile, role, min_remaining)

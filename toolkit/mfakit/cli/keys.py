@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from mfakit import debug
 from mfakit.cli.commands import COMMANDS
 from mfakit.cli.output import escape, note, read_input, show, show_verbs, write
 from mfakit.environment import json_object
@@ -20,6 +21,7 @@ from mfakit.keys import (
     read_key,
     remember_key,
     remove_unfinished,
+    rotations_of_no_profile,
     source_profiles,
 )
 from mfakit.language import translate
@@ -81,9 +83,11 @@ def _list(options: Namespace, files: AWSFiles) -> int:
                 raise
             note(f"{error.message}: {error.hint}")
     if not chosen:
-        _name_tokenless(files)
+        _name_odd_ones(files)
     if variables_hold_keys(os.environ):
-        show(f"the environment: {escape(os.environ['AWS_ACCESS_KEY_ID'])}, in its variables\n")
+        key = os.environ["AWS_ACCESS_KEY_ID"]
+        shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
+        show(f"the environment: {shown}, in its variables\n")
     elif not profiles:
         note("no profile has a long-term key; aws configure writes one, and keys import takes it")
     if not options.online and options.source_profile is None:
@@ -91,8 +95,13 @@ def _list(options: Namespace, files: AWSFiles) -> int:
     return 0
 
 
-def _name_tokenless(files: AWSFiles) -> None:
-    """Name the profiles with a key that looks long-term, and is of a session."""
+def _name_odd_ones(files: AWSFiles) -> None:
+    """Name the keys that look long-term, and are of a session, and rotations of no profile."""
+    for path in rotations_of_no_profile(files):
+        note(
+            f"{path} is of a rotation whose profile was renamed or removed: name it as before, and"
+            " end the rotation with keys rotate; it may be the only place of a key"
+        )
     for name in files.profiles():
         if lacks_token(files.keys(name)):
             how = f"mfakit explain --profile {shlex.quote(name)}"

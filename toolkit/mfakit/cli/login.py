@@ -75,21 +75,21 @@ def run(options: Namespace, files: AWSFiles) -> int:
     files = files.read_again()
     _note_of_aws_profile(result, files)
     if not result.reused:
-        _note_of_region(result, files)
+        note_of_region(Profile(result.profile, files))
         _note_of_other_programs(result)
     _note_of_variables(result, files)
     return 0
 
 
-def _note_of_region(result: Login, files: AWSFiles) -> None:
+def note_of_region(profile: Profile, who: str = "it") -> None:
     """Note that AWS tools will find no region, in neither the profile nor the variables."""
-    session, named = Profile(result.profile, files), os.environ.get("AWS_REGION")
-    if os.environ.get("AWS_DEFAULT_REGION") or session.setting("region"):
+    named = os.environ.get("AWS_REGION")
+    if os.environ.get("AWS_DEFAULT_REGION") or profile.setting("region"):
         return
-    missing = "boto3 finds no region for it, as it does not read AWS_REGION"
+    missing = f"boto3 finds no region for {who}, as it does not read AWS_REGION"
     if not named:
-        missing = "no region is set for it, which most AWS tools need"
-    name, region = shlex.quote(result.profile), shlex.quote(named or likely_region(session))
+        missing = f"no region is set for {who}, which most AWS tools need"
+    name, region = shlex.quote(profile.name), shlex.quote(named or likely_region(profile))
     note(f"{missing}: aws configure set region {region} --profile {name}")
 
 
@@ -127,10 +127,11 @@ def _note_of_aws_profile(result: Login, files: AWSFiles) -> None:
     *roles, end = Profile(name, files).source_chain()
     if not may_be_source(end):
         return
+    what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
     if roles or end.setting("role_arn"):
-        what, step = "assume its role with", f"mfakit configure --role-profile {shlex.quote(name)}"
-    else:
-        what, step = "use", f"export {variable}={shlex.quote(result.profile)}"
+        what, held = "assume its role with", Profile(result.profile, files).held()
+        if not held or not held.role_arn:  # a role is assumed with the user's own session
+            step = f"mfakit configure --role-profile {shlex.quote(name)}"
     note(f"{variable} is {name!r}: AWS tools {what} the long-term key, not this session: {step}")
 
 

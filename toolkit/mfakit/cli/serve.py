@@ -86,7 +86,7 @@ def _write_token(path: str, token: str) -> None:
     """Write the token without an end of line, which SDKs would send along."""
     try:
         refuse_other_owners(path)
-        _refuse_foreign(path)
+        _refuse_foreign(path, len(token))
         replace_file(path, token.encode())
     except FileError:
         raise
@@ -95,11 +95,12 @@ def _write_token(path: str, token: str) -> None:
         raise FileError(f"cannot write {path}: {reason}", "name another file") from None
 
 
-def _refuse_foreign(path: str) -> None:
-    """Refuse to replace a file that holds more than one word, such as the credentials file."""
+def _refuse_foreign(path: str, length: int) -> None:
+    """Refuse to replace a file with anything but a token of that length, or nothing, in it."""
     if os.path.isfile(path):
         with open(path, "rb") as file:
-            if len(file.read().split()) > 1:
+            found = file.read().strip()
+            if found and (len(found) != length or found.strip(b"0123456789abcdef")):
                 raise FileError(f"{path} holds something else than a token", "name a new file")
 
 

@@ -13,10 +13,13 @@ from mfakit.profiles.profile import Profile
 from mfakit.profiles.section import has_access_key
 from mfakit.profiles.selection import (
     finds_keys,
+    is_of_another_program,
     keys_to_name,
+    live_elsewhere,
     next_source_profile,
     roles_before,
     session_profile,
+    shadowed_by,
 )
 from mfakit.session import VALID
 
@@ -50,6 +53,10 @@ def run(options: Namespace, files: AWSFiles) -> int:
     else:
         console = make_console()
         console.print(draw(console, statuses, now))
+    if options.profile is not None:
+        from mfakit.cli.check import note_what_comes_first
+
+        note_what_comes_first(options.profile, files)
     return 0
 
 
@@ -117,7 +124,6 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         files: the AWS files.
         now: the time to judge by; the present by default.
     """
-    from mfakit.exchange.source import is_of_another_program
     from mfakit.expiry.report import as_text
     from mfakit.programs import find_program
 
@@ -127,6 +133,8 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
         status = check_used(None, files, now)
     except SessionNotFoundError:
         missing, step = _without_session(profile)
+        if shadow := shadowed_by(files.environ):
+            missing = f"{missing}; the variables hold {shadow}, which AWS tools use"
         demo = [f"or see how it goes: {_demo()}"] if step in _TO_SET_UP else []
         return [missing, _next(step), *demo]
     except MFAKitError as error:
@@ -144,7 +152,8 @@ def standing(files: AWSFiles, now: datetime | None = None) -> list[str]:
 
         step = line_into_shell(profile.name)
     elif is_of_another_program(profile):
-        step = "renew it with the program that made it"
+        instead = f", or {step}" if keys_to_name(profile) else ""
+        step = f"renew it with the program that made it{instead}"
     return [as_text([status], str).rstrip(), _next(step)]
 
 
@@ -164,6 +173,8 @@ def _without_session(profile: Profile) -> tuple[str, str]:
 
     source = next_source_profile(profile)
     missing, step = f"{profile.name}: no session yet", _login_line(profile)
+    if other := live_elsewhere(profile):
+        missing = f"{missing} (the profile {other!r} has one: --profile {shlex.quote(other)})"
     if profile.is_long_term or finds_keys(profile):
         return missing, step
     if has_access_key(source.keys):

@@ -123,7 +123,7 @@ def _for_profile(hint: str, profile: str) -> str:
         return hint
     option = f" --profile {shlex.quote(profile)}"
     return re.sub(
-        r"mfakit (login|configure|devices (?:add|resync))\b(?! --profile)",
+        r"mfakit (login|configure|devices(?: add| resync)?)\b(?! (?:--profile|add|resync|remove))",
         lambda m: m[0] + option,
         hint,
     )
@@ -143,6 +143,7 @@ def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)
     _refuse_to_replace_aws(held, recipe, request)
+    _note_of_other_keys(held, recipe, request)
     with _turn(profile, request):
         renewed = None
         if request.token_code is None:
@@ -153,6 +154,21 @@ def _logged_in(request: LoginRequest, profile: Profile) -> Login:
             return _reused(renewed, recipe)
         _refuse_to_replace_aws(renewed, recipe, request)
         return _renew(profile, recipe, codes, request)
+
+
+def _note_of_other_keys(held: Held | None, recipe: Recipe, request: LoginRequest) -> None:
+    """Note that the login replaces a live session that was made from another profile's keys."""
+    import shlex
+
+    before, source = _made_before(held), recipe.source.profile
+    if not held or not before or not source or before.source_profile in (None, source):
+        return
+    beside = held.profile.other(source).its_session
+    if beside != held.profile.name and not held.has_ended(utc_now()):
+        request.note(
+            f"this replaces the session of {before.source_profile} in profile {held.profile.name};"
+            f" to keep both: mfakit login --profile {shlex.quote(beside)}"
+        )
 
 
 def _turn(profile: Profile, request: LoginRequest) -> AbstractContextManager[None]:

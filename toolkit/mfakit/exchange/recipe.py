@@ -221,6 +221,7 @@ class Recipe(Value):
         role: the role that is assumed; None for a session of the user's own.
         duration: how long the session lasts; None, for a role, leaves it to AWS.
         endpoint_url: the endpoint of STS; None for AWS's own.
+        device_place: the setting or variable that names the device, in brackets; "" if none does.
     """
 
     source: Source
@@ -228,6 +229,7 @@ class Recipe(Value):
     role: Role | None
     duration: timedelta | None
     endpoint_url: str | None
+    device_place: str = ""
 
     @property
     def role_options(self) -> str | None:
@@ -278,12 +280,12 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     source = find_source(named, profile, may_be_session=role is not None)
     _refuse_contradictions(request, source, profile)
     duration = _duration(request, source, profile, is_of_role=role is not None)
-    serial_number = _serial_number(request, source, profile)
+    serial_number, place = _serial_number(request, source, profile)
     if serial_number is not None:
-        _refuse_other_partition(serial_number, source, profile)
+        _refuse_other_partition(serial_number, place, source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
-    recipe = Recipe(source, serial_number, role, duration, url)
+    recipe = Recipe(source, serial_number, role, duration, url, place)
     debug.event("device: {}", serial_number or "not named; IAM will be asked")
     debug.event("endpoint: {}", url or "AWS's own")
     debug.event("duration: {}", duration or "not asked for")
@@ -336,13 +338,17 @@ def _configured(
     return None, ""
 
 
-def _serial_number(request: LoginRequest, source: Source, profile: Profile) -> str | None:
-    """Return the device that is requested or configured, after a check of its form."""
+def _serial_number(
+    request: LoginRequest, source: Source, profile: Profile
+) -> tuple[str | None, str]:
+    """Return the device that is requested or configured, after a check of its form; and where."""
     if request.serial_number is not None:
-        return check_serial_number(request.serial_number)
+        return check_serial_number(request.serial_number), ""
     configured, where = _configured_device(profile, source.profile)
+    if not configured:
+        return None, ""
     try:
-        return configured and check_serial_number(configured)
+        return check_serial_number(configured), f" ({where})"
     except UsageError as error:
         raise UsageError(f"{where}: {error.message}", error.hint) from None
 
@@ -364,7 +370,9 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
         )
 
 
-def _refuse_other_partition(serial_number: str, source: Source, profile: Profile) -> None:
+def _refuse_other_partition(
+    serial_number: str, place: str, source: Source, profile: Profile
+) -> None:
     """Raise an error if the region's part of AWS does not know the device."""
     import shlex
 
@@ -377,7 +385,8 @@ def _refuse_other_partition(serial_number: str, source: Source, profile: Profile
     holder = next((name for name in holders if profile.other(name).setting("region")), None)
     region = region_of(serial_number)
     raise ProfileError(
-        f"the device {serial_number} is of the partition {named}, and the region {source.region}"
+        f"the device {serial_number}{place} is of the partition {named}, and the region"
+        f" {source.region}"
         f" of {partition}; no code was used",
         "name a device of that partition, or another region: "
         + (

@@ -16,7 +16,7 @@ from mfakit.profiles.section import (
 )
 from mfakit.profiles.selection import (
     default_source_profile,
-    finds_keys,
+    is_of_another_program,
     named_source_profile,
     roles_before,
     shadowed_by,
@@ -112,7 +112,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
-        if is_no_key(key) or is_no_key(secret):
+        if is_no_key(key) or is_no_key(secret) or debug.may_be_secret(key):
             raise ProfileError(
                 "the access key of the environment cannot be used",
                 "take it out of the environment, or put it there without quotes and blanks",
@@ -155,8 +155,12 @@ def _values_of(profile: Profile, *, may_be_session: bool) -> dict[str, str]:
 
 
 def _is_malformed(values: dict[str, str]) -> bool:
-    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token."""
-    return lacks_token(values) or any(is_no_key(values.get(key, "")) for key in KEYS)
+    """Whether AWS must refuse the keys: quotes were written too, or a session lacks its token.
+
+    So it must if a secret stands in the place of the id, which nobody may be shown then.
+    """
+    has_no_key = any(is_no_key(values.get(key, "")) for key in KEYS)
+    return lacks_token(values) or has_no_key or debug.may_be_secret(values.get(KEYS[0], ""))
 
 
 def _ask_process(command: str, asked: Profile) -> dict[str, str]:
@@ -249,7 +253,7 @@ def _no_credentials(profile: Profile) -> ProfileError:
 def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
     """Return the error with the role that led to a session profile that does not exist.
 
-    If that has a session of another program, and there are no long-term keys, the hint says so.
+    If that has a session of another program, the hint says so.
     """
     import shlex
 
@@ -263,17 +267,6 @@ def _of_missing_source(error: ProfileError, session: Profile) -> ProfileError:
     missing = f"{error.message}; the source of the role {role!r}, {session.name!r}, is missing"
     other = f"aws configure set source_profile NAME --profile {shlex.quote(role)}"
     return ProfileError(missing, f"name another source: {other}; or {error.hint}").about(role)
-
-
-def is_of_another_program(session: Profile) -> bool:
-    """Whether another program made a profile's session, and there are no keys to make one with."""
-    held = session.held()
-    return (
-        held is not None
-        and held.record is None
-        and with_long_term_keys(session) is None
-        and not finds_keys(session)
-    )
 
 
 def long_term_hint(profile: Profile) -> str:

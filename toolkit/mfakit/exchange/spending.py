@@ -134,8 +134,8 @@ def _check_account(recipe: Recipe, sts: STS) -> None:
     named, account = account_of(recipe.serial_number), sts.account
     if named and account and named != account:
         raise ExchangeError(
-            f"the device {recipe.serial_number} is of another account than the keys of"
-            f" {recipe.source.origin}, which are of {account}; the code was not used",
+            f"the device {recipe.serial_number}{recipe.device_place} is of another account than the"
+            f" keys of {recipe.source.origin}, which are of {account}; the code was not used",
             "name a device of that account, which mfakit devices shows: --serial-number ARN; or"
             " other keys with --source-profile",
         )

@@ -162,6 +162,8 @@ class Explanation:
     def _to_set_region(self) -> str:
         profile = self.situation.as_profile
         try:
+            if not profile.exists and profile.name != "default":
+                return ""  # it would make the profile, whose name is what is wrong
             # the key may be of GovCloud or China, where that of `default` is not
             region = "REGION" if profile.is_long_term else likely_region(profile)
         except MFAKitError:  # which a finding names

@@ -17,7 +17,6 @@ from mfakit.moments import format_age, format_timestamp, parse_timestamp, utc_no
 from mfakit.profiles.own_files import OwnFile, as_pairs, make_own_folder, own_place, pairs_of
 from mfakit.profiles.profile import KEY_COMMAND, KEY_STORE, Profile
 from mfakit.profiles.section import KEYS, has_access_key, is_long_term, is_no_key
-from mfakit.profiles.selection import LONG_TERM_PREFIX
 from mfakit.profiles.stores import exports_key
 from mfakit.session import SESSION_KEY_PREFIX
 from mfakit.value import Value
@@ -73,20 +72,21 @@ def place_of(profile: Profile) -> KeyPlace | None:
             nobody may be shown, is in the place of the id.
     """
     if store := profile.setting(KEY_STORE):
-        if not store.startswith(_PREFIX) or not store.removeprefix(_PREFIX):
+        key = store.removeprefix(_PREFIX)
+        if not store.startswith(_PREFIX) or not key or debug.may_be_secret(key):
             raise ProfileError(
                 f"{KEY_STORE} of profile {profile.name!r} names no store",
                 f"write it as {_PREFIX}AKIA..., or remove it",
             )
-        return KeyPlace(KEYRING, store.removeprefix(_PREFIX), store)
+        return KeyPlace(KEYRING, key, store)
     if command := profile.setting(KEY_COMMAND):
         return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
     if is_long_term(profile.keys):
-        key, secret = (profile.keys[name] for name in KEYS)
-        if secret.startswith(LONG_TERM_PREFIX) > key.startswith(LONG_TERM_PREFIX):
+        key = profile.keys[KEYS[0]]
+        if debug.may_be_secret(key):
             raise ProfileError(
-                f"the id and the secret of the key of profile {profile.name!r} are swapped",
-                f"type them again: aws configure --profile {shlex.quote(profile.name)}",
+                f"the id of the key of profile {profile.name!r} looks like a secret",
+                f"type both again: aws configure --profile {shlex.quote(profile.name)}",
             )
         files = profile.files
         in_credentials = has_access_key(files.credentials(profile.name))
@@ -391,6 +391,15 @@ def read_rotation(profile: Profile) -> Rotation | None:
     if not kept.get("old_id"):
         return None
     return Rotation(**{name: kept.get(name, "") for name in _FIELDS})
+
+
+def rotations_of_no_profile(files: AWSFiles) -> list[str]:
+    """Return the journals of profiles that were renamed or removed while a rotation waited."""
+    known = {_file(Profile(name, files)).path for name in files.profiles()}
+    folder = os.path.dirname(_file(Profile("", files)).path)
+    found = os.listdir(folder) if os.path.isdir(folder) else []
+    journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
+    return [path for path in journals if path not in known]
 
 
 def write_rotation(profile: Profile, rotation: Rotation) -> None:

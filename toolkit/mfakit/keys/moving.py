@@ -29,7 +29,7 @@ from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, session_token
 from mfakit.profiles.selection import source_option
 from mfakit.profiles.settings import edit_settings
-from mfakit.profiles.stores import exports_key
+from mfakit.profiles.stores import exports_key, is_plain_export
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -75,8 +75,11 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-    if not process or exports_key(process):
+    if not process or is_plain_export(process):
         settings["credential_process"] = process_line
+    elif process_line is None and exports_key(process):
+        place = profile.place("credential_process")
+        note(f"AWS tools get the key through a line of your own, which stays: {place}")
     elif process_line is not None:
         raise ProfileError(
             f"the profile {profile.name!r} has a credential_process of its own",
@@ -436,7 +439,7 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
 
 def _forget_store(profile: Profile, access_key_id: str, note: Note) -> None:
     settings: dict[str, str | None] = {KEY_STORE: None}
-    if exports_key(profile.setting("credential_process") or ""):
+    if is_plain_export(profile.setting("credential_process") or ""):
         settings["credential_process"] = None
     _set_store(profile, settings, access_key_id, note)
 

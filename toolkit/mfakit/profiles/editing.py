@@ -17,7 +17,7 @@ from mfakit import debug
 from mfakit.errors import BusyError, FileError
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
-from mfakit.profiles.reading import decode, file_error, read_quiet, version_of
+from mfakit.profiles.reading import decode, file_error, read_quiet
 from mfakit.profiles.replacing import (
     close_private,
     filled_beside,
@@ -31,9 +31,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mfakit.profiles.replacing import Temporary
 
 _LOCK_TIMEOUT_SECONDS = 30
 _TRIES = 50
+_ROOM_BYTES = 4096  # more than a new section needs
 
 
 def edit_text(
@@ -83,8 +85,7 @@ def edit_text(
                 return
             if backup is not None and not copy.places() and backup(old):
                 copy.keep(before.content, note)
-            ours = put(path, real, before, new.encode("utf-8"), note)
-            if ours is not None and _leads_to(path, ours):
+            if put(path, real, before, new.encode("utf-8"), note):
                 return
     raise FileError(
         f"another program keeps changing {path}", "end it, or wait for it, and try again"
@@ -140,7 +141,8 @@ def about_to_write(path: str, lock_timeout: float = _LOCK_TIMEOUT_SECONDS) -> It
 def check_writable(path: str) -> None:
     """Check that ``edit_text`` could replace this file, by doing everything before that.
 
-    This does not wait for the lock, which is held for milliseconds only.
+    This does not wait for the lock, which is held for milliseconds only; but for two seconds for a
+    program that has the file open for writing.
 
     Args:
         path: the file.
@@ -148,40 +150,38 @@ def check_writable(path: str) -> None:
     Raises:
         FileError: it could not do so.
     """
+    from mfakit.profiles.replacing import refuse_immutable, temporary_beside
+
+    with _prepared(path) as real:
+        refuse_immutable(os.path.dirname(real))  # in which the new file could not be removed
+        with temporary_beside(real) as temporary:
+            _check_replaceable(path, real, temporary)
+
+
+def _check_replaceable(path: str, real: str, temporary: Temporary) -> None:
+    """Raise an error if a new file beside the old one could not take its place."""
     from mfakit.profiles.replacing import (
         refuse_immutable,
         refuse_mounted,
         swap_name,
         take_over_metadata,
-        temporary_beside,
+        write_all,
     )
 
-    with _prepared(path) as real, temporary_beside(real) as temporary:
-        with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
-            os.lstat(swap_name(real, digest(b""), digest(b"")))
-        refuse_mounted(real)
-        check_lockable(real)
-        copy = SafetyCopy(path, real)
-        if not os.path.isfile(real):
-            return
-        assert temporary.descriptor is not None
-        take_over_metadata(real, temporary.descriptor)
-        refuse_immutable(real)
-        # other programs empty it for a moment before they write: refuse only one that stays empty
-        if not os.path.getsize(real) and not read_quiet(real).content:
-            _refuse_emptied(path, copy, had_text=False)
-
-
-def _leads_to(path: str, ours: tuple[int, ...]) -> bool:
-    """Whether a path leads to the file that was just written, and has maybe been changed since.
-
-    If not, the file was replaced or removed, or a symlink was changed. If the path cannot be read,
-    the file is in place anyway.
-    """
-    try:
-        return (version_of(path) or ())[:2] == ours[:2]
-    except OSError:
-        return True
+    with suppress(FileNotFoundError):  # of all names beside the file, it is the longest
+        os.lstat(swap_name(real, digest(b""), digest(b"")))
+    refuse_mounted(real)
+    check_lockable(real)
+    assert temporary.descriptor is not None
+    if not os.path.isfile(real):
+        write_all(temporary.descriptor, bytes(_ROOM_BYTES))
+        return
+    take_over_metadata(real, temporary.descriptor)
+    refuse_immutable(real)
+    content = read_quiet(real, to_edit=True).content
+    if not content:
+        _refuse_emptied(path, SafetyCopy(path, real), had_text=False)
+    write_all(temporary.descriptor, bytes(len(content) + _ROOM_BYTES))
 
 
 def _refuse_emptied(path: str, copy: SafetyCopy, *, had_text: bool) -> None:

@@ -58,10 +58,14 @@ class OwnFile:
         """Read the file without waiting for writers.
 
         Raises:
-            OSError: it cannot be read, or is no regular file.
+            OSError: it cannot be read, is no regular file, or is another user's, who may have put
+                it there for us to believe.
         """
         with open(os.open(self.path, os.O_RDONLY | _NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = os.fstat(file.fileno())
+            if _is_of_another(found):
+                raise OSError(errno.EPERM, "it belongs to another user", self.path)
+            if not stat.S_ISREG(found.st_mode):
                 raise OSError(f"{self.path} is no regular file")
             return file.read().decode("utf-8", "replace")
 
@@ -211,8 +215,12 @@ class OwnFile:
 
 
 def _is_private(found: os.stat_result) -> bool:
-    others = os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077)
+    others = _is_of_another(found) or (os.name == "posix" and found.st_mode & 0o077)
     return stat.S_ISREG(found.st_mode) and not others
+
+
+def _is_of_another(found: os.stat_result) -> bool:
+    return os.name == "posix" and found.st_uid != os.geteuid()
 
 
 def own_place(path: str, *names: str) -> str:

@@ -74,6 +74,11 @@ class Held:
         return self._record[0]
 
     @property
+    def role_arn(self) -> str | None:
+        """The role whose session mfakit made; None if it is a user's, or not known."""
+        return self.record.role_arn if self.record else None
+
+    @property
     def made_at(self) -> datetime | None:
         """When the session was made; None if that is unknown."""
         return self.record.made_at if self.record else None
@@ -622,7 +627,7 @@ class Profile:
 
         cannot_hold = self.setting("role_arn") or self.is_protected
         session = self.other(self._holder) if cannot_hold else self
-        role = held.record.role_arn if held and held.record else None
+        role = held.role_arn if held else None
         of_role = f" --role-arn {shlex.quote(role)}" if role else ""
         return f"mfakit login{option} --profile {shlex.quote(session.name)}{of_role}"
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def put(
     path: str, real: str, before: Snapshot, content: bytes, note: Callable[[str], object]
-) -> tuple[int, ...] | None:
+) -> bool:
     """Replace the text that was read by a new one.
 
     Args:
@@ -52,8 +52,8 @@ def put(
         note: called with messages for the user that are no errors.
 
     Returns:
-        The version of the new file; None if another program has changed the old one: then its text
-        is in place, and the edit has to start again.
+        Whether the new text is in place. If not, another program has changed the old file, or what
+        the path leads to, and the edit has to start again.
 
     Raises:
         FileError: another program's text was moved; the message says where.
@@ -68,13 +68,26 @@ def put(
                 put_new(temporary.path, real)
                 flush_folder(real)
             elif not _replaced(temporary, path, real, before, ours, note):
-                return None
+                return False
         except (FileNotFoundError, FileExistsError):
-            return None
+            return False
         for line in notes:
             note(line)
         _remove_old(temporary, note)
-        return ours.version
+        # as long as it is open, no other file can get its number
+        return _leads_to(path, ours)
+
+
+def _leads_to(path: str, ours: Snapshot) -> bool:
+    """Whether a path leads to the file that was just written, and has maybe been changed since.
+
+    If not, the file was replaced or removed, or a symlink was changed. If the path cannot be read,
+    the file is in place anyway.
+    """
+    try:
+        return (version_of(path) or ())[:2] == (ours.version or ())[:2]
+    except OSError:
+        return True
 
 
 def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> None:

@@ -291,7 +291,7 @@ def filled_beside(
     with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
         notes = take_over_metadata(path, temporary.descriptor)
-        _write_all(temporary.descriptor, content)
+        write_all(temporary.descriptor, content)
         _set_age(temporary.descriptor, age_seconds)
         with _let_pass():
             os.fsync(temporary.descriptor)
@@ -353,7 +353,7 @@ def refuse_mounted(path: str) -> None:
 
 
 def refuse_immutable(path: str) -> None:
-    """Refuse a file whose attributes forbid that it is replaced, as after `chattr +i`.
+    """Refuse a file or a folder whose attributes forbid to replace files, as after `chattr +i`.
 
     Where the system does not tell, only the write itself fails.
 
@@ -364,11 +364,13 @@ def refuse_immutable(path: str) -> None:
         return
     import fcntl
 
-    with open(path, "rb") as file:
-        try:
-            flags = fcntl.ioctl(file, _GET_FLAGS, bytes(8))
-        except OSError:
-            return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        flags = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8))
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
     if int.from_bytes(flags[:4], sys.byteorder) & _IMMUTABLE_OR_APPEND:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
 
@@ -443,7 +445,12 @@ def _copy_attributes(path: str, descriptor: int) -> None:
                 os.setxattr(descriptor, name, os.getxattr(path, name))
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of it to an open file.
+
+    Raises:
+        OSError: there is no room, or another error.
+    """
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

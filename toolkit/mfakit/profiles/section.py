@@ -310,8 +310,8 @@ def is_session(values: Values) -> bool:
 
 
 def _is_blank_to_fill(value: str) -> bool:
-    """Whether a value is one like ``<POPULATED_BY_AWS-MFA>``, which no key can be."""
-    return value[0] == "<" and value[-1] == ">"
+    """Whether a value is one like ``<POPULATED_BY_AWS-MFA>``; one with digits may hold a key."""
+    return value[0] == "<" and value[-1] == ">" and not any(map(str.isdecimal, value))
 
 
 def is_no_key(value: str) -> bool:

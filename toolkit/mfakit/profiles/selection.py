@@ -189,6 +189,12 @@ def finds_keys(session: Profile) -> bool:
     return is_found or variables_hold_keys(session.files.environ)
 
 
+def is_of_another_program(session: Profile) -> bool:
+    """Whether a profile's session was not made by mfakit, and a login finds no keys for its own."""
+    held = session.held()
+    return held is not None and held.record is None and not finds_keys(session)
+
+
 def keys_to_name(session: Profile) -> str:
     """Return the option that names keys for a session, where a login would find none; else ""."""
     import shlex
@@ -200,14 +206,39 @@ def keys_to_name(session: Profile) -> str:
 
 
 def first_step(session: Profile, login: str) -> str:
-    """Return the advice to log in to a profile, with the keys that it needs."""
-    source = source_profile(session)
+    """Return the advice to log in to a profile, with the keys that it needs, or how to get some."""
+    import shlex
+
+    source, files = source_profile(session), session.files
     if " --source-profile " in login or source is None:
         return login
-    has_none = source.name == session.name and with_long_term_keys(session) is None
-    if has_none and not variables_hold_keys(session.files.environ):
-        return "put your long-term access key there, and log in: aws configure && mfakit login"
-    return f"{login}{keys_to_name(session)}"
+    if finds_keys(session) or with_long_term_keys(session) is not None:
+        other = live_elsewhere(session)
+        there = other and f"; or name the profile with a session: --profile {shlex.quote(other)}"
+        renewed = "renew it with the program that made it; or " * is_of_another_program(session)
+        return f"{renewed}{login}{keys_to_name(session)}{there or ''}"
+    what, _, command = login.rpartition(": ")
+    if source.in_file.holds_session(source.keys):
+        configured = "aws configure --profile long-term"
+        return f"{what}: {configured} && {command} --source-profile long-term"
+    texts = files.credentials_file.text + files.config_file.text
+    if session.name in (source.name, DEFAULT_SESSION_PROFILE) and "access_key" not in texts.lower():
+        return f"{what}: aws configure && mfakit login"
+    return login  # which says what is wrong with the keys that there are
+
+
+def live_elsewhere(session: Profile) -> str | None:
+    """Return another profile with a live session that mfakit made; None if there is none.
+
+    It is None, too, if the session profile has not the usual name, and so is the one that is meant.
+    """
+    from mfakit.moments import utc_now
+
+    if session.name != DEFAULT_SESSION_PROFILE:
+        return None
+    now, others = utc_now(), map(session.other, session.files.profiles())
+    sessions = (held for held in (other.held() for other in others) if held and held.record)
+    return next((held.profile.name for held in sessions if not held.has_ended(now)), None)
 
 
 def next_source_profile(session: Profile) -> Profile:
@@ -269,6 +300,23 @@ def roles_before(session: Profile) -> list[str]:
     except ProfileError:
         return []
     return [role.name for role in roles] if is_led else []
+
+
+def role_left_out(session: Profile) -> str | None:
+    """Describe the role that AWS tools would assume without mfakit; None if there is none."""
+    environ = session.files.environ
+    if environ.get("MFAKIT_PROFILE"):
+        return None
+    named = session.other(aws_profile_of(environ)[1] or "default")
+    role = named.setting("role_arn")
+    if not role or named.name == session.name or has_access_key(named.keys):
+        return None
+    if (held := session.held()) and held.role_arn == role:
+        return None
+    import shlex
+
+    arn = shlex.quote(role)
+    return f"not as the role of {named.name}: mfakit exec --role-arn {arn} gives that"
 
 
 def variables_hold_keys(environ: Mapping[str, str]) -> bool:

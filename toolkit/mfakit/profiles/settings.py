@@ -158,6 +158,8 @@ def _apply(
 
     def put(document: Document, wanted: list[Change], file: str) -> None:
         found = _still_as_read(document, wanted) if if_as_read else wanted
+        if restored:  # a profile that somebody has removed or renamed since does not come back
+            found = [one for one in found if document.has_section(_section_of(document, one))]
         now = _that_differ(_put(document, found, files, restored=restored))
         made[file] = now + _that_stay(document, made.get(file, []), now)
 
@@ -399,10 +401,14 @@ def _is_of_settings(change: Change) -> bool:
 
 
 def _changes_file(session: Profile) -> OwnFile:
-    """Return the file of what was changed for a profile, in this config file and no other."""
+    """Return the file of what was changed for a profile, in this config file and no other.
+
+    A link to the config file may lead to another one the next time.
+    """
     files = session.files
-    usual = os.path.join(os.path.dirname(files.credentials_path), "config")
-    config = "" if files.config_path == usual else f" in {os.path.abspath(files.config_path)}"
+    usual = os.path.join(os.path.realpath(os.path.dirname(files.credentials_path)), "config")
+    real = os.path.realpath(files.config_path)
+    config = "" if real == usual else f" in {real}"
     return OwnFile.of(files.credentials_path, "configured", f"{session.name}{config}")
 
 

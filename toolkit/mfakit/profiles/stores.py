@@ -21,6 +21,7 @@ from mfakit.profiles.own_files import (
 from mfakit.profiles.section import (
     KEYS,
     SESSION_KEYS,
+    is_long_term,
     is_protected,
     is_session,
     section_of,
@@ -151,10 +152,14 @@ class Store:
         import shlex
 
         other = shlex.quote(self._files.its_session(self.profile))
+        hint = f"name another profile for the session: --profile {other}"
+        if is_long_term(self._files.keys(self.profile)):
+            of_keys = f"{self.profile}-long-term"
+            hint = f"for a session in it, call the keys' profile {of_keys!r}; or {hint}"
         return ProfileError(
             f"the profile {self.profile!r} holds long-term credentials, which are never"
             " overwritten",
-            f"name another profile for the session: --profile {other}",
+            hint,
         ).about(self.profile)
 
     def own_file(self, kind: str) -> OwnFile:
@@ -337,6 +342,11 @@ def is_own_process(command: str) -> bool:
 def exports_key(command: str) -> bool:
     """Whether a `credential_process` runs `mfakit keys export`, and so gives a long-term key."""
     return {"mfakit", "keys", "export"} <= _programs(command)
+
+
+def is_plain_export(command: str) -> bool:
+    """Whether a `credential_process` is the line that `keys import --plain-use process` writes."""
+    return command.split()[:3] == ["mfakit", "keys", "export"]
 
 
 def _programs(command: str) -> set[str]:

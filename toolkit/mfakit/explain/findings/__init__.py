@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass  # noqa: TID253 - whatever explains loads botocore, too
 
+from mfakit.debug import key_id, may_be_secret
 from mfakit.environment import SHELLS
 from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, Profile, may_name_profile
 from mfakit.profiles.section import KEYS, has_access_key, is_no_key
@@ -71,9 +72,7 @@ def shortened(access_key_id: str | None) -> str:
     """Shorten a key's id to its ends: the whole id identifies the account."""
     if access_key_id is None:
         return "unknown"
-    return (
-        access_key_id if len(access_key_id) <= 8 else f"{access_key_id[:4]}...{access_key_id[-4:]}"
-    )
+    return access_key_id if len(access_key_id) <= 8 else key_id(access_key_id)
 
 
 def login(situation: Situation, profile: str) -> str:
@@ -147,13 +146,21 @@ IN_QUOTES = "is in quotes"
 WITH_COMMENT = "is followed by a comment, which is a part of it"
 
 
-def fault_of(value: str) -> str:
-    """Return what is wrong with the form of a key or a token; "" if nothing is."""
+def fault_of(key: str, value: str) -> str:
+    """Return what is wrong with the form of a key's id, secret or token; "" if nothing is.
+
+    Args:
+        key: the setting or the variable that holds it.
+        value: what it holds.
+    """
     if value[:1] in ("'", '"'):
         return IN_QUOTES
     if COMMENT.search(value):
         return WITH_COMMENT
-    return "has a character that no key has" if is_no_key(value) else ""
+    if is_no_key(value):
+        return "has a character that no key has"
+    is_id = key.lower() == KEYS[0]
+    return "looks like a secret, not like the id of a key" if is_id and may_be_secret(value) else ""
 
 
 def wrong_length(values: Mapping[str, str]) -> tuple[str, str] | None:

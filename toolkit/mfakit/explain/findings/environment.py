@@ -22,12 +22,13 @@ from mfakit.explain.findings import (
 )
 from mfakit.explain.situation import ENDPOINT_PROVIDERS
 from mfakit.moments import format_timestamp, parse_timestamp
-from mfakit.profiles.aws_files import AWSFiles, header_of, new_header, profile_of
-from mfakit.profiles.profile import SERVED_PROFILE, Profile
+from mfakit.profiles.aws_files import AWSFiles, expand_path, header_of, new_header, profile_of
+from mfakit.profiles.profile import DEFAULT_SESSION_PROFILE, SERVED_PROFILE, Profile
 from mfakit.profiles.section import KEYS, has_access_key
 from mfakit.profiles.selection import (
     LONG_TERM_PREFIX,
     may_be_source,
+    named_source_profile,
     next_source_profile,
     variables_hold_keys,
     with_long_term_keys,
@@ -54,7 +55,9 @@ _TOKENS = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 _TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - the name of a variable
 _WEB_IDENTITY = ("assume-role-with-web-identity", "fromTokenFile")
 _CREDENTIALS_PATH = "AWS_SHARED_CREDENTIALS_FILE"
-_NOT_READ = re.compile(r"AWS_CREDENTIALS_(\w+_)?FILE")
+_NOT_READ = re.compile(
+    r"AWS_(?!(SHARED_CREDENTIALS|CREDENTIAL)_FILE$)(SHARED_)?CREDENTIALS?_(\w+_)?FILE"
+)
 _PROFILE_VARIABLES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _EXPIRATIONS = ("AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION", "AWSUME_EXPIRATION")
 
@@ -201,8 +204,10 @@ def no_such_profile(situation: Situation) -> Iterator[Finding]:
         return
     if situation.files.unread_header(profile):
         return  # `wrong_header` reports that
-    like = situation.files.like(profile)
-    if situation.flag is not None:
+    like, session = situation.files.like(profile), situation.as_profile
+    if profile == DEFAULT_SESSION_PROFILE or named_source_profile(None, session) is not None:
+        fix = login(situation, profile)  # it is the name of a session that is still to be made
+    elif situation.flag is not None:
         fix = f"mfakit explain --profile {quoted(like)}" if like else "aws configure list-profiles"
     else:
         name = situation.profile_variable or "AWS_PROFILE"
@@ -244,17 +249,27 @@ def variable_unread(situation: Situation) -> Iterator[Finding]:
 
 def file_missing(situation: Situation) -> Iterator[Finding]:
     """A variable names a file that is missing, or has quotes, which belong to the path."""
-    files = situation.files
-    named = {_CREDENTIALS_PATH: files.credentials_path, "AWS_CONFIG_FILE": files.config_path}
-    for name, path in named.items():
-        is_missing = situation.environ.get(name) and not os.path.exists(path)
-        if is_missing and situation.chain.winner is None:
-            yield Finding(
-                "file-missing",
-                f"{name} names {path}, which does not exist",
-                "AWS tools find no profile there",
-                unset_line(situation.shell, [name]),
-            )
+    environ, files = situation.environ, situation.files
+    named = {
+        _CREDENTIALS_PATH: (files.credentials_path, "~/.aws/credentials"),
+        "AWS_CONFIG_FILE": (files.config_path, "~/.aws/config"),
+    }
+    for name, (path, usual) in named.items():
+        value = environ.get(name, "")
+        if not value or os.path.exists(path) or situation.chain.winner is not None:
+            continue
+        unquoted = value.strip("\"'")
+        fix = unset_line(situation.shell, [name])
+        if os.path.exists(expand_path(unquoted, environ)):
+            fix = f"export {name}={quoted(unquoted)}"
+        elif not os.path.exists(expand_path(usual, environ)):
+            fix = login(situation, situation.profile)  # the file is still to be made there
+        yield Finding(
+            "file-missing",
+            f"{name} names {path}, which does not exist",
+            "AWS tools find no profile there",
+            fix,
+        )
 
 
 def credentials_hidden(situation: Situation) -> Iterator[Finding]:
@@ -355,11 +370,11 @@ def _for_sed(text: str) -> str:
 def variables_quoted(situation: Situation) -> Iterator[Finding]:
     """A value in the variables has quotes, which docker's --env-file keeps, or a line break."""
     link = _used_variables(situation)
-    found = [name for name in _VARIABLES[:-1] if fault_of(situation.environ.get(name, ""))]
+    found = [name for name in _VARIABLES[:-1] if fault_of(name, situation.environ.get(name, ""))]
     if link is not None and found:
         yield Finding(
             "variables-quoted",
-            f"the value of {found[0]} {fault_of(situation.environ[found[0]])}",
+            f"the value of {found[0]} {fault_of(found[0], situation.environ[found[0]])}",
             "it is sent as it is, and AWS refuses the key",
             unset_variables(situation),
         )

@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 
 from mfakit.exchange.recipe import GLOBAL_ENDPOINT, is_refused_in
-from mfakit.exchange.source import endpoint_url, is_of_another_program, is_of_aws
+from mfakit.exchange.source import endpoint_url, is_of_aws
 from mfakit.explain.chain import ABSENT, FAILED, USED
 from mfakit.explain.findings import (
     IN_QUOTES,
@@ -30,7 +30,7 @@ from mfakit.moments import format_timestamp
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, has_access_key, indent_of, is_long_term, lacks_token
-from mfakit.profiles.selection import LONG_TERM_PREFIX, source_profile
+from mfakit.profiles.selection import LONG_TERM_PREFIX, is_of_another_program, source_profile
 from mfakit.profiles.stores import CREDENTIALS_FILE
 from mfakit.session import EXPIRED
 
@@ -243,12 +243,12 @@ def keys_quoted(situation: Situation) -> Iterator[Finding]:
     """A key is in quotes, which are part of it to every SDK, or has a character of no key."""
     profile, is_source = _profile_of_keys(situation)
     values = _values_of_keys(situation)
-    found = [key for key in (*KEYS, *TOKENS) if fault_of(values.get(key, ""))]
+    found = [key for key in (*KEYS, *TOKENS) if fault_of(key, values.get(key, ""))]
     found.sort(key=lambda key: "\n" not in values[key])
     lines = [situation.files.line_of(profile, key) for key in found]
     goes_on = bool(found) and "\n" in values[found[0]]
     if found and any(lines) and (is_source or goes_on or _keys_are_used(situation)):
-        fault = fault_of(values[found[0]])
+        fault = fault_of(found[0], values[found[0]])
         fix = f"aws configure --profile {quoted(profile)}"
         path, first = next(line for line in lines if line)
         edits = ""
@@ -295,7 +295,7 @@ def keys_length(situation: Situation) -> Iterator[Finding]:
     wrong = wrong_length(values)
     if wrong is None or not _keys_are_used(situation):
         return
-    if any(map(fault_of, values.values())) or any(keys_placeholder(situation)):
+    if any(map(fault_of, values, values.values())) or any(keys_placeholder(situation)):
         return  # these say more
     yield Finding(
         "keys-length",

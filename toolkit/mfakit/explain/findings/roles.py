@@ -323,10 +323,9 @@ def role_asks_own_code(situation: Situation) -> Iterator[Finding]:
 
 def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     """A role is assumed with a long-term key, although a session of that key could assume it."""
-    profile, roles = situation.profile, situation.roles
-    if not roles or any(role.setting("mfa_serial") for role in roles):
+    profile, roles, source = situation.profile, situation.roles, _source_of_roles(situation)
+    if source is None or any(role.setting("mfa_serial") for role in roles):
         return
-    source = roles[-1].other(roles[-1].setting("source_profile") or roles[-1].name)
     if source.has_key_elsewhere or not may_be_source(source):
         return
     if source.setting("role_arn") and not source.is_long_term:
@@ -352,12 +351,41 @@ def role_without_mfa(situation: Situation) -> Iterator[Finding]:
     )
 
 
+def role_with_role(situation: Situation) -> Iterator[Finding]:
+    """A role is assumed with the session of a role, where that of the user may be what it wants."""
+    source = _source_of_roles(situation)
+    for record in _recorded(situation):
+        if source is not None and record.profile == source.name and record.role_arn:
+            yield Finding(
+                "role-with-role",
+                f"the role of profile {situation.roles[-1].name!r} is assumed with the session of"
+                f" the role {record.role_arn} in {source.name!r}",
+                "a role that trusts the user alone refuses that (AccessDenied)",
+                f"mfakit login --force --profile {quoted(source.name)}",
+                matters=False,
+            )
+
+
+def _source_of_roles(situation: Situation) -> Profile | None:
+    """Return the profile whose keys assume the roles of the profile; None without a role."""
+    if not situation.roles:
+        return None
+    last = situation.roles[-1]
+    return last.other(last.setting("source_profile") or last.name)
+
+
 def _live(situation: Situation) -> Iterator[SessionRecord]:
     """Yield the records of the sessions of users that mfakit made and that have not ended."""
-    for status in _valid(situation):
-        record = status.record
-        if record is not None and record.serial_number is not None and record.role_arn is None:
+    for record in _recorded(situation):
+        if record.serial_number is not None and record.role_arn is None:
             yield record
+
+
+def _recorded(situation: Situation) -> Iterator[SessionRecord]:
+    """Yield the records of the sessions of profiles that mfakit made and that have not ended."""
+    for status in _valid(situation):
+        if status.record is not None:
+            yield status.record
 
 
 def _valid(situation: Situation) -> Iterator[SessionStatus]:
@@ -406,5 +434,6 @@ RULES = (
     keys_shadow_process,
     role_asks_own_code,
     role_without_mfa,
+    role_with_role,
     role_too_long,
 )
