@@ -206,7 +206,7 @@ def _import(options: Namespace, files: AWSFiles) -> int:
     note(f"the key {key.access_key_id} of profile {profile.name} is in the keychain ({name})")
     if process is not None:
         note_if_not_found(files)
-    else:
+    elif not profile.read_again().setting("credential_process"):
         note(
             f"AWS tools find no key in the profile {profile.name} now, but use its sessions;"
             " --plain-use process lets them get it from the keychain"

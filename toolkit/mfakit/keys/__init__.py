@@ -83,15 +83,24 @@ def place_of(profile: Profile) -> KeyPlace | None:
         return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
     if is_long_term(profile.keys):
         key = profile.keys[KEYS[0]]
-        if debug.may_be_secret(key):
-            raise ProfileError(
-                f"the id of the key of profile {profile.name!r} looks like a secret",
-                f"type both again: aws configure --profile {shlex.quote(profile.name)}",
-            )
+        refuse_secret_as_id(profile, key)
         files = profile.files
         in_credentials = has_access_key(files.credentials(profile.name))
         return KeyPlace(FILE, key, files.credentials_path if in_credentials else files.config_path)
     return None
+
+
+def refuse_secret_as_id(profile: Profile, access_key_id: str) -> None:
+    """Refuse what looks like a secret in the place of a key's id, which is shown.
+
+    Raises:
+        ProfileError: it does.
+    """
+    if debug.may_be_secret(access_key_id):
+        raise ProfileError(
+            f"the id of the key of profile {profile.name!r} looks like a secret",
+            f"type both again: aws configure --profile {shlex.quote(profile.name)}",
+        )
 
 
 def read_key(profile: Profile) -> LongTermKey | None:
@@ -397,7 +406,9 @@ def rotations_of_no_profile(files: AWSFiles) -> list[str]:
     """Return the journals of profiles that were renamed or removed while a rotation waited."""
     known = {_file(Profile(name, files)).path for name in files.profiles()}
     folder = os.path.dirname(_file(Profile("", files)).path)
-    found = os.listdir(folder) if os.path.isdir(folder) else []
+    found = []
+    with suppress(OSError):
+        found = os.listdir(folder)
     journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
     return [path for path in journals if path not in known]
 

@@ -20,6 +20,7 @@ from mfakit.keys import (
     place_of,
     read_key,
     read_rotation,
+    refuse_secret_as_id,
 )
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
@@ -29,7 +30,7 @@ from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, session_token
 from mfakit.profiles.selection import source_option
 from mfakit.profiles.settings import edit_settings
-from mfakit.profiles.stores import exports_key, is_plain_export
+from mfakit.profiles.stores import export_line, exports_key
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -69,13 +70,14 @@ def import_key(
 
 def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
     check_profile_name(profile.name)
+    refuse_secret_as_id(profile, key.access_key_id)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
     _refuse_cut_off_rotation(profile)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-    if not process or is_plain_export(process):
+    if not process or process == export_line(profile.name):
         settings["credential_process"] = process_line
     elif process_line is None and exports_key(process):
         place = profile.place("credential_process")
@@ -439,7 +441,7 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
 
 def _forget_store(profile: Profile, access_key_id: str, note: Note) -> None:
     settings: dict[str, str | None] = {KEY_STORE: None}
-    if is_plain_export(profile.setting("credential_process") or ""):
+    if profile.setting("credential_process") == export_line(profile.name):
         settings["credential_process"] = None
     _set_store(profile, settings, access_key_id, note)
 

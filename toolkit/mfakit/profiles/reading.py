@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from mfakit.errors import FileError, UnreadableError
+from mfakit.errors import BusyError, FileError, UnreadableError
 
 MARK = ".mfakit-"
 QUIET_SECONDS = 0.2
@@ -53,8 +53,8 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         to_edit: whether to wait, too, until no program has it open for writing.
 
     Raises:
-        FileError: it had content, and was emptied in that time; or, to edit it, another program had
-            it open for writing all that time.
+        BusyError: to edit it, since another program had it open for writing all that time.
+        FileError: it had content, and was emptied in that time.
         OSError: it cannot be read.
     """
     began = time.monotonic()
@@ -71,7 +71,7 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         if not snapshot.has_writer and (too_late or _is_past(removed_at or snapshot.changed_at)):
             break
         if too_late:
-            raise FileError(
+            raise BusyError(
                 f"another program is writing {path}",
                 f"wait for it to end, and try again; fuser {path} names it",
             )
