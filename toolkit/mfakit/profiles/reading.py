@@ -57,7 +57,8 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         FileError: it had content, and was emptied in that time.
         OSError: it cannot be read.
     """
-    give_up = time.monotonic() + _PATIENCE_SECONDS
+    began = time.monotonic()
+    give_up = began + _PATIENCE_SECONDS
     longest, removed_at = 0, 0.0
     while True:
         snapshot = read_now(path, to_edit=to_edit)
@@ -74,7 +75,9 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
                 f"another program is writing {path}",
                 f"wait for it to end, and try again; fuser {path} names it",
             )
-        time.sleep(_PAUSE_SECONDS)
+        # pauses grow while a program has the file open, and make a wait at most a tenth longer
+        waited = time.monotonic() - began if snapshot.has_writer else 0.0
+        time.sleep(max(_PAUSE_SECONDS, waited / 10))
     if vanished:
         raise FileError(
             f"another program has emptied {path} just now", "wait for it to end, and try again"
