@@ -233,6 +233,20 @@ def csv_of(home, name: str, secret: str) -> str:
     return str(given)
 
 
+def test_keys_says_how_to_name_an_entry_that_no_profile_names_any_more(
+    home, alice, keychain
+) -> None:
+    """An editor that had the config file open saves what it was before the import."""
+    assert home.mfakit("keys", "import").returncode == 0
+    home.config.unlink()
+    said = home.mfakit("keys").stderr
+    line = f"aws configure set mfakit_key_store keyring:{alice.access_key_id} --profile NAME"
+    assert line in said
+    home.shell(line.replace("NAME", "default"))
+    assert f"default: {alice.access_key_id}, in the keychain" in home.mfakit("keys").stdout
+    assert log_in(home, alice).returncode == 0
+
+
 def test_a_secret_in_the_place_of_the_id_is_not_imported(home, keychain) -> None:
     """It would be the name of the entry, which is shown, and stand in the config file."""
     secret = "wJalrXUtnFEMIxK7MDENGxbPxRfiCYSECRETKEY1"

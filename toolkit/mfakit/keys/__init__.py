@@ -241,6 +241,16 @@ def remember_key(
         return
 
 
+def remembered_ids(files: AWSFiles) -> list[str]:
+    """Return the ids of the keys that mfakit has seen beside these files."""
+    folder = os.path.dirname(_age_file(files, "").path)
+    texts = []
+    with suppress(OSError):
+        texts = [OwnFile(os.path.join(folder, name)).read() for name in os.listdir(folder)]
+    found = (pairs_of(text).get("access_key_id", "") for text in texts)
+    return sorted(filter(None, found))
+
+
 def ages_of(
     profiles: list[Profile], complain: Callable[[ProfileError], object] | None = None
 ) -> list[KeyAge]:
@@ -316,7 +326,8 @@ class Rotation(Value):
         ids_before: the user's keys when it began, separated by spaces.
         began_at: when it began.
         new_id: the new key; empty until AWS has made it.
-        new_secret: its secret, if the key belongs into a file.
+        new_secret: its secret, if the key belongs into a file: another program may write back the
+            file from before.
         old_secret: the secret of the old key, if that was in a file.
         delete_at: when the old key is to be deleted; empty until the profile uses the new key.
     """

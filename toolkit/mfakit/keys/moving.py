@@ -21,6 +21,7 @@ from mfakit.keys import (
     read_key,
     read_rotation,
     refuse_secret_as_id,
+    write_rotation,
 )
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
@@ -92,6 +93,9 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     _check_removable(profile, key)
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
+    rotation = read_rotation(profile)
+    if rotation and rotation.new_secret:  # which is to be in no file any more
+        write_rotation(profile, rotation.replace(new_secret=""))
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
 
@@ -104,6 +108,8 @@ def _move_into_keychain(
     put_secret(key.access_key_id, key.secret_access_key)
     try:
         _set_store(profile, settings, key.access_key_id, note)
+        if profile.read_again().setting(KEY_STORE) != settings[KEY_STORE]:
+            raise key_was_changed(profile, key.access_key_id)  # somebody has written it back
         _remove_keys(profile, key, note)
     except MFAKitError:
         note(

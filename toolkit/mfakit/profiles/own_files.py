@@ -29,6 +29,7 @@ _OF_PROFILES = ("sessions", "records", "configured", "rotations", "told")
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
 _ALL_BITS = 0o777
+_ROOM_BYTES = 4096  # more than a session needs
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _NONBLOCK
 
@@ -157,13 +158,14 @@ class OwnFile:
             FileError: it could not.
         """
         from mfakit.profiles.reading import file_error
-        from mfakit.profiles.replacing import refuse_other_owners, temporary_beside
+        from mfakit.profiles.replacing import refuse_other_owners, temporary_beside, write_all
 
         try:
             refuse_other_owners(self.path)
             make_own_folder(self.path)
-            with temporary_beside(self.path):
-                pass
+            with temporary_beside(self.path) as new:
+                assert new.descriptor is not None
+                write_all(new.descriptor, bytes(_ROOM_BYTES))
         except OSError as error:
             raise file_error("write", self.path, error) from error
 
