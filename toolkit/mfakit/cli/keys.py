@@ -109,8 +109,8 @@ def _name_odd_ones(files: AWSFiles) -> None:
     """Name the keys that look long-term, and are of a session, and rotations of no profile."""
     for path in rotations_of_no_profile(files):
         note(
-            f"{path} is of a rotation whose profile was renamed or removed: name it as before, and"
-            " end the rotation with keys rotate; it may be the only place of a key"
+            f"{path} is of a rotation of a profile that is in neither file: if it was renamed or"
+            " removed, name it as before, and end it with keys rotate; a key may be there alone"
         )
     for name in files.profiles():
         if lacks_token(files.keys(name)):
