@@ -357,6 +357,13 @@ def test_a_malformed_serial_number_breaks_no_finding(tmp_path, serial: str) -> N
     assert {"mfa-serial-ignored", "device-without-codes"} >= set(found(tmp_path, case))
 
 
+def test_a_key_whose_id_encodes_no_account_accuses_no_device(tmp_path) -> None:
+    """Decoded like the others, it would be of an account with thirteen digits."""
+    keys = KEYS | {"aws_access_key_id": f"AKIA{'7' * 16}"}
+    case = Case({"default": keys}, {"default": {"mfa_serial": SERIAL}})
+    assert "serial-of-another-account" not in found(tmp_path, case)
+
+
 def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:
     """`[work]` is no profile in the config file, nor `[profile work]` in the credentials file."""
     named = {"AWS_PROFILE": "work"}
