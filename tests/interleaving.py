@@ -300,18 +300,19 @@ def write_session(place: Place, said: int) -> int:
     return code
 
 
-def calm_stops(place: Place) -> tuple[list[int], int, list[int]]:
-    """Run our write alone; return its stops, its looks at the path, and the swap's stops."""
+def calm_stops(place: Place) -> tuple[list[int], list[int], list[int]]:
+    """Run our write alone; return its stops, its looks at the path up to each, and the swap's."""
     machine = os.uname().machine
     run = Run(place)
-    stops, swaps = [], []
+    stops, looks, swaps = [], [], []
     for count, call in enumerate(run.calls()):
+        looks.append(run.looks)
         if not call.is_done and not _is_neutral(call, machine):
             stops.append(count)
         if call.number == SWAP[machine]:
             swaps.append(count)
     assert run.end()[0] == 0
-    return stops, run.looks, swaps[-2:]  # an earlier one may be the safety copy's
+    return stops, looks, swaps[-2:]  # an earlier one may be the safety copy's
 
 
 def _is_neutral(call: Call, machine: str) -> bool:
@@ -321,9 +322,8 @@ def _is_neutral(call: Call, machine: str) -> bool:
 
 
 def go_to(run: Run, stop: int) -> None:
-    for number, _ in enumerate(run.calls()):
-        if number == stop:
-            return
+    run.traced.step()
+    run.traced.skip(stop)
 
 
 def beside(act: Callable[[Place], object], run: Run) -> threading.Thread:
@@ -339,8 +339,7 @@ def at_stop(run: Run, kind: Kind, stop: int, swap: int) -> tuple[int, str]:
     if kind.from_swap:
         go_to(run, swap)
         beside(kind.act, run).join()
-        for _ in range(stop - swap):
-            run.traced.step()
+        run.traced.skip(stop - swap)
         if kind.second is None:
             run.traced.kill()
             return end_of_another(run.place)
@@ -421,7 +420,8 @@ def main(folder: Path, name: str, which: str) -> dict[str, object]:
         place = fresh(str(stop))
         run = Run(place)
         code, said = at_stop(run, kind, stop, swaps[0])
-        if fault := what_is_wrong(place, kind, code, said, late=run.looks >= looks):
+        late = looks[swaps[0] if kind.from_swap else stop] == looks[-1]
+        if fault := what_is_wrong(place, kind, code, said, late=late):
             wrong[stop] = [fault, code, said, place.text()]
     return {"stops": len(numbers), "wrong": wrong}
 

@@ -69,20 +69,31 @@ class Traced:
 
     def step(self) -> Call | None:
         """Continue to the next entry or exit of a system call; return None if there is none."""
+        while self._goes_on():
+            call = self._here()
+            if self._has_begun:
+                return call
+            self._has_begun = self._has_read_the_byte()
+        return None
+
+    def skip(self, count: int) -> None:
+        """Take so many steps without a look at the calls, which takes most of a step's time."""
+        for _ in range(count):
+            self._goes_on()
+
+    def _goes_on(self) -> bool:
         passed_on = 0
-        while True:
+        while self.status is None:
             _ptrace(_SYSCALL, self._pid, passed_on)
             _, status = os.waitpid(self._pid, 0)
             if not os.WIFSTOPPED(status):
                 self.status = status
-                return None
+                break
             stopped_by = os.WSTOPSIG(status)
-            passed_on = 0 if stopped_by in (signal.SIGSTOP, _SYSCALL_STOP) else stopped_by
             if stopped_by == _SYSCALL_STOP:
-                call = self._here()
-                if self._has_begun:
-                    return call
-                self._has_begun = self._has_read_the_byte()
+                return True
+            passed_on = 0 if stopped_by == signal.SIGSTOP else stopped_by
+        return False
 
     def text_at(self, address: int) -> str:
         """Read a string from its memory, such as a path; return "" if the address is invalid."""

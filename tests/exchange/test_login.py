@@ -123,6 +123,17 @@ def test_no_code_is_spent_on_a_file_that_cannot_be_written(home, alice) -> None:
     assert home.mfakit("login", "--token-code", code).returncode == 0
 
 
+def test_a_session_waits_for_a_program_that_began_to_write_when_the_code_was_typed(
+    home, alice
+) -> None:
+    """The code is spent by then, and AWS takes no second one for half a minute."""
+    script = f"sleep 4 >>{home.credentials} 2>/dev/null & echo {alice.device.code()}"
+    done = home.mfakit("login", "--token-command", f"sh -c '{script}'")
+    assert done.returncode == 0, done.stderr
+    assert "another program is writing" in done.stderr
+    assert "[mfa]" in home.credentials.read_text()
+
+
 def test_a_record_that_cannot_be_written_is_only_a_note(home, alice) -> None:
     """The user asked for the session, and that is written."""
     home.credentials.with_name("mfakit").write_text("in the way")

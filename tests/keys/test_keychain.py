@@ -233,6 +233,29 @@ def csv_of(home, name: str, secret: str) -> str:
     return str(given)
 
 
+def test_keys_says_how_to_name_an_entry_that_no_profile_names_any_more(
+    home, alice, keychain
+) -> None:
+    """An editor that had the config file open saves what it was before the import."""
+    assert home.mfakit("keys", "import").returncode == 0
+    home.config.unlink()
+    said = home.mfakit("keys").stderr
+    line = f"aws configure set mfakit_key_store keyring:{alice.access_key_id} --profile NAME"
+    assert line in said
+    home.shell(line.replace("NAME", "default"))
+    assert f"default: {alice.access_key_id}, in the keychain" in home.mfakit("keys").stdout
+    assert log_in(home, alice).returncode == 0
+
+
+def test_a_secret_in_the_place_of_the_id_is_not_imported(home, keychain) -> None:
+    """It would be the name of the entry, which is shown, and stand in the config file."""
+    secret = "wJalrXUtnFEMIxK7MDENGxbPxRfiCYSECRETKEY1"
+    done = home.mfakit("keys", "import", "--from-csv", csv_of(home, secret, "AKIANEW"))
+    assert (done.returncode, secret in done.stdout + done.stderr) == (1, False)
+    assert "looks like a secret" in done.stderr
+    assert not home.config.exists()
+
+
 def test_import_keeps_another_key_of_the_profile_in_the_config_file(home, alice, keychain) -> None:
     """Nobody saw it there, and nobody else may have its secret."""
     hidden = "[default]\naws_access_key_id = AKIAHIDDEN\naws_secret_access_key = hidden\n"
@@ -315,13 +338,21 @@ def test_plain_use_by_a_process_replaces_no_other_program(home, alice, keychain)
     assert alice.secret_access_key in home.credentials.read_text()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "env A=1 mfakit keys export --format process",
+        "mfakit keys export --format process --source-profile other",
+    ],
+)
 def test_a_users_own_line_that_exports_the_key_stays_when_the_key_moves(
-    home, alice, keychain
+    home, alice, keychain, line: str
 ) -> None:
-    line = "credential_process = env A=1 mfakit keys export --format process"
+    line = f"credential_process = {line}"
     home.write_config(f"[default]\n{line}\n")
     done = home.mfakit("keys", "import")
     assert (done.returncode, "a line of your own, which stays" in done.stderr) == (0, True)
+    assert "find no key" not in done.stderr
     assert alice.secret_access_key not in home.credentials.read_text()
     assert home.mfakit("keys", "export").returncode == 0
     assert alice.secret_access_key in home.credentials.read_text()

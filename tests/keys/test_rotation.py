@@ -296,6 +296,29 @@ def test_no_secret_is_shown_or_left_by_a_rotation(home, alice, aws, place, reque
     assert not any(secret in shown for secret in secrets)
 
 
+@pytest.mark.parametrize("place", ["file", "keychain"])
+@pytest.mark.parametrize("way_out", ["rotate", "undo"])
+def test_a_file_from_before_a_rotation_that_is_written_back_locks_nobody_out(
+    home, alice, aws, place, way_out, request
+) -> None:
+    """An editor saves what it has opened before; AWS does not take the old key by then."""
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        assert home.mfakit("keys", "import").returncode == 0
+    file = home.credentials if place == "file" else home.config
+    before = file.read_text()
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    file.write_text(before)
+    assert f"it was replaced by {new}" in home.mfakit("keys").stdout
+    done = home.mfakit("keys", "rotate", "--yes", *["--undo"] * (way_out == "undo"))
+    assert done.returncode == 0, done.stderr
+    states = {alice.access_key_id: "Inactive", new: "Active"}
+    assert keys_at_aws(aws) == (states if way_out == "rotate" else {alice.access_key_id: "Active"})
+    present = new if way_out == "rotate" else alice.access_key_id
+    assert f"default: {present}, in " in home.mfakit("keys").stdout
+
+
 def interrupted(home) -> None:
     """Begin a rotation whose process is stopped before AWS takes the new key."""
 

@@ -188,6 +188,17 @@ def test_a_file_that_attributes_protect_is_refused_before_a_code_is_spent(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_a_folder_that_may_be_entered_and_not_listed_can_be_written_to(home) -> None:
+    home.write_credentials(KEYS)
+    home.credentials.parent.chmod(0o300)
+    check = f"from mfakit.profiles.editing import check_writable as c; c({str(home.credentials)!r})"
+    user = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    done = home.run(*user, sys.executable, "-c", f"{check}\n{WRITE}")
+    home.credentials.parent.chmod(0o700)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
 @pytest.mark.parametrize("umask", [0o777, 0o277, 0o000])
 def test_only_its_owner_can_read_and_write_a_new_file_whatever_the_umask(home, umask: int) -> None:
     """The second write shows that the owner can open the lock file too."""

@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,16 +57,40 @@ def entry(home):
     return found
 
 
-@pytest.fixture
-def on_a_mount_without_modes(home):
-    """Let every file beside the credentials file have all bits, as on Windows' drives in WSL."""
+@contextmanager
+def mounted(home, *options: str) -> Iterator[None]:
+    """Let the files beside the credentials file be seen through bindfs."""
     aws, below = home.credentials.parent, home.folder / "below"
-    below.mkdir()
-    mount = ["bindfs", "--perms=a+rwX", "--chmod-ignore", str(below), str(aws)]
+    below.mkdir(mode=0o777)
+    below.chmod(0o777)
+    mount = ["bindfs", *options, str(below), str(aws)]
     if os.geteuid() != 0 or not shutil.which("bindfs") or subprocess.call(mount):
         pytest.skip("bindfs is not installed, or cannot mount (CI installs it)")
-    yield
-    subprocess.check_call(["umount", str(aws)])
+    try:
+        yield
+    finally:
+        subprocess.check_call(["umount", str(aws)])
+
+
+@pytest.fixture
+def on_a_mount_without_modes(home):
+    """Let every file have all bits, as on Windows' drives in WSL."""
+    with mounted(home, "--perms=a+rwX", "--chmod-ignore"):
+        yield
+
+
+def test_where_a_mount_has_one_owner_for_all_files_mfakit_believes_what_it_wrote(home) -> None:
+    """So do sshfs, if the user has another number on the server, and shared folders."""
+    caps = "+dac_override,+dac_read_search,+fowner"
+    user = ["setpriv", "--reuid=4321", f"--inh-caps={caps}", f"--ambient-caps={caps}"]
+    user += ["--clear-groups", sys.executable, "-m", "mfakit"]
+    with mounted(home, "--force-user=1234", "--chown-ignore"):
+        home.write_credentials(KEYS)
+        home.write_config("[profile mfa]\nregion = old-1\n")
+        assert home.run(*user, *CONFIGURE).returncode == 0
+        assert "region = us-west-2" in home.config.read_text()
+        done = home.run(*user, "configure", "--undo")
+        assert (done.returncode, "region = old-1" in home.config.read_text()) == (0, True), done
 
 
 @pytest.mark.usefixtures("on_a_mount_without_modes")
@@ -385,6 +411,19 @@ def test_a_link_that_is_turned_to_another_config_file_shares_nothing_that_undo_r
     home.config.symlink_to(home.folder / "work")
     assert home.mfakit("configure", "--undo", "-p", "mfa").returncode == 0
     assert "region = work-1" in (home.folder / "work").read_text()
+
+
+def test_undo_still_knows_what_was_changed_where_an_editor_replaces_a_link_by_the_file(home):
+    """As `sed -i` does."""
+    home.write_credentials(KEYS)
+    (home.folder / "dotfiles").write_text("[profile mfa]\nregion = old-1\n")
+    home.config.symlink_to(home.folder / "dotfiles")
+    assert home.mfakit(*CONFIGURE).returncode == 0
+    text = home.config.read_text()
+    home.config.unlink()
+    home.write_config(text)
+    assert home.mfakit("configure", "--undo", "-p", "mfa").returncode == 0
+    assert "region = old-1" in home.config.read_text()
 
 
 def test_config_files_beside_one_credentials_file_share_nothing_that_undo_remembers(home):

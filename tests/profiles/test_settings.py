@@ -215,6 +215,21 @@ def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_w
     assert home.config.read_text() == "[profile mfa]\noutput = json\n"
 
 
+def test_undo_removes_what_a_section_has_beside_the_same_in_default(home) -> None:
+    """What the section inherits was there before; the other changes are undone with it."""
+    before = "[DEFAULT]\nregion = eu-west-1\n[profile mfa]\noutput = json\n"
+    home.write_config(before)
+    profile, silent = Profile("mfa", AWSFiles(home.environ)), lambda _: None
+    change_settings(profile, {"mfa": {"region": "eu-west-2", "output": "text"}}, silent)
+    text = home.config.read_text().replace("region = eu-west-2\n", "")
+    remembered = home.credentials.parent / "mfakit" / "configured"
+    for file in remembered.iterdir():  # as a login writes it where it is missing
+        file.write_text(file.read_text().replace('"eu-west-1"', "null"))
+    assert text.startswith("[DEFAULT]")
+    undo_changes(profile.read_again(), silent)
+    assert home.config.read_text() == before
+
+
 def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writing(home) -> None:
     home.write_config("[profile mfa]\nregion = old-1\n")
     profile = read_by_mfakit(home)

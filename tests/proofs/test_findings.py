@@ -60,14 +60,14 @@ class Trial:
     def mended(
         self, code: str, call: str, *options: str, stdin: str | None = None, **variables: str
     ):
-        """Run the suggested fix and then the call in one shell; the finding must be gone."""
+        """Run the suggested fix and then the call in one shell; there the finding must be gone."""
         fix = self.finding(code, *options, **variables)["fix"]
-        words = " ".join(options)
-        done = self.in_shell(
-            f"{fix} >&2", f"mfakit explain --json {words} >explained", call,
-            stdin=stdin, **variables,
-        )  # fmt: skip
-        report = json.loads((self.home.folder / "explained").read_text())
+        lines = (f"{fix} >&2", "env -0 >variables", call)
+        done = self.in_shell(*lines, stdin=stdin, **variables)
+        exported = (self.home.folder / "variables").read_text().rstrip("\0").split("\0")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.home, "environ", dict(line.split("=", 1) for line in exported))
+            report = json.loads(self.home.mfakit("explain", "--json", *options).stdout)
         assert code not in {finding["code"] for finding in report["findings"]}
         return done
 

@@ -294,9 +294,15 @@ def test_after_a_fault_at_any_answer_the_next_run_ends_the_rotation(
         f"meet_each_fault(folder, {scene}, number, {answers!r}[number])\n"
     )
     loaded = (
-        "import tests.conftest, tests.proofs.test_rotation\n"
+        "import tests.conftest\n"
+        "from pathlib import Path\n"
         "from mfakit.testing import AWSSimulator\n"
-        "with AWSSimulator() as aws: aws.root.session().client('iam').list_users()"
+        "from tests.proofs.test_rotation import SCENES, Rotating\n"
+        f"folder = Path({str(tmp_path)!r}) / 'loaded'\n"
+        "with AWSSimulator() as aws:\n"
+        f"    rotating = Rotating(aws, folder, *SCENES[{scene}])\n"
+        "    rotating.run()\n"
+        "    rotating.check()\n"
     )
     environ = dict(os.environ) | {"PYTHONPATH": os.getcwd()}
     done = run_forked(len(answers), environ, loaded, program)

@@ -65,7 +65,7 @@ def wait_for(condition, place: Place, seconds: float = PATIENCE_SECONDS) -> None
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"it did not happen in time:\n{place.read(LOG)}"
-        time.sleep(0.5)
+        time.sleep(2)  # cron runs a line once a minute, and each look starts five programs
 
 
 def session_json() -> str:

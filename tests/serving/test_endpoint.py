@@ -123,7 +123,7 @@ def test_the_command_gets_no_key_and_all_that_leads_to_the_endpoint(held) -> Non
     with served(held, "-p", "mfa", **stale) as command:
         ours = {k: v for k, v in command.environ.items() if k.startswith(("AWS_", "MFAKIT_"))}
     assert ours.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI").startswith("http://127.0.0.1:")
-    assert len(ours.pop("AWS_CONTAINER_AUTHORIZATION_TOKEN")) == 64
+    assert len(ours.pop("AWS_CONTAINER_AUTHORIZATION_TOKEN")) == len("mfakit-") + 64
     for name in ("AWS_EC2_METADATA_DISABLED", "AWS_PAGER"):
         ours.pop(name)  # of every home in the tests
     assert ours == {

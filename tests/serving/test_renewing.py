@@ -236,7 +236,7 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
         + "[default]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n"
     )
     path = home.folder / "token"
-    path.write_text("0123456789abcdef" * 4)  # of a server that was killed
+    path.write_text(f"mfakit-{'0' * 64}")  # of a server that was killed
     process = serve(home, "--shell", "bash", "--token-file", str(path))
     text = "".join(takewhile(lambda line: "AWS_PROFILE" not in line, process.stdout))
     script = f"{text}\nenv"
@@ -245,7 +245,7 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
         for line in home.run("sh", "-c", script, AWS_ACCESS_KEY_ID="x").stdout.splitlines()
     )
     token = path.read_text()
-    assert (len(token), stat.S_IMODE(path.stat().st_mode)) == (64, 0o600)
+    assert (len(token), stat.S_IMODE(path.stat().st_mode)) == (71, 0o600)
     assert token not in text
     assert found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] == str(path)
     assert "AWS_ACCESS_KEY_ID" not in found
@@ -259,13 +259,13 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     wait_until(lambda: not lives(server), 5)
 
 
-@pytest.mark.parametrize("name", ["credentials", "another program's token"])
-def test_a_token_replaces_no_file_that_holds_something_else(home, name: str) -> None:
+@pytest.mark.parametrize("other", ["hvs.CAESIJlWh2sFakeFakeFake", "0123456789abcdef" * 4, ""])
+def test_a_token_replaces_no_file_that_holds_something_else(home, other: str) -> None:
     """It would be gone when the server ends."""
     keep_for_ever(home)
-    path = home.credentials.parent / name
-    if not path.exists():
-        path.write_text("hvs.CAESIJlWh2sFakeFakeFake\n")
+    path = home.folder / "token" if other else home.credentials
+    if other:
+        path.write_text(f"{other}\n")
     text = path.read_text()
     done = home.mfakit("serve", "--shell", "sh", "--token-file", str(path))
     assert (done.returncode, len(done.stderr.splitlines()[-2:])) == (1, 2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.forking import run_forked
 from tests.templates.catalogue import BY_NAME
 from tests.templates.conftest import Bake, files_in
 
@@ -31,9 +33,34 @@ def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def own_tests(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run tests of the project's own."""
-    return run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
+# The tests of a whole project, in the process that all others are forked from, load what they need.
+LOAD = """
+import contextlib, os, sys, pytest
+
+def own_tests(project, *options):
+    own = (f"{os.getcwd()}/", f"{project}/")
+    for name, module in [*sys.modules.items()]:
+        if (getattr(module, "__file__", None) or "").startswith(own):
+            del sys.modules[name]
+    os.chdir(project)
+    return pytest.main(["-q", "-p", "no:cacheprovider", *options])
+
+with contextlib.redirect_stdout(sys.stderr):
+    assert own_tests(%r, "tests/test_roles.py", "tests/test_files.py") == 0
+"""
+
+
+def own_tests(whole: Path, *runs: tuple[Path, list[str]]) -> list[tuple[int, str]]:
+    """Run tests of projects' own; return the exit code and the output of each run.
+
+    Args:
+        whole: a project as it is made, whose tests pass.
+        runs: other projects, with options of pytest.
+    """
+    jobs = [(str(project), *options) for project, options in runs]
+    program = f"import __main__; raise SystemExit(__main__.own_tests(*{jobs!r}[number]))"
+    done = run_forked(len(runs), dict(os.environ), LOAD % str(whole), program)
+    return [(one.returncode, one.stdout + one.stderr) for one in done]
 
 
 @pytest.mark.parametrize("answers", MFA_POLICY.combinations(), ids=lambda a: "-".join(a.values()))
@@ -77,40 +104,46 @@ def test_render_renews_the_policies_and_keeps_the_teams_lines(bake: Bake) -> Non
     assert changed == {"terraform/group.tf", "cloudformation/group.yaml"}
 
 
-@pytest.mark.parametrize(
-    ("name", "right", "wrong"),
-    [
-        ("terraform/group.tf", '"BoolIfExists"', '"Bool"'),
-        ("terraform/group.tf", '"43200"', '"86400"'),
-        ("terraform/group.tf", '"iam:ResyncMFADevice",', '"iam:ResyncMFADevice", "iam:*",'),
-        ("terraform/group.tf", '"aws_iam_group_policy_attachment"', '"aws_iam_nothing"'),
-        ("terraform/roles.tf", '["true"]', '["true", "false"]'),
-        ("cloudformation/group.yaml", "BoolIfExists:", "Bool:"),
-        ("cloudformation/group.yaml", "- iam:EnableMFADevice", "- iam:EnableIt"),
-        ("cloudformation/role.yaml", "Bool:", "BoolIfExists:"),
-        ("cloudformation/role.yaml", '"43200"', '"86400"'),
-    ],
-)
-def test_the_projects_tests_fail_for_a_weaker_policy(
-    bake: Bake, name: str, right: str, wrong: str
-) -> None:
+def failed(code: int, said: str) -> bool:
+    """Whether one test failed, and nothing else was wrong."""
+    return code == 1 and "1 failed" in said
+
+
+WEAKER = [
+    ("terraform/group.tf", '"BoolIfExists"', '"Bool"'),
+    ("terraform/group.tf", '"43200"', '"86400"'),
+    ("terraform/group.tf", '"iam:ResyncMFADevice",', '"iam:ResyncMFADevice", "iam:*",'),
+    ("terraform/group.tf", '"aws_iam_group_policy_attachment"', '"aws_iam_nothing"'),
+    ("terraform/roles.tf", '["true"]', '["true", "false"]'),
+    ("cloudformation/group.yaml", "BoolIfExists:", "Bool:"),
+    ("cloudformation/group.yaml", "- iam:EnableMFADevice", "- iam:EnableIt"),
+    ("cloudformation/role.yaml", "Bool:", "BoolIfExists:"),
+    ("cloudformation/role.yaml", '"43200"', '"86400"'),
+]
+
+
+def test_the_projects_tests_fail_for_a_weaker_policy(bake: Bake) -> None:
     """They judge who gets in, not how the policy is written."""
-    project = bake(MFA_POLICY)
-    path = project / name
-    assert right in path.read_text()
-    path.write_text(path.read_text().replace(right, wrong))
-    about = "test_group.py" if path.stem == "group" else "test_roles.py"
-    done = own_tests(project, "-x", f"tests/{about}", "-k", path.parent.name)
-    assert (done.returncode, "1 failed" in done.stdout) == (1, True), done.stdout + done.stderr
+    runs = []
+    for name, right, wrong in WEAKER:
+        path = bake(MFA_POLICY) / name
+        assert right in path.read_text()
+        path.write_text(path.read_text().replace(right, wrong))
+        about = "test_group.py" if path.stem == "group" else "test_roles.py"
+        runs.append((path.parents[1], ["-x", f"tests/{about}", "-k", path.parent.name]))
+    done = zip(WEAKER, own_tests(bake(MFA_POLICY), *runs), strict=True)
+    assert {weaker: (code, said) for weaker, (code, said) in done if not failed(code, said)} == {}
 
 
-@pytest.mark.parametrize("way", ["terraform", "cloudformation"])
-def test_either_of_the_two_folders_can_be_deleted(bake: Bake, way: str) -> None:
-    project = bake(MFA_POLICY)
-    shutil.rmtree(project / way)
-    collected = own_tests(project, "--collect-only")
-    assert (collected.returncode, way in collected.stdout) == (0, False), collected.stdout
-    # All tests of the other folder ran, and passed, with both folders there.
-    done = own_tests(project, "tests/test_files.py", "tests/test_allows.py")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert run(project, "policies.py").returncode == 0
+def test_either_of_the_two_folders_can_be_deleted(bake: Bake) -> None:
+    """All tests of the other folder ran, and passed, with both folders there."""
+    ways = "terraform", "cloudformation"
+    projects = [bake(MFA_POLICY) for _ in ways]
+    for project, way in zip(projects, ways, strict=True):
+        shutil.rmtree(project / way)
+        assert run(project, "policies.py").returncode == 0
+    collect = [(project, ["--collect-only"]) for project in projects]
+    some = [(project, ["tests/test_files.py", "tests/test_allows.py"]) for project in projects]
+    done = own_tests(bake(MFA_POLICY), *collect, *some)
+    assert [code for code, _ in done] == [0, 0, 0, 0], done
+    assert [way in output for way, (_, output) in zip(ways, done, strict=False)] == [False, False]

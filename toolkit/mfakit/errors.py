@@ -98,7 +98,7 @@ class UnreadableError(FileError):
 
 
 class BusyError(FileError):
-    """Another mfakit has been at a file all the while."""
+    """Another process has been at a file all the while."""
 
 
 class ExchangeError(MFAKitError):

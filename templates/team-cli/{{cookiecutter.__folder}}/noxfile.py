@@ -38,4 +38,4 @@ def typing(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """The wheel and the source archive, in dist/."""
     session.install(*group("build"))
-    session.run("python", "-m", "build")
+    session.run("python", "-m", "build", "--installer", "uv")

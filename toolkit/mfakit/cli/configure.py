@@ -33,7 +33,7 @@ from mfakit.profiles.selection import (
     session_profile,
 )
 from mfakit.profiles.settings import change_settings, undo_changes
-from mfakit.profiles.stores import CREDENTIALS_FILE, STORES
+from mfakit.profiles.stores import CREDENTIALS_FILE, STORES, export_line
 from mfakit.programs import find_program
 
 TYPE_CHECKING = False
@@ -376,7 +376,7 @@ def key_process_line(profile: str) -> str:
         UsageError: as ``process_line`` raises it.
     """
     _check_word(profile)
-    return f"mfakit keys export --format process --source-profile {profile}"
+    return export_line(profile)
 
 
 def note_if_not_found(files: AWSFiles) -> None:

@@ -19,7 +19,9 @@ from mfakit.keys import (
     no_key,
     place_of,
     read_key,
+    read_rotation,
     remember_key,
+    remembered_ids,
     remove_unfinished,
     rotations_of_no_profile,
     source_profiles,
@@ -89,10 +91,18 @@ def _list(options: Namespace, files: AWSFiles) -> int:
         shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
         show(f"the environment: {shown}, in its variables\n")
     elif not profiles:
-        note("no profile has a long-term key; aws configure writes one, and keys import takes it")
+        _note_no_key(files)
     if not options.online and options.source_profile is None:
         show_verbs(COMMANDS["keys"].verb_lines())
     return 0
+
+
+def _note_no_key(files: AWSFiles) -> None:
+    """Say how to get a key, or a key back whose setting another program has removed again."""
+    note("no profile has a long-term key; aws configure writes one, and keys import takes it")
+    for key in remembered_ids(files):
+        setting = f"aws configure set mfakit_key_store keyring:{shlex.quote(key)}"
+        note(f"if the key {escape(key)} is in the keychain: {setting} --profile NAME")
 
 
 def _name_odd_ones(files: AWSFiles) -> None:
@@ -126,7 +136,13 @@ def _show(profile: Profile, options: Namespace) -> None:
 def _line(profile: Profile, age: KeyAge) -> str:
     key = escape(age.place.access_key_id or "a key")
     parts = [f"{escape(profile.name)}: {key}, {_where(age)}", _age(age), _plain_use(profile, age)]
-    if age.delete_at is not None:
+    rotation = read_rotation(profile)
+    if rotation and rotation.delete_at and age.place.access_key_id == rotation.old_id:
+        parts.append(
+            f"it was replaced by {rotation.new_id}, and another program has written it back: mfakit"
+            f" keys rotate{source_option(profile)} puts that in again"
+        )
+    elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
     return "; ".join(parts) + "\n"
 
@@ -206,7 +222,7 @@ def _import(options: Namespace, files: AWSFiles) -> int:
     note(f"the key {key.access_key_id} of profile {profile.name} is in the keychain ({name})")
     if process is not None:
         note_if_not_found(files)
-    else:
+    elif not profile.read_again().setting("credential_process"):
         note(
             f"AWS tools find no key in the profile {profile.name} now, but use its sessions;"
             " --plain-use process lets them get it from the keychain"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from mfakit.cli.exec import chosen_role, session_to_hand_on
 from mfakit.cli.login import read_role
 from mfakit.cli.output import note, write, write_private
-from mfakit.cli.serving import new_server
+from mfakit.cli.serving import TOKEN_MARK, new_server
 from mfakit.environment.endpoint import CONTRADICTING, endpoint_variables
 from mfakit.environment.render import detect_shell, render_variables
 from mfakit.errors import ExchangeError, FileError, MFAKitError, UsageError
@@ -86,7 +86,7 @@ def _write_token(path: str, token: str) -> None:
     """Write the token without an end of line, which SDKs would send along."""
     try:
         refuse_other_owners(path)
-        _refuse_foreign(path, len(token))
+        _refuse_foreign(path)
         replace_file(path, token.encode())
     except FileError:
         raise
@@ -95,12 +95,14 @@ def _write_token(path: str, token: str) -> None:
         raise FileError(f"cannot write {path}: {reason}", "name another file") from None
 
 
-def _refuse_foreign(path: str, length: int) -> None:
-    """Refuse to replace a file with anything but a token of that length, or nothing, in it."""
+def _refuse_foreign(path: str) -> None:
+    """Refuse to replace a file with anything but a token of mfakit, or nothing, in it."""
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+        raise FileError(f"{path} is no regular file", "name a new file")
     if os.path.isfile(path):
         with open(path, "rb") as file:
-            found = file.read().strip()
-            if found and (len(found) != length or found.strip(b"0123456789abcdef")):
+            words = file.read().split()
+            if len(words) > 1 or not all(word.startswith(TOKEN_MARK.encode()) for word in words):
                 raise FileError(f"{path} holds something else than a token", "name a new file")
 
 

@@ -212,6 +212,9 @@ def _seconds_until_due(held: Held) -> float:
     return (end - utc_now()).total_seconds() - warn_seconds(end, held.made_at)
 
 
+TOKEN_MARK = "mfakit-"  # noqa: S105 - tells our tokens from what other programs keep in files
+
+
 class Server:
     """The server of a session, for as long as this process lives, whatever program it becomes.
 
@@ -229,7 +232,7 @@ class Server:
         self, listening: socket.socket, keeper: Keeper, at_end: Callable[[str], object]
     ) -> None:
         self.url = url_of(listening)
-        self.token = os.urandom(32).hex()
+        self.token = f"{TOKEN_MARK}{os.urandom(32).hex()}"
         self._endpoint = Endpoint(listening, self.token, keeper.answer)
         self._listening = listening
         self._keeper = keeper

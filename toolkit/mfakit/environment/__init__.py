@@ -219,9 +219,6 @@ def unset_line(shell: str, names: Iterable[str]) -> str:
     return " ".join(["set -e" if shell == "fish" else "unset", *names])
 
 
-_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-
-
 def _dotenv(variables: Variables) -> str:
     # Readers differ on escapes and on $, even in single quotes; without any they agree.
     for name, value in variables.items():
@@ -265,9 +262,3 @@ FORMATS: dict[str, Callable[[Variables], str]] = {
     "docker": assignments,
     "json": json_object,
 }
-
-
-def github_masks(variables: Variables) -> str:
-    """Write the lines that make GitHub Actions hide the session's values in its logs."""
-    values = [variables[name] for name in _SECRETS if name in variables]
-    return "".join(f"::add-mask::{value.replace('%', '%25')}\n" for value in values)

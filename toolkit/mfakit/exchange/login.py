@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 
 from mfakit import debug
 from mfakit.errors import (
+    BusyError,
     CodeRefusedError,
     DeviceUnknownError,
     ExchangeError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 # and began by this machine's.
 _TOLERANCE = timedelta(minutes=5)
 _ROOTS_LONGEST = timedelta(hours=1)
+_WRITER_SECONDS = 20  # less than a credential_process may take
 
 
 class Login(Value):
@@ -262,11 +265,28 @@ def _renew(profile: Profile, recipe: Recipe, codes: Codes | None, request: Login
             raise
     else:
         session = sts.get_session(recipe.role, recipe.duration)
-    profile.keep(session, request.note, lambda: _record(profile, recipe, sts, session))
+    _keep(profile, session, request, lambda: _record(profile, recipe, sts, session))
     _note_if_shortened(recipe, session, request)
     source, serial_number = recipe.source, recipe.serial_number
     account = _account(recipe, sts)
     return Login(profile.name, session, serial_number, source.origin, account)
+
+
+def _keep(
+    profile: Profile,
+    session: SessionCredentials,
+    request: LoginRequest,
+    record: Callable[[], SessionRecord],
+) -> None:
+    """Write a new session, which may have cost a code: wait long for a program that writes."""
+    end = time.monotonic() + _WRITER_SECONDS
+    while True:
+        try:
+            return profile.keep(session, request.note, record)
+        except BusyError as error:
+            if time.monotonic() > end:
+                raise
+            request.note(f"{error.message}; the session is kept as soon as that ends")
 
 
 def _way_on(recipe: Recipe, error: ExchangeError) -> str:

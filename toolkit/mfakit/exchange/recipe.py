@@ -282,7 +282,7 @@ def make_recipe(request: LoginRequest, profile: Profile, before: SessionRecord |
     duration = _duration(request, source, profile, is_of_role=role is not None)
     serial_number, place = _serial_number(request, source, profile)
     if serial_number is not None:
-        _refuse_other_partition(serial_number, place, source, profile)
+        _refuse_other_partition(f"{serial_number}{place}", source, profile)
     signer = None if source.profile is None else profile.other(source.profile)
     url = endpoint_url(signer, profile.files.environ)
     recipe = Recipe(source, serial_number, role, duration, url, place)
@@ -370,23 +370,26 @@ def _refuse_contradictions(request: LoginRequest, source: Source, profile: Profi
         )
 
 
-def _refuse_other_partition(
-    serial_number: str, place: str, source: Source, profile: Profile
-) -> None:
-    """Raise an error if the region's part of AWS does not know the device."""
+def _refuse_other_partition(device: str, source: Source, profile: Profile) -> None:
+    """Raise an error if the region's part of AWS does not know the device.
+
+    Args:
+        device: its serial number, and where that is set.
+        source: the credentials.
+        profile: the session profile.
+    """
     import shlex
 
-    if not source.region or not serial_number.startswith("arn:"):
+    if not source.region or not device.startswith("arn:"):
         return
-    named, partition = serial_number.split(":")[1], partition_of(source.region)
+    named, partition = device.split(":")[1], partition_of(source.region)
     if named == partition:
         return
     holders = [name for name in (profile.name, source.profile) if name is not None]
     holder = next((name for name in holders if profile.other(name).setting("region")), None)
-    region = region_of(serial_number)
+    region = region_of(device)
     raise ProfileError(
-        f"the device {serial_number}{place} is of the partition {named}, and the region"
-        f" {source.region}"
+        f"the device {device} is of the partition {named}, and the region {source.region}"
         f" of {partition}; no code was used",
         "name a device of that partition, or another region: "
         + (

@@ -106,11 +106,14 @@ class Keys:
     Args:
         profile: the source profile.
         hands: asked for a session if IAM does not answer to the long-term key alone.
+        signer: the key to sign with, in place of the profile's own.
     """
 
-    def __init__(self, profile: Profile, hands: Hands) -> None:
+    def __init__(self, profile: Profile, hands: Hands, signer: LongTermKey | None = None) -> None:
         self._hands = hands
         self.iam = IAM(find_source(profile.name, profile), hands.log_in)
+        if signer is not None:
+            self.sign_with(signer)
         self.user = self.iam.user_arn("whose keys can be rotated").rpartition("/")[2]
         self._named = source_option(profile)
 
@@ -215,8 +218,9 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     if rotation and rotation.new_id:
         _refuse_other_key(profile, rotation)
     check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
-    keys = Keys(profile, hands)
-    if rotation and rotation.delete_at:
+    in_force = _in_force(profile, rotation)
+    keys = Keys(profile, hands, in_force)
+    if rotation and rotation.delete_at and in_force is None:
         if key.access_key_id == rotation.new_id:
             _refuse_active(profile, rotation, keys)
             due = parse_timestamp(rotation.delete_at)
@@ -244,6 +248,19 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     if delete_after == 0:
         _delete_old(profile, rotation, keys, hands)
     return rotation.new_id
+
+
+def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None:
+    """Return the new key of a rotation that has ended, if the profile has the old one again.
+
+    A program that had read the file before has written it back. It is None in all other cases, and
+    if AWS takes the old key, which somebody has activated again: then the profile's own key signs.
+    """
+    if rotation and rotation.delete_at and _present(profile) == rotation.old_id:
+        own = find_source(profile.name, profile)
+        if not _takes(own, make_client("sts", own, retries=True).get_caller_identity):
+            return _stored(profile, rotation.new_id, rotation.new_secret)
+    return None
 
 
 def undo(profile: Profile, hands: Hands) -> str:
@@ -275,7 +292,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
                 new=rotation.new_id,
             )
         )
-    keys = Keys(profile, hands)
+    keys = Keys(profile, hands, _in_force(profile, rotation))
     keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
     old = _stored(profile, rotation.old_id, rotation.old_secret)
     keys.wait_for(old)
@@ -309,6 +326,8 @@ def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
         if rotation is None or due is None or due > now:
             return
         profile = read_whole(profile)
+        if _present(profile) == rotation.old_id:
+            return  # which is named wherever the key is shown
         if _present(profile) != rotation.new_id:
             end_rotation(profile)
             hands.note(
@@ -560,7 +579,8 @@ def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: floa
             raise keys.not_taken(rotation.new_id) from None
         raise
     end = utc_now() + timedelta(seconds=delete_after)
-    rotation = rotation.replace(new_secret="", delete_at=format_timestamp(end))
+    # the new secret stays there, too: another program may write back the file from before
+    rotation = rotation.replace(delete_at=format_timestamp(end))
     write_rotation(profile, rotation)
     return rotation
 

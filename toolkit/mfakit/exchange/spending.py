@@ -133,9 +133,10 @@ def _check_account(recipe: Recipe, sts: STS) -> None:
     """
     named, account = account_of(recipe.serial_number), sts.account
     if named and account and named != account:
+        device = f"{recipe.serial_number}{recipe.device_place}"
         raise ExchangeError(
-            f"the device {recipe.serial_number}{recipe.device_place} is of another account than the"
-            f" keys of {recipe.source.origin}, which are of {account}; the code was not used",
+            f"the device {device} is of another account than the keys of {recipe.source.origin},"
+            f" which are of {account}; the code was not used",
             "name a device of that account, which mfakit devices shows: --serial-number ARN; or"
             " other keys with --source-profile",
         )

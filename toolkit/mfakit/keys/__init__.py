@@ -83,15 +83,24 @@ def place_of(profile: Profile) -> KeyPlace | None:
         return KeyPlace(PROGRAM, None, os.path.basename(command.split()[0]))
     if is_long_term(profile.keys):
         key = profile.keys[KEYS[0]]
-        if debug.may_be_secret(key):
-            raise ProfileError(
-                f"the id of the key of profile {profile.name!r} looks like a secret",
-                f"type both again: aws configure --profile {shlex.quote(profile.name)}",
-            )
+        refuse_secret_as_id(profile, key)
         files = profile.files
         in_credentials = has_access_key(files.credentials(profile.name))
         return KeyPlace(FILE, key, files.credentials_path if in_credentials else files.config_path)
     return None
+
+
+def refuse_secret_as_id(profile: Profile, access_key_id: str) -> None:
+    """Refuse what looks like a secret in the place of a key's id, which is shown.
+
+    Raises:
+        ProfileError: it does.
+    """
+    if debug.may_be_secret(access_key_id):
+        raise ProfileError(
+            f"the id of the key of profile {profile.name!r} looks like a secret",
+            f"type both again: aws configure --profile {shlex.quote(profile.name)}",
+        )
 
 
 def read_key(profile: Profile) -> LongTermKey | None:
@@ -232,6 +241,16 @@ def remember_key(
         return
 
 
+def remembered_ids(files: AWSFiles) -> list[str]:
+    """Return the ids of the keys that mfakit has seen beside these files."""
+    folder = os.path.dirname(_age_file(files, "").path)
+    texts = []
+    with suppress(OSError):
+        texts = [OwnFile(os.path.join(folder, name)).read() for name in os.listdir(folder)]
+    found = (pairs_of(text).get("access_key_id", "") for text in texts)
+    return sorted(filter(None, found))
+
+
 def ages_of(
     profiles: list[Profile], complain: Callable[[ProfileError], object] | None = None
 ) -> list[KeyAge]:
@@ -307,7 +326,8 @@ class Rotation(Value):
         ids_before: the user's keys when it began, separated by spaces.
         began_at: when it began.
         new_id: the new key; empty until AWS has made it.
-        new_secret: its secret, if the key belongs into a file.
+        new_secret: its secret, if the key belongs into a file: another program may write back the
+            file from before.
         old_secret: the secret of the old key, if that was in a file.
         delete_at: when the old key is to be deleted; empty until the profile uses the new key.
     """
@@ -397,7 +417,9 @@ def rotations_of_no_profile(files: AWSFiles) -> list[str]:
     """Return the journals of profiles that were renamed or removed while a rotation waited."""
     known = {_file(Profile(name, files)).path for name in files.profiles()}
     folder = os.path.dirname(_file(Profile("", files)).path)
-    found = os.listdir(folder) if os.path.isdir(folder) else []
+    found = []
+    with suppress(OSError):
+        found = os.listdir(folder)
     journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
     return [path for path in journals if path not in known]
 

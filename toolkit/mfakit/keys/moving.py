@@ -20,6 +20,8 @@ from mfakit.keys import (
     place_of,
     read_key,
     read_rotation,
+    refuse_secret_as_id,
+    write_rotation,
 )
 from mfakit.profiles.document import check_values
 from mfakit.profiles.editing import check_writable, edit_document
@@ -29,7 +31,7 @@ from mfakit.profiles.reading import read_text
 from mfakit.profiles.section import KEYS, session_token
 from mfakit.profiles.selection import source_option
 from mfakit.profiles.settings import edit_settings
-from mfakit.profiles.stores import exports_key, is_plain_export
+from mfakit.profiles.stores import export_line, exports_key
 from mfakit.session import SESSION_KEY_PREFIX
 
 TYPE_CHECKING = False
@@ -69,13 +71,14 @@ def import_key(
 
 def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | None) -> None:
     check_profile_name(profile.name)
+    refuse_secret_as_id(profile, key.access_key_id)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
     _refuse_cut_off_rotation(profile)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-    if not process or is_plain_export(process):
+    if not process or process == export_line(profile.name):
         settings["credential_process"] = process_line
     elif process_line is None and exports_key(process):
         place = profile.place("credential_process")
@@ -90,6 +93,9 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     _check_removable(profile, key)
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
+    rotation = read_rotation(profile)
+    if rotation and rotation.new_secret:  # which is to be in no file any more
+        write_rotation(profile, rotation.replace(new_secret=""))
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
 
@@ -102,6 +108,8 @@ def _move_into_keychain(
     put_secret(key.access_key_id, key.secret_access_key)
     try:
         _set_store(profile, settings, key.access_key_id, note)
+        if profile.read_again().setting(KEY_STORE) != settings[KEY_STORE]:
+            raise key_was_changed(profile, key.access_key_id)  # somebody has written it back
         _remove_keys(profile, key, note)
     except MFAKitError:
         note(
@@ -439,7 +447,7 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
 
 def _forget_store(profile: Profile, access_key_id: str, note: Note) -> None:
     settings: dict[str, str | None] = {KEY_STORE: None}
-    if is_plain_export(profile.setting("credential_process") or ""):
+    if profile.setting("credential_process") == export_line(profile.name):
         settings["credential_process"] = None
     _set_store(profile, settings, access_key_id, note)
 

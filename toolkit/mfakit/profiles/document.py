@@ -219,7 +219,8 @@ class Document:
         """
         check_values(values, restored=restored)
         lower = {key.lower(): value for key, value in values.items()}
-        self._refuse_inherited(lower)
+        if not restored:  # what the section inherits was there before, too
+            self._refuse_inherited(lower)
         found = self._find(name)
         if found is None:
             self._append(name, lower)

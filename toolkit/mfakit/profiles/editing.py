@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _LOCK_TIMEOUT_SECONDS = 30
 _TRIES = 50
-_ROOM_BYTES = 4096  # more than a new section needs
+_ROOM_BYTES = 8192  # more than a new section and the small files of a login need
 
 
 def edit_text(
@@ -178,10 +178,11 @@ def _check_replaceable(path: str, real: str, temporary: Temporary) -> None:
         return
     take_over_metadata(real, temporary.descriptor)
     refuse_immutable(real)
-    content = read_quiet(real, to_edit=True).content
+    content, copy = read_quiet(real, to_edit=True).content, SafetyCopy(path, real)
     if not content:
-        _refuse_emptied(path, SafetyCopy(path, real), had_text=False)
-    write_all(temporary.descriptor, bytes(len(content) + _ROOM_BYTES))
+        _refuse_emptied(path, copy, had_text=False)
+    room = len(content) + _ROOM_BYTES
+    write_all(temporary.descriptor, bytes(room if copy.places() else 2 * room))
 
 
 def _refuse_emptied(path: str, copy: SafetyCopy, *, had_text: bool) -> None:

@@ -28,6 +28,8 @@ _FOLDER = "mfakit"
 _OF_PROFILES = ("sessions", "records", "configured", "rotations", "told")
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
+_ALL_BITS = 0o777
+_ROOM_BYTES = 4096  # more than a session needs
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | _NONBLOCK
 
@@ -63,7 +65,7 @@ class OwnFile:
         """
         with open(os.open(self.path, os.O_RDONLY | _NONBLOCK), "rb") as file:
             found = os.fstat(file.fileno())
-            if _is_of_another(found):
+            if _is_of_another(found) and not self._looks_new(found.st_uid):
                 raise OSError(errno.EPERM, "it belongs to another user", self.path)
             if not stat.S_ISREG(found.st_mode):
                 raise OSError(f"{self.path} is no regular file")
@@ -78,7 +80,9 @@ class OwnFile:
         try:
             with open(os.open(self.path, _FLAGS), "rb") as file:
                 found = os.fstat(file.fileno())
-                if not _is_private(found) and not self._has_mode_of_mount(found):
+                is_file = stat.S_ISREG(found.st_mode)
+                looks = found.st_uid, found.st_mode & _ALL_BITS
+                if not _is_private(found) and not (is_file and self._looks_new(*looks)):
                     raise self.not_ours()
                 return file.read().decode("utf-8")
         except FileNotFoundError:
@@ -94,19 +98,19 @@ class OwnFile:
 
             raise file_error("read", self.path, error) from error
 
-    def _has_mode_of_mount(self, found: os.stat_result) -> bool:
-        """Whether others may read the file only because the mount ignores modes.
+    def _looks_new(self, owner: int, mode: int | None = None) -> bool:
+        """Whether even a new file, of this user and with mode 0600, has this owner and mode here.
 
-        Drives of Windows in WSL and NTFS do so: even a new file of mode 0600 has all bits.
+        Some mounts say so of each file: drives of Windows in WSL, NTFS, CIFS, sshfs.
         """
         from contextlib import suppress
 
         from mfakit.profiles.replacing import temporary_beside
 
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            return False
         with suppress(OSError), temporary_beside(self.path) as new:
-            return new.descriptor is not None and not _is_private(os.fstat(new.descriptor))
+            if new.descriptor is not None:
+                found = os.fstat(new.descriptor)
+                return found.st_uid == owner and mode in (None, found.st_mode & _ALL_BITS)
         return False
 
     def replace(self, text: str) -> None:
@@ -154,13 +158,14 @@ class OwnFile:
             FileError: it could not.
         """
         from mfakit.profiles.reading import file_error
-        from mfakit.profiles.replacing import refuse_other_owners, temporary_beside
+        from mfakit.profiles.replacing import refuse_other_owners, temporary_beside, write_all
 
         try:
             refuse_other_owners(self.path)
             make_own_folder(self.path)
-            with temporary_beside(self.path):
-                pass
+            with temporary_beside(self.path) as new:
+                assert new.descriptor is not None
+                write_all(new.descriptor, bytes(_ROOM_BYTES))
         except OSError as error:
             raise file_error("write", self.path, error) from error
 

@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 
-from mfakit.errors import FileError, UnreadableError
+from mfakit.errors import BusyError, FileError, UnreadableError
 
 MARK = ".mfakit-"
 QUIET_SECONDS = 0.2
@@ -53,11 +53,12 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         to_edit: whether to wait, too, until no program has it open for writing.
 
     Raises:
-        FileError: it had content, and was emptied in that time; or, to edit it, another program had
-            it open for writing all that time.
+        BusyError: to edit it, since another program had it open for writing all that time.
+        FileError: it had content, and was emptied in that time.
         OSError: it cannot be read.
     """
-    give_up = time.monotonic() + _PATIENCE_SECONDS
+    began = time.monotonic()
+    give_up = began + _PATIENCE_SECONDS
     longest, removed_at = 0, 0.0
     while True:
         snapshot = read_now(path, to_edit=to_edit)
@@ -70,11 +71,13 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         if not snapshot.has_writer and (too_late or _is_past(removed_at or snapshot.changed_at)):
             break
         if too_late:
-            raise FileError(
+            raise BusyError(
                 f"another program is writing {path}",
                 f"wait for it to end, and try again; fuser {path} names it",
             )
-        time.sleep(_PAUSE_SECONDS)
+        # pauses grow while a program has the file open, and make a wait at most a tenth longer
+        waited = time.monotonic() - began if snapshot.has_writer else 0.0
+        time.sleep(max(_PAUSE_SECONDS, waited / 10))
     if vanished:
         raise FileError(
             f"another program has emptied {path} just now", "wait for it to end, and try again"

@@ -364,7 +364,10 @@ def refuse_immutable(path: str) -> None:
         return
     import fcntl
 
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # as of a folder that may be entered, and not listed
+        return
     try:
         flags = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(8))
     except OSError:

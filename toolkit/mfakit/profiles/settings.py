@@ -362,16 +362,21 @@ _PARTS = tuple(Change.__annotations__)
 def _remember(session: Profile, changes: list[Change]) -> None:
     """Write down changes in place of those from before.
 
+    They are also kept under the name of a link to the config file: editors may put a plain file in
+    its place.
+
     Raises:
         FileError: the file cannot be written.
     """
     import json
 
-    if changes:
-        rows = [[getattr(change, name) for name in _PARTS] for change in changes]
-        _changes_file(session).replace(json.dumps(rows) + "\n")
-    else:
-        _changes_file(session).remove()
+    by_name = _changes_file(session, session.files.config_path)
+    for path in {by_name.path, _changes_file(session).path}:
+        if changes:
+            rows = [[getattr(change, name) for name in _PARTS] for change in changes]
+            OwnFile(path).replace(json.dumps(rows) + "\n")
+        else:
+            OwnFile(path).remove()
 
 
 def _remembered(session: Profile) -> list[Change]:
@@ -400,15 +405,19 @@ def _is_of_settings(change: Change) -> bool:
     return are_texts and change.key.lower() not in SESSION_KEYS
 
 
-def _changes_file(session: Profile) -> OwnFile:
+def _changes_file(session: Profile, config_path: str | None = None) -> OwnFile:
     """Return the file of what was changed for a profile, in this config file and no other.
 
-    A link to the config file may lead to another one the next time.
+    Args:
+        session: the session profile.
+        config_path: the config file; by default the one that a link leads to, since that may be
+            turned to another one.
     """
     files = session.files
-    usual = os.path.join(os.path.realpath(os.path.dirname(files.credentials_path)), "config")
-    real = os.path.realpath(files.config_path)
-    config = "" if real == usual else f" in {real}"
+    real = os.path.realpath(files.config_path) if config_path is None else config_path
+    folder = os.path.dirname(files.credentials_path)
+    usual = [os.path.join(where, "config") for where in (folder, os.path.realpath(folder))]
+    config = "" if real in usual else f" in {os.path.abspath(real)}"
     return OwnFile.of(files.credentials_path, "configured", f"{session.name}{config}")
 
 

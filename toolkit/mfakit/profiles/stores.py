@@ -344,9 +344,9 @@ def exports_key(command: str) -> bool:
     return {"mfakit", "keys", "export"} <= _programs(command)
 
 
-def is_plain_export(command: str) -> bool:
-    """Whether a `credential_process` is the line that `keys import --plain-use process` writes."""
-    return command.split()[:3] == ["mfakit", "keys", "export"]
+def export_line(profile: str) -> str:
+    """Return the `credential_process` that `keys import --plain-use process` writes."""
+    return f"mfakit keys export --format process --source-profile {profile}"
 
 
 def _programs(command: str) -> set[str]:

@@ -1,4 +1,5 @@
-# Start an AWS simulator for all tests, and make a home whose user has a key and a device there.
+# Start an AWS simulator for all tests, and make two homes whose user has a key and a device there; the
+# user of one has logged in.
 
 setup_suite() {
     unset "${!AWS_@}" "${!MFAKIT_@}" ZDOTDIR XDG_CONFIG_HOME
@@ -38,6 +39,9 @@ command = shlex.join([python, str(code)])
 print(said["endpoint_url"])
 END
     )
+    cp -Rp "$SUITE/home" "$SUITE/logged-in"
+    HOME=$SUITE/logged-in mfakit configure --profile {{ cookiecutter.__profile }} --region {{ cookiecutter.region }} --duration {{ cookiecutter.duration }} </dev/null
+    HOME=$SUITE/logged-in mfakit login --profile {{ cookiecutter.__profile }}
 }
 
 teardown_suite() {
