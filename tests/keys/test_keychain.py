@@ -292,6 +292,7 @@ def test_import_never_replaces_a_secret_by_another_of_the_same_key(home, alice, 
     [
         ("aws_access_key_id = {id}", "the id {id} without a secret"),
         ("aws_secret_access_key = mine", "a secret without an id"),
+        ("aws_access_key_id = my/secret", "what looks like a secret in the place of the id"),
     ],
 )
 def test_import_names_what_a_profile_has_of_a_key(home, alice, keychain, line, what) -> None:

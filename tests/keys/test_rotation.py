@@ -102,6 +102,17 @@ def test_a_session_goes_on_after_its_key_was_rotated(home, alice, aws) -> None:
     assert "is not due, and kept" in home.mfakit("login").stderr
 
 
+def test_a_rotation_ends_beside_a_cached_session_that_cannot_be_read(home, alice, aws) -> None:
+    """It is of another profile, which has nothing to do with the key."""
+    process = "credential_process = mfakit credential-process --profile mfa"
+    home.write_config(f"[profile mfa]\n{process}\n")
+    assert log_in(home, alice).returncode == 0
+    (session,) = (home.credentials.parent / "mfakit" / "sessions").iterdir()
+    session.chmod(0o644)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, len(keys_at_aws(aws))) == (0, 2), done.stderr
+
+
 def test_undo_goes_back_to_the_old_key(here, home, alice, aws) -> None:
     before = home.credentials.read_text()
     assert home.mfakit("keys", "rotate", "--yes").returncode == 0

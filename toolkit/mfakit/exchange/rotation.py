@@ -563,10 +563,10 @@ def _keep_sessions(profile: Profile, before: str, after: str) -> None:
     profile = profile.read_again()
     for name in profile.files.profiles():
         other = profile.other(name)
-        held = other.held()
-        record = held.record if held else None
-        if record and record.source_access_key_id == before:
-            with suppress(MFAKitError):
+        with suppress(MFAKitError):  # one whose file cannot be read
+            held = other.held()
+            record = held.record if held else None
+            if record and record.source_access_key_id == before:
                 keep_record(other.own_file("records"), record.replace(source_access_key_id=after))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
+from mfakit import debug
 from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
 from mfakit.keys import (
     KEYRING,
@@ -185,6 +186,8 @@ def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
 
 def _what_else(access_key_id: str, secret: str, ours: str) -> str:
     """Return what a section holds that is not the key with the id ``ours``."""
+    if debug.may_be_secret(access_key_id):
+        return "what looks like a secret in the place of the id"
     if not secret:
         return f"the id {access_key_id} without a secret"
     if not access_key_id:
