@@ -625,3 +625,40 @@ def test_explain_guesses_no_region_for_a_key_that_aws_does_not_know(home) -> Non
         home.write_config("[profile gov]\nregion = us-gov-west-1\n")
         told = home.mfakit("explain", "-p", "gov", "--online", AWS_ENDPOINT_URL=url).stdout
         assert "AWS says they are of arn:aws-us-gov" in told
+
+
+@pytest.mark.parametrize("words", ["test 1 = 1", "NAME=value"])
+def test_exec_of_what_is_no_program_leads_to_a_command_that_runs(home, alice, words: str) -> None:
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    line = advice(home.mfakit("exec", "--", words)).rpartition(": ")[2]
+    assert home.shell(line.replace("PROGRAM", "true")).returncode == 0
+
+
+def test_a_session_before_mfakits_own_program_is_removed_by_the_advice(home, alice) -> None:
+    login = ["login", "--force", "--token-code"]
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+    home.write_config("[profile mfa]\ncredential_process = mfakit credential-process -p mfa\n")
+    line = advice(home.mfakit(*login, alice.device.code())).rpartition(": ")[2]
+    assert home.shell(line).returncode == 0
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+
+
+def test_a_secret_beside_another_sessions_id_is_emptied_by_the_advice(home, alice) -> None:
+    login = ["login", "--force", "--token-code"]
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+    assert home.shell("aws configure set aws_secret_access_key MINE --profile mfa").returncode == 0
+    line = advice(home.mfakit(*login, alice.device.code())).rpartition(": ")[2]
+    assert home.shell(line).returncode == 0
+    assert home.mfakit(*login, alice.device.code()).returncode == 0
+
+
+def test_session_policies_that_a_renewal_does_not_know_are_named_again(home, aws, alice) -> None:
+    make_role(aws, "admin", alice.arn)
+    policy = ("--policy-arn", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+    role = ("--role-arn", ROLE, "--source-profile", "mfa")
+    assert home.mfakit("login", "--profile", "ops", *role, *policy).returncode == 0
+    done = home.mfakit("exec", "--profile", "ops", "--min-remaining", "1h", "--", "true")
+    line = advice(done).partition(": ")[2].partition(" --policy FILE")[0]
+    again = home.shell(f"{line} {shlex.join(policy)}")
+    assert again.returncode == 0, again.stderr

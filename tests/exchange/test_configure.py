@@ -65,13 +65,24 @@ def test_a_device_of_another_account_does_not_move_to_the_session(worker, alice)
 
 
 def test_configure_writes_each_option_beside_a_role(worker, alice) -> None:
+    keys = worker.credentials.read_text()
+    worker.write_credentials(keys + keys.replace("[work]", "[base]"))
     options = ("--duration", "2h", "--region", "eu-west-1", "--token-command", "cat")
+    options += ("--source-profile", "base", "--serial-number", "GAHT12345678")
     done = configure(worker, "--role-profile", "prod", *options, "--credential-process")
     assert done.returncode == 0, done.stderr
     written = profile(worker, "work-mfa")
     assert written["credential_process"] == "mfakit credential-process --profile work-mfa"
     chosen = ("mfakit_duration", "region", "mfakit_token_command")
     assert [written[key] for key in chosen] == ["2h", "eu-west-1", "cat"]
+    assert (written["mfakit_source_profile"], written["mfa_serial"]) == ("base", "GAHT12345678")
+
+
+def test_a_source_that_is_not_there_is_not_written_beside_a_role(worker) -> None:
+    before = worker.config.read_text()
+    done = configure(worker, "--role-profile", "prod", "--source-profile", "wrok")
+    assert (done.returncode, "there is no profile 'wrok'" in done.stderr) == (1, True), done.stderr
+    assert worker.config.read_text() == before
 
 
 @pytest.mark.parametrize(
@@ -94,13 +105,18 @@ def test_what_cannot_be_written_for_a_role_changes_nothing(worker, options) -> N
     assert worker.config.read_text() == before
 
 
-def test_a_role_in_the_credentials_file_is_changed_there(worker) -> None:
+def test_a_role_in_the_credentials_file_is_changed_there(worker, alice) -> None:
     """That file wins, so that a source_profile in the config file would do nothing."""
     worker.write_config("")
+    device = f"mfa_serial = {alice.device.serial_number}\n"
     worker.write_credentials(
-        worker.credentials.read_text() + f"[prod]\n{ROLE}\nsource_profile = work\n"
+        worker.credentials.read_text() + f"[prod]\n{ROLE}\nsource_profile = work\n{device}"
     )
+    assert log_in(worker, alice, AWS_PROFILE="prod").returncode == 0
+    advice = "try: mfakit configure --profile work-mfa --role-profile prod"
+    assert advice in worker.mfakit("explain", "--profile", "prod").stdout
     done = configure(worker, "--role-profile", "prod")
+    assert "try: " not in worker.mfakit("explain", "--profile", "prod").stdout
     assert (done.returncode, f"wrote prod to {worker.credentials}:" in done.stderr) == (0, True)
     assert "source_profile = work-mfa\n" in worker.credentials.read_text()
     assert "prod" not in worker.config.read_text()

@@ -15,6 +15,7 @@ from tests.roles import make_role
 import mfakit
 from mfakit.exchange.library import login
 from mfakit.profiles.selection import REGIONS
+from mfakit.testing import AWSSimulator
 
 GERMANY = "[default]\nregion = eu-central-1\n"
 
@@ -126,6 +127,32 @@ def test_a_device_in_the_credentials_file_is_found(home, alice, aws) -> None:
     move_to_credentials(home, alice, f"mfa_serial = {alice.device.serial_number}")
     assert log_in(home, alice).returncode == 0
     assert "ListMFADevices" not in operations(aws)
+
+
+def test_every_command_takes_the_region_and_the_device_of_the_credentials_file(home) -> None:
+    """The key is of GovCloud, which only the region shows."""
+    with AWSSimulator(region="us-gov-west-1") as aws, aws.serve() as url:
+        home.environ["AWS_ENDPOINT_URL"] = url
+        user = aws.create_user("alice")
+        user.device = user.enable_virtual_mfa("second")
+        user.enable_virtual_mfa("third")
+        home.write_credentials(
+            f"[default]\naws_access_key_id = {user.access_key_id}\n"
+            f"aws_secret_access_key = {user.secret_access_key}\n"
+            f"region = us-gov-west-1\nmfa_serial = {user.device.serial_number}\n"
+        )
+        assert home.mfakit("devices").returncode == 0
+        assert home.mfakit("configure", terminal=False).returncode == 0
+        written = section(home, "mfa")
+        assert written["mfa_serial"] == user.device.serial_number
+        assert written["region"] == "us-gov-west-1"
+        home.config.unlink()
+        assert log_in(home, user).returncode == 0
+        home.config.unlink()
+        shown = json.loads(home.mfakit("env", "--shell", "json").stdout)
+        assert shown["AWS_REGION"] == "us-gov-west-1"
+        done = home.mfakit("exec", "--", "sh", "-c", "echo $AWS_REGION")
+        assert done.stdout == "us-gov-west-1\n"
 
 
 def test_the_device_of_aws_mfa_is_found(home, alice, aws) -> None:

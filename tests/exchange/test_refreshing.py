@@ -38,6 +38,25 @@ def test_a_refreshing_session_is_renewed_by_the_token_command(
     assert operations(aws).count("GetSessionToken") == 2
 
 
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({}, "eu-central-1"),
+        ({"AWS_REGION": "sa-east-1"}, "sa-east-1"),
+        ({"AWS_DEFAULT_REGION": "sa-east-1"}, "sa-east-1"),
+    ],
+)
+def test_a_refreshing_session_works_in_the_region_of_its_source_unless_the_environment_has_one(
+    here, alice, monkeypatch, variables, region: str
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    here.mfakit("login", "--token-code", alice.device.code())
+    here.write_config("[default]\nregion = eu-central-1\n")  # and none of the session profile
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert mfakit.refreshing_session("mfa").region_name == region
+
+
 def test_a_refreshing_session_uses_what_another_process_has_renewed(here, alice) -> None:
     """No second code is asked for."""
     here.mfakit("login", "--token-code", alice.device.code(), "--duration", "15m")

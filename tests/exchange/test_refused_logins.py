@@ -13,6 +13,7 @@ import pytest
 from tests.exchange.conftest import log_in, refused
 
 import mfakit
+from mfakit.testing.devices import VirtualDevice, new_seed
 
 
 def test_a_wrong_code_is_refused(home, alice) -> None:
@@ -184,6 +185,21 @@ def test_a_device_whose_arn_lacks_a_part_is_not_said_to_be_of_another_account(
     done = home.mfakit("configure", "--role-profile", "dev")
     refused(home, done, "is no ARN", 64)
     assert "source_profile = default" in home.config.read_text()
+
+
+@pytest.mark.parametrize("command", ["login", "configure"])
+def test_whoever_has_only_passkeys_is_told_what_works_before_a_code_is_asked_for(
+    home, aws, alice, on_terminal, command: str
+) -> None:
+    aws._devices._devices.clear()
+    key = VirtualDevice("arn:aws:iam::123456789012:u2f/user/alice/key-ABC", new_seed())
+    key.owner = alice._key.owner
+    aws._devices._devices[key.serial_number] = key
+    terminal = on_terminal(command, "--profile", "mfa", "--source-profile", "default")
+    assert terminal.wait() == 1
+    assert "only security keys or passkeys" in terminal.screen
+    assert "add an authenticator app" in terminal.screen
+    assert "MFA code" not in terminal.screen
 
 
 def test_a_security_key_in_a_role_leads_to_the_device_that_has_codes(home, alice) -> None:

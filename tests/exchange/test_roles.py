@@ -106,15 +106,18 @@ def test_assume_role_takes_a_code_or_the_source_profiles_session(
 
 
 def test_a_renewal_sends_the_external_id_and_the_tags_of_the_login(home, alice, role, aws) -> None:
-    """A session with other tags is not reused."""
+    """The source identity too. A session with other tags is not reused."""
     trust = aws.root.session().client("iam").get_role(RoleName="admin")["Role"]
     trust = trust["AssumeRolePolicyDocument"]
-    trust["Statement"][0]["Condition"]["StringEquals"] = {"sts:ExternalId": "ext-1"}
+    trust["Statement"][0]["Condition"]["StringEquals"] = {
+        "sts:ExternalId": "ext-1",
+        "sts:SourceIdentity": "alice",
+    }
     iam = aws.root.session().client("iam")
     iam.update_assume_role_policy(RoleName="admin", PolicyDocument=json.dumps(trust))
     home.mfakit("login", "--token-code", alice.device.code())
     login = ["login", "-p", "admin", "--source-profile", "mfa", "--role-arn", role]
-    login += ["--external-id", "ext-1", "--json"]
+    login += ["--external-id", "ext-1", "--source-identity", "alice", "--json"]
 
     def reused(*options: str) -> bool:
         return json.loads(home.mfakit(*login, *options).stdout)["reused"]
@@ -163,8 +166,12 @@ def test_a_refreshing_session_of_a_role_is_renewed_as_that_role(
     [
         (["--role-arn", "arn:aws:iam::123456789012:user/alice"], "is not the ARN of a role"),
         (["--role-arn", "admin"], "is not the ARN of a role"),
+        (["--role-arn", ROLE + "x" * 2048], "is not the ARN of a role"),
+        (["--role-arn", ROLE, "--role-session-name", "x" * 65], "the name of a role's session"),
         (["--role-arn", ROLE, "--role-session-name", "a b"], "is not the name of a role's session"),
         (["--role-arn", ROLE, "--external-id", "x"], "is not an external id"),
+        (["--role-arn", ROLE, "--external-id", "x" * 1225], "is not an external id"),
+        (["--role-arn", ROLE, "--source-identity", "x" * 65], "is not a source identity"),
         (["--role-arn", ROLE, "--source-identity", "é€"], "is not a source identity"),
         (["--role-arn", ROLE, "--tag", "blue"], "not a tag"),
     ],

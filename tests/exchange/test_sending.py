@@ -125,6 +125,7 @@ def test_a_wrong_code_typed_again_is_wrong_and_not_used_before(home, alice) -> N
     assert "it is wrong, or was used before elsewhere" in second
     hint = "let the phone set its clock by itself"
     assert (hint in first, hint in second) == (False, True)
+    assert "mfakit devices resync" in second
 
 
 def test_the_tries_that_are_left_are_counted_in_windows_of_three_minutes(home) -> None:

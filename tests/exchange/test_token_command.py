@@ -56,6 +56,21 @@ def test_a_token_command_runs_without_a_shell(home, alice, script) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("way", ["argument", "standard input", "token command"])
+def test_full_width_digits_are_digits_wherever_a_code_comes_from(
+    home, alice, script, way: str
+) -> None:
+    """A token command may ask in a window, where an input method writes them."""
+    code = "".join(chr(ord(digit) + 0xFEE0) for digit in alice.device.code())
+    options = {
+        "argument": ("--token-code", code),
+        "standard input": ("--token-code", "-"),
+        "token command": ("--token-command", script("token", f"echo {code}")),
+    }
+    done = home.mfakit("login", *options[way], stdin=f"{code}\n")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -1,7 +1,7 @@
 """Every place and spelling of the end of a session, and the tool that writes it so.
 
-The form of each is that of the tool named: of aws-mfa 0.0.12 and awsume 4.5.4 as their sources have
-it, of botocore 1.44 and the AWS CLI as their caches show.
+The form of each is that of the tool named: of aws-mfa 0.0.12, awsume 4.5.4, yawsso and gsts as
+their sources have it, of botocore 1.44 and the AWS CLI as their caches show.
 """
 
 from __future__ import annotations
@@ -149,6 +149,16 @@ SPELLINGS: dict[str, tuple[str, str, Writer]] = {
         section("x_security_token_expires", datetime.isoformat),
     ),
     "clisso": ("mfa", "credentials-file", section("aws_expiration", zulu)),
+    "yawsso": (
+        "mfa",
+        "credentials-file",
+        section("aws_session_expiration", lambda end: zulu(end).replace("Z", "+0000")),
+    ),
+    "gsts": (
+        "mfa",
+        "credentials-file",
+        section("aws_session_expiration", lambda end: zulu(end).replace("Z", ".000Z")),
+    ),
     "by hand, small letters": (
         "mfa",
         "credentials-file",

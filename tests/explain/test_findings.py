@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
-from subprocess import run
+from subprocess import DEVNULL, run
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -350,11 +351,41 @@ def test_explain_finds_what_is_wrong_and_the_fix(
     assert fix is None or fixes[code] == fix
 
 
+# What these ask for is answered where the advice of errors is run.
+ASKING = ("mfakit login", "aws login", "aws configure --", "EDITOR", "REGION", "mfakit devices")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("code", "case"), [row[:2] for row in ILL], ids=range(len(ILL)))
+def test_a_fix_that_asks_nothing_ends_the_trouble_or_leads_on(
+    tmp_path, code: str, case: Case
+) -> None:
+    here = situation(tmp_path, case)
+    fix = next(finding.fix for finding in find(here) if finding.code == code)
+    if any(words in fix for words in ASKING):
+        return
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environ = {"HOME": str(tmp_path), **here.environ, "PATH": path}
+    command = ["sh", "-c", f"{fix} && env -0 > {tmp_path}/variables"]
+    run(command, check=True, env=environ, stdin=DEVNULL, timeout=60)
+    pairs = (tmp_path / "variables").read_text().split("\0")[:-1]
+    left = dict(pair.split("=", 1) for pair in pairs)
+    kept = {name: left[name] for name in left if name[:4] in ("AWS_", "HOME", "MFAK")}
+    assert fix not in [finding.fix for finding in find(Situation(kept, case.flag, "boto3", NOW))]
+
+
 @pytest.mark.parametrize("serial", ["arn:aws", "arn:", "arn:aws:iam::1", "GAHT12345678", ":::::"])
 def test_a_malformed_serial_number_breaks_no_finding(tmp_path, serial: str) -> None:
     """It belongs to no account."""
     case = Case({"default": KEYS}, {"default": {"mfa_serial": serial}})
     assert {"mfa-serial-ignored", "device-without-codes"} >= set(found(tmp_path, case))
+
+
+def test_a_key_whose_id_encodes_no_account_accuses_no_device(tmp_path) -> None:
+    """Decoded like the others, it would be of an account with thirteen digits."""
+    keys = KEYS | {"aws_access_key_id": f"AKIA{'7' * 16}"}
+    case = Case({"default": keys}, {"default": {"mfa_serial": SERIAL}})
+    assert "serial-of-another-account" not in found(tmp_path, case)
 
 
 def test_a_section_header_of_the_other_file_is_reported(tmp_path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,9 @@ from mfakit.profiles.replacing import swap_name
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
 OTHER = "[other]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n"
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has this way to stop a process"
+)
 
 
 def left_in_a_swap(file: Path, text: str) -> Path:
@@ -28,13 +33,11 @@ def left_in_a_swap(file: Path, text: str) -> Path:
     return left
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this way to stop a process")
-@pytest.mark.parametrize("further", range(4))
-def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, further) -> None:
-    """Ctrl-C comes while the files are swapped, or a few system calls later."""
-    place = Place(tmp_path, linked=False, missing=False)
+def at_the_swap(folder: Path) -> Run:
+    """Return a write of ours that is stopped before the swap, where another program acts."""
+    place = Place(folder, linked=False, missing=False)
     write_session("warm", SESSION, environ=place.environ)
-    place = Place(tmp_path, linked=False, missing=False)
+    place = Place(folder, linked=False, missing=False)
     (place.folder / "mfakit").mkdir(mode=0o700)
     (place.folder / "mfakit" / "credentials.before").write_text(OLD)
     run = Run(place)
@@ -42,14 +45,41 @@ def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, fur
         if call.number == SWAP[os.uname().machine]:
             break
     rename_another(place)
-    text = place.text()
+    return run
+
+
+@linux_only
+@pytest.mark.parametrize("further", range(4))
+def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, further) -> None:
+    """Ctrl-C comes while the files are swapped, or a few system calls later."""
+    run = at_the_swap(tmp_path)
+    text = run.place.text()
     for _ in range(further):
         run.traced.step()
     os.kill(run.traced._pid, signal.SIGINT)
     _, said = run.end()
     assert said == "KeyboardInterrupt()"
-    assert place.text() == text
-    assert not [name for name in os.listdir(place.folder) if ".mfakit-" in name]
+    assert run.place.text() == text
+    assert not [name for name in os.listdir(run.place.folder) if ".mfakit-" in name]
+
+
+@linux_only
+def test_a_file_of_another_program_that_cannot_be_put_back_is_kept_and_named(tmp_path) -> None:
+    """After the swap, nothing in the folder can be renamed any more."""
+    run = at_the_swap(tmp_path)
+    folder, text = run.place.folder, run.place.text()
+    run.traced.step()
+    protect = ["chattr", "+i", str(folder)]
+    if not shutil.which("chattr") or subprocess.call(protect, stderr=subprocess.DEVNULL):
+        run.end()
+        pytest.skip("no such attribute can be set here")
+    code, said = run.end()
+    subprocess.check_call(["chattr", "-i", str(folder)])
+    (kept,) = (folder / "mfakit").glob("credentials.kept-*")
+    assert (code, f"what was there is in {kept}" in said) == (1, True), said
+    assert kept.read_text() == text
+    assert Run(run.place).end()[0] == 0
+    assert run.place.text().startswith(text)
 
 
 def test_logout_names_the_file_that_a_killed_process_left(home) -> None:

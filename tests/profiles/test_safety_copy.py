@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.profiles.test_bad_files import WRITE
 
 from mfakit import SessionCredentials, write_session
 from mfakit.errors import FileError
@@ -160,6 +164,17 @@ def test_a_safety_copy_is_moved_across_file_systems(home, tmp_path) -> None:
         assert not earlier.exists()
     finally:
         subprocess.check_call(["umount", str(copy_of(home).parent)])
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_safety_copy_in_the_earlier_place_goes_when_the_new_one_is_on_disk(home) -> None:
+    real = linked(home)
+    real.with_name("credentials.before-mfakit").write_text(KEYS)
+    log = home.folder / "log"
+    trace = ["strace", "-f", "-y", "-o", str(log), "-e", "trace=fsync,unlink"]
+    assert home.run(*trace, sys.executable, "-c", WRITE).returncode == 0
+    new, folder, old = r"fsync\(.*/\.credentials\.before", r"fsync\(.*/mfakit>", "unlink.*before-"
+    assert re.search(f"{new}.*{folder}.*{old}", log.read_text(), re.DOTALL)
 
 
 def test_two_safety_copies_that_differ_are_both_kept_and_named(home) -> None:

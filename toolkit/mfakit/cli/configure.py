@@ -171,6 +171,8 @@ def _join_roles(options: Namespace, files: AWSFiles) -> int:
     roles = [Profile(name, files) for name in options.role_profile]
     session = _checked(Profile(_session_of_roles(roles, options.profile), files))
     _refuse_without_keys(roles, session)
+    if options.source_profile:
+        find_source(options.source_profile, session)
     chains = [role.roles() for role in roles]
     names = [one.name for chain in chains for one in chain]
     last = {chain[-1].name for chain in chains}

@@ -109,7 +109,7 @@ class GivenCode:
             return check_code(self._given)
         if sys.stdin is None:
             raise ExchangeError("standard input is closed", "give the code: --token-code 123456")
-        return check_code(sys.stdin.buffer.readline().decode("ascii", "replace"))
+        return check_code(sys.stdin.buffer.readline().decode("utf-8", "replace"))
 
     def report(self, refusal: str, *, is_used: bool) -> None:
         """Do nothing: there is no other code to try."""
@@ -208,8 +208,8 @@ def run_token_command(command: str) -> str:
     words = check_command(command)
     name = f"the token command {os.path.basename(words[0])}"
     output = run_on_terminal(words, name, _SEE_IT, _COMMAND_SECONDS).decode("utf-8", "replace")
-    codes = set(re.findall(r"(?<!\d)\d{6}(?!\d)", output, re.ASCII))
+    codes = set(map(check_code, re.findall(r"(?<!\d)\d{6}(?!\d)", output)))
     if len(codes) != 1:
         found = "no code" if not codes else "several codes"
         raise ExchangeError(f"{name} printed {found}", _SEE_IT)
-    return str(codes.pop())
+    return codes.pop()

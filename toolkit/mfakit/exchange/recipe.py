@@ -47,7 +47,7 @@ _NAME_HINT = "2 to 64 letters, digits and + = , . @ - _"
 _FORMS = {
     "RoleArn": (
         "the ARN of a role",
-        r"arn:[\w-]+:iam::\d{12}:role/[!-~]+",
+        r"(?!.{2049})arn:[\w-]+:iam::\d{12}:role/[!-~]+",
         "arn:aws:iam::123456789012:role/NAME",
     ),
     "RoleSessionName": ("the name of a role's session", _NAME, _NAME_HINT),
