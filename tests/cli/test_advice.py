@@ -662,3 +662,21 @@ def test_session_policies_that_a_renewal_does_not_know_are_named_again(home, aws
     line = advice(done).partition(": ")[2].partition(" --policy FILE")[0]
     again = home.shell(f"{line} {shlex.join(policy)}")
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "old"),
+    [
+        (["devices", "remove", "alice"], "is the last device of alice"),
+        (["console"], "takes no session of a user"),
+        (["completion"], "name a shell"),
+    ],
+)
+def test_the_command_in_the_advice_leads_on(home, alice, shell, given: list[str], old: str) -> None:
+    """What failed does not fail once more."""
+    done = home.mfakit(*given, terminal=False)
+    assert old in done.stderr
+    named = advice(done).replace("ARN", ROLE)
+    command = re.search(r"mfakit ([a-z]+(?: (?!or\b)[\w:/-]+)*)", named)[1]
+    again = home.mfakit(*command.split(), terminal=False)
+    assert old not in again.stderr

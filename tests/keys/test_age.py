@@ -64,6 +64,18 @@ def test_a_secret_in_the_place_of_the_id_is_shown_by_no_command(
         assert "looks like a secret" in said[-1].stderr
 
 
+def test_swapped_keys_can_be_used_once_they_were_typed_again_as_advised(home, alice) -> None:
+    home.write_credentials(
+        f"[default]\naws_access_key_id = {alice.secret_access_key}\n"
+        f"aws_secret_access_key = {alice.access_key_id}\n"
+    )
+    line = home.mfakit("keys", "rotate").stderr.rpartition("type both again: ")[2].strip()
+    assert line == "aws configure --profile default"
+    typed = f"{alice.access_key_id}\\n{alice.secret_access_key}\\n\\n\\n"
+    home.shell(f"printf '{typed}' | {line}")
+    assert home.mfakit("login", "--token-code", alice.device.code()).returncode == 0
+
+
 def test_a_misspelled_store_of_one_profile_hides_no_old_key_of_another(aged, alice) -> None:
     aged.write_config("[profile a]\nmfakit_key_store = keychain\n")
     done = aged.mfakit("check", "--all", "--key-age", "90d")

@@ -233,6 +233,32 @@ def csv_of(home, name: str, secret: str) -> str:
     return str(given)
 
 
+@pytest.mark.parametrize("way", [["remove", "--yes"], ["export"]], ids=["remove", "export"])
+def test_another_key_of_the_profile_in_the_keychain_can_be_imported_by_the_advice(
+    home, aws, alice, keychain, way: list[str]
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    made = aws.root.session().client("iam").create_access_key(UserName="alice")["AccessKey"]
+    given = csv_of(home, made["AccessKeyId"], made["SecretAccessKey"])
+    done = home.mfakit("keys", "import", "--from-csv", given)
+    assert f"mfakit keys {way[0]}" in done.stderr
+    assert home.mfakit("keys", *way).returncode == 0
+    if way == ["export"]:
+        home.write_credentials("")
+        (home.credentials.parent / "mfakit" / "credentials.before").unlink(missing_ok=True)
+    assert home.mfakit("keys", "import", "--from-csv", given).returncode == 0
+
+
+def test_an_entry_that_is_gone_can_be_imported_again_by_the_advice(home, alice, keychain) -> None:
+    home.write_config(f"[default]\nmfakit_key_store = keyring:{alice.access_key_id}\n")
+    home.write_credentials("")
+    done = home.mfakit("keys", "export")
+    assert "import the key again: mfakit keys import --from-csv FILE" in done.stderr
+    given = csv_of(home, alice.access_key_id, alice.secret_access_key)
+    assert home.mfakit("keys", "import", "--from-csv", given).returncode == 0
+    assert home.mfakit("keys", "export").returncode == 0
+
+
 def test_keys_says_how_to_name_an_entry_that_no_profile_names_any_more(
     home, alice, keychain
 ) -> None:
