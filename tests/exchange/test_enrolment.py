@@ -355,12 +355,15 @@ def test_whoever_has_only_security_keys_is_told_before_a_device_is_made(
 def test_whoever_has_as_many_devices_as_aws_allows_is_told_before_one_is_made(
     home, fresh, aws, on_terminal
 ) -> None:
-    for number in range(8):
-        fresh.enable_virtual_mfa(f"alice-{number}")
+    *_, last = [fresh.enable_virtual_mfa(f"alice-{number}") for number in range(8)]
     terminal = on_terminal("devices", "add", "--show-seed")
     assert terminal.wait() == 1
     assert "mfakit devices remove NAME" in terminal.screen
     assert "CreateVirtualMFADevice" not in operations(aws)
+    named = ("--serial-number", last.serial_number, "--token-code", last.code())
+    assert home.mfakit("login", *named).returncode == 0
+    assert home.mfakit("devices", "remove", "alice-0").returncode == 0
+    on_terminal("devices", "add", "--show-seed").read_until("MFA code for ")
 
 
 def test_an_unknown_device_of_another_user_points_at_that_users_list(home, alice, aws) -> None:
@@ -394,7 +397,10 @@ def test_a_second_device_takes_a_session_first_and_then_the_old_one_can_go(
     """This is how a user moves to a new phone."""
     old = fresh.enable_virtual_mfa()
     home.write_config(f"[profile mfa]\nmfa_serial = {ALICE}\n")
-    terminal = on_terminal("devices", "add", "alice-phone", "--show-seed")
+    taken = on_terminal("devices", "add", "alice")
+    assert taken.wait() == 1
+    advised = re.search(r"take another name: mfakit (devices add \S+)", taken.screen)[1]
+    terminal = on_terminal(*advised.split(), "--show-seed")
     answer(terminal, f"MFA code for {ALICE}: ", old.code())
     phone = Phone(shown_seed(terminal.read_until("MFA code for ")))
     type_two_codes(terminal, phone)
