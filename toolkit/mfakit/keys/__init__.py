@@ -1,8 +1,7 @@
 """Keys: the long-term key of a profile, where it lives, how old it is, how far a rotation got.
 
 The journal of a rotation lets one that was killed go on, and one that is done be undone. For a key
-in a file it holds the new one until the profile uses it, and the old one until that is deleted; so
-it is a secret file of mfakit's own.
+in a file it holds both keys until the old one is deleted; so it is a secret file of mfakit's own.
 """
 
 from __future__ import annotations
