@@ -333,6 +333,12 @@ def test_a_file_from_before_a_rotation_that_is_written_back_locks_nobody_out(
     assert f"default: {present}, in " in home.mfakit("keys").stdout
 
 
+def test_keys_shows_a_key_whose_journal_cannot_be_read(home, alice) -> None:
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    Path(journal_path(source(home))).chmod(0o644)
+    assert home.mfakit("keys").stdout.startswith("default: AKIA")
+
+
 def interrupted(home) -> None:
     """Begin a rotation whose process is stopped before AWS takes the new key."""
 

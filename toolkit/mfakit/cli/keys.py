@@ -19,7 +19,6 @@ from mfakit.keys import (
     no_key,
     place_of,
     read_key,
-    read_rotation,
     remember_key,
     remembered_ids,
     remove_unfinished,
@@ -136,10 +135,9 @@ def _show(profile: Profile, options: Namespace) -> None:
 def _line(profile: Profile, age: KeyAge) -> str:
     key = escape(age.place.access_key_id or "a key")
     parts = [f"{escape(profile.name)}: {key}, {_where(age)}", _age(age), _plain_use(profile, age)]
-    rotation = read_rotation(profile)
-    if rotation and rotation.delete_at and age.place.access_key_id == rotation.old_id:
+    if age.replaced_by is not None:
         parts.append(
-            f"it was replaced by {rotation.new_id}, and another program has written it back: mfakit"
+            f"it was replaced by {age.replaced_by}, and another program has written it back: mfakit"
             f" keys rotate{source_option(profile)} puts that in again"
         )
     elif age.delete_at is not None:

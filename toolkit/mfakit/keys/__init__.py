@@ -202,6 +202,8 @@ class KeyAge(Value):
         created_at: when AWS made it; None if that is not known.
         known_since: when mfakit first wrote it down; None if it has not.
         delete_at: when a rotation lets the key before it be deleted; None if there is none.
+        replaced_by: the key that a rotation has put in its place, if another program has written
+            this one back.
     """
 
     profile: str
@@ -209,6 +211,7 @@ class KeyAge(Value):
     created_at: datetime | None
     known_since: datetime | None
     delete_at: datetime | None = None
+    replaced_by: str | None = None
 
     def is_old(self, now: datetime, seconds: float) -> bool:
         """Whether the key is older than a time, or the key before it should be deleted by now.
@@ -242,10 +245,10 @@ def remember_key(
 
 def remembered_ids(files: AWSFiles) -> list[str]:
     """Return the ids of the keys that mfakit has seen beside these files."""
-    folder = os.path.dirname(_age_file(files, "").path)
     texts = []
-    with suppress(OSError):
-        texts = [OwnFile(os.path.join(folder, name)).read() for name in os.listdir(folder)]
+    for file in _age_file(files, "").kindred():
+        with suppress(OSError):
+            texts.append(file.read())
     found = (pairs_of(text).get("access_key_id", "") for text in texts)
     return sorted(filter(None, found))
 
@@ -289,7 +292,7 @@ def age_of(profile: Profile) -> KeyAge | None:
         place,
         parse_timestamp(known.get("created_at", "")),
         parse_timestamp(known.get("known_since", "")),
-        _delete_at(profile) if place.kind in (FILE, KEYRING) else None,
+        *_rotated(profile, place),
     )
 
 
@@ -415,12 +418,8 @@ def read_rotation(profile: Profile) -> Rotation | None:
 def rotations_of_no_profile(files: AWSFiles) -> list[str]:
     """Return the journals of profiles that were renamed or removed while a rotation waited."""
     known = {_file(Profile(name, files)).path for name in files.profiles()}
-    folder = os.path.dirname(_file(Profile("", files)).path)
-    found = []
-    with suppress(OSError):
-        found = os.listdir(folder)
-    journals = [os.path.join(folder, name) for name in sorted(found) if "." not in name]  # no locks
-    return [path for path in journals if path not in known]
+    journals = _file(Profile("", files)).kindred()
+    return [journal.path for journal in journals if journal.path not in known]
 
 
 def write_rotation(profile: Profile, rotation: Rotation) -> None:
@@ -456,13 +455,16 @@ def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
                 edit_text(path, lambda text: text, note=note)
 
 
-def _delete_at(profile: Profile) -> datetime | None:
-    """Return when the key before a profile's present one is to be deleted; None without one."""
+def _rotated(profile: Profile, place: KeyPlace) -> tuple[datetime | None, str | None]:
+    """Return what an ended rotation says of a key, as ``KeyAge`` has it."""
     try:
-        rotation = read_rotation(profile)
+        rotation = read_rotation(profile) if place.kind in (FILE, KEYRING) else None
     except FileError:
-        return None
-    return parse_timestamp(rotation.delete_at) if rotation else None
+        return None, None
+    if rotation is None or not rotation.delete_at:
+        return None, None
+    is_old = place.access_key_id == rotation.old_id
+    return parse_timestamp(rotation.delete_at), rotation.new_id if is_old else None
 
 
 def _file(profile: Profile) -> OwnFile:

@@ -211,6 +211,15 @@ class OwnFile:
             raise file_error("remove", self.path, error) from error
         aside.remove()
 
+    def kindred(self) -> list[OwnFile]:
+        """Return the files of the same kind, by their names, without locks and unfinished ones."""
+        folder = os.path.dirname(self.path)
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            return []
+        return [OwnFile(os.path.join(folder, name)) for name in names if "." not in name]
+
     def not_ours(self) -> FileError:
         """Return the error for a file that mfakit cannot have written."""
         return FileError(

@@ -450,10 +450,8 @@ class Profile:
         import os
         import time
 
-        folder = os.path.dirname(self.own_file("records").path)
         sessions = os.path.dirname(self.own_file("sessions").path)
-        for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            record = OwnFile(os.path.join(folder, name))
+        for record in self.own_file("records").kindred():
             try:
                 kept = pairs_of(record.read())
             except OSError:
@@ -461,7 +459,7 @@ class Profile:
             made_at = parse_timestamp(kept.get("made_at", ""))
             is_old = made_at is None or made_at.timestamp() <= time.time() - seconds
             if is_old and kept.get("profile", "").startswith(f"{self.name}{ROLE_SESSION_MARK}arn:"):
-                OwnFile(os.path.join(sessions, name)).remove()
+                OwnFile(os.path.join(sessions, os.path.basename(record.path))).remove()
                 record.remove()
 
     def check_may_hold(self) -> None:
