@@ -97,13 +97,14 @@ def _write_token(path: str, token: str) -> None:
 
 def _refuse_foreign(path: str) -> None:
     """Refuse to replace a file with anything but a token of mfakit, or nothing, in it."""
-    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+    if not os.path.lexists(path):
+        return
+    if os.path.islink(path) or not os.path.isfile(path):
         raise FileError(f"{path} is no regular file", "name a new file")
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            words = file.read().split()
-            if len(words) > 1 or not all(word.startswith(TOKEN_MARK.encode()) for word in words):
-                raise FileError(f"{path} holds something else than a token", "name a new file")
+    with open(path, "rb") as file:
+        words = file.read().split()
+    if len(words) > 1 or not all(word.startswith(TOKEN_MARK.encode()) for word in words):
+        raise FileError(f"{path} holds something else than a token", "name a new file")
 
 
 def _remove_token(path: str | None, token: str) -> None:

@@ -146,7 +146,7 @@ def _logged_in(request: LoginRequest, profile: Profile) -> Login:
     if held and not request.wants_new and _will_do(held, recipe, request):
         return _reused(held, recipe)
     _refuse_to_replace_aws(held, recipe, request)
-    _note_of_other_keys(held, recipe, request)
+    _note_of_other_keys(held, before, recipe, request)
     with _turn(profile, request):
         renewed = None
         if request.token_code is None:
@@ -159,11 +159,13 @@ def _logged_in(request: LoginRequest, profile: Profile) -> Login:
         return _renew(profile, recipe, codes, request)
 
 
-def _note_of_other_keys(held: Held | None, recipe: Recipe, request: LoginRequest) -> None:
+def _note_of_other_keys(
+    held: Held | None, before: SessionRecord | None, recipe: Recipe, request: LoginRequest
+) -> None:
     """Note that the login replaces a live session that was made from another profile's keys."""
     import shlex
 
-    before, source = _made_before(held), recipe.source.profile
+    source = recipe.source.profile
     if not held or not before or not source or before.source_profile in (None, source):
         return
     beside = held.profile.other(source).its_session

@@ -112,7 +112,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
         debug.event("source: the key {} of the environment", debug.key_id(key))
-        if is_no_key(key) or is_no_key(secret) or debug.may_be_secret(key):
+        if _is_malformed(dict(zip(KEYS, (key, secret), strict=True))):
             raise ProfileError(
                 "the access key of the environment cannot be used",
                 "take it out of the environment, or put it there without quotes and blanks",
