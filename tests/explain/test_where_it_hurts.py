@@ -471,7 +471,7 @@ def test_a_variable_that_names_a_missing_file_is_named(home, alice, shell, named
 def test_files_that_are_still_to_be_made_are_made_where_the_variables_name_them(
     home, alice, shell
 ) -> None:
-    """To unset the variable would lead to the usual file, which is not there either."""
+    """The usual file, to which unsetting the variable would lead, is not there either."""
     home.credentials.unlink()
     where = str(home.folder / "kept" / "aws.{}")
     names = {"AWS_SHARED_CREDENTIALS_FILE": "credentials", "AWS_CONFIG_FILE": "config"}

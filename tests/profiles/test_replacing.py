@@ -281,7 +281,7 @@ def test_without_atomic_swaps_hard_links_are_used(home, answer: str, text: str |
 
 
 def test_a_file_is_recognized_where_a_hard_link_has_another_inode_number(tmp_path) -> None:
-    """As on mergerfs; else each write of a file there would fail when the new one is in place."""
+    """mergerfs has such numbers, and each write there failed when the new file was in place."""
     file, other = tmp_path / "a", tmp_path / "b"
     file.write_text("text")
     before = read_now(str(file))
@@ -304,7 +304,7 @@ def test_without_hard_links_a_plain_rename_is_used(home) -> None:
 
 
 def test_a_path_that_ends_in_a_slash_is_an_error(home) -> None:
-    """Without the error, a file would be written that no tool reads."""
+    """No tool would read the file that would be written."""
     place = f"{home.folder}/missing/"
     done = home.run(sys.executable, "-c", WRITE, AWS_SHARED_CREDENTIALS_FILE=place)
     assert done.returncode == 1

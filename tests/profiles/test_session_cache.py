@@ -80,7 +80,7 @@ def on_a_mount_without_modes(home):
 
 
 def test_where_a_mount_has_one_owner_for_all_files_mfakit_believes_what_it_wrote(home) -> None:
-    """So do sshfs, if the user has another number on the server, and shared folders."""
+    """sshfs shows the user's number on the server, and shared folders show a fixed one."""
     caps = "+dac_override,+dac_read_search,+fowner"
     user = ["setpriv", "--reuid=4321", f"--inh-caps={caps}", f"--ambient-caps={caps}"]
     user += ["--clear-groups", sys.executable, "-m", "mfakit"]
@@ -106,7 +106,7 @@ def test_where_a_mount_ignores_modes_mfakit_reads_what_it_wrote(home) -> None:
 
 
 def test_a_cached_session_is_kept_in_a_private_file_of_its_own(home) -> None:
-    """In the credentials file it would shadow the profile's credential_process."""
+    """A session in the credentials file would shadow the profile's credential_process."""
     home.write_config(OURS)
     write_session("mfa", SESSION, environ=home.environ)
     assert not home.credentials.exists()
@@ -414,7 +414,7 @@ def test_a_link_that_is_turned_to_another_config_file_shares_nothing_that_undo_r
 
 
 def test_undo_still_knows_what_was_changed_where_an_editor_replaces_a_link_by_the_file(home):
-    """As `sed -i` does."""
+    """`sed -i` does so."""
     home.write_credentials(KEYS)
     (home.folder / "dotfiles").write_text("[profile mfa]\nregion = old-1\n")
     home.config.symlink_to(home.folder / "dotfiles")

@@ -119,7 +119,7 @@ def test_keys_that_are_not_a_session_are_neither_overwritten_nor_removed(
 def test_keys_that_are_indented_below_a_session_are_neither_overwritten_nor_removed(
     home, key: str
 ) -> None:
-    """For botocore they are a part of the value above; other SDKs read them as a section."""
+    """botocore takes them for a part of the value above; other SDKs read them as a section."""
     lines = [line for line in WRITTEN.splitlines(keepends=True) if not line.startswith(key)]
     own = "  [work]\n  aws_access_key_id = AKIA1\n  aws_secret_access_key = abc\n"
     home.write_credentials(text := "".join([*lines, f"{key} = 2026-11-22T18:00:00Z\n", own]))

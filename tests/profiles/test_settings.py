@@ -56,7 +56,7 @@ def test_settings_are_added_and_all_other_text_stays(home) -> None:
     "header", ["mfa", "profile", "profilemfa", "profile mfa role", "Profile mfa"]
 )
 def test_a_section_that_sdks_ignore_is_not_a_profile(home, header: str) -> None:
-    """In the config, every profile but `default` has the word `profile` before its name."""
+    """Every profile in the config but `default` has the word `profile` before its name."""
     text = f"[{header}]\nregion = eu-west-1\n"
     home.write_config(text)
     assert read_settings("mfa", environ=home.environ) == {}

@@ -511,7 +511,7 @@ def test_in_the_javascript_sdk_a_named_profile_beats_the_variables(trial, alice,
 
 
 def test_online_names_the_account_and_the_user(trial, alice) -> None:
-    """Without --online nothing is sent."""
+    """Nothing is sent without --online."""
     trial.session()
     done = trial.home.mfakit("explain", "-p", "mfa", "--online", "--json")
     online = json.loads(done.stdout)["online"]

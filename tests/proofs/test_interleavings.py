@@ -68,7 +68,7 @@ def test_nothing_is_lost_whenever_a_foreign_writer_writes(
 
 
 def test_without_an_atomic_swap_writers_in_place_lose_nothing(tmp_path: Path) -> None:
-    """On bindfs, hard links replace the swap."""
+    """Hard links replace the swap on bindfs."""
     (tmp_path / "below").mkdir()
     mounted = tmp_path / "mounted"
     mounted.mkdir()

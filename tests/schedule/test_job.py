@@ -148,7 +148,7 @@ def test_without_a_log_the_job_fails_but_still_notifies(home, told) -> None:
 
 
 def test_a_full_disk_stops_no_notification(home, told) -> None:
-    """Not a byte of the log can be written."""
+    """The log cannot take a single byte."""
     log = home.folder / "check.log"
     job = [*PYTHON, str(log), f"HOME={home.folder}", "check", f"--on-expiring=touch {told}"]
     home.run("sh", "-c", 'ulimit -f 0 && exec env -i "$@"', "sh", *job)

@@ -204,7 +204,7 @@ def test_a_dry_run_for_other_machines_names_nothing_of_this_one(home, using: str
 
 
 def test_install_fails_when_no_way_to_notify_works(home, crontab) -> None:
-    """With one way that works, the failure of another is only noted."""
+    """The failure of one way is only noted if another works."""
     bad = ["--on-expiring", "/no/such/program"]
     done = home.mfakit("schedule", "install", "--using=cron", *bad)
     assert done.returncode == 1

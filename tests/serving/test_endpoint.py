@@ -195,7 +195,7 @@ def test_a_profile_that_cannot_be_written_is_named_with_its_line(held) -> None:
 
 
 def test_no_session_is_ever_kept_in_the_profile_for_programs(held) -> None:
-    """As AWS_PROFILE it leads to MFAKIT_PROFILE, else to mfa."""
+    """That profile, in AWS_PROFILE, leads to MFAKIT_PROFILE, else to mfa."""
     done = held.mfakit("login", "-p", "mfakit-served", "--token-code", "123456")
     assert (done.returncode, "has to be empty" in done.stderr) == (1, True)
     keep(held, "ASIA2", profile="work")
