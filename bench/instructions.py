@@ -37,7 +37,8 @@ def rows() -> Iterator[Row]:
         programs = install(Path(folder), "--no-deps")  # these commands need no other library
         # the order of sets and dictionaries must not differ from run to run
         environ = home_with_session(Path(folder)) | {"PYTHONHASHSEED": "0"}
-        bare = instructions([programs / "python", "-I", "-c", "pass"], environ)
+        # not -I, which would leave the seed out
+        bare = instructions([programs / "python", "-P", "-s", "-c", "pass"], environ)
         for words in COMMANDS:
             ours = instructions([programs / "mfakit", *words], environ)
             figure = ours / bare
