@@ -53,6 +53,13 @@ def test_writing_and_removing_a_session_leaves_other_profiles_unchanged(home) ->
     assert home.credentials.read_text() == f"{LONG_TERM}\n"
 
 
+def test_removing_a_session_removes_its_section_although_that_inherits_settings(home) -> None:
+    inherited = "[DEFAULT]\nregion = eu-west-1\n"
+    home.write_credentials(inherited + "[mfa]\n" + WRITTEN.partition("\n")[2])
+    remove_session("mfa", environ=home.environ)
+    assert home.credentials.read_text() == inherited
+
+
 def test_a_record_that_cannot_be_removed_is_a_note_since_the_session_is_removed(home) -> None:
     write_session("mfa", SESSION, environ=home.environ)
     record = Path(OwnFile.of(str(home.credentials), "records", "mfa").path)

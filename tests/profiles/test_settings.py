@@ -230,6 +230,15 @@ def test_undo_removes_what_a_section_has_beside_the_same_in_default(home) -> Non
     assert home.config.read_text() == before
 
 
+def test_undo_removes_the_section_that_it_has_made_although_that_inherits_settings(home) -> None:
+    before = "[DEFAULT]\nregion = eu-west-1\n\n"
+    home.write_config(before)
+    profile = Profile("mfa", AWSFiles(home.environ))
+    change_settings(profile, {"mfa": {"mfakit_duration": "1h"}}, print)
+    undo_changes(profile.read_again(), print)
+    assert home.config.read_text() == before
+
+
 def test_what_is_remembered_for_undo_is_what_stood_there_at_the_moment_of_writing(home) -> None:
     home.write_config("[profile mfa]\nregion = old-1\n")
     profile = read_by_mfakit(home)

@@ -516,10 +516,8 @@ def _cut_from(document: Document, header: str, key: LongTermKey, note: Note) -> 
             f"{document.path} has another key in [{header}], which stays there: remove it if"
             " nothing needs it"
         )
-    elif set(values) <= set(KEYS):
-        document.remove_section(header)
     else:
-        document.update(header, dict.fromkeys(KEYS))
+        document.remove_keys(header, KEYS)
 
 
 def _others_with(profile: Profile, secret: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ from mfakit.profiles.section import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class _Edit:
@@ -227,6 +227,18 @@ class Document:
         else:
             start, part, section = found
             self._put(start, part, self._edits(part, section, lower))
+
+    def remove_keys(self, name: str, keys: Iterable[str] = ()) -> None:
+        """Remove keys of a section, and a section that is left without keys of its own.
+
+        Raises:
+            FileError: another key stays, and a key to remove is in ``[DEFAULT]``.
+        """
+        found = self._find(name)
+        if found is not None and found[2].values.keys() <= set(keys):
+            self.remove_section(name)
+        else:
+            self.update(name, dict.fromkeys(keys))
 
     def remove_section(self, name: str) -> None:
         """Remove a section with its keys; comments stay, and blank lines after its last key.

@@ -230,8 +230,8 @@ def _put(
         if "\n" in (before or ""):
             raise nested(change.key, change.profile, files.place(change.profile, change.key))
         document.update(name, {change.key: change.value}, restored=restored)
-        if change.made_section and not document.section(name):
-            document.remove_section(name)
+        if change.made_section:
+            document.remove_keys(name)
         made.append(change.replace(before=before))
     return made
 

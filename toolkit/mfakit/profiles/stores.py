@@ -230,10 +230,7 @@ class CredentialsFile(Store):
             if only not in (None, values[KEYS[0]]):
                 return  # another program has written another one
             self.refuse_protected(values)
-            if set(values) <= set(SESSION_KEYS):
-                document.remove_section(self.profile)
-            else:
-                document.update(self.profile, dict.fromkeys(SESSION_KEYS))
+            document.remove_keys(self.profile, SESSION_KEYS)
 
         edit_credentials(self._files, cut, note)
 
