@@ -586,6 +586,25 @@ def test_an_export_that_was_killed_at_its_last_step_is_ended_by_the_next(
     assert home.credentials.read_text() == section
 
 
+def test_where_an_exported_key_is_the_config_from_before_is_no_reason_to_import_it_again(
+    home, alice, keychain
+) -> None:
+    """An editor may have written that back."""
+    assert home.mfakit("keys", "import").returncode == 0
+    config = home.config.read_text()
+    assert home.mfakit("keys", "export").returncode == 0
+    home.write_config(config)
+    done = log_in(home, alice)
+    number = config.splitlines().index(f"mfakit_key_store = keyring:{alice.access_key_id}") + 1
+    hint = (
+        f"the key is in {home.credentials}, line 4: remove mfakit_key_store"
+        f" ({home.config}, line {number})"
+    )
+    assert (done.returncode, hint in done.stderr) == (1, True), done.stderr
+    home.write_config(config.replace(config.splitlines()[number - 1], ""))
+    assert log_in(home, alice).returncode == 0
+
+
 def test_what_a_killed_import_has_left_beside_a_file_goes_with_the_next(
     home, alice, keychain
 ) -> None:

@@ -48,7 +48,7 @@ def works(home) -> bool:
 
 
 def hands(*, says: bool = True, asked: list[str] | None = None) -> Hands:
-    def confirm(question: str) -> bool:
+    def confirm(question: str, _: bool) -> bool:
         if asked is not None:
             asked.append(question)
         return says
@@ -71,8 +71,7 @@ def test_keys_names_the_rotation_of_a_profile_that_was_renamed(home, alice) -> N
     text = home.credentials.read_text()
     home.write_credentials(text.replace("[default]", "[work]"))
     assert (
-        f"{journal} is of a rotation of a profile that is in neither file"
-        in home.mfakit("keys").stderr
+        f"{journal} is of a rotation of a profile that has no key now" in home.mfakit("keys").stderr
     )
     home.write_credentials(text)
     assert home.mfakit("keys", "rotate", "--undo", "--yes").returncode == 0
@@ -251,7 +250,7 @@ def test_undo_in_the_middle_of_a_rotation_leaves_the_old_key(here, home, alice, 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    stopped = Hands(lambda _: True, lambda _: None, lambda: None, interrupt)
+    stopped = Hands(lambda *_: True, lambda _: None, lambda: None, interrupt)
     with pytest.raises(KeyboardInterrupt):
         rotate(source(home), WEEK, stopped)
     assert len(keys_at_aws(aws)) == 2
@@ -279,7 +278,7 @@ def test_the_profile_gets_a_new_key_only_once_aws_takes_it(home, monkeypatch) ->
             waited.append(seconds)
             aws.clock.advance(seconds=seconds)
 
-        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, sleep))
+        rotate(source(home), WEEK, Hands(lambda *_: True, lambda _: None, lambda: None, sleep))
         assert 10 <= sum(waited) < 15
         assert works(home)
         used = aws.root.session().client("iam").get_access_key_last_used
@@ -289,7 +288,10 @@ def test_the_profile_gets_a_new_key_only_once_aws_takes_it(home, monkeypatch) ->
 
 @pytest.mark.parametrize("place", ["file", "keychain"])
 def test_no_secret_is_shown_or_left_by_a_rotation(home, alice, aws, place, request) -> None:
-    """Afterwards the new secret is where the profile finds it, and the old one nowhere."""
+    """Afterwards the old secret is nowhere, and the new one where the profile finds it.
+
+    One in a file is in the journal, too, since another program may write back the file from before.
+    """
     shown = ""
     if place == "keychain":
         request.getfixturevalue("keychain")
@@ -306,7 +308,8 @@ def test_no_secret_is_shown_or_left_by_a_rotation(home, alice, aws, place, reque
         for path in files
         if secret.encode() in path.read_bytes()
     ]
-    assert holding == ([("credentials", False)] if new else [])
+    journal = os.path.basename(journal_path(source(home)))
+    assert sorted(holding) == ([(journal, False), ("credentials", False)] if new else [])
     assert not any(secret in shown for secret in secrets)
 
 
@@ -334,9 +337,166 @@ def test_a_file_from_before_a_rotation_that_is_written_back_locks_nobody_out(
 
 
 def test_keys_shows_a_key_whose_journal_cannot_be_read(home, alice) -> None:
+    """Removing it could lose a key, so that no advice says so."""
     assert home.mfakit("keys", "rotate", "--yes").returncode == 0
-    Path(journal_path(source(home))).chmod(0o644)
-    assert home.mfakit("keys").stdout.startswith("default: AKIA")
+    journal = journal_path(source(home))
+    Path(journal).chmod(0o644)
+    line = home.mfakit("keys").stdout.splitlines()[0]
+    assert line.startswith("default: AKIA")
+    assert "it may hold keys that are nowhere else" in line
+    assert line.strip().endswith(f"chmod 600 {journal}")
+    assert "remove it" not in line
+
+
+def written_back(home, alice, aws, *, delete_after: str = "7d") -> str:
+    """Rotate the key and write back the file from before; return the new key."""
+    before = home.credentials.read_text()
+    done = home.mfakit("keys", "rotate", "--yes", "--delete-after", delete_after)
+    assert done.returncode == 0, done.stderr
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    home.write_credentials(before)
+    return new
+
+
+def test_an_old_key_that_was_written_back_is_not_imported_over_the_new_one(
+    here, home, alice, aws, keychain
+) -> None:
+    """The journal alone has the secret of the new one, and AWS takes no other."""
+    new = written_back(home, alice, aws)
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, f"was replaced by {new}" in done.stderr) == (1, True), done.stderr
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert works(home)
+    assert home.mfakit("keys", "import").returncode == 0
+
+
+@pytest.mark.parametrize("action", [("export",), ("remove", "--yes")])
+def test_an_old_key_whose_name_was_written_back_takes_no_entry_out_of_the_keychain(
+    here, home, alice, aws, keychain, monkeypatch, action
+) -> None:
+    take_into_the_keychain(home, monkeypatch)
+    before = home.config.read_text()
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    home.write_config(before)
+    done = home.mfakit("keys", *action)
+    assert (done.returncode, f"was replaced by {new}" in done.stderr) == (1, True), done.stderr
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert works(home)
+
+
+def test_a_new_key_is_not_forgotten_where_the_old_one_was_written_back_and_activated(
+    here, home, alice, aws
+) -> None:
+    """Nobody knows then which of them is in use."""
+    new = written_back(home, alice, aws)
+    iam = aws.root.session().client("iam")
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, f"had replaced it by {new}" in done.stderr) == (1, True), done.stderr
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Inactive")
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert f"default: {new}, in " in home.mfakit("keys").stdout
+
+
+def test_a_new_key_is_put_in_again_even_if_the_old_one_was_deleted_at_once(
+    here, home, alice, aws
+) -> None:
+    new = written_back(home, alice, aws, delete_after="0")
+    assert f"it was replaced by {new}" in home.mfakit("keys").stdout
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "deletes it" in done.stderr) == (0, False), done.stderr
+    assert works(home)
+    assert keys_at_aws(aws) == {new: "Active"}
+
+
+@pytest.mark.parametrize("place", ["file", "keychain"])
+def test_an_undone_key_that_is_written_back_gives_way_to_the_old_one_again(
+    home, alice, aws, place, request
+) -> None:
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    file = home.credentials if place == "file" else home.config
+    rotated = file.read_text()
+    assert home.mfakit("keys", "rotate", "--undo").returncode == 0
+    file.write_text(rotated)
+    assert f"it was replaced by {alice.access_key_id}" in home.mfakit("keys").stdout
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert f"default: {alice.access_key_id}, in " in home.mfakit("keys").stdout
+    assert log_in(home, alice).returncode == 0
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
+def test_a_rotation_that_was_refused_leaves_the_key_of_the_one_before_it_in_the_journal(
+    here, home, alice, aws
+) -> None:
+    before = home.credentials.read_text()
+    assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "0").returncode == 0
+    aws.fail_next("CreateAccessKey", code="LimitExceeded", status=409)
+    assert home.mfakit("keys", "rotate", "--yes").returncode != 0
+    home.write_credentials(before)
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert works(home)
+
+
+@pytest.mark.parametrize("place", ["file", "keychain"])
+@pytest.mark.parametrize("is_cut_off", [True, False])
+@pytest.mark.parametrize("way_out", ["rotate", "undo"])
+def test_a_profile_that_has_lost_its_key_gets_it_back_from_its_rotation(
+    here, home, alice, aws, place, is_cut_off, way_out, request, monkeypatch
+) -> None:
+    """Another program has removed its section; the key may be in the journal alone."""
+    if place == "keychain":
+        request.getfixturevalue("keychain")
+        take_into_the_keychain(home, monkeypatch)
+    if is_cut_off:
+        interrupted(home)
+    else:
+        rotate(source(home), WEEK, hands())
+    home.write_credentials("[other]\nregion = eu-west-1\n")
+    home.write_config("[default]\nregion = us-east-1\n")
+    assert "a key may be there alone" in home.mfakit("keys").stderr
+    done = home.mfakit("keys", "rotate", "--yes", *["--undo"] * (way_out == "undo"))
+    assert (done.returncode, "had lost its key" in done.stderr) == (0, True), done.stderr
+    assert works(home)
+    (new,) = {*keys_at_aws(aws), alice.access_key_id} - {alice.access_key_id} or {""}
+    present = alice.access_key_id if way_out == "undo" else new
+    assert f"default: {present}, in " in home.mfakit("keys").stdout
+
+
+def test_a_key_that_another_profile_has_is_never_taken_for_an_orphan(
+    here, home, alice, aws
+) -> None:
+    """It was made by hand after a rotation whose request was lost."""
+    aws.drop_next("CreateAccessKey")
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    made = aws.root.session().client("iam").create_access_key(UserName="alice")["AccessKey"]
+    home.write_credentials(
+        f"{home.credentials.read_text()}\n[ci]\naws_access_key_id = {made['AccessKeyId']}\n"
+        f"aws_secret_access_key = {made['SecretAccessKey']}\n"
+    )
+    with pytest.raises(mfakit.MFAKitError, match="has a second key already"):
+        rotate(source(home), WEEK, hands())
+    assert made["AccessKeyId"] in keys_at_aws(aws)
+
+
+def test_no_key_but_the_rotated_one_is_deleted_by_a_yes_in_advance(here, home, alice, aws) -> None:
+    """A command that is run again asks about the old key before its time, and about an orphan."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    both = keys_at_aws(aws)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "--yes is no answer" in done.stderr) == (1, True), done.stderr
+    assert keys_at_aws(aws) == both
+    assert home.mfakit("keys", "rotate", "--undo", "--yes").returncode == 0
+    aws.drop_next("CreateAccessKey", after=True)
+    assert home.mfakit("keys", "rotate", "--yes").returncode != 0
+    both = keys_at_aws(aws)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (len(both), "--yes is no answer" in done.stderr) == (2, True), done.stderr
+    assert keys_at_aws(aws) == both
 
 
 def interrupted(home) -> None:
@@ -346,7 +506,7 @@ def interrupted(home) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rotate(source(home), WEEK, Hands(lambda _: True, lambda _: None, lambda: None, interrupt))
+        rotate(source(home), WEEK, Hands(lambda *_: True, lambda _: None, lambda: None, interrupt))
 
 
 def test_no_key_is_changed_while_another_process_rotates_it(
@@ -355,7 +515,7 @@ def test_no_key_is_changed_while_another_process_rotates_it(
     """A second journal would replace the first, and with it the only copy of the new secret."""
     seen: list[str] = []
 
-    def confirm(_: str) -> bool:
+    def confirm(*_: object) -> bool:
         for action in (("rotate", "--yes"), ("import",), ("export",), ("remove", "--yes")):
             seen.append(home.mfakit("keys", *action).stderr)
         return True
@@ -434,8 +594,9 @@ def test_an_undo_that_was_killed_at_its_last_step_is_ended_by_the_next(
     journal.touch(0o600)
     journal.write_bytes(text)
     assert undo(source(home), hands()) == alice.access_key_id
-    assert not journal.exists()
     assert works(home)
+    with pytest.raises(mfakit.MFAKitError, match="no rotation"):
+        undo(source(home), hands())
 
 
 def test_a_key_that_is_made_by_hand_after_a_refusal_is_never_taken_for_an_orphan(
@@ -443,7 +604,7 @@ def test_a_key_that_is_made_by_hand_after_a_refusal_is_never_taken_for_an_orphan
 ) -> None:
     """AWS made no key then, so that none can have been left."""
     aws.fail_next("CreateAccessKey", code="AccessDenied", status=403)
-    denied = Hands(lambda _: True, lambda _: None, _refuse, lambda _: None)
+    denied = Hands(lambda *_: True, lambda _: None, _refuse, lambda _: None)
     with pytest.raises(mfakit.MFAKitError):
         rotate(source(home), WEEK, denied)
     made = aws.root.session().client("iam").create_access_key(UserName="alice")["AccessKey"]
@@ -576,7 +737,7 @@ def test_a_secret_that_was_put_there_while_keys_change_is_never_overwritten(
 
 def arguments_of(action, profile: Profile, sleep) -> tuple:
     """Return the arguments that let a rotation or its undo do something while it waits."""
-    waiting = Hands(lambda _: True, lambda _: None, lambda: None, sleep)
+    waiting = Hands(lambda *_: True, lambda _: None, lambda: None, sleep)
     return (profile, WEEK, waiting) if action is rotate else (profile, waiting)
 
 
@@ -665,7 +826,7 @@ def test_a_key_store_that_was_changed_meanwhile_is_never_overwritten(
     take_into_the_keychain(home, monkeypatch)
     changed = home.config.read_text().replace(alice.access_key_id, "AKIAFOURTH")
 
-    def change(_: str) -> bool:
+    def change(*_: object) -> bool:
         home.write_config(changed)
         return True
 

@@ -19,10 +19,11 @@ from mfakit.keys import (
     no_key,
     place_of,
     read_key,
+    read_rotation,
     remember_key,
     remembered_ids,
     remove_unfinished,
-    rotations_of_no_profile,
+    rotations_of_no_key,
     source_profiles,
 )
 from mfakit.language import translate
@@ -106,10 +107,11 @@ def _note_no_key(files: AWSFiles) -> None:
 
 def _name_odd_ones(files: AWSFiles) -> None:
     """Name the keys that look long-term, and are of a session, and rotations of no profile."""
-    for path in rotations_of_no_profile(files):
+    for path in rotations_of_no_key(files):
         note(
-            f"{path} is of a rotation of a profile that is in neither file: if it was renamed or"
-            " removed, name it as before, and end it with keys rotate; a key may be there alone"
+            f"{path} is of a rotation of a profile that has no key now, and a key may be there"
+            " alone: if the profile was renamed, name it as before, and run keys rotate; if nothing"
+            " needs the key, remove that file"
         )
     for name in files.profiles():
         if lacks_token(files.keys(name)):
@@ -142,6 +144,8 @@ def _line(profile: Profile, age: KeyAge) -> str:
         )
     elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
+    elif age.journal_error is not None:
+        parts.append(age.journal_error)
     return "; ".join(parts) + "\n"
 
 
@@ -340,7 +344,8 @@ def _rotate(options: Namespace, files: AWSFiles) -> int:
     after = _DELETE_AFTER_SECONDS if options.delete_after is None else options.delete_after
     key = rotate(profile, after, hands)
     note(f"the profile {profile.name} uses the new key {key}")
-    if after:
+    rotation = read_rotation(profile)
+    if rotation and not rotation.ended_at:
         note(
             f"the old one is inactive; mfakit keys deletes it after {format_duration(after)},"
             f" and until then mfakit keys rotate --undo{source_option(profile)} goes back"
@@ -352,7 +357,9 @@ def _hands(options: Namespace, profile: Profile) -> Hands:
     from mfakit.exchange.rotation import Hands
 
     return Hands(
-        confirm=lambda question: options.yes or _confirm(question, options, profile),
+        confirm=lambda question, in_person: (
+            (options.yes and not in_person) or _confirm(question, options, profile)
+        ),
         note=note,
         log_in=lambda: _log_in(options, profile),
     )
@@ -364,6 +371,11 @@ def _confirm(question: str, options: Namespace, profile: Profile) -> bool:
     try:
         return Terminal().ask(f"{question} [y/N] ").lower() in ("y", "yes", "是")
     except ExchangeError:
+        if options.yes:
+            raise MFAKitError(
+                f"--yes is no answer to this, and there is no terminal: {question}",
+                "answer it on a terminal, with the same command",
+            ) from None
         named = " --undo" if options.undo else ""
         named += source_option(profile)
         if options.delete_after is not None:

@@ -24,7 +24,7 @@ from mfakit.keys import (
     ago,
     changing_key,
     changing_keychain,
-    end_rotation,
+    forget_rotation,
     journal_path,
     no_key,
     place_of,
@@ -81,22 +81,30 @@ class Hands(Value):
     """What a rotation needs from the user's side.
 
     Args:
-        confirm: asks the user a question; returns whether the answer is yes.
+        confirm: asks the user a question; returns whether the answer is yes. The second argument
+            is whether an answer that was given in advance does not count.
         note: called with messages for the user.
         log_in: returns a session's credentials where IAM wants MFA.
         sleep: waits for some seconds.
     """
 
-    confirm: Callable[[str], bool]
+    confirm: Callable[[str, bool], bool]
     note: Callable[[str], object]
     log_in: Callable[[], Source]
     sleep: Callable[[float], object] = staticmethod(time.sleep)
 
-    def ask(self, question: str) -> None:
-        """Ask the user; raise a ProfileError unless the answer is yes."""
-        if not self.confirm(question):
+    def ask(self, question: str, *, in_person: bool = False) -> None:
+        """Ask the user; raise a ProfileError unless the answer is yes.
+
+        Args:
+            question: what to ask.
+            in_person: whether an answer that was given in advance does not count, since the
+                question is about a key that the user may not think of.
+        """
+        if not self.confirm(question, in_person):
             raise ProfileError(
-                "nothing was changed, since the answer was not yes", "say yes, or --yes"
+                "nothing was changed, since the answer was not yes",
+                "say yes" if in_person else "say yes, or --yes",
             )
 
 
@@ -213,32 +221,20 @@ def rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     from mfakit.keys.moving import check_setting_writable
 
+    if put_back := _put_back(profile, hands):
+        if put_back.delete_at:
+            return put_back.new_id
+        profile = profile.read_again()
     key = _rotatable_key(profile)
-    rotation = read_rotation(profile)
-    if rotation and rotation.new_id:
-        _refuse_other_key(profile, rotation)
+    rotation = _unfinished(profile, key.access_key_id)
     check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
     in_force = _in_force(profile, rotation)
     keys = Keys(profile, hands, in_force)
     if rotation and rotation.delete_at and in_force is None:
-        if key.access_key_id == rotation.new_id:
-            _refuse_active(profile, rotation, keys)
-            due = parse_timestamp(rotation.delete_at)
-            if due is None or due > utc_now():
-                hands.ask(
-                    translate(
-                        "The key before the last rotation, {key}, is kept until {time}."
-                        " Delete it now, and rotate again?",
-                        key=rotation.old_id,
-                        time=str(rotation.delete_at),
-                    )
-                )
-            _delete_old(profile, rotation, keys, hands)
-        else:
-            end_rotation(profile)
+        _finish(profile, rotation, keys, hands)
         rotation = None
     if rotation is None or not rotation.new_id:
-        rotation = _create(profile, key, keys, rotation, hands)
+        rotation = _create(profile, key, keys, read_rotation(profile), hands)
     new = _stored(profile, rotation.new_id, rotation.new_secret)
     keys.wait_for(new)
     _put(profile, new, hands)
@@ -248,6 +244,63 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     if delete_after == 0:
         _delete_old(profile, rotation, keys, hands)
     return rotation.new_id
+
+
+def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
+    """Put the key of a rotation back into a profile that has lost it; return the rotation.
+
+    The profile has no key, or one that was deleted at AWS. What is put back is the new key if AWS
+    no longer takes the old one. Return None if there was nothing to do.
+    """
+    from mfakit.keychain import get_secret
+    from mfakit.keys.moving import read_whole, write_key
+    from mfakit.profiles.settings import edit_settings
+
+    rotation, profile = read_rotation(profile), read_whole(profile)
+    if rotation is None or not rotation.new_id:
+        return None
+    name = rotation.new_id if rotation.delete_at else rotation.old_id
+    secret = rotation.new_secret if rotation.delete_at else rotation.old_secret
+    if rotation.ended_at and _present(profile) == rotation.old_id:
+        _put(profile, _stored(profile, name, secret), hands)
+    elif place_of(profile) is not None or not (secret or get_secret(name)):
+        return None
+    elif secret:
+        write_key(profile, LongTermKey(name, secret), hands.note)
+    else:
+        edit_settings({profile.name: {KEY_STORE: f"{KEYRING}:{name}"}}, profile.files, hands.note)
+    hands.note(f"the profile {profile.name} had lost its key {name}, and has it again")
+    return rotation
+
+
+def _unfinished(profile: Profile, access_key_id: str) -> Rotation | None:
+    """Return the rotation of which something is left to do; None if there is none."""
+    rotation = read_rotation(profile)
+    if rotation is None or rotation.is_over(access_key_id):
+        return None
+    if rotation.new_id:
+        _refuse_other_key(profile, rotation)
+    return rotation
+
+
+def _finish(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:
+    """Delete the key before the last rotation, so that the next one can begin."""
+    if _present(profile) == rotation.old_id:
+        _refuse_new_at_aws(profile, rotation, keys)  # the journal alone may have its secret
+        return
+    _refuse_active(profile, rotation, keys)
+    due = parse_timestamp(rotation.delete_at)
+    if due is None or due > utc_now():
+        hands.ask(
+            translate(
+                "The key before the last rotation, {key}, is kept until {time}."
+                " Delete it now, and rotate again?",
+                key=rotation.old_id,
+                time=str(rotation.delete_at),
+            ),
+            in_person=True,
+        )
+    _delete_old(profile, rotation, keys, hands)
 
 
 def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None:
@@ -278,11 +331,13 @@ def undo(profile: Profile, hands: Hands) -> str:
 
 def _undo(profile: Profile, hands: Hands) -> str:
     rotation = read_rotation(profile)
-    if rotation is None or not rotation.new_id:
+    if rotation is None or not rotation.new_id or rotation.ended_at:
         raise ProfileError(
             f"there is no rotation of the key of profile {profile.name!r} to undo",
             "the key before the last rotation is deleted by now: see mfakit keys --online",
         )
+    if _put_back(profile, hands):
+        profile = profile.read_again()
     _refuse_other_key(profile, rotation)
     if _note_twins(profile, rotation.new_id, "old", hands):
         hands.ask(
@@ -307,7 +362,8 @@ def _undo(profile: Profile, hands: Hands) -> str:
 
         with changing_keychain(profile):
             delete_entry(profile, rotation.old_id)
-    end_rotation(profile)
+    undone = rotation.replace(old_id=rotation.new_id, new_id=rotation.old_id)
+    _end(profile, undone.replace(new_secret=old.secret_access_key))
     return rotation.old_id
 
 
@@ -323,13 +379,13 @@ def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
     with changing_key(profile):
         rotation = read_rotation(profile)
         due = parse_timestamp(rotation.delete_at) if rotation else None
-        if rotation is None or due is None or due > now:
+        if rotation is None or rotation.ended_at or due is None or due > now:
             return
         profile = read_whole(profile)
-        if _present(profile) == rotation.old_id:
-            return  # which is named wherever the key is shown
+        if _present(profile) in (None, rotation.old_id):
+            return  # which is named wherever keys are shown
         if _present(profile) != rotation.new_id:
-            end_rotation(profile)
+            write_rotation(profile, rotation.replace(ended_at=format_timestamp(now)))
             hands.note(
                 f"the key {rotation.old_id} is not deleted, since the profile {profile.name}"
                 " no longer uses the key that replaced it"
@@ -356,6 +412,21 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
             f"the profile {profile.name!r} holds another key than its rotation has left there",
             f"put the key {rotation.old_id} back; or, to forget that rotation:"
             f" rm {shlex.quote(journal_path(profile))}",
+        )
+
+
+def _refuse_new_at_aws(profile: Profile, rotation: Rotation, keys: Keys) -> None:
+    """Refuse to forget a key that AWS has, where the profile has the old one, which works again.
+
+    Raises:
+        ProfileError: AWS has it.
+    """
+    if any(key.access_key_id == rotation.new_id for key in keys.list()):
+        raise ProfileError(
+            f"the profile {profile.name!r} has the key {rotation.old_id} again, and it is active;"
+            f" a rotation had replaced it by {rotation.new_id}",
+            f"go back to it: mfakit keys rotate --undo{source_option(profile)}; or deactivate it in"
+            " IAM, and run this again, which puts the new one in again",
         )
 
 
@@ -398,7 +469,14 @@ def _create(
             f"AWS does not list the key {key.access_key_id} of profile {profile.name!r}",
             "see the user's keys: mfakit keys --online",
         )
-    orphan = next((one for one in others if earlier and _is_orphan(one, earlier)), None)
+    orphan = next(
+        (
+            one
+            for one in others
+            if earlier and _is_orphan(one, earlier) and not _twins(profile, one.access_key_id)
+        ),
+        None,
+    )
     if orphan is not None:
         hands.ask(
             translate(
@@ -406,7 +484,8 @@ def _create(
                 " used. Delete it?",
                 key=orphan.access_key_id,
                 age=_local_age(orphan.created_at),
-            )
+            ),
+            in_person=True,
         )
         keys.delete(orphan.access_key_id)
         others.remove(orphan)
@@ -428,7 +507,7 @@ def _create(
         rotation = _store(profile, began, key, new)
     except BaseException:
         keys.delete(new.access_key_id)
-        end_rotation(profile)
+        _restore(profile, earlier)
         raise
     remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
     return rotation
@@ -439,11 +518,17 @@ def _make(profile: Profile, keys: Keys, earlier: Rotation | None) -> Any:
     try:
         return keys.call("create_access_key", once=True)["AccessKey"]
     except BaseException:
-        if keys.iam.was_refused and earlier is not None:
-            write_rotation(profile, earlier)
-        elif keys.iam.was_refused:
-            end_rotation(profile)
+        if keys.iam.was_refused:
+            _restore(profile, earlier)
         raise
+
+
+def _restore(profile: Profile, earlier: Rotation | None) -> None:
+    """Write the journal as it was before a rotation that has made no key."""
+    if earlier is None:
+        forget_rotation(profile)
+    else:
+        write_rotation(profile, earlier)
 
 
 def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
@@ -509,8 +594,7 @@ def _by_hand(profile: Profile, access_key_id: str) -> str:
 
 def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
     """Return a key of a rotation, from the journal, the profile's file or the keychain."""
-    if not secret and _kind(profile) == FILE and _present(profile) == name:
-        secret = profile.keys["aws_secret_access_key"]  # an undo was killed at its last step
+    secret = secret or _secret_in_file(profile, name)  # if an undo was killed at its last step
     if not secret:
         from mfakit.keychain import get_secret
 
@@ -521,6 +605,11 @@ def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
             f"delete that key, and rotate again: {_by_hand(profile, name)}",
         )
     return LongTermKey(name, secret)
+
+
+def _secret_in_file(profile: Profile, name: str) -> str:
+    is_there = _kind(profile) == FILE and _present(profile) == name
+    return profile.keys["aws_secret_access_key"] if is_there else ""
 
 
 def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
@@ -589,9 +678,24 @@ def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) 
     keys.delete(rotation.old_id)
     if not rotation.old_secret:
         _forget_secret(rotation.old_id)
-    end_rotation(profile)
+    _end(profile, rotation)
     hands.note(f"deleted the old key {rotation.old_id}")
     _note_twins(profile, rotation.old_id, "new", hands)
+
+
+def _end(profile: Profile, rotation: Rotation) -> None:
+    """Write down that the old key is deleted, and what puts the new one in again.
+
+    A program that had read the file before may write it back much later.
+    """
+    is_in_file, now = _kind(profile) == FILE, format_timestamp(utc_now())
+    secret = rotation.new_secret or _secret_in_file(profile, rotation.new_id)
+    write_rotation(
+        profile,
+        rotation.replace(
+            new_secret=secret if is_in_file else "", old_secret="", delete_at=now, ended_at=now
+        ),
+    )
 
 
 def _forget_secret(access_key_id: str) -> None:

@@ -124,9 +124,20 @@ def read_key(profile: Profile) -> LongTermKey | None:
         raise KeychainError(
             f"the keychain has no entry for the key {place.access_key_id} of profile"
             f" {profile.name!r}",
-            "import the key again: mfakit keys import --from-csv FILE",
+            _where_else(profile, place.access_key_id),
         )
     return LongTermKey(place.access_key_id, secret)
+
+
+def _where_else(profile: Profile, access_key_id: str) -> str:
+    """Return where a key is, or comes from, that is not in the keychain as its profile says.
+
+    Another program may have written back the config file from before an export.
+    """
+    if profile.is_long_term and profile.keys[KEYS[0]] == access_key_id:
+        line = profile.place(KEY_STORE)
+        return f"the key is in {profile.place(KEYS[0])}: remove {KEY_STORE} ({line})"
+    return "import the key again: mfakit keys import --from-csv FILE"
 
 
 def no_key(profile: Profile) -> ProfileError:
@@ -204,6 +215,7 @@ class KeyAge(Value):
         delete_at: when a rotation lets the key before it be deleted; None if there is none.
         replaced_by: the key that a rotation has put in its place, if another program has written
             this one back.
+        journal_error: why the journal of its rotation cannot be read; None if it can.
     """
 
     profile: str
@@ -212,6 +224,7 @@ class KeyAge(Value):
     known_since: datetime | None
     delete_at: datetime | None = None
     replaced_by: str | None = None
+    journal_error: str | None = None
 
     def is_old(self, now: datetime, seconds: float) -> bool:
         """Whether the key is older than a time, or the key before it should be deleted by now.
@@ -332,6 +345,8 @@ class Rotation(Value):
             file from before.
         old_secret: the secret of the old key, if that was in a file.
         delete_at: when the old key is to be deleted; empty until the profile uses the new key.
+        ended_at: when it was deleted, or a third key replaced both; empty until then. The journal
+            stays until the next rotation: another program may still write back the old file.
     """
 
     old_id: str
@@ -341,6 +356,11 @@ class Rotation(Value):
     new_secret: str = ""
     old_secret: str = ""
     delete_at: str = ""
+    ended_at: str = ""
+
+    def is_over(self, access_key_id: str | None) -> bool:
+        """Whether nothing of the rotation is left to do for a profile that has this key."""
+        return bool(self.ended_at) and access_key_id != self.old_id
 
 
 _FIELDS = tuple(Rotation.__annotations__)
@@ -403,21 +423,26 @@ def journal_path(profile: Profile) -> str:
 
 
 def read_rotation(profile: Profile) -> Rotation | None:
-    """Return the rotation that is going on, or whose old key is still to be deleted.
+    """Return the last rotation of a profile's key; None if there was none.
 
     Raises:
         FileError: the journal is not a file that mfakit has made.
     """
-    text = _file(profile).read_secret()
+    file = _file(profile)
+    try:
+        text = file.read_secret()
+    except FileError as error:
+        hint = "it may hold keys that are nowhere else: if it is yours, take it back, and"
+        raise FileError(error.message, f"{hint} chmod 600 {shlex.quote(file.path)}") from None
     kept = pairs_of(text or "")
     if not kept.get("old_id"):
         return None
     return Rotation(**{name: kept.get(name, "") for name in _FIELDS})
 
 
-def rotations_of_no_profile(files: AWSFiles) -> list[str]:
-    """Return the journals of profiles that were renamed or removed while a rotation waited."""
-    known = {_file(Profile(name, files)).path for name in files.profiles()}
+def rotations_of_no_key(files: AWSFiles) -> list[str]:
+    """Return the journals of profiles that have no key, or were renamed or removed, since then."""
+    known = {journal_path(profile) for profile in source_profiles(files)}
     journals = _file(Profile("", files)).kindred()
     return [journal.path for journal in journals if journal.path not in known]
 
@@ -431,7 +456,7 @@ def write_rotation(profile: Profile, rotation: Rotation) -> None:
     _file(profile).replace(as_pairs({name: getattr(rotation, name) for name in _FIELDS}))
 
 
-def end_rotation(profile: Profile) -> None:
+def forget_rotation(profile: Profile) -> None:
     """Remove the journal."""
     _file(profile).remove()
 
@@ -455,16 +480,17 @@ def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
                 edit_text(path, lambda text: text, note=note)
 
 
-def _rotated(profile: Profile, place: KeyPlace) -> tuple[datetime | None, str | None]:
-    """Return what an ended rotation says of a key, as ``KeyAge`` has it."""
+def _rotated(profile: Profile, place: KeyPlace) -> tuple[datetime | None, str | None, str | None]:
+    """Return what the journal of a rotation says of a key, as ``KeyAge`` has it."""
     try:
         rotation = read_rotation(profile) if place.kind in (FILE, KEYRING) else None
-    except FileError:
-        return None, None
+    except FileError as error:
+        return None, None, f"{error.message}: {error.hint}"
     if rotation is None or not rotation.delete_at:
-        return None, None
+        return None, None, None
+    delete_at = "" if rotation.ended_at else rotation.delete_at
     is_old = place.access_key_id == rotation.old_id
-    return parse_timestamp(rotation.delete_at), rotation.new_id if is_old else None
+    return parse_timestamp(delete_at), rotation.new_id if is_old else None, None
 
 
 def _file(profile: Profile) -> OwnFile:

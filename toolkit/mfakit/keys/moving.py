@@ -16,7 +16,7 @@ from mfakit.keys import (
     LongTermKey,
     changing_key,
     changing_keychain,
-    end_rotation,
+    forget_rotation,
     journal_path,
     place_of,
     read_key,
@@ -75,7 +75,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     refuse_secret_as_id(profile, key.access_key_id)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
-    _refuse_cut_off_rotation(profile)
+    _refuse_unfinished_rotation(profile, key.access_key_id)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
@@ -95,7 +95,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
     rotation = read_rotation(profile)
-    if rotation and rotation.new_secret:  # which is to be in no file any more
+    if rotation and rotation.new_id == key.access_key_id:  # which is to be in no file any more
         write_rotation(profile, rotation.replace(new_secret=""))
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: remove it, or what it has of the key")
@@ -140,20 +140,28 @@ def _refuse_no_source(profile: Profile, key: LongTermKey) -> None:
         )
 
 
-def _refuse_cut_off_rotation(profile: Profile) -> None:
+def _refuse_unfinished_rotation(profile: Profile, access_key_id: str | None) -> None:
     """Refuse to move one key of a rotation that was cut off, which would leave the other behind.
+
+    So it is with the old key of one that has ended, which another program has written back.
 
     Raises:
         ProfileError: a rotation of the profile's key has yet to be finished.
     """
-    rotation = read_rotation(profile)
-    if rotation and rotation.new_id and not rotation.delete_at:
-        option = source_option(profile)
-        raise ProfileError(
-            f"a rotation of the key of profile {profile.name!r} was cut off",
-            f"finish it first: mfakit keys rotate{option}; or go back: mfakit keys rotate"
-            f" --undo{option}",
+    rotation, option = read_rotation(profile), source_option(profile)
+    if rotation is None or not rotation.new_id:
+        return
+    if not rotation.delete_at:
+        problem = f"a rotation of the key of profile {profile.name!r} was cut off"
+    elif access_key_id == rotation.old_id:
+        problem = (
+            f"the key {access_key_id} of profile {profile.name!r} was replaced by"
+            f" {rotation.new_id}, and another program has written it back"
         )
+    else:
+        return
+    back = "" if rotation.ended_at else f"; or go back: mfakit keys rotate --undo{option}"
+    raise ProfileError(problem, f"finish the rotation first: mfakit keys rotate{option}{back}")
 
 
 def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
@@ -209,7 +217,8 @@ def export_key(profile: Profile, note: Note) -> None:
 
 def _export(profile: Profile, note: Note) -> None:
     check_profile_name(profile.name)
-    _refuse_cut_off_rotation(profile)
+    place = place_of(profile)
+    _refuse_unfinished_rotation(profile, place.access_key_id if place else None)
     with changing_keychain(profile):
         key = _key_in_keychain(profile)
         check_setting_writable(profile, KEY_STORE)
@@ -245,7 +254,7 @@ def _remove(profile: Profile, note: Note) -> str:
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
-    _refuse_cut_off_rotation(profile)
+    _refuse_unfinished_rotation(profile, place.access_key_id)
     check_setting_writable(profile, KEY_STORE)
     with changing_keychain(profile):
         if kept := delete_entry(profile, place.access_key_id):
@@ -261,16 +270,16 @@ def _remove(profile: Profile, note: Note) -> str:
 def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
     """Delete the journal of a rotation, and the key that it has kept beside the removed one."""
     rotation = read_rotation(profile)
-    if rotation is None or removed not in (rotation.old_id, rotation.new_id):
+    if rotation is None or removed != rotation.new_id:
         return  # the journal may be the only place of another key
-    if rotation.new_id == removed:
+    if not rotation.ended_at:
         kept = delete_entry(profile, rotation.old_id)
         whose = f"is kept for profile {kept}" if kept else "is not kept any more either"
         note(
             f"the key {rotation.old_id}, from before its rotation, {whose};"
             " AWS still has it, inactive: delete it in IAM"
         )
-    end_rotation(profile)
+    forget_rotation(profile)
 
 
 def delete_entry(profile: Profile, access_key_id: str) -> str | None:
@@ -289,7 +298,7 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
         rotation = read_rotation(other)
-        in_keychain = rotation and not rotation.old_secret
+        in_keychain = rotation and not rotation.old_secret and not rotation.ended_at
         kept = (rotation.old_id, rotation.new_id) if rotation and in_keychain else ()
         if other.setting(KEY_STORE) == store or access_key_id in kept:
             return other.name
