@@ -64,6 +64,41 @@ def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, fur
 
 
 @linux_only
+def test_a_process_that_runs_out_of_descriptors_at_the_swap_blames_no_other_program(
+    tmp_path,
+) -> None:
+    """Another thread may use them up."""
+    import resource
+
+    place = Place(tmp_path, linked=False, missing=False)
+    write_session("warm", SESSION, environ=place.environ)
+    text, run = place.text(), Run(place)
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine] and call.is_done:
+            break
+    _, most = resource.prlimit(run.traced._pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(run.traced._pid, resource.RLIMIT_NOFILE, (3, most))
+    code, said = run.end()
+    assert (code, "Too many open files" in said, "another program" in said) == (1, True, False)
+    assert place.text() == text
+
+
+@linux_only
+def test_a_copy_that_another_mfakit_makes_at_that_moment_is_not_said_to_be_missing(
+    tmp_path,
+) -> None:
+    """Two of them write at once where somebody has removed the lock file."""
+    place = Place(tmp_path, linked=False, missing=False)
+    copy, run = place.folder / "mfakit" / "credentials.before", Run(place)
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine]:
+            break
+    assert not copy.exists()
+    copy.write_text(OLD)
+    assert run.end() == (0, "")
+
+
+@linux_only
 def test_a_file_of_another_program_that_cannot_be_put_back_is_kept_and_named(tmp_path) -> None:
     """After the swap, nothing in the folder can be renamed any more."""
     run = at_the_swap(tmp_path)

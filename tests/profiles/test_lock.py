@@ -13,7 +13,7 @@ import pytest
 
 from mfakit.errors import BusyError
 from mfakit.profiles.editing import edit_text, locked
-from mfakit.profiles.replacing import temporary_beside
+from mfakit.profiles.replacing import close_private, open_private, temporary_beside
 
 
 def test_the_lock_timeout_applies_to_each_holder_and_not_to_the_whole_queue(tmp_path) -> None:
@@ -91,6 +91,31 @@ def test_a_child_that_is_forked_in_a_write_blocks_no_later_one(tmp_path) -> None
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     assert (tmp_path / "file").read_text() == "# two\n"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="/proc shows no descriptors")
+def test_a_child_that_is_forked_while_another_thread_opens_a_file_keeps_none(tmp_path) -> None:
+    """It would have the new file open for writing as long as it lives."""
+    path, has_ended = str(tmp_path / "new"), threading.Event()
+
+    def open_and_close() -> None:
+        while not has_ended.is_set():
+            close_private(open_private(path, os.O_WRONLY | os.O_CREAT))
+
+    other = threading.Thread(target=open_and_close)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    other.start()
+    kept = 0
+    for _ in range(200):
+        if not (child := os.fork()):
+            links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+            os._exit(path in [os.readlink(link) for link in links if os.path.lexists(link)])
+        kept += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    has_ended.set()
+    other.join()
+    sys.setswitchinterval(usual)
+    assert kept == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")

@@ -249,6 +249,35 @@ def test_a_secret_that_was_put_into_a_sessions_section_before_its_id_is_never_ov
     assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_secret_beside_the_id_of_a_session_is_not_overwritten_after_a_login_that_was_killed(
+    home,
+) -> None:
+    """It was killed when its session was in the file, before it wrote down how that was made."""
+    home.write_credentials("[other]\nregion = eu-west-1\n")
+    kill = ("strace", "-f", "-qq", "-o", os.devnull, "-e", "inject=unlink:signal=KILL")
+    login = (sys.executable, "-m", "mfakit", "login", "--from-json", "-")
+    home.run(*kill, *login, stdin=IN_JSON)
+    text = home.credentials.read_text()
+    assert "= secret\n" in text
+    home.write_credentials(text.replace("= secret\n", "= MINE\n"))
+    done = home.mfakit("login", "--from-json", "-", stdin=IN_JSON)
+    assert (done.returncode, "MINE" in home.credentials.read_text()) == (1, True), done.stderr
+    assert "another secret beside the session's key id" in done.stderr
+
+
+def test_a_login_that_fails_leaves_the_record_of_the_session_that_stays(home) -> None:
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    before = Profile("mfa", AWSFiles(home.environ)).held().record
+    lock = home.credentials.parent / "credentials.lock"
+    lock.unlink()
+    lock.mkdir()
+    other = IN_JSON.replace("ASIA", "ASIAOTHER")
+    assert home.mfakit("login", "--from-json", "-", stdin=other).returncode == 1
+    assert before.secret_digest
+    assert Profile("mfa", AWSFiles(home.environ)).held().record == before
+
+
 def test_extended_attributes_are_kept(home) -> None:
     """A label or a tag belongs to the file, not to its inode."""
     home.write_credentials(LONG_TERM)

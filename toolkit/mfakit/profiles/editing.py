@@ -385,6 +385,8 @@ class SafetyCopy:
         try:
             self._write(content)
         except OSError as error:
+            if os.path.isfile(self.place):
+                return  # another mfakit has just made it
             reason = error.strerror or error
             note(f"no copy of {self._path} could be kept as {self.place}: {reason}")
 

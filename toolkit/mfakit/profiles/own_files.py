@@ -397,25 +397,43 @@ def as_role_options(options: dict[str, Any]) -> str | None:
     return json.dumps(options, sort_keys=True) if options else None
 
 
+_NEXT = "next_"  # begins the keys of a record that is written before its session
+
+
 def read_record(file: OwnFile, access_key_id: str) -> SessionRecord | None:
     """Return the record of a session; None if it is missing, or another session's."""
     try:
         kept = pairs_of(file.read())
     except OSError:
         return None
-    made_at = parse_timestamp(kept.get("made_at", ""))
-    if made_at is None or kept.get("access_key_id") != access_key_id:
-        return None
-    texts = {name: kept[name] for name in _TEXTS if kept.get(name)}
-    return SessionRecord(made_at=made_at, **{"profile": "", **texts})
+    for prefix in ("", _NEXT):
+        made_at = parse_timestamp(kept.get(f"{prefix}made_at", ""))
+        if made_at is not None and kept.get(f"{prefix}access_key_id") == access_key_id:
+            found = {name: kept.get(prefix + name) for name in _TEXTS}
+            texts = {name: value for name, value in found.items() if value}
+            return SessionRecord(made_at=made_at, **{"profile": "", **texts})
+    return None
 
 
-def keep_record(file: OwnFile, record: SessionRecord) -> None:
+def keep_record(
+    file: OwnFile, record: SessionRecord | None, following: SessionRecord | None = None
+) -> None:
     """Write a record to the file for its profile.
+
+    Args:
+        file: the file.
+        record: the record of the session that the profile holds; None if there is none.
+        following: the record of a session that is about to replace it.
 
     Raises:
         FileError: it cannot be written.
     """
+    file.replace(as_pairs(_as_kept(record, "") | _as_kept(following, _NEXT)))
+
+
+def _as_kept(record: SessionRecord | None, prefix: str) -> dict[str, str]:
+    if record is None:
+        return {}
     kept = {"made_at": format_timestamp(record.made_at)}
     kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    file.replace(as_pairs(kept))
+    return {prefix + name: value for name, value in kept.items()}

@@ -13,7 +13,14 @@ from mfakit.errors import (
 )
 from mfakit.moments import format_timestamp, parse_timestamp
 from mfakit.profiles.aws_files import AWSFiles
-from mfakit.profiles.own_files import ROLE_SESSION_MARK, OwnFile, digest, keep_record, pairs_of
+from mfakit.profiles.own_files import (
+    ROLE_SESSION_MARK,
+    OwnFile,
+    SessionRecord,
+    digest,
+    keep_record,
+    pairs_of,
+)
 from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
     CREDENTIALS_FILE,
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from mfakit.profiles.own_files import SessionRecord
     from mfakit.profiles.section import Values
     from mfakit.profiles.stores import Store
     from mfakit.session import SessionCredentials, State
@@ -342,26 +348,49 @@ class Profile:
         Args:
             session: the session.
             note: called with messages for the user.
-            record: returns how it was made. It is called after the session is written; for a key
-                id that is not of AWS's form, as an emulator's, before that as well.
+            record: returns how it was made. It is called after the session is written, since it may
+                wait for AWS.
 
         Raises:
             MFAKitError: as ``write_session`` raises it.
         """
         self.check_may_hold()
-        tells = session.access_key_id.startswith(SESSION_KEY_PREFIX)
         if record is None:
             check_key_id(session)
-        file = self.own_file("records")
-        if record is not None and not tells:
-            keep_record(file, record())
+            self.store.write(session, note)
+            return
+        file, secret = self.own_file("records"), digest(session.secret_access_key.encode())
+        self._announce(session, file, secret)
         self.store.write(session, note)
-        if record is not None:
-            secret = digest(session.secret_access_key.encode())
-            try:
-                keep_record(file, record().replace(secret_digest=secret))
-            except FileError as error:
-                note(f"the session is kept, but not how it was made: {error.message}")
+        try:
+            keep_record(file, record().replace(secret_digest=secret))
+        except FileError as error:
+            note(f"the session is kept, but not how it was made: {error.message}")
+
+    def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> None:
+        """Write down the digest of a secret before its session is in the file.
+
+        A kill in between would otherwise leave a session of which nobody can say whether its secret
+        is another one by now. The id of an emulator's session does not even say that it is one.
+
+        Raises:
+            FileError: it cannot be written, and the id does not say that it is a session's.
+        """
+        from contextlib import suppress
+
+        from mfakit.moments import utc_now
+
+        following = SessionRecord(
+            utc_now(), self.name, session.access_key_id, secret_digest=secret_digest
+        )
+        held = None
+        with suppress(FileError):
+            held = self.held()
+        try:
+            keep_record(file, held.record if held else None, following)
+        except FileError:
+            if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
+                raise
 
     def take_over(self, held: Held | None, note: Callable[[str], object]) -> None:
         """Move a session that the profile held to the store that its settings call for now.

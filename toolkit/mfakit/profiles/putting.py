@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
@@ -130,15 +129,17 @@ def _replaced(
     # Other programs may act between here and the end of a swap back, so keep that time short.
     if version_of(real) != before.version:
         return False
+    is_swapped = False
     try:
         temporary.path = swap(temporary.path, real, spare, is_still_there)
+        is_swapped = True
         # twice: another program may have resolved the path before the swap, and open it after
         if _came_out(temporary.path, before):
             flush_folder(real)
             if _came_out(temporary.path, before):
                 return True
     except BaseException:  # also Ctrl-C, which may come right after the swap
-        if os.path.lexists(temporary.path) and not temporary.is_at(temporary.path):
+        if _is_another(temporary, default=is_swapped):
             temporary.path = _swap_back(temporary.path, path, real, ours, text)
         raise
     came_out = _opened(temporary.path)
@@ -146,6 +147,17 @@ def _replaced(
     if came_out is not None:
         _keep_copy(came_out, path, before, note)
     return False
+
+
+def _is_another(temporary: Temporary, *, default: bool) -> bool:
+    """Whether the name of our file belongs to another one, which was swapped with it."""
+    try:
+        os.lstat(temporary.path)
+        return not temporary.is_at(temporary.path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # of the whole disk, or it may not be looked at
+        return default
 
 
 def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
@@ -171,19 +183,37 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
         text: the digest of our text.
 
     Raises:
-        FileError: another program has replaced our file too. The newest file stays in place, and
-            the first one is kept elsewhere; the message says where.
+        FileError: another program has replaced our file too, or the system refuses. The newest file
+            stays in place, and the first one is kept elsewhere; the message says where.
     """
-    with suppress(OSError):
+    why = f"another program changed {path} while mfakit wrote it"
+    try:
         left = swap(left, real, swap_name(real, text, text))
-        if is_untouched(left, ours):
+        if _is_unchanged(left, ours):
             return left
         left = swap(left, real, swap_name(real, text, text))
+    except FileNotFoundError:
+        pass  # that program has removed our file
+    except OSError as error:
+        why = f"{path} has the new text, and the old one could not be put back: {error.strerror}"
     kept = _keep_aside(left, path)
     raise FileError(
-        f"another program changed {path} while mfakit wrote it; what was there is in {kept}",
+        f"{why}; what was there is in {kept}",
         f"compare it with {path}, put back what is missing there, and remove it",
     )
+
+
+def _is_unchanged(left: str, ours: Snapshot) -> bool:
+    """Whether a file that came out of a swap is ours, with our text.
+
+    Its times have to do if it cannot be opened, as where a process has used up its descriptors.
+    """
+    try:
+        return is_untouched(left, ours)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return version(os.lstat(left)) == ours.version
 
 
 def _opened(path: str) -> int | None:

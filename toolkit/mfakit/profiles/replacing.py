@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 import time
+from _thread import RLock
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
@@ -33,22 +34,29 @@ _ENDING = r"[0-9a-f]{16}(?:-([0-9a-f]{16})-([0-9a-f]{16}))?|[0-9]+-[0-9a-f]{8}"
 # Descriptors that a child of this process must not keep: it would hold our locks as long as it
 # lives, and the new file would be open for writing.
 _private: set[int] = set()
+_no_fork = RLock()  # held while the descriptors and the set differ
 
 
 def _close_in_child() -> None:
     while _private:
         with suppress(OSError):
             os.close(_private.pop())
+    _no_fork.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_in_child)
+    os.register_at_fork(
+        before=_no_fork.acquire,
+        after_in_parent=_no_fork.release,
+        after_in_child=_close_in_child,
+    )
 
 
 def open_private(path: str, flags: int) -> int:
     """Open a file, which may be made with mode 0600, until ``close_private`` or a fork's child."""
-    descriptor = open_new(path, flags)
-    _private.add(descriptor)
+    with _no_fork:
+        descriptor = open_new(path, flags)
+        _private.add(descriptor)
     return descriptor
 
 
@@ -67,9 +75,10 @@ def close_private(descriptor: int) -> None:
     Raises:
         OSError: the content may not be on disk.
     """
-    if descriptor in _private:
-        _private.discard(descriptor)
-        os.close(descriptor)
+    with _no_fork:
+        if descriptor in _private:
+            _private.discard(descriptor)
+            os.close(descriptor)
 
 
 class Temporary:
