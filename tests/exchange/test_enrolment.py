@@ -323,6 +323,20 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(home, fresh, aws, on_term
     assert unassigned(aws) == []
 
 
+def test_a_device_that_may_be_enabled_is_not_called_nobodys(home, fresh, aws, on_terminal) -> None:
+    """AWS has enabled it, and does not answer any more; the app has the only copy of its seed."""
+    terminal = on_terminal("devices", "add", "--show-seed")
+    phone = Phone(shown_seed(terminal.read_until("MFA code for ")))
+    aws.drop_next("EnableMFADevice", after=True)
+    aws.drop_next("ListMFADevices", times=20)
+    aws.drop_next("DeleteVirtualMFADevice", times=20)
+    type_two_codes(terminal, phone)
+    terminal.read_until("keep it in your app until mfakit devices")
+    terminal.wait()
+    assert "nobody's" not in terminal.screen
+    assert unassigned(aws) == []
+
+
 @pytest.mark.parametrize("operation", ["CreateVirtualMFADevice", "EnableMFADevice"])
 def test_a_lost_answer_leaves_no_device_that_nobody_can_use(
     home, fresh, aws, on_terminal, operation

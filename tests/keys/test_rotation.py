@@ -429,6 +429,36 @@ def test_an_undone_key_that_is_written_back_gives_way_to_the_old_one_again(
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
 
 
+@pytest.mark.parametrize("way_out", ["rotate", "undo"])
+def test_an_inactive_key_that_was_written_back_over_a_cut_off_rotation_locks_nobody_out(
+    here, home, alice, aws, way_out
+) -> None:
+    """AWS had deactivated the old key, and the new one is in the journal alone."""
+    before = home.credentials.read_text()
+    aws.drop_next("UpdateAccessKey", after=True, times=3)
+    assert home.mfakit("keys", "rotate", "--yes").returncode != 0
+    assert keys_at_aws(aws)[alice.access_key_id] == "Inactive"
+    home.write_credentials(before)
+    assert "a rotation of it was cut off" in home.mfakit("keys").stdout
+    done = home.mfakit("keys", "rotate", "--yes", *["--undo"] * (way_out == "undo"))
+    assert done.returncode == 0, done.stderr
+    assert works(home)
+
+
+def test_a_deleted_key_that_was_written_back_over_a_cut_off_undo_locks_nobody_out(
+    here, home, alice, aws
+) -> None:
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    rotated = home.credentials.read_text()
+    aws.drop_next("DeleteAccessKey", after=True, times=3)
+    home.mfakit("keys", "rotate", "--undo", "--yes")
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+    home.write_credentials(rotated)
+    done = home.mfakit("keys", "rotate", "--undo", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert works(home)
+
+
 def test_a_rotation_that_was_refused_leaves_the_key_of_the_one_before_it_in_the_journal(
     here, home, alice, aws
 ) -> None:

@@ -111,7 +111,7 @@ def test_a_file_of_another_program_that_cannot_be_put_back_is_kept_and_named(tmp
     code, said = run.end()
     subprocess.check_call(["chattr", "-i", str(folder)])
     (kept,) = (folder / "mfakit").glob("credentials.kept-*")
-    assert (code, f"what was there is in {kept}" in said) == (1, True), said
+    assert (code, f"it is in {kept}" in said) == (1, True), said
     assert kept.read_text() == text
     assert Run(run.place).end()[0] == 0
     assert run.place.text().startswith(text)

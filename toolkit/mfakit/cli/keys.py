@@ -144,6 +144,12 @@ def _line(profile: Profile, age: KeyAge) -> str:
         )
     elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
+    elif age.is_cut_off:
+        option = source_option(profile)
+        parts.append(
+            f"a rotation of it was cut off: mfakit keys rotate{option} goes on, and mfakit keys"
+            f" rotate --undo{option} goes back"
+        )
     elif age.journal_error is not None:
         parts.append(age.journal_error)
     return "; ".join(parts) + "\n"

@@ -127,6 +127,7 @@ class UserDevices:
     ) -> None:
         self._iam = IAM(source, log_in)
         self._note = note
+        self._unanswered: str | None = None  # the device of a call whose answer has not come
         self._own = user is None
         head, _, path = self._iam.user_arn("who can have MFA devices here").partition(":user/")
         self._prefix = f"{head}:mfa/"
@@ -336,11 +337,15 @@ class UserDevices:
     ) -> bool:
         """Send two codes; return whether AWS takes them, and raise if no tries are left."""
         given = {"AuthenticationCode1": codes[0], "AuthenticationCode2": codes[1]}
+        self._unanswered = serial_number
         try:
             self._iam.call(
                 operation, once=True, UserName=self.user, SerialNumber=serial_number, **given
             )
+            self._unanswered = None
         except ExchangeError as error:
+            if error.message.startswith("AWS answered"):
+                self._unanswered = None
             if not _is(error, "InvalidAuthenticationCode"):
                 raise
             refused = "AWS refused the codes: two that follow each other are wanted"
@@ -375,6 +380,12 @@ class UserDevices:
 
     def _name_orphan(self, serial_number: str) -> None:
         name = shlex.quote(serial_number)
+        if serial_number == self._unanswered:
+            self._note(
+                f"the device {serial_number} may be enabled, since AWS did not answer: keep it in"
+                f" your app until mfakit devices{self.whose}, which names it, says that it is not"
+            )
+            return
         self._note(
             f"the device {serial_number} is nobody's, and could not be deleted; try again: mfakit"
             f" devices remove {name}; or let an administrator: aws iam delete-virtual-mfa-device"

@@ -304,16 +304,20 @@ def _finish(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> N
 
 
 def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None:
-    """Return the new key of a rotation that has ended, if the profile has the old one again.
+    """Return the key of a rotation that AWS takes in place of the one that the profile has.
 
-    A program that had read the file before has written it back. It is None in all other cases, and
-    if AWS takes the old key, which somebody has activated again: then the profile's own key signs.
+    A program that had read the file before has written back the old key, which is inactive or
+    deleted by then; or the new one, which an undo has deleted. It is None if AWS takes the
+    profile's own key, as the old one that somebody has activated again.
     """
-    if rotation and rotation.delete_at and _present(profile) == rotation.old_id:
-        own = find_source(profile.name, profile)
-        if not _takes(own, make_client("sts", own, retries=True).get_caller_identity):
-            return _stored(profile, rotation.new_id, rotation.new_secret)
-    return None
+    if rotation is None or not rotation.new_id:
+        return None
+    own = find_source(profile.name, profile)
+    if _takes(own, make_client("sts", own, retries=True).get_caller_identity):
+        return None
+    if own.access_key_id == rotation.old_id:
+        return _stored(profile, rotation.new_id, rotation.new_secret)
+    return _stored(profile, rotation.old_id, rotation.old_secret)
 
 
 def undo(profile: Profile, hands: Hands) -> str:

@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from typing import Any
 
     from mfakit.profiles.aws_files import AWSFiles
 
@@ -215,6 +216,7 @@ class KeyAge(Value):
         delete_at: when a rotation lets the key before it be deleted; None if there is none.
         replaced_by: the key that a rotation has put in its place, if another program has written
             this one back.
+        is_cut_off: whether a rotation of it has yet to be finished.
         journal_error: why the journal of its rotation cannot be read; None if it can.
     """
 
@@ -224,6 +226,7 @@ class KeyAge(Value):
     known_since: datetime | None
     delete_at: datetime | None = None
     replaced_by: str | None = None
+    is_cut_off: bool = False
     journal_error: str | None = None
 
     def is_old(self, now: datetime, seconds: float) -> bool:
@@ -305,7 +308,7 @@ def age_of(profile: Profile) -> KeyAge | None:
         place,
         parse_timestamp(known.get("created_at", "")),
         parse_timestamp(known.get("known_since", "")),
-        *_rotated(profile, place),
+        **_rotated(profile, place),
     )
 
 
@@ -480,17 +483,21 @@ def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
                 edit_text(path, lambda text: text, note=note)
 
 
-def _rotated(profile: Profile, place: KeyPlace) -> tuple[datetime | None, str | None, str | None]:
-    """Return what the journal of a rotation says of a key, as ``KeyAge`` has it."""
+def _rotated(profile: Profile, place: KeyPlace) -> dict[str, Any]:
+    """Return what the journal of a rotation says of a key, as arguments of ``KeyAge``."""
     try:
         rotation = read_rotation(profile) if place.kind in (FILE, KEYRING) else None
     except FileError as error:
-        return None, None, f"{error.message}: {error.hint}"
-    if rotation is None or not rotation.delete_at:
-        return None, None, None
-    delete_at = "" if rotation.ended_at else rotation.delete_at
+        return {"journal_error": f"{error.message}: {error.hint}"}
+    if rotation is None or not rotation.new_id:
+        return {}
+    if not rotation.delete_at:
+        return {"is_cut_off": True}
     is_old = place.access_key_id == rotation.old_id
-    return parse_timestamp(delete_at), rotation.new_id if is_old else None, None
+    return {
+        "delete_at": None if rotation.ended_at else parse_timestamp(rotation.delete_at),
+        "replaced_by": rotation.new_id if is_old else None,
+    }
 
 
 def _file(profile: Profile) -> OwnFile:

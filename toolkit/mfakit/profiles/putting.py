@@ -186,7 +186,7 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
         FileError: another program has replaced our file too, or the system refuses. The newest file
             stays in place, and the first one is kept elsewhere; the message says where.
     """
-    why = f"another program changed {path} while mfakit wrote it"
+    failed = None
     try:
         left = swap(left, real, swap_name(real, text, text))
         if _is_unchanged(left, ours):
@@ -195,10 +195,12 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
     except FileNotFoundError:
         pass  # that program has removed our file
     except OSError as error:
-        why = f"{path} has the new text, and the old one could not be put back: {error.strerror}"
+        failed = error.strerror
     kept = _keep_aside(left, path)
     raise FileError(
-        f"{why}; what was there is in {kept}",
+        f"another program changed {path} while mfakit wrote it; what was there is in {kept}"
+        if failed is None
+        else f"the text from before could not be put back into {path}: {failed}; it is in {kept}",
         f"compare it with {path}, put back what is missing there, and remove it",
     )
 
