@@ -225,6 +225,16 @@ def test_mfakits_own_files_can_be_read_by_their_owner_whatever_the_umask(home) -
     assert len(files) == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_mfakits_own_files_are_private_whoever_could_read_them_before(home) -> None:
+    """A backup may have brought them back with bits for the group."""
+    file = OwnFile.of(str(home.credentials), "records", "a")
+    file.replace("x=y\n")
+    os.chmod(file.path, 0o660)
+    file.replace("x=z\n")
+    assert os.stat(file.path).st_mode & 0o777 == 0o600
+
+
 @needs_strace
 def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
     """Only the fsync of the folder fails, after the new file is in place."""

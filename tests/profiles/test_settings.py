@@ -352,6 +352,73 @@ def test_what_was_changed_before_a_change_that_was_killed_at_once_can_be_undone(
     assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
 
 
+def change_and_be_killed_between_the_files(home, settings: dict) -> None:
+    """Change settings in a child, which is killed while it waits for the config's lock."""
+    before = home.credentials.read_text()
+    with locked(str(home.config), 30):
+        pid = os.fork()
+        if not pid:
+            change_settings(read_by_mfakit(home), settings, print)
+            os._exit(0)
+        end = time.monotonic() + 30
+        while home.credentials.read_text() == before:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_what_a_change_that_was_killed_between_the_files_has_replaced_can_be_restored(home) -> None:
+    """The same command is run again, as users do, and finds only the rest to change."""
+    old = "[mfa]\nregion = old-1 ; kept\noutput = json\n"
+    home.write_credentials(old)
+    home.write_config("[profile mfa]\noutput = text\n")
+    settings = {"mfa": {"region": "new-1", "mfakit_duration": "2h", "output": None}}
+    change_and_be_killed_between_the_files(home, settings)
+    home.write_credentials(home.credentials.read_text() + "# of another program\n")
+    change_settings(read_by_mfakit(home), settings, print)
+    change_settings(read_by_mfakit(home), settings, print)
+    assert read_settings("mfa", environ=home.environ)["mfakit_duration"] == "2h"
+    undo_changes(read_by_mfakit(home), print)
+    assert sorted(home.credentials.read_text().splitlines()) == sorted(
+        [*old.splitlines(), "# of another program"]
+    )
+    assert home.config.read_text() == "[profile mfa]\noutput = text\n"
+
+
+def test_undo_takes_back_the_last_change_alone_once_one_that_was_killed_was_ended(home) -> None:
+    home.write_credentials("[mfa]\nregion = old-1\n")
+    home.write_config("[profile mfa]\noutput = json\n")
+    settings = {"mfa": {"region": "new-1", "mfakit_duration": "2h"}}
+    change_and_be_killed_between_the_files(home, settings)
+    change_settings(read_by_mfakit(home), settings, print)
+    change_settings(read_by_mfakit(home), {"mfa": {"mfakit_duration": "4h"}}, print)
+    undo_changes(read_by_mfakit(home), print)
+    assert read_settings("mfa", environ=home.environ)["mfakit_duration"] == "2h"
+    assert "region = new-1\n" in home.credentials.read_text()
+
+
+def test_a_change_that_was_killed_before_it_stood_in_a_file_is_not_remembered_by_the_next(
+    home,
+) -> None:
+    """Undo would say of it that it was changed since."""
+    home.write_config("[profile mfa]\nregion = old-1\n")
+    with locked(str(home.config), 30):
+        kept = OwnFile.of(str(home.credentials), "configured", "mfa")
+        pid = change_in_child(home, "new-1", print)
+        end = time.monotonic() + 30
+        while not os.path.exists(kept.path):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    change_settings(read_by_mfakit(home), {"mfa": {"output": "json"}}, print)
+    home.write_config("[profile mfa]\nregion = mine-1\noutput = json\n")
+    said: list[str] = []
+    undo_changes(read_by_mfakit(home), said.append)
+    assert (home.config.read_text(), said) == ("[profile mfa]\nregion = mine-1\n", [])
+
+
 @pytest.mark.parametrize("into", ["session-cache", "credentials-file"])
 def test_a_session_that_came_while_the_settings_were_changed_is_moved_too(home, into: str) -> None:
     """A login that had read the settings before writes where they led then."""

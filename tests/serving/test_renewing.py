@@ -259,6 +259,19 @@ def test_serve_prints_what_env_would_and_keeps_the_token_in_a_private_file(home)
     wait_until(lambda: not lives(server), 5)
 
 
+def test_a_token_file_is_private_where_a_file_that_its_group_could_read_was(home) -> None:
+    keep_for_ever(home)
+    path = home.folder / "token"
+    path.touch()
+    path.chmod(0o660)
+    process = serve(home, "--shell", "dotenv", "--token-file", str(path))
+    lines_of(process)
+    assert (len(path.read_text()), stat.S_IMODE(path.stat().st_mode)) == (71, 0o600)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert (process.returncode, path.exists()) == (0, False)
+
+
 @pytest.mark.parametrize("other", ["hvs.CAESIJlWh2sFakeFakeFake", "0123456789abcdef" * 4, ""])
 def test_a_token_replaces_no_file_that_holds_something_else(home, other: str) -> None:
     """It would be gone when the server ends."""

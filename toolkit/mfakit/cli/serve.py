@@ -87,7 +87,7 @@ def _write_token(path: str, token: str) -> None:
     try:
         refuse_other_owners(path)
         _refuse_foreign(path)
-        replace_file(path, token.encode())
+        replace_file(path, token.encode(), private=True)
     except FileError:
         raise
     except OSError as error:

@@ -125,7 +125,7 @@ class OwnFile:
         try:
             refuse_other_owners(self.path)
             make_own_folder(self.path)
-            replace_file(self.path, text.encode("utf-8"))
+            replace_file(self.path, text.encode("utf-8"), private=True)
         except OSError as error:
             raise file_error("write", self.path, error) from error
 

@@ -264,24 +264,25 @@ _OWNER_AND_GROUP = 0o770
 _ACCESS_LIST = "system.posix_acl_access"
 
 
-def replace_file(path: str, content: bytes) -> None:
+def replace_file(path: str, content: bytes, *, private: bool = False) -> None:
     """Write a file that no other program writes.
 
     Args:
         path: the file itself, not a link.
         content: its new content.
+        private: whether its owner alone can read it, whoever could read the old one.
 
     Raises:
         OSError: it failed. The file was not changed then.
     """
-    with filled_beside(path, content) as (temporary, _):
+    with filled_beside(path, content, private=private) as (temporary, _):
         rename(temporary.path, path)
     flush_folder(path)
 
 
 @contextmanager
 def filled_beside(
-    path: str, content: bytes, *, age_seconds: float = 0
+    path: str, content: bytes, *, age_seconds: float = 0, private: bool = False
 ) -> Iterator[tuple[Temporary, list[str]]]:
     """Write a new file to disk beside an old one, and at least as private as that.
 
@@ -289,6 +290,7 @@ def filled_beside(
         path: the old file, which may not exist.
         content: the content of the new file.
         age_seconds: how much to set back its modification time.
+        private: whether its owner alone can read it, whoever could read the old one.
 
     Yields:
         The file, which is removed unless it is renamed; and messages for the user about permissions
@@ -299,7 +301,7 @@ def filled_beside(
     """
     with temporary_beside(path) as temporary:
         assert temporary.descriptor is not None
-        notes = take_over_metadata(path, temporary.descriptor)
+        notes = [] if private else take_over_metadata(path, temporary.descriptor)
         write_all(temporary.descriptor, content)
         _set_age(temporary.descriptor, age_seconds)
         with _let_pass():

@@ -77,6 +77,7 @@ class Change(Value):
         is_in_credentials: whether the credentials file was changed, and not the config file.
         is_by_login: whether a login made the change by itself.
         made_section: whether it added the section of the profile to the file.
+        is_unfinished: whether the process that makes it has yet to end, or was killed before.
     """
 
     profile: str
@@ -86,6 +87,7 @@ class Change(Value):
     is_in_credentials: bool
     is_by_login: bool = False
     made_section: bool = False
+    is_unfinished: bool = False
 
 
 def edit_settings(
@@ -245,8 +247,9 @@ def change_settings(
 ) -> list[Change]:
     """Set keys as ``edit_settings`` does, and write down what was changed, so it can be undone.
 
-    What ``configure`` changes replaces what it changed before; what a login changed stays. Once the
-    changes are made, a failure to write them down is only noted.
+    What ``configure`` changes replaces what it changed before; what a login changed stays, and what
+    a process changed that was killed, which the same command, run again, finds as it wants it. Once
+    the changes are made, a failure to write them down is only noted.
 
     Args:
         session: the session profile that they are made for.
@@ -260,35 +263,47 @@ def change_settings(
     Raises:
         MFAKitError: as ``write_settings`` raises it, or another process is changing the same.
     """
-    files, by = session.files, {"is_by_login": by_login}
+    files, by = session.files, {"is_by_login": by_login, "is_unfinished": True}
     with _remembering(session):
         planned = [change.replace(**by) for change in _planned(profiles, files)]
         earlier, problem = [], None
         try:
             earlier = _remembered(session)
             if planned:  # before the change, since this process may be killed right after it
-                _remember(session, [*(one for one in earlier if one not in planned), *planned])
+                before = [one for one in earlier if one.replace(is_unfinished=True) not in planned]
+                _remember(session, [*before, *planned])
         except FileError as error:
             problem = error
         try:
-            changes = _apply(planned, files, note, if_as_read=by_login)
+            made = _apply(planned, files, note, if_as_read=by_login)
         except MFAKitError:  # and not Ctrl-C, which may come when the new file is in place
             if planned and problem is None:
                 with suppress(FileError):
                     _remember(session, earlier)
             raise
+        changes = [change.replace(is_unfinished=False) for change in made]
         if problem is not None:
             note(_not_remembered(problem, changes))
         elif planned:
-            names = {(change.profile, change.key) for change in changes}
+            names = {_name(change) for change in changes}
             kept = [
-                change
+                change.replace(is_unfinished=change.is_unfinished and by_login)
                 for change in earlier
-                if (by_login or change.is_by_login) and (change.profile, change.key) not in names
+                if _name(change) not in names
+                and (by_login or change.is_by_login or _was_killed_after(session, change))
             ]
             with suppress(FileError):  # it also goes by what was written before the change
                 _remember(session, [*kept, *changes] if changes else earlier)
     return changes
+
+
+def _name(change: Change) -> tuple[str, str, bool]:
+    return change.profile, change.key, change.is_in_credentials
+
+
+def _was_killed_after(session: Profile, change: Change) -> bool:
+    """Whether a change that stands in the file was made by a process that was killed after it."""
+    return change.is_unfinished and _value_now(session, change) == change.value
 
 
 def _not_remembered(problem: FileError, changes: list[Change]) -> str:
