@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.interleaving import OLD, SWAP, Place, Run, rename_another
+from tests.interleaving import OLD, SWAP, THIRD, Place, Run, rename_another
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
@@ -64,6 +64,31 @@ def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, fur
 
 
 @linux_only
+@pytest.mark.parametrize("further", range(8))
+def test_an_interrupt_after_the_swap_back_loses_nothing_that_came_into_our_file(
+    tmp_path, further
+) -> None:
+    """One program changes the file before the swap, so that it goes back; another ours after it."""
+    run = at_the_swap(tmp_path)
+    text = run.place.text()
+    run.traced.step()
+    with run.place.path.open("a") as file:
+        file.write(THIRD)
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine] and call.is_done:
+            break
+    for _ in range(further):
+        run.traced.step()
+    os.kill(run.traced._pid, signal.SIGINT)
+    run.end()
+    assert Run(run.place).end()[0] == 0
+    kept = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    found = [run.place.text(), *(path.read_text() for path in kept)]
+    assert any(text in one for one in found)
+    assert any(THIRD in one for one in found)
+
+
+@linux_only
 def test_a_process_that_runs_out_of_descriptors_at_the_swap_blames_no_other_program(
     tmp_path,
 ) -> None:
@@ -113,8 +138,11 @@ def test_a_file_of_another_program_that_cannot_be_put_back_is_kept_and_named(tmp
     (kept,) = (folder / "mfakit").glob("credentials.kept-*")
     assert (code, f"it is in {kept}" in said) == (1, True), said
     assert kept.read_text() == text
-    assert Run(run.place).end()[0] == 0
+    code, said = Run(run.place).end()
+    assert (code, f"{kept} is what another program wrote" in said) == (0, True)
     assert run.place.text().startswith(text)
+    kept.unlink()
+    assert Run(run.place).end() == (0, "")
 
 
 def test_logout_names_the_file_that_a_killed_process_left(home) -> None:

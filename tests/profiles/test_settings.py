@@ -215,6 +215,32 @@ def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_w
     assert home.config.read_text() == "[profile mfa]\noutput = json\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_undo_knows_of_a_setting_that_stands_although_its_command_failed(home) -> None:
+    """It cannot go back into the credentials file, which another program is writing by then."""
+    home.write_credentials("[mfa]\nregion = old-1 # mine\n")
+    home.write_config("[profile mfa]\noutput = json\n")
+    has_failed, said = threading.Event(), list[str]()
+
+    def write() -> None:
+        while "new-1" not in home.credentials.read_text():
+            time.sleep(0.01)
+        with home.credentials.open("a"):
+            has_failed.wait()
+
+    other = threading.Thread(target=write)
+    other.start()
+    settings = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
+    with home.config.open("a"), pytest.raises(FileError, match=f"is writing {home.config}"):
+        change_settings(read_by_mfakit(home), settings, said.append)
+    has_failed.set()
+    other.join()
+    assert f"{home.credentials} is changed already, and could not be put back" in said[0]
+    [undone] = undo_changes(read_by_mfakit(home), print)
+    assert undone.value == "old-1 # mine"
+    assert home.credentials.read_text() == "[mfa]\nregion = old-1 # mine\n"
+
+
 def test_undo_removes_what_a_section_has_beside_the_same_in_default(home) -> None:
     """What the section inherits was there before; the other changes are undone with it."""
     before = "[DEFAULT]\nregion = eu-west-1\n[profile mfa]\noutput = json\n"

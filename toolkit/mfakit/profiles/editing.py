@@ -68,8 +68,9 @@ def edit_text(
         FileError: it cannot be read or written. It was not changed then, unless the message says
             that another program has changed it.
     """
-    from mfakit.profiles.putting import put, settle_leftovers
+    from mfakit.profiles.putting import name_kept, put, settle_leftovers
 
+    name_kept(path, note)
     for _ in range(_TRIES):
         with about_to_write(path, lock_timeout) as real:
             settle_leftovers(path, real, note)

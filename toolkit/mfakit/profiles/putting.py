@@ -62,6 +62,7 @@ def put(
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
         temporary.rename(_swap_name(real, before, ours))
+        temporary.shown = ours
         try:
             if before.version is None:
                 put_new(temporary.path, real)
@@ -108,6 +109,25 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
                 _settle(left, texts, path, real, note)
             except OSError as error:
                 note(f"{left} was left by a killed mfakit: {error.strerror or error}")
+
+
+def name_kept(path: str, note: Callable[[str], object]) -> None:
+    """Name the files with another program's text that could not stay in place.
+
+    The process that moved one may have been killed before it said so.
+    """
+    start = _kept_name(path, "")
+    try:
+        names = sorted(os.listdir(os.path.dirname(start)))
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(os.path.basename(start)):
+            kept = os.path.join(os.path.dirname(start), name)
+            note(
+                f"{kept} is what another program wrote to {path}: put back what is missing there,"
+                " and remove it"
+            )
 
 
 def _replaced(
@@ -301,5 +321,6 @@ def _keep_aside(left: str, path: str) -> str:
     return kept
 
 
-def _kept_name(path: str) -> str:
-    return own_place(path, f"{os.path.basename(path)}.kept-{os.urandom(4).hex()}")
+def _kept_name(path: str, ending: str | None = None) -> str:
+    ending = os.urandom(4).hex() if ending is None else ending
+    return own_place(path, f"{os.path.basename(path)}.kept-{ending}")

@@ -14,13 +14,15 @@ from _thread import RLock
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
-from mfakit.profiles.reading import MARK, is_mount_point
+from mfakit.profiles.reading import MARK, is_mount_point, is_untouched
 from mfakit.profiles.swapping import rename
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
+
+    from mfakit.profiles.reading import Snapshot
 
 
 _WINDOWS = os.name == "nt"
@@ -90,7 +92,11 @@ class Temporary:
     Attributes:
         path: its path.
         descriptor: open for writing; None after it has been closed.
+        shown: its content, once other programs may find it under the other file's name. If they
+            change it, it is theirs.
     """
+
+    shown: Snapshot | None = None
 
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
@@ -143,11 +149,12 @@ class Temporary:
         return (found.st_dev, found.st_ino) == self._identity
 
     def remove(self) -> None:
-        """Remove the file, unless another file has its name by now, and release its lock."""
+        """Remove the file, unless another has its name, or another program has changed it."""
         with suppress(OSError):
             self.close()
         with suppress(OSError):
-            if self.is_at(self.path):
+            is_ours = self.is_at(self.path)
+            if is_ours and (self.shown is None or is_untouched(self.path, self.shown)):
                 os.unlink(self.path)
         if self._lock is not None:
             lock, self._lock = self._lock, None

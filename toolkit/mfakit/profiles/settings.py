@@ -177,7 +177,11 @@ def _apply(
             edit_document(files.config_path, put_config, note, had_text=had_text)
         except BaseException:  # also Ctrl-C during the wait for another program
             back = _reversed(made.get("credentials", []))
-            _apply(back, files, note, if_as_read=True, restored=True)
+            try:
+                _apply(back, files, note, if_as_read=True, restored=True)
+            except FileError as error:
+                path = files.credentials_path
+                note(f"{path} is changed already, and could not be put back: {error.message}")
             raise
     return [change for changes in made.values() for change in changes]
 
@@ -278,8 +282,9 @@ def change_settings(
             made = _apply(planned, files, note, if_as_read=by_login)
         except MFAKitError:  # and not Ctrl-C, which may come when the new file is in place
             if planned and problem is None:
-                with suppress(FileError):
-                    _remember(session, earlier)
+                with suppress(FileError):  # one of the files may have been changed
+                    if not any(_value_now(session, one) == one.value for one in planned):
+                        _remember(session, earlier)
             raise
         changes = [change.replace(is_unfinished=False) for change in made]
         if problem is not None:
