@@ -488,6 +488,7 @@ def _create(
             in_person=True,
         )
         keys.delete(orphan.access_key_id)
+        _forget_unused(profile, orphan.access_key_id, hands)
         others.remove(orphan)
         earlier = None
     if others:
@@ -507,6 +508,7 @@ def _create(
         rotation = _store(profile, began, key, new)
     except BaseException:
         keys.delete(new.access_key_id)
+        _forget_unused(profile, new.access_key_id, hands)
         _restore(profile, earlier)
         raise
     remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
@@ -702,6 +704,15 @@ def _forget_secret(access_key_id: str) -> None:
     from mfakit.keychain import delete_secret
 
     delete_secret(access_key_id)
+
+
+def _forget_unused(profile: Profile, access_key_id: str, hands: Hands) -> None:
+    """Delete the entry that a rotation which was cut off may have left, and nothing would name."""
+    if _kind(profile) == KEYRING:
+        try:
+            _forget_secret(access_key_id)
+        except MFAKitError as error:
+            hands.note(f"an entry of the key {access_key_id} may be in the keychain: {error}")
 
 
 def _kind(profile: Profile) -> str:
