@@ -617,6 +617,29 @@ def test_what_a_killed_import_has_left_beside_a_file_goes_with_the_next(
         assert not left.exists()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mfakit_key_store =",
+        "credential_process = mfakit keys export --format process --source-profile default",
+    ],
+)
+def test_no_copy_is_made_of_a_file_whose_keys_move_wherever_their_settings_are(
+    here, home, alice, password_store, line: str
+) -> None:
+    """The settings may be in the credentials file itself, beside other keys."""
+    other = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = othersecret\n"
+    own = home.credentials.read_text().replace("[default]\n", f"[default]\n{line}\n")
+    home.write_credentials(own + other)
+    for command in (["import"], ["rotate", "--yes"], ["rotate", "--undo"], ["export"]):
+        done = home.mfakit("keys", *command)
+        assert done.returncode == 0, done.stderr
+        assert holding(home, "othersecret") == [str(home.credentials)], command
+    assert home.mfakit("keys", "import", "--plain-use", "process").returncode == 0
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    assert holding(home, "othersecret") == [str(home.credentials)]
+
+
 def entries(home) -> list[str]:
     """Return the names of the entries in the password store."""
     return sorted(path.stem for path in home.folder.glob("store/python-keyring/mfakit/*.gpg"))

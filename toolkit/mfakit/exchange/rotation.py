@@ -268,7 +268,8 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     elif secret:
         write_key(profile, LongTermKey(name, secret), hands.note)
     else:
-        edit_settings({profile.name: {KEY_STORE: f"{KEYRING}:{name}"}}, profile.files, hands.note)
+        settings = {profile.name: {KEY_STORE: f"{KEYRING}:{name}"}}
+        edit_settings(settings, profile.files, hands.note, keep_copy=False)
     hands.note(f"the profile {profile.name} had lost its key {name}, and has it again")
     return rotation
 
@@ -626,9 +627,9 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
         from mfakit.keychain import put_secret
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
-        settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+        settings = {profile.name: {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}}
         files, note = profile.files, hands.note
-        if not edit_settings({profile.name: settings}, files, note, if_as_read=True):
+        if not edit_settings(settings, files, note, if_as_read=True, keep_copy=False):
             raise key_was_changed(profile, present)
     else:
         replace_key(profile, present, key, hands.note)
