@@ -57,6 +57,7 @@ def _become_the_child(streams: tuple[int, int, int], kept: set[int]) -> None:
         with suppress(OSError):
             os.close(file)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115 - they are open until the end
+    sys.stderr = open(2, "w")  # noqa: SIM115
     keychain._serve()  # as the module does when it is run
     sys.stdout.flush()
     os._exit(0)

@@ -69,3 +69,20 @@ def password_store(home):
     assert home.run("pass", "init", "alice@example.com").returncode == 0
     yield
     home.run("gpgconf", "--kill", "all")
+
+
+@pytest.fixture
+def faulty_store(home, password_store):
+    """Return a function for the variables that let `pass` run shell commands at one of its own.
+
+    Among them, `do_it "$@"` does what `pass` was told to.
+    """
+    folder, program = home.folder / "bin", shutil.which("pass")
+    folder.mkdir()
+    (folder / "pass").write_text(
+        f'#!/bin/sh\ndo_it() {{ {program} "$@"; }}\n'
+        f'if [ "$1" = "$PASS_FAILS_AT" ]; then eval "$PASS_FAILS_BY"; else do_it "$@"; fi\n'
+    )
+    (folder / "pass").chmod(0o700)
+    home.environ["PATH"] = f"{folder}:{home.environ['PATH']}"
+    return lambda command, by: {"PASS_FAILS_AT": command, "PASS_FAILS_BY": by}

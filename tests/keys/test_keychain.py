@@ -617,6 +617,85 @@ def test_what_a_killed_import_has_left_beside_a_file_goes_with_the_next(
         assert not left.exists()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mfakit_key_store =",
+        "credential_process = mfakit keys export --format process --source-profile default",
+    ],
+)
+def test_no_copy_is_made_of_a_file_whose_keys_move_wherever_their_settings_are(
+    here, home, alice, password_store, line: str
+) -> None:
+    """The settings may be in the credentials file itself, beside other keys."""
+    other = "[other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = othersecret\n"
+    own = home.credentials.read_text().replace("[default]\n", f"[default]\n{line}\n")
+    home.write_credentials(own + other)
+    for command in (["import"], ["rotate", "--yes"], ["rotate", "--undo"], ["export"]):
+        done = home.mfakit("keys", *command)
+        assert done.returncode == 0, done.stderr
+        assert holding(home, "othersecret") == [str(home.credentials)], command
+    assert home.mfakit("keys", "import", "--plain-use", "process").returncode == 0
+    assert home.mfakit("keys", "remove", "--yes").returncode == 0
+    assert holding(home, "othersecret") == [str(home.credentials)]
+
+
+def entries(home) -> list[str]:
+    """Return the names of the entries in the password store."""
+    return sorted(path.stem for path in home.folder.glob("store/python-keyring/mfakit/*.gpg"))
+
+
+def test_export_says_that_an_entry_is_gone_only_if_it_is(home, alice, faulty_store) -> None:
+    """A keychain may delete nothing, and report no error; the same command ends it later."""
+    assert home.mfakit("keys", "import").returncode == 0
+    done = home.mfakit("keys", "export", **faulty_store("rm", ":"))
+    assert (done.returncode, "did not delete the entry" in done.stderr) == (1, True), done.stderr
+    assert "no longer in the keychain" not in done.stderr
+    assert alice.secret_access_key in home.credentials.read_text()
+    assert entries(home) == [alice.access_key_id]
+    assert home.mfakit("keys", "export").returncode == 0
+    assert entries(home) == []
+
+
+def test_remove_leaves_the_name_of_an_entry_that_is_not_gone(home, alice, faulty_store) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    done = home.mfakit("keys", "remove", "--yes", **faulty_store("rm", ":"))
+    assert (done.returncode, "did not delete the entry" in done.stderr) == (1, True), done.stderr
+    assert f"default: {alice.access_key_id}, in the keychain" in home.mfakit("keys").stdout
+
+
+def test_what_a_keychain_has_done_counts_and_not_the_error_that_it_reports(
+    home, alice, faulty_store
+) -> None:
+    done = home.mfakit("keys", "import", **faulty_store("insert", 'do_it "$@"; exit 1'))
+    assert done.returncode == 0, done.stderr
+    assert printed_secret(home) == alice.secret_access_key
+    done = home.mfakit("keys", "export", **faulty_store("rm", 'do_it "$@"; exit 1'))
+    assert (done.returncode, "no longer in the keychain" in done.stderr) == (0, True), done.stderr
+
+
+def test_nothing_is_left_of_a_secret_that_a_keychain_has_stored_wrongly(
+    home, alice, faulty_store
+) -> None:
+    """It would be in the way of the next import."""
+    wrongly = 'cat >/dev/null; printf "other\\nother\\n" | do_it "$@"'
+    done = home.mfakit("keys", "import", **faulty_store("insert", wrongly))
+    assert (done.returncode, "does not give back" in done.stderr) == (1, True), done.stderr
+    assert entries(home) == []
+    assert home.mfakit("keys", "import").returncode == 0
+
+
+def test_the_error_of_a_keychain_that_was_loaded_is_not_called_one_of_its_name(
+    home, alice, faulty_store
+) -> None:
+    """Without PYTHON_KEYRING_BACKEND, another keychain would be used."""
+    assert home.mfakit("keys", "import").returncode == 0
+    empty = faulty_store("show", "echo Error: password store is empty; exit 1")
+    done = home.mfakit("keys", "export", **empty)
+    assert (done.returncode, "the keychain failed (RuntimeError)" in done.stderr) == (1, True)
+    assert "PYTHON_KEYRING_BACKEND" not in done.stderr
+
+
 @pytest.fixture
 def waiting_store(home, password_store):
     """Let `pass` wait at its work until it may go on; yield the files that say so."""

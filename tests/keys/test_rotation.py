@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -16,10 +17,10 @@ from keyring.backends import SecretService
 from tests.exchange.conftest import log_in
 
 import mfakit
-from mfakit.errors import FileError
+from mfakit.errors import BusyError, FileError
 from mfakit.exchange.rotation import Hands, delete_due, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys import journal_path, read_key
+from mfakit.keys import journal_path, place_of, read_key
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
@@ -906,6 +907,38 @@ def test_an_old_key_is_still_deleted_after_another_program_had_emptied_the_file(
     home.write_credentials(text)
     delete_due(profile, later, hands())
     assert alice.access_key_id not in keys_at_aws(aws)
+
+
+@pytest.mark.parametrize("killed", ["the keychain's process", "mfakit"])
+def test_no_entry_of_a_key_that_was_not_used_is_left_in_the_keychain(
+    here, home, alice, aws, faulty_store, killed: str, monkeypatch
+) -> None:
+    """It is named by nothing. mfakit names the key at AWS when it is run again, and asks."""
+    assert home.mfakit("keys", "import").returncode == 0
+    who = "$PPID" if killed != "mfakit" else "$(cut -d ' ' -f 4 /proc/$PPID/stat)"
+    fault = faulty_store("insert", f'do_it "$@"; kill -KILL {who}')
+    done = home.run(sys.executable, "-m", "mfakit", "keys", "rotate", "--yes", **fault)
+    assert done.returncode != 0
+    store = home.folder / "store" / "python-keyring" / "mfakit"
+    if killed == "mfakit":
+        assert len(list(store.glob("*.gpg"))) == len(keys_at_aws(aws)) == 2
+        for name in ("PATH", "GNUPGHOME", "PASSWORD_STORE_DIR", "PYTHON_KEYRING_BACKEND"):
+            monkeypatch.setenv(name, home.environ[name])
+        asked: list[str] = []
+        while not asked:
+            with contextlib.suppress(BusyError):  # until the keychain's process has ended
+                rotate(source(home), 0, hands(asked=asked))
+        assert "Delete it?" in asked[0]
+    present = read_key_id(home)
+    assert [path.stem for path in store.glob("*.gpg")] == [present]
+    assert keys_at_aws(aws) == {present: "Active"}
+
+
+def read_key_id(home) -> str:
+    """Return the id of the key that the profile has by its settings."""
+    place = place_of(source(home))
+    assert place is not None
+    return str(place.access_key_id)
 
 
 def take_into_the_keychain(home, monkeypatch) -> None:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mfakit.errors import MFAKitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 SERVICE = "mfakit"  # the name of an entry is an access key id
 _SECONDS = 60  # a question for the keychain's password may have to be answered
 _UNSAFE = "UnsafeBackend"
+_UNLOADABLE = "UnloadableBackend"
 _TOO_LONG = "TooLong"
 _OTHER = "OtherSecret"
 _FORGOTTEN = "ForgottenSecret"
+_KEPT = "KeptSecret"
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
 _SERVE = "-P", "-m", "mfakit.keychain"  # -P: never a module of the current folder
 
@@ -76,7 +78,7 @@ def delete_secret(access_key_id: str) -> None:
     """Delete an entry, if it exists.
 
     Raises:
-        KeychainError: the keychain cannot be used.
+        KeychainError: the keychain cannot be used, or has the entry still.
     """
     _ask("delete", access_key_id)
 
@@ -125,7 +127,7 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
 
 def _explained(kind: str) -> KeychainError:
     """Return the error for the name of an exception of keyring, a backend or ours."""
-    if os.environ.get("PYTHON_KEYRING_BACKEND") and kind in _BROKEN:
+    if os.environ.get("PYTHON_KEYRING_BACKEND") and kind == _UNLOADABLE:
         return KeychainError(
             "PYTHON_KEYRING_BACKEND names a keychain that cannot be loaded",
             "unset PYTHON_KEYRING_BACKEND, or install what it names",
@@ -134,7 +136,6 @@ def _explained(kind: str) -> KeychainError:
     return KeychainError(message, hint)
 
 
-_BROKEN = ("ModuleNotFoundError", "ImportError", "RuntimeError", "AttributeError", "ValueError")
 _DESKTOP = "where there is no desktop session, as in cron or ssh, no keychain can be reached"
 _UNLOCK = "unlock it on the desktop, and try again"
 _ERRORS = {
@@ -146,6 +147,10 @@ _ERRORS = {
         "the only keychain here stores plain text, or nothing",
         f"install gnome-keyring or KWallet, or pass with keyring-pass; {_DESKTOP}",
     ),
+    _UNLOADABLE: (
+        "the keychain that keyring is to use cannot be loaded",
+        "see which one is used: python -m keyring diagnose",
+    ),
     _TOO_LONG: ("the secret is too long for this keychain", "it is no secret of an AWS key"),
     _OTHER: (
         "the keychain holds another secret of this key, which stays",
@@ -155,6 +160,11 @@ _ERRORS = {
     _FORGOTTEN: (
         "the keychain does not give back what was stored in it",
         "see which one is used: python -m keyring diagnose",
+    ),
+    _KEPT: (
+        "the keychain did not delete the entry",
+        "delete it with the keychain's own program; see which one is used: python -m keyring"
+        " diagnose",
     ),
     "KeyringLocked": ("the keychain is locked", _UNLOCK),
     "PromptDismissedException": ("the question to unlock the keychain was dismissed", _UNLOCK),
@@ -178,8 +188,6 @@ def _serve() -> None:
 
 
 def _carry_out(operation: str, name: str, secret: str) -> str | None:
-    import keyring.errors
-
     backend = _storing_backend()
     if operation == "name":
         return str(backend.name)
@@ -189,11 +197,7 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
     if operation == "put":
         _store(backend, name, secret)
     else:
-        try:
-            backend.delete_password(SERVICE, name)
-        except keyring.errors.PasswordDeleteError:
-            if backend.get_password(SERVICE, name) is not None:
-                raise
+        _delete(backend, name)
     return None
 
 
@@ -210,9 +214,35 @@ def _store(backend: Any, name: str, secret: str) -> None:
         return
     if found is not None:
         raise type(_OTHER, (Exception,), {})
-    backend.set_password(SERVICE, name, secret)
+    problem = _problem_of(lambda: backend.set_password(SERVICE, name, secret))
     if backend.get_password(SERVICE, name) != secret:
-        raise type(_FORGOTTEN, (Exception,), {})
+        with suppress(Exception):  # whatever was stored in its place
+            backend.delete_password(SERVICE, name)
+        raise problem or type(_FORGOTTEN, (Exception,), {})
+
+
+def _delete(backend: Any, name: str) -> None:
+    """Delete an entry, which may be missing."""
+    problem = _problem_of(lambda: backend.delete_password(SERVICE, name))
+    if backend.get_password(SERVICE, name) is not None:
+        raise problem or type(_KEPT, (Exception,), {})
+
+
+def _problem_of(change: Callable[[], object]) -> Exception | None:
+    """Return the error of a change, which may have been made all the same, and the other way round.
+
+    Raises:
+        KeyringLocked: nobody has unlocked the keychain; who looks into it would be asked again.
+    """
+    import keyring.errors
+
+    try:
+        change()
+    except keyring.errors.KeyringLocked:
+        raise
+    except Exception as error:
+        return error
+    return None
 
 
 def _storing_backend() -> Any:
@@ -224,10 +254,15 @@ def _storing_backend() -> Any:
     import keyring
     import keyring.errors
 
-    backend: Any = keyring.get_keyring()
-    chained = getattr(backend, "backends", None)
-    if chained is not None:
-        backend = next(iter(chained), None)
+    try:
+        backend: Any = keyring.get_keyring()
+        chained = getattr(backend, "backends", None)
+        if chained is not None:
+            backend = next(iter(chained), None)
+    except keyring.errors.KeyringError:
+        raise
+    except Exception:
+        raise type(_UNLOADABLE, (Exception,), {}) from None
     kind = f"{type(backend).__module__}.{type(backend).__qualname__}"
     if backend is None or kind.startswith("keyring.backends.fail."):
         raise keyring.errors.NoKeyringError

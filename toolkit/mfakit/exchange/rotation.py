@@ -268,7 +268,8 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     elif secret:
         write_key(profile, LongTermKey(name, secret), hands.note)
     else:
-        edit_settings({profile.name: {KEY_STORE: f"{KEYRING}:{name}"}}, profile.files, hands.note)
+        settings = {profile.name: {KEY_STORE: f"{KEYRING}:{name}"}}
+        edit_settings(settings, profile.files, hands.note, keep_copy=False)
     hands.note(f"the profile {profile.name} had lost its key {name}, and has it again")
     return rotation
 
@@ -492,6 +493,7 @@ def _create(
             in_person=True,
         )
         keys.delete(orphan.access_key_id)
+        _forget_unused(profile, orphan.access_key_id, hands)
         others.remove(orphan)
         earlier = None
     if others:
@@ -511,6 +513,7 @@ def _create(
         rotation = _store(profile, began, key, new)
     except BaseException:
         keys.delete(new.access_key_id)
+        _forget_unused(profile, new.access_key_id, hands)
         _restore(profile, earlier)
         raise
     remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
@@ -628,9 +631,9 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
         from mfakit.keychain import put_secret
 
         put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
-        settings = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
+        settings = {profile.name: {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}}
         files, note = profile.files, hands.note
-        if not edit_settings({profile.name: settings}, files, note, if_as_read=True):
+        if not edit_settings(settings, files, note, if_as_read=True, keep_copy=False):
             raise key_was_changed(profile, present)
     else:
         replace_key(profile, present, key, hands.note)
@@ -706,6 +709,15 @@ def _forget_secret(access_key_id: str) -> None:
     from mfakit.keychain import delete_secret
 
     delete_secret(access_key_id)
+
+
+def _forget_unused(profile: Profile, access_key_id: str, hands: Hands) -> None:
+    """Delete the entry that a rotation which was cut off may have left, and nothing would name."""
+    if _kind(profile) == KEYRING:
+        try:
+            _forget_secret(access_key_id)
+        except MFAKitError as error:
+            hands.note(f"an entry of the key {access_key_id} may be in the keychain: {error}")
 
 
 def _kind(profile: Profile) -> str:

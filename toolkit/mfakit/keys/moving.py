@@ -228,7 +228,8 @@ def _export(profile: Profile, note: Note) -> None:
             write_key(profile, key, note)
         except ProfileError:
             store: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
-            edit_settings({profile.name: store}, profile.read_again().files, note)
+            files = profile.read_again().files
+            edit_settings({profile.name: store}, files, note, keep_copy=False)
             raise
         kept = delete_entry(profile, key.access_key_id)
     note(
@@ -474,7 +475,9 @@ def _set_store(
             name of another key in the keychain.
         FileError: a file cannot be written.
     """
-    changes = edit_settings({profile.name: settings}, profile.files, note, if_as_read=True)
+    changes = edit_settings(
+        {profile.name: settings}, profile.files, note, if_as_read=True, keep_copy=False
+    )
     is_set = any(change.key == KEY_STORE for change in changes)
     if not is_set and profile.setting(KEY_STORE) != settings[KEY_STORE]:
         raise key_was_changed(profile, access_key_id)

@@ -96,6 +96,7 @@ def edit_settings(
     note: Callable[[str], object],
     *,
     if_as_read: bool = False,
+    keep_copy: bool = True,
 ) -> list[Change]:
     """Set keys as ``write_settings`` does, in files that may have been read already.
 
@@ -107,11 +108,13 @@ def edit_settings(
         note: called with messages for the user.
         if_as_read: leave out a key that another program has changed since the files were read,
             because what is set depends on what was read.
+        keep_copy: whether a copy of the credentials file is kept first, if that is changed.
 
     Returns:
         What was changed.
     """
-    return _apply(_planned(profiles, files), files, note, if_as_read=if_as_read)
+    changes = _planned(profiles, files)
+    return _apply(changes, files, note, if_as_read=if_as_read, keep_copy=keep_copy)
 
 
 def _planned(profiles: Mapping[str, Settings], files: AWSFiles) -> list[Change]:
@@ -150,6 +153,7 @@ def _apply(
     *,
     if_as_read: bool,
     restored: bool = False,
+    keep_copy: bool = True,
 ) -> list[Change]:
     """Make changes, all or none; return those that differ, with what was there before each."""
     from mfakit.profiles.editing import check_writable, edit_document
@@ -168,7 +172,8 @@ def _apply(
     if in_config:
         check_writable(files.config_path)
     if in_credentials:
-        edit_credentials(files, partial(put, wanted=in_credentials, file="credentials"), note)
+        put_credentials = partial(put, wanted=in_credentials, file="credentials")
+        edit_credentials(files, put_credentials, note, keep_copy=keep_copy)
     if in_config:
         # what is remembered for undo was in the file, even if that is empty for a moment
         had_text = bool(files.config_file.text) or any(change.before for change in in_config)
@@ -178,7 +183,7 @@ def _apply(
         except BaseException:  # also Ctrl-C during the wait for another program
             back = _reversed(made.get("credentials", []))
             try:
-                _apply(back, files, note, if_as_read=True, restored=True)
+                _apply(back, files, note, if_as_read=True, restored=True, keep_copy=keep_copy)
             except FileError as error:
                 path = files.credentials_path
                 note(f"{path} is changed already, and could not be put back: {error.message}")

@@ -303,8 +303,16 @@ def store_for(settings: Values) -> type[Store]:
     return next(store for store in reversed(STORES) if store.is_for(settings))
 
 
-def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: Note) -> None:
+def edit_credentials(
+    files: AWSFiles, change: Callable[[Document], None], note: Note, *, keep_copy: bool = True
+) -> None:
     """Change the credentials file, of which a copy is kept first if it holds keys.
+
+    Args:
+        files: the files.
+        change: changes the document, or leaves it as it is.
+        note: called with messages for the user.
+        keep_copy: whether there may be such a copy; not where keys are to be in fewer places.
 
     Raises:
         FileError: the file cannot be written. It was not changed then.
@@ -325,7 +333,7 @@ def edit_credentials(files: AWSFiles, change: Callable[[Document], None], note: 
     edit_text(
         path,
         changed,
-        backup=lambda text: _holds_keys(parsed(text)),
+        backup=(lambda text: _holds_keys(parsed(text))) if keep_copy else None,
         had_text=bool(files.credentials_file.text),
         note=note,
     )
