@@ -108,7 +108,12 @@ class Temporary:
             self._lock = open_private(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return False
-        return not _is_locked_by_another(self._lock) and self.is_at(self.path)
+        is_ours = not _is_locked_by_another(self._lock)
+        if is_ours and _keeps_all_out(self._lock):
+            # nor can a file be replaced there that this process has open
+            lock, self._lock = self._lock, None
+            close_private(lock)
+        return is_ours and self.is_at(self.path)
 
     def close(self) -> None:
         """Close the file, which is when some file systems report a full disk.
@@ -222,7 +227,9 @@ def _remove_if_left(path: str) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not _is_locked_by_another(descriptor, default=not is_old):
+        if not _is_locked_by_another(descriptor, default=not is_old) and (
+            is_old or not _keeps_all_out(descriptor)
+        ):
             os.unlink(path)
     finally:
         os.close(descriptor)
@@ -243,6 +250,20 @@ def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
         return True
     except OSError:
         return default
+    return False
+
+
+def _keeps_all_out(descriptor: int) -> bool:
+    """Whether its lock keeps all, this process too, from using the file by another descriptor.
+
+    Those of SMB do. There a lock is refused a second time to the descriptor that has it.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EACCES
     return False
 
 
