@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -346,6 +347,157 @@ def test_without_atomic_swaps_a_single_rename_changes_the_file(home) -> None:
     assert (done.returncode, done.stdout) == (0, "spare\n"), done.stderr
     assert (home.folder / "file").read_text() == "new"
     assert (home.folder / "spare").read_text() == "old"
+
+
+LIKE_SMB = ["-e", "trace=renameat2,rename", "-e", "inject=renameat2:error=EINVAL"]
+
+
+@needs_strace
+def test_a_rename_that_is_refused_while_a_program_has_the_file_open_is_tried_again(home) -> None:
+    """A server of SMB refuses it, and Linux' client of SMB may remove the old file then."""
+    home.write_credentials(KEYS)
+    refuse = [*LIKE_SMB, "-e", "inject=rename:error=EACCES:when=2..4"]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *refuse, sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert home.credentials.read_text().startswith(KEYS)
+    assert "ASIA1" in home.credentials.read_text()
+    assert _files(home) == ["credentials", "credentials.lock", "mfakit"]
+    assert _kept(home) == []
+
+
+@needs_strace
+def test_the_text_of_a_file_that_vanishes_as_it_cannot_be_replaced_is_in_the_new_one(home) -> None:
+    """Linux' client of SMB removes it when the program that had it open closes it."""
+    home.write_credentials(KEYS)
+    refuse = [*LIKE_SMB, "-e", "inject=rename:error=EACCES:when=2+"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, *refuse]
+    ours = subprocess.Popen([*strace, sys.executable, "-c", WRITE], env=home.environ)
+    while ours.poll() is None and not _kept(home):
+        time.sleep(0.01)
+    home.credentials.unlink()
+    assert ours.wait() == 0
+    assert home.credentials.read_text().startswith(KEYS)
+    assert "ASIA1" in home.credentials.read_text()
+    assert _kept(home) == []
+
+
+@needs_strace
+def test_what_another_program_puts_in_place_of_a_file_that_vanishes_is_kept(home) -> None:
+    """The write starts again, and the text that vanished does not come back."""
+    home.write_credentials(KEYS)
+    refuse = [*LIKE_SMB, "-e", "inject=rename:error=EACCES:when=2:delay_enter=1000000"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, *refuse]
+    ours = subprocess.Popen([*strace, sys.executable, "-c", WRITE], env=home.environ)
+    while ours.poll() is None and home.credentials.stat().st_nlink == 1:
+        time.sleep(0.01)
+    (home.folder / "theirs").write_text("[theirs]\naws_access_key_id = AKIA2\n")
+    (home.folder / "theirs").replace(home.credentials)
+    assert ours.wait() == 0
+    assert home.credentials.read_text().startswith("[theirs]")
+    assert "ASIA1" in home.credentials.read_text()
+    assert "AKIA1" not in home.credentials.read_text()
+    assert _files(home) == ["credentials", "credentials.lock", "mfakit"]
+    assert _kept(home) == []
+
+
+@needs_strace
+def test_where_a_file_stays_open_its_text_is_kept_and_the_error_names_the_copy(home) -> None:
+    """It may vanish after the command, when the other program closes it."""
+    home.write_credentials(KEYS)
+    refuse = [*LIKE_SMB, "-e", "inject=rename:error=EACCES:when=2+"]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *refuse, sys.executable, "-c", WRITE)
+    assert done.returncode == 1
+    (kept,) = _kept(home)
+    two_lines(done.stderr, f"what was there is in {kept}")
+    assert Path(kept).read_text() == KEYS
+    assert Path(kept).stat().st_mode & 0o777 == 0o600
+    assert home.credentials.read_text() == KEYS
+    assert _files(home) == ["credentials", "credentials.lock", "mfakit"]
+
+
+def _files(home) -> list[str]:
+    return sorted(os.listdir(home.credentials.parent))
+
+
+def _kept(home) -> list[str]:
+    return [str(path) for path in home.credentials.parent.glob("mfakit/credentials.kept-*")]
+
+
+@needs_strace
+def test_a_lock_that_keeps_its_own_process_from_writing_is_given_up_before_the_write(home) -> None:
+    """So are those of SMB, of which each is refused a second time to the descriptor that has it."""
+    home.write_credentials(KEYS)
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0  # makes the safety copy
+    log = home.folder / "log"
+    trace = ["-e", "trace=flock,close,write,fsync", "-e", "inject=flock:error=EACCES:when=3+"]
+    write = [sys.executable, "-c", WRITE.replace("ASIA1", "ASIA2")]
+    done = home.run("strace", "-f", "-qq", "-o", str(log), *trace, *write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ASIA2" in home.credentials.read_text()
+    calls = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
+    held, refused = [call.partition(",")[0] for call in calls if call.startswith("flock(")][1:3]
+    assert held == refused
+    after = calls[calls.index(next(call for call in calls if "INJECTED" in call)) + 1 :]
+    written = next(call for call in after if call.startswith("write("))
+    closed = held.replace("flock", "close") + ")"
+    assert any(call.startswith(closed) for call in after[: after.index(written)])
+
+
+@needs_strace
+def test_a_lock_file_whose_lock_is_refused_a_second_time_stays(home) -> None:
+    """On SMB, other processes that wait for it have it open, and a new one could not be made."""
+    home.write_credentials(KEYS)
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    trace = ["-e", "trace=flock", "-e", "inject=flock:error=EACCES:when=3+"]
+    write = [sys.executable, "-c", WRITE.replace("ASIA1", "ASIA2")]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *trace, *write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _files(home) == ["credentials", "credentials.lock", "mfakit"]
+
+
+@needs_strace
+def test_where_locks_are_of_no_use_a_new_temporary_file_of_another_process_stays(home) -> None:
+    """It may be at work, and on SMB it holds no lock."""
+    home.write_credentials(KEYS)
+    new = home.credentials.with_name(f".credentials.mfakit-{'1' * 16}")
+    new.write_text("secret")
+    trace = ["-e", "trace=flock", "-e", "inject=flock:error=EACCES:when=3+"]
+    write = [sys.executable, "-c", WRITE]
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *trace, *write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert new.exists()
+    os.utime(new, (0, 0))
+    write[-1] = WRITE.replace("ASIA1", "ASIA2")
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *trace, *write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not new.exists()
+
+
+GO_BACK = """
+import os, sys
+from mfakit.profiles.putting import put
+from mfakit.profiles.reading import Snapshot, version_of
+
+path = sys.argv[1]
+
+def change_the_time(event, arguments):
+    if event == "open" and os.path.basename(str(arguments[0])).count("-") > 2:
+        os.utime(path, (5, 5))
+
+stale = Snapshot(open(path, "rb").read().replace(b"AKIA1", b"AKIA0"), version_of(path))
+sys.addaudithook(change_the_time)
+print(put(path, path, stale, b"new", print))
+"""
+
+
+def test_after_a_read_from_a_stale_cache_the_file_goes_back_whatever_our_time(home) -> None:
+    """CIFS shows what this machine has read before, and wrong times of new files."""
+    home.write_credentials(KEYS)
+    done = home.run(sys.executable, "-c", GO_BACK, str(home.credentials))
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "False"
+    assert home.credentials.read_text() == KEYS
+    assert _files(home) == ["credentials", "mfakit"]
 
 
 @needs_strace

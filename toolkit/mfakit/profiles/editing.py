@@ -328,9 +328,10 @@ def _tidy(name: str, descriptor: int) -> None:
 
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(name)
+        except OSError as error:
+            if error.errno in NO_LOCKS:  # a server of SMB refuses a lock that is held already
+                with suppress(OSError):
+                    os.unlink(name)
 
 
 def _acquire(name: str, descriptor: int, path: str, timeout: float) -> bool:

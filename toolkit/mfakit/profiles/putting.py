@@ -8,8 +8,11 @@ file. For systems that cannot swap files, ``swapping`` says what can be lost.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
+from contextlib import suppress
 
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
@@ -19,6 +22,7 @@ from mfakit.profiles.reading import (
     has_writer_now,
     is_untouched,
     read_now,
+    still_has,
     version,
     version_of,
 )
@@ -31,11 +35,15 @@ from mfakit.profiles.replacing import (
     swap_name,
     texts_of,
 )
-from mfakit.profiles.swapping import load, put_new, swap
+from mfakit.profiles.swapping import HeldError, load, put_new, swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# A program that reads a file has it open for less than that; one who looks at it, for longer.
+_PATIENCE_SECONDS = 2
+_PAUSE_SECONDS = 0.05
 
 
 def put(
@@ -62,7 +70,7 @@ def put(
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
         temporary.rename(_swap_name(real, before, ours))
-        temporary.shown = ours
+        temporary.shown = content
         try:
             if before.version is None:
                 put_new(temporary.path, real)
@@ -139,11 +147,6 @@ def _replaced(
     note: Callable[[str], object],
 ) -> bool:
     """Swap the new file and the old one, and swap back if the old one was changed."""
-
-    def is_still_there() -> bool:
-        # compare versions again: the file may have been replaced while it was read
-        return is_untouched(real, before) and version_of(real) == before.version
-
     spare, text = _swap_name(real, before, ours), digest(ours.content)
     load()
     # Other programs may act between here and the end of a swap back, so keep that time short.
@@ -151,7 +154,7 @@ def _replaced(
         return False
     is_swapped = False
     try:
-        temporary.path = swap(temporary.path, real, spare, is_still_there)
+        temporary.path = _swapped(temporary, path, real, spare, before)
         is_swapped = True
         # twice: another program may have resolved the path before the swap, and open it after
         if _came_out(temporary.path, before):
@@ -178,6 +181,64 @@ def _is_another(temporary: Temporary, *, default: bool) -> bool:
         return False
     except OSError:  # of the whole disk, or it may not be looked at
         return default
+
+
+def _swapped(temporary: Temporary, path: str, real: str, spare: str, before: Snapshot) -> str:
+    """Swap the new file and the old one; return the name of the old one, which it may not have."""
+
+    def is_still_there() -> bool:
+        # compare versions again: the file may have been replaced while it was read
+        return is_untouched(real, before) and version_of(real) == before.version
+
+    try:
+        return swap(temporary.path, real, spare, is_still_there)
+    except HeldError:
+        kept = _kept_before(before, path, spare)
+        _put_when_closed(temporary.path, path, real, kept, is_still_there)
+        with suppress(OSError):
+            os.unlink(kept)
+        return spare
+
+
+def _kept_before(before: Snapshot, path: str, spare: str) -> str:
+    """Keep the text of a file that may vanish, with all its names; return where."""
+    try:
+        kept = _kept(before.content, path)
+    except OSError:
+        return _keep_aside(spare, path)
+    with suppress(OSError):
+        os.unlink(spare)
+    return kept
+
+
+def _put_when_closed(
+    new: str, path: str, real: str, kept: str, is_still_there: Callable[[], bool]
+) -> None:
+    """Put the new file in place as soon as no program has the old one open, or that has vanished.
+
+    Raises:
+        FileNotFoundError: another file is in its place.
+        FileError: it is open all that time. The message says where its text is.
+    """
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        time.sleep(_PAUSE_SECONDS)
+        with suppress(OSError):  # it is open still, or about to vanish
+            if version_of(real) is None:
+                put_new(new, real)
+            elif is_still_there():
+                os.replace(new, real)
+            else:
+                break
+            return
+    else:
+        raise FileError(
+            f"another program has {path} open, and it may be gone when that ends; what was there is"
+            f" in {kept}",
+            f"end that program; if {path} is gone then, move {kept} there; and try again",
+        )
+    os.unlink(kept)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), real)
 
 
 def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
@@ -228,10 +289,10 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
 def _is_unchanged(left: str, ours: Snapshot) -> bool:
     """Whether a file that came out of a swap is ours, with our text.
 
-    Its times have to do if it cannot be opened, as where a process has used up its descriptors.
+    Its version has to do if it cannot be opened, as where a process has used up its descriptors.
     """
     try:
-        return is_untouched(left, ours)
+        return still_has(left, ours.content)
     except FileNotFoundError:
         raise
     except OSError:
@@ -259,10 +320,7 @@ def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str
             content = file.read()
         if content in (before.content, b""):
             return
-        kept = _kept_name(path)
-        make_own_folder(kept)
-        with filled_beside(kept, content) as (temporary, _):
-            put_new(temporary.path, kept)
+        kept = _kept(content, path)
     except OSError:
         return
     note(
@@ -318,6 +376,19 @@ def _keep_aside(left: str, path: str) -> str:
         put_new(left, kept)
     except OSError:
         return left
+    return kept
+
+
+def _kept(content: bytes, path: str) -> str:
+    """Write a text to where nothing removes it; return its path.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    kept = _kept_name(path)
+    make_own_folder(kept)
+    with filled_beside(kept, content) as (temporary, _):
+        put_new(temporary.path, kept)
     return kept
 
 

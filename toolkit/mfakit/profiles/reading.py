@@ -203,6 +203,17 @@ def is_untouched(path: str, before: Snapshot) -> bool:
         )
 
 
+def still_has(path: str, content: bytes) -> bool:
+    """Whether a file has this text still, and no program has it open to write.
+
+    Its times do not count: on CIFS those of a new file have been seen to change by themselves.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return is_untouched(path, Snapshot(content, version(os.lstat(path))))
+
+
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3"}
 # The kernel escapes these; the backslash comes first, since the others add backslashes.
 _ESCAPES = {"\\": r"\134", " ": r"\040", "\t": r"\011", "\n": r"\012"}

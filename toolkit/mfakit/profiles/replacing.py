@@ -14,15 +14,13 @@ from _thread import RLock
 from contextlib import contextmanager, suppress
 
 from mfakit.errors import FileError
-from mfakit.profiles.reading import MARK, is_mount_point, is_untouched
+from mfakit.profiles.reading import MARK, is_mount_point, still_has
 from mfakit.profiles.swapping import rename
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
-
-    from mfakit.profiles.reading import Snapshot
 
 
 _WINDOWS = os.name == "nt"
@@ -96,7 +94,7 @@ class Temporary:
             change it, it is theirs.
     """
 
-    shown: Snapshot | None = None
+    shown: bytes | None = None
 
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
@@ -123,7 +121,12 @@ class Temporary:
             self._lock = open_private(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return False
-        return not _is_locked_by_another(self._lock) and self.is_at(self.path)
+        is_ours = not _is_locked_by_another(self._lock)
+        if is_ours and _keeps_all_out(self._lock):
+            # nor can a file be replaced there that this process has open
+            lock, self._lock = self._lock, None
+            close_private(lock)
+        return is_ours and self.is_at(self.path)
 
     def close(self) -> None:
         """Close the file, which is when some file systems report a full disk.
@@ -154,7 +157,7 @@ class Temporary:
             self.close()
         with suppress(OSError):
             is_ours = self.is_at(self.path)
-            if is_ours and (self.shown is None or is_untouched(self.path, self.shown)):
+            if is_ours and (self.shown is None or still_has(self.path, self.shown)):
                 os.unlink(self.path)
         if self._lock is not None:
             lock, self._lock = self._lock, None
@@ -238,7 +241,9 @@ def _remove_if_left(path: str) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not _is_locked_by_another(descriptor, default=not is_old):
+        if not _is_locked_by_another(descriptor, default=not is_old) and (
+            is_old or not _keeps_all_out(descriptor)
+        ):
             os.unlink(path)
     finally:
         os.close(descriptor)
@@ -259,6 +264,20 @@ def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
         return True
     except OSError:
         return default
+    return False
+
+
+def _keeps_all_out(descriptor: int) -> bool:
+    """Whether its lock keeps all, this process too, from using the file by another descriptor.
+
+    Those of SMB do. There a lock is refused a second time to the descriptor that has it.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EACCES
     return False
 
 

@@ -32,9 +32,16 @@ _DARWIN_SWAP, _DARWIN_KEEP = 2, 4
 _AT_FDCWD = -100
 # System call numbers for a C library without the function, such as musl, by 64-bit architecture.
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "s390x": 347, "ppc64le": 357}
-# A virus scanner or an indexer may hold a file open on Windows for a moment.
-_RENAME_TRIES = 20 if os.name == "nt" else 1
+# A virus scanner or an indexer may hold a file open on Windows for a moment, and on SMB any reader.
+_RENAME_TRIES = 20
 _RENAME_PAUSE_SECONDS = 0.05
+
+
+class HeldError(PermissionError):
+    """A rename over a file was refused, as on SMB while a program has that open.
+
+    Linux' client of SMB removes the file then, at once or when it is closed.
+    """
 
 
 def swap(
@@ -59,6 +66,7 @@ def swap(
 
     Raises:
         FileNotFoundError: the second file does not exist any more, or is another one.
+        HeldError: the second file may be removed now. If it could be linked, it has the spare name.
         OSError: it failed. Neither file was changed.
     """
     debug.event("swap {} and {}", first, second)
@@ -95,7 +103,7 @@ def rename(
     replace: Callable[[str, str], object] = os.replace,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Rename a file; on Windows, retry while another program holds it open.
+    """Rename a file; retry while another program holds it open, on Windows and SMB.
 
     Args:
         old: the old name.
@@ -110,8 +118,8 @@ def rename(
     for left in reversed(range(tries)):
         try:
             replace(old, new)
-        except PermissionError:
-            if not left:
+        except PermissionError as error:
+            if not left or error.errno == errno.EPERM:
                 raise
             sleep(_RENAME_PAUSE_SECONDS)
         else:
@@ -126,15 +134,29 @@ def _swap_by_links(first: str, second: str, spare: str, is_still_there: Callable
             raise
         if not is_still_there():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), second) from None
-        rename(first, second)
+        _rename_over(first, second)
         return first
     try:
-        rename(first, second)
+        _rename_over(first, second)
+    except HeldError:
+        raise
     except OSError:
         with suppress(OSError):
             os.unlink(spare)
         raise
     return spare
+
+
+def _rename_over(first: str, second: str) -> None:
+    if os.name == "nt":  # nothing is removed there
+        rename(first, second)
+        return
+    try:
+        os.replace(first, second)
+    except PermissionError as error:
+        if error.errno != errno.EACCES:
+            raise
+        raise HeldError(error.errno, error.strerror, second) from None
 
 
 def _put_new_by_link(new: str, path: str) -> None:
