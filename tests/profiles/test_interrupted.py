@@ -167,13 +167,20 @@ def test_write_settings_names_the_file_that_a_killed_process_left(home) -> None:
 
 
 def test_an_unfinished_safety_copy_of_a_killed_process_is_removed(home) -> None:
-    """It holds the long-term keys, so it is removed even if a finished copy exists."""
+    """It holds the long-term keys, so it is removed even if a finished copy exists.
+
+    Earlier versions made it beside the file.
+    """
     home.write_credentials(KEYS)
     write_session("mfa", SESSION, environ=home.environ)
-    left = home.credentials.parent / "mfakit" / ".credentials.before.mfakit-0123456789abcdef"
-    left.write_text(KEYS)
-    write_session("other", SESSION, environ=home.environ)
-    assert not left.exists()
+    folder = home.credentials.parent
+    for left in (
+        folder / "mfakit" / ".credentials.before.mfakit-0123456789abcdef",
+        folder / ".credentials.before-mfakit.mfakit-5915-3cda296c",
+    ):
+        left.write_text(KEYS)
+        write_session("other", SESSION, environ=home.environ)
+        assert not left.exists()
 
 
 def test_leftovers_are_removed_even_after_the_file_was_moved_behind_a_link(home) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from tests.profiles.test_bad_files import IN_JSON, WRITE
@@ -19,7 +20,9 @@ from mfakit import SessionCredentials, read_session, remove_session, write_sessi
 from mfakit.errors import FileError, ProfileError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable, edit_text
+from mfakit.profiles.own_files import digest
 from mfakit.profiles.profile import Profile
+from mfakit.profiles.replacing import swap_name
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 LONG_TERM = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -299,6 +302,22 @@ def test_permissions_for_others_are_removed_with_a_note(home, mode: int) -> None
     assert [note for note in notes if "everybody; now only you can" in note]
     write_session("mfa", SESSION, environ=home.environ, note=notes.append)
     assert len(notes) == 1
+
+
+def test_what_another_user_puts_beside_the_file_is_never_taken_for_what_was_in_it(home) -> None:
+    """In a folder that all users share, one may write there whose name fits the present text."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file for another user")
+    home.write_credentials("[other]\nregion = eu-west-1\n")
+    text = home.credentials.read_bytes()
+    planted = Path(swap_name(str(home.credentials), "0" * 16, digest(text)))
+    planted.write_text(LONG_TERM)
+    os.chown(planted, 4321, 4321)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert home.credentials.stat().st_uid == 0
+    assert "AKIA1" not in home.credentials.read_text()
+    assert planted.read_text() == LONG_TERM
+    assert not list((home.credentials.parent / "mfakit").glob("credentials.kept-*"))
 
 
 def test_root_does_not_write_in_another_users_home(home) -> None:

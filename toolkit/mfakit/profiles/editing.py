@@ -397,7 +397,8 @@ class SafetyCopy:
 
         Unfinished copies of killed processes are removed.
         """
-        remove_leftovers(self.place)
+        for place in (self.place, self._earlier_place):
+            remove_leftovers(place)
         if not os.path.isfile(self._earlier_place) or os.path.islink(self._earlier_place):
             return
         try:

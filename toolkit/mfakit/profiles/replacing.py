@@ -198,18 +198,32 @@ def swap_name(path: str, before: str, after: str) -> str:
 
 
 def leftovers(path: str) -> list[str]:
-    """Return the temporary files beside a file, of killed or of running processes."""
+    """Return the temporary files beside a file, of killed or of running processes.
+
+    Those of other users are left out, who may have put them into a shared folder for mfakit to
+    believe; but not those of root and of the folder's owner.
+    """
     folder, name = os.path.split(path)
     try:
         entries = os.listdir(folder or os.curdir)
     except OSError:
         return []
     start = f".{name}{MARK}"
-    return [
+    found = [
         os.path.join(folder, entry)
         for entry in entries
         if entry.startswith(start) and _ending(entry.removeprefix(start))
     ]
+    return [left for left in found if _is_trusted(left, folder)]
+
+
+def _is_trusted(path: str, folder: str) -> bool:
+    if _WINDOWS:
+        return True
+    try:
+        return os.lstat(path).st_uid in (0, os.geteuid(), os.stat(folder or os.curdir).st_uid)
+    except OSError:  # another process has just removed it
+        return False
 
 
 def _ending(name: str) -> re.Match[str] | None:

@@ -101,16 +101,17 @@ class Launchd(Scheduler):
     def install(self, job: Job) -> list[str]:
         """See `Scheduler`."""
         refuse_foreign(self._path, _AGENT_MARK)
+        before = read_own(self._path, _AGENT_MARK)
         self._unload()
         write_own(self._path, self.files(job))
         try:
-            demand(
-                *("launchctl", "bootstrap", _domain(), self._path),
-                environ=self._environ,
-                hint="log in on the machine's own screen once, or take --using cron",
-            )
+            self._load()
         except MFAKitError:
             remove_own(self._path)
+            if before is not None:
+                write_own(self._path, before)
+                with suppress(MFAKitError):
+                    self._load()
             raise
         return []
 
@@ -134,6 +135,13 @@ class Launchd(Scheduler):
             return []
         self._unload()
         return [self._path] if remove_own(self._path) else []
+
+    def _load(self) -> None:
+        demand(
+            *("launchctl", "bootstrap", _domain(), self._path),
+            environ=self._environ,
+            hint="log in on the machine's own screen once, or take --using cron",
+        )
 
     def _unload(self) -> None:
         with suppress(MFAKitError):  # it may not be loaded

@@ -95,6 +95,7 @@ class Systemd(Scheduler):
         units = self._units(job)
         for path in units:
             refuse_foreign(path, _UNIT_MARK)
+        before = {path: read_own(path, _UNIT_MARK) for path in units}
         for path, text in units.items():
             write_own(path, text)
         try:
@@ -103,6 +104,12 @@ class Systemd(Scheduler):
             self._demand("restart", _TIMER)  # a running timer would keep its old interval
         except MFAKitError:
             self.remove()
+            for path, earlier in before.items():
+                if earlier is not None:
+                    write_own(path, earlier)
+            if None not in before.values():
+                for words in (("daemon-reload",), ("enable", _TIMER), ("restart", _TIMER)):
+                    self._call(*words)
             raise
         return self._lingering()
 
