@@ -473,6 +473,44 @@ def test_where_locks_are_of_no_use_a_new_temporary_file_of_another_process_stays
     assert not new.exists()
 
 
+@needs_strace
+def test_what_a_killed_process_left_on_nfs_is_removed_and_not_what_is_at_work(home) -> None:
+    """NFS 4 locks a file only for a descriptor that may write."""
+    home.write_credentials(KEYS)
+    left = home.credentials.with_name(f".credentials.mfakit-{'1' * 16}")
+    left.write_text("secret")
+    assert home.run(*NO_LOCKS_TO_READ, sys.executable, "-c", WRITE).stderr == ""
+    assert not left.exists()
+    with temporary_beside(str(home.credentials)) as at_work:
+        write = WRITE.replace("ASIA1", "ASIA2")
+        assert home.run(*NO_LOCKS_TO_READ, sys.executable, "-c", write).stderr == ""
+        assert os.path.exists(at_work.path)
+
+
+# the lock of the credentials file, and then each temporary file's first try
+NO_LOCKS_TO_READ = [
+    *("strace", "-f", "-qq", "-o", os.devnull),
+    *("-e", "trace=flock", "-e", "inject=flock:error=EBADF:when=2..4+2"),
+]
+
+
+@needs_strace
+@pytest.mark.parametrize(("which", "code"), [("1", 0), ("1..3", 0), ("1+", 1)])
+def test_a_file_that_another_machine_replaces_while_it_is_read_is_read_again(
+    home, which: str, code: int
+) -> None:
+    """NFS answers so, if the server does not have the file any more that was opened."""
+    home.write_credentials(KEYS)
+    stale = ["-P", str(home.credentials), "-e", f"inject=read:error=ESTALE:when={which}"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=read", *stale]
+    done = home.run(*strace, sys.executable, "-c", WRITE)
+    assert done.returncode == code
+    if code:
+        two_lines(done.stderr, "Stale file handle")
+    else:
+        assert "ASIA1" in home.credentials.read_text()
+
+
 GO_BACK = """
 import os, sys
 from mfakit.profiles.putting import put

@@ -101,20 +101,32 @@ def read_now(path: str, *, to_edit: bool = False) -> Snapshot:
         FileError: it is a named pipe.
         OSError: it cannot be read.
     """
-    try:
-        for _ in range(_TRIES):
-            with open(path, "rb", opener=_open) as file:
-                before = os.fstat(file.fileno())
-                content = file.read()
-                after = os.fstat(file.fileno())
-                if not stat.S_ISREG(after.st_mode):
-                    return Snapshot(content, None)  # a pipe of the shell can be read only once
-                has_writer = to_edit and has_writer_now(file.fileno())
-            if version(before) == version(after):
+    for left in reversed(range(_TRIES)):
+        try:
+            found, is_settled = _read_once(path, to_edit=to_edit)
+        except FileNotFoundError:
+            return Snapshot(b"", None)
+        except OSError as error:
+            # NFS: another machine has replaced the file since it was opened
+            if error.errno != errno.ESTALE or not left:
+                raise
+        else:
+            if is_settled:
                 break
-    except FileNotFoundError:
-        return Snapshot(b"", None)
-    return Snapshot(content, version(after), after.st_mtime, has_writer=has_writer)
+    return found
+
+
+def _read_once(path: str, *, to_edit: bool) -> tuple[Snapshot, bool]:
+    """Read a file; return, too, whether it has not changed meanwhile."""
+    with open(path, "rb", opener=_open) as file:
+        before = os.fstat(file.fileno())
+        content = file.read()
+        after = os.fstat(file.fileno())
+        if not stat.S_ISREG(after.st_mode):
+            return Snapshot(content, None), True  # a pipe of the shell can be read only once
+        has_writer = to_edit and has_writer_now(file.fileno())
+    found = Snapshot(content, version(after), after.st_mtime, has_writer=has_writer)
+    return found, version(before) == version(after)
 
 
 def _open(path: str, flags: int) -> int:

@@ -118,10 +118,10 @@ class Temporary:
     def _hold(self) -> bool:
         """Lock the file until it is removed; return whether it still has its name."""
         try:  # by a second descriptor, since the first is closed before the file is used
-            self._lock = open_private(self.path, os.O_RDONLY)
+            self._lock, is_others = _open_and_lock(self.path)
         except FileNotFoundError:
             return False
-        is_ours = not _is_locked_by_another(self._lock)
+        is_ours = not is_others
         if is_ours and _keeps_all_out(self._lock):
             # nor can a file be replaced there that this process has open
             lock, self._lock = self._lock, None
@@ -253,32 +253,43 @@ def _remove_if_left(path: str) -> None:
         if is_old:
             os.unlink(path)
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor, is_in_use = _open_and_lock(path, flags, default=not is_old)
     try:
-        if not _is_locked_by_another(descriptor, default=not is_old) and (
-            is_old or not _keeps_all_out(descriptor)
-        ):
+        if not is_in_use and (is_old or not _keeps_all_out(descriptor)):
             os.unlink(path)
     finally:
-        os.close(descriptor)
+        close_private(descriptor)
 
 
-def _is_locked_by_another(descriptor: int, *, default: bool = False) -> bool:
-    """Lock a temporary file; return whether another process holds its lock.
+def _open_and_lock(path: str, flags: int = 0, *, default: bool = False) -> tuple[int, bool]:
+    """Open a temporary file and lock it; tell, too, whether another process holds its lock.
 
     Args:
-        descriptor: the file.
-        default: the result if the file system has no locks.
+        path: the file.
+        flags: what the file is opened with.
+        default: what is told if the file system has no locks.
+
+    Raises:
+        OSError: it cannot be opened.
     """
     import fcntl
 
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return default
-    return False
+    descriptor = open_private(path, os.O_RDONLY | flags)
+    for is_last in (False, True):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return descriptor, True
+        except OSError as error:
+            if error.errno != errno.EBADF or is_last:
+                return descriptor, default
+            # NFS 4 locks a file only for a descriptor that may write
+            close_private(descriptor)
+            descriptor = open_private(path, os.O_RDWR | flags)
+        else:
+            break
+    return descriptor, False
 
 
 def _keeps_all_out(descriptor: int) -> bool:
