@@ -386,6 +386,20 @@ def test_an_old_key_whose_name_was_written_back_takes_no_entry_out_of_the_keycha
     assert works(home)
 
 
+def test_a_key_in_the_keychain_is_not_rotated_while_a_file_has_it_too(
+    here, home, alice, aws, keychain
+) -> None:
+    """An editor has written back the file from before the import, and AWS tools use that key."""
+    before = home.credentials.read_text()
+    assert home.mfakit("keys", "import").returncode == 0
+    home.write_credentials(before)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "mfakit keys import" in done.stderr) == (1, True), done.stderr
+    assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+
+
 def test_a_new_key_is_not_forgotten_where_the_old_one_was_written_back_and_activated(
     here, home, alice, aws
 ) -> None:

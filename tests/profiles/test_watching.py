@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+from tests.profiles.test_bad_files import IN_JSON
 from tests.stopping import Traced
 
 from mfakit.errors import FileError
@@ -77,6 +78,33 @@ def test_no_writer_is_reported_for_another_users_file(reading) -> None:
             os.setuid(65534)
             os._exit(has_writer_now(descriptor))
         assert os.waitpid(child, 0)[1] == 0
+
+
+LEASE = """
+import fcntl, signal, sys, threading
+def give_back(*_):
+    threading.Timer(0.1, done.set).start()
+done = threading.Event()
+signal.signal(signal.SIGIO, give_back)
+file = open(sys.argv[1], "r+")
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print(flush=True)
+while not done.wait(0.05): pass
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+"""
+
+
+@linux_only
+@pytest.mark.parametrize("command", ["status", "login --from-json -"])
+def test_a_lease_of_another_program_is_waited_for(home, command: str) -> None:
+    """Samba takes one for each client that writes the file, and gives it back when asked."""
+    home.write_credentials(LONG_TERM)
+    holder = [sys.executable, "-c", LEASE, str(home.credentials)]
+    with subprocess.Popen(holder, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        done = home.mfakit(*command.split(), stdin=IN_JSON)
+    assert "temporarily unavailable" not in done.stderr
+    assert (command == "status") != ("ASIA" in home.credentials.read_text()), done.stderr
 
 
 @linux_only

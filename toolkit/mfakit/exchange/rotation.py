@@ -37,6 +37,7 @@ from mfakit.language import translate, translate_duration
 from mfakit.moments import format_age, format_timestamp, parse_timestamp, timedelta, utc_now
 from mfakit.profiles.own_files import keep_record
 from mfakit.profiles.profile import KEY_STORE
+from mfakit.profiles.section import KEYS
 from mfakit.profiles.selection import source_option
 from mfakit.value import Value
 
@@ -455,6 +456,12 @@ def _rotatable_key(profile: Profile) -> LongTermKey:
         raise UsageError(
             f"a program gives the key of profile {profile.name!r}; mfakit cannot store a new one",
             "rotate it where it is kept, or move it into the keychain: mfakit keys import",
+        )
+    if place is not None and place.kind == KEYRING and profile.is_long_term:
+        raise ProfileError(
+            f"the profile {profile.name!r} has a key in {profile.place(KEYS[0])} beside the one in"
+            " the keychain, and AWS tools use that",
+            f"take it out of the file first: mfakit keys import{source_option(profile)}",
         )
     key = read_key(profile)
     if key is None:

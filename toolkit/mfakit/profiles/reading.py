@@ -135,13 +135,33 @@ def _open(path: str, flags: int) -> int:
     A named pipe is refused, since reading it may block forever. Pipes of the shell, `<(...)`, have
     a writer.
     """
-    descriptor = os.open(path, flags | _NONBLOCK)
+    descriptor = open_at_once(path, flags)
     if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         if not os.path.realpath(path).startswith(("/proc/", "/dev/fd/")):
             os.close(descriptor)
             raise FileError(f"{path} is a named pipe", "name a regular file")
         os.set_blocking(descriptor, True)
     return descriptor
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a writer of a named pipe.
+
+    Another program may hold a write lease on the file, as Samba does for its clients. The kernel
+    then asks for it, and refuses to open the file until it is given back.
+
+    Raises:
+        BlockingIOError: it is not given back in two seconds.
+        OSError: the file cannot be opened.
+    """
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return os.open(path, flags | _NONBLOCK)
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def has_writer_now(descriptor: int) -> bool:
@@ -205,7 +225,7 @@ def is_untouched(path: str, before: Snapshot) -> bool:
     """
     if before.version is None or version(os.lstat(path))[2:] != before.version[2:]:
         return False
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _NONBLOCK)
+    descriptor = open_at_once(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     with open(descriptor, "rb") as file:
         # look for a writer first: if there is none, the content that is read next is complete
         return (
