@@ -149,8 +149,11 @@ def _undo(options: Namespace, files: AWSFiles) -> int:
     if held is not None and held.store.kind != CREDENTIALS_FILE:
         _check_movable(profile)
     undone = undo_changes(profile, note)
-    if undone or not profile.is_protected:  # an undo may have been killed before this
-        profile.read_again().take_over(held, note)
+    may_move = undone or not profile.is_protected  # an undo may have been killed before this
+    is_moved = may_move and profile.read_again().take_over(held, note)
+    if not undone and is_moved:
+        note(f"the session of profile {profile.name}, which an undo had yet to move, is moved")
+        return 0
     if not undone:
         raise ProfileError(
             f"there is nothing of the profile {profile.name!r} to undo",

@@ -392,7 +392,7 @@ class Profile:
             if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
                 raise
 
-    def take_over(self, held: Held | None, note: Callable[[str], object]) -> None:
+    def take_over(self, held: Held | None, note: Callable[[str], object]) -> bool:
         """Move a session that the profile held to the store that its settings call for now.
 
         A login that began before the settings were changed may still write to the old store, so
@@ -403,17 +403,22 @@ class Profile:
             held: the session, found before the settings were changed; None if there was none.
             note: called with messages for the user.
 
+        Returns:
+            Whether it had to be moved.
+
         Raises:
             ProfileError: another program has put a secret into the session, before its id.
             FileError: a file cannot be read or written.
         """
-        if held is not None and held.store.kind != self.store.kind:
-            try:
-                self._move(held, self.store, note)
-            except FileError as error:
-                what = f"the settings of profile {self.name} are changed, and its session could not"
-                error.message = f"{what} be moved to where they lead: {error.message}"
-                raise
+        if held is None or held.store.kind == self.store.kind:
+            return False
+        try:
+            self._move(held, self.store, note)
+        except FileError as error:
+            what = f"the settings of profile {self.name} are changed, and its session could not"
+            error.message = f"{what} be moved to where they lead: {error.message}"
+            raise
+        return True
 
     def _move(self, held: Held, store: Store, note: Callable[[str], object]) -> None:
         moved = None
