@@ -226,6 +226,10 @@ def test_a_key_command_that_prints_no_key_is_an_error_without_its_output(
     assert "AKIA1" not in done.stderr
 
 
+def key_lines(access_key_id: str, secret: str) -> str:
+    return f"aws_access_key_id = {access_key_id}\naws_secret_access_key = {secret}\n"
+
+
 def csv_of(home, name: str, secret: str) -> str:
     """Write a file as the console hands it out; return its path."""
     given = home.folder / "keys.csv"
@@ -259,18 +263,26 @@ def test_an_entry_that_is_gone_can_be_imported_again_by_the_advice(home, alice, 
     assert home.mfakit("keys", "export").returncode == 0
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
 def test_keys_says_how_to_name_an_entry_that_no_profile_names_any_more(
-    home, alice, keychain
+    home, alice, keychain, is_alone
 ) -> None:
     """An editor that had the config file open saves what it was before the import."""
     assert home.mfakit("keys", "import").returncode == 0
+    assert "lost it" not in home.mfakit("keys").stderr
     home.config.unlink()
-    said = home.mfakit("keys").stderr
-    line = f"aws configure set mfakit_key_store keyring:{alice.access_key_id} --profile NAME"
-    assert line in said
-    home.shell(line.replace("NAME", "default"))
+    if not is_alone:
+        home.write_credentials("[other]\n" + key_lines("AKIAOTHER", "other"))
+    line = f"aws configure set mfakit_key_store keyring:{alice.access_key_id} --profile default"
+    for command in ("keys", "keys rotate", "login"):
+        source = [] if command == "keys" else ["--source-profile", "default"]
+        assert line in home.mfakit(*command.split(), *source).stderr
+    home.shell(line)
     assert f"default: {alice.access_key_id}, in the keychain" in home.mfakit("keys").stdout
     assert log_in(home, alice).returncode == 0
+    assert home.mfakit("keys", "export").returncode == 0
+    home.write_credentials("")
+    assert "lost it" not in home.mfakit("keys").stderr
 
 
 def test_a_secret_in_the_place_of_the_id_is_not_imported(home, keychain) -> None:

@@ -16,15 +16,16 @@ from mfakit.keys import (
     LongTermKey,
     age_of,
     ago,
+    name_again,
     no_key,
     place_of,
     read_key,
     read_rotation,
     remember_key,
-    remembered_ids,
     remove_unfinished,
     rotations_of_no_key,
     source_profiles,
+    unnamed_keys,
 )
 from mfakit.language import translate
 from mfakit.moments import format_duration, format_timestamp, utc_now
@@ -91,22 +92,22 @@ def _list(options: Namespace, files: AWSFiles) -> int:
         shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
         show(f"the environment: {shown}, in its variables\n")
     elif not profiles:
-        _note_no_key(files)
+        _note_no_key()
     if not options.online and options.source_profile is None:
         show_verbs(COMMANDS["keys"].verb_lines())
     return 0
 
 
-def _note_no_key(files: AWSFiles) -> None:
-    """Say how to get a key, or a key back whose setting another program has removed again."""
+def _note_no_key() -> None:
+    """Say how to get a key."""
     note("no profile has a long-term key; aws configure writes one, and keys import takes it")
-    for key in remembered_ids(files):
-        setting = f"aws configure set mfakit_key_store keyring:{shlex.quote(key)}"
-        note(f"if the key {escape(key)} is in the keychain: {setting} --profile NAME")
 
 
 def _name_odd_ones(files: AWSFiles) -> None:
-    """Name the keys that look long-term, and are of a session, and rotations of no profile."""
+    """Name what belongs to no profile, and keys that look long-term, and are of a session."""
+    for key, name in unnamed_keys(files).items():
+        again = name_again(key, name)
+        note(f"the key {escape(key)} is in the keychain, and profile {name} lost it: {again}")
     for path in rotations_of_no_key(files):
         note(
             f"{path} is of a rotation of a profile that has no key now, and a key may be there"

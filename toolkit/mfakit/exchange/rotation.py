@@ -24,10 +24,12 @@ from mfakit.keys import (
     ago,
     changing_key,
     changing_keychain,
+    delete_from_keychain,
     forget_rotation,
     journal_path,
     no_key,
     place_of,
+    put_into_keychain,
     read_key,
     read_rotation,
     remember_key,
@@ -362,7 +364,7 @@ def _undo(profile: Profile, hands: Hands) -> str:
     keys.sign_with(old)
     keys.delete(rotation.new_id)
     if _kind(profile) == KEYRING:
-        _forget_secret(rotation.new_id)
+        delete_from_keychain(profile, rotation.new_id)
     elif not rotation.old_secret:  # the key was exported since
         from mfakit.keys.moving import delete_entry
 
@@ -547,9 +549,7 @@ def _restore(profile: Profile, earlier: Rotation | None) -> None:
 
 def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
     if _kind(profile) == KEYRING:
-        from mfakit.keychain import put_secret
-
-        put_secret(new.access_key_id, new.secret_access_key)
+        put_into_keychain(profile, new)
         rotation = began.replace(new_id=new.access_key_id)
     else:
         rotation = began.replace(
@@ -635,9 +635,7 @@ def _put(profile: Profile, key: LongTermKey, hands: Hands) -> None:
     if present is None or present == key.access_key_id:
         return
     if _kind(profile) == KEYRING:
-        from mfakit.keychain import put_secret
-
-        put_secret(key.access_key_id, key.secret_access_key)  # it may come from the journal
+        put_into_keychain(profile, key)  # it may come from the journal
         settings = {profile.name: {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}}
         files, note = profile.files, hands.note
         if not edit_settings(settings, files, note, if_as_read=True, keep_copy=False):
@@ -691,7 +689,7 @@ def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: floa
 def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:
     keys.delete(rotation.old_id)
     if not rotation.old_secret:
-        _forget_secret(rotation.old_id)
+        delete_from_keychain(profile, rotation.old_id)
     _end(profile, rotation)
     hands.note(f"deleted the old key {rotation.old_id}")
     _note_twins(profile, rotation.old_id, "new", hands)
@@ -712,17 +710,11 @@ def _end(profile: Profile, rotation: Rotation) -> None:
     )
 
 
-def _forget_secret(access_key_id: str) -> None:
-    from mfakit.keychain import delete_secret
-
-    delete_secret(access_key_id)
-
-
 def _forget_unused(profile: Profile, access_key_id: str, hands: Hands) -> None:
     """Delete the entry that a rotation which was cut off may have left, and nothing would name."""
     if _kind(profile) == KEYRING:
         try:
-            _forget_secret(access_key_id)
+            delete_from_keychain(profile, access_key_id)
         except MFAKitError as error:
             hands.note(f"an entry of the key {access_key_id} may be in the keychain: {error}")
 

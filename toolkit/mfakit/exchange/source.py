@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.keys import read_key
+from mfakit.keys import no_key, read_key, unnamed_keys
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import (
     KEYS,
@@ -214,6 +214,12 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
 
 
 def _no_credentials(profile: Profile) -> ProfileError:
+    if profile.name in unnamed_keys(profile.files).values():
+        return no_key(profile)
+    return _without_credentials(profile)
+
+
+def _without_credentials(profile: Profile) -> ProfileError:
     import shlex
 
     name, files, values = profile.name, profile.files, profile.keys

@@ -143,6 +143,12 @@ def _where_else(profile: Profile, access_key_id: str) -> str:
 
 def no_key(profile: Profile) -> ProfileError:
     """Return the error for a profile without a long-term key."""
+    for key, name in unnamed_keys(profile.files).items():
+        if name == profile.name:
+            return ProfileError(
+                f"the profile {name!r} names its key {key} in the keychain no more",
+                f"name it again: {name_again(key, name)}",
+            )
     return ProfileError(
         f"the profile {profile.name!r} has no long-term key",
         "name the profile that has: --source-profile NAME; see mfakit keys",
@@ -240,16 +246,29 @@ class KeyAge(Value):
 
 
 def remember_key(
-    files: AWSFiles, access_key_id: str, now: datetime, created_at: datetime | None = None
+    files: AWSFiles,
+    access_key_id: str,
+    now: datetime,
+    created_at: datetime | None = None,
+    kept_for: str | None = None,
 ) -> None:
     """Write down when a key was made, or that it is known from now on.
 
     A file that cannot be written is no error.
+
+    Args:
+        files: the AWS files.
+        access_key_id: the key.
+        now: the time.
+        created_at: when AWS made it, if that is known.
+        kept_for: the profile that it was put into the keychain for; "" if it was deleted there.
     """
     known = _known(files, access_key_id)
     created = format_timestamp(created_at) if created_at else known.get("created_at", "")
     since = known.get("known_since") or format_timestamp(now)
+    kept = known.get("kept_for", "") if kept_for is None else kept_for
     values = {"access_key_id": access_key_id, "known_since": since, "created_at": created}
+    values |= {"kept_for": kept} if kept else {}
     if values == known:
         return
     file = _age_file(files, access_key_id)
@@ -259,14 +278,53 @@ def remember_key(
         return
 
 
-def remembered_ids(files: AWSFiles) -> list[str]:
-    """Return the ids of the keys that mfakit has seen beside these files."""
-    texts = []
+def put_into_keychain(profile: Profile, key: LongTermKey) -> None:
+    """Put a key into the keychain, and write down for which profile.
+
+    Raises:
+        KeychainError: the keychain cannot be used, or holds another secret of the key.
+    """
+    from mfakit.keychain import put_secret
+
+    put_secret(key.access_key_id, key.secret_access_key)
+    remember_key(profile.files, key.access_key_id, utc_now(), kept_for=profile.name)
+
+
+def delete_from_keychain(profile: Profile, access_key_id: str) -> None:
+    """Delete a key from the keychain; it may have none.
+
+    Raises:
+        KeychainError: the keychain cannot be used.
+    """
+    from mfakit.keychain import delete_secret
+
+    delete_secret(access_key_id)
+    remember_key(profile.files, access_key_id, utc_now(), kept_for="")
+
+
+def unnamed_keys(files: AWSFiles) -> dict[str, str]:
+    """Return the keys in the keychain that no setting names any more, and their profiles.
+
+    Another program may have written back the config file from before an import.
+    """
+    every = [Profile(name, files) for name in files.profiles()]
+    named = {profile.setting(KEY_STORE) for profile in every}
+    found = {}
     for file in _age_file(files, "").kindred():
-        with suppress(OSError):
-            texts.append(file.read())
-    found = (pairs_of(text).get("access_key_id", "") for text in texts)
-    return sorted(filter(None, found))
+        with suppress(OSError, FileError):
+            kept = pairs_of(file.read())
+            key, name = kept.get("access_key_id", ""), kept.get("kept_for", "")
+            rotation = read_rotation(Profile(name, files)) if name else None
+            waits = rotation and not rotation.ended_at and rotation.old_id == key
+            if name and f"{_PREFIX}{key}" not in named and not waits:
+                found[key] = name
+    return found
+
+
+def name_again(access_key_id: str, profile: str) -> str:
+    """Return how to name a key in the keychain again."""
+    setting = f"{KEY_STORE} {_PREFIX}{shlex.quote(access_key_id)}"
+    return f"aws configure set {setting} --profile {shlex.quote(profile)}"
 
 
 def ages_of(

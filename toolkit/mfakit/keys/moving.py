@@ -16,9 +16,11 @@ from mfakit.keys import (
     LongTermKey,
     changing_key,
     changing_keychain,
+    delete_from_keychain,
     forget_rotation,
     journal_path,
     place_of,
+    put_into_keychain,
     read_key,
     read_rotation,
     refuse_secret_as_id,
@@ -104,9 +106,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
 def _move_into_keychain(
     profile: Profile, key: LongTermKey, settings: dict[str, str | None], note: Note
 ) -> None:
-    from mfakit.keychain import put_secret
-
-    put_secret(key.access_key_id, key.secret_access_key)
+    put_into_keychain(profile, key)
     try:
         _set_store(profile, settings, key.access_key_id, note)
         if profile.read_again().setting(KEY_STORE) != settings[KEY_STORE]:
@@ -293,8 +293,6 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
         FileError: another program is writing a file that may name the entry.
         KeychainError: the keychain cannot be used.
     """
-    from mfakit.keychain import delete_secret
-
     store, profile = f"{KEYRING}:{access_key_id}", read_whole(profile)
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
@@ -303,7 +301,7 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
         kept = (rotation.old_id, rotation.new_id) if rotation and in_keychain else ()
         if other.setting(KEY_STORE) == store or access_key_id in kept:
             return other.name
-    delete_secret(access_key_id)
+    delete_from_keychain(profile, access_key_id)
     return None
 
 
