@@ -56,6 +56,20 @@ def test_the_text_of_a_writer_that_empties_the_file_first_is_kept(home, pause: f
         assert read_session("mfa", environ=home.environ) == SESSION
 
 
+def test_a_file_that_an_editor_has_moved_away_before_the_write_is_waited_for(home) -> None:
+    """It was there when mfakit first looked; the editor puts a new one in its place."""
+    home.write_credentials(LONG_TERM)
+    profile = Profile("mfa", AWSFiles(home.environ))
+    assert profile.files.credentials_file.text
+    home.credentials.rename(home.credentials.with_name("credentials~"))
+    editor = threading.Timer(0.1, home.write_credentials, [f"{LONG_TERM}# edited\n"])
+    editor.start()
+    profile.keep(SESSION, print)
+    editor.join()
+    assert home.credentials.read_text().startswith(f"{LONG_TERM}# edited\n")
+    assert read_session("mfa", environ=home.environ) == SESSION
+
+
 def test_a_reader_waits_while_another_program_rewrites_the_file(home) -> None:
     """`check` must not report a missing session because a file is being rewritten."""
     write_session("mfa", SESSION, environ=home.environ)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -74,7 +75,7 @@ def edit_text(
     for _ in range(_TRIES):
         with about_to_write(path, lock_timeout) as real:
             settle_leftovers(path, real, note)
-            before = read_quiet(real, to_edit=True)
+            before = read_quiet(real, to_edit=True, had_text=had_text)
             old = decode(before.content, path)
             copy = SafetyCopy(path, real)
             if before.version is not None and not old:
@@ -217,9 +218,12 @@ def _prepared(path: str) -> Iterator[str]:
 def _refuse_special(path: str, real: str) -> None:
     """Refuse folders and devices: a file must not replace /dev/null."""
     folder = os.path.realpath(os.path.dirname(path))
-    if os.path.isdir(real) or not os.path.basename(path):
+    mode = stat.S_IFREG
+    with suppress(OSError):  # it may not exist, and other programs move it away for a moment
+        mode = os.stat(real).st_mode
+    if stat.S_ISDIR(mode) or not os.path.basename(path):
         problem = f"{path} is a folder"
-    elif os.path.exists(real) and not os.path.isfile(real):
+    elif not stat.S_ISREG(mode):
         problem = f"{path} is no regular file"
     elif folder == "/dev" or f"{folder}/".startswith("/proc/"):
         problem = f"{path} only leads to a file, and nothing can be kept beside it"

@@ -45,12 +45,13 @@ class Snapshot:
         self.has_writer = has_writer
 
 
-def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
+def read_quiet(path: str, *, to_edit: bool = False, had_text: bool = False) -> Snapshot:
     """Read a file when it has not changed for a moment, or as it is after two seconds.
 
     Args:
         path: the file.
         to_edit: whether to wait, too, until no program has it open for writing.
+        had_text: whether the caller has seen text in it. If it is missing, it may come back.
 
     Raises:
         BusyError: to edit it, since another program had it open for writing all that time.
@@ -64,10 +65,10 @@ def read_quiet(path: str, *, to_edit: bool = False) -> Snapshot:
         snapshot = read_now(path, to_edit=to_edit)
         longest = max(longest, len(snapshot.content))
         is_empty = bool(longest) and not snapshot.content
-        is_removed = is_empty and snapshot.version is None
+        is_removed = (is_empty or had_text) and snapshot.version is None
         removed_at = is_removed * (removed_at or time.time())  # editors move it away for a moment
         vanished = is_empty and not is_removed
-        too_late = time.monotonic() > give_up + (QUIET_SECONDS if is_empty else 0)
+        too_late = time.monotonic() > give_up + QUIET_SECONDS * (is_empty or is_removed)
         if not snapshot.has_writer and (too_late or _is_past(removed_at or snapshot.changed_at)):
             break
         if too_late:

@@ -394,7 +394,10 @@ def refuse_other_owners(path: str) -> None:
     while folder and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     for place in (path, folder):
-        if os.path.exists(place) and (owner := os.stat(place).st_uid) != 0:
+        owner = 0
+        with suppress(OSError):  # it may not exist, and other programs move it away for a moment
+            owner = os.stat(place).st_uid
+        if owner != 0:
             raise FileError(
                 f"{place} belongs to user {owner}, and this is root",
                 f"run mfakit as that user: sudo -u '#{owner}' mfakit ...",
