@@ -598,6 +598,15 @@ def test_an_export_that_was_killed_at_its_last_step_is_ended_by_the_next(
     assert home.credentials.read_text() == section
 
 
+def test_an_imported_key_leaves_the_copy_of_the_config_too(home, alice, keychain) -> None:
+    home.write_config(home.credentials.read_text())
+    home.write_credentials("")
+    assert home.mfakit("configure", "-p", "mfa", "--duration", "2h").returncode == 0
+    assert "config.before" in str(holding(home, alice.secret_access_key))
+    assert home.mfakit("keys", "import").returncode == 0
+    assert holding(home, alice.secret_access_key) == []
+
+
 def test_where_an_exported_key_is_the_config_from_before_is_no_reason_to_import_it_again(
     home, alice, keychain
 ) -> None:

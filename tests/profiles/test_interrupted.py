@@ -58,7 +58,7 @@ def test_an_interrupt_at_the_swap_loses_no_file_of_another_program(tmp_path, fur
         run.traced.step()
     os.kill(run.traced._pid, signal.SIGINT)
     _, said = run.end()
-    assert said == "KeyboardInterrupt()"
+    assert said.endswith("KeyboardInterrupt()")
     assert run.place.text() == text
     assert not [name for name in os.listdir(run.place.folder) if ".mfakit-" in name]
 
@@ -86,6 +86,59 @@ def test_an_interrupt_after_the_swap_back_loses_nothing_that_came_into_our_file(
     found = [run.place.text(), *(path.read_text() for path in kept)]
     assert any(text in one for one in found)
     assert any(THIRD in one for one in found)
+
+
+@linux_only
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_a_text_that_goes_back_into_its_place_is_kept_even_if_a_third_program_undoes_that(
+    tmp_path, is_killed
+) -> None:
+    """That has read the file while ours was in its place, and writes back what it has read."""
+    run = at_the_swap(tmp_path)
+    text = run.place.text()
+    run.traced.step()
+    read = run.place.text()
+    assert text not in read
+    if is_killed:
+        run.traced.kill()
+        assert Run(run.place).end()[0] == 0
+    else:
+        os.kill(run.traced._pid, signal.SIGINT)
+        run.end()
+    assert text in run.place.text()
+    run.place.path.write_text(read)
+    (kept,) = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == text
+    assert str(kept) in Run(run.place).end()[1]
+
+
+@linux_only
+@pytest.mark.parametrize("further", [2, 3])
+def test_an_interrupt_between_the_look_and_the_swap_back_puts_the_text_back(
+    tmp_path, further
+) -> None:
+    run = at_the_swap(tmp_path)
+    text = run.place.text()
+    run.traced.step()
+    for call in run.calls():
+        if "credentials" in run.traced.text_at(call.arguments[1]):
+            break
+    for _ in range(further):
+        run.traced.step()
+    os.kill(run.traced._pid, signal.SIGINT)
+    run.end()
+    assert run.place.text().startswith(text)
+
+
+def test_an_unfinished_copy_of_another_programs_text_is_removed(home) -> None:
+    """It has a random name, and the process that made it was killed."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    folder = home.credentials.parent / "mfakit"
+    left = folder / ".credentials.kept-4d2f209a.mfakit-a08ae4f08640d741"
+    left.write_text(KEYS)
+    write_session("other", SESSION, environ=home.environ)
+    assert not left.exists()
 
 
 @linux_only
@@ -141,7 +194,8 @@ def test_a_file_of_another_program_that_cannot_be_put_back_is_kept_and_named(tmp
     code, said = Run(run.place).end()
     assert (code, f"{kept} is what another program wrote" in said) == (0, True)
     assert run.place.text().startswith(text)
-    kept.unlink()
+    for path in kept.parent.glob("credentials.kept-*"):
+        path.unlink()
     assert Run(run.place).end() == (0, "")
 
 

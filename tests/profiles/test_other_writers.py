@@ -20,7 +20,7 @@ from mfakit import SessionCredentials, read_session, remove_session, write_sessi
 from mfakit.errors import FileError, ProfileError
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import check_writable, edit_text
-from mfakit.profiles.own_files import digest
+from mfakit.profiles.own_files import SessionRecord, digest
 from mfakit.profiles.profile import Profile
 from mfakit.profiles.replacing import swap_name
 
@@ -283,6 +283,29 @@ def test_a_secret_beside_the_id_of_a_session_is_not_overwritten_after_a_login_th
     assert "another secret beside the session's key id" in done.stderr
 
 
+def test_two_logins_at_once_leave_the_record_of_the_session_that_stays(home) -> None:
+    """The second waits while the first, whose session is written, asks AWS whose it is."""
+    profile = Profile("mfa", AWSFiles(home.environ))
+    is_asking, may_go_on = threading.Event(), threading.Event()
+
+    def slow_record() -> SessionRecord:
+        is_asking.set()
+        may_go_on.wait(1)
+        return SessionRecord(datetime.now(UTC), "mfa", "ASIA1")
+
+    first = threading.Thread(target=profile.keep, args=(SESSION, print, slow_record))
+    first.start()
+    is_asking.wait()
+    second = SessionCredentials("ASIA2", "secret2", "token", SESSION.expiration)
+    record = SessionRecord(datetime.now(UTC), "mfa", "ASIA2")
+    profile.read_again().keep(second, print, lambda: record)
+    may_go_on.set()
+    first.join()
+    held = profile.read_again().held()
+    assert held.session.access_key_id == "ASIA2"
+    assert held.record.secret_digest == digest(b"secret2")
+
+
 def test_a_login_that_fails_leaves_the_record_of_the_session_that_stays(home) -> None:
     assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
     before = Profile("mfa", AWSFiles(home.environ)).held().record
@@ -331,6 +354,14 @@ def test_what_another_user_puts_beside_the_file_is_never_taken_for_what_was_in_i
     assert home.credentials.stat().st_uid == 0
     assert "AKIA1" not in home.credentials.read_text()
     assert planted.read_text() == LONG_TERM
+    planted.unlink()
+    shared = home.folder / "shared"
+    shared.write_text(LONG_TERM)
+    shared.chmod(0o666)
+    text = home.credentials.read_bytes()
+    os.link(shared, swap_name(str(home.credentials), "0" * 16, digest(text)))
+    write_session("mfa", SESSION, environ=home.environ)
+    assert "AKIA1" not in home.credentials.read_text()
     assert not list((home.credentials.parent / "mfakit").glob("credentials.kept-*"))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.profiles.test_bad_files import WRITE
 
-from mfakit import SessionCredentials, write_session
+from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.errors import FileError
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
@@ -56,6 +56,26 @@ def test_git_ignores_the_safety_copy(home) -> None:
     assert staged(real.parent) == {"credentials", "credentials.lock"}
     subprocess.run(["git", "init", "-q", home.credentials.parent], check=True)
     assert not [name for name in staged(home.credentials.parent) if "mfakit" in name]
+
+
+def test_a_config_file_with_long_term_keys_is_copied_before_its_first_change(home) -> None:
+    """AWS tools read keys there, too."""
+    home.write_config(KEYS)
+    write_settings({"mfa": {"region": "eu-west-1"}}, environ=home.environ)
+    assert copy_of(home).with_name("config.before").read_text() == KEYS
+
+
+def test_root_keeps_no_copy_in_a_folder_that_another_user_has_put_there(home) -> None:
+    """That user could remove it, or put another one in its place."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a folder for another user")
+    home.write_credentials(KEYS)
+    folder = copy_of(home).parent
+    folder.mkdir()
+    os.chown(folder, 4321, 4321)
+    (note,) = keep(home)
+    assert "no copy" in note
+    assert not copy_of(home).exists()
 
 
 def test_an_empty_gitignore_of_a_killed_process_is_completed(home) -> None:

@@ -94,6 +94,7 @@ def make_served_profile(files: AWSFiles, note: Callable[[str], object]) -> None:
     if files.exists(SERVED_PROFILE):
         return
     from mfakit.profiles.editing import edit_document
+    from mfakit.profiles.stores import holds_keys
 
     header = new_header(SERVED_PROFILE)
 
@@ -101,7 +102,8 @@ def make_served_profile(files: AWSFiles, note: Callable[[str], object]) -> None:
         document.update(header, {})
 
     try:
-        edit_document(files.config_path, put, note, had_text=bool(files.config_file.text))
+        had_text = bool(files.config_file.text)
+        edit_document(files.config_path, put, note, backup=holds_keys, had_text=had_text)
     except FileError as error:
         line = f"write this line into {files.config_path} yourself: [{header}]"
         raise FileError(error.message, line) from None

@@ -482,24 +482,22 @@ def _set_store(
 
 
 def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
-    """Remove a profile's key from both files, and from the copy of the credentials file."""
-    files = profile.files
-    copy = own_place(files.credentials_path, f"{os.path.basename(files.credentials_path)}.before")
+    """Remove a profile's key from both files, and from their safety copies."""
+    files, copies = profile.files, list[tuple[str, str]]()
     # also where no key is, for what a killed process has left beside the file
-    places = [
+    for path, header, had_text in (
         (files.credentials_path, profile.name, bool(files.credentials_file.text)),
         (files.config_path, files.config_header(profile.name), bool(files.config_file.text)),
-    ]
-    if os.path.isfile(copy):
-        places.append((copy, profile.name, False))
-    for path, header, had_text in places:
+    ):
         cut = partial(_cut_from, header=header, key=key, note=note)
+        edit_document(path, cut, note, had_text=had_text)
+        copies.append((own_place(path, f"{os.path.basename(path)}.before"), header))
+    for path, header in copies:
         try:
-            edit_document(path, cut, note, had_text=had_text)
+            if os.path.isfile(path):
+                edit_document(path, partial(_cut_from, header=header, key=key, note=note), note)
         except FileError as error:
-            if path != copy:
-                raise
-            note(f"remove {copy} if it has the key; {error.message}")
+            note(f"remove {path} if it has the key; {error.message}")
 
 
 def _check_removable(profile: Profile, key: LongTermKey) -> None:

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from mfakit import debug
 from mfakit.errors import BusyError, FileError
@@ -23,6 +23,7 @@ from mfakit.profiles.replacing import (
     close_private,
     filled_beside,
     flush_folder,
+    is_trusted,
     open_private,
     remove_leftovers,
 )
@@ -99,14 +100,16 @@ def edit_document(
     change: Callable[[Document], object],
     note: Callable[[str], object],
     *,
+    backup: Callable[[Document], bool] | None = None,
     had_text: bool = False,
 ) -> None:
-    """Edit a file's sections as ``edit_text`` edits its text; no copy of it is kept.
+    """Edit a file's sections as ``edit_text`` edits its text.
 
     Args:
         path: the file.
         change: changes the document, or leaves it as it is.
         note: called with messages for the user.
+        backup: as for ``edit_text``.
         had_text: whether the file had text when the caller first read it.
 
     Raises:
@@ -118,7 +121,13 @@ def edit_document(
         change(document)
         return document.text
 
-    edit_text(path, changed, had_text=had_text, note=note)
+    edit_text(
+        path,
+        changed,
+        backup=None if backup is None else lambda text: backup(Document(text, path)),
+        had_text=had_text,
+        note=note,
+    )
 
 
 @contextmanager
@@ -280,6 +289,24 @@ def locked(path: str, timeout: float) -> Iterator[int]:
             close_private(descriptor)
 
 
+@contextmanager
+def locked_if_possible(path: str, timeout: float) -> Iterator[None]:
+    """Hold the lock of an own file during the block, or none where no lock file can be made.
+
+    Raises:
+        BusyError: another process held it for that time.
+    """
+    with ExitStack() as stack:
+        try:
+            make_own_folder(path)
+            stack.enter_context(locked(path, timeout))
+        except BusyError:
+            raise
+        except (OSError, FileError) as error:
+            debug.event("no lock of {}: {}", path, error)
+        yield
+
+
 def check_lockable(path: str) -> None:
     """Check that the lock file of a file can be opened.
 
@@ -381,8 +408,13 @@ class SafetyCopy:
         self._earlier_place = f"{real}.before-mfakit"
 
     def places(self) -> list[str]:
-        """Return the paths of the existing copies."""
-        return [place for place in (self.place, self._earlier_place) if os.path.isfile(place)]
+        """Return the paths of the existing copies, without what other users have put there."""
+        folder = os.path.dirname(self._path)
+        return [
+            place
+            for place in (self.place, self._earlier_place)
+            if os.path.isfile(place) and is_trusted(place, folder)
+        ]
 
     def keep(self, content: bytes, note: Callable[[str], object]) -> None:
         """Make the copy, unless one exists; a failure is only noted."""

@@ -252,11 +252,19 @@ def make_own_folder(path: str) -> None:
 
     folder = os.path.dirname(path)
     make_private_folder(folder)
+    _refuse_another(folder)
     _make_private(folder)
     if os.path.basename(folder) != _FOLDER:
         folder = os.path.dirname(folder)
+        _refuse_another(folder)
         _make_private(folder)
     _hide_from_git(folder)
+
+
+def _refuse_another(folder: str) -> None:
+    """Refuse root a folder of another user, who may remove or replace what is in it."""
+    if os.name == "posix" and os.geteuid() == 0 and os.stat(folder).st_uid != 0:
+        raise PermissionError(errno.EPERM, "the folder belongs to another user", folder)
 
 
 def _hide_from_git(folder: str) -> None:

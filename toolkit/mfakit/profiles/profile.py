@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import (
+    BusyError,
     FileError,
     InvalidSessionError,
     ProfileError,
@@ -40,6 +41,7 @@ SERVED_PROFILE = "mfakit-served"  # programs that ask the endpoint of `serve` ha
 KEY_STORE = "mfakit_key_store"
 KEY_COMMAND = "mfakit_key_command"
 _BY_PROGRAM = "gets its credentials from a program: credential_process"
+_LOCK_SECONDS = 30
 _OLD_SECONDS = 24 * 3600  # a role's session lasts an hour, if it is assumed from a session
 
 TYPE_CHECKING = False
@@ -359,13 +361,23 @@ class Profile:
             check_key_id(session)
             self.store.write(session, note)
             return
+        from contextlib import ExitStack
+
+        from mfakit.profiles.editing import locked_if_possible
+
         file, secret = self.own_file("records"), digest(session.secret_access_key.encode())
-        self._announce(session, file, secret)
-        self.store.write(session, note)
-        try:
-            keep_record(file, record().replace(secret_digest=secret))
-        except FileError as error:
-            note(f"the session is kept, but not how it was made: {error.message}")
+        with ExitStack() as stack:
+            try:
+                lock = locked_if_possible(f"{self.own_file('turns').path}.record", _LOCK_SECONDS)
+                stack.enter_context(lock)
+            except BusyError as error:
+                note(f"{error.message}; the session is written all the same")
+            self._announce(session, file, secret)
+            self.store.write(session, note)
+            try:
+                keep_record(file, record().replace(secret_digest=secret))
+            except FileError as error:
+                note(f"the session is kept, but not how it was made: {error.message}")
 
     def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> None:
         """Write down the digest of a secret before its session is in the file.
@@ -385,7 +397,7 @@ class Profile:
         )
         held = None
         with suppress(FileError):
-            held = self.held()
+            held = self.read_again().held()
         try:
             keep_record(file, held.record if held else None, following)
         except FileError:

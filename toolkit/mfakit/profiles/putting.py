@@ -17,6 +17,7 @@ from contextlib import suppress
 from mfakit.errors import FileError
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
 from mfakit.profiles.reading import (
+    MARK,
     QUIET_SECONDS,
     Snapshot,
     has_writer_now,
@@ -122,16 +123,19 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
 def name_kept(path: str, note: Callable[[str], object]) -> None:
     """Name the files with another program's text that could not stay in place.
 
-    The process that moved one may have been killed before it said so.
+    The process that moved one may have been killed before it said so. What a killed process has not
+    finished is removed.
     """
-    start = _kept_name(path, "")
+    folder, start = os.path.split(_kept_name(path, ""))
     try:
-        names = sorted(os.listdir(os.path.dirname(start)))
+        names = sorted(os.listdir(folder))
     except OSError:
         return
     for name in names:
-        if name.startswith(os.path.basename(start)):
-            kept = os.path.join(os.path.dirname(start), name)
+        kept = os.path.join(folder, name)
+        if name.startswith(f".{start}"):
+            remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]))
+        elif name.startswith(start):
             note(
                 f"{kept} is what another program wrote to {path}: put back what is missing there,"
                 " and remove it"
@@ -147,7 +151,7 @@ def _replaced(
     note: Callable[[str], object],
 ) -> bool:
     """Swap the new file and the old one, and swap back if the old one was changed."""
-    spare, text = _swap_name(real, before, ours), digest(ours.content)
+    spare, known = _swap_name(real, before, ours), (digest(before.content),)
     load()
     # Other programs may act between here and the end of a swap back, so keep that time short.
     if version_of(real) != before.version:
@@ -161,14 +165,13 @@ def _replaced(
             flush_folder(real)
             if _came_out(temporary.path, before):
                 return True
+        temporary.path = _swap_back(temporary.path, path, real, ours, known, note)
+    except FileError:  # which says where the other file is
+        raise
     except BaseException:  # also Ctrl-C, which may come right after the swap
         if _is_another(temporary, default=is_swapped):
-            temporary.path = _swap_back(temporary.path, path, real, ours, text)
+            temporary.path = _swap_back(temporary.path, path, real, ours, known, note)
         raise
-    came_out = _opened(temporary.path)
-    temporary.path = _swap_back(temporary.path, path, real, ours, text)
-    if came_out is not None:
-        _keep_copy(came_out, path, before, note)
     return False
 
 
@@ -253,31 +256,48 @@ def _came_out(new: str, before: Snapshot) -> bool:
         return True  # without swaps and hard links, it has no name any more
 
 
-def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> str:
+def _swap_back(
+    left: str,
+    path: str,
+    real: str,
+    ours: Snapshot,
+    known: tuple[str, ...],
+    note: Callable[[str], object],
+) -> str:
     """Put the replaced file back in its place; return the name of our file after that.
+
+    A copy of its text is kept: a program that has read our file in its place may write our text
+    over it.
 
     Args:
         left: the path of the replaced file.
         path: the file as the user names it.
         real: the file itself.
         ours: the file that is in its place.
-        text: the digest of our text.
+        known: the digests of texts of which no copy is needed.
+        note: called with the place of the copy.
 
     Raises:
         FileError: another program has replaced our file too, or the system refuses. The newest file
             stays in place, and the first one is kept elsewhere; the message says where.
     """
-    failed = None
+    failed, text = None, digest(ours.content)
+    copy = _Copy(left, path, known)
     try:
         left = swap(left, real, swap_name(real, text, text))
-        if _is_unchanged(left, ours):
+    except FileNotFoundError:  # a program has removed our file, or another mfakit has swapped back
+        if not os.path.lexists(left):
             return left
-        left = swap(left, real, swap_name(real, text, text))
-    except FileNotFoundError:
-        pass  # that program has removed our file
     except OSError as error:
         failed = error.strerror
+    else:
+        if _is_unchanged(left, ours):
+            copy.name(note)
+            return left
+        with suppress(OSError):
+            left = swap(left, real, swap_name(real, text, text))
     kept = _keep_aside(left, path)
+    copy.drop_beside(kept)
     raise FileError(
         f"another program changed {path} while mfakit wrote it; what was there is in {kept}"
         if failed is None
@@ -287,46 +307,63 @@ def _swap_back(left: str, path: str, real: str, ours: Snapshot, text: str) -> st
 
 
 def _is_unchanged(left: str, ours: Snapshot) -> bool:
-    """Whether a file that came out of a swap is ours, with our text.
+    """Whether a file that came out of a swap is ours, with our text, or has been removed as such.
 
     Its version has to do if it cannot be opened, as where a process has used up its descriptors.
     """
     try:
         return still_has(left, ours.content)
     except FileNotFoundError:
-        raise
+        return True
     except OSError:
         return version(os.lstat(left)) == ours.version
 
 
-def _opened(path: str) -> int | None:
-    """Open a file that a swap replaced; return None if it is not a regular file."""
-    try:
-        if stat.S_ISREG(os.lstat(path).st_mode):
-            return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError:
-        pass
-    return None
+class _Copy:
+    """The copy of a file that a swap replaced, unless its text is known.
 
+    It is made before the file is put back, so that a kill in between cannot prevent it.
 
-def _keep_copy(descriptor: int, path: str, before: Snapshot, note: Callable[[str], object]) -> None:
-    """Keep a copy of a file that was swapped out for a moment, if its text was changed.
-
-    The file is back in its place. But a program that read our file at that moment may write our
-    text over it.
+    Args:
+        left: the replaced file.
+        path: the file as the user names it.
+        known: the digests of texts of which no copy is needed.
     """
-    try:
-        with open(descriptor, "rb") as file:
-            content = file.read()
-        if content in (before.content, b""):
-            return
-        kept = _kept(content, path)
-    except OSError:
-        return
-    note(
-        f"another program wrote {path} at the same moment; should anything be missing there, it is"
-        f" in {kept}"
-    )
+
+    def __init__(self, left: str, path: str, known: tuple[str, ...]) -> None:
+        self._path = path
+        self._kept: str | None = None
+        self._problem: str | None = None
+        try:
+            if stat.S_ISREG(os.lstat(left).st_mode):
+                with open(left, "rb") as file:
+                    content = file.read()
+                if content and digest(content) not in known:
+                    self._kept = _kept(content, path)
+        except OSError as error:
+            self._problem = error.strerror or str(error)
+
+    def name(self, note: Callable[[str], object]) -> None:
+        """Name the copy, or say why there is none."""
+        if self._kept is not None:
+            note(
+                f"another program wrote {self._path} at the same moment; should anything be missing"
+                f" there, it is in {self._kept}"
+            )
+        elif self._problem is not None:
+            note(
+                f"what is in {self._path} was out of its place for a moment, and no copy could be"
+                f" kept: {self._problem}"
+            )
+
+    def drop_beside(self, kept: str) -> None:
+        """Remove the copy if the file itself is kept elsewhere with the same text."""
+        with suppress(OSError):
+            if self._kept is not None:
+                with open(self._kept, "rb") as copy, open(kept, "rb") as file:
+                    is_double = copy.read() == file.read()
+                if is_double:
+                    os.unlink(self._kept)
 
 
 def _remove_old(temporary: Temporary, note: Callable[[str], object]) -> None:
@@ -348,7 +385,8 @@ def _settle(
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
     elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
-        os.unlink(_swap_back(left, path, real, ours, texts[1]))
+        with suppress(FileNotFoundError):
+            os.unlink(_swap_back(left, path, real, ours, texts, note))
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
         kept = _keep_aside(left, path)
@@ -375,7 +413,12 @@ def _keep_aside(left: str, path: str) -> str:
         make_own_folder(kept)
         put_new(left, kept)
     except OSError:
-        return left
+        try:  # it may be on another file system than the folder
+            with open(left, "rb") as file:
+                kept = _kept(file.read(), path)
+            os.unlink(left)
+        except OSError:
+            return left
     return kept
 
 

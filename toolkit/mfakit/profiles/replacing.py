@@ -201,7 +201,8 @@ def leftovers(path: str) -> list[str]:
     """Return the temporary files beside a file, of killed or of running processes.
 
     Those of other users are left out, who may have put them into a shared folder for mfakit to
-    believe; but not those of root and of the folder's owner.
+    believe; but not those of root and of the folder's owner. So is a further name of a file that
+    others may write.
     """
     folder, name = os.path.split(path)
     try:
@@ -214,16 +215,20 @@ def leftovers(path: str) -> list[str]:
         for entry in entries
         if entry.startswith(start) and _ending(entry.removeprefix(start))
     ]
-    return [left for left in found if _is_trusted(left, folder)]
+    return [left for left in found if is_trusted(left, folder)]
 
 
-def _is_trusted(path: str, folder: str) -> bool:
+def is_trusted(path: str, folder: str) -> bool:
+    """Whether a file belongs to this user, to root or to the owner of a folder, and is theirs."""
     if _WINDOWS:
         return True
     try:
-        return os.lstat(path).st_uid in (0, os.geteuid(), os.stat(folder or os.curdir).st_uid)
+        found = os.lstat(path)
+        owners = (0, os.geteuid(), os.stat(folder or os.curdir).st_uid)
     except OSError:  # another process has just removed it
         return False
+    is_shared = found.st_nlink > 1 and found.st_mode & (_GROUP | _OTHERS) & 0o022
+    return found.st_uid in owners and not is_shared
 
 
 def _ending(name: str) -> re.Match[str] | None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
-from mfakit import debug
-from mfakit.errors import BusyError, FileError, MFAKitError, ProfileError, UsageError
+from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
 from mfakit.profiles.aws_files import AWSFiles, header_of, new_header
 from mfakit.profiles.document import Document, check_values
-from mfakit.profiles.own_files import OwnFile, make_own_folder
+from mfakit.profiles.own_files import OwnFile
 from mfakit.profiles.profile import Profile, check_profile_name, open_profile
 from mfakit.profiles.reading import file_error
 from mfakit.profiles.section import KEYS, SESSION_KEYS
-from mfakit.profiles.stores import edit_credentials, nested
+from mfakit.profiles.stores import edit_credentials, holds_keys, nested
 from mfakit.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     Settings = Mapping[str, str | None]
 
@@ -179,7 +179,8 @@ def _apply(
         had_text = bool(files.config_file.text) or any(change.before for change in in_config)
         try:
             put_config = partial(put, wanted=in_config, file="config")
-            edit_document(files.config_path, put_config, note, had_text=had_text)
+            backup = holds_keys if keep_copy else None
+            edit_document(files.config_path, put_config, note, backup=backup, had_text=had_text)
         except BaseException:  # also Ctrl-C during the wait for another program
             back = _reversed(made.get("credentials", []))
             try:
@@ -358,8 +359,7 @@ def _value_now(session: Profile, change: Change) -> str | None:
     return read(change.profile).get(change.key.lower())
 
 
-@contextmanager
-def _remembering(session: Profile) -> Iterator[None]:
+def _remembering(session: Profile) -> AbstractContextManager[None]:
     """Keep other processes from changing what is remembered of a profile, from a change on.
 
     Where no lock can be made, nothing can be remembered either, which is noted then.
@@ -367,18 +367,9 @@ def _remembering(session: Profile) -> Iterator[None]:
     Raises:
         BusyError: another process is changing the same profile's settings.
     """
-    from mfakit.profiles.editing import locked
+    from mfakit.profiles.editing import locked_if_possible
 
-    path = _changes_file(session).path
-    with ExitStack() as stack:
-        try:
-            make_own_folder(path)
-            stack.enter_context(locked(path, _LOCK_SECONDS))
-        except BusyError:
-            raise
-        except (OSError, FileError) as error:
-            debug.event("no lock of {}: {}", path, error)
-        yield
+    return locked_if_possible(_changes_file(session).path, _LOCK_SECONDS)
 
 
 _PARTS = tuple(Change.__annotations__)

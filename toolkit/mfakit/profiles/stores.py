@@ -333,7 +333,7 @@ def edit_credentials(
     edit_text(
         path,
         changed,
-        backup=(lambda text: _holds_keys(parsed(text))) if keep_copy else None,
+        backup=(lambda text: holds_keys(parsed(text))) if keep_copy else None,
         had_text=bool(files.credentials_file.text),
         note=note,
     )
@@ -368,7 +368,7 @@ def nested(key: str, profile: str, place: str) -> ProfileError:
     )
 
 
-def _holds_keys(document: Document) -> bool:
+def holds_keys(document: Document) -> bool:
     """Whether any section is protected; most files hold none, which often shows without parsing."""
     return not _holds_only_sessions(document) and any(
         is_protected(values) for _, values in document.sections()
