@@ -197,10 +197,10 @@ def _swapped(temporary: Temporary, path: str, real: str, spare: str, before: Sna
         return swap(temporary.path, real, spare, is_still_there)
     except HeldError:
         kept = _kept_before(before, path, spare)
-        _put_when_closed(temporary.path, path, real, kept, is_still_there)
+        left = _put_when_closed(temporary.path, path, real, spare, kept, is_still_there)
         with suppress(OSError):
             os.unlink(kept)
-        return spare
+        return left
 
 
 def _kept_before(before: Snapshot, path: str, spare: str) -> str:
@@ -215,9 +215,12 @@ def _kept_before(before: Snapshot, path: str, spare: str) -> str:
 
 
 def _put_when_closed(
-    new: str, path: str, real: str, kept: str, is_still_there: Callable[[], bool]
-) -> None:
+    new: str, path: str, real: str, spare: str, kept: str, is_still_there: Callable[[], bool]
+) -> str:
     """Put the new file in place as soon as no program has the old one open, or that has vanished.
+
+    Returns:
+        The name of the old one, which it may not have.
 
     Raises:
         FileNotFoundError: another file is in its place.
@@ -226,14 +229,18 @@ def _put_when_closed(
     give_up = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < give_up:
         time.sleep(_PAUSE_SECONDS)
-        with suppress(OSError):  # it is open still, or about to vanish
+        try:
             if version_of(real) is None:
                 put_new(new, real)
-            elif is_still_there():
-                os.replace(new, real)
-            else:
+                return spare
+            if not is_still_there():
                 break
-            return
+            return swap(new, real, spare, is_still_there)
+        except HeldError:  # its text is kept; of its names one may be gone at any moment
+            with suppress(OSError):
+                os.unlink(spare)
+        except OSError:  # it is about to vanish
+            continue
     else:
         raise FileError(
             f"another program has {path} open, and it may be gone when that ends; what was there is"
