@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,6 +282,17 @@ def test_a_secret_beside_the_id_of_a_session_is_not_overwritten_after_a_login_th
     done = home.mfakit("login", "--from-json", "-", stdin=IN_JSON)
     assert (done.returncode, "MINE" in home.credentials.read_text()) == (1, True), done.stderr
     assert "another secret beside the session's key id" in done.stderr
+
+
+def test_no_advice_removes_a_secret_that_is_not_the_sessions(home) -> None:
+    """Its own token was emptied, and its own id is yet to come."""
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    text = home.credentials.read_text().replace("= secret\n", "= MINE\n")
+    home.write_credentials(re.sub("session_token = .*", "session_token =", text))
+    for command in ("explain", "login"):
+        done = home.mfakit(command, "--profile", "mfa")
+        assert "sed -i" not in done.stdout + done.stderr
+    assert "aws configure --profile mfa" in home.mfakit("explain", "--profile", "mfa").stdout
 
 
 def test_two_logins_at_once_leave_the_record_of_the_session_that_stays(home) -> None:

@@ -130,11 +130,7 @@ class Store:
         for key in SESSION_KEYS:
             if "\n" in values.get(key, ""):
                 raise nested(key, self.profile, self._files.place(self.profile, key))
-        key_id, secret = (values.get(key) for key in KEYS)
-        record = self.record(key_id) if key_id and secret else None
-        # also in quotes, which people put round it
-        ours = {digest(text.encode()) for text in (secret or "", (secret or "").strip("'\""))}
-        if record and secret and record.secret_digest not in (None, *ours):
+        if self.has_other_secret(values):
             import shlex
 
             raise ProfileError(
@@ -143,6 +139,16 @@ class Store:
                 "complete it with its id, or if nobody needs it: aws configure set"
                 f" aws_secret_access_key '' --profile {shlex.quote(self.profile)}",
             )
+
+    def has_other_secret(self, values: Values) -> bool:
+        """Whether another secret stands beside a session's id than the one that mfakit has written.
+
+        The session's own may be in quotes, which people put round it.
+        """
+        key_id, secret = (values.get(key, "") for key in KEYS)
+        record = self.record(key_id) if key_id and secret else None
+        ours = {digest(text.encode()) for text in (secret, secret.strip("'\""))}
+        return record is not None and record.secret_digest not in (None, *ours)
 
     def protected(self) -> ProfileError:
         """Return the error for a session that would go where a long-term key is.

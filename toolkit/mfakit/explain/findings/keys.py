@@ -222,12 +222,15 @@ def token_missing(situation: Situation) -> Iterator[Finding]:
     if lacks_token(_values_of_keys(situation)) and (is_source or _keys_are_used(situation)):
         files = situation.files
         removed = without_settings(situation, *KEYS, profile=profile)
+        fix = f"{removed} && {login(situation, profile)}"
+        if Profile(profile, files).in_file.has_other_secret(files.keys(profile)):
+            fix = f"aws configure --profile {quoted(profile)}"  # the secret may be nowhere else
         yield Finding(
             "keys-partial",
             f"the key of profile {profile!r} ({files.place(profile, KEYS[0])}) is of a session,"
             f" and there is no aws_session_token{_token_elsewhere(files, profile)}",
             "AWS refuses it (InvalidClientTokenId)",
-            f"{removed} && {login(situation, profile)}",
+            fix,
         )
 
 
