@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WINDOWS = os.name == "nt"
 _LEFT_OVER_SECONDS = 600
+_TRIES = 20
 # The mark is followed by random digits. The name of a file for a swap also has the digests of the
 # old and the new text: after the swap, the name belongs to the replaced file, which may have been
 # changed. Earlier versions of mfakit wrote the process id first.
@@ -98,15 +99,16 @@ class Temporary:
 
     def __init__(self, beside: str) -> None:
         self._lock: int | None = None
-        self._make(beside)
-        try:
-            if not _WINDOWS and not self._hold():  # another process has removed it as a leftover
+        for _ in range(_TRIES):
+            self._make(beside)
+            try:
+                if _WINDOWS or self._hold():
+                    return
+            except BaseException:
                 self.remove()
-                self._make(beside)
-                self._hold()
-        except BaseException:
-            self.remove()
-            raise
+                raise
+            self.remove()  # another process has removed it as a leftover, before it was locked
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
 
     def _make(self, beside: str) -> None:
         self.path = temporary_name(beside)
