@@ -469,6 +469,8 @@ def test_a_deleted_key_that_was_written_back_over_a_cut_off_undo_locks_nobody_ou
     home.mfakit("keys", "rotate", "--undo", "--yes")
     assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
     home.write_credentials(rotated)
+    done = home.mfakit("keys", "rotate", "--yes")
+    assert (done.returncode, "go back to that" in done.stderr) == (1, True), done.stderr
     done = home.mfakit("keys", "rotate", "--undo", "--yes")
     assert done.returncode == 0, done.stderr
     assert works(home)

@@ -232,6 +232,12 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     rotation = _unfinished(profile, key.access_key_id)
     check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
     in_force = _in_force(profile, rotation)
+    if rotation and rotation.delete_at and in_force and in_force.access_key_id == rotation.old_id:
+        raise ProfileError(
+            f"AWS no longer takes the key {key.access_key_id} of profile {profile.name!r}, but"
+            f" takes the one that it replaced, {rotation.old_id}",
+            f"go back to that: mfakit keys rotate --undo{source_option(profile)}",
+        )
     keys = Keys(profile, hands, in_force)
     if rotation and rotation.delete_at and in_force is None:
         _finish(profile, rotation, keys, hands)
