@@ -217,22 +217,23 @@ def test_a_setting_in_the_credentials_file_is_put_back_if_the_config_cannot_be_w
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
 def test_undo_knows_of_a_setting_that_stands_although_its_command_failed(home) -> None:
-    """It cannot go back into the credentials file, which another program is writing by then."""
+    """Once one file is changed, other programs write both, so that it cannot go back either."""
     home.write_credentials("[mfa]\nregion = old-1 # mine\n")
     home.write_config("[profile mfa]\noutput = json\n")
     has_failed, said = threading.Event(), list[str]()
 
     def write() -> None:
         while "new-1" not in home.credentials.read_text():
+            os.utime(home.config)  # so that the config is not quiet when its turn comes
             time.sleep(0.01)
-        with home.credentials.open("a"):
-            has_failed.wait()
+        with home.config.open("a"), home.credentials.open("a"):
+            has_failed.wait(30)
 
     other = threading.Thread(target=write)
+    profile, settings = read_by_mfakit(home), {"region": "new-1", "mfakit_duration": "1h"}
     other.start()
-    settings = {"mfa": {"region": "new-1", "mfakit_duration": "1h"}}
-    with home.config.open("a"), pytest.raises(FileError, match=f"is writing {home.config}"):
-        change_settings(read_by_mfakit(home), settings, said.append)
+    with pytest.raises(FileError, match=f"is writing {home.config}"):
+        change_settings(profile, {"mfa": settings}, said.append)
     has_failed.set()
     other.join()
     assert f"{home.credentials} is changed already, and could not be put back" in said[0]
