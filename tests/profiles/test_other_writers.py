@@ -362,7 +362,9 @@ def test_what_another_user_puts_beside_the_file_is_never_taken_for_what_was_in_i
     planted = Path(swap_name(str(home.credentials), "0" * 16, digest(text)))
     planted.write_text(LONG_TERM)
     os.chown(planted, 4321, 4321)
-    write_session("mfa", SESSION, environ=home.environ)
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert f"{planted} is another user's, and stays" in notes[0]
     assert home.credentials.stat().st_uid == 0
     assert "AKIA1" not in home.credentials.read_text()
     assert planted.read_text() == LONG_TERM

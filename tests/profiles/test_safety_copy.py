@@ -78,6 +78,19 @@ def test_root_keeps_no_copy_in_a_folder_that_another_user_has_put_there(home) ->
     assert not copy_of(home).exists()
 
 
+def test_what_another_user_calls_a_copy_of_an_earlier_version_is_none(home) -> None:
+    """Otherwise the keys that are really there would be copied nowhere."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file for another user")
+    home.write_credentials(KEYS)
+    planted = home.credentials.with_name("credentials.before-mfakit")
+    planted.write_text("[default]\naws_access_key_id = AKIATHEIRS\n")
+    os.chown(planted, 4321, 4321)
+    assert keep(home) == []
+    assert copy_of(home).read_text() == KEYS
+    assert planted.exists()
+
+
 def test_an_empty_gitignore_of_a_killed_process_is_completed(home) -> None:
     """Otherwise git would see the safety copy."""
     home.write_credentials(KEYS)

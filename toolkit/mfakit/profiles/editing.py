@@ -435,7 +435,7 @@ class SafetyCopy:
         """
         for place in (self.place, self._earlier_place):
             remove_leftovers(place)
-        if not os.path.isfile(self._earlier_place) or os.path.islink(self._earlier_place):
+        if self._earlier_place not in self.places() or os.path.islink(self._earlier_place):
             return
         try:
             self._move()

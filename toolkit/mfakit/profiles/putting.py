@@ -31,6 +31,7 @@ from mfakit.profiles.replacing import (
     Temporary,
     filled_beside,
     flush_folder,
+    is_trusted,
     leftovers,
     remove_leftovers,
     swap_name,
@@ -112,8 +113,13 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
         remove_leftovers(path)
         found += leftovers(path)
     for left in found:
-        texts = texts_of(left)
-        if texts is not None:
+        texts = texts_of(left) if os.path.lexists(left) else None
+        if texts is not None and not is_trusted(left, os.path.dirname(left)):
+            note(
+                f"{left} is another user's, and stays: look whether that user's program wrote it to"
+                f" {path} when an mfakit was killed"
+            )
+        elif texts is not None:
             try:
                 _settle(left, texts, path, real, note)
             except OSError as error:

@@ -200,28 +200,26 @@ def swap_name(path: str, before: str, after: str) -> str:
 
 
 def leftovers(path: str) -> list[str]:
-    """Return the temporary files beside a file, of killed or of running processes.
-
-    Those of other users are left out, who may have put them into a shared folder for mfakit to
-    believe; but not those of root and of the folder's owner. So is a further name of a file that
-    others may write.
-    """
+    """Return the temporary files beside a file, of killed or of running processes."""
     folder, name = os.path.split(path)
     try:
         entries = os.listdir(folder or os.curdir)
     except OSError:
         return []
     start = f".{name}{MARK}"
-    found = [
+    return [
         os.path.join(folder, entry)
         for entry in entries
         if entry.startswith(start) and _ending(entry.removeprefix(start))
     ]
-    return [left for left in found if is_trusted(left, folder)]
 
 
 def is_trusted(path: str, folder: str) -> bool:
-    """Whether a file belongs to this user, to root or to the owner of a folder, and is theirs."""
+    """Whether a file is of this user, of root or of a folder's owner, and no others may write it.
+
+    Another user may have put it into a shared folder, for mfakit to believe; or a further name of a
+    file of this user that others may write.
+    """
     if _WINDOWS:
         return True
     try:
@@ -243,7 +241,7 @@ def _ending(name: str) -> re.Match[str] | None:
 def remove_leftovers(path: str) -> None:
     """Remove the temporary files beside a file, except those in use or for a swap."""
     for left in leftovers(path):
-        if texts_of(left) is None:
+        if texts_of(left) is None and is_trusted(left, os.path.dirname(left)):
             with suppress(OSError):
                 _remove_if_left(left)
 
