@@ -21,6 +21,7 @@ from mfakit.profiles.own_files import (
     digest,
     keep_record,
     pairs_of,
+    read_record,
 )
 from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
@@ -372,18 +373,23 @@ class Profile:
                 stack.enter_context(lock)
             except BusyError as error:
                 note(f"{error.message}; the session is written all the same")
-            self._announce(session, file, secret)
+            is_announced = self._announce(session, file, secret)
             self.store.write(session, note)
+            if is_announced and read_record(file, session.access_key_id) is None:
+                return  # another login, which has waited long enough, has replaced the session
             try:
                 keep_record(file, record().replace(secret_digest=secret))
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
-    def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> None:
+    def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> bool:
         """Write down the digest of a secret before its session is in the file.
 
         A kill in between would otherwise leave a session of which nobody can say whether its secret
         is another one by now. The id of an emulator's session does not even say that it is one.
+
+        Returns:
+            Whether it could be written.
 
         Raises:
             FileError: it cannot be written, and the id does not say that it is a session's.
@@ -403,6 +409,8 @@ class Profile:
         except FileError:
             if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
                 raise
+            return False
+        return True
 
     def take_over(self, held: Held | None, note: Callable[[str], object]) -> bool:
         """Move a session that the profile held to the store that its settings call for now.
