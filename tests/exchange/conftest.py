@@ -112,7 +112,10 @@ class TerminalProcess:
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
             self.read(0.05)
-        return self.process.wait(timeout=max(1, end - time.monotonic()))
+        code = self.process.wait(timeout=max(1, end - time.monotonic()))
+        while select.select([self._master], [], [], 0)[0]:  # what it has written at its end
+            self.read(0)
+        return code
 
     def close(self) -> None:
         if self.process.poll() is None:
