@@ -33,6 +33,13 @@ def left_in_a_swap(file: Path, text: str) -> Path:
     return left
 
 
+def step_to_the_swap(run: Run, *, is_done: bool = False) -> None:
+    """Stop a write at the entry of its next swap, or of any rename with a flag; or at its exit."""
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine] and call.is_done >= is_done:
+            break
+
+
 def at_the_swap(folder: Path) -> Run:
     """Return a write of ours that is stopped before the swap, where another program acts."""
     place = Place(folder, linked=False, missing=False)
@@ -41,9 +48,7 @@ def at_the_swap(folder: Path) -> Run:
     (place.folder / "mfakit").mkdir(mode=0o700)
     (place.folder / "mfakit" / "credentials.before").write_text(OLD)
     run = Run(place)
-    for call in run.calls():
-        if call.number == SWAP[os.uname().machine]:
-            break
+    step_to_the_swap(run)
     rename_another(place)
     return run
 
@@ -74,9 +79,7 @@ def test_an_interrupt_after_the_swap_back_loses_nothing_that_came_into_our_file(
     run.traced.step()
     with run.place.path.open("a") as file:
         file.write(THIRD)
-    for call in run.calls():
-        if call.number == SWAP[os.uname().machine] and call.is_done:
-            break
+    step_to_the_swap(run, is_done=True)
     for _ in range(further):
         run.traced.step()
     os.kill(run.traced._pid, signal.SIGINT)
@@ -151,9 +154,7 @@ def test_a_process_that_runs_out_of_descriptors_at_the_swap_blames_no_other_prog
     place = Place(tmp_path, linked=False, missing=False)
     write_session("warm", SESSION, environ=place.environ)
     text, run = place.text(), Run(place)
-    for call in run.calls():
-        if call.number == SWAP[os.uname().machine] and call.is_done:
-            break
+    step_to_the_swap(run, is_done=True)
     _, most = resource.prlimit(run.traced._pid, resource.RLIMIT_NOFILE)
     resource.prlimit(run.traced._pid, resource.RLIMIT_NOFILE, (3, most))
     code, said = run.end()
@@ -168,9 +169,7 @@ def test_a_copy_that_another_mfakit_makes_at_that_moment_is_not_said_to_be_missi
     """Two of them write at once where somebody has removed the lock file."""
     place = Place(tmp_path, linked=False, missing=False)
     copy, run = place.folder / "mfakit" / "credentials.before", Run(place)
-    for call in run.calls():
-        if call.number == SWAP[os.uname().machine]:
-            break
+    step_to_the_swap(run)
     assert not copy.exists()
     copy.write_text(OLD)
     assert run.end() == (0, "")

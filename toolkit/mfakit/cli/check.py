@@ -192,7 +192,7 @@ def _ways(options: Namespace) -> list[Way]:
 
 
 def _report_failure(options: Namespace, files: AWSFiles, now: datetime, error: MFAKitError) -> None:
-    """Tell that there are no sessions to look at, as far as the error line does not."""
+    """Report that there are no sessions to look at, and what the error line leaves out."""
     if options.notify:
         _notify_of_failure(options, files, error)
     _report(options, [], now, error)

@@ -92,15 +92,10 @@ def _list(options: Namespace, files: AWSFiles) -> int:
         shown = debug.key_id(key) if debug.may_be_secret(key) else escape(key)
         show(f"the environment: {shown}, in its variables\n")
     elif not profiles:
-        _note_no_key()
+        note("no profile has a long-term key; aws configure writes one, and keys import takes it")
     if not options.online and options.source_profile is None:
         show_verbs(COMMANDS["keys"].verb_lines())
     return 0
-
-
-def _note_no_key() -> None:
-    """Say how to get a key."""
-    note("no profile has a long-term key; aws configure writes one, and keys import takes it")
 
 
 def _name_odd_ones(files: AWSFiles) -> None:

@@ -27,7 +27,7 @@ from mfakit.keys import (
     write_rotation,
 )
 from mfakit.profiles.document import check_values
-from mfakit.profiles.editing import check_writable, edit_document
+from mfakit.profiles.editing import SafetyCopy, check_writable, edit_document
 from mfakit.profiles.own_files import own_place
 from mfakit.profiles.profile import KEY_STORE, Profile, check_profile_name
 from mfakit.profiles.reading import read_text
@@ -483,7 +483,8 @@ def _set_store(
 
 def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     """Remove a profile's key from both files, and from their safety copies."""
-    files, copies = profile.files, list[tuple[str, str]]()
+    files = profile.files
+    copies: list[tuple[str, partial[None]]] = []
     # also where no key is, for what a killed process has left beside the file
     for path, header, had_text in (
         (files.credentials_path, profile.name, bool(files.credentials_file.text)),
@@ -491,11 +492,11 @@ def _remove_keys(profile: Profile, key: LongTermKey, note: Note) -> None:
     ):
         cut = partial(_cut_from, header=header, key=key, note=note)
         edit_document(path, cut, note, had_text=had_text)
-        copies.append((own_place(path, f"{os.path.basename(path)}.before"), header))
-    for path, header in copies:
+        copies.append((SafetyCopy(path, path).place, cut))
+    for path, cut in copies:
         try:
             if os.path.isfile(path):
-                edit_document(path, partial(_cut_from, header=header, key=key, note=note), note)
+                edit_document(path, cut, note)
         except FileError as error:
             note(f"remove {path} if it has the key; {error.message}")
 

@@ -268,12 +268,12 @@ def _remove_if_left(path: str) -> None:
 
 
 def _open_and_lock(path: str, flags: int = 0, *, default: bool = False) -> tuple[int, bool]:
-    """Open a temporary file and lock it; tell, too, whether another process holds its lock.
+    """Open a temporary file and lock it; return it, and whether another process holds its lock.
 
     Args:
         path: the file.
         flags: what the file is opened with.
-        default: what is told if the file system has no locks.
+        default: the second result if the file system has no locks.
 
     Raises:
         OSError: it cannot be opened.
