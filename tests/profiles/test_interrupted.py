@@ -20,6 +20,7 @@ from mfakit.profiles.replacing import swap_name
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
 OTHER = "[other]\naws_access_key_id = AKIA2\naws_secret_access_key = abc\n"
+FSYNC = {"x86_64": 74, "aarch64": 82}
 linux_only = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux has this way to stop a process"
 )
@@ -113,6 +114,23 @@ def test_a_text_that_goes_back_into_its_place_is_kept_even_if_a_third_program_un
     (kept,) = (run.place.folder / "mfakit").glob("credentials.kept-*")
     assert kept.read_text() == text
     assert str(kept) in Run(run.place).end()[1]
+
+
+@linux_only
+def test_a_file_of_another_program_is_back_in_its_place_before_anything_is_flushed(
+    tmp_path,
+) -> None:
+    """A flush can take many milliseconds, in which other programs would read our file."""
+    run = at_the_swap(tmp_path)
+    run.traced.step()
+    numbers = []
+    for call in run.calls():
+        numbers.append(call.number)
+        if call.number == SWAP[os.uname().machine]:
+            break
+    assert numbers[-1] == SWAP[os.uname().machine]
+    assert FSYNC[os.uname().machine] not in numbers
+    assert FSYNC[os.uname().machine] in [call.number for call in run.calls()]
 
 
 @linux_only

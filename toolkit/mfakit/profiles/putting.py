@@ -30,6 +30,7 @@ from mfakit.profiles.reading import (
 from mfakit.profiles.replacing import (
     Temporary,
     filled_beside,
+    flush,
     flush_folder,
     is_trusted,
     leftovers,
@@ -335,7 +336,8 @@ def _is_unchanged(left: str, ours: Snapshot) -> bool:
 class _Copy:
     """The copy of a file that a swap replaced, unless its text is known.
 
-    It is made before the file is put back, so that a kill in between cannot prevent it.
+    It is made before the file is put back, so that a kill in between cannot prevent it, and flushed
+    after that, so that the file is out of its place for less than a millisecond.
 
     Args:
         left: the replaced file.
@@ -352,13 +354,15 @@ class _Copy:
                 with open(left, "rb") as file:
                     content = file.read()
                 if content and digest(content) not in known:
-                    self._kept = _kept(content, path)
+                    self._kept = _kept(content, path, flushed=False)
         except OSError as error:
             self._problem = error.strerror or str(error)
 
     def name(self, note: Callable[[str], object]) -> None:
-        """Name the copy, or say why there is none."""
+        """Write the copy to disk, and name it; or say why there is none."""
         if self._kept is not None:
+            flush(self._kept)
+            flush_folder(self._kept)
             note(
                 f"another program wrote {self._path} at the same moment; should anything be missing"
                 f" there, it is in {self._kept}"
@@ -435,16 +439,23 @@ def _keep_aside(left: str, path: str) -> str:
     return kept
 
 
-def _kept(content: bytes, path: str) -> str:
+def _kept(content: bytes, path: str, *, flushed: bool = True) -> str:
     """Write a text to where nothing removes it; return its path.
+
+    Args:
+        content: the text.
+        path: the file that it comes from, as the user names it.
+        flushed: whether to wait until it is on disk.
 
     Raises:
         OSError: it cannot be written.
     """
     kept = _kept_name(path)
     make_own_folder(kept)
-    with filled_beside(kept, content) as (temporary, _):
+    with filled_beside(kept, content, flushed=flushed) as (temporary, _):
         put_new(temporary.path, kept)
+    if flushed:
+        flush_folder(kept)
     return kept
 
 

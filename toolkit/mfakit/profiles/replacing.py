@@ -338,7 +338,12 @@ def replace_file(path: str, content: bytes, *, private: bool = False) -> None:
 
 @contextmanager
 def filled_beside(
-    path: str, content: bytes, *, age_seconds: float = 0, private: bool = False
+    path: str,
+    content: bytes,
+    *,
+    age_seconds: float = 0,
+    private: bool = False,
+    flushed: bool = True,
 ) -> Iterator[tuple[Temporary, list[str]]]:
     """Write a new file to disk beside an old one, and at least as private as that.
 
@@ -347,6 +352,8 @@ def filled_beside(
         content: the content of the new file.
         age_seconds: how much to set back its modification time.
         private: whether its owner alone can read it, whoever could read the old one.
+        flushed: whether to wait until it is on disk. If not, it survives a kill, but maybe no loss
+            of power, and ``flush`` is called later.
 
     Yields:
         The file, which is removed unless it is renamed; and messages for the user about permissions
@@ -360,8 +367,9 @@ def filled_beside(
         notes = [] if private else take_over_metadata(path, temporary.descriptor)
         write_all(temporary.descriptor, content)
         _set_age(temporary.descriptor, age_seconds)
-        with _let_pass():
-            os.fsync(temporary.descriptor)
+        if flushed:
+            with _let_pass():
+                os.fsync(temporary.descriptor)
         temporary.close()
         yield temporary, notes
 
@@ -538,9 +546,14 @@ def _set_age(descriptor: int, age_seconds: float) -> None:
 
 def flush_folder(path: str) -> None:
     """Write a folder to disk after a rename in it, as far as the system can."""
+    flush(os.path.dirname(path))
+
+
+def flush(path: str) -> None:
+    """Write a file or a folder to disk, as far as the system can."""
     if not _WINDOWS:
         with suppress(OSError):
-            descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
