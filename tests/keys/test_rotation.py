@@ -18,7 +18,8 @@ from tests.exchange.conftest import log_in
 
 import mfakit
 from mfakit.errors import BusyError, FileError
-from mfakit.exchange.rotation import Hands, delete_due, rotate, undo
+from mfakit.exchange.access_keys import Hands
+from mfakit.exchange.rotation import delete_due, rotate, undo
 from mfakit.exchange.source import Source
 from mfakit.keys import journal_path, place_of, read_key
 from mfakit.moments import utc_now

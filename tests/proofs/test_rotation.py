@@ -18,7 +18,8 @@ from tests.forking import run_forked
 from tests.stopping import Call, Traced
 
 import mfakit
-from mfakit.exchange.rotation import Hands, rotate, undo
+from mfakit.exchange.access_keys import Hands
+from mfakit.exchange.rotation import rotate, undo
 from mfakit.exchange.source import Source
 from mfakit.keys import read_key
 from mfakit.profiles.aws_files import AWSFiles

@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from mfakit.exchange.rotation import Hands
+    from mfakit.exchange.access_keys import Hands
     from mfakit.exchange.source import Source
     from mfakit.keys import KeyAge
     from mfakit.profiles.aws_files import AWSFiles
@@ -184,7 +184,7 @@ def _plain_use(profile: Profile, age: KeyAge) -> str:
 
 def _show_online(profile: Profile, options: Namespace) -> None:
     """Print what AWS knows of the user's keys, and remember when they were made."""
-    from mfakit.exchange.rotation import Keys
+    from mfakit.exchange.access_keys import Keys
 
     try:
         keys = Keys(profile, _hands(options, profile))
@@ -356,7 +356,7 @@ def _rotate(options: Namespace, files: AWSFiles) -> int:
 
 
 def _hands(options: Namespace, profile: Profile) -> Hands:
-    from mfakit.exchange.rotation import Hands
+    from mfakit.exchange.access_keys import Hands
 
     return Hands(
         confirm=lambda question, in_person: (
