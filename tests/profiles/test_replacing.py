@@ -401,6 +401,27 @@ def test_what_another_program_puts_in_place_of_a_file_that_vanishes_is_kept(home
 
 
 @needs_strace
+def test_what_is_written_into_a_file_before_the_rename_is_tried_again_is_not_lost(home) -> None:
+    """The file has a second name at that moment, too."""
+    home.write_credentials(KEYS)
+    # after those of the safety copy, of the first try, and of the copy of a file that may vanish
+    wait = "inject=link:delay_exit=500000:when=4"
+    refuse = ["-e", "trace=renameat2,rename,link", *LIKE_SMB[2:]]
+    refuse += ["-e", "inject=rename:error=EACCES:when=2", "-e", wait]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, *refuse]
+    ours = subprocess.Popen([*strace, sys.executable, "-c", WRITE], env=home.environ)
+    while ours.poll() is None and not (_kept(home) and home.credentials.stat().st_nlink == 1):
+        time.sleep(0.005)
+    while ours.poll() is None and home.credentials.stat().st_nlink == 1:
+        time.sleep(0.005)
+    with home.credentials.open("a") as file:
+        file.write("[theirs]\naws_access_key_id = AKIA2\n")
+    assert ours.wait() == 0
+    assert "AKIA2" in home.credentials.read_text()
+    assert "ASIA1" in home.credentials.read_text()
+
+
+@needs_strace
 def test_where_a_file_stays_open_its_text_is_kept_and_the_error_names_the_copy(home) -> None:
     """It may vanish after the command, when the other program closes it."""
     home.write_credentials(KEYS)
