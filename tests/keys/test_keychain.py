@@ -59,6 +59,18 @@ def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) ->
     assert home.mfakit("keys", "remove", "--yes").returncode == 1
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_an_entry_is_on_disk_before_the_file_loses_the_key(home, alice, password_store) -> None:
+    """After a loss of power, an entry that `pass` has just written may be empty."""
+    log = home.folder / "calls"
+    strace = ("strace", "-f", "-y", "-o", str(log), "-e", "trace=syncfs,renameat2")
+    assert home.run(*strace, "mfakit", "keys", "import").returncode == 0
+    calls = log.read_text().splitlines()
+    flushed = next(n for n, call in enumerate(calls) if f"<{home.folder}/store>) = 0" in call)
+    swapped = next(n for n, call in enumerate(calls) if str(home.credentials) in call)
+    assert flushed < swapped
+
+
 def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:
     """boto3 is the SDK that asks mfakit for the session here."""
     codes = [alice.device.code() for _ in range(3)]

@@ -196,6 +196,7 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
         return found
     if operation == "put":
         _store(backend, name, secret)
+        _flush()
     else:
         _delete(backend, name)
     return None
@@ -219,6 +220,30 @@ def _store(backend: Any, name: str, secret: str) -> None:
         with suppress(Exception):  # whatever was stored in its place
             backend.delete_password(SERVICE, name)
         raise problem or type(_FORGOTTEN, (Exception,), {})
+
+
+def _flush() -> None:
+    """Write to disk what a keychain may have only handed to the system, as `pass` does.
+
+    The secret is removed elsewhere next, so after a loss of power it would be in neither place.
+    Only the file systems that can hold the entry are flushed: on another one, such as a slow
+    memory stick, that can take minutes.
+    """
+    import ctypes
+
+    places = {os.path.expanduser("~")}
+    places |= {os.environ.get(name, "") for name in ("XDG_DATA_HOME", "PASSWORD_STORE_DIR")}
+    flush_file_system = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
+    if flush_file_system is None:
+        getattr(os, "sync", int)()
+        return
+    for place in places:
+        with suppress(OSError):
+            descriptor = os.open(place, os.O_RDONLY)
+            try:
+                flush_file_system(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _delete(backend: Any, name: str) -> None:

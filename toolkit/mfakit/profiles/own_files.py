@@ -275,6 +275,8 @@ def _hide_from_git(folder: str) -> None:
     Raises:
         OSError: the file cannot be read or written.
     """
+    from mfakit.profiles.replacing import flush
+
     path = os.path.join(folder, ".gitignore")
     if os.path.islink(path):
         os.unlink(path)
@@ -290,6 +292,7 @@ def _hide_from_git(folder: str) -> None:
             file.write((b"" if found.endswith(b"\n") or not found else b"\n") + b"*\n")
         if not found:
             os.chmod(path, 0o600)  # against the umask
+        flush(path)  # before files with secrets are
 
 
 def _make_private(folder: str) -> None:
