@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 from tests.children import fork_the_keychains_process, load_keychains
-from tests.exchange.conftest import here
+from tests.exchange.conftest import here, on_terminal
 
-__all__ = ["here"]
+__all__ = ["here", "on_terminal"]
 
 
 @pytest.fixture

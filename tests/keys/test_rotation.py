@@ -21,7 +21,7 @@ from mfakit.errors import BusyError, FileError
 from mfakit.exchange.access_keys import Hands
 from mfakit.exchange.rotation import delete_due, rotate, undo
 from mfakit.exchange.source import Source
-from mfakit.keys import journal_path, place_of, read_key
+from mfakit.keys import journal_path, place_of, read_key, read_rotation
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
 from mfakit.profiles.editing import locked
@@ -587,7 +587,7 @@ def test_a_key_that_was_put_there_meanwhile_is_never_overwritten(
         f"aws_secret_access_key = {bob.secret_access_key}\n"
     )
     home.write_credentials(mine)
-    with pytest.raises(mfakit.MFAKitError, match="holds another key"):
+    with pytest.raises(mfakit.MFAKitError, match="not one of its last rotation"):
         rotate(source(home), WEEK, hands()) if action is rotate else undo(source(home), hands())
     assert home.credentials.read_text() == mine
 
@@ -737,7 +737,7 @@ def test_a_key_is_moved_only_once_its_rotation_is_finished(
     done = home.mfakit("keys", *action)
     assert (done.returncode, "mfakit keys rotate" in done.stderr) == (1, True), done.stderr
     assert works(home)
-    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "0").returncode == 0
     assert home.mfakit("keys", *action).returncode == 0
 
 
@@ -755,7 +755,7 @@ def test_a_rotation_drops_no_old_key_because_the_profile_has_a_third_one(
     rotate(source(home), WEEK, hands())
     used = home.credentials.read_text()
     home.write_credentials(section(aws.create_user("bob")))
-    with pytest.raises(mfakit.MFAKitError, match="holds another key"):
+    with pytest.raises(mfakit.MFAKitError, match="not one of its last rotation"):
         rotate(source(home), WEEK, hands())
     home.write_credentials(used)
     assert undo(source(home), hands()) == alice.access_key_id
@@ -798,7 +798,7 @@ def test_no_key_is_made_at_aws_if_the_file_cannot_take_it(here, home, alice, aws
 
 @pytest.mark.parametrize("moved", [False, True])
 def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_from_there(
-    here, home, alice, aws, keychain, monkeypatch, moved: bool
+    here, home, alice, aws, keychain, monkeypatch, on_terminal, moved: bool
 ) -> None:
     """The key before the rotation waits to be deleted; it is named, since AWS knows it too."""
     take_into_the_keychain(home, monkeypatch)
@@ -809,10 +809,15 @@ def test_nothing_of_a_rotated_key_is_left_in_the_keychain_once_it_is_removed_fro
     (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
     assert in_keychain(home, new)
     done = home.mfakit("keys", "remove", "--yes")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, f"{alice.access_key_id}, is deleted here" in done.stderr) == (1, True)
+    assert in_keychain(home, new)
+    terminal = on_terminal("keys", "remove", "--yes")
+    terminal.read_until("Go on? [y/N] ")
+    terminal.send("y\n")
+    assert terminal.wait() == 0
     assert not in_keychain(home, new)
     assert not in_keychain(home, alice.access_key_id)
-    assert f"{alice.access_key_id}, from before its rotation" in done.stderr
+    assert f"{alice.access_key_id}, from before its rotation" in terminal.screen
     assert list((home.credentials.parent / "mfakit" / "rotations").glob("[!.]*[!k]")) == []
 
 
@@ -949,6 +954,163 @@ def test_no_entry_of_a_key_that_was_not_used_is_left_in_the_keychain(
     present = read_key_id(home)
     assert [path.stem for path in store.glob("*.gpg")] == [present]
     assert keys_at_aws(aws) == {present: "Active"}
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_file_from_before_two_rotations_costs_no_key(here, home, alice, aws, is_over) -> None:
+    """The journal alone has the secret of the key that works, and each command says so."""
+    oldest = home.credentials.read_text()
+    rotate(source(home), 0, hands())
+    new = rotate(source(home), 0 if is_over else WEEK, hands())
+    home.write_credentials(oldest)
+    listed = home.mfakit("keys").stdout
+    assert f"the key {new} of the last rotation is nowhere but in {journal_path(source(home))}" in (
+        listed
+    )
+    ways = [("rotate", "--yes")] + [("rotate", "--undo", "--yes")] * (not is_over)
+    place = source(home).place("aws_access_key_id")
+    for way in ways:
+        said = home.mfakit("keys", *way).stderr
+        assert f"remove it from {place}, and mfakit keys rotate puts" in said
+        assert f"and of {new}: rm" in said or f"secret of {new}: rm" in said
+    home.write_credentials("")
+    assert home.mfakit("keys", "rotate", "--yes", "--source-profile", "default").returncode == 0
+    assert read_key_id(home) == new
+    assert works(home)
+
+
+def test_a_rotation_asks_before_it_forgets_the_only_copy_of_another_key(
+    here, home, alice, aws
+) -> None:
+    """The profile has the key of another user by now, which AWS takes."""
+    new = rotate(source(home), 0, hands())
+    home.write_credentials(section(aws.create_user("bob")))
+    asked: list[str] = []
+    with pytest.raises(mfakit.MFAKitError, match="the answer was not yes"):
+        rotate(source(home), WEEK, hands(says=False, asked=asked))
+    assert f"The secret of the key {new}, from the last rotation, is nowhere but" in asked[0]
+    home.write_credentials("[default]\n")
+    assert rotate(source(home), WEEK, hands()) == new
+    assert works(home)
+
+
+@pytest.mark.parametrize("way_out", ["rotate", "undo"])
+def test_a_cut_off_rotation_whose_old_key_was_deleted_at_aws_can_be_finished(
+    here, home, alice, aws, way_out
+) -> None:
+    aws.fail_next("UpdateAccessKey", code="LimitExceeded", status=409)
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    rotation, new = read_rotation(source(home)), read_key_id(home)
+    iam = aws.root.session().client("iam")
+    iam.delete_access_key(UserName="alice", AccessKeyId=alice.access_key_id)
+    assert not rotation.delete_at
+    if way_out == "undo":
+        with pytest.raises(mfakit.MFAKitError, match="is deleted at AWS"):
+            undo(source(home), hands())
+    assert rotate(source(home), WEEK, hands()) == new
+    assert keys_at_aws(aws) == {new: "Active"}
+    assert works(home)
+    assert read_rotation(source(home)).ended_at
+
+
+def test_an_old_key_that_aws_takes_again_is_not_replaced_by_one_that_was_deleted(
+    here, home, alice, aws
+) -> None:
+    """Somebody went back to it in the console, after the journal had ended."""
+    before = home.credentials.read_text()
+    new = rotate(source(home), 0.001, hands())
+    home.write_credentials(section(aws.create_user("bob")))
+    home.mfakit("keys")
+    assert read_rotation(source(home)).ended_at
+    iam = aws.root.session().client("iam")
+    iam.delete_access_key(UserName="alice", AccessKeyId=new)
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
+    home.write_credentials(before)
+    newer = rotate(source(home), WEEK, hands())
+    assert newer not in (new, alice.access_key_id)
+    assert keys_at_aws(aws) == {alice.access_key_id: "Inactive", newer: "Active"}
+    assert works(home)
+
+
+def test_a_key_that_aws_no_longer_takes_is_not_put_in_place_of_another(
+    here, home, alice, aws
+) -> None:
+    """Both were deactivated; each may be activated again."""
+    before = home.credentials.read_text()
+    new = rotate(source(home), 0.001, hands())
+    home.write_credentials(section(aws.create_user("bob")))
+    home.mfakit("keys")
+    iam = aws.root.session().client("iam")
+    iam.update_access_key(UserName="alice", AccessKeyId=new, Status="Inactive")
+    home.write_credentials(before)
+    with pytest.raises(mfakit.MFAKitError, match="does not know the access key"):
+        rotate(source(home), WEEK, hands())
+    assert home.credentials.read_text() == before
+
+
+def test_where_the_clock_is_wrong_no_advice_undoes_a_finished_rotation(
+    here, home, alice, aws
+) -> None:
+    """AWS refuses each signature then, whichever key it is made with."""
+    rotate(source(home), WEEK, hands())
+    aws.fail_next("*", code="SignatureDoesNotMatch", status=403, times=9)
+    with pytest.raises(mfakit.MFAKitError) as failure:
+        rotate(source(home), WEEK, hands())
+    assert "--undo" not in failure.value.hint
+
+
+def test_a_cut_off_rotation_in_the_keychain_can_be_finished_if_the_file_has_the_key_again(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """The credentials file from before the import was written back."""
+    before = home.credentials.read_text()
+    take_into_the_keychain(home, monkeypatch)
+    interrupted(home)
+    assert "lost it" not in home.mfakit("keys").stderr
+    home.write_credentials(before)
+    assert "mfakit keys import" in home.mfakit("keys", "rotate", "--yes").stderr
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert works(home)
+
+
+def test_a_config_from_before_two_rotations_costs_no_key_in_the_keychain(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    take_into_the_keychain(home, monkeypatch)
+    before = home.config.read_text()
+    rotate(source(home), 0, hands())
+    new = rotate(source(home), 0, hands())
+    home.write_config(before)
+    said = home.mfakit("keys", "rotate", "--yes").stderr
+    assert f"aws configure set mfakit_key_store keyring:{new} --profile default" in said
+
+
+def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whole(
+    here, home, alice, aws, keychain
+) -> None:
+    """The credentials file has other keys; the journal of another rotation has a new one."""
+    twin = section(alice).replace("default", "work")
+    home.write_credentials(home.credentials.read_text() + twin)
+    interrupted(home)
+    said = home.mfakit("keys", "import", "--source-profile", "work").stderr
+    assert f"{home.credentials} still holds the key: another profile has it" in said
+    journal = journal_path(source(home))
+    assert f"{journal} still holds the key: it is of another profile's rotation" in said
+    assert "remove" not in said
+
+
+def test_removing_a_key_says_so_if_this_keychain_has_no_entry_of_it(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """It may be in another keychain, as over ssh, where nothing would name it any more."""
+    take_into_the_keychain(home, monkeypatch)
+    name = f"AKIA{'OTHER' * 3}1"
+    text = home.config.read_text()
+    home.write_config(text.replace(alice.access_key_id, name))
+    said = home.mfakit("keys", "remove", "--yes").stderr
+    assert f"this keychain has no entry of the key {name}" in said
 
 
 def read_key_id(home) -> str:

@@ -16,6 +16,7 @@ from mfakit.keys import (
     LongTermKey,
     age_of,
     ago,
+    journal_path,
     name_again,
     no_key,
     place_of,
@@ -137,6 +138,12 @@ def _line(profile: Profile, age: KeyAge) -> str:
         parts.append(
             f"it was replaced by {age.replaced_by}, and another program has written it back: mfakit"
             f" keys rotate{source_option(profile)} puts that in again"
+        )
+    elif age.kept_beside is not None:
+        parts.append(
+            f"the key {age.kept_beside} of the last rotation is nowhere but in"
+            f" {escape(journal_path(profile))}; if AWS no longer takes the one above, mfakit keys"
+            f" rotate{source_option(profile)} says how to put that back"
         )
     elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
@@ -317,15 +324,23 @@ def _export(options: Namespace, files: AWSFiles) -> int:
 
 def _remove(options: Namespace, files: AWSFiles) -> int:
     """Delete a key from the keychain; AWS still knows it."""
-    from mfakit.keys.moving import remove_key
+    from mfakit.keys.moving import older_key, remove_key
 
     profile = _source(options, files)
-    _hands(options, profile).ask(
+    hands = _hands(options, profile)
+    hands.ask(
         translate(
             "Delete the key of profile {profile} from the keychain? Nobody has its secret then.",
             profile=profile.name,
         )
     )
+    if older := older_key(profile):
+        hands.ask(
+            translate(
+                "The key before its rotation, {key}, is deleted here with it. Go on?", key=older
+            ),
+            in_person=True,
+        )
     key = remove_key(profile, note)
     note(f"the key {key} is no longer in the keychain; AWS still takes it: delete it in IAM")
     return 0

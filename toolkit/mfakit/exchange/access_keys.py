@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mfakit.profiles.profile import Profile
 
 _UNKNOWN = ("InvalidClientTokenId", "SignatureDoesNotMatch")
+NO_SUCH_KEY = "NoSuchEntity"  # IAM's code for a key that was deleted
 _TIMES_TAKEN = 3
 _PAUSE_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 120
@@ -116,7 +117,7 @@ class Keys:
         try:
             self.call("delete_access_key", AccessKeyId=access_key_id)
         except ExchangeError as error:
-            if "NoSuchEntity" not in error.message:
+            if NO_SUCH_KEY not in error.message:
                 raise
 
     def sign_with(self, key: LongTermKey) -> None:

@@ -11,9 +11,9 @@ import shlex
 from contextlib import suppress
 
 from mfakit.errors import ExchangeError, MFAKitError, ProfileError, UsageError
-from mfakit.exchange.access_keys import Hands, KeyInfo, Keys, is_taken
+from mfakit.exchange.access_keys import NO_SUCH_KEY, Hands, KeyInfo, Keys, is_taken
 from mfakit.exchange.aws import make_client
-from mfakit.exchange.source import find_source
+from mfakit.exchange.source import signer_of
 from mfakit.keys import (
     FILE,
     KEYRING,
@@ -81,7 +81,7 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
             return put_back.new_id
         profile = profile.read_again()
     key = _rotatable_key(profile)
-    rotation = _unfinished(profile, key.access_key_id)
+    rotation = _unfinished(profile, key, hands)
     check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
     in_force = _in_force(profile, rotation)
     if rotation and rotation.delete_at and in_force and in_force.access_key_id == rotation.old_id:
@@ -101,8 +101,8 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     _put(profile, new, hands)
     _put_again(profile, rotation, new, hands)
     keys.sign_with(new)
-    rotation = _retire(profile, rotation, keys, delete_after)
-    if delete_after == 0:
+    rotation, is_deleted = _retire(profile, rotation, keys, delete_after)
+    if delete_after == 0 or is_deleted:
         _delete_old(profile, rotation, keys, hands)
     return rotation.new_id
 
@@ -123,6 +123,8 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     name = rotation.new_id if rotation.delete_at else rotation.old_id
     secret = rotation.new_secret if rotation.delete_at else rotation.old_secret
     if rotation.ended_at and _present(profile) == rotation.old_id:
+        if _in_force(profile, rotation) is None:
+            return None
         _put(profile, _stored(profile, name, secret), hands)
     elif place_of(profile) is not None or not (secret or get_secret(name)):
         return None
@@ -135,10 +137,29 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     return rotation
 
 
-def _unfinished(profile: Profile, access_key_id: str) -> Rotation | None:
-    """Return the rotation of which something is left to do; None if there is none."""
+def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | None:
+    """Return the rotation of which something is left to do; None if there is none.
+
+    Raises:
+        ProfileError: the profile has a key of another origin, and the rotation is cut off, or has
+            a key that may be the one in force; or the user wants to keep that.
+    """
     rotation = read_rotation(profile)
-    if rotation is None or rotation.is_over(access_key_id):
+    if rotation is None:
+        return None
+    if rotation.is_over(key.access_key_id):
+        if rotation.new_secret and key.access_key_id != rotation.new_id:
+            if not _is_known(profile, key):
+                _refuse_other_key(profile, rotation)
+            hands.ask(
+                translate(
+                    "The secret of the key {key}, from the last rotation, is nowhere but in"
+                    " {journal}. Forget it?",
+                    key=rotation.new_id,
+                    journal=journal_path(profile),
+                ),
+                in_person=True,
+            )
         return None
     if rotation.new_id:
         _refuse_other_key(profile, rotation)
@@ -170,16 +191,28 @@ def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None
 
     A program that had read the file before has written back the old key, which is inactive or
     deleted by then; or the new one, which an undo has deleted. It is None if AWS takes the
-    profile's own key, as the old one that somebody has activated again.
+    profile's own key, as the old one that somebody has activated again; or neither, as where the
+    clock is wrong.
     """
     if rotation is None or not rotation.new_id:
         return None
-    own = find_source(profile.name, profile)
-    if is_taken(own, make_client("sts", own, retries=True).get_caller_identity):
-        return None
-    if own.access_key_id == rotation.old_id:
-        return _stored(profile, rotation.new_id, rotation.new_secret)
-    return _stored(profile, rotation.old_id, rotation.old_secret)
+    from mfakit.keychain import KeychainError
+
+    with suppress(KeychainError):  # a name was written back whose entry is deleted
+        own = read_key(profile)
+        if own is not None and _is_known(profile, own):
+            return None
+    if _present(profile) == rotation.old_id:
+        other = _stored(profile, rotation.new_id, rotation.new_secret)
+    else:
+        other = _stored(profile, rotation.old_id, rotation.old_secret)
+    return other if _is_known(profile, other) else None
+
+
+def _is_known(profile: Profile, key: LongTermKey) -> bool:
+    """Whether AWS takes a key, of this profile or a former one."""
+    signer = signer_of(profile, key)
+    return is_taken(signer, make_client("sts", signer, retries=True).get_caller_identity)
 
 
 def undo(profile: Profile, hands: Hands) -> str:
@@ -214,7 +247,15 @@ def _undo(profile: Profile, hands: Hands) -> str:
             )
         )
     keys = Keys(profile, hands, _in_force(profile, rotation))
-    keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
+    try:
+        keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Active")
+    except ExchangeError as error:
+        if NO_SUCH_KEY in error.message:
+            raise ProfileError(
+                f"the key before the rotation, {rotation.old_id}, is deleted at AWS",
+                f"finish the rotation: mfakit keys rotate{source_option(profile)}",
+            ) from None
+        raise
     old = _stored(profile, rotation.old_id, rotation.old_secret)
     keys.wait_for(old)
     _put(profile, old, hands)
@@ -273,12 +314,22 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
     Raises:
         ProfileError: the profile's key is neither the old nor the new one.
     """
-    if _present(profile) not in (rotation.old_id, rotation.new_id):
-        raise ProfileError(
-            f"the profile {profile.name!r} holds another key than its rotation has left there",
-            f"put the key {rotation.old_id} back; or, to forget that rotation:"
-            f" rm {shlex.quote(journal_path(profile))}",
-        )
+    present, journal = _present(profile), journal_path(profile)
+    if present is None:
+        raise no_key(profile)
+    if present in (rotation.old_id, rotation.new_id):
+        return
+    place = profile.place(KEYS[0] if _kind(profile) == FILE else KEY_STORE)
+    back = rotation.new_id if rotation.delete_at else rotation.old_id
+    alone = [rotation.old_id] * bool(rotation.old_secret)
+    alone += [rotation.new_id] * bool(rotation.new_secret)
+    loss = f", with the only copy of the secret of {' and of '.join(alone)}" if alone else ""
+    raise ProfileError(
+        f"the key {present} of profile {profile.name!r} is not one of its last rotation",
+        f"if AWS no longer takes {present}, remove it from {place}, and mfakit keys"
+        f" rotate{source_option(profile)} puts {back} back; if nothing needs that, forget the"
+        f" rotation{loss}: rm {shlex.quote(journal)}",
+    )
 
 
 def _refuse_new_at_aws(profile: Profile, rotation: Rotation, keys: Keys) -> None:
@@ -529,19 +580,28 @@ def _keep_sessions(profile: Profile, before: str, after: str) -> None:
                 keep_record(other.own_file("records"), record.replace(source_access_key_id=after))
 
 
-def _retire(profile: Profile, rotation: Rotation, keys: Keys, delete_after: float) -> Rotation:
-    """Deactivate the old key, and write down when it may be deleted."""
+def _retire(
+    profile: Profile, rotation: Rotation, keys: Keys, delete_after: float
+) -> tuple[Rotation, bool]:
+    """Deactivate the old key, and write down when it may be deleted.
+
+    Returns:
+        What was written, and whether somebody has deleted the key already.
+    """
+    is_deleted = False
     try:
         keys.call("update_access_key", AccessKeyId=rotation.old_id, Status="Inactive")
     except ExchangeError as error:
         if "does not know the access key" in error.message:  # AWS's servers hear of it in turn
             raise keys.not_taken(rotation.new_id) from None
-        raise
+        is_deleted = NO_SUCH_KEY in error.message
+        if not is_deleted:
+            raise
     end = utc_now() + timedelta(seconds=delete_after)
     # the new secret stays there, too: another program may write back the file from before
     rotation = rotation.replace(delete_at=format_timestamp(end))
     write_rotation(profile, rotation)
-    return rotation
+    return rotation, is_deleted
 
 
 def _delete_old(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mfakit import debug
 from mfakit.errors import ProfileError
-from mfakit.keys import no_key, read_key, unnamed_keys
+from mfakit.keys import LongTermKey, no_key, read_key, unnamed_key
 from mfakit.profiles.aws_files import profile_of
 from mfakit.profiles.section import (
     KEYS,
@@ -106,8 +106,7 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
     files, environ = session.files, session.files.environ
     meant = named_source_profile(flag, session, may_be_session=may_be_session)
     profile = default_source_profile(files) if meant is None else meant
-    region = files.setting("region", profile.name, session.name)
-    region = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = _region(profile, session)
     debug.event("region: {}", region or "none is set; one of the device's partition will be used")
     if meant is None and variables_hold_keys(environ):
         key, secret = environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
@@ -135,6 +134,23 @@ def find_source(flag: str | None, session: Profile, *, may_be_session: bool = Fa
         region,
         session_token(values),
         files.setting("mfa_serial", session.name, profile.name),
+    )
+
+
+def signer_of(profile: Profile, key: LongTermKey) -> Source:
+    """Return what signs with a long-term key of a profile, which it may have no longer."""
+    device = profile.setting("mfa_serial")
+    return Source(
+        key.access_key_id, key.secret_access_key, profile.name, _region(profile), device=device
+    )
+
+
+def _region(*profiles: Profile) -> str | None:
+    """Return the region of the first profile that names one, or of the environment."""
+    files = profiles[0].files
+    region = files.setting("region", *(profile.name for profile in profiles))
+    return (
+        region or files.environ.get("AWS_REGION") or files.environ.get("AWS_DEFAULT_REGION") or None
     )
 
 
@@ -214,7 +230,7 @@ def _ask_process(command: str, asked: Profile) -> dict[str, str]:
 
 
 def _no_credentials(profile: Profile) -> ProfileError:
-    if profile.name in unnamed_keys(profile.files).values():
+    if unnamed_key(profile):
         return no_key(profile)
     return _without_credentials(profile)
 

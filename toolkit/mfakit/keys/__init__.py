@@ -138,17 +138,18 @@ def _where_else(profile: Profile, access_key_id: str) -> str:
     if profile.is_long_term and profile.keys[KEYS[0]] == access_key_id:
         line = profile.place(KEY_STORE)
         return f"the key is in {profile.place(KEYS[0])}: remove {KEY_STORE} ({line})"
+    if key := unnamed_key(profile):
+        return f"the key {key} is in the keychain: {name_again(key, profile.name)}"
     return "import the key again: mfakit keys import --from-csv FILE"
 
 
 def no_key(profile: Profile) -> ProfileError:
     """Return the error for a profile without a long-term key."""
-    for key, name in unnamed_keys(profile.files).items():
-        if name == profile.name:
-            return ProfileError(
-                f"the profile {name!r} names its key {key} in the keychain no more",
-                f"name it again: {name_again(key, name)}",
-            )
+    if key := unnamed_key(profile):
+        return ProfileError(
+            f"the profile {profile.name!r} names its key {key} in the keychain no more",
+            f"name it again: {name_again(key, profile.name)}",
+        )
     return ProfileError(
         f"the profile {profile.name!r} has no long-term key",
         "name the profile that has: --source-profile NAME; see mfakit keys",
@@ -223,6 +224,8 @@ class KeyAge(Value):
         replaced_by: the key that a rotation has put in its place, if another program has written
             this one back.
         is_cut_off: whether a rotation of it has yet to be finished.
+        kept_beside: the new key of the last rotation, if another one has taken its place, and its
+            secret is in the journal alone.
         journal_error: why the journal of its rotation cannot be read; None if it can.
     """
 
@@ -233,6 +236,7 @@ class KeyAge(Value):
     delete_at: datetime | None = None
     replaced_by: str | None = None
     is_cut_off: bool = False
+    kept_beside: str | None = None
     journal_error: str | None = None
 
     def is_old(self, now: datetime, seconds: float) -> bool:
@@ -315,10 +319,16 @@ def unnamed_keys(files: AWSFiles) -> dict[str, str]:
             kept = pairs_of(file.read())
             key, name = kept.get("access_key_id", ""), kept.get("kept_for", "")
             rotation = read_rotation(Profile(name, files)) if name else None
-            waits = rotation and not rotation.ended_at and rotation.old_id == key
+            waits = rotation and not rotation.ended_at and key in rotation.waiting()
             if name and f"{_PREFIX}{key}" not in named and not waits:
                 found[key] = name
     return found
+
+
+def unnamed_key(profile: Profile) -> str | None:
+    """Return the key in the keychain that a profile's setting names no more; None if none."""
+    found = unnamed_keys(profile.files).items()
+    return next((key for key, name in found if name == profile.name), None)
 
 
 def name_again(access_key_id: str, profile: str) -> str:
@@ -418,6 +428,10 @@ class Rotation(Value):
     old_secret: str = ""
     delete_at: str = ""
     ended_at: str = ""
+
+    def waiting(self) -> set[str]:
+        """Return its keys that the profile does not have, or not yet, as long as it goes on."""
+        return {self.old_id} if self.delete_at else {self.old_id, self.new_id}
 
     def is_over(self, access_key_id: str | None) -> bool:
         """Whether nothing of the rotation is left to do for a profile that has this key."""
@@ -552,7 +566,9 @@ def _rotated(profile: Profile, place: KeyPlace) -> dict[str, Any]:
     if not rotation.delete_at:
         return {"is_cut_off": True}
     is_old = place.access_key_id == rotation.old_id
+    is_third = place.access_key_id not in (rotation.old_id, rotation.new_id)
     return {
+        "kept_beside": rotation.new_id if is_third and rotation.new_secret else None,
         "delete_at": None if rotation.ended_at else parse_timestamp(rotation.delete_at),
         "replaced_by": rotation.new_id if is_old else None,
     }

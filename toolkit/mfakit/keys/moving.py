@@ -77,7 +77,9 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     refuse_secret_as_id(profile, key.access_key_id)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
-    _refuse_unfinished_rotation(profile, key.access_key_id)
+    present = place_of(profile)
+    if present is None or (present.kind, present.access_key_id) != (KEYRING, key.access_key_id):
+        _refuse_unfinished_rotation(profile, key.access_key_id)
     _refuse_other_key(profile, key)
     process = profile.setting("credential_process")
     settings: dict[str, str | None] = {KEY_STORE: f"{KEYRING}:{key.access_key_id}"}
@@ -100,7 +102,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     if rotation and rotation.new_id == key.access_key_id:  # which is to be in no file any more
         write_rotation(profile, rotation.replace(new_secret=""))
     for path in _others_with(profile, key.secret_access_key):
-        note(f"{path} still holds the key: remove it, or what it has of the key")
+        note(f"{path} still holds the key: {_how_to_cut(profile, path)}")
 
 
 def _move_into_keychain(
@@ -252,12 +254,19 @@ def remove_key(profile: Profile, note: Note) -> str:
 
 
 def _remove(profile: Profile, note: Note) -> str:
+    from mfakit.keychain import get_secret
+
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
     _refuse_unfinished_rotation(profile, place.access_key_id)
     check_setting_writable(profile, KEY_STORE)
     with changing_keychain(profile):
+        if get_secret(place.access_key_id) is None:
+            note(
+                f"this keychain has no entry of the key {place.access_key_id}; if another one has,"
+                " delete it there"
+            )
         if kept := delete_entry(profile, place.access_key_id):
             raise ProfileError(
                 f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
@@ -266,6 +275,16 @@ def _remove(profile: Profile, note: Note) -> str:
         _forget_rotation(profile, place.access_key_id, note)
         _forget_store(profile, place.access_key_id, note)
     return place.access_key_id
+
+
+def older_key(profile: Profile) -> str | None:
+    """Return the key from before a rotation that ``remove_key`` deletes, too; None if none."""
+    rotation, place = read_rotation(profile), place_of(profile)
+    if rotation is None or place is None or place.access_key_id != rotation.new_id:
+        return None  # the journal may be the only place of another key
+    if rotation.ended_at or (not rotation.old_secret and _kept_for(profile, rotation.old_id)):
+        return None
+    return rotation.old_id
 
 
 def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
@@ -278,7 +297,7 @@ def _forget_rotation(profile: Profile, removed: str, note: Note) -> None:
         whose = f"is kept for profile {kept}" if kept else "is not kept any more either"
         note(
             f"the key {rotation.old_id}, from before its rotation, {whose};"
-            " AWS still has it, inactive: delete it in IAM"
+            " AWS may have it still: delete it in IAM"
         )
     forget_rotation(profile)
 
@@ -293,7 +312,16 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
         FileError: another program is writing a file that may name the entry.
         KeychainError: the keychain cannot be used.
     """
-    store, profile = f"{KEYRING}:{access_key_id}", read_whole(profile)
+    profile = read_whole(profile)
+    if kept := _kept_for(profile, access_key_id):
+        return kept
+    delete_from_keychain(profile, access_key_id)
+    return None
+
+
+def _kept_for(profile: Profile, access_key_id: str) -> str | None:
+    """Return another profile that needs an entry of the keychain; None if none does."""
+    store = f"{KEYRING}:{access_key_id}"
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
         rotation = read_rotation(other)
@@ -301,7 +329,6 @@ def delete_entry(profile: Profile, access_key_id: str) -> str | None:
         kept = (rotation.old_id, rotation.new_id) if rotation and in_keychain else ()
         if other.setting(KEY_STORE) == store or access_key_id in kept:
             return other.name
-    delete_from_keychain(profile, access_key_id)
     return None
 
 
@@ -544,6 +571,18 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
             path = os.path.join(folder, name)
             if os.path.isfile(path) and _holds(path, secret):
                 yield path
+
+
+def _how_to_cut(profile: Profile, path: str) -> str:
+    """Return how to take a key out of a file that has it beside the profile that has lost it."""
+    files = profile.files
+    if os.path.dirname(path) == os.path.dirname(journal_path(profile)):
+        return (
+            "it is of another profile's rotation, and may be the only place of a key; mfakit keys"
+        )
+    if path in map(os.path.realpath, (files.credentials_path, files.config_path)):
+        return "another profile has it; mfakit keys shows which one"
+    return "remove what it has of the key, or all of it if nothing needs that"
 
 
 def _holds(path: str, secret: str) -> bool:
