@@ -1101,6 +1101,17 @@ def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whol
     assert "remove" not in said
 
 
+def test_no_removal_advises_to_delete_a_key_that_another_profile_has(
+    here, home, alice, aws, keychain
+) -> None:
+    twin = section(alice).replace("default", "work")
+    home.write_credentials(home.credentials.read_text() + twin)
+    assert home.mfakit("keys", "import", "--source-profile", "work").returncode == 0
+    said = home.mfakit("keys", "remove", "--yes", "--source-profile", "work").stderr
+    assert "the profile default has it still" in said
+    assert "delete it in IAM" not in said
+
+
 def test_removing_a_key_says_so_if_this_keychain_has_no_entry_of_it(
     here, home, alice, aws, keychain, monkeypatch
 ) -> None:

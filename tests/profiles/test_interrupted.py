@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.interleaving import OLD, SWAP, THIRD, Place, Run, rename_another
+from tests.interleaving import OLD, SWAP, THEIRS, THIRD, Place, Run, rename_another
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
@@ -43,15 +45,21 @@ def step_to_the_swap(run: Run, *, is_done: bool = False) -> None:
 
 def at_the_swap(folder: Path) -> Run:
     """Return a write of ours that is stopped before the swap, where another program acts."""
+    run = Run(prepared(folder))
+    step_to_the_swap(run)
+    rename_another(run.place)
+    return run
+
+
+def prepared(folder: Path) -> Place:
+    """Return a place where mfakit has all that it makes beside the file."""
     place = Place(folder, linked=False, missing=False)
     write_session("warm", SESSION, environ=place.environ)
     place = Place(folder, linked=False, missing=False)
     (place.folder / "mfakit").mkdir(mode=0o700)
+    (place.folder / "mfakit" / ".gitignore").write_text("*\n")
     (place.folder / "mfakit" / "credentials.before").write_text(OLD)
-    run = Run(place)
-    step_to_the_swap(run)
-    rename_another(place)
-    return run
+    return place
 
 
 @linux_only
@@ -123,12 +131,12 @@ def test_a_file_of_another_program_is_back_in_its_place_before_anything_is_flush
     """A flush can take many milliseconds, in which other programs would read our file."""
     run = at_the_swap(tmp_path)
     run.traced.step()
-    numbers = []
+    text, numbers = run.place.text(), []
     for call in run.calls():
         numbers.append(call.number)
-        if call.number == SWAP[os.uname().machine]:
+        if run.place.text() != text:
             break
-    assert numbers[-1] == SWAP[os.uname().machine]
+    assert run.place.text() != text
     assert FSYNC[os.uname().machine] not in numbers
     assert FSYNC[os.uname().machine] in [call.number for call in run.calls()]
 
@@ -149,6 +157,99 @@ def test_an_interrupt_between_the_look_and_the_swap_back_puts_the_text_back(
     os.kill(run.traced._pid, signal.SIGINT)
     run.end()
     assert run.place.text().startswith(text)
+
+
+@linux_only
+def test_what_two_others_write_around_our_swap_is_in_the_file_and_in_the_named_copy(
+    tmp_path,
+) -> None:
+    """A third program writes back what it has read while the first one's text was in its place."""
+    run = at_the_swap(tmp_path)
+    text = run.place.text()
+    run.traced.step()
+    with run.place.path.open("a") as file:
+        file.write(THIRD)
+    step_to_the_swap(run, is_done=True)  # that of the copy
+    step_to_the_swap(run, is_done=True)
+    assert run.place.text() == text
+    code, said = run.end()
+    found = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    (kept,) = [path for path in found if THIRD in path.read_text()]
+    assert (code, f"what the second wrote is in {kept}" in said) == (1, True), said
+    assert run.place.text() == text
+
+
+@linux_only
+def test_what_a_program_goes_on_writing_on_another_disk_is_not_lost(tmp_path) -> None:
+    """The folder `mfakit` is beside the link, so that only a copy of the file can go there."""
+    place = prepared(tmp_path)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        shutil.move(place.path, elsewhere)
+        place.path.symlink_to(Path(elsewhere, "credentials"))
+        run = Run(place)
+        step_to_the_swap(run)
+        with place.path.open("a") as file:
+            file.write(THEIRS)
+        run.traced.step()
+        with place.path.open("a") as file:
+            run.end()
+            file.write(THIRD)
+        Run(place).end()
+        kept = (place.folder / "mfakit").glob("credentials.kept-*")
+        assert THEIRS in place.text()
+        assert any(THIRD in path.read_text() for path in kept)
+
+
+@linux_only
+def test_the_new_file_of_a_running_process_stays_where_the_lock_was_replaced(tmp_path) -> None:
+    """It will have the name of another program's file after the swap."""
+    run = at_the_swap(tmp_path)
+    (new,) = run.place.folder.glob(".credentials.mfakit-*")
+    (run.place.folder / "credentials.lock").unlink()
+    assert Run(run.place).end()[0] == 0
+    assert new.exists()
+    run.end()
+    assert run.place.text().startswith("# other")
+
+
+@linux_only
+def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) -> None:
+    run = at_the_swap(tmp_path)
+    os.truncate(run.place.path, 600 << 20)
+    resource.prlimit(run.traced._pid, resource.RLIMIT_AS, (400 << 20, 400 << 20))
+    step_to_the_swap(run, is_done=True)
+    step_to_the_swap(run, is_done=True)
+    assert run.place.path.stat().st_size == 600 << 20
+    run.traced.kill()
+
+
+@pytest.mark.parametrize("torn", ["", "[default]\n" + "\0" * 40])
+def test_an_old_file_that_a_loss_of_power_has_torn_does_not_replace_the_new_one(home, torn) -> None:
+    """Both had been swapped by then, and the new one had been flushed."""
+    home.write_credentials(KEYS)
+    digests = "0" * 16, digest(KEYS.encode())
+    Path(swap_name(str(home.credentials), *digests)).write_text(torn)
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert home.credentials.read_text().startswith(KEYS)
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == torn
+    assert str(kept) in notes[0]
+
+
+@linux_only
+def test_what_was_read_is_on_disk_before_the_new_file_takes_its_place(tmp_path) -> None:
+    """After a loss of power, the old file would else be taken for another program's."""
+    run = Run(prepared(tmp_path))
+    flushed = set()
+    for call in run.calls():
+        if call.number == SWAP[os.uname().machine]:
+            break
+        if call.number == FSYNC[os.uname().machine] and not call.is_done:
+            path = f"/proc/{run.traced._pid}/fd/{call.arguments[0]}"
+            flushed.add(os.stat(path).st_ino)
+    assert run.place.path.stat().st_ino in flushed
+    run.end()
 
 
 def test_an_unfinished_copy_of_another_programs_text_is_removed(home) -> None:

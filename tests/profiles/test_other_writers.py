@@ -374,9 +374,25 @@ def test_what_another_user_puts_beside_the_file_is_never_taken_for_what_was_in_i
     shared.chmod(0o666)
     text = home.credentials.read_bytes()
     os.link(shared, swap_name(str(home.credentials), "0" * 16, digest(text)))
+    home.credentials.parent.chmod(0o1777)
     write_session("mfa", SESSION, environ=home.environ)
     assert "AKIA1" not in home.credentials.read_text()
     assert not list((home.credentials.parent / "mfakit").glob("credentials.kept-*"))
+
+
+def test_a_left_over_with_a_second_name_is_believed_where_nobody_else_may_write(home) -> None:
+    """A backup by hard links, and the umask of many systems, make such a file."""
+    home.write_credentials("[other]\nregion = eu-west-1\n")
+    digests = "0" * 16, digest(home.credentials.read_bytes())
+    left = Path(swap_name(str(home.credentials), *digests))
+    left.write_text(LONG_TERM)
+    left.chmod(0o664)
+    os.link(left, home.folder / "backup")
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert not left.exists()
+    assert "is now what another program wrote to it" in notes[1]
+    assert home.credentials.read_text().startswith(LONG_TERM)
 
 
 def test_root_does_not_write_in_another_users_home(home) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,9 @@ from mfakit.errors import (
     SessionNotFoundError,
     UsageError,
 )
-from mfakit.profiles.own_files import OwnFile
+from mfakit.profiles.editing import locked_if_possible
+from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record, read_record
+from mfakit.profiles.profile import open_profile
 
 pytestmark = pytest.mark.pythons
 
@@ -68,6 +72,34 @@ def test_a_record_that_cannot_be_removed_is_a_note_since_the_session_is_removed(
     remove_session("mfa", environ=home.environ, note=notes.append)
     assert "ASIA" not in home.credentials.read_text()
     assert f"the session is removed, but not how it was made: cannot remove {record}" in notes[0]
+
+
+def test_a_logout_waits_for_a_login_that_is_writing_its_session_and_record(home) -> None:
+    """Else a kill of the logout could take away the record, which knows the session's secret."""
+    write_session("mfa", SESSION, environ=home.environ)
+    turn = OwnFile.of(str(home.credentials), "turns", "mfa").path
+    with locked_if_possible(f"{turn}.record", 1):
+        command = [sys.executable, "-m", "mfakit", "logout"]
+        logout = subprocess.Popen(command, env=home.environ, stderr=subprocess.DEVNULL)
+        with pytest.raises(subprocess.TimeoutExpired):
+            logout.wait(1)
+        assert SESSION.access_key_id in home.credentials.read_text()
+    assert logout.wait(30) == 0
+    assert SESSION.access_key_id not in home.credentials.read_text()
+
+
+def test_a_login_that_was_stopped_for_long_writes_the_record_of_its_session_all_the_same(
+    home,
+) -> None:
+    """Another login has not waited longer, and has replaced the record, but not the session."""
+    home.write_credentials(LONG_TERM)
+    home.credentials.chmod(0o644)
+    file = OwnFile.of(str(home.credentials), "records", "mfa")
+    record = SessionRecord(datetime.now(UTC), "mfa", SESSION.access_key_id)
+    other = SessionRecord(datetime.now(UTC), "mfa", "ASIAOTHER")
+    profile = open_profile("mfa", home.environ)
+    profile.keep(SESSION, lambda _: keep_record(file, other), lambda: record)
+    assert read_record(file, SESSION.access_key_id) is not None
 
 
 def test_removing_a_session_leaves_the_record_of_one_that_came_meanwhile(home) -> None:

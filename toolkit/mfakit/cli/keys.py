@@ -20,6 +20,7 @@ from mfakit.keys import (
     name_again,
     no_key,
     place_of,
+    profiles_with,
     read_key,
     read_rotation,
     remember_key,
@@ -330,7 +331,7 @@ def _remove(options: Namespace, files: AWSFiles) -> int:
     hands = _hands(options, profile)
     hands.ask(
         translate(
-            "Delete the key of profile {profile} from the keychain? Nobody has its secret then.",
+            "Delete the key of profile {profile} from the keychain? Its secret may be lost then.",
             profile=profile.name,
         )
     )
@@ -342,7 +343,9 @@ def _remove(options: Namespace, files: AWSFiles) -> int:
             in_person=True,
         )
     key = remove_key(profile, note)
-    note(f"the key {key} is no longer in the keychain; AWS still takes it: delete it in IAM")
+    twins = profiles_with(profile, key)
+    end = f"the profile {', '.join(twins)} has it still" if twins else "delete it in IAM"
+    note(f"the key {key} is no longer in the keychain; AWS still takes it: {end}")
     return 0
 
 

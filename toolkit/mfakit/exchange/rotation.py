@@ -28,6 +28,7 @@ from mfakit.keys import (
     journal_path,
     no_key,
     place_of,
+    profiles_with,
     put_into_keychain,
     read_key,
     read_rotation,
@@ -77,9 +78,9 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     from mfakit.keys.moving import check_setting_writable
 
     if put_back := _put_back(profile, hands):
-        if put_back.delete_at:
-            return put_back.new_id
         profile = profile.read_again()
+        if put_back.ended_at or (put_back.delete_at and _in_force(profile, put_back) is None):
+            return put_back.new_id
     key = _rotatable_key(profile)
     rotation = _unfinished(profile, key, hands)
     check_setting_writable(profile, KEY_STORE, "aws_access_key_id")
@@ -392,14 +393,9 @@ def _create(
             f"AWS does not list the key {key.access_key_id} of profile {profile.name!r}",
             "see the user's keys: mfakit keys --online",
         )
-    orphan = next(
-        (
-            one
-            for one in others
-            if earlier and _is_orphan(one, earlier) and not _twins(profile, one.access_key_id)
-        ),
-        None,
-    )
+    orphans = [one for one in others if earlier and _is_orphan(one, earlier)]
+    unused = (one for one in orphans if not profiles_with(profile, one.access_key_id))
+    orphan = next(unused, None)
     if orphan is not None:
         hands.ask(
             translate(
@@ -482,23 +478,13 @@ def _is_orphan(key: KeyInfo, earlier: Rotation) -> bool:
     )
 
 
-def _twins(profile: Profile, access_key_id: str) -> list[str]:
-    """Return the other profiles with the same key."""
-    found = []
-    for name in profile.files.profiles():
-        with suppress(MFAKitError):  # one whose key store is misspelled
-            if name != profile.name and _present(profile.other(name)) == access_key_id:
-                found.append(name)
-    return found
-
-
 def _note_twins(profile: Profile, access_key_id: str, other: str, hands: Hands) -> bool:
     """Name the other profiles with the same key, which need the old or the new one in its place.
 
     Returns:
         Whether there are any.
     """
-    twins = _twins(profile, access_key_id)
+    twins = profiles_with(profile, access_key_id)
     for name in twins:
         hands.note(
             f"the profile {name} has the key {access_key_id} too, and needs the {other} one"

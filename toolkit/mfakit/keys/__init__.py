@@ -388,6 +388,17 @@ def source_profiles(files: AWSFiles) -> Iterator[Profile]:
             yield profile
 
 
+def profiles_with(profile: Profile, access_key_id: str) -> list[str]:
+    """Return the other profiles that have the same key, in a file or in the keychain."""
+    found = []
+    for other in source_profiles(profile.files):
+        with suppress(MFAKitError):  # one whose key store is misspelled
+            place = place_of(other)
+            if other.name != profile.name and place and place.access_key_id == access_key_id:
+                found.append(other.name)
+    return found
+
+
 def ago(moment: datetime) -> str:
     """Return how long ago a time was, as ``3d ago``."""
     return f"{format_age(moment, utc_now())} ago"

@@ -48,6 +48,7 @@ _OLD_SECONDS = 24 * 3600  # a role's session lasts an hour, if it is assumed fro
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
     from datetime import datetime
 
     from mfakit.profiles.section import Values
@@ -362,25 +363,33 @@ class Profile:
             check_key_id(session)
             self.store.write(session, note)
             return
-        from contextlib import ExitStack
-
-        from mfakit.profiles.editing import locked_if_possible
-
         file, secret = self.own_file("records"), digest(session.secret_access_key.encode())
-        with ExitStack() as stack:
-            try:
-                lock = locked_if_possible(f"{self.own_file('turns').path}.record", _LOCK_SECONDS)
-                stack.enter_context(lock)
-            except BusyError as error:
-                note(f"{error.message}; the session is written all the same")
+        with self._changing(note):
             is_announced = self._announce(session, file, secret)
             self.store.write(session, note)
             if is_announced and read_record(file, session.access_key_id) is None:
-                return  # another login, which has waited long enough, has replaced the session
+                # another login, which has waited long enough, has replaced the record
+                there = self._session_in(type(self.store))
+                if there is None or there.access_key_id != session.access_key_id:
+                    return  # and the session
             try:
                 keep_record(file, record().replace(secret_digest=secret))
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
+
+    def _changing(self, note: Callable[[str], object]) -> ExitStack:
+        """Return a context in which other processes neither write nor remove the session."""
+        from contextlib import ExitStack
+
+        from mfakit.profiles.editing import locked_if_possible
+
+        lock = ExitStack()
+        try:
+            place = f"{self.own_file('turns').path}.record"
+            lock.enter_context(locked_if_possible(place, _LOCK_SECONDS))
+        except BusyError as error:
+            note(f"{error.message}; it is no longer waited for")
+        return lock
 
     def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> bool:
         """Write down the digest of a secret before its session is in the file.
@@ -433,7 +442,8 @@ class Profile:
         if held is None or held.store.kind == self.store.kind:
             return False
         try:
-            self._move(held, self.store, note)
+            with self._changing(note):
+                self._move(held, self.store, note)
         except FileError as error:
             what = f"the settings of profile {self.name} are changed, and its session could not"
             error.message = f"{what} be moved to where they lead: {error.message}"
@@ -473,6 +483,10 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
+        with self._changing(note):
+            return self._remove(note)
+
+    def _remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
         from contextlib import suppress
 
         self._forget_roles()

@@ -22,6 +22,7 @@ from mfakit.profiles.reading import (
     Snapshot,
     has_writer_now,
     is_untouched,
+    open_at_once,
     read_now,
     still_has,
     version,
@@ -32,6 +33,7 @@ from mfakit.profiles.replacing import (
     filled_beside,
     flush,
     flush_folder,
+    is_in_use,
     is_trusted,
     leftovers,
     remove_leftovers,
@@ -69,6 +71,9 @@ def put(
         FileError: another program's text was moved; the message says where.
         OSError: it failed. The old file is in place.
     """
+    if before.version is not None:
+        # after a loss of power the replaced file must have the text by which it is recognized
+        flush(real)
     # older than the quiet time, so that readers do not wait for a writer
     with filled_beside(real, content, age_seconds=2 * QUIET_SECONDS) as (temporary, notes):
         ours = Snapshot(content, version(os.lstat(temporary.path)))
@@ -125,6 +130,8 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
                 _settle(left, texts, path, real, note)
             except OSError as error:
                 note(f"{left} was left by a killed mfakit: {error.strerror or error}")
+            except MemoryError:
+                note(f"{left} was left by a killed mfakit, and is too large to be compared")
 
 
 def name_kept(path: str, note: Callable[[str], object]) -> None:
@@ -292,8 +299,8 @@ def _swap_back(
         note: called with the place of the copy.
 
     Raises:
-        FileError: another program has replaced our file too, or the system refuses. The newest file
-            stays in place, and the first one is kept elsewhere; the message says where.
+        FileError: another program has changed our file meanwhile, or the system refuses. What is
+            not in place then is kept elsewhere; the message says where.
     """
     failed, text = None, digest(ours.content)
     copy = _Copy(left, path, known)
@@ -305,15 +312,14 @@ def _swap_back(
     except OSError as error:
         failed = error.strerror
     else:
+        copy.name(note)
         if _is_unchanged(left, ours):
-            copy.name(note)
             return left
-        with suppress(OSError):
-            left = swap(left, real, swap_name(real, text, text))
     kept = _keep_aside(left, path)
-    copy.drop_beside(kept)
+    if failed is not None:
+        copy.drop_beside(kept)
     raise FileError(
-        f"another program changed {path} while mfakit wrote it; what was there is in {kept}"
+        f"two other programs wrote {path} while mfakit did; what the second wrote is in {kept}"
         if failed is None
         else f"the text from before could not be put back into {path}: {failed}; it is in {kept}",
         f"compare it with {path}, put back what is missing there, and remove it",
@@ -351,12 +357,14 @@ class _Copy:
         self._problem: str | None = None
         try:
             if stat.S_ISREG(os.lstat(left).st_mode):
-                with open(left, "rb") as file:
+                with open(open_at_once(left, os.O_RDONLY), "rb") as file:
                     content = file.read()
                 if content and digest(content) not in known:
                     self._kept = _kept(content, path, flushed=False)
         except OSError as error:
             self._problem = error.strerror or str(error)
+        except MemoryError:
+            self._problem = "it is too large"
 
     def name(self, note: Callable[[str], object]) -> None:
         """Write the copy to disk, and name it; or say why there is none."""
@@ -396,12 +404,21 @@ def _remove_old(temporary: Temporary, note: Callable[[str], object]) -> None:
 def _settle(
     left: str, texts: tuple[str, str], path: str, real: str, note: Callable[[str], object]
 ) -> None:
-    text, is_written = _look_at(left)
-    if (text in texts and not is_written) or _is_second_name(left, real):
+    content, is_written = _look_at(left)
+    text = None if content is None else digest(content)
+    if _is_second_name(left, real):
         os.unlink(left)
+    elif text in texts and not is_written:
+        # it is in use if the lock was replaced: then another file has its name in a moment
+        if not is_in_use(left):
+            os.unlink(left)
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
-    elif (ours := read_now(real)).version is not None and digest(ours.content) == texts[1]:
+    elif (
+        (ours := read_now(real)).version is not None
+        and digest(ours.content) == texts[1]
+        and not _is_torn(content)
+    ):
         with suppress(FileNotFoundError):
             os.unlink(_swap_back(left, path, real, ours, texts, note))
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
@@ -414,13 +431,21 @@ def _is_second_name(left: str, real: str) -> bool:
     return os.path.exists(real) and os.path.samestat(os.lstat(left), os.lstat(real))
 
 
-def _look_at(path: str) -> tuple[str | None, bool]:
-    """Return the digest of a file, and whether a program has it open for writing."""
+def _is_torn(content: bytes | None) -> bool:
+    """Whether a file is one that was not flushed before a loss of power, or is being emptied."""
+    return content is not None and (not content or b"\0" in content)
+
+
+def _look_at(path: str) -> tuple[bytes | None, bool]:
+    """Return the content of a file, and whether a program has it open for writing.
+
+    The content of a link or a folder is None.
+    """
     if not stat.S_ISREG(os.lstat(path).st_mode):
         return None, False
     with open(path, "rb") as file:
         is_written = has_writer_now(file.fileno())
-        return digest(file.read()), is_written
+        return file.read(), is_written
 
 
 def _keep_aside(left: str, path: str) -> str:
@@ -432,6 +457,8 @@ def _keep_aside(left: str, path: str) -> str:
     except OSError:
         try:  # it may be on another file system than the folder
             with open(left, "rb") as file:
+                if has_writer_now(file.fileno()):
+                    return left
                 kept = _kept(file.read(), path)
             os.unlink(left)
         except OSError:

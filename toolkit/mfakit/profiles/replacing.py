@@ -215,20 +215,21 @@ def leftovers(path: str) -> list[str]:
 
 
 def is_trusted(path: str, folder: str) -> bool:
-    """Whether a file is of this user, of root or of a folder's owner, and no others may write it.
+    """Whether no other user can have put a file into a folder, for mfakit to believe.
 
-    Another user may have put it into a shared folder, for mfakit to believe; or a further name of a
-    file of this user that others may write.
+    It is of this user, of root or of the folder's owner; and where others may write into the
+    folder, it is no further name of a file that they may write.
     """
     if _WINDOWS:
         return True
     try:
         found = os.lstat(path)
-        owners = (0, os.geteuid(), os.stat(folder or os.curdir).st_uid)
+        place = os.stat(folder or os.curdir)
     except OSError:  # another process has just removed it
         return False
-    is_shared = found.st_nlink > 1 and found.st_mode & (_GROUP | _OTHERS) & 0o022
-    return found.st_uid in owners and not is_shared
+    is_for_others = found.st_mode & 0o022 and place.st_mode & 0o022
+    is_own = found.st_uid in (0, os.geteuid(), place.st_uid)
+    return is_own and not (found.st_nlink > 1 and is_for_others)
 
 
 def _ending(name: str) -> re.Match[str] | None:
@@ -265,6 +266,19 @@ def _remove_if_left(path: str) -> None:
             os.unlink(path)
     finally:
         close_private(descriptor)
+
+
+def is_in_use(path: str) -> bool:
+    """Whether a process that still runs has made a temporary file, as far as its lock tells.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if _WINDOWS:
+        return False
+    descriptor, is_locked = _open_and_lock(path, os.O_NOFOLLOW | os.O_NONBLOCK)
+    close_private(descriptor)
+    return is_locked
 
 
 def _open_and_lock(path: str, flags: int = 0, *, default: bool = False) -> tuple[int, bool]:
