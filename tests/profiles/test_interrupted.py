@@ -223,9 +223,28 @@ def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) 
     run.traced.kill()
 
 
-@pytest.mark.parametrize("torn", ["", "[default]\n" + "\0" * 40])
-def test_an_old_file_that_a_loss_of_power_has_torn_does_not_replace_the_new_one(home, torn) -> None:
-    """Both had been swapped by then, and the new one had been flushed."""
+@linux_only
+@pytest.mark.parametrize("part", [0, OLD.index("aws_secret")])
+def test_the_text_of_a_file_that_a_killed_program_has_cut_off_at_our_swap_is_kept(
+    tmp_path, part
+) -> None:
+    """It was read before, so mfakit alone has the rest."""
+    run = Run(prepared(tmp_path))
+    text = run.place.text()
+    step_to_the_swap(run)
+    os.truncate(run.place.path, part)
+    code, said = run.end()
+    found = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    (kept,) = [path for path in found if path.read_text() == text]
+    assert f"what it had before is in {kept}" in said
+    assert code == (1 if part == 0 else 0)
+
+
+@pytest.mark.parametrize("torn", ["", KEYS[:30], "[default]\n" + "\0" * 40])
+def test_an_old_file_that_was_torn_when_both_were_swapped_does_not_replace_the_new_one(
+    home, torn
+) -> None:
+    """By a loss of power, or since the program that wrote it was killed, too."""
     home.write_credentials(KEYS)
     digests = "0" * 16, digest(KEYS.encode())
     Path(swap_name(str(home.credentials), *digests)).write_text(torn)

@@ -70,14 +70,16 @@ def edit_text(
         FileError: it cannot be read or written. It was not changed then, unless the message says
             that another program has changed it.
     """
-    from mfakit.profiles.putting import name_kept, put, settle_leftovers
+    from mfakit.profiles.putting import keep_if_torn, name_kept, put, settle_leftovers
 
+    whole = b""
     name_kept(path, note)
     for _ in range(_TRIES):
         with about_to_write(path, lock_timeout) as real:
             settle_leftovers(path, real, note)
             before = read_quiet(real, to_edit=True, had_text=had_text)
-            old = decode(before.content, path)
+            keep_if_torn(whole, before, path, note)
+            whole, old = before.content, decode(before.content, path)
             copy = SafetyCopy(path, real)
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)

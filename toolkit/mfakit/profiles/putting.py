@@ -129,9 +129,27 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
             try:
                 _settle(left, texts, path, real, note)
             except OSError as error:
-                note(f"{left} was left by a killed mfakit: {error.strerror or error}")
+                problem = error.strerror or error
+                note(f"{left} may be what another program wrote to {path}, and stays: {problem}")
             except MemoryError:
-                note(f"{left} was left by a killed mfakit, and is too large to be compared")
+                note(f"{left} may be what another program wrote to {path}, and stays: too large")
+
+
+def keep_if_torn(whole: bytes, now: Snapshot, path: str, note: Callable[[str], object]) -> None:
+    """Keep a text that was read, if another program has left only a part of it, or nothing.
+
+    It may have been killed while it wrote, so that mfakit alone has the rest.
+
+    Args:
+        whole: the text.
+        now: the file now.
+        path: the file as the user names it.
+        note: called with the place of the copy.
+    """
+    if now.version is not None and _is_torn(now.content, whole):
+        with suppress(OSError):
+            kept = _kept(whole, path)
+            note(f"another program has left {path} cut off; what it had before is in {kept}")
 
 
 def name_kept(path: str, note: Callable[[str], object]) -> None:
@@ -417,10 +435,13 @@ def _settle(
     elif (
         (ours := read_now(real)).version is not None
         and digest(ours.content) == texts[1]
-        and not _is_torn(content)
+        and (content is None or not _is_torn(content, ours.content))
     ):
         with suppress(FileNotFoundError):
-            os.unlink(_swap_back(left, path, real, ours, texts, note))
+            came_out = _swap_back(left, path, real, ours, texts, note)
+            # once more: another program may have resolved the path before, and open it after
+            if _is_unchanged(came_out, ours):
+                os.unlink(came_out)
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
         kept = _keep_aside(left, path)
@@ -431,9 +452,10 @@ def _is_second_name(left: str, real: str) -> bool:
     return os.path.exists(real) and os.path.samestat(os.lstat(left), os.lstat(real))
 
 
-def _is_torn(content: bytes | None) -> bool:
-    """Whether a file is one that was not flushed before a loss of power, or is being emptied."""
-    return content is not None and (not content or b"\0" in content)
+def _is_torn(content: bytes, whole: bytes) -> bool:
+    """Whether a text is what a killed program, or a loss of power, has left of another one."""
+    is_part = len(content) < len(whole) and whole.startswith(content)
+    return is_part or b"\0" in content
 
 
 def _look_at(path: str) -> tuple[bytes | None, bool]:
