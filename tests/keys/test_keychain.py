@@ -59,6 +59,49 @@ def test_an_imported_key_is_in_no_file_and_logs_in(home, alice, any_keychain) ->
     assert home.mfakit("keys", "remove", "--yes").returncode == 1
 
 
+IN_MEMORY = """
+import keyring.backend
+
+class Backend(keyring.backend.KeyringBackend):
+    priority = 1
+    entries = {}
+
+    def get_password(self, service, name):
+        return self.entries.get(name)
+
+    def set_password(self, service, name, secret):
+        self.entries[name] = secret
+
+    def delete_password(self, service, name):
+        del self.entries[name]
+"""
+
+
+def test_a_key_stays_in_its_file_if_the_keychain_keeps_it_in_the_memory_of_one_process(
+    home, alice
+) -> None:
+    (home.folder / "memory.py").write_text(IN_MEMORY)
+    home.environ |= {
+        "PYTHONPATH": str(home.folder),
+        "PYTHON_KEYRING_BACKEND": "memory.Backend",
+    }
+    done = home.run(sys.executable, "-m", "mfakit", "keys", "import")
+    assert (done.returncode, "does not give back what was stored" in done.stderr) == (1, True)
+    assert alice.secret_access_key in home.credentials.read_text()
+
+
+def test_an_entry_of_one_credentials_file_is_not_called_lost_by_another(
+    home, alice, password_store
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    folder = home.credentials.parent
+    other = {
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials.work"),
+        "AWS_CONFIG_FILE": str(folder / "config.work"),
+    }
+    assert "lost it" not in home.mfakit("keys", **other).stderr
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_an_entry_is_on_disk_before_the_file_loses_the_key(home, alice, password_store) -> None:
     """After a loss of power, an entry that `pass` has just written may be empty."""

@@ -1101,6 +1101,16 @@ def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whol
     assert "remove" not in said
 
 
+def test_one_yes_is_enough_to_rotate_again_before_the_old_key_is_due(
+    here, home, alice, aws
+) -> None:
+    """A no to a second question would come too late for the old key."""
+    rotate(source(home), WEEK, hands())
+    asked: list[str] = []
+    rotate(source(home), WEEK, hands(asked=asked))
+    assert ["and rotate again?" in question for question in asked] == [True]
+
+
 def test_no_removal_advises_to_delete_a_key_that_another_profile_has(
     here, home, alice, aws, keychain
 ) -> None:

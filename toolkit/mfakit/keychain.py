@@ -72,6 +72,9 @@ def put_secret(access_key_id: str, secret: str) -> None:
             or gives back something else.
     """
     _ask("put", access_key_id, secret)
+    # by another process, since a keychain may have it in the memory of the first one alone
+    if get_secret(access_key_id) != secret:
+        raise _explained(_FORGOTTEN)
 
 
 def delete_secret(access_key_id: str) -> None:

@@ -92,11 +92,12 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
             f"go back to that: mfakit keys rotate --undo{source_option(profile)}",
         )
     keys = Keys(profile, hands, in_force)
+    is_asked = False
     if rotation and rotation.delete_at and in_force is None:
-        _finish(profile, rotation, keys, hands)
+        is_asked = _finish(profile, rotation, keys, hands)
         rotation = None
     if rotation is None or not rotation.new_id:
-        rotation = _create(profile, key, keys, read_rotation(profile), hands)
+        rotation = _create(profile, key, keys, hands, is_asked=is_asked)
     new = _stored(profile, rotation.new_id, rotation.new_secret)
     keys.wait_for(new)
     _put(profile, new, hands)
@@ -167,14 +168,19 @@ def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | 
     return rotation
 
 
-def _finish(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> None:
-    """Delete the key before the last rotation, so that the next one can begin."""
+def _finish(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> bool:
+    """Delete the key before the last rotation, so that the next one can begin.
+
+    Returns:
+        Whether the user was asked, and wants the next one.
+    """
     if _present(profile) == rotation.old_id:
         _refuse_new_at_aws(profile, rotation, keys)  # the journal alone may have its secret
-        return
+        return False
     _refuse_active(profile, rotation, keys)
     due = parse_timestamp(rotation.delete_at)
-    if due is None or due > utc_now():
+    is_early = due is None or due > utc_now()
+    if is_early:
         hands.ask(
             translate(
                 "The key before the last rotation, {key}, is kept until {time}."
@@ -185,6 +191,7 @@ def _finish(profile: Profile, rotation: Rotation, keys: Keys, hands: Hands) -> N
             in_person=True,
         )
     _delete_old(profile, rotation, keys, hands)
+    return is_early
 
 
 def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None:
@@ -382,10 +389,10 @@ def _rotatable_key(profile: Profile) -> LongTermKey:
 
 
 def _create(
-    profile: Profile, key: LongTermKey, keys: Keys, earlier: Rotation | None, hands: Hands
+    profile: Profile, key: LongTermKey, keys: Keys, hands: Hands, *, is_asked: bool
 ) -> Rotation:
-    """Ask, make the new key, and store it."""
-    found = keys.list()
+    """Ask, unless that is done, make the new key, and store it."""
+    earlier, found = read_rotation(profile), keys.list()
     old = next((one for one in found if one.access_key_id == key.access_key_id), None)
     others = [one for one in found if one.access_key_id != key.access_key_id]
     if old is None:
@@ -417,7 +424,7 @@ def _create(
             f"AWS allows two; if nothing needs it: {_by_hand(profile, others[0].access_key_id)}",
         )
     _note_twins(profile, key.access_key_id, "new", hands)
-    if orphan is None:
+    if orphan is None and not is_asked:
         hands.ask(_question(old, profile))
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
     write_rotation(profile, began)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _FOLDER = "mfakit"
-_OF_PROFILES = ("sessions", "records", "configured", "rotations", "told")
+_OF_PROFILES = ("sessions", "records", "configured", "rotations", "told", "keys")
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
 _ALL_BITS = 0o777
