@@ -334,10 +334,9 @@ def _swap_back(
         if _is_unchanged(left, ours):
             return left
     kept = _keep_aside(left, path)
-    if failed is not None:
-        copy.drop_beside(kept)
+    copy.drop_beside(kept)
     raise FileError(
-        f"two other programs wrote {path} while mfakit did; what the second wrote is in {kept}"
+        f"others changed {path} while mfakit wrote it; what one of them wrote is in {kept}"
         if failed is None
         else f"the text from before could not be put back into {path}: {failed}; it is in {kept}",
         f"compare it with {path}, put back what is missing there, and remove it",
