@@ -223,6 +223,14 @@ def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) 
     run.traced.kill()
 
 
+def test_a_file_with_a_nul_character_is_not_called_cut_off(home) -> None:
+    home.write_credentials(f"# \0\n{KEYS}")
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert notes == []
+    assert not list((home.credentials.parent / "mfakit").glob("credentials.kept-*"))
+
+
 @linux_only
 @pytest.mark.parametrize("part", [0, OLD.index("aws_secret")])
 def test_the_text_of_a_file_that_a_killed_program_has_cut_off_at_our_swap_is_kept(

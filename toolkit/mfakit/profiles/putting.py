@@ -146,7 +146,7 @@ def keep_if_torn(whole: bytes, now: Snapshot, path: str, note: Callable[[str], o
         path: the file as the user names it.
         note: called with the place of the copy.
     """
-    if now.version is not None and _is_torn(now.content, whole):
+    if whole and now.version is not None and _is_torn(now.content, whole):
         with suppress(OSError):
             kept = _kept(whole, path)
             note(f"another program has left {path} cut off; what it had before is in {kept}")
@@ -454,7 +454,7 @@ def _is_second_name(left: str, real: str) -> bool:
 def _is_torn(content: bytes, whole: bytes) -> bool:
     """Whether a text is what a killed program, or a loss of power, has left of another one."""
     is_part = len(content) < len(whole) and whole.startswith(content)
-    return is_part or b"\0" in content
+    return is_part or (b"\0" in content and b"\0" not in whole)
 
 
 def _look_at(path: str) -> tuple[bytes | None, bool]:
