@@ -21,6 +21,7 @@ from mfakit.errors import BusyError, FileError
 from mfakit.exchange.access_keys import Hands
 from mfakit.exchange.rotation import delete_due, rotate, undo
 from mfakit.exchange.source import Source
+from mfakit.keychain import delete_secret
 from mfakit.keys import journal_path, place_of, read_key, read_rotation
 from mfakit.moments import utc_now
 from mfakit.profiles.aws_files import AWSFiles
@@ -964,14 +965,12 @@ def test_a_file_from_before_two_rotations_costs_no_key(here, home, alice, aws, i
     new = rotate(source(home), 0 if is_over else WEEK, hands())
     home.write_credentials(oldest)
     listed = home.mfakit("keys").stdout
-    assert f"the key {new} of the last rotation is nowhere but in {journal_path(source(home))}" in (
-        listed
-    )
+    assert f"and {new}, and {journal_path(source(home))} may have the only copy" in listed
     ways = [("rotate", "--yes")] + [("rotate", "--undo", "--yes")] * (not is_over)
     place = source(home).place("aws_access_key_id")
     for way in ways:
         said = home.mfakit("keys", *way).stderr
-        assert f"remove it from {place}, and mfakit keys rotate puts" in said
+        assert f"remove its id and secret ({place}), and mfakit keys rotate puts" in said
         assert f"and of {new}: rm" in said or f"secret of {new}: rm" in said
     home.write_credentials("")
     assert home.mfakit("keys", "rotate", "--yes", "--source-profile", "default").returncode == 0
@@ -1014,15 +1013,24 @@ def test_a_cut_off_rotation_whose_old_key_was_deleted_at_aws_can_be_finished(
     assert read_rotation(source(home)).ended_at
 
 
+def test_a_third_key_at_the_due_time_costs_no_key_of_the_rotation(here, home, alice, aws) -> None:
+    """The old one may be in use again, and its secret is in the journal alone."""
+    rotate(source(home), 0.001, hands())
+    used = home.credentials.read_text()
+    home.write_credentials(section(aws.create_user("bob")))
+    listed = home.mfakit("keys").stdout
+    assert f"its last rotation was of {alice.access_key_id} and" in listed
+    home.write_credentials(used)
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
 def test_an_old_key_that_aws_takes_again_is_not_replaced_by_one_that_was_deleted(
     here, home, alice, aws
 ) -> None:
-    """Somebody went back to it in the console, after the journal had ended."""
+    """Somebody went back to it in the console."""
     before = home.credentials.read_text()
     new = rotate(source(home), 0.001, hands())
-    home.write_credentials(section(aws.create_user("bob")))
-    home.mfakit("keys")
-    assert read_rotation(source(home)).ended_at
     iam = aws.root.session().client("iam")
     iam.delete_access_key(UserName="alice", AccessKeyId=new)
     iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
@@ -1033,20 +1041,54 @@ def test_an_old_key_that_aws_takes_again_is_not_replaced_by_one_that_was_deleted
     assert works(home)
 
 
-def test_a_key_that_aws_no_longer_takes_is_not_put_in_place_of_another(
-    here, home, alice, aws
-) -> None:
-    """Both were deactivated; each may be activated again."""
+def test_nobody_is_told_to_deactivate_the_only_key_that_is_active(here, home, alice, aws) -> None:
+    """The user went back in the console, and has made the new key inactive there."""
     before = home.credentials.read_text()
-    new = rotate(source(home), 0.001, hands())
-    home.write_credentials(section(aws.create_user("bob")))
-    home.mfakit("keys")
+    new = rotate(source(home), WEEK, hands())
     iam = aws.root.session().client("iam")
     iam.update_access_key(UserName="alice", AccessKeyId=new, Status="Inactive")
+    iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
     home.write_credentials(before)
+    with pytest.raises(mfakit.MFAKitError) as failure:
+        rotate(source(home), WEEK, hands())
+    assert failure.value.hint == "go back to it: mfakit keys rotate --undo"
+    assert undo(source(home), hands()) == alice.access_key_id
+    assert works(home)
+
+
+@pytest.mark.parametrize("delete_after", [0, WEEK])
+def test_no_key_is_said_to_be_back_that_aws_does_not_take(
+    here, home, alice, aws, delete_after
+) -> None:
+    new = rotate(source(home), delete_after, hands())
+    iam = aws.root.session().client("iam")
+    iam.update_access_key(UserName="alice", AccessKeyId=new, Status="Inactive")
+    home.write_credentials("[default]\n")
     with pytest.raises(mfakit.MFAKitError, match="does not know the access key"):
         rotate(source(home), WEEK, hands())
-    assert home.credentials.read_text() == before
+
+
+def test_the_keys_in_the_journal_are_named_once_a_program_gives_the_key(
+    here, home, alice, aws
+) -> None:
+    """Nobody would look for keys in plain text then."""
+    rotate(source(home), WEEK, hands())
+    home.write_credentials("")
+    home.write_config("[default]\nmfakit_key_command = pass show aws\n")
+    assert f"{journal_path(source(home))} may have the only copy" in home.mfakit("keys").stdout
+
+
+def test_an_undo_with_another_keychain_does_not_call_the_old_key_lost(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """As over ssh; the entry is in the first one."""
+    take_into_the_keychain(home, monkeypatch)
+    rotate(source(home), WEEK, hands())
+    for name in keys_at_aws(aws):
+        delete_secret(name)
+    with pytest.raises(mfakit.MFAKitError) as failure:
+        undo(source(home), hands())
+    assert failure.value.hint.startswith("use the keychain that has it")
 
 
 def test_where_the_clock_is_wrong_no_advice_undoes_a_finished_rotation(

@@ -88,6 +88,12 @@ def test_a_logout_waits_for_a_login_that_is_writing_its_session_and_record(home)
     assert SESSION.access_key_id not in home.credentials.read_text()
 
 
+def test_a_logout_without_a_session_makes_no_folder(home) -> None:
+    with pytest.raises(SessionNotFoundError):
+        remove_session("mfa", environ=home.environ)
+    assert not (home.credentials.parent / "mfakit").exists()
+
+
 def test_a_login_that_was_stopped_for_long_writes_the_record_of_its_session_all_the_same(
     home,
 ) -> None:

@@ -142,9 +142,9 @@ def _line(profile: Profile, age: KeyAge) -> str:
         )
     elif age.kept_beside is not None:
         parts.append(
-            f"the key {age.kept_beside} of the last rotation is nowhere but in"
-            f" {escape(journal_path(profile))}; if AWS no longer takes the one above, mfakit keys"
-            f" rotate{source_option(profile)} says how to put that back"
+            f"its last rotation was of {age.kept_beside}, and {escape(journal_path(profile))} may"
+            " have the only copy of a key: if AWS no longer takes the one above, mfakit keys"
+            f" rotate{source_option(profile)} says how to go back; if nothing needs that, remove it"
         )
     elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
@@ -344,8 +344,9 @@ def _remove(options: Namespace, files: AWSFiles) -> int:
         )
     key = remove_key(profile, note)
     twins = profiles_with(profile, key)
-    end = f"the profile {', '.join(twins)} has it still" if twins else "delete it in IAM"
-    note(f"the key {key} is no longer in the keychain; AWS still takes it: {end}")
+    end = "delete it in IAM, if nothing has it any more"
+    end = f"the profile {', '.join(twins)} has it still" if twins else end
+    note(f"the key {key} is no longer in this keychain; AWS still takes it: {end}")
     return 0
 
 

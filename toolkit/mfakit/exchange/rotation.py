@@ -79,7 +79,8 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 
     if put_back := _put_back(profile, hands):
         profile = profile.read_again()
-        if put_back.ended_at or (put_back.delete_at and _in_force(profile, put_back) is None):
+        back = read_key(profile)
+        if put_back.delete_at and back is not None and _is_known(profile, back):
             return put_back.new_id
     key = _rotatable_key(profile)
     rotation = _unfinished(profile, key, hands)
@@ -150,14 +151,15 @@ def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | 
     if rotation is None:
         return None
     if rotation.is_over(key.access_key_id):
-        if rotation.new_secret and key.access_key_id != rotation.new_id:
+        alone = [name for name in rotation.keys_in_journal() if name != key.access_key_id]
+        if alone:
             if not _is_known(profile, key):
                 _refuse_other_key(profile, rotation)
             hands.ask(
                 translate(
                     "The secret of the key {key}, from the last rotation, is nowhere but in"
                     " {journal}. Forget it?",
-                    key=rotation.new_id,
+                    key=", ".join(alone),
                     journal=journal_path(profile),
                 ),
                 in_person=True,
@@ -210,6 +212,8 @@ def _in_force(profile: Profile, rotation: Rotation | None) -> LongTermKey | None
         own = read_key(profile)
         if own is not None and _is_known(profile, own):
             return None
+    if rotation.ended_at and _present(profile) == rotation.new_id:
+        return None
     if _present(profile) == rotation.old_id:
         other = _stored(profile, rotation.new_id, rotation.new_secret)
     else:
@@ -297,15 +301,8 @@ def delete_due(profile: Profile, now: datetime, hands: Hands) -> None:
         if rotation is None or rotation.ended_at or due is None or due > now:
             return
         profile = read_whole(profile)
-        if _present(profile) in (None, rotation.old_id):
-            return  # which is named wherever keys are shown
         if _present(profile) != rotation.new_id:
-            write_rotation(profile, rotation.replace(ended_at=format_timestamp(now)))
-            hands.note(
-                f"the key {rotation.old_id} is not deleted, since the profile {profile.name}"
-                " no longer uses the key that replaced it"
-            )
-            return
+            return  # which is named wherever keys are shown
         keys = Keys(profile, hands)
         _refuse_active(profile, rotation, keys)
         _delete_old(profile, rotation, keys, hands)
@@ -327,14 +324,15 @@ def _refuse_other_key(profile: Profile, rotation: Rotation) -> None:
         raise no_key(profile)
     if present in (rotation.old_id, rotation.new_id):
         return
-    place = profile.place(KEYS[0] if _kind(profile) == FILE else KEY_STORE)
+    is_in_file = _kind(profile) == FILE
+    what = f"its id and secret ({profile.place(KEYS[0])})"
+    what = what if is_in_file else f"{KEY_STORE} ({profile.place(KEY_STORE)})"
     back = rotation.new_id if rotation.delete_at else rotation.old_id
-    alone = [rotation.old_id] * bool(rotation.old_secret)
-    alone += [rotation.new_id] * bool(rotation.new_secret)
+    alone = rotation.keys_in_journal()
     loss = f", with the only copy of the secret of {' and of '.join(alone)}" if alone else ""
     raise ProfileError(
         f"the key {present} of profile {profile.name!r} is not one of its last rotation",
-        f"if AWS no longer takes {present}, remove it from {place}, and mfakit keys"
+        f"if AWS no longer takes {present}, remove {what}, and mfakit keys"
         f" rotate{source_option(profile)} puts {back} back; if nothing needs that, forget the"
         f" rotation{loss}: rm {shlex.quote(journal)}",
     )
@@ -346,13 +344,15 @@ def _refuse_new_at_aws(profile: Profile, rotation: Rotation, keys: Keys) -> None
     Raises:
         ProfileError: AWS has it.
     """
-    if any(key.access_key_id == rotation.new_id for key in keys.list()):
-        raise ProfileError(
-            f"the profile {profile.name!r} has the key {rotation.old_id} again, and it is active;"
-            f" a rotation had replaced it by {rotation.new_id}",
-            f"go back to it: mfakit keys rotate --undo{source_option(profile)}; or deactivate it in"
-            " IAM, and run this again, which puts the new one in again",
-        )
+    for key in keys.list():
+        if key.access_key_id == rotation.new_id:
+            forth = "; or deactivate it in IAM, and run this again, which puts the new one in again"
+            raise ProfileError(
+                f"the profile {profile.name!r} has the key {rotation.old_id} again, and it is"
+                f" active; a rotation had replaced it by {rotation.new_id}",
+                f"go back to it: mfakit keys rotate --undo{source_option(profile)}"
+                + (forth if key.is_active else ""),
+            )
 
 
 def _refuse_active(profile: Profile, rotation: Rotation, keys: Keys) -> None:
@@ -517,8 +517,9 @@ def _stored(profile: Profile, name: str, secret: str) -> LongTermKey:
         secret = get_secret(name) or ""
     if not secret:
         raise ProfileError(
-            f"the secret of the key {name} is gone",
-            f"delete that key, and rotate again: {_by_hand(profile, name)}",
+            f"neither a file nor this keychain has the secret of the key {name}",
+            "use the keychain that has it; or if that is lost, delete the key, and rotate again:"
+            f" {_by_hand(profile, name)}",
         )
     return LongTermKey(name, secret)
 

@@ -224,8 +224,8 @@ class KeyAge(Value):
         replaced_by: the key that a rotation has put in its place, if another program has written
             this one back.
         is_cut_off: whether a rotation of it has yet to be finished.
-        kept_beside: the new key of the last rotation, if another one has taken its place, and its
-            secret is in the journal alone.
+        kept_beside: the keys of the last rotation, if the profile has another one, and the journal
+            may have the only copy of them.
         journal_error: why the journal of its rotation cannot be read; None if it can.
     """
 
@@ -427,8 +427,8 @@ class Rotation(Value):
             file from before.
         old_secret: the secret of the old key, if that was in a file.
         delete_at: when the old key is to be deleted; empty until the profile uses the new key.
-        ended_at: when it was deleted, or a third key replaced both; empty until then. The journal
-            stays until the next rotation: another program may still write back the old file.
+        ended_at: when it was deleted; empty until then. The journal stays until the next rotation:
+            another program may still write back the old file.
     """
 
     old_id: str
@@ -439,6 +439,11 @@ class Rotation(Value):
     old_secret: str = ""
     delete_at: str = ""
     ended_at: str = ""
+
+    def keys_in_journal(self) -> list[str]:
+        """Return its keys whose secrets the journal has."""
+        secrets = {self.old_id: self.old_secret, self.new_id: self.new_secret}
+        return [name for name, secret in secrets.items() if secret]
 
     def waiting(self) -> set[str]:
         """Return its keys that the profile does not have, or not yet, as long as it goes on."""
@@ -569,17 +574,19 @@ def remove_unfinished(files: AWSFiles, note: Callable[[str], object]) -> None:
 def _rotated(profile: Profile, place: KeyPlace) -> dict[str, Any]:
     """Return what the journal of a rotation says of a key, as arguments of ``KeyAge``."""
     try:
-        rotation = read_rotation(profile) if place.kind in (FILE, KEYRING) else None
+        rotation = read_rotation(profile)
     except FileError as error:
         return {"journal_error": f"{error.message}: {error.hint}"}
     if rotation is None or not rotation.new_id:
         return {}
+    if place.access_key_id not in (rotation.old_id, rotation.new_id):
+        is_kept = not rotation.ended_at or rotation.keys_in_journal()
+        both = f"{rotation.old_id} and {rotation.new_id}"
+        return {"kept_beside": both if is_kept else None}
     if not rotation.delete_at:
         return {"is_cut_off": True}
     is_old = place.access_key_id == rotation.old_id
-    is_third = place.access_key_id not in (rotation.old_id, rotation.new_id)
     return {
-        "kept_beside": rotation.new_id if is_third and rotation.new_secret else None,
         "delete_at": None if rotation.ended_at else parse_timestamp(rotation.delete_at),
         "replaced_by": rotation.new_id if is_old else None,
     }

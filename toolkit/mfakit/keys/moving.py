@@ -369,7 +369,7 @@ def write_key(profile: Profile, key: LongTermKey, note: Note) -> None:
         if session_token(before) or others:
             raise ProfileError(
                 f"the profile {profile.name!r} of {path} holds another key or a session",
-                "move that away first, and export the key again",
+                "move that away first, and try again",
             )
         document.update(profile.name, section)
 

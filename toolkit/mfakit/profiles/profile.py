@@ -483,20 +483,30 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
+        self._forget_roles()
+        self._stores_in_use()  # before a lock is made where there is no session
         with self._changing(note):
             return self._remove(note)
 
-    def _remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
-        from contextlib import suppress
+    def _stores_in_use(self) -> list[Store]:
+        """Return the stores that have a session of this profile.
 
-        self._forget_roles()
-        record, kept = self.own_file("records"), None
-        with suppress(OSError):
-            kept = record.read()
+        Raises:
+            SessionNotFoundError: there is none.
+        """
         every = (kind(self.name, self.files) for kind in STORES)
         stores = [store for store in every if _has_session(store)]
         if not stores:
             self.find()  # it raises the error that says what is there
+        return stores
+
+    def _remove(self, note: Callable[[str], object]) -> SessionCredentials | None:
+        from contextlib import suppress
+
+        record, kept = self.own_file("records"), None
+        with suppress(OSError):
+            kept = record.read()
+        stores = self._stores_in_use()
         try:
             session = stores[0].session()
         except InvalidSessionError:

@@ -567,7 +567,8 @@ def flush(path: str) -> None:
     """Write a file or a folder to disk, as far as the system can."""
     if not _WINDOWS:
         with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
+            # at once, even if a pipe has its name by now, or a program holds a lease on it
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             try:
                 os.fsync(descriptor)
             finally:
