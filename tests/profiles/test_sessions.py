@@ -108,6 +108,26 @@ def test_a_login_that_was_stopped_for_long_writes_the_record_of_its_session_all_
     assert read_record(file, SESSION.access_key_id) is not None
 
 
+def test_a_secret_beside_a_session_is_known_though_the_file_was_empty_for_a_moment(home) -> None:
+    """`aws configure set` empties the file, and a login looks into it just then."""
+    end = SESSION.expiration
+    old, new, newer = (SessionCredentials(f"ASIA{n}", f"s{n}", "token", end) for n in range(3))
+
+    def log_in(session: SessionCredentials) -> None:
+        profile = open_profile("mfa", home.environ)
+        record = SessionRecord(datetime.now(UTC), "mfa", session.access_key_id)
+        profile.keep(session, lambda _: None, lambda: record)
+
+    log_in(old)
+    text = home.credentials.read_text()
+    home.write_credentials("")
+    log_in(new)
+    home.write_credentials(text.replace("= s0", "= mine"))
+    with pytest.raises(ProfileError, match="secret"):
+        log_in(newer)
+    assert "mine" in home.credentials.read_text()
+
+
 def test_removing_a_session_leaves_the_record_of_one_that_came_meanwhile(home) -> None:
     """The ids of moto's and LocalStack's sessions do not tell what they are; their records do."""
     write_session("mfa", SESSION, environ=home.environ)

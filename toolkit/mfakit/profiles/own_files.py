@@ -408,6 +408,8 @@ def as_role_options(options: dict[str, Any]) -> str | None:
     return json.dumps(options, sort_keys=True) if options else None
 
 
+_DIGESTS = "digests"
+_MOST_DIGESTS = 16
 _NEXT = "next_"  # begins the keys of a record that is written before its session
 
 
@@ -429,7 +431,9 @@ def read_record(file: OwnFile, access_key_id: str) -> SessionRecord | None:
 def keep_record(
     file: OwnFile, record: SessionRecord | None, following: SessionRecord | None = None
 ) -> None:
-    """Write a record to the file for its profile.
+    """Write a record to the file for its profile, and keep the digests of the sessions before.
+
+    Another program may write one of those back into the credentials file.
 
     Args:
         file: the file.
@@ -439,7 +443,24 @@ def keep_record(
     Raises:
         FileError: it cannot be written.
     """
-    file.replace(as_pairs(_as_kept(record, "") | _as_kept(following, _NEXT)))
+    known = [*secret_digests(file).items()][-_MOST_DIGESTS:]
+    digests = {_DIGESTS: " ".join(f"{name}:{value}" for name, value in known)} if known else {}
+    file.replace(as_pairs(_as_kept(record, "") | _as_kept(following, _NEXT) | digests))
+
+
+def secret_digests(file: OwnFile) -> dict[str, str]:
+    """Return the digests of sessions' secrets, by the ids of their keys; the oldest first."""
+    try:
+        kept = pairs_of(file.read())
+    except OSError:
+        return {}
+    pairs = (pair.rpartition(":") for pair in kept.get(_DIGESTS, "").split(" "))
+    found = {name: value for name, _, value in pairs if name}
+    for prefix in ("", _NEXT):
+        name, value = (kept.get(prefix + key) for key in ("access_key_id", "secret_digest"))
+        if name and value:
+            found[name] = value
+    return found
 
 
 def _as_kept(record: SessionRecord | None, prefix: str) -> dict[str, str]:
