@@ -993,6 +993,34 @@ def test_a_rotation_asks_before_it_forgets_the_only_copy_of_another_key(
     assert works(home)
 
 
+def test_a_rotation_that_made_no_key_costs_nothing_if_an_older_file_is_written_back(
+    here, home, alice, aws
+) -> None:
+    """AWS has not answered, and an editor saves the file from before the last rotation."""
+    oldest = home.credentials.read_text()
+    new = rotate(source(home), 0, hands())
+    aws.drop_next("CreateAccessKey")
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials(oldest)
+    assert f"its last rotation was of {new}, and" in home.mfakit("keys").stdout
+    with pytest.raises(mfakit.MFAKitError, match="not one of its last rotation"):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials("[default]\n")
+    rotate(source(home), WEEK, hands())
+    assert works(home)
+
+
+def test_a_key_that_is_imported_after_a_rotation_without_an_answer_is_in_no_file(
+    here, home, alice, aws, keychain
+) -> None:
+    aws.drop_next("CreateAccessKey")
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    assert home.mfakit("keys", "import").returncode == 0
+    assert alice.secret_access_key not in Path(journal_path(source(home))).read_text()
+
+
 @pytest.mark.parametrize("way_out", ["rotate", "undo"])
 def test_a_cut_off_rotation_whose_old_key_was_deleted_at_aws_can_be_finished(
     here, home, alice, aws, way_out
@@ -1136,10 +1164,14 @@ def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whol
     twin = section(alice).replace("default", "work")
     home.write_credentials(home.credentials.read_text() + twin)
     interrupted(home)
+    other = home.credentials.parent / "mfakit" / "rotations-of-work" / "0"
+    other.parent.mkdir()
+    other.write_text(alice.secret_access_key)
     said = home.mfakit("keys", "import", "--source-profile", "work").stderr
     assert f"{home.credentials} still holds the key: another profile has it" in said
     journal = journal_path(source(home))
     assert f"{journal} still holds the key: it is of another profile's rotation" in said
+    assert f"{other} still holds the key: it is of another profile's rotation" in said
     assert "remove" not in said
 
 

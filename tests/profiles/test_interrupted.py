@@ -213,6 +213,40 @@ def test_the_new_file_of_a_running_process_stays_where_the_lock_was_replaced(tmp
 
 
 @linux_only
+def test_another_programs_file_stays_that_comes_out_while_its_name_is_looked_at(tmp_path) -> None:
+    """The lock was replaced, so that two processes write at once."""
+    ours = at_the_swap(tmp_path)
+    text = ours.place.text()
+    (new,) = ours.place.folder.glob(".credentials.mfakit-*")
+    (ours.place.folder / "credentials.lock").unlink()
+    other = Run(ours.place)
+    for call in other.calls():
+        opened = [other.traced.text_at(address) for address in call.arguments[1:2]]
+        if call.is_done and str(new) in opened:
+            break
+    ours.traced.step()
+    other.end()
+    ours.end()
+    kept = (ours.place.folder / "mfakit").glob("credentials.kept-*")
+    assert any(text in found for found in (ours.place.text(), *(one.read_text() for one in kept)))
+
+
+@linux_only
+def test_what_an_open_program_writes_before_its_file_is_back_is_in_a_copy(tmp_path) -> None:
+    """A third program that has read our file may write it over that."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run)
+    with run.place.path.open("a") as file:
+        run.traced.step()
+        step_to_the_swap(run)
+        file.write(THIRD)
+    code, said = run.end()
+    (kept,) = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    assert THIRD in kept.read_text()
+    assert (code, str(kept) in said) == (0, True)
+
+
+@linux_only
 def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) -> None:
     run = at_the_swap(tmp_path)
     os.truncate(run.place.path, 600 << 20)

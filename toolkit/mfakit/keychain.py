@@ -234,7 +234,8 @@ def _flush() -> None:
     """
     import ctypes
 
-    places = {os.path.expanduser("~")}
+    # each of them may be a mount, or a link to one
+    places = {os.path.expanduser(place) for place in ("~", "~/.local/share", "~/.password-store")}
     places |= {os.environ.get(name, "") for name in ("XDG_DATA_HOME", "PASSWORD_STORE_DIR")}
     flush_file_system = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
     if flush_file_system is None:

@@ -121,7 +121,7 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     from mfakit.profiles.settings import edit_settings
 
     rotation, profile = read_rotation(profile), read_whole(profile)
-    if rotation is None or not rotation.new_id:
+    if rotation is None:
         return None
     name = rotation.new_id if rotation.delete_at else rotation.old_id
     secret = rotation.new_secret if rotation.delete_at else rotation.old_secret
@@ -150,7 +150,7 @@ def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | 
     rotation = read_rotation(profile)
     if rotation is None:
         return None
-    if rotation.is_over(key.access_key_id):
+    if rotation.is_over(key.access_key_id) or not rotation.new_id:
         alone = [name for name in rotation.keys_in_journal() if name != key.access_key_id]
         if alone:
             if not _is_known(profile, key):
@@ -164,9 +164,8 @@ def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | 
                 ),
                 in_person=True,
             )
-        return None
-    if rotation.new_id:
-        _refuse_other_key(profile, rotation)
+        return rotation if not rotation.ended_at and not alone else None
+    _refuse_other_key(profile, rotation)
     return rotation
 
 
@@ -427,11 +426,14 @@ def _create(
     if orphan is None and not is_asked:
         hands.ask(_question(old, profile))
     began = Rotation(key.access_key_id, key.access_key_id, format_timestamp(utc_now()))
+    if _kind(profile) == FILE:
+        # as in every journal: another program may write back the file from before the last rotation
+        began = began.replace(old_secret=key.secret_access_key)
     write_rotation(profile, began)
     made = _make(profile, keys, earlier)
     new = LongTermKey(made["AccessKeyId"], made["SecretAccessKey"])
     try:
-        rotation = _store(profile, began, key, new)
+        rotation = _store(profile, began, new)
     except BaseException:
         keys.delete(new.access_key_id)
         _forget_unused(profile, new.access_key_id, hands)
@@ -459,16 +461,12 @@ def _restore(profile: Profile, earlier: Rotation | None) -> None:
         write_rotation(profile, earlier)
 
 
-def _store(profile: Profile, began: Rotation, old: LongTermKey, new: LongTermKey) -> Rotation:
+def _store(profile: Profile, began: Rotation, new: LongTermKey) -> Rotation:
     if _kind(profile) == KEYRING:
         put_into_keychain(profile, new)
         rotation = began.replace(new_id=new.access_key_id)
     else:
-        rotation = began.replace(
-            new_id=new.access_key_id,
-            new_secret=new.secret_access_key,
-            old_secret=old.secret_access_key,
-        )
+        rotation = began.replace(new_id=new.access_key_id, new_secret=new.secret_access_key)
     write_rotation(profile, rotation)
     return rotation
 

@@ -577,12 +577,14 @@ def _rotated(profile: Profile, place: KeyPlace) -> dict[str, Any]:
         rotation = read_rotation(profile)
     except FileError as error:
         return {"journal_error": f"{error.message}: {error.hint}"}
-    if rotation is None or not rotation.new_id:
+    if rotation is None:
         return {}
     if place.access_key_id not in (rotation.old_id, rotation.new_id):
         is_kept = not rotation.ended_at or rotation.keys_in_journal()
-        both = f"{rotation.old_id} and {rotation.new_id}"
+        both = " and ".join(filter(None, (rotation.old_id, rotation.new_id)))
         return {"kept_beside": both if is_kept else None}
+    if not rotation.new_id:
+        return {}
     if not rotation.delete_at:
         return {"is_cut_off": True}
     is_old = place.access_key_id == rotation.old_id

@@ -18,7 +18,6 @@ from mfakit.keys import (
     changing_keychain,
     delete_from_keychain,
     forget_rotation,
-    journal_path,
     place_of,
     put_into_keychain,
     read_key,
@@ -99,8 +98,11 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     with changing_keychain(profile):
         _move_into_keychain(profile, key, settings, note)
     rotation = read_rotation(profile)
-    if rotation and rotation.new_id == key.access_key_id:  # which is to be in no file any more
-        write_rotation(profile, rotation.replace(new_secret=""))
+    if rotation and key.access_key_id in rotation.keys_in_journal():
+        # it is to be in no file any more
+        is_new = rotation.new_id == key.access_key_id
+        secrets = {"new_secret" if is_new else "old_secret": ""}
+        write_rotation(profile, rotation.replace(**secrets))
     for path in _others_with(profile, key.secret_access_key):
         note(f"{path} still holds the key: {_how_to_cut(profile, path)}")
 
@@ -561,7 +563,8 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
     files = profile.files
     folders = {os.path.dirname(files.credentials_path), os.path.dirname(files.config_path)}
     folders |= {os.path.dirname(os.path.realpath(files.credentials_path))}
-    folders |= {own_place(files.credentials_path), os.path.dirname(journal_path(profile))}
+    own = own_place(files.credentials_path)
+    folders |= {own, *(os.path.join(own, name) for name in os.listdir(own))}
     for folder in sorted(folders):
         try:
             names = sorted(os.listdir(folder))
@@ -576,7 +579,7 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
 def _how_to_cut(profile: Profile, path: str) -> str:
     """Return how to take a key out of a file that has it beside the profile that has lost it."""
     files = profile.files
-    if os.path.dirname(path) == os.path.dirname(journal_path(profile)):
+    if os.path.basename(os.path.dirname(path)).startswith("rotations"):
         return (
             "it is of another profile's rotation, and may be the only place of a key; mfakit keys"
         )

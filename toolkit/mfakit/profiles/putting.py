@@ -33,10 +33,10 @@ from mfakit.profiles.replacing import (
     filled_beside,
     flush,
     flush_folder,
-    is_in_use,
     is_trusted,
     leftovers,
     remove_leftovers,
+    remove_with_text,
     swap_name,
     texts_of,
 )
@@ -330,7 +330,7 @@ def _swap_back(
     except OSError as error:
         failed = error.strerror
     else:
-        copy.name(note)
+        copy.name(real, note)
         if _is_unchanged(left, ours):
             return left
     kept = _keep_aside(left, path)
@@ -360,7 +360,8 @@ class _Copy:
     """The copy of a file that a swap replaced, unless its text is known.
 
     It is made before the file is put back, so that a kill in between cannot prevent it, and flushed
-    after that, so that the file is out of its place for less than a millisecond.
+    after that, so that the file is out of its place for less than a millisecond. What was written
+    meanwhile by a program that has the file open is copied then, too.
 
     Args:
         left: the replaced file.
@@ -370,42 +371,49 @@ class _Copy:
 
     def __init__(self, left: str, path: str, known: tuple[str, ...]) -> None:
         self._path = path
-        self._kept: str | None = None
+        self._known = {*known, digest(b"")}
+        self._kept: list[str] = []
         self._problem: str | None = None
+        self._keep(left)
+
+    def _keep(self, file: str) -> None:
         try:
-            if stat.S_ISREG(os.lstat(left).st_mode):
-                with open(open_at_once(left, os.O_RDONLY), "rb") as file:
-                    content = file.read()
-                if content and digest(content) not in known:
-                    self._kept = _kept(content, path, flushed=False)
+            if stat.S_ISREG(os.lstat(file).st_mode):
+                with open(open_at_once(file, os.O_RDONLY), "rb") as opened:
+                    content = opened.read()
+                if digest(content) not in self._known:
+                    self._kept.append(_kept(content, self._path, flushed=False))
+                    self._known.add(digest(content))
         except OSError as error:
             self._problem = error.strerror or str(error)
         except MemoryError:
             self._problem = "it is too large"
 
-    def name(self, note: Callable[[str], object]) -> None:
-        """Write the copy to disk, and name it; or say why there is none."""
-        if self._kept is not None:
-            flush(self._kept)
-            flush_folder(self._kept)
+    def name(self, real: str, note: Callable[[str], object]) -> None:
+        """Write the copy of a file that is in its place again to disk, and name it.
+
+        If there is none, say why.
+        """
+        self._keep(real)
+        for kept in self._kept:
+            flush(kept)
+            flush_folder(kept)
             note(
                 f"another program wrote {self._path} at the same moment; should anything be missing"
-                f" there, it is in {self._kept}"
+                f" there, it is in {kept}"
             )
-        elif self._problem is not None:
+        if self._problem is not None:
             note(
                 f"what is in {self._path} was out of its place for a moment, and no copy could be"
                 f" kept: {self._problem}"
             )
 
-    def drop_beside(self, kept: str) -> None:
-        """Remove the copy if the file itself is kept elsewhere with the same text."""
-        with suppress(OSError):
-            if self._kept is not None:
-                with open(self._kept, "rb") as copy, open(kept, "rb") as file:
-                    is_double = copy.read() == file.read()
-                if is_double:
-                    os.unlink(self._kept)
+    def drop_beside(self, moved: str) -> None:
+        """Remove each copy that has the same text as the file itself, which was moved elsewhere."""
+        for kept in self._kept:
+            with suppress(OSError), open(kept, "rb") as copy, open(moved, "rb") as file:
+                if copy.read() == file.read():
+                    os.unlink(kept)
 
 
 def _remove_old(temporary: Temporary, note: Callable[[str], object]) -> None:
@@ -425,10 +433,8 @@ def _settle(
     text = None if content is None else digest(content)
     if _is_second_name(left, real):
         os.unlink(left)
-    elif text in texts and not is_written:
-        # it is in use if the lock was replaced: then another file has its name in a moment
-        if not is_in_use(left):
-            os.unlink(left)
+    elif content is not None and text in texts and not is_written:
+        remove_with_text(left, content)
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
     elif (

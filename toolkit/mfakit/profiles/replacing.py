@@ -268,17 +268,25 @@ def _remove_if_left(path: str) -> None:
         close_private(descriptor)
 
 
-def is_in_use(path: str) -> bool:
-    """Whether a process that still runs has made a temporary file, as far as its lock tells.
+def remove_with_text(path: str, content: bytes) -> None:
+    """Remove a temporary file that has this text, unless a process that still runs has made it.
+
+    In a moment, that may be the name of another program's file.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or removed.
     """
     if _WINDOWS:
-        return False
+        os.unlink(path)
+        return
     descriptor, is_locked = _open_and_lock(path, os.O_NOFOLLOW | os.O_NONBLOCK)
-    close_private(descriptor)
-    return is_locked
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            has_text = file.read() == content
+        if has_text and not is_locked and os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            os.unlink(path)
+    finally:
+        close_private(descriptor)
 
 
 def _open_and_lock(path: str, flags: int = 0, *, default: bool = False) -> tuple[int, bool]:
