@@ -313,6 +313,30 @@ def test_what_was_read_is_on_disk_before_the_new_file_takes_its_place(tmp_path) 
     run.end()
 
 
+def test_what_another_program_wrote_goes_back_only_if_a_copy_can_be_kept(home) -> None:
+    """Days later, another one may still write over it what it has read of our file."""
+    home.write_credentials(KEYS)
+    left = Path(swap_name(str(home.credentials), "0" * 16, digest(home.credentials.read_bytes())))
+    left.write_text(OTHER)
+    left.chmod(0o600)
+    (home.credentials.parent / "mfakit").write_text("a file")
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert left.read_text() == OTHER
+    assert f"{left} may be what another program wrote" in notes[0]
+
+
+def test_what_a_killed_process_has_left_beside_the_safety_copy_is_removed(home) -> None:
+    """It takes an imported key out of that by a swap, too."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    copy = home.credentials.parent / "mfakit" / "credentials.before"
+    left = Path(swap_name(str(copy), digest(KEYS.encode()), "0" * 16))
+    left.write_text(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert not left.exists()
+
+
 def test_an_unfinished_copy_of_another_programs_text_is_removed(home) -> None:
     """It has a random name, and the process that made it was killed."""
     home.write_credentials(KEYS)

@@ -108,8 +108,11 @@ def test_a_login_that_was_stopped_for_long_writes_the_record_of_its_session_all_
     assert read_record(file, SESSION.access_key_id) is not None
 
 
-def test_a_secret_beside_a_session_is_known_though_the_file_was_empty_for_a_moment(home) -> None:
-    """`aws configure set` empties the file, and a login looks into it just then."""
+@pytest.mark.parametrize("is_logged_out", [True, False])
+def test_a_secret_beside_a_session_of_before_that_is_written_back_is_never_overwritten(
+    home, is_logged_out
+) -> None:
+    """The file was empty for a moment, and a login looked into it just then."""
     end = SESSION.expiration
     old, new, newer = (SessionCredentials(f"ASIA{n}", f"s{n}", "token", end) for n in range(3))
 
@@ -122,6 +125,8 @@ def test_a_secret_beside_a_session_is_known_though_the_file_was_empty_for_a_mome
     text = home.credentials.read_text()
     home.write_credentials("")
     log_in(new)
+    if is_logged_out:
+        remove_session("mfa", environ=home.environ)
     home.write_credentials(text.replace("= s0", "= mine"))
     with pytest.raises(ProfileError, match="secret"):
         log_in(newer)

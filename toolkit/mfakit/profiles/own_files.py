@@ -448,6 +448,31 @@ def keep_record(
     file.replace(as_pairs(_as_kept(record, "") | _as_kept(following, _NEXT) | digests))
 
 
+def forget_record(file: OwnFile, kept: str | None) -> None:
+    """Remove the record of a session that was removed, but keep the digests.
+
+    Args:
+        file: the file of the record.
+        kept: what it held before; if that is something else by now, it stays.
+
+    Raises:
+        FileError: it cannot be read, written, or removed.
+    """
+    from mfakit.profiles.reading import file_error
+
+    try:
+        if file.read() != kept:
+            return
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise file_error("remove", file.path, error) from error
+    if secret_digests(file):
+        keep_record(file, None)
+    else:
+        file.remove()
+
+
 def secret_digests(file: OwnFile) -> dict[str, str]:
     """Return the digests of sessions' secrets, by the ids of their keys; the oldest first."""
     try:

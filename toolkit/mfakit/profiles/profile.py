@@ -19,6 +19,7 @@ from mfakit.profiles.own_files import (
     OwnFile,
     SessionRecord,
     digest,
+    forget_record,
     keep_record,
     pairs_of,
     read_record,
@@ -514,7 +515,7 @@ class Profile:
         for store in stores[:1] if self.is_kept_elsewhere else stores:
             store.remove(note)
         try:
-            record.remove_if(lambda text: text == kept)  # and not that of a login meanwhile
+            forget_record(record, kept)
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session

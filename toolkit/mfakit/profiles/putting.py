@@ -156,17 +156,18 @@ def name_kept(path: str, note: Callable[[str], object]) -> None:
     """Name the files with another program's text that could not stay in place.
 
     The process that moved one may have been killed before it said so. What a killed process has not
-    finished is removed.
+    finished is removed, and so is what it has left beside the safety copy.
     """
     folder, start = os.path.split(_kept_name(path, ""))
+    copy = f"{os.path.basename(path)}.before"
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return
     for name in names:
         kept = os.path.join(folder, name)
-        if name.startswith(f".{start}"):
-            remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]))
+        if name.startswith((f".{start}", f".{copy}{MARK}")):
+            remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]), all_of_them=True)
         elif name.startswith(start):
             note(
                 f"{kept} is what another program wrote to {path}: put back what is missing there,"
@@ -189,6 +190,11 @@ def _replaced(
     if version_of(real) != before.version:
         return False
     is_swapped = False
+
+    def put_back() -> None:
+        copy = _Copy(temporary.path, path, known)
+        temporary.path = _swap_back(temporary.path, path, real, ours, copy, note)
+
     try:
         temporary.path = _swapped(temporary, path, real, spare, before)
         is_swapped = True
@@ -197,12 +203,12 @@ def _replaced(
             flush_folder(real)
             if _came_out(temporary.path, before):
                 return True
-        temporary.path = _swap_back(temporary.path, path, real, ours, known, note)
+        put_back()
     except FileError:  # which says where the other file is
         raise
     except BaseException:  # also Ctrl-C, which may come right after the swap
         if _is_another(temporary, default=is_swapped):
-            temporary.path = _swap_back(temporary.path, path, real, ours, known, note)
+            put_back()
         raise
     return False
 
@@ -300,7 +306,7 @@ def _swap_back(
     path: str,
     real: str,
     ours: Snapshot,
-    known: tuple[str, ...],
+    copy: _Copy,
     note: Callable[[str], object],
 ) -> str:
     """Put the replaced file back in its place; return the name of our file after that.
@@ -313,7 +319,7 @@ def _swap_back(
         path: the file as the user names it.
         real: the file itself.
         ours: the file that is in its place.
-        known: the digests of texts of which no copy is needed.
+        copy: the copy of its text.
         note: called with the place of the copy.
 
     Raises:
@@ -321,7 +327,6 @@ def _swap_back(
             not in place then is kept elsewhere; the message says where.
     """
     failed, text = None, digest(ours.content)
-    copy = _Copy(left, path, known)
     try:
         left = swap(left, real, swap_name(real, text, text))
     except FileNotFoundError:  # a program has removed our file, or another mfakit has swapped back
@@ -367,13 +372,16 @@ class _Copy:
         left: the replaced file.
         path: the file as the user names it.
         known: the digests of texts of which no copy is needed.
+
+    Attributes:
+        problem: why a copy that is needed could not be made; None if none.
     """
 
     def __init__(self, left: str, path: str, known: tuple[str, ...]) -> None:
         self._path = path
         self._known = {*known, digest(b"")}
         self._kept: list[str] = []
-        self._problem: str | None = None
+        self.problem: str | None = None
         self._keep(left)
 
     def _keep(self, file: str) -> None:
@@ -385,9 +393,9 @@ class _Copy:
                     self._kept.append(_kept(content, self._path, flushed=False))
                     self._known.add(digest(content))
         except OSError as error:
-            self._problem = error.strerror or str(error)
+            self.problem = error.strerror or str(error)
         except MemoryError:
-            self._problem = "it is too large"
+            self.problem = "it is too large"
 
     def name(self, real: str, note: Callable[[str], object]) -> None:
         """Write the copy of a file that is in its place again to disk, and name it.
@@ -402,10 +410,10 @@ class _Copy:
                 f"another program wrote {self._path} at the same moment; should anything be missing"
                 f" there, it is in {kept}"
             )
-        if self._problem is not None:
+        if self.problem is not None:
             note(
                 f"what is in {self._path} was out of its place for a moment, and no copy could be"
-                f" kept: {self._problem}"
+                f" kept: {self.problem}"
             )
 
     def drop_beside(self, moved: str) -> None:
@@ -443,7 +451,10 @@ def _settle(
         and (content is None or not _is_torn(content, ours.content))
     ):
         with suppress(FileNotFoundError):
-            came_out = _swap_back(left, path, real, ours, texts, note)
+            copy = _Copy(left, path, texts)
+            if copy.problem is not None:
+                raise OSError(copy.problem)
+            came_out = _swap_back(left, path, real, ours, copy, note)
             # once more: another program may have resolved the path before, and open it after
             if _is_unchanged(came_out, ours):
                 os.unlink(came_out)

@@ -239,10 +239,15 @@ def _ending(name: str) -> re.Match[str] | None:
     return re.fullmatch(_ENDING, name)
 
 
-def remove_leftovers(path: str) -> None:
-    """Remove the temporary files beside a file, except those in use or for a swap."""
+def remove_leftovers(path: str, *, all_of_them: bool = False) -> None:
+    """Remove the temporary files beside a file, except those in use.
+
+    Args:
+        path: the file.
+        all_of_them: also those for a swap, since no other program writes the file.
+    """
     for left in leftovers(path):
-        if texts_of(left) is None and is_trusted(left, os.path.dirname(left)):
+        if (all_of_them or texts_of(left) is None) and is_trusted(left, os.path.dirname(left)):
             with suppress(OSError):
                 _remove_if_left(left)
 
