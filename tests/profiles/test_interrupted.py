@@ -119,8 +119,8 @@ def test_a_text_that_goes_back_into_its_place_is_kept_even_if_a_third_program_un
         run.end()
     assert text in run.place.text()
     run.place.path.write_text(read)
-    (kept,) = (run.place.folder / "mfakit").glob("credentials.kept-*")
-    assert kept.read_text() == text
+    found = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    (kept,) = [path for path in found if path.read_text() == text]
     assert str(kept) in Run(run.place).end()[1]
 
 
@@ -244,6 +244,50 @@ def test_what_an_open_program_writes_before_its_file_is_back_is_in_a_copy(tmp_pa
     (kept,) = (run.place.folder / "mfakit").glob("credentials.kept-*")
     assert THIRD in kept.read_text()
     assert (code, str(kept) in said) == (0, True)
+
+
+LEASED = """
+import fcntl, os, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+place = sys.argv[1]
+new = os.open(place + ".new", os.O_RDWR | os.O_CREAT, 0o600)
+os.write(new, b"[theirs]\\nregion = eu-west-1\\n")
+fcntl.fcntl(new, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+os.rename(place + ".new", place)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@linux_only
+def test_a_file_with_a_lease_goes_back_before_the_lease_is_waited_for(tmp_path) -> None:
+    """Samba holds one for its clients, and gives it back seconds later."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = [sys.executable, "-c", LEASED, str(run.place.path)]
+    with subprocess.Popen(command, **pipes) as holder:
+        holder.stdout.readline()
+        run.traced.step()
+        step_to_the_swap(run, is_done=True)
+    code, said = run.end()
+    assert code == 0, said
+    assert run.place.text().startswith("[theirs]")
+
+
+@linux_only
+def test_a_whole_file_is_kept_whose_place_a_part_in_another_spelling_takes(tmp_path) -> None:
+    """A program that writes in its own way was killed together with mfakit, in the swap."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run)
+    run.place.path.write_text("# theirs\n[first]\nregion=eu-west-1\n")
+    run.traced.step()
+    run.traced.kill()
+    whole = run.place.text()
+    code, said = Run(run.place).end()
+    kept = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    (one,) = [path for path in kept if path.read_text() == whole]
+    assert (code, f"{one} is what was in" in said) == (0, True)
 
 
 @linux_only

@@ -135,7 +135,12 @@ def _explained(kind: str) -> KeychainError:
             "PYTHON_KEYRING_BACKEND names a keychain that cannot be loaded",
             "unset PYTHON_KEYRING_BACKEND, or install what it names",
         )
-    message, hint = _ERRORS.get(kind, (f"the keychain failed ({kind})", "try again"))
+    unknown = (
+        f"the keychain failed ({kind})",
+        "try again; if it goes on, see with its own program whether the entry of mfakit can be"
+        " read, and delete it there if not",
+    )
+    message, hint = _ERRORS.get(kind, unknown)
     return KeychainError(message, hint)
 
 

@@ -140,7 +140,10 @@ def _where_else(profile: Profile, access_key_id: str) -> str:
         return f"the key is in {profile.place(KEYS[0])}: remove {KEY_STORE} ({line})"
     if key := unnamed_key(profile):
         return f"the key {key} is in the keychain: {name_again(key, profile.name)}"
-    return "import the key again: mfakit keys import --from-csv FILE"
+    return (
+        "look there for an entry of mfakit with a newer key, and name that in"
+        f" {profile.place(KEY_STORE)}; or import a key: mfakit keys import --from-csv FILE"
+    )
 
 
 def no_key(profile: Profile) -> ProfileError:

@@ -18,7 +18,7 @@ from mfakit import debug
 from mfakit.errors import BusyError, FileError
 from mfakit.profiles.document import Document
 from mfakit.profiles.own_files import digest, make_own_folder, own_place
-from mfakit.profiles.reading import decode, file_error, read_quiet
+from mfakit.profiles.reading import Snapshot, decode, file_error, read_quiet
 from mfakit.profiles.replacing import (
     close_private,
     filled_beside,
@@ -72,14 +72,14 @@ def edit_text(
     """
     from mfakit.profiles.putting import keep_if_torn, name_kept, put, settle_leftovers
 
-    whole = b""
+    read = Snapshot(b"", None)
     name_kept(path, note)
     for _ in range(_TRIES):
         with about_to_write(path, lock_timeout) as real:
             settle_leftovers(path, real, note)
             before = read_quiet(real, to_edit=True, had_text=had_text)
-            keep_if_torn(whole, before, path, note)
-            whole, old = before.content, decode(before.content, path)
+            keep_if_torn(read, before, path, note)
+            read, old = before, decode(before.content, path)
             copy = SafetyCopy(path, real)
             if before.version is not None and not old:
                 _refuse_emptied(path, copy, had_text=had_text)

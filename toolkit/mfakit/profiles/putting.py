@@ -122,7 +122,7 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
         texts = texts_of(left) if os.path.lexists(left) else None
         if texts is not None and not is_trusted(left, os.path.dirname(left)):
             note(
-                f"{left} is another user's, and stays: look whether that user's program wrote it to"
+                f"{left} may be another user's, and stays: look whether a program wrote it to"
                 f" {path} when an mfakit was killed"
             )
         elif texts is not None:
@@ -135,18 +135,20 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
                 note(f"{left} may be what another program wrote to {path}, and stays: too large")
 
 
-def keep_if_torn(whole: bytes, now: Snapshot, path: str, note: Callable[[str], object]) -> None:
-    """Keep a text that was read, if another program has left only a part of it, or nothing.
+def keep_if_torn(read: Snapshot, now: Snapshot, path: str, note: Callable[[str], object]) -> None:
+    """Keep a text that was read, if another program has left a part of it in the same file.
 
     It may have been killed while it wrote, so that mfakit alone has the rest.
 
     Args:
-        whole: the text.
+        read: the file as it was read before.
         now: the file now.
         path: the file as the user names it.
         note: called with the place of the copy.
     """
-    if whole and now.version is not None and _is_torn(now.content, whole):
+    is_same = read.version is not None and now.version and now.version[:2] == read.version[:2]
+    whole = read.content
+    if is_same and (_is_part(now.content, whole) or _lacks_keys(now.content, whole)):
         with suppress(OSError):
             kept = _kept(whole, path)
             note(f"another program has left {path} cut off; what it had before is in {kept}")
@@ -296,7 +298,9 @@ def _swap_name(real: str, before: Snapshot, after: Snapshot) -> str:
 def _came_out(new: str, before: Snapshot) -> bool:
     """Whether the file that a swap replaced is the one that was read."""
     try:
-        return is_untouched(new, before)
+        return is_untouched(new, before, patience_seconds=0)
+    except BlockingIOError:  # another program holds a lease on it, which is waited for later
+        return False
     except FileNotFoundError:
         return True  # without swaps and hard links, it has no name any more
 
@@ -382,12 +386,13 @@ class _Copy:
         self._known = {*known, digest(b"")}
         self._kept: list[str] = []
         self.problem: str | None = None
-        self._keep(left)
+        self._keep(left, patience_seconds=0)
 
-    def _keep(self, file: str) -> None:
+    def _keep(self, file: str, *, patience_seconds: float) -> None:
+        self.problem = None
         try:
             if stat.S_ISREG(os.lstat(file).st_mode):
-                with open(open_at_once(file, os.O_RDONLY), "rb") as opened:
+                with open(open_at_once(file, os.O_RDONLY, patience_seconds), "rb") as opened:
                     content = opened.read()
                 if digest(content) not in self._known:
                     self._kept.append(_kept(content, self._path, flushed=False))
@@ -402,7 +407,7 @@ class _Copy:
 
         If there is none, say why.
         """
-        self._keep(real)
+        self._keep(real, patience_seconds=_PATIENCE_SECONDS)
         for kept in self._kept:
             flush(kept)
             flush_folder(kept)
@@ -448,7 +453,7 @@ def _settle(
     elif (
         (ours := read_now(real)).version is not None
         and digest(ours.content) == texts[1]
-        and (content is None or not _is_torn(content, ours.content))
+        and (content is None or not _is_part(content, ours.content))
     ):
         with suppress(FileNotFoundError):
             copy = _Copy(left, path, texts)
@@ -456,7 +461,9 @@ def _settle(
                 raise OSError(copy.problem)
             came_out = _swap_back(left, path, real, ours, copy, note)
             # once more: another program may have resolved the path before, and open it after
-            if _is_unchanged(came_out, ours):
+            if not _is_unchanged(came_out, ours) or _lacks_keys(content or b"", ours.content):
+                note(f"{_keep_aside(came_out, path)} is what was in {path} until now")
+            else:
                 os.unlink(came_out)
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
@@ -468,10 +475,24 @@ def _is_second_name(left: str, real: str) -> bool:
     return os.path.exists(real) and os.path.samestat(os.lstat(left), os.lstat(real))
 
 
-def _is_torn(content: bytes, whole: bytes) -> bool:
-    """Whether a text is what a killed program, or a loss of power, has left of another one."""
-    is_part = len(content) < len(whole) and whole.startswith(content)
-    return is_part or (b"\0" in content and b"\0" not in whole)
+def _is_part(content: bytes, whole: bytes) -> bool:
+    """Whether a text is what a loss of power, or a killed program, has left of another one."""
+    is_start = len(content) < len(whole) and whole.startswith(content)
+    return is_start or (b"\0" in content and b"\0" not in whole)
+
+
+def _lacks_keys(content: bytes, whole: bytes) -> bool:
+    """Whether a text lacks a section, a long-term key or a secret of another one.
+
+    Other tools spell and order what they write in their own way.
+    """
+    now, before = (
+        text.lower().translate(None, b" \t\r").replace(b":", b"=").split(b"\n")
+        for text in (content, whole)
+    )
+    marks = {line for line in before if line.startswith(b"[") or b"akia" in line}
+    secrets, left = (sum(b"secret_access_key" in one for one in text) for text in (before, now))
+    return not marks <= set(now) or left < secrets
 
 
 def _look_at(path: str) -> tuple[bytes | None, bool]:

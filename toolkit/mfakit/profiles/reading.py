@@ -145,17 +145,22 @@ def _open(path: str, flags: int) -> int:
     return descriptor
 
 
-def open_at_once(path: str, flags: int) -> int:
+def open_at_once(path: str, flags: int, patience_seconds: float = _PATIENCE_SECONDS) -> int:
     """Open a file without waiting for a writer of a named pipe.
 
     Another program may hold a write lease on the file, as Samba does for its clients. The kernel
     then asks for it, and refuses to open the file until it is given back.
 
+    Args:
+        path: the file.
+        flags: what it is opened with.
+        patience_seconds: how long to wait for that.
+
     Raises:
-        BlockingIOError: it is not given back in two seconds.
+        BlockingIOError: it is not given back in that time.
         OSError: the file cannot be opened.
     """
-    give_up = time.monotonic() + _PATIENCE_SECONDS
+    give_up = time.monotonic() + patience_seconds
     while True:
         try:
             return os.open(path, flags | _NONBLOCK)
@@ -211,7 +216,9 @@ def version_of(path: str) -> tuple[int, ...] | None:
         return None
 
 
-def is_untouched(path: str, before: Snapshot) -> bool:
+def is_untouched(
+    path: str, before: Snapshot, *, patience_seconds: float = _PATIENCE_SECONDS
+) -> bool:
     """Whether a file is the one that was read, unchanged, and no program has it open to write.
 
     Its inode number does not count: on some FUSE file systems a hard link has another one, and a
@@ -220,13 +227,15 @@ def is_untouched(path: str, before: Snapshot) -> bool:
     Args:
         path: the file, maybe under a new name; links are not followed.
         before: the file as it was read.
+        patience_seconds: how long to wait for another program's lease on the file.
 
     Raises:
         OSError: it cannot be read.
     """
     if before.version is None or version(os.lstat(path))[2:] != before.version[2:]:
         return False
-    descriptor = open_at_once(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    descriptor = open_at_once(path, flags, patience_seconds)
     with open(descriptor, "rb") as file:
         # look for a writer first: if there is none, the content that is read next is complete
         return (
