@@ -182,7 +182,10 @@ def real_path(document: Document) -> str:
 
 
 def without_lines(path: str, *lines: int) -> str:
-    """Return the command that removes lines from a file, and keeps a copy of it."""
+    """Return the command that makes comments of lines of a file, and keeps a copy of it.
+
+    The next such command overwrites the copy, so a key that was removed would be in neither.
+    """
     # sed would put a file in the place of a link
     real = os.path.realpath(path)
-    return f"sed -i.bak '{';'.join(f'{line}d' for line in lines)}' {quoted(real)}"
+    return f"sed -i.bak '{';'.join(f'{line}s/^/# /' for line in lines)}' {quoted(real)}"
