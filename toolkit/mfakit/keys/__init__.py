@@ -141,8 +141,8 @@ def _where_else(profile: Profile, access_key_id: str) -> str:
     if key := unnamed_key(profile):
         return f"the key {key} is in the keychain: {name_again(key, profile.name)}"
     return (
-        "look there for an entry of mfakit with a newer key, and name that in"
-        f" {profile.place(KEY_STORE)}; or import a key: mfakit keys import --from-csv FILE"
+        "import the key again: mfakit keys import --from-csv FILE; or if the keychain has a newer key"
+        f" of mfakit, name that in {profile.place(KEY_STORE)}"
     )
 
 
