@@ -141,8 +141,8 @@ def _where_else(profile: Profile, access_key_id: str) -> str:
     if key := unnamed_key(profile):
         return f"the key {key} is in the keychain: {name_again(key, profile.name)}"
     return (
-        "import the key again: mfakit keys import --from-csv FILE; or if the keychain has a newer key"
-        f" of mfakit, name that in {profile.place(KEY_STORE)}"
+        "import the key again: mfakit keys import --from-csv FILE; or if the keychain has a newer"
+        f" key of mfakit, name that in {profile.place(KEY_STORE)}"
     )
 
 
