@@ -255,7 +255,8 @@ def test_keys_in_the_credentials_file_beat_those_of_the_config(trial, alice, bob
     trial.home.write_config(f"[default]\nregion = us-east-1\n{lines}")
     assert alice.arn in trial.in_shell(CALL).stdout
     assert alice.arn in trial.mended("keys-in-both-files", CALL).stdout
-    assert trial.home.config.read_text() == "[default]\nregion = us-east-1\n"
+    comments = "".join(f"# {line}\n" for line in lines.splitlines())
+    assert trial.home.config.read_text() == f"[default]\nregion = us-east-1\n{comments}"
 
 
 def test_a_serial_number_of_another_account_is_refused(trial, alice, role) -> None:
