@@ -1109,7 +1109,7 @@ def test_the_keys_in_the_journal_are_named_once_a_program_gives_the_key(
 def test_an_undo_with_another_keychain_does_not_call_the_old_key_lost(
     here, home, alice, aws, keychain, monkeypatch
 ) -> None:
-    """As over ssh; the entry is in the first one."""
+    """Over ssh, mfakit may find another keychain than the one that has the entry."""
     take_into_the_keychain(home, monkeypatch)
     rotate(source(home), WEEK, hands())
     for name in keys_at_aws(aws):

@@ -51,6 +51,19 @@ def at_the_swap(folder: Path) -> Run:
     return run
 
 
+def between_two_others(folder: Path) -> tuple[Run, str]:
+    """Return a write of ours that is stopped after the swap, and what another wrote before that.
+
+    A second program has changed our file since then.
+    """
+    run = at_the_swap(folder)
+    text = run.place.text()
+    run.traced.step()
+    with run.place.path.open("a") as file:
+        file.write(THIRD)
+    return run, text
+
+
 def prepared(folder: Path) -> Place:
     """Return a place where mfakit has all that it makes beside the file."""
     place = Place(folder, linked=False, missing=False)
@@ -83,11 +96,7 @@ def test_an_interrupt_after_the_swap_back_loses_nothing_that_came_into_our_file(
     tmp_path, further
 ) -> None:
     """One program changes the file before the swap, so that it goes back; another ours after it."""
-    run = at_the_swap(tmp_path)
-    text = run.place.text()
-    run.traced.step()
-    with run.place.path.open("a") as file:
-        file.write(THIRD)
+    run, text = between_two_others(tmp_path)
     step_to_the_swap(run, is_done=True)
     for _ in range(further):
         run.traced.step()
@@ -164,11 +173,7 @@ def test_what_two_others_write_around_our_swap_is_in_the_file_and_in_the_named_c
     tmp_path,
 ) -> None:
     """A third program writes back what it has read while the first one's text was in its place."""
-    run = at_the_swap(tmp_path)
-    text = run.place.text()
-    run.traced.step()
-    with run.place.path.open("a") as file:
-        file.write(THIRD)
+    run, text = between_two_others(tmp_path)
     step_to_the_swap(run, is_done=True)  # that of the copy
     step_to_the_swap(run, is_done=True)
     assert run.place.text() == text
@@ -330,7 +335,7 @@ def test_the_text_of_a_file_that_a_killed_program_has_cut_off_at_our_swap_is_kep
 def test_an_old_file_that_was_torn_when_both_were_swapped_does_not_replace_the_new_one(
     home, torn
 ) -> None:
-    """By a loss of power, or since the program that wrote it was killed, too."""
+    """A loss of power tears it, and so does a kill of the program that wrote it."""
     home.write_credentials(KEYS)
     digests = "0" * 16, digest(KEYS.encode())
     Path(swap_name(str(home.credentials), *digests)).write_text(torn)
