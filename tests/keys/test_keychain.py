@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -103,21 +104,78 @@ def test_an_entry_of_one_credentials_file_is_not_called_lost_by_another(
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("linked", [".", "python-keyring"])
 @pytest.mark.parametrize("place", ["store", ".password-store"])
 def test_an_entry_is_on_disk_before_the_file_loses_the_key(
-    home, alice, password_store, place
+    home, alice, password_store, place, linked
 ) -> None:
-    """After a loss of power, an entry that `pass` has just written may be empty."""
-    if place == ".password-store":  # which is its usual one, and may be a mount
+    """After a loss of power, an entry that `pass` has just written may be empty.
+
+    The store, or a folder in it, may be on another file system than the home.
+    """
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("there is no second file system")
+    if place == ".password-store":  # which is its usual one
         del home.environ["PASSWORD_STORE_DIR"]
         (home.folder / "store").rename(home.folder / place)
-    log = home.folder / "calls"
-    strace = ("strace", "-f", "-y", "-o", str(log), "-e", "trace=syncfs,renameat2")
-    assert home.run(*strace, "mfakit", "keys", "import").returncode == 0
-    calls = log.read_text().splitlines()
-    flushed = next(n for n, call in enumerate(calls) if f"<{home.folder}/{place}>) = 0" in call)
-    swapped = next(n for n, call in enumerate(calls) if str(home.credentials) in call)
-    assert flushed < swapped
+    log, link = home.folder / "calls", home.folder / place / linked
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        if link.exists():
+            shutil.move(link, f"{elsewhere}/entries")
+        else:
+            os.mkdir(f"{elsewhere}/entries")
+        link.symlink_to(f"{elsewhere}/entries")
+        strace = ("strace", "-f", "-y", "-o", str(log), "-e", "trace=syncfs,renameat2")
+        assert home.run(*strace, "mfakit", "keys", "import").returncode == 0
+        calls = log.read_text().splitlines()
+        flushed = [n for n, call in enumerate(calls) if "syncfs" in call and elsewhere in call]
+        swapped = next(n for n, call in enumerate(calls) if str(home.credentials) in call)
+        assert flushed
+        assert flushed[0] < swapped
+
+
+IN_FILE = """
+from keyrings.alt.file_base import Keyring
+
+class Backend(Keyring):
+    priority = 9
+    filename = "entries.cfg"
+    scheme, version = "reversed", "1"
+
+    def encrypt(self, password, assoc=None):
+        return password[::-1]
+
+    def decrypt(self, password_encrypted, assoc=None):
+        return password_encrypted[::-1]
+"""
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
+def test_a_keychain_in_a_file_keeps_its_entries_where_there_is_no_room_for_another(
+    home, alice, aws
+) -> None:
+    """It empties its file before it writes it."""
+    bob = aws.create_user("bob")
+    (home.folder / "in_file.py").write_text(IN_FILE)
+    home.environ |= {
+        "PYTHON_KEYRING_BACKEND": "in_file.Backend",
+        "PYTHONPATH": str(home.folder),
+        "XDG_DATA_HOME": str(home.folder / "data"),
+    }
+    keys = f"[bob]\naws_access_key_id = {bob.access_key_id}\n"
+    keys += f"aws_secret_access_key = {bob.secret_access_key}\n"
+    home.write_credentials(home.credentials.read_text() + keys)
+    assert home.mfakit("keys", "import").returncode == 0
+    (file,) = (home.folder / "data").rglob("entries.cfg")
+    before = file.read_bytes() + b"[others]\nentry = %s\n\n" % (b"x" * 20_000)
+    file.write_bytes(before)
+    limit = f"--fsize={len(before) + 10}"
+    done = home.run("prlimit", limit, "mfakit", "keys", "import", "--source-profile", "bob")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert keys in home.credentials.read_text()
+    assert home.mfakit("keys", "export").returncode == 0
 
 
 def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:

@@ -7,6 +7,7 @@ not the one that chains all: plain text and the null backend, which keeps nothin
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ _TOO_LONG = "TooLong"
 _OTHER = "OtherSecret"
 _FORGOTTEN = "ForgottenSecret"
 _KEPT = "KeptSecret"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
 _SERVE = "-P", "-m", "mfakit.keychain"  # -P: never a module of the current folder
 
@@ -202,12 +204,46 @@ def _carry_out(operation: str, name: str, secret: str) -> str | None:
     if operation == "get":
         found: str | None = backend.get_password(SERVICE, name)
         return found
-    if operation == "put":
-        _store(backend, name, secret)
-        _flush()
-    else:
-        _delete(backend, name)
+    with _keeping_file(backend):
+        if operation == "put":
+            _store(backend, name, secret)
+        else:
+            _delete(backend, name)
+    _flush()
     return None
+
+
+@contextmanager
+def _keeping_file(backend: Any) -> Iterator[None]:
+    """Put the file of a keychain back if a change of it fails.
+
+    Those of keyrings.alt empty it before they write it, so that where there is no room they would
+    lose all its entries.
+
+    Raises:
+        OSError: there is no room for a copy.
+    """
+    from tempfile import mkstemp
+
+    path = getattr(backend, "file_path", "")
+    if not os.path.isfile(path):
+        yield
+        return
+    real = os.path.realpath(path)
+    descriptor, copy = mkstemp(prefix=f"{os.path.basename(real)}.", dir=os.path.dirname(real))
+    try:
+        with open(real, "rb") as file, open(descriptor, "wb") as beside:
+            beside.write(file.read())
+            beside.flush()
+            os.fsync(descriptor)
+        try:
+            yield
+        except BaseException:
+            os.replace(copy, real)
+            raise
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(copy)
 
 
 def _store(backend: Any, name: str, secret: str) -> None:
@@ -238,19 +274,26 @@ def _flush() -> None:
     memory stick, that can take minutes.
     """
     import ctypes
+    from glob import escape, glob
 
-    # each of them may be a mount, or a link to one
-    places = {os.path.expanduser(place) for place in ("~", "~/.local/share", "~/.password-store")}
-    places |= {os.environ.get(name, "") for name in ("XDG_DATA_HOME", "PASSWORD_STORE_DIR")}
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    store = os.environ.get("PASSWORD_STORE_DIR") or os.path.expanduser("~/.password-store")
+    places = [os.path.expanduser("~"), data]
+    # each of them, and each folder in it, may be a mount, or a link to one
+    for folder in (store, os.path.join(data, "python_keyring")):
+        places += [folder, *glob(f"{escape(folder)}/*"), *glob(f"{escape(folder)}/*/*")]
     flush_file_system = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
     if flush_file_system is None:
         getattr(os, "sync", int)()
         return
+    flushed = set()
     for place in places:
         with suppress(OSError):
-            descriptor = os.open(place, os.O_RDONLY)
+            descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
             try:
-                flush_file_system(descriptor)
+                if (device := os.fstat(descriptor).st_dev) not in flushed:
+                    flush_file_system(descriptor)
+                    flushed.add(device)
             finally:
                 os.close(descriptor)
 
@@ -267,6 +310,7 @@ def _problem_of(change: Callable[[], object]) -> Exception | None:
 
     Raises:
         KeyringLocked: nobody has unlocked the keychain; who looks into it would be asked again.
+        OSError: there is no room, so that other entries may be gone.
     """
     import keyring.errors
 
@@ -275,6 +319,8 @@ def _problem_of(change: Callable[[], object]) -> Exception | None:
     except keyring.errors.KeyringLocked:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise
         return error
     return None
 
