@@ -17,7 +17,7 @@ from tests.interleaving import OLD, SWAP, THEIRS, THIRD, Place, Run, rename_anot
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
-from mfakit.profiles.replacing import swap_name
+from mfakit.profiles.replacing import remove_with_text, swap_name
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -251,6 +251,23 @@ def test_what_an_open_program_writes_before_its_file_is_back_is_in_a_copy(tmp_pa
     assert (code, str(kept) in said) == (0, True)
 
 
+@linux_only
+def test_what_a_link_led_to_that_came_out_of_the_swap_is_in_a_copy(tmp_path) -> None:
+    """A third program that has read our file may write it through the link."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run)
+    target = tmp_path / "theirs"
+    target.write_text(THIRD)
+    run.place.path.unlink()
+    run.place.path.symlink_to(target)
+    code, said = run.end()
+    found = (run.place.folder / "mfakit").glob("credentials.kept-*")
+    (kept,) = [path for path in found if path.read_text() == THIRD]
+    assert (code, str(kept) in said) == (0, True)
+    assert run.place.path.is_symlink()
+    assert "ASIA" in target.read_text()
+
+
 LEASED = """
 import fcntl, os, signal, sys
 signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -281,11 +298,19 @@ def test_a_file_with_a_lease_goes_back_before_the_lease_is_waited_for(tmp_path) 
 
 
 @linux_only
-def test_a_whole_file_is_kept_whose_place_a_part_in_another_spelling_takes(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "part",
+    [
+        "# theirs\n[first]\nregion=eu-west-1\n",
+        "[mfa]\naws_access_key_id=ASIA\naws_secret_access_key=s\naws_session_token=t\n"
+        + OLD.replace(" = ", "=").rstrip()[:-2],
+    ],
+)
+def test_a_whole_file_is_kept_whose_place_a_part_in_another_spelling_takes(tmp_path, part) -> None:
     """A program that writes in its own way was killed together with mfakit, in the swap."""
     run = Run(prepared(tmp_path))
     step_to_the_swap(run)
-    run.place.path.write_text("# theirs\n[first]\nregion=eu-west-1\n")
+    run.place.path.write_text(part)
     run.traced.step()
     run.traced.kill()
     whole = run.place.text()
@@ -327,7 +352,7 @@ def test_the_text_of_a_file_that_a_killed_program_has_cut_off_at_our_swap_is_kep
     code, said = run.end()
     found = (run.place.folder / "mfakit").glob("credentials.kept-*")
     (kept,) = [path for path in found if path.read_text() == text]
-    assert f"what it had before is in {kept}" in said
+    assert f"left out what is in {kept}" in said
     assert code == (1 if part == 0 else 0)
 
 
@@ -514,3 +539,10 @@ def test_logout_removes_an_unfinished_cache_entry_of_a_killed_process(home) -> N
     entry.with_name(f".{entry.name}.mfakit-0123456789abcdef").write_text(entry.read_text())
     assert home.mfakit("logout").returncode == 0
     assert list(entry.parent.iterdir()) == []
+
+
+def test_a_left_over_whose_text_has_changed_since_it_was_looked_at_stays(tmp_path) -> None:
+    """Some file systems show an old text for a second."""
+    left = left_in_a_swap(tmp_path / "credentials", KEYS)
+    assert not remove_with_text(str(left), b"what it was")
+    assert left.read_text() == KEYS

@@ -19,7 +19,14 @@ from mfakit.errors import (
     UsageError,
 )
 from mfakit.profiles.editing import locked_if_possible
-from mfakit.profiles.own_files import OwnFile, SessionRecord, keep_record, read_record
+from mfakit.profiles.own_files import (
+    OwnFile,
+    SessionRecord,
+    keep_digest,
+    keep_record,
+    read_digests,
+    read_record,
+)
 from mfakit.profiles.profile import open_profile
 
 pytestmark = pytest.mark.pythons
@@ -106,6 +113,15 @@ def test_a_login_that_was_stopped_for_long_writes_the_record_of_its_session_all_
     profile = open_profile("mfa", home.environ)
     profile.keep(SESSION, lambda _: keep_record(file, other), lambda: record)
     assert read_record(file, SESSION.access_key_id) is not None
+
+
+def test_the_digests_of_the_last_hundred_sessions_are_kept(tmp_path) -> None:
+    """A session that is written again is the last one."""
+    file = OwnFile.of(str(tmp_path / "credentials"), "digests", "mfa")
+    for number in [*range(101), 1, 101]:
+        keep_digest(file, f"ASIA{number}", f"secret{number}")
+    known = [*read_digests(file)]
+    assert known == [f"ASIA{number}" for number in [*range(3, 101), 1, 101]]
 
 
 @pytest.mark.parametrize("is_logged_out", [True, False])

@@ -298,8 +298,11 @@ def locked_if_possible(path: str, timeout: float) -> Iterator[None]:
     Raises:
         BusyError: another process held it for that time.
     """
+    from mfakit.profiles.replacing import refuse_other_owners
+
     with ExitStack() as stack:
         try:
+            refuse_other_owners(path)
             make_own_folder(path)
             stack.enter_context(locked(path, timeout))
         except BusyError:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _FOLDER = "mfakit"
-_OF_PROFILES = ("sessions", "records", "configured", "rotations", "told", "keys")
+_OF_PROFILES = ("sessions", "records", "digests", "configured", "rotations", "told", "keys")
 _MUCH_BYTES = 256 * 1024  # above this size, OpenSSL is faster, including its loading
 # Opening must not block if something has put a named pipe in the file's place.
 _ALL_BITS = 0o777
@@ -342,8 +342,6 @@ class SessionRecord(Value):
         made_at: when the session was made, by this machine's clock.
         profile: the session profile.
         access_key_id: the id of the session's key.
-        secret_digest: the ``digest`` of the session's secret, which is random and cannot be guessed
-            from it; if the profile has another secret by now, that is somebody's.
         source_profile: the profile with the keys that it was made from; None for the environment.
         source_access_key_id: the id of those keys; None if mfakit did not make the session.
         serial_number: the device whose code was sent.
@@ -359,7 +357,6 @@ class SessionRecord(Value):
     made_at: datetime
     profile: str
     access_key_id: str
-    secret_digest: str | None = None
     source_profile: str | None = None
     source_access_key_id: str | None = None
     serial_number: str | None = None
@@ -408,89 +405,65 @@ def as_role_options(options: dict[str, Any]) -> str | None:
     return json.dumps(options, sort_keys=True) if options else None
 
 
-_DIGESTS = "digests"
-_MOST_DIGESTS = 16
-_NEXT = "next_"  # begins the keys of a record that is written before its session
-
-
 def read_record(file: OwnFile, access_key_id: str) -> SessionRecord | None:
     """Return the record of a session; None if it is missing, or another session's."""
     try:
         kept = pairs_of(file.read())
     except OSError:
         return None
-    for prefix in ("", _NEXT):
-        made_at = parse_timestamp(kept.get(f"{prefix}made_at", ""))
-        if made_at is not None and kept.get(f"{prefix}access_key_id") == access_key_id:
-            found = {name: kept.get(prefix + name) for name in _TEXTS}
-            texts = {name: value for name, value in found.items() if value}
-            return SessionRecord(made_at=made_at, **{"profile": "", **texts})
-    return None
+    made_at = parse_timestamp(kept.get("made_at", ""))
+    if made_at is None or kept.get("access_key_id") != access_key_id:
+        return None
+    texts = {name: value for name in _TEXTS if (value := kept.get(name))}
+    return SessionRecord(made_at=made_at, **{"profile": "", **texts})
 
 
-def keep_record(
-    file: OwnFile, record: SessionRecord | None, following: SessionRecord | None = None
-) -> None:
-    """Write a record to the file for its profile, and keep the digests of the sessions before.
-
-    Another program may write one of those back into the credentials file.
-
-    Args:
-        file: the file.
-        record: the record of the session that the profile holds; None if there is none.
-        following: the record of a session that is about to replace it.
+def keep_record(file: OwnFile, record: SessionRecord) -> None:
+    """Write a record to the file for its profile.
 
     Raises:
         FileError: it cannot be written.
     """
-    known = [*secret_digests(file).items()][-_MOST_DIGESTS:]
-    digests = {_DIGESTS: " ".join(f"{name}:{value}" for name, value in known)} if known else {}
-    file.replace(as_pairs(_as_kept(record, "") | _as_kept(following, _NEXT) | digests))
+    kept = {"made_at": format_timestamp(record.made_at)}
+    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
+    file.replace(as_pairs(kept))
 
 
-def forget_record(file: OwnFile, kept: str | None) -> None:
-    """Remove the record of a session that was removed, but keep the digests.
+_MOST_DIGESTS = 100  # logins that failed count, too
+
+
+def keep_digest(file: OwnFile, access_key_id: str, secret: str) -> None:
+    """Write down the digest of a session's secret, before others can change the secret.
+
+    It is random, and cannot be guessed from its digest. Those of the profile's last sessions stay,
+    since another program may write one of them back into the credentials file.
 
     Args:
-        file: the file of the record.
-        kept: what it held before; if that is something else by now, it stays.
+        file: the file of the profile's digests.
+        access_key_id: the id of the session's key.
+        secret: its secret.
 
     Raises:
-        FileError: it cannot be read, written, or removed.
+        FileError: it cannot be written, or the others cannot be read.
+    """
+    known = read_digests(file)
+    known.pop(access_key_id, None)
+    last = [*known.items(), (access_key_id, digest(secret.encode()))][-_MOST_DIGESTS:]
+    file.replace("".join(f"{value} {name}\n" for name, value in last))
+
+
+def read_digests(file: OwnFile) -> dict[str, str]:
+    """Return the digests of sessions' secrets, by the ids of their keys; the oldest first.
+
+    Raises:
+        FileError: they cannot be read.
     """
     from mfakit.profiles.reading import file_error
 
     try:
-        if file.read() != kept:
-            return
+        lines = file.read().splitlines()
     except FileNotFoundError:
-        return
+        return {}
     except OSError as error:
-        raise file_error("remove", file.path, error) from error
-    if secret_digests(file):
-        keep_record(file, None)
-    else:
-        file.remove()
-
-
-def secret_digests(file: OwnFile) -> dict[str, str]:
-    """Return the digests of sessions' secrets, by the ids of their keys; the oldest first."""
-    try:
-        kept = pairs_of(file.read())
-    except OSError:
-        return {}
-    pairs = (pair.rpartition(":") for pair in kept.get(_DIGESTS, "").split(" "))
-    found = {name: value for name, _, value in pairs if name}
-    for prefix in ("", _NEXT):
-        name, value = (kept.get(prefix + key) for key in ("access_key_id", "secret_digest"))
-        if name and value:
-            found[name] = value
-    return found
-
-
-def _as_kept(record: SessionRecord | None, prefix: str) -> dict[str, str]:
-    if record is None:
-        return {}
-    kept = {"made_at": format_timestamp(record.made_at)}
-    kept |= {name: value for name in _TEXTS if (value := getattr(record, name))}
-    return {prefix + name: value for name, value in kept.items()}
+        raise file_error("read", file.path, error) from error
+    return {name: value for value, _, name in (line.partition(" ") for line in lines)}

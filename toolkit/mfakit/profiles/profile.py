@@ -18,11 +18,9 @@ from mfakit.profiles.own_files import (
     ROLE_SESSION_MARK,
     OwnFile,
     SessionRecord,
-    digest,
-    forget_record,
+    keep_digest,
     keep_record,
     pairs_of,
-    read_record,
 )
 from mfakit.profiles.section import DEFAULT, SESSION_KEYS, has_access_key, is_long_term
 from mfakit.profiles.stores import (
@@ -364,19 +362,33 @@ class Profile:
             check_key_id(session)
             self.store.write(session, note)
             return
-        file, secret = self.own_file("records"), digest(session.secret_access_key.encode())
         with self._changing(note):
-            is_announced = self._announce(session, file, secret)
+            self._announce(session, note)
             self.store.write(session, note)
-            if is_announced and read_record(file, session.access_key_id) is None:
-                # another login, which has waited long enough, has replaced the record
-                there = self._session_in(type(self.store))
-                if there is None or there.access_key_id != session.access_key_id:
-                    return  # and the session
             try:
-                keep_record(file, record().replace(secret_digest=secret))
+                made = record()
+                there = self._session_in(type(self.store))
+                # another login may have waited long enough, and replaced it
+                if there is not None and there.access_key_id == session.access_key_id:
+                    keep_record(self.own_file("records"), made)
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
+
+    def _announce(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
+        """Write down the digest of a secret before its session is in the file.
+
+        A kill in between would otherwise leave a session of which nobody can say whether its secret
+        is another one by now. The id of an emulator's session does not even say that it is one.
+
+        Raises:
+            FileError: it cannot be written, and the id does not say that it is a session's.
+        """
+        try:
+            keep_digest(self.own_file("digests"), session.access_key_id, session.secret_access_key)
+        except FileError as error:
+            if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
+                raise
+            note(f"no digest of the session's secret is kept: {error.message}")
 
     def _changing(self, note: Callable[[str], object]) -> ExitStack:
         """Return a context in which other processes neither write nor remove the session."""
@@ -391,36 +403,6 @@ class Profile:
         except BusyError as error:
             note(f"{error.message}; it is no longer waited for")
         return lock
-
-    def _announce(self, session: SessionCredentials, file: OwnFile, secret_digest: str) -> bool:
-        """Write down the digest of a secret before its session is in the file.
-
-        A kill in between would otherwise leave a session of which nobody can say whether its secret
-        is another one by now. The id of an emulator's session does not even say that it is one.
-
-        Returns:
-            Whether it could be written.
-
-        Raises:
-            FileError: it cannot be written, and the id does not say that it is a session's.
-        """
-        from contextlib import suppress
-
-        from mfakit.moments import utc_now
-
-        following = SessionRecord(
-            utc_now(), self.name, session.access_key_id, secret_digest=secret_digest
-        )
-        held = None
-        with suppress(FileError):
-            held = self.read_again().held()
-        try:
-            keep_record(file, held.record if held else None, following)
-        except FileError:
-            if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
-                raise
-            return False
-        return True
 
     def take_over(self, held: Held | None, note: Callable[[str], object]) -> bool:
         """Move a session that the profile held to the store that its settings call for now.
@@ -515,7 +497,7 @@ class Profile:
         for store in stores[:1] if self.is_kept_elsewhere else stores:
             store.remove(note)
         try:
-            forget_record(record, kept)
+            record.remove_if(lambda text: text == kept)
         except FileError as error:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session
@@ -732,6 +714,9 @@ class RoleSession(Profile):
         """Return the same place, from files that are read again."""
         base, role_arn, policies_digest = self._made_of
         return RoleSession(base.read_again(), role_arn, policies_digest)
+
+    def _announce(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
+        """Do nothing: no other program writes there."""
 
     def keep(
         self,

@@ -151,7 +151,10 @@ def keep_if_torn(read: Snapshot, now: Snapshot, path: str, note: Callable[[str],
     if is_same and (_is_part(now.content, whole) or _lacks_keys(now.content, whole)):
         with suppress(OSError):
             kept = _kept(whole, path)
-            note(f"another program has left {path} cut off; what it had before is in {kept}")
+            note(
+                f"another program has just written {path}, and left out what is in {kept}; if it"
+                " did not mean to, put that back"
+            )
 
 
 def name_kept(path: str, note: Callable[[str], object]) -> None:
@@ -391,12 +394,14 @@ class _Copy:
     def _keep(self, file: str, *, patience_seconds: float) -> None:
         self.problem = None
         try:
-            if stat.S_ISREG(os.lstat(file).st_mode):
+            if stat.S_ISREG(os.stat(file).st_mode):
                 with open(open_at_once(file, os.O_RDONLY, patience_seconds), "rb") as opened:
                     content = opened.read()
                 if digest(content) not in self._known:
                     self._kept.append(_kept(content, self._path, flushed=False))
                     self._known.add(digest(content))
+        except FileNotFoundError:  # also of a link that leads nowhere
+            pass
         except OSError as error:
             self.problem = error.strerror or str(error)
         except MemoryError:
@@ -447,7 +452,8 @@ def _settle(
     if _is_second_name(left, real):
         os.unlink(left)
     elif content is not None and text in texts and not is_written:
-        remove_with_text(left, content)
+        if not remove_with_text(left, content):
+            note(f"{left} may be what another program wrote to {path}, and stays")
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
     elif (
@@ -482,17 +488,20 @@ def _is_part(content: bytes, whole: bytes) -> bool:
 
 
 def _lacks_keys(content: bytes, whole: bytes) -> bool:
-    """Whether a text lacks a section, a long-term key or a secret of another one.
+    """Whether a text lacks a section, or a part of a long-term key, of another one.
 
     Other tools spell and order what they write in their own way.
     """
     now, before = (
-        text.lower().translate(None, b" \t\r").replace(b":", b"=").split(b"\n")
+        b"\n" + text.lower().translate(None, b" \t\r").replace(b":", b"=")
         for text in (content, whole)
     )
-    marks = {line for line in before if line.startswith(b"[") or b"akia" in line}
-    secrets, left = (sum(b"secret_access_key" in one for one in text) for text in (before, now))
-    return not marks <= set(now) or left < secrets
+    sections = before.split(b"\n[")
+    wanted = {b"[" + section.partition(b"\n")[0] for section in sections[1:]}
+    for section in sections:
+        if b"\naws_session_token=" not in section:
+            wanted |= {line for line in section.split(b"\n") if b"aws_" in line or b"akia" in line}
+    return not wanted <= set(now.split(b"\n"))
 
 
 def _look_at(path: str) -> tuple[bytes | None, bool]:

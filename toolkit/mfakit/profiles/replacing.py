@@ -273,17 +273,20 @@ def _remove_if_left(path: str) -> None:
         close_private(descriptor)
 
 
-def remove_with_text(path: str, content: bytes) -> None:
+def remove_with_text(path: str, content: bytes) -> bool:
     """Remove a temporary file that has this text, unless a process that still runs has made it.
 
     In a moment, that may be the name of another program's file.
+
+    Returns:
+        False if it has another text. (A file system may show an old one for a second.)
 
     Raises:
         OSError: it cannot be opened, or removed.
     """
     if _WINDOWS:
         os.unlink(path)
-        return
+        return True
     descriptor, is_locked = _open_and_lock(path, os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         with open(descriptor, "rb", closefd=False) as file:
@@ -292,6 +295,7 @@ def remove_with_text(path: str, content: bytes) -> None:
             os.unlink(path)
     finally:
         close_private(descriptor)
+    return has_text or is_locked
 
 
 def _open_and_lock(path: str, flags: int = 0, *, default: bool = False) -> tuple[int, bool]:

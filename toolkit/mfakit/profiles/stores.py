@@ -16,8 +16,8 @@ from mfakit.profiles.own_files import (
     as_pairs,
     digest,
     pairs_of,
+    read_digests,
     read_record,
-    secret_digests,
 )
 from mfakit.profiles.section import (
     KEYS,
@@ -103,14 +103,15 @@ class Store:
         return self.holds_session(self.read())
 
     def holds_session(self, values: Values) -> bool:
-        """Whether a section of the profile is a session: by its id, or by mfakit's own record.
+        """Whether a section of the profile is a session: by its id, or by mfakit's own files.
 
         The ids of moto's and LocalStack's sessions do not tell.
         """
         if is_session(values):
             return True
         key = values.get("aws_access_key_id", "")
-        return bool(key and session_token(values)) and self.record(key) is not None
+        is_whole = bool(key and session_token(values))
+        return is_whole and (self.record(key) is not None or key in self._digests())
 
     def holds_keys(self, values: Values) -> bool:
         """Whether a section of the profile holds a key that does not belong to a session."""
@@ -119,9 +120,9 @@ class Store:
     def refuse_protected(self, values: Values) -> None:
         """Refuse to overwrite keys that do not belong to a session.
 
-        One is a secret that was written into a session's section before its id: only mfakit's
-        record shows that it is not the session's. What is indented below a key may be a whole
-        section with keys: botocore takes it for a part of the value above, other SDKs do not.
+        One is a secret that was written into a session's section before its id: only the digest of
+        the session's own shows that. What is indented below a key may be a whole section with keys:
+        botocore takes it for a part of the value above, other SDKs do not.
 
         Raises:
             ProfileError: the values hold such keys.
@@ -144,10 +145,10 @@ class Store:
     def has_other_secret(self, values: Values) -> bool:
         """Whether another secret stands beside a session's id than the one that mfakit has written.
 
-        The session's own may be in quotes, which people put round it.
+        The session's own may be in quotes, which people put round it, and a comment behind its id.
         """
         key_id, secret = (values.get(key, "") for key in KEYS)
-        known = secret_digests(self.own_file("records")).get(key_id) if secret else None
+        known = self._digests().get(key_id.partition(" ")[0]) if secret else None
         ours = {digest(text.encode()) for text in (secret, secret.strip("'\""))}
         return known is not None and known not in ours
 
@@ -172,6 +173,9 @@ class Store:
     def own_file(self, kind: str) -> OwnFile:
         """Return mfakit's own file of a kind, such as ``records``, for the profile."""
         return OwnFile.of(self._files.credentials_path, kind, self.profile)
+
+    def _digests(self) -> dict[str, str]:
+        return read_digests(self.own_file("digests"))
 
     def record(self, access_key_id: str) -> SessionRecord | None:
         """Return how a session of the profile was made; None if that is not known."""
