@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.interleaving import OLD, SWAP, THEIRS, THIRD, Place, Run, rename_another
+from tests.interleaving import OLD, OURS, SWAP, THEIRS, THIRD, Place, Run, rename_another
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.profiles.own_files import digest
@@ -148,6 +149,58 @@ def test_a_file_of_another_program_is_back_in_its_place_before_anything_is_flush
     assert run.place.text() != text
     assert FSYNC[os.uname().machine] not in numbers
     assert FSYNC[os.uname().machine] in [call.number for call in run.calls()]
+
+
+@linux_only
+def test_what_is_written_to_the_replaced_file_after_the_first_look_is_kept(tmp_path) -> None:
+    """Another program has resolved the path before the swap, and opens the file after the look."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run)
+    resolved = os.open(run.place.path, os.O_PATH)
+    run.traced.step()
+    for call in run.calls():
+        if call.number == FSYNC[os.uname().machine]:
+            break
+    with open(f"/proc/self/fd/{resolved}", "a") as file:
+        file.write(THEIRS)
+    os.close(resolved)
+    code, said = run.end()
+    assert code == 0, said
+    assert run.place.text().startswith(OLD + THEIRS)
+    assert OURS in run.place.text()
+
+
+@linux_only
+def test_a_text_that_goes_back_is_named_if_no_copy_of_it_can_be_kept(tmp_path) -> None:
+    """A third program may have read our file, and write that back without the text."""
+    run = at_the_swap(tmp_path)
+    text, folder = run.place.text(), run.place.folder / "mfakit"
+    shutil.rmtree(folder)
+    folder.write_text("a file")
+    code, said = run.end()
+    assert code == 0, said
+    assert f"what is in {run.place.path} was out of its place for a moment" in said
+    assert run.place.text().startswith(text)
+
+
+@linux_only
+def test_the_text_of_another_program_is_back_in_its_place_on_a_disk_that_is_full(tmp_path) -> None:
+    """A swap needs no room, as a copy does; the next try takes that of the first."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        pytest.skip("only root can mount a small disk")
+    try:
+        run = at_the_swap(tmp_path / "place")
+        text = run.place.text()
+        with (tmp_path / "full").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        code, said = run.end()
+        assert (code, "no copy could be kept: No space left on device" in said) == (0, True), said
+        assert run.place.text().startswith(text)
+        assert OURS in run.place.text()
+    finally:
+        subprocess.check_call(["umount", str(tmp_path)])
 
 
 @linux_only
@@ -295,6 +348,22 @@ def test_a_file_with_a_lease_goes_back_before_the_lease_is_waited_for(tmp_path) 
     code, said = run.end()
     assert code == 0, said
     assert run.place.text().startswith("[theirs]")
+
+
+@linux_only
+def test_the_next_write_removes_what_a_killed_process_has_replaced(tmp_path) -> None:
+    """It is the text that was read, so that the session of the killed process stays."""
+    run = Run(prepared(tmp_path))
+    step_to_the_swap(run, is_done=True)
+    run.traced.kill()
+    (left,) = run.place.folder.glob(".credentials.mfakit-*")
+    assert left.read_text() == OLD
+    notes: list[str] = []
+    write_session("other", SESSION, environ=run.place.environ, note=notes.append)
+    assert notes == []
+    assert not left.exists()
+    assert run.place.text().startswith(OLD)
+    assert OURS in run.place.text()
 
 
 @linux_only
