@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.profiles.test_bad_files import KEYS, WRITE, two_lines
+from tests.profiles.test_bad_files import IN_JSON, KEYS, WRITE, two_lines
 
 from mfakit.errors import FileError
 from mfakit.profiles.editing import check_writable
@@ -247,6 +247,22 @@ def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
         home.credentials.parent.chmod(0o700)
     assert (done.returncode, done.stderr) == (0, "")
     assert "ASIA1" in home.credentials.read_text()
+
+
+@needs_strace
+def test_an_old_file_that_cannot_be_removed_is_named_and_no_error(home) -> None:
+    """The new file is in its place; the next write removes the old one."""
+    home.write_credentials(KEYS)
+    refuse = ["-e", "trace=unlink", "-e", "inject=unlink:error=EIO"]
+    login = (sys.executable, "-m", "mfakit", "login", "--from-json", "-")
+    done = home.run("strace", "-f", "-qq", "-o", os.devnull, *refuse, *login, stdin=IN_JSON)
+    assert done.returncode == 0
+    assert "ASIA2" in home.credentials.read_text()
+    (left,) = home.credentials.parent.glob(".credentials.mfakit-*")
+    assert left.read_text() == KEYS
+    assert f"{left} has keys, and could not be removed: Input/output error" in done.stderr
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    assert not left.exists()
 
 
 def _as_nobody(home) -> list[str]:
