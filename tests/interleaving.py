@@ -315,6 +315,11 @@ def calm_stops(place: Place) -> tuple[list[int], list[int], list[int]]:
     return stops, looks, swaps[-2:]  # an earlier one may be the safety copy's
 
 
+def stops_for(kind: Kind, stops: list[int], swaps: list[int]) -> list[int]:
+    """Return the stops at which writers of this kind work."""
+    return [stop for stop in stops if stop >= swaps[0] or not kind.from_swap]
+
+
 def _is_neutral(call: Call, machine: str) -> bool:
     if call.number == IOCTL[machine]:
         return call.arguments[1] == IS_TERMINAL
@@ -401,7 +406,7 @@ def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool)
 
 
 def main(folder: Path, name: str, which: str) -> dict[str, object]:
-    """Stop our write at each of these stops, beside one kind of foreign writer."""
+    """Stop our write at each of these stops, beside one kind of foreign writer; or count them."""
     kind = KINDS[name]
 
     def fresh(name: str) -> Place:
@@ -410,17 +415,21 @@ def main(folder: Path, name: str, which: str) -> dict[str, object]:
     for _ in range(2):  # from then on, no import adds system calls
         mfakit.write_session("mfa", SESSION, environ=fresh("warm").environ)
     stops, looks, swaps = calm_stops(fresh("calm"))
+    if which == "count":
+        return {"calls": len(stops), "stops": len(stops_for(kind, stops, swaps))}
     if which == "swap":
         numbers = swaps
     else:
         part, parts = map(int, which.split("/"))
-        numbers = [stop for stop in stops if stop >= swaps[0] or not kind.from_swap][part::parts]
+        numbers = stops_for(kind, stops, swaps)[part::parts]
     wrong = {}
     for stop in numbers:
         place = fresh(str(stop))
         run = Run(place)
         code, said = at_stop(run, kind, stop, swaps[0])
-        late = looks[swaps[0] if kind.from_swap else stop] == looks[-1]
+        # the path has to be looked at once more after the swap, or the file is written anew
+        is_after_all_looks = looks[swaps[0] if kind.from_swap else stop] == looks[-1]
+        late = which != "swap" and is_after_all_looks
         if fault := what_is_wrong(place, kind, code, said, late=late):
             wrong[stop] = [fault, code, said, place.text()]
     return {"stops": len(numbers), "wrong": wrong}
