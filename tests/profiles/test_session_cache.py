@@ -341,6 +341,16 @@ def test_mfakits_own_files_are_read_without_waiting_for_writers(home) -> None:
     assert time.monotonic() - began < 1
 
 
+def test_a_session_that_was_just_cached_is_read_without_waiting_for_writers(home) -> None:
+    """SDKs wait for `credential-process`, which reads it."""
+    file = OwnFile.of(str(home.credentials), "sessions", "mfa")
+    began = time.monotonic()
+    for number in range(10):
+        file.replace(f"x={number}\n")
+        assert file.read_secret() == f"x={number}\n"
+    assert time.monotonic() - began < 1
+
+
 @pytest.mark.parametrize(
     "options", ["[]", "{", "1", '{"ExternalId": 1}', '{"Tags": [1]}', '{"Tags": [{"Key": "a"}]}']
 )
