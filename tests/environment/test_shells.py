@@ -24,6 +24,7 @@ REAL = {
     "zsh": ("sh", ["zsh", "-f", "-c", 'eval "$(cat)"; env -0']),
     "ksh": ("sh", ["ksh", "-c", 'eval "$(cat)"; env -0']),
     "mksh": ("sh", ["mksh", "-c", 'eval "$(cat)"; env -0']),
+    "lksh": ("sh", ["lksh", "-c", 'eval "$(cat)"; env -0']),
     "busybox": ("sh", ["busybox", "sh", "-c", 'eval "$(cat)"; env -0']),
     "fish": ("fish", ["fish", "--no-config", "-c", "cat | source; env -0"]),
     "tcsh": ("csh", ["tcsh", "-f", "-c", 'eval "`cat`"; env -0']),
@@ -122,7 +123,7 @@ WAYS = {
     "elvish": ["eval (cat)", "from-lines | each {|line| eval $line}"],
     "xonsh": ["execx(' '.join($(cat).splitlines()))"],
 }
-NAMES = ["mfa", "my profile", "two  spaces", "a'b", "a\\b", "a*b?[c]", "{a,b}", "~", "!$x"]
+NAMES = ["mfa", "my profile", "two  spaces", "a'b", "a\\b", "a*b?[c]", "{a,b}", "{a}", "~", "!$x"]
 SEPARATORS = [":", "=", "_", ""]  # of those shells that have IFS
 CASES = [
     (program, way, separators)
