@@ -165,6 +165,7 @@ def test_an_eval_without_quotes_is_right_or_fails(
             assert "AWS_PROFILE" not in seen
         else:
             assert done.stderr
+            assert not {"MFAKIT_PROFILE", "AWS_SESSION_TOKEN"} & set(seen)
             assert separators or shell == "elvish" or "{" in name
 
 
