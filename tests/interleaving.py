@@ -395,6 +395,8 @@ def what_is_wrong(place: Place, kind: Kind, code: int, said: str, *, late: bool)
         return "our session is missing"
     if code not in (0, 1):
         return "an error of our own"
+    if code and not kind.waits and kind.second is None:
+        return "an error, though the only other writer has ended"
     if (
         kind.gone
         and kind.second is None
