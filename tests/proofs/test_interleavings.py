@@ -68,7 +68,7 @@ def test_nothing_is_lost_whenever_a_foreign_writer_writes(
 
 
 def test_without_an_atomic_swap_writers_in_place_lose_nothing(tmp_path: Path) -> None:
-    """Hard links replace the swap on bindfs."""
+    """Hard links replace the swap on bindfs, and the rename to a name that must be free."""
     (tmp_path / "below").mkdir()
     mounted = tmp_path / "mounted"
     mounted.mkdir()
@@ -76,7 +76,7 @@ def test_without_an_atomic_swap_writers_in_place_lose_nothing(tmp_path: Path) ->
     if os.geteuid() != 0 or not shutil.which("bindfs") or subprocess.call(mount):
         pytest.skip("bindfs is not installed, or cannot mount (CI installs it)")
     try:
-        _, wrong = interleave(mounted, ["append", "rewrite"])
+        _, wrong = interleave(mounted, ["append", "rewrite", "make", "rename-a-first"])
     finally:
         subprocess.check_call(["umount", str(mounted)])
     assert wrong == {}
