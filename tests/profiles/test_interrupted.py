@@ -400,6 +400,20 @@ def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) 
     run.traced.kill()
 
 
+@pytest.mark.parametrize("part", ["", KEYS[:30]])
+def test_the_text_from_before_stays_where_its_file_was_cut_off_after_a_kill(home, part) -> None:
+    """mfakit was killed right after its swap, and later another program while it wrote."""
+    home.write_credentials(part)
+    left = Path(swap_name(str(home.credentials), digest(KEYS.encode()), digest(b"after")))
+    left.write_text(KEYS)
+    left.chmod(0o600)
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == KEYS
+    assert f"{kept} is what was in {home.credentials} when an mfakit was killed" in notes
+
+
 def test_a_file_with_a_nul_character_is_not_called_cut_off(home) -> None:
     home.write_credentials(f"# \0\n{KEYS}")
     notes: list[str] = []

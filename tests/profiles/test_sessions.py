@@ -124,6 +124,19 @@ def test_the_digests_of_the_last_hundred_sessions_are_kept(tmp_path) -> None:
     assert known == [f"ASIA{number}" for number in [*range(3, 101), 1, 101]]
 
 
+def test_a_secret_beside_a_session_whose_section_was_renamed_is_never_overwritten(home) -> None:
+    home.write_credentials(LONG_TERM)
+    profile = open_profile("mfa", home.environ)
+    record = SessionRecord(datetime.now(UTC), "mfa", SESSION.access_key_id)
+    profile.keep(SESSION, lambda _: None, lambda: record)
+    text = home.credentials.read_text().replace("[mfa]", "[work]")
+    text = text.replace(SESSION.secret_access_key, "mine")
+    home.write_credentials(text)
+    with pytest.raises(ProfileError, match="secret"):
+        write_session("work", SESSION, environ=home.environ)
+    assert home.credentials.read_text() == text
+
+
 @pytest.mark.parametrize("is_logged_out", [True, False])
 def test_a_secret_beside_a_session_of_before_that_is_written_back_is_never_overwritten(
     home, is_logged_out

@@ -334,8 +334,10 @@ def _swap_back(
             not in place then is kept elsewhere; the message says where.
     """
     failed, text = None, digest(ours.content)
+    spare = swap_name(real, text, text)
     try:
-        left = swap(left, real, swap_name(real, text, text))
+        # where only a rename is possible, not over what another program has written
+        left = swap(left, real, spare, lambda: still_has(real, ours.content))
     except FileNotFoundError:  # a program has removed our file, or another mfakit has swapped back
         if not os.path.lexists(left):
             return left
@@ -449,18 +451,18 @@ def _settle(
 ) -> None:
     content, is_written = _look_at(left)
     text = None if content is None else digest(content)
+    ours = read_now(real)
+    is_ours = ours.version is not None and digest(ours.content) == texts[1]
+    # another program may have been killed since then, while it wrote
+    is_last = text == texts[0] and not is_ours and _lacks_keys(ours.content, content or b"")
     if _is_second_name(left, real):
         os.unlink(left)
-    elif content is not None and text in texts and not is_written:
-        if not remove_with_text(left, content):
-            note(f"{left} may be what another program wrote to {path}, and stays")
     elif is_written:
         note(f"another program is writing {left}, which a killed mfakit has left")
-    elif (
-        (ours := read_now(real)).version is not None
-        and digest(ours.content) == texts[1]
-        and (content is None or not _is_part(content, ours.content))
-    ):
+    elif content is not None and text in texts and not is_last:
+        if not remove_with_text(left, content):
+            note(f"{left} may be what another program wrote to {path}, and stays")
+    elif is_ours and (content is None or not _is_part(content, ours.content)):
         with suppress(FileNotFoundError):
             copy = _Copy(left, path, texts)
             if copy.problem is not None:
@@ -474,7 +476,8 @@ def _settle(
         note(f"{path} is now what another program wrote to it when an mfakit was killed")
     else:
         kept = _keep_aside(left, path)
-        note(f"{kept} is what another program wrote to {path} when an mfakit was killed")
+        what = "was in" if is_last else "another program wrote to"
+        note(f"{kept} is what {what} {path} when an mfakit was killed")
 
 
 def _is_second_name(left: str, real: str) -> bool:

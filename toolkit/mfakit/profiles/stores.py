@@ -175,7 +175,16 @@ class Store:
         return OwnFile.of(self._files.credentials_path, kind, self.profile)
 
     def _digests(self) -> dict[str, str]:
-        return read_digests(self.own_file("digests"))
+        """Return the digests of all profiles' sessions: a section may have been renamed since.
+
+        Raises:
+            FileError: one of them cannot be read.
+        """
+        own = self.own_file("digests")
+        found = read_digests(own)  # its error also tells of a folder that cannot be listed
+        for other in own.kindred():
+            found |= read_digests(other)
+        return found
 
     def record(self, access_key_id: str) -> SessionRecord | None:
         """Return how a session of the profile was made; None if that is not known."""
