@@ -648,6 +648,28 @@ def test_an_undo_that_was_killed_at_its_last_step_is_ended_by_the_next(
         undo(source(home), hands())
 
 
+@pytest.mark.parametrize("written_back", ["the rotated config", "the config without a key"])
+def test_an_undo_that_was_killed_once_the_new_key_is_gone_locks_nobody_out(
+    here, home, alice, aws, faulty_store, written_back
+) -> None:
+    """An editor saves the config from before: the journal has to say which key is in force."""
+    without = "[default]\nregion = us-east-1\n"
+    assert home.mfakit("keys", "import").returncode == 0
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    rotated = home.config.read_text()
+    fault = faulty_store("rm", 'do_it "$@"; kill -KILL $(cut -d " " -f 4 /proc/$PPID/stat)')
+    done = home.run(sys.executable, "-m", "mfakit", "keys", "rotate", "--undo", "--yes", **fault)
+    assert (done.returncode, keys_at_aws(aws)) == (-9, {alice.access_key_id: "Active"})
+    home.write_config(rotated if "rotated" in written_back else without)
+    time.sleep(1)  # until the keychain's process has ended
+    option = ("--source-profile", "default")
+    done = home.mfakit("keys", "rotate", "--yes", *option)
+    assert done.returncode == 0, done.stderr
+    assert read_key_id(home) == alice.access_key_id
+    assert f"default: {alice.access_key_id}, in the keychain" in home.mfakit("keys").stdout
+    assert "lost it" not in home.mfakit("keys").stderr
+
+
 def test_a_key_that_is_made_by_hand_after_a_refusal_is_never_taken_for_an_orphan(
     here, home, alice, aws
 ) -> None:

@@ -273,15 +273,16 @@ def _undo(profile: Profile, hands: Hands) -> str:
     _put_again(profile, rotation, old, hands)
     keys.sign_with(old)
     keys.delete(rotation.new_id)
+    undone = rotation.replace(old_id=rotation.new_id, new_id=rotation.old_id)
+    _end(profile, undone.replace(new_secret=old.secret_access_key))
+    # last, since each key is found until then, if this is killed and an older file written back
     if _kind(profile) == KEYRING:
-        delete_from_keychain(profile, rotation.new_id)
+        _forget_unused(profile, rotation.new_id, hands)
     elif not rotation.old_secret:  # the key was exported since
         from mfakit.keys.moving import delete_entry
 
         with changing_keychain(profile):
             delete_entry(profile, rotation.old_id)
-    undone = rotation.replace(old_id=rotation.new_id, new_id=rotation.old_id)
-    _end(profile, undone.replace(new_secret=old.secret_access_key))
     return rotation.old_id
 
 

@@ -322,7 +322,7 @@ def unnamed_keys(files: AWSFiles) -> dict[str, str]:
             kept = pairs_of(file.read())
             key, name = kept.get("access_key_id", ""), kept.get("kept_for", "")
             rotation = read_rotation(Profile(name, files)) if name else None
-            waits = rotation and not rotation.ended_at and key in rotation.waiting()
+            waits = rotation and key in rotation.waiting()
             if name and f"{_PREFIX}{key}" not in named and not waits:
                 found[key] = name
     return found
@@ -449,7 +449,7 @@ class Rotation(Value):
         return [name for name, secret in secrets.items() if secret]
 
     def waiting(self) -> set[str]:
-        """Return its keys that the profile does not have, or not yet, as long as it goes on."""
+        """Return its keys that the profile does not have by intent, or not yet."""
         return {self.old_id} if self.delete_at else {self.old_id, self.new_id}
 
     def is_over(self, access_key_id: str | None) -> bool:
