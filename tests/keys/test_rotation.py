@@ -1033,6 +1033,32 @@ def test_a_rotation_that_made_no_key_costs_nothing_if_an_older_file_is_written_b
     assert works(home)
 
 
+def test_a_rotation_that_deletes_an_unused_key_and_is_then_refused_costs_no_key(
+    here, home, alice, aws
+) -> None:
+    """The journal alone has the key that works, if an editor saves the file from before."""
+    oldest = home.credentials.read_text()
+    new = rotate(source(home), 0, hands())
+    aws.drop_next("CreateAccessKey", after=True)
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    aws.fail_next("CreateAccessKey", code="LimitExceeded", status=409)
+    with pytest.raises(mfakit.MFAKitError, match="LimitExceeded"):
+        rotate(source(home), WEEK, hands())
+    assert keys_at_aws(aws) == {new: "Active"}
+    iam = aws.root.session().client("iam")
+    by_hand = iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]
+    with pytest.raises(mfakit.MFAKitError, match=f"a second key already, {by_hand}"):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials(oldest)
+    with pytest.raises(mfakit.MFAKitError, match="not one of its last rotation"):
+        rotate(source(home), WEEK, hands())
+    iam.delete_access_key(UserName="alice", AccessKeyId=by_hand)
+    home.write_credentials("[default]\n")
+    rotate(source(home), WEEK, hands())
+    assert works(home)
+
+
 def test_a_key_that_is_imported_after_a_rotation_without_an_answer_is_in_no_file(
     here, home, alice, aws, keychain
 ) -> None:

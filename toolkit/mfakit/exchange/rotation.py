@@ -416,7 +416,8 @@ def _create(
         keys.delete(orphan.access_key_id)
         _forget_unused(profile, orphan.access_key_id, hands)
         others.remove(orphan)
-        earlier = None
+        # it may have the only copy of the present key, but has left nothing more to be deleted
+        earlier = earlier.replace(began_at="") if earlier else None
     if others:
         raise ProfileError(
             f"the user {keys.user} has a second key already, {others[0].access_key_id}, made"
