@@ -1059,6 +1059,18 @@ def test_a_rotation_that_deletes_an_unused_key_and_is_then_refused_costs_no_key(
     assert works(home)
 
 
+def test_a_key_of_another_user_is_never_taken_for_an_orphan(here, home, alice, aws) -> None:
+    """The profile has got bob's key since alice's rotation had no answer."""
+    aws.drop_next("CreateAccessKey")
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    home.write_credentials(section(aws.create_user("bob")))
+    iam = aws.root.session().client("iam")
+    second = iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+    with pytest.raises(mfakit.MFAKitError, match=f"a second key already, {second}"):
+        rotate(source(home), WEEK, hands())
+
+
 def test_a_key_that_is_imported_after_a_rotation_without_an_answer_is_in_no_file(
     here, home, alice, aws, keychain
 ) -> None:

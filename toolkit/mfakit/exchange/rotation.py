@@ -400,7 +400,10 @@ def _create(
             f"AWS does not list the key {key.access_key_id} of profile {profile.name!r}",
             "see the user's keys: mfakit keys --online",
         )
-    orphans = [one for one in others if earlier and _is_orphan(one, earlier)]
+    ids = [one.access_key_id for one in found]
+    orphans = [
+        one for one in others if earlier and earlier.old_id in ids and _is_orphan(one, earlier)
+    ]
     unused = (one for one in orphans if not profiles_with(profile, one.access_key_id))
     orphan = next(unused, None)
     if orphan is not None:
