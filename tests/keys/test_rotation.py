@@ -1217,6 +1217,22 @@ def test_a_config_from_before_two_rotations_costs_no_key_in_the_keychain(
     assert f"aws configure set mfakit_key_store keyring:{new} --profile default" in said
 
 
+def test_a_rotation_without_an_answer_hides_no_key_in_the_keychain(
+    here, home, alice, aws, keychain, monkeypatch
+) -> None:
+    """The config from before the last finished rotation was written back."""
+    take_into_the_keychain(home, monkeypatch)
+    before = home.config.read_text()
+    new = rotate(source(home), 0, hands())
+    aws.drop_next("CreateAccessKey")
+    with pytest.raises(mfakit.MFAKitError):
+        rotate(source(home), WEEK, hands())
+    home.write_config(before)
+    named = f"aws configure set mfakit_key_store keyring:{new} --profile default"
+    assert named in home.mfakit("keys").stderr
+    assert named in home.mfakit("keys", "rotate", "--yes").stderr
+
+
 def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whole(
     here, home, alice, aws, keychain
 ) -> None:

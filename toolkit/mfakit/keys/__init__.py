@@ -450,6 +450,8 @@ class Rotation(Value):
 
     def waiting(self) -> set[str]:
         """Return its keys that the profile does not have by intent, or not yet."""
+        if not self.new_id:  # what it was to replace is the present one
+            return set()
         return {self.old_id} if self.delete_at else {self.old_id, self.new_id}
 
     def is_over(self, access_key_id: str | None) -> bool:
