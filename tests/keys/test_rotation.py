@@ -478,6 +478,28 @@ def test_a_deleted_key_that_was_written_back_over_a_cut_off_undo_locks_nobody_ou
     assert works(home)
 
 
+@pytest.mark.parametrize("state", ["kept", "over", "cut off"])
+@pytest.mark.parametrize("way_out", [rotate, undo])
+def test_the_right_secret_of_a_key_is_taken_from_its_rotation(
+    here, home, alice, aws, state, way_out
+) -> None:
+    """The user has never seen it, and an editor, or a script, has put a wrong one there."""
+    if state == "cut off":
+        interrupted(home)
+    else:
+        rotate(source(home), 0 if state == "over" else WEEK, hands())
+    right = source(home).keys["aws_secret_access_key"]
+    home.write_credentials(home.credentials.read_text().replace(right, right[:-1] + "~"))
+    assert "its secret is not the one of its last rotation" in home.mfakit("keys").stdout
+    if (state, way_out) == ("over", undo):
+        way_out = rotate  # there is nothing to undo any more
+    present = way_out(*arguments_of(way_out, source(home), lambda _: None))
+    assert read_key_id(home) == present
+    assert works(home)
+    if way_out is undo:
+        assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
+
+
 def test_a_rotation_that_was_refused_leaves_the_key_of_the_one_before_it_in_the_journal(
     here, home, alice, aws
 ) -> None:

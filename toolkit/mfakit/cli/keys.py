@@ -146,6 +146,11 @@ def _line(profile: Profile, age: KeyAge) -> str:
             " have the only copy of a key: if AWS no longer takes the one above, mfakit keys"
             f" rotate{source_option(profile)} says how to go back; if nothing needs that, remove it"
         )
+    elif age.has_other_secret:
+        parts.append(
+            "its secret is not the one of its last rotation: if AWS refuses it, mfakit keys"
+            f" rotate{source_option(profile)} puts that in again"
+        )
     elif age.delete_at is not None:
         parts.append(f"the key before it is kept until {format_timestamp(age.delete_at)}")
     elif age.is_cut_off:

@@ -80,7 +80,8 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
     if put_back := _put_back(profile, hands):
         profile = profile.read_again()
         back = read_key(profile)
-        if put_back.delete_at and back is not None and _is_known(profile, back):
+        is_new = put_back.delete_at and _present(profile) == put_back.new_id
+        if is_new and back is not None and _is_known(profile, back):
             return put_back.new_id
     key = _rotatable_key(profile)
     rotation = _unfinished(profile, key, hands)
@@ -113,16 +114,21 @@ def _rotate(profile: Profile, delete_after: float, hands: Hands) -> str:
 def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     """Put the key of a rotation back into a profile that has lost it; return the rotation.
 
-    The profile has no key, or one that was deleted at AWS. What is put back is the new key if AWS
-    no longer takes the old one. Return None if there was nothing to do.
+    The profile has no key, or one that was deleted at AWS, or the id of one beside another secret.
+    What is put back is the new key if AWS no longer takes the old one. Return None if there was
+    nothing to do.
     """
     from mfakit.keychain import get_secret
-    from mfakit.keys.moving import read_whole, write_key
+    from mfakit.keys.moving import read_whole, replace_key, write_key
     from mfakit.profiles.settings import edit_settings
 
     rotation, profile = read_rotation(profile), read_whole(profile)
     if rotation is None:
         return None
+    if right := _right_key(profile, rotation):
+        replace_key(profile, right.access_key_id, right, hands.note)
+        hands.note(f"the secret of {right.access_key_id} was not the right one, and is now")
+        return rotation
     name = rotation.new_id if rotation.delete_at else rotation.old_id
     secret = rotation.new_secret if rotation.delete_at else rotation.old_secret
     if rotation.ended_at and _present(profile) == rotation.old_id:
@@ -138,6 +144,16 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
         edit_settings(settings, profile.files, hands.note, keep_copy=False)
     hands.note(f"the profile {profile.name} had lost its key {name}, and has it again")
     return rotation
+
+
+def _right_key(profile: Profile, rotation: Rotation) -> LongTermKey | None:
+    """Return the key of a file as its rotation has it, if the file has a secret AWS refuses."""
+    own = read_key(profile) if _kind(profile) == FILE else None
+    kept = rotation.secrets().get(own.access_key_id) if own else None
+    if own is None or not kept or kept == own.secret_access_key or _is_known(profile, own):
+        return None
+    right = own.replace(secret_access_key=kept)
+    return right if _is_known(profile, right) else None
 
 
 def _unfinished(profile: Profile, key: LongTermKey, hands: Hands) -> Rotation | None:

@@ -226,6 +226,7 @@ class KeyAge(Value):
         delete_at: when a rotation lets the key before it be deleted; None if there is none.
         replaced_by: the key that a rotation has put in its place, if another program has written
             this one back.
+        has_other_secret: whether its last rotation knows another secret of it.
         is_cut_off: whether a rotation of it has yet to be finished.
         kept_beside: the keys of the last rotation, if the profile has another one, and the journal
             may have the only copy of them.
@@ -238,6 +239,7 @@ class KeyAge(Value):
     known_since: datetime | None
     delete_at: datetime | None = None
     replaced_by: str | None = None
+    has_other_secret: bool = False
     is_cut_off: bool = False
     kept_beside: str | None = None
     journal_error: str | None = None
@@ -445,8 +447,12 @@ class Rotation(Value):
 
     def keys_in_journal(self) -> list[str]:
         """Return its keys whose secrets the journal has."""
+        return list(self.secrets())
+
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets that the journal has, by the ids of their keys."""
         secrets = {self.old_id: self.old_secret, self.new_id: self.new_secret}
-        return [name for name, secret in secrets.items() if secret]
+        return {name: secret for name, secret in secrets.items() if secret}
 
     def waiting(self) -> set[str]:
         """Return its keys that the profile does not have by intent, or not yet."""
@@ -588,12 +594,15 @@ def _rotated(profile: Profile, place: KeyPlace) -> dict[str, Any]:
         is_kept = not rotation.ended_at or rotation.keys_in_journal()
         both = " and ".join(filter(None, (rotation.old_id, rotation.new_id)))
         return {"kept_beside": both if is_kept else None}
+    secret = profile.keys.get(KEYS[1])
+    kept = rotation.secrets().get(place.access_key_id, secret) if place.kind == FILE else secret
+    found: dict[str, Any] = {"has_other_secret": kept != secret}
     if not rotation.new_id:
-        return {}
+        return found
     if not rotation.delete_at:
-        return {"is_cut_off": True}
+        return found | {"is_cut_off": True}
     is_old = place.access_key_id == rotation.old_id
-    return {
+    return found | {
         "delete_at": None if rotation.ended_at else parse_timestamp(rotation.delete_at),
         "replaced_by": rotation.new_id if is_old else None,
     }
