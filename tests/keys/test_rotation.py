@@ -1273,6 +1273,15 @@ def test_files_that_still_hold_an_imported_key_are_never_to_be_removed_as_a_whol
     assert "remove" not in said
 
 
+def test_an_imported_key_in_a_comment_is_not_said_to_be_another_profiles(
+    here, home, alice, aws, keychain
+) -> None:
+    home.write_config(f"[default]\n# aws_secret_access_key = {alice.secret_access_key}\n")
+    said = home.mfakit("keys", "import").stderr
+    assert f"{home.config} still holds the key: in a comment" in said
+    assert "another profile" not in said
+
+
 def test_one_yes_is_enough_to_rotate_again_before_the_old_key_is_due(
     here, home, alice, aws
 ) -> None:

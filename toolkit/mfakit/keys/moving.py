@@ -19,6 +19,7 @@ from mfakit.keys import (
     delete_from_keychain,
     forget_rotation,
     place_of,
+    profiles_with,
     put_into_keychain,
     read_key,
     read_rotation,
@@ -104,7 +105,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
         secrets = {"new_secret" if is_new else "old_secret": ""}
         write_rotation(profile, rotation.replace(**secrets))
     for path in _others_with(profile, key.secret_access_key):
-        note(f"{path} still holds the key: {_how_to_cut(profile, path)}")
+        note(f"{path} still holds the key: {_how_to_cut(profile, path, key.access_key_id)}")
 
 
 def _move_into_keychain(
@@ -576,7 +577,7 @@ def _others_with(profile: Profile, secret: str) -> Iterator[str]:
                 yield path
 
 
-def _how_to_cut(profile: Profile, path: str) -> str:
+def _how_to_cut(profile: Profile, path: str, access_key_id: str) -> str:
     """Return how to take a key out of a file that has it beside the profile that has lost it."""
     files = profile.files
     if os.path.basename(os.path.dirname(path)).startswith("rotations"):
@@ -584,7 +585,9 @@ def _how_to_cut(profile: Profile, path: str) -> str:
             "it is of another profile's rotation, and may be the only place of a key; mfakit keys"
         )
     if path in map(os.path.realpath, (files.credentials_path, files.config_path)):
-        return "another profile has it; mfakit keys shows which one"
+        if profiles_with(profile, access_key_id):
+            return "another profile has it; mfakit keys shows which one"
+        return "in a comment, or another line that no profile's key is read from: remove that line"
     return "remove what it has of the key, or all of it if nothing needs that"
 
 
