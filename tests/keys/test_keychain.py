@@ -1020,3 +1020,16 @@ def test_a_key_of_every_profile_is_refused_before_it_is_stored(home, keychain) -
     assert "every profile has the aws_access_key_id of [DEFAULT]" in done.stderr.splitlines()[0]
     assert home.credentials.read_text() == text
     assert home.run(sys.executable, "-m", "keyring", "get", "mfakit", "AKIAALL").stdout == ""
+
+
+def test_a_store_of_every_profile_is_refused_before_the_key_is_deleted(
+    home, alice, keychain
+) -> None:
+    """It could not be taken out of the file for one profile, which would name no entry then."""
+    assert home.mfakit("keys", "import").returncode == 0
+    store = f"mfakit_key_store = keyring:{alice.access_key_id}\n"
+    home.write_config(f"[DEFAULT]\n{store}[default]\nregion = us-east-1\n")
+    done = home.mfakit("keys", "remove", "--yes")
+    assert done.returncode != 0
+    assert "every profile has the mfakit_key_store of [DEFAULT]" in done.stderr
+    assert log_in(home, alice).returncode == 0

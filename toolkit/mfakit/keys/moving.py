@@ -264,6 +264,7 @@ def _remove(profile: Profile, note: Note) -> str:
         raise _not_in_keychain(profile)
     _refuse_unfinished_rotation(profile, place.access_key_id)
     check_setting_writable(profile, KEY_STORE)
+    _check_forgettable(profile)
     with changing_keychain(profile):
         if get_secret(place.access_key_id) is None:
             note(
@@ -487,10 +488,33 @@ def _not_in_keychain(profile: Profile) -> ProfileError:
 
 
 def _forget_store(profile: Profile, access_key_id: str, note: Note) -> None:
-    settings: dict[str, str | None] = {KEY_STORE: None}
-    if profile.setting("credential_process") == export_line(profile.name):
-        settings["credential_process"] = None
-    _set_store(profile, settings, access_key_id, note)
+    _set_store(profile, _no_store(profile), access_key_id, note)
+
+
+def _no_store(profile: Profile) -> dict[str, str | None]:
+    process = profile.setting("credential_process")
+    ours = ["credential_process"] if process == export_line(profile.name) else []
+    return dict.fromkeys([KEY_STORE, *ours])
+
+
+def _check_forgettable(profile: Profile) -> None:
+    """Check that the settings of a key's store can be removed, by removing them from copies.
+
+    Raises:
+        FileError: they cannot, as those of every profile, which stand in ``[DEFAULT]``.
+    """
+    for document, header in _documents(profile):
+        if document.has_section(header):
+            document.copy().update(header, _no_store(profile))
+
+
+def _documents(profile: Profile) -> list[tuple[Document, str]]:
+    """Return both files, and the names of the profile's sections there."""
+    files = profile.files
+    return [
+        (files.credentials_file, profile.name),
+        (files.config_file, files.config_header(profile.name)),
+    ]
 
 
 def _set_store(
@@ -537,11 +561,7 @@ def _check_removable(profile: Profile, key: LongTermKey) -> None:
     Raises:
         UsageError: it cannot, as a key of every profile, which stands in ``[DEFAULT]``.
     """
-    files = profile.files
-    for document, header in (
-        (files.credentials_file, profile.name),
-        (files.config_file, files.config_header(profile.name)),
-    ):
+    for document, header in _documents(profile):
         _cut_from(document.copy(), header, key, lambda _: None)
 
 
