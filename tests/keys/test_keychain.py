@@ -1033,3 +1033,22 @@ def test_a_store_of_every_profile_is_refused_before_the_key_is_deleted(
     assert done.returncode != 0
     assert "every profile has the mfakit_key_store of [DEFAULT]" in done.stderr
     assert log_in(home, alice).returncode == 0
+
+
+@pytest.mark.parametrize("has_other_key", [False, True])
+def test_a_file_that_is_written_back_while_the_entry_is_deleted_costs_no_exported_key(
+    home, alice, faulty_store, has_other_key
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    other = "aws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n" * has_other_key
+    before = home.folder / "before"
+    before.write_text(f"[default]\nregion = us-east-1\n{other}")
+    fault = faulty_store("rm", f'do_it "$@"; cat {before} > {home.credentials}')
+    done = home.run(sys.executable, "-m", "mfakit", "keys", "export", **fault)
+    assert done.returncode == int(has_other_key), done.stderr
+    if has_other_key:
+        assert f"keyring:{alice.access_key_id}" in home.mfakit("keys").stderr
+        got = home.run(sys.executable, "-m", "keyring", "get", "mfakit", alice.access_key_id)
+        assert got.stdout.strip() == alice.secret_access_key
+    else:
+        assert log_in(home, alice).returncode == 0

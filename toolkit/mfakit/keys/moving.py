@@ -237,6 +237,11 @@ def _export(profile: Profile, note: Note) -> None:
             edit_settings({profile.name: store}, files, note, keep_copy=False)
             raise
         kept = delete_entry(profile, key.access_key_id)
+        try:  # the keychain may have taken its time, and the key is in memory alone otherwise
+            write_key(profile, key, note)
+        except MFAKitError:
+            put_into_keychain(profile, key)  # mfakit keys says then how to name it again
+            raise
     note(
         f"the key {key.access_key_id} is in {profile.files.credentials_path} again, and "
         + (f"in the keychain for profile {kept}" if kept else "no longer in the keychain")
