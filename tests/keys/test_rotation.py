@@ -409,6 +409,7 @@ def test_a_new_key_is_not_forgotten_where_the_old_one_was_written_back_and_activ
     new = written_back(home, alice, aws)
     iam = aws.root.session().client("iam")
     iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Active")
+    assert "if AWS no longer takes it, mfakit keys rotate puts" in home.mfakit("keys").stdout
     done = home.mfakit("keys", "rotate", "--yes")
     assert (done.returncode, f"had replaced it by {new}" in done.stderr) == (1, True), done.stderr
     iam.update_access_key(UserName="alice", AccessKeyId=alice.access_key_id, Status="Inactive")

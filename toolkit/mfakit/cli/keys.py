@@ -137,8 +137,8 @@ def _line(profile: Profile, age: KeyAge) -> str:
     parts = [f"{escape(profile.name)}: {key}, {_where(age)}", _age(age), _plain_use(profile, age)]
     if age.replaced_by is not None:
         parts.append(
-            f"it was replaced by {age.replaced_by}, and another program has written it back: mfakit"
-            f" keys rotate{source_option(profile)} puts that in again"
+            f"it was replaced by {age.replaced_by}, and has been written back: if AWS no longer"
+            f" takes it, mfakit keys rotate{source_option(profile)} puts that in again"
         )
     elif age.kept_beside is not None:
         parts.append(
