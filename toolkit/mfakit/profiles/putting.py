@@ -158,7 +158,7 @@ def keep_if_torn(read: Snapshot, now: Snapshot, path: str, note: Callable[[str],
 
 
 def name_kept(path: str, note: Callable[[str], object]) -> None:
-    """Name the files with another program's text that could not stay in place.
+    """Name the kept files: text of other programs, or what stood in the place of that.
 
     The process that moved one may have been killed before it said so. What a killed process has not
     finished is removed, and so is what it has left beside the safety copy.
@@ -175,8 +175,8 @@ def name_kept(path: str, note: Callable[[str], object]) -> None:
             remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]), all_of_them=True)
         elif name.startswith(start):
             note(
-                f"{kept} is what another program wrote to {path}: put back what is missing there,"
-                " and remove it"
+                f"{kept} was in {path} or written to it, and may have what is missing there: put"
+                " that back, and remove it"
             )
 
 
@@ -467,9 +467,11 @@ def _settle(
             copy = _Copy(left, path, texts)
             if copy.problem is not None:
                 raise OSError(copy.problem)
+            if _lacks_keys(content or b"", ours.content):
+                note(f"{_kept(ours.content, path)} is what was in {path} until now")
             came_out = _swap_back(left, path, real, ours, copy, note)
             # once more: another program may have resolved the path before, and open it after
-            if not _is_unchanged(came_out, ours) or _lacks_keys(content or b"", ours.content):
+            if not _is_unchanged(came_out, ours):
                 note(f"{_keep_aside(came_out, path)} is what was in {path} until now")
             else:
                 os.unlink(came_out)
