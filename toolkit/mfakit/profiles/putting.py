@@ -463,23 +463,30 @@ def _settle(
         if not remove_with_text(left, content):
             note(f"{left} may be what another program wrote to {path}, and stays")
     elif is_ours and (content is None or not _is_part(content, ours.content)):
-        with suppress(FileNotFoundError):
-            copy = _Copy(left, path, texts)
-            if copy.problem is not None:
-                raise OSError(copy.problem)
-            if _lacks_keys(content or b"", ours.content):
-                note(f"{_kept(ours.content, path)} is what was in {path} until now")
-            came_out = _swap_back(left, path, real, ours, copy, note)
-            # once more: another program may have resolved the path before, and open it after
-            if not _is_unchanged(came_out, ours):
-                note(f"{_keep_aside(came_out, path)} is what was in {path} until now")
-            else:
-                os.unlink(came_out)
-        note(f"{path} is now what another program wrote to it when an mfakit was killed")
+        copy = _Copy(left, path, texts)
+        if copy.problem is not None:
+            raise OSError(copy.problem)
+        if _lacks_keys(content or b"", ours.content):
+            note(f"{_kept(ours.content, path)} is what was in {path} until now")
+        _put_left_back(left, path, real, ours, copy, note)
     else:
         kept = _keep_aside(left, path)
         what = "was in" if is_last else "another program wrote to"
         note(f"{kept} is what {what} {path} when an mfakit was killed")
+
+
+def _put_left_back(
+    left: str, path: str, real: str, ours: Snapshot, copy: _Copy, note: Callable[[str], object]
+) -> None:
+    """Put a file back that a killed process has left, and remove ours, which is in its place."""
+    with suppress(FileNotFoundError):
+        came_out = _swap_back(left, path, real, ours, copy, note)
+        # once more: another program may have resolved the path before, and open it after
+        if _is_unchanged(came_out, ours):
+            os.unlink(came_out)
+        else:
+            note(f"{_keep_aside(came_out, path)} is what was in {path} until now")
+    note(f"{path} is now what another program wrote to it when an mfakit was killed")
 
 
 def _is_second_name(left: str, real: str) -> bool:
