@@ -124,6 +124,18 @@ def test_the_digests_of_the_last_hundred_sessions_are_kept(tmp_path) -> None:
     assert known == [f"ASIA{number}" for number in [*range(3, 101), 1, 101]]
 
 
+def test_a_digest_that_cannot_be_written_at_first_is_written_after_the_session(home) -> None:
+    home.write_credentials(LONG_TERM)
+    home.credentials.chmod(0o644)
+    folder = home.credentials.parent / "mfakit" / "digests"
+    folder.parent.mkdir()
+    folder.write_text("in the way")
+    profile = open_profile("mfa", home.environ)
+    record = SessionRecord(datetime.now(UTC), "mfa", SESSION.access_key_id)
+    profile.keep(SESSION, lambda _: folder.unlink(), lambda: record)
+    assert SESSION.access_key_id in read_digests(profile.own_file("digests"))
+
+
 def test_a_secret_beside_a_session_whose_section_was_renamed_is_never_overwritten(home) -> None:
     home.write_credentials(LONG_TERM)
     profile = open_profile("mfa", home.environ)

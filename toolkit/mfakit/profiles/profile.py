@@ -363,9 +363,11 @@ class Profile:
             self.store.write(session, note)
             return
         with self._changing(note):
-            self._announce(session, note)
+            is_announced = self._announce(session)
             self.store.write(session, note)
             try:
+                if not is_announced:  # the error may have been of a moment
+                    self._keep_digest(session)
                 made = record()
                 there = self._session_in(type(self.store))
                 # another login may have waited long enough, and replaced it
@@ -374,21 +376,29 @@ class Profile:
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
-    def _announce(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
+    def _announce(self, session: SessionCredentials) -> bool:
         """Write down the digest of a secret before its session is in the file.
 
         A kill in between would otherwise leave a session of which nobody can say whether its secret
         is another one by now. The id of an emulator's session does not even say that it is one.
 
+        Returns:
+            Whether it could be written.
+
         Raises:
             FileError: it cannot be written, and the id does not say that it is a session's.
         """
         try:
-            keep_digest(self.own_file("digests"), session.access_key_id, session.secret_access_key)
-        except FileError as error:
+            self._keep_digest(session)
+        except FileError:
             if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
                 raise
-            note(f"no digest of the session's secret is kept: {error.message}")
+            return False
+        return True
+
+    def _keep_digest(self, session: SessionCredentials) -> None:
+        file = self.own_file("digests")
+        keep_digest(file, session.access_key_id, session.secret_access_key)
 
     def _changing(self, note: Callable[[str], object]) -> ExitStack:
         """Return a context in which other processes neither write nor remove the session."""
@@ -715,8 +725,9 @@ class RoleSession(Profile):
         base, role_arn, policies_digest = self._made_of
         return RoleSession(base.read_again(), role_arn, policies_digest)
 
-    def _announce(self, session: SessionCredentials, note: Callable[[str], object]) -> None:
-        """Do nothing: no other program writes there."""
+    def _announce(self, session: SessionCredentials) -> bool:
+        """Return True: no other program writes there."""
+        return True
 
     def keep(
         self,
