@@ -95,3 +95,16 @@ def test_one_renewal_serves_all_threads_and_a_failed_one_raises_our_error(here, 
         keys = set(threads.map(lambda _: credentials.get_frozen_credentials().access_key, range(8)))
     assert keys == {mfakit.read_session("mfa").access_key_id}
     assert operations(aws).count("GetSessionToken") == before + 1
+
+
+def test_a_refreshing_session_logs_which_file_has_another_programs_text(
+    here, alice, caplog
+) -> None:
+    here.write_config(
+        f"[profile mfa]\nmfakit_token_command = {here.token_command(alice.device.code())}\n"
+    )
+    kept = here.credentials.parent / "mfakit" / "credentials.kept-12345678"
+    kept.parent.mkdir()
+    kept.write_text("# theirs\n")
+    mfakit.refreshing_session("mfa")
+    assert any(str(kept) in record.getMessage() for record in caplog.records)

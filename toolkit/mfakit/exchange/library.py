@@ -227,7 +227,8 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
     When the session is due, it logs in as ``mfakit login`` does: by the token command, or by a
     question on the terminal. It uses a session that another process has renewed. A role's session
-    is renewed as a session of that role.
+    is renewed as a session of that role. What a login would note on standard error is a warning of
+    the logger ``mfakit``.
 
     Args:
         profile: the session profile.
@@ -258,7 +259,10 @@ def refreshing_session(profile: str = "mfa") -> boto3.Session:
 
 def _live_metadata(profile: Profile) -> dict[str, str | None]:
     """Log in if the session is due; return it as botocore's metadata."""
-    session = log_in(profile, LoginRequest(as_before=True)).session
+    import logging
+
+    request = LoginRequest(as_before=True, note=logging.getLogger("mfakit").warning)
+    session = log_in(profile, request).session
     return {
         "access_key": session.access_key_id,
         "secret_key": session.secret_access_key,
