@@ -400,6 +400,18 @@ def test_a_whole_file_is_kept_whose_place_a_part_in_another_spelling_takes(
     assert (code, str(one) in said) == (0, True)
 
 
+def test_a_long_term_key_with_a_token_beside_it_is_kept_where_a_part_takes_its_place(home) -> None:
+    """An empty or an old one stays where a key is written over a session."""
+    whole = KEYS + "aws_session_token =\n"
+    home.write_credentials(whole)
+    left = Path(swap_name(str(home.credentials), digest(b"before"), digest(whole.encode())))
+    left.write_text("# theirs\n" + KEYS.partition("aws_secret")[0])
+    left.chmod(0o600)
+    write_session("mfa", SESSION, environ=home.environ)
+    kept = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert whole in [path.read_text() for path in kept]
+
+
 @linux_only
 def test_a_file_that_is_large_for_the_memory_goes_back_into_its_place(tmp_path) -> None:
     run = at_the_swap(tmp_path)

@@ -295,11 +295,14 @@ def test_a_secret_beside_a_session_stays_where_the_digests_cannot_be_read(home, 
     assert f"cannot read {digests}" in done.stderr
 
 
-def test_a_secret_beside_a_session_with_a_comment_behind_its_id_is_never_overwritten(home) -> None:
+@pytest.mark.parametrize("comment", [" # of my phone", "\t# of my phone", ";of my phone"])
+def test_a_secret_beside_a_session_with_a_comment_behind_its_id_is_never_overwritten(
+    home, comment
+) -> None:
     """AWS tools take that for a part of the id."""
     assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
     text = home.credentials.read_text().replace("= secret\n", "= mine\n")
-    text = text.replace("= ASIA2\n", "= ASIA2 # of my phone\n")
+    text = text.replace("= ASIA2\n", f"= ASIA2{comment}\n")
     home.write_credentials(text)
     done = home.mfakit("login", "--from-json", "-", stdin=IN_JSON)
     assert (done.returncode, home.credentials.read_text()) == (1, text)

@@ -147,8 +147,11 @@ class Store:
 
         The session's own may be in quotes, which people put round it, and a comment behind its id.
         """
+        import re
+
         key_id, secret = (values.get(key, "") for key in KEYS)
-        known = self._digests().get(key_id.partition(" ")[0]) if secret else None
+        digests = self._digests() if secret else {}
+        known = digests.get(key_id) or digests.get(re.sub(r"\W.*", "", key_id))
         ours = {digest(text.encode()) for text in (secret, secret.strip("'\""))}
         return known is not None and known not in ours
 
