@@ -124,6 +124,16 @@ def test_the_digests_of_the_last_hundred_sessions_are_kept(tmp_path) -> None:
     assert known == [f"ASIA{number}" for number in [*range(3, 101), 1, 101]]
 
 
+def test_sessions_of_two_profiles_with_one_id_are_both_known(home) -> None:
+    """An emulator may give the same id again."""
+    for _ in range(2):
+        for name in ("one", "two"):
+            session = SessionCredentials("ASIA1", f"secret of {name}", "token", SESSION.expiration)
+            record = SessionRecord(datetime.now(UTC), name, "ASIA1")
+            open_profile(name, home.environ).keep(session, lambda _: None, lambda r=record: r)
+    assert "secret of one" in home.credentials.read_text()
+
+
 def test_a_digest_that_cannot_be_written_at_first_is_written_after_the_session(home) -> None:
     home.write_credentials(LONG_TERM)
     home.credentials.chmod(0o644)
