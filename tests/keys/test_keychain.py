@@ -135,6 +135,8 @@ def test_an_entry_is_on_disk_before_the_file_loses_the_key(
 
 
 IN_FILE = """
+import os, signal, time
+from functools import cached_property
 from keyrings.alt.file_base import Keyring
 
 class Backend(Keyring):
@@ -147,35 +149,142 @@ class Backend(Keyring):
 
     def decrypt(self, password_encrypted, assoc=None):
         return password_encrypted[::-1]
+
+class Asking(Backend):
+    @cached_property
+    def keyring_key(self):
+        with open(os.environ["ANSWER"]) as given:
+            if given.read() != "right":
+                raise ValueError("Incorrect Password")
+
+    def encrypt(self, password, assoc=None):
+        self.keyring_key
+        return super().encrypt(password)
+
+class Emptying(Backend):
+    def _write_config_value(self, *entry):
+        with open(self.file_path) as file:
+            before = file.read()
+        open(self.file_path, "w").close()
+        if "KILLED" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.5)
+        with open(self.file_path, "w") as file:
+            file.write(before)
+        super()._write_config_value(*entry)
 """
+
+
+class Ring:
+    """A keychain of keyrings.alt in a file, with an entry of each user."""
+
+    def __init__(self, home, *users) -> None:
+        self.home = home
+        (home.folder / "in_file.py").write_text(IN_FILE)
+        home.environ |= {
+            "PYTHON_KEYRING_BACKEND": "in_file.Backend",
+            "PYTHONPATH": str(home.folder),
+            "XDG_DATA_HOME": str(home.folder / "data"),
+        }
+        keys = "aws_access_key_id = {}\naws_secret_access_key = {}\n".format
+        self.keys = [
+            f"[{user.name}]\n" + keys(user.access_key_id, user.secret_access_key) for user in users
+        ]
+        home.write_credentials("".join(self.keys))
+
+    def imported(self, user) -> subprocess.CompletedProcess[str]:
+        return self.home.mfakit("keys", "import", "--source-profile", user.name)
+
+    @property
+    def file(self) -> Path:
+        (file,) = (self.home.folder / "data").rglob("entries.cfg")
+        return file
+
+    def has(self, user) -> bool:
+        done = self.home.mfakit("keys", "export", "--source-profile", user.name)
+        return done.returncode == 0 and user.secret_access_key in self.home.credentials.read_text()
+
+
+@pytest.fixture
+def bob(aws):
+    return aws.create_user("bob")
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
 def test_a_keychain_in_a_file_keeps_its_entries_where_there_is_no_room_for_another(
-    home, alice, aws
+    home, alice, bob
 ) -> None:
     """It empties its file before it writes it."""
-    bob = aws.create_user("bob")
-    (home.folder / "in_file.py").write_text(IN_FILE)
-    home.environ |= {
-        "PYTHON_KEYRING_BACKEND": "in_file.Backend",
-        "PYTHONPATH": str(home.folder),
-        "XDG_DATA_HOME": str(home.folder / "data"),
-    }
-    keys = f"[bob]\naws_access_key_id = {bob.access_key_id}\n"
-    keys += f"aws_secret_access_key = {bob.secret_access_key}\n"
-    home.write_credentials(home.credentials.read_text() + keys)
-    assert home.mfakit("keys", "import").returncode == 0
-    (file,) = (home.folder / "data").rglob("entries.cfg")
-    before = file.read_bytes() + b"[others]\nentry = %s\n\n" % (b"x" * 20_000)
-    file.write_bytes(before)
+    ring = Ring(home, alice, bob)
+    assert ring.imported(alice).returncode == 0
+    before = ring.file.read_bytes() + b"[others]\nentry = %s\n\n" % (b"x" * 20_000)
+    ring.file.write_bytes(before)
     limit = f"--fsize={len(before) + 10}"
     done = home.run("prlimit", limit, "mfakit", "keys", "import", "--source-profile", "bob")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert file.read_bytes() == before
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-    assert keys in home.credentials.read_text()
-    assert home.mfakit("keys", "export").returncode == 0
+    assert ring.file.read_bytes() == before
+    assert {path.name for path in ring.file.parent.iterdir()} == {"entries.cfg", "entries.cfg.lock"}
+    assert ring.keys[1] in home.credentials.read_text()
+    assert ring.has(alice)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")
+@pytest.mark.parametrize("password", ["wrong", "right"])
+def test_an_entry_that_is_stored_while_a_keychain_asks_for_its_password_stays(
+    home, alice, bob, password: str
+) -> None:
+    ring = Ring(home, alice, bob)
+    assert ring.imported(alice).returncode == 0
+    answer = home.folder / "answer"
+    os.mkfifo(answer)
+    waiting = home.environ | {"PYTHON_KEYRING_BACKEND": "in_file.Asking", "ANSWER": str(answer)}
+    words = ["mfakit", "keys", "import", "--source-profile", "bob"]
+    with subprocess.Popen(words, env=waiting, stderr=subprocess.PIPE, text=True) as process:
+        with answer.open("w") as prompt:  # once the keychain has opened the other end
+            store = "import keyring; keyring.set_password('mail', 'me', 'another entry')"
+            home.run(sys.executable, "-c", store)
+            prompt.write(password)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode == 0) == (password == "right"), said
+    read = "import keyring; print(keyring.get_password('mail', 'me'))"
+    assert home.run(sys.executable, "-c", read).stdout == "another entry\n"
+    assert ring.has(alice)
+    assert (ring.keys[1] in home.credentials.read_text()) == (password == "wrong")
+
+
+def test_a_keychain_in_a_file_keeps_its_entries_if_its_process_is_killed(home, alice, bob) -> None:
+    ring = Ring(home, alice, bob)
+    assert ring.imported(alice).returncode == 0
+    before = ring.file.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(home.environ, "PYTHON_KEYRING_BACKEND", "in_file.Emptying")
+        patch.setitem(home.environ, "KILLED", "1")
+        done = ring.imported(bob)
+    assert (done.returncode, "without an answer" in done.stderr) == (1, True)
+    assert ring.file.read_bytes() == before
+    assert ring.imported(bob).returncode == 0
+    assert ring.has(alice)
+    assert ring.has(bob)
+
+
+def test_rotations_of_several_profiles_at_once_lose_no_entry_of_a_keychain_in_a_file(
+    home, alice, bob
+) -> None:
+    ring = Ring(home, alice, bob)
+    for user in (alice, bob):
+        assert ring.imported(user).returncode == 0
+    environ = home.environ | {"PYTHON_KEYRING_BACKEND": "in_file.Emptying"}
+    words = ["mfakit", "keys", "rotate", "--yes", "--source-profile"]
+    both = [
+        subprocess.Popen([*words, user.name], env=environ, stderr=subprocess.PIPE, text=True)
+        for user in (alice, bob)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    for user in (alice, bob):
+        done = home.mfakit("keys", "rotate", "--undo", "--yes", "--source-profile", user.name)
+        assert done.returncode == 0, done.stderr
+        assert ring.has(user)
 
 
 def test_every_command_gets_the_key_from_the_keychain(home, alice, aws, keychain) -> None:
@@ -283,6 +392,7 @@ def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keych
         ("keyring.backends.null.Keyring", "stores plain text, or nothing"),
         ("keyring.backends.fail.Keyring", "there is no keychain that can be used here"),
         ("keyrings.alt.file.PlaintextKeyring", "stores plain text, or nothing"),
+        ("of_another_package.PlaintextKeyring", "stores plain text, or nothing"),
         ("no.such.Backend", "names a keychain that cannot be loaded"),
     ],
 )
@@ -290,6 +400,10 @@ def test_a_keychain_that_would_not_protect_the_key_is_refused(
     home, alice, backend: str, message: str
 ) -> None:
     before = home.credentials.read_text()
+    module = "from keyrings.alt.file import PlaintextKeyring as Base\n"
+    module += "class PlaintextKeyring(Base): pass\n"
+    (home.folder / "of_another_package.py").write_text(module)
+    home.environ["PYTHONPATH"] = str(home.folder)
     done = home.mfakit("keys", "import", PYTHON_KEYRING_BACKEND=backend)
     assert (done.returncode, message in done.stderr) == (1, True), done.stderr
     assert home.credentials.read_text() == before

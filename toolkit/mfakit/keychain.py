@@ -7,7 +7,6 @@ not the one that chains all: plain text and the null backend, which keeps nothin
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -27,7 +26,6 @@ _TOO_LONG = "TooLong"
 _OTHER = "OtherSecret"
 _FORGOTTEN = "ForgottenSecret"
 _KEPT = "KeptSecret"
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _LONGEST_ON_WINDOWS = 1280  # characters: the Credential Manager takes 2,560 bytes of UTF-16
 _SERVE = "-P", "-m", "mfakit.keychain"  # -P: never a module of the current folder
 
@@ -99,6 +97,7 @@ def keychain_name() -> str:
 
 def _ask(operation: str, name: str, secret: str = "") -> Any:
     import json
+    import logging
     import subprocess
 
     from mfakit.programs import require_extra, run_within
@@ -125,6 +124,10 @@ def _ask(operation: str, name: str, secret: str = "") -> Any:
             "the program that asks the keychain ended without an answer",
             "see whether the library works: python -m keyring diagnose",
         ) from None
+    for note in answer["notes"]:
+        logging.getLogger("mfakit").warning(note)
+    if "problem" in answer:
+        raise KeychainError(*answer["problem"])
     if "error" in answer:
         raise _explained(answer["error"])
     return answer["value"]
@@ -190,60 +193,67 @@ def _serve() -> None:
     """Answer one request from standard input: the child process."""
     import json
 
+    notes: list[str] = []
+    answer: dict[str, Any] = {"notes": notes}
     try:
-        answer: dict[str, Any] = {"value": _carry_out(**json.load(sys.stdin))}
+        answer["value"] = _carry_out(**json.load(sys.stdin), notes=notes)
+    except MFAKitError as error:
+        answer["problem"] = error.message, error.hint
     except BaseException as error:
-        answer = {"error": type(error).__name__}
+        answer["error"] = type(error).__name__
     json.dump(answer, sys.stdout)
 
 
-def _carry_out(operation: str, name: str, secret: str) -> str | None:
+def _carry_out(operation: str, name: str, secret: str, notes: list[str]) -> str | None:
     backend = _storing_backend()
     if operation == "name":
         return str(backend.name)
     if operation == "get":
         found: str | None = backend.get_password(SERVICE, name)
         return found
-    with _keeping_file(backend):
-        if operation == "put":
-            _store(backend, name, secret)
-        else:
-            _delete(backend, name)
+    _change(backend, operation, name, secret, notes)
     _flush()
     return None
 
 
-@contextmanager
-def _keeping_file(backend: Any) -> Iterator[None]:
-    """Put the file of a keychain back if a change of it fails.
+def _change(backend: Any, operation: str, name: str, secret: str, notes: list[str]) -> None:
+    """Change an entry; of a keychain in a file, in a copy of it, which takes the file's place then.
 
-    Those of keyrings.alt empty it before they write it, so that where there is no room they would
-    lose all its entries.
-
-    Raises:
-        OSError: there is no room for a copy.
+    Those of keyrings.alt empty their file before they write it, so that all its entries would be
+    lost where there is no room, or to a kill, or to another program that reads it at that moment.
     """
-    from tempfile import mkstemp
-
     path = getattr(backend, "file_path", "")
     if not os.path.isfile(path):
-        yield
+        _store_or_delete(backend, operation, name, secret)
         return
-    real = os.path.realpath(path)
-    descriptor, copy = mkstemp(prefix=f"{os.path.basename(real)}.", dir=os.path.dirname(real))
-    try:
-        with open(real, "rb") as file, open(descriptor, "wb") as beside:
-            beside.write(file.read())
-            beside.flush()
-            os.fsync(descriptor)
+    from mfakit.profiles.editing import edit_text
+    from mfakit.profiles.replacing import open_new
+
+    getattr(backend, "keyring_key", None)  # it asks for a password, for which no lock is to wait
+    had_text = os.path.getsize(path) > 0
+    # used under the lock of the file alone, so that a killed process's copy is overwritten
+    backend.file_path = copy = f"{os.path.realpath(path)}.mfakit"
+
+    def changed(text: str) -> str:
         try:
-            yield
-        except BaseException:
-            os.replace(copy, real)
-            raise
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(copy)
+            descriptor = open_new(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            _store_or_delete(backend, operation, name, secret)
+            with open(copy, encoding="utf-8", newline="") as file:
+                return file.read()
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
+
+    edit_text(path, changed, had_text=had_text, note=notes.append)
+
+
+def _store_or_delete(backend: Any, operation: str, name: str, secret: str) -> None:
+    if operation == "put":
+        _store(backend, name, secret)
+    else:
+        _delete(backend, name)
 
 
 def _store(backend: Any, name: str, secret: str) -> None:
@@ -259,7 +269,7 @@ def _store(backend: Any, name: str, secret: str) -> None:
         return
     if found is not None:
         raise type(_OTHER, (Exception,), {})
-    problem = _problem_of(lambda: backend.set_password(SERVICE, name, secret))
+    problem = _problem_of(backend, lambda: backend.set_password(SERVICE, name, secret))
     if backend.get_password(SERVICE, name) != secret:
         with suppress(Exception):  # whatever was stored in its place
             backend.delete_password(SERVICE, name)
@@ -300,17 +310,17 @@ def _flush() -> None:
 
 def _delete(backend: Any, name: str) -> None:
     """Delete an entry, which may be missing."""
-    problem = _problem_of(lambda: backend.delete_password(SERVICE, name))
+    problem = _problem_of(backend, lambda: backend.delete_password(SERVICE, name))
     if backend.get_password(SERVICE, name) is not None:
         raise problem or type(_KEPT, (Exception,), {})
 
 
-def _problem_of(change: Callable[[], object]) -> Exception | None:
+def _problem_of(backend: Any, change: Callable[[], object]) -> Exception | None:
     """Return the error of a change, which may have been made all the same, and the other way round.
 
     Raises:
         KeyringLocked: nobody has unlocked the keychain; who looks into it would be asked again.
-        OSError: there is no room, so that other entries may be gone.
+        Exception: a keychain in a file could not write it, so that a part of it may be missing.
     """
     import keyring.errors
 
@@ -318,8 +328,10 @@ def _problem_of(change: Callable[[], object]) -> Exception | None:
         change()
     except keyring.errors.KeyringLocked:
         raise
+    except keyring.errors.PasswordDeleteError as error:
+        return error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if hasattr(backend, "file_path"):
             raise
         return error
     return None
@@ -347,6 +359,7 @@ def _storing_backend() -> Any:
     if backend is None or kind.startswith("keyring.backends.fail."):
         raise keyring.errors.NoKeyringError
     is_plain = kind.startswith("keyrings.alt.") and "Encrypted" not in kind
+    is_plain = is_plain or any("Plaintext" in base.__name__ for base in type(backend).__mro__)
     if is_plain or kind.startswith("keyring.backends.null."):
         raise type(_UNSAFE, (Exception,), {})
     return backend

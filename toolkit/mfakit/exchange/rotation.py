@@ -425,8 +425,8 @@ def _create(
     if orphan is not None:
         hands.ask(
             translate(
-                "An earlier rotation was cut off and left the key {key}, made {age} ago and never"
-                " used. Delete it?",
+                "An earlier rotation was cut off and may have left the key {key}, made {age} ago"
+                " and never used: say no if you made it. Delete it?",
                 key=orphan.access_key_id,
                 age=_local_age(orphan.created_at),
             ),

@@ -14,6 +14,7 @@ from mfakit.errors import FileError, MFAKitError, ProfileError, UsageError
 from mfakit.keys import (
     KEYRING,
     LongTermKey,
+    Rotation,
     changing_key,
     changing_keychain,
     delete_from_keychain,
@@ -77,6 +78,7 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
     refuse_secret_as_id(profile, key.access_key_id)
     check_values(_as_section(key))
     _refuse_no_source(profile, key)
+    _refuse_wrong_secret(profile, key)
     present = place_of(profile)
     if present is None or (present.kind, present.access_key_id) != (KEYRING, key.access_key_id):
         _refuse_unfinished_rotation(profile, key.access_key_id)
@@ -167,6 +169,21 @@ def _refuse_unfinished_rotation(profile: Profile, access_key_id: str | None) -> 
         return
     back = "" if rotation.ended_at else f"; or go back: mfakit keys rotate --undo{option}"
     raise ProfileError(problem, f"finish the rotation first: mfakit keys rotate{option}{back}")
+
+
+def _refuse_wrong_secret(profile: Profile, key: LongTermKey) -> None:
+    """Refuse a key beside another secret than AWS gave its rotation, which has the only copy.
+
+    Raises:
+        ProfileError: it is one.
+    """
+    rotation = read_rotation(profile)
+    right = rotation.secrets().get(key.access_key_id) if rotation else None
+    if right not in (None, key.secret_access_key):
+        raise ProfileError(
+            f"the secret of the key {key.access_key_id} is not the one of its last rotation",
+            f"put that in again: mfakit keys rotate{source_option(profile)}",
+        )
 
 
 def _refuse_other_key(profile: Profile, key: LongTermKey) -> None:
@@ -278,8 +295,8 @@ def _remove(profile: Profile, note: Note) -> str:
             )
         if kept := delete_entry(profile, place.access_key_id):
             raise ProfileError(
-                f"the profile {kept} has the key {place.access_key_id} too; nothing was changed",
-                f"remove {KEY_STORE} from one of them in {profile.files.config_path}",
+                f"the profile {kept} needs the key {place.access_key_id} too; nothing was changed",
+                f"see why: mfakit keys; or take out {KEY_STORE} alone ({profile.place(KEY_STORE)})",
             )
         _forget_rotation(profile, place.access_key_id, note)
         _forget_store(profile, place.access_key_id, note)
@@ -334,11 +351,22 @@ def _kept_for(profile: Profile, access_key_id: str) -> str | None:
     others = [profile.other(name) for name in profile.files.profiles() if name != profile.name]
     for other in others:
         rotation = read_rotation(other)
-        in_keychain = rotation and not rotation.old_secret and not rotation.ended_at
-        kept = (rotation.old_id, rotation.new_id) if rotation and in_keychain else ()
+        kept = _kept_by(other, rotation) if rotation else ()
         if other.setting(KEY_STORE) == store or access_key_id in kept:
             return other.name
     return None
+
+
+def _kept_by(profile: Profile, rotation: Rotation) -> tuple[str, ...]:
+    """Return the keys that a profile's rotation keeps in the keychain, to go on, or back to them.
+
+    Of one that has ended it is what replaces the old key, which may be written back, or is lost.
+    """
+    if not rotation.ended_at:
+        return () if rotation.old_secret else (rotation.old_id, rotation.new_id)
+    place = place_of(profile)
+    is_used = place is not None and place.access_key_id != rotation.old_id
+    return () if is_used or rotation.new_secret else (rotation.new_id,)
 
 
 def read_whole(profile: Profile) -> Profile:
