@@ -246,6 +246,7 @@ def test_an_entry_that_is_stored_while_a_keychain_asks_for_its_password_stays(
             prompt.write(password)
         _, said = process.communicate(timeout=60)
     assert (process.returncode == 0) == (password == "right"), said
+    assert ("its password may be wrong" in said) == (password == "wrong")
     read = "import keyring; print(keyring.get_password('mail', 'me'))"
     assert home.run(sys.executable, "-c", read).stdout == "another entry\n"
     assert ring.has(alice)

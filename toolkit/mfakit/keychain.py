@@ -179,6 +179,7 @@ _ERRORS = {
         "delete it with the keychain's own program; see which one is used: python -m keyring"
         " diagnose",
     ),
+    "ValueError": ("the keychain did not open: its password may be wrong", "try again"),
     "KeyringLocked": ("the keychain is locked", _UNLOCK),
     "PromptDismissedException": ("the question to unlock the keychain was dismissed", _UNLOCK),
     "InitError": (
