@@ -102,10 +102,12 @@ def test_a_change_between_reading_and_replacing_is_kept(home) -> None:
 def test_a_file_that_is_emptied_during_the_write_and_stays_empty_is_refused(home) -> None:
     """Another program is still writing it, or has lost its text."""
     home.write_credentials(LONG_TERM)
+    file = home.credentials.open("r+")  # mfakit waits for it to be closed
 
     def empty() -> None:
-        time.sleep(0.05)
-        home.credentials.write_text("")
+        with file:
+            time.sleep(0.5)
+            file.truncate()
 
     other = threading.Thread(target=empty)
     other.start()

@@ -230,7 +230,8 @@ def _change(backend: Any, operation: str, name: str, secret: str, notes: list[st
     from mfakit.profiles.editing import edit_text
     from mfakit.profiles.replacing import open_new
 
-    getattr(backend, "keyring_key", None)  # it asks for a password, for which no lock is to wait
+    if operation == "put":
+        getattr(backend, "keyring_key", None)  # it asks for a password, for which no lock waits
     had_text = os.path.getsize(path) > 0
     # used under the lock of the file alone, so that a killed process's copy is overwritten
     backend.file_path = copy = f"{os.path.realpath(path)}.mfakit"

@@ -7,6 +7,7 @@ one is emptied.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 
 from mfakit import debug
@@ -364,7 +365,9 @@ def _kept_by(profile: Profile, rotation: Rotation) -> tuple[str, ...]:
     """
     if not rotation.ended_at:
         return () if rotation.old_secret else (rotation.old_id, rotation.new_id)
-    place = place_of(profile)
+    place = None
+    with suppress(ProfileError):  # its key store is misspelled
+        place = place_of(profile)
     is_used = place is not None and place.access_key_id != rotation.old_id
     return () if is_used or rotation.new_secret else (rotation.new_id,)
 
