@@ -297,6 +297,24 @@ def test_a_secret_beside_a_session_stays_where_the_digests_cannot_be_read(home, 
     assert f"cannot read {digests}" in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("command", ["login --from-json -", "logout"])
+def test_a_secret_beside_a_session_stays_where_the_folder_of_the_digests_cannot_be_listed(
+    home, command: str
+) -> None:
+    """Its section was renamed since, so the digest is another profile's."""
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    folder = home.credentials.parent / "mfakit/digests"
+    text = home.credentials.read_text().replace("= secret\n", "= mine\n")
+    home.write_credentials(text.replace("[mfa]", "[work]"))
+    old(home.credentials)
+    inject = ("-P", str(folder), "-e", "inject=openat,getdents64:error=EIO")
+    words = ["mfakit", *command.split(), "--profile", "work"]
+    done = home.run("strace", "-f", "-o", os.devnull, *inject, *words, stdin=IN_JSON)
+    assert (done.returncode, "= mine\n" in home.credentials.read_text()) == (1, True), done.stderr
+    assert f"cannot read {folder}" in done.stderr
+
+
 @pytest.mark.parametrize("comment", [" # of my phone", "\t# of my phone", ";of my phone"])
 def test_a_secret_beside_a_session_with_a_comment_behind_its_id_is_never_overwritten(
     home, comment

@@ -119,7 +119,7 @@ def test_the_digests_of_the_last_hundred_sessions_are_kept(tmp_path) -> None:
     """A session that is written again is the last one."""
     file = OwnFile.of(str(tmp_path / "credentials"), "digests", "mfa")
     for number in [*range(101), 1, 101]:
-        keep_digest(file, f"ASIA{number}", f"secret{number}")
+        keep_digest(file, f"ASIA{number}", f"secret{number}", if_missing=False)
     known = [*read_digests(file)]
     assert known == [f"ASIA{number}" for number in [*range(3, 101), 1, 101]]
 
@@ -144,6 +144,17 @@ def test_a_digest_that_cannot_be_written_at_first_is_written_after_the_session(h
     record = SessionRecord(datetime.now(UTC), "mfa", SESSION.access_key_id)
     profile.keep(SESSION, lambda _: folder.unlink(), lambda: record)
     assert SESSION.access_key_id in read_digests(profile.own_file("digests"))
+
+
+def test_a_digest_that_another_login_has_taken_out_is_written_again(home) -> None:
+    """Where no lock can be made, logins of one profile at once replace each other's file."""
+    profile = open_profile("mfa", home.environ)
+    home.write_credentials(LONG_TERM)
+    home.credentials.chmod(0o644)  # which is noted while the session is written
+    record = SessionRecord(datetime.now(UTC), "mfa", SESSION.access_key_id)
+    file = profile.own_file("digests")
+    profile.keep(SESSION, lambda _: file.replace(""), lambda: record)
+    assert SESSION.access_key_id in read_digests(file)
 
 
 def test_a_secret_beside_a_session_whose_section_was_renamed_is_never_overwritten(home) -> None:

@@ -212,12 +212,20 @@ class OwnFile:
         aside.remove()
 
     def kindred(self) -> list[OwnFile]:
-        """Return the files of the same kind, by their names, without locks and unfinished ones."""
+        """Return the files of the same kind, by their names, without locks and unfinished ones.
+
+        Raises:
+            FileError: their folder cannot be listed.
+        """
+        from mfakit.profiles.reading import file_error
+
         folder = os.path.dirname(self.path)
         try:
             names = sorted(os.listdir(folder))
-        except OSError:
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise file_error("read", folder, error) from error
         return [OwnFile(os.path.join(folder, name)) for name in names if "." not in name]
 
     def not_ours(self) -> FileError:
@@ -432,8 +440,8 @@ def keep_record(file: OwnFile, record: SessionRecord) -> None:
 _MOST_DIGESTS = 100  # logins that failed count, too
 
 
-def keep_digest(file: OwnFile, access_key_id: str, secret: str) -> None:
-    """Write down the digest of a session's secret, before others can change the secret.
+def keep_digest(file: OwnFile, access_key_id: str, secret: str, *, if_missing: bool) -> None:
+    """Write down the digest of a session's secret.
 
     It is random, and cannot be guessed from its digest. Those of the profile's last sessions stay,
     since another program may write one of them back into the credentials file.
@@ -442,13 +450,15 @@ def keep_digest(file: OwnFile, access_key_id: str, secret: str) -> None:
         file: the file of the profile's digests.
         access_key_id: the id of the session's key.
         secret: its secret.
+        if_missing: whether to do nothing if it is there; it becomes the latest one otherwise.
 
     Raises:
         FileError: it cannot be written, or the others cannot be read.
     """
-    known = read_digests(file)
-    known.pop(access_key_id, None)
-    last = [*known.items(), (access_key_id, digest(secret.encode()))][-_MOST_DIGESTS:]
+    known, own = read_digests(file), digest(secret.encode())
+    if known.pop(access_key_id, None) == own and if_missing:
+        return
+    last = [*known.items(), (access_key_id, own)][-_MOST_DIGESTS:]
     file.replace("".join(f"{value} {name}\n" for name, value in last))
 
 

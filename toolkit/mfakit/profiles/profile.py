@@ -363,11 +363,11 @@ class Profile:
             self.store.write(session, note)
             return
         with self._changing(note):
-            is_announced = self._announce(session)
+            self._announce(session)
             self.store.write(session, note)
             try:
-                if not is_announced:  # the error may have been of a moment
-                    self._keep_digest(session)
+                # the error may have been of a moment; or without a lock another login took it out
+                self._keep_digest(session, if_missing=True)
                 made = record()
                 there = self._session_in(type(self.store))
                 # another login may have waited long enough, and replaced it
@@ -376,29 +376,24 @@ class Profile:
             except FileError as error:
                 note(f"the session is kept, but not how it was made: {error.message}")
 
-    def _announce(self, session: SessionCredentials) -> bool:
-        """Write down the digest of a secret before its session is in the file.
+    def _announce(self, session: SessionCredentials) -> None:
+        """Write down the digest of a secret before its session is in the file, if that is possible.
 
         A kill in between would otherwise leave a session of which nobody can say whether its secret
         is another one by now. The id of an emulator's session does not even say that it is one.
-
-        Returns:
-            Whether it could be written.
 
         Raises:
             FileError: it cannot be written, and the id does not say that it is a session's.
         """
         try:
-            self._keep_digest(session)
+            self._keep_digest(session, if_missing=False)
         except FileError:
             if not session.access_key_id.startswith(SESSION_KEY_PREFIX):
                 raise
-            return False
-        return True
 
-    def _keep_digest(self, session: SessionCredentials) -> None:
-        file = self.own_file("digests")
-        keep_digest(file, session.access_key_id, session.secret_access_key)
+    def _keep_digest(self, session: SessionCredentials, *, if_missing: bool) -> None:
+        file, key_id = self.own_file("digests"), session.access_key_id
+        keep_digest(file, key_id, session.secret_access_key, if_missing=if_missing)
 
     def _changing(self, note: Callable[[str], object]) -> ExitStack:
         """Return a context in which other processes neither write nor remove the session."""
@@ -476,7 +471,7 @@ class Profile:
             ProfileError: another program has put a secret into it, before its id.
             FileError: the file cannot be written. It was not changed then.
         """
-        self._forget_roles()
+        self._forget_roles(note)
         self._stores_in_use()  # before a lock is made where there is no session
         with self._changing(note):
             return self._remove(note)
@@ -512,17 +507,23 @@ class Profile:
             note(f"the session is removed, but not how it was made: {error.message}")
         return session
 
-    def _forget_roles(self, seconds: float = 0) -> None:
+    def _forget_roles(self, note: Callable[[str], object], seconds: float = 0) -> None:
         """Remove the sessions of roles that were assumed from this one's, and their records.
 
         Args:
+            note: called if it cannot be seen which ones there are.
             seconds: how old they are at least, by their records.
         """
         import os
         import time
 
         sessions = os.path.dirname(self.own_file("sessions").path)
-        for record in self.own_file("records").kindred():
+        try:
+            records = self.own_file("records").kindred()
+        except FileError as error:
+            note(f"the sessions of roles stay: {error.message}")
+            return
+        for record in records:
             try:
                 kept = pairs_of(record.read())
             except OSError:
@@ -725,9 +726,8 @@ class RoleSession(Profile):
         base, role_arn, policies_digest = self._made_of
         return RoleSession(base.read_again(), role_arn, policies_digest)
 
-    def _announce(self, session: SessionCredentials) -> bool:
-        """Return True: no other program writes there."""
-        return True
+    def _keep_digest(self, session: SessionCredentials, *, if_missing: bool) -> None:
+        """Do nothing: no other program writes there."""
 
     def keep(
         self,
@@ -737,7 +737,7 @@ class RoleSession(Profile):
     ) -> None:
         """Write a session, and remove those of the same profile that ended long ago."""
         super().keep(session, note, record)
-        self._made_of[0]._forget_roles(_OLD_SECONDS)
+        self._made_of[0]._forget_roles(note, _OLD_SECONDS)
 
 
 def _has_session(store: Store) -> bool:

@@ -181,10 +181,10 @@ class Store:
         """Return the digests of all profiles' sessions: a section may have been renamed since.
 
         Raises:
-            FileError: one of them cannot be read.
+            FileError: one of them, or their folder, cannot be read.
         """
         own = self.own_file("digests")
-        found = read_digests(own)  # its error also tells of a folder that cannot be listed
+        found = read_digests(own)
         for other in own.kindred():
             found = read_digests(other) | found  # an emulator may give one id twice
         return found
