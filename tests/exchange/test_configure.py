@@ -200,15 +200,24 @@ def test_settings_that_cannot_be_undone_are_written_with_a_note(worker) -> None:
     place = worker.credentials.parent / "mfakit" / "configured"
     place.parent.mkdir(mode=0o700)
     place.write_text("")
-    worker.write_config(
-        f"{worker.config.read_text()}[profile work-mfa]\nmfakit_token_command = totp BASE32\n"
-    )
     done = configure(worker, "--role-profile", "prod", "--token-command", "cat")
     assert done.returncode == 0, done.stderr
     assert "the settings are written, but not what configure --undo needs" in done.stderr
-    assert "BASE32" not in done.stderr
     assert "source_profile = work of profile prod" in done.stderr
     assert profile(worker, "prod")["source_profile"] == "work-mfa"
+
+
+def test_a_command_with_a_seed_is_not_replaced_if_it_cannot_be_kept_for_undo(worker) -> None:
+    """No note shows it."""
+    place = worker.credentials.parent / "mfakit" / "configured"
+    place.parent.mkdir(mode=0o700)
+    place.write_text("")
+    before = f"{worker.config.read_text()}[profile work-mfa]\nmfakit_token_command = totp BASE32\n"
+    worker.write_config(before)
+    done = configure(worker, "--role-profile", "prod", "--token-command", "cat")
+    assert (done.returncode, f"cannot read {place}" in done.stderr) == (1, True), done.stderr
+    assert "BASE32" not in done.stderr
+    assert worker.config.read_text() == before
 
 
 @pytest.mark.parametrize("section", ["", "[profile work-mfa]\n# mine\n"])

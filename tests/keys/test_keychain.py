@@ -156,6 +156,8 @@ class Asking(Backend):
         with open(os.environ["ANSWER"]) as given:
             if given.read() != "right":
                 raise ValueError("Incorrect Password")
+        if not os.path.exists(self.file_path):
+            super()._write_config_value("setting", "reference", "")
 
     def encrypt(self, password, assoc=None):
         self.keyring_key
@@ -172,6 +174,9 @@ class Emptying(Backend):
         with open(self.file_path, "w") as file:
             file.write(before)
         super()._write_config_value(*entry)
+
+class AskingAndEmptying(Asking, Emptying):
+    pass
 """
 
 
@@ -253,6 +258,32 @@ def test_an_entry_that_is_stored_while_a_keychain_asks_for_its_password_stays(
     assert (ring.keys[1] in home.credentials.read_text()) == (password == "wrong")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")
+@pytest.mark.parametrize("ending", ["", "KILLED"])
+def test_a_keychain_that_another_program_makes_during_the_question_for_its_password_stays(
+    home, alice, ending: str
+) -> None:
+    ring, answer = Ring(home, alice), home.folder / "answer"
+    os.mkfifo(answer)
+    asking = {"PYTHON_KEYRING_BACKEND": "in_file.AskingAndEmptying", "ANSWER": str(answer)}
+    waiting = home.environ | asking | dict.fromkeys(filter(None, [ending]), "1")
+    words = ["mfakit", "keys", "import", "--source-profile", "alice"]
+    with subprocess.Popen(words, env=waiting, stderr=subprocess.PIPE, text=True) as process:
+        with answer.open("w") as prompt:
+            store = "import keyring; keyring.set_password('mail', 'me', 'another entry')"
+            home.run(sys.executable, "-c", store)
+            prompt.write("right")
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    read = "import keyring; print(keyring.get_password('mail', 'me'))"
+    assert home.run(sys.executable, "-c", read).stdout == "another entry\n"
+    assert ring.keys[0] in home.credentials.read_text()
+    assert ring.imported(alice).returncode == 0
+    assert ring.has(alice)
+    left = [path.name for path in ring.file.parent.iterdir()]
+    assert sorted(left) == ["entries.cfg", "entries.cfg.lock"]
+
+
 def test_a_keychain_in_a_file_keeps_its_entries_if_its_process_is_killed(home, alice, bob) -> None:
     ring = Ring(home, alice, bob)
     assert ring.imported(alice).returncode == 0
@@ -266,6 +297,8 @@ def test_a_keychain_in_a_file_keeps_its_entries_if_its_process_is_killed(home, a
     assert ring.imported(bob).returncode == 0
     assert ring.has(alice)
     assert ring.has(bob)
+    left = [path.name for path in ring.file.parent.iterdir()]
+    assert sorted(left) == ["entries.cfg", "entries.cfg.lock"]
 
 
 def test_rotations_of_several_profiles_at_once_lose_no_entry_of_a_keychain_in_a_file(
@@ -376,6 +409,21 @@ def test_a_copy_that_cannot_be_read_is_named_and_the_key_imported(home, alice, k
     assert (done.returncode, f"remove {copy} if it has the key" in done.stderr) == (0, True)
     assert alice.secret_access_key not in home.credentials.read_text()
     assert home.mfakit("keys", "export").returncode == 0
+
+
+def test_import_leaves_the_key_in_the_file_if_what_names_its_entry_cannot_be_written(
+    home, alice, keychain
+) -> None:
+    """An editor that writes back the config of before would leave the entry without a name."""
+    folder = home.credentials.parent / "mfakit"
+    folder.mkdir(mode=0o700)
+    (folder / "keys").write_text("in the way")
+    before = home.credentials.read_text()
+    done = home.mfakit("keys", "import")
+    assert (done.returncode, f"cannot write {folder}/keys" in done.stderr) == (1, True), done.stderr
+    assert home.credentials.read_text() == before
+    (folder / "keys").unlink()
+    assert home.mfakit("keys", "import").returncode == 0
 
 
 def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keychain) -> None:

@@ -501,6 +501,23 @@ def test_the_right_secret_of_a_key_is_taken_from_its_rotation(
         assert keys_at_aws(aws) == {alice.access_key_id: "Active"}
 
 
+@pytest.mark.parametrize("state", ["kept", "over", "cut off"])
+@pytest.mark.parametrize("command", ["", "--undo"])
+def test_a_secret_beside_the_id_of_a_rotation_is_replaced_only_after_a_yes(
+    here, home, alice, state, command
+) -> None:
+    """It may be of another key, whose id follows, as `aws configure set` writes one."""
+    if state == "cut off":
+        interrupted(home)
+    else:
+        rotate(source(home), 0 if state == "over" else WEEK, hands())
+    right = source(home).keys["aws_secret_access_key"]
+    home.write_credentials(home.credentials.read_text().replace(right, "another"))
+    done = home.mfakit("keys", "rotate", "--yes", *command.split(), terminal=False)
+    assert done.returncode == 1
+    assert "aws_secret_access_key = another\n" in home.credentials.read_text()
+
+
 @pytest.mark.parametrize("delete_after", ["7d", "0"])
 def test_import_leaves_the_right_secret_in_the_journal_if_the_file_has_another(
     home, alice, keychain, here, delete_after: str
@@ -512,30 +529,48 @@ def test_import_leaves_the_right_secret_in_the_journal_if_the_file_has_another(
     done = home.mfakit("keys", "import")
     assert (done.returncode, "not the one of its last rotation" in done.stderr) == (1, True)
     assert "its last rotation may have it: mfakit keys" in home.mfakit("devices").stderr
-    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    rotate(source(home), WEEK, hands())
     assert home.mfakit("keys", "import").returncode == 0
     assert works(home)
 
 
+def test_remove_deletes_no_key_that_a_rotation_has_made_since_the_question(
+    here, home, alice, aws, keychain, monkeypatch, on_terminal
+) -> None:
+    take_into_the_keychain(home, monkeypatch)
+    terminal = on_terminal("keys", "remove")
+    terminal.read_until("[y/N] ")
+    rotate(source(home), WEEK, hands())
+    terminal.send("y\n")
+    assert terminal.wait() == 1
+    assert f"is no longer {alice.access_key_id}" in terminal.screen
+    assert works(home)
+    assert undo(source(home), hands()) == alice.access_key_id
+
+
+@pytest.mark.parametrize("rotations", [1, 2])
 @pytest.mark.parametrize("command", [("remove", "--yes"), ("export",)])
 def test_the_entry_that_an_ended_rotation_of_another_profile_goes_by_is_not_deleted(
-    home, alice, aws, keychain, here, command: tuple[str, ...]
+    home, alice, aws, keychain, here, command: tuple[str, ...], rotations: int
 ) -> None:
-    """An editor has written back that profile's old key, and named the new one for the first."""
+    """An editor has written back a key of before, and named the new one for the first profile."""
     keys = f"aws_access_key_id = {alice.access_key_id}\n"
     keys += f"aws_secret_access_key = {alice.secret_access_key}\n"
     home.write_credentials(f"[default]\n{keys}[first]\n{keys}")
     for name in ("default", "first"):
         assert home.mfakit("keys", "import", "--source-profile", name).returncode == 0
     before = home.config.read_text()
-    assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "0").returncode == 0
+    for _ in range(rotations):
+        assert home.mfakit("keys", "rotate", "--yes", "--delete-after", "0").returncode == 0
     (new,) = keys_at_aws(aws)
     first = before.index("[profile first]")
     home.write_config(before[:first] + before[first:].replace(alice.access_key_id, new))
     done = home.mfakit("keys", *command, "--source-profile", "first")
     assert done.returncode == (0 if command == ("export",) else 1), done.stderr
-    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
-    assert works(home)
+    assert in_keychain(home, new)
+    if rotations == 1:
+        assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+        assert works(home)
 
 
 def test_a_rotation_that_was_refused_leaves_the_key_of_the_one_before_it_in_the_journal(

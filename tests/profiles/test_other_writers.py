@@ -315,6 +315,24 @@ def test_a_secret_beside_a_session_stays_where_the_folder_of_the_digests_cannot_
     assert f"cannot read {folder}" in done.stderr
 
 
+@pytest.mark.parametrize("folder", ["mfakit", "mfakit/digests"])
+@pytest.mark.parametrize("command", ["login --from-json -", "logout"])
+def test_a_secret_beside_a_session_stays_while_the_disk_of_the_digests_is_away(
+    home, command: str, folder: str
+) -> None:
+    assert home.mfakit("login", "--from-json", "-", stdin=IN_JSON).returncode == 0
+    place = home.credentials.parent / folder
+    disk = home.folder / "disk"
+    place.rename(disk)
+    place.symlink_to(disk)
+    disk.rename(home.folder / "away")
+    text = home.credentials.read_text().replace("= secret\n", "= mine\n")
+    home.write_credentials(text)
+    done = home.mfakit(*command.split(), stdin=IN_JSON)
+    assert (done.returncode, home.credentials.read_text()) == (1, text)
+    assert f"cannot read {place}" in done.stderr
+
+
 @pytest.mark.parametrize("comment", [" # of my phone", "\t# of my phone", ";of my phone"])
 def test_a_secret_beside_a_session_with_a_comment_behind_its_id_is_never_overwritten(
     home, comment

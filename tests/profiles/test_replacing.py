@@ -265,6 +265,35 @@ def test_an_old_file_that_cannot_be_removed_is_named_and_no_error(home) -> None:
     assert not left.exists()
 
 
+REFUSE_CTYPES_ONCE = """
+import errno, sys
+left = [1]
+def refuse(event, arguments):
+    if event == "import" and arguments[0] == "_ctypes" and left:
+        left.pop()
+        raise OSError(errno.EMFILE, "Too many open files")
+sys.addaudithook(refuse)
+"""
+
+
+@needs_strace
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a log of Linux's calls")
+@pytest.mark.parametrize("problem", ["load", "call"])
+def test_an_error_of_a_moment_does_not_turn_the_swap_off(home, problem: str) -> None:
+    """Without it, a file that another program renames into place could be lost."""
+    home.write_credentials(KEYS)
+    log = home.folder / "calls"
+    strace = ["strace", "-f", "-o", str(log), "-e", "trace=renameat2,link,linkat"]
+    if problem == "call":
+        strace += ["-e", "inject=renameat2:error=EINVAL:when=1"]
+    code = WRITE if problem == "call" else REFUSE_CTYPES_ONCE + WRITE
+    done = home.run(*strace, sys.executable, "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = log.read_text()
+    assert "RENAME_EXCHANGE) = 0" in calls
+    assert " link" not in calls
+
+
 def _as_nobody(home) -> list[str]:
     """Return a strace command that refuses the folder to root; other users need none."""
     if os.geteuid() != 0:

@@ -16,6 +16,8 @@ from tests.profiles.test_bad_files import WRITE
 
 from mfakit import SessionCredentials, write_session, write_settings
 from mfakit.errors import FileError
+from mfakit.profiles.own_files import digest
+from mfakit.profiles.replacing import swap_name
 
 SESSION = SessionCredentials("ASIA1", "secret", "token", datetime(2126, 1, 1, tzinfo=UTC))
 KEYS = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = abc\n"
@@ -251,6 +253,23 @@ def test_a_safety_copy_that_cannot_be_removed_stays_and_is_named(home, tmp_path)
         assert earlier.read_text() == copy_of(home).read_text() == KEYS
     finally:
         subprocess.check_call(["umount", str(earlier)])
+
+
+def test_what_another_program_wrote_to_the_copy_when_mfakit_was_killed_stays(home) -> None:
+    """`keys import` takes the key out of the copy, too, by a swap."""
+    home.write_credentials(KEYS)
+    write_session("mfa", SESSION, environ=home.environ)
+    copy = home.credentials.parent / "mfakit/credentials.before"
+    read, theirs = copy.read_bytes(), f"{KEYS}# theirs\n"
+    copy.write_text("# without the key\n")
+    names = swap_name(str(copy), digest(read), digest(copy.read_bytes()))
+    Path(names).write_text(theirs)
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    assert copy.read_text() == theirs, notes
+    Path(names).write_bytes(read)
+    write_session("mfa", SESSION, environ=home.environ)
+    assert not os.path.exists(names)
 
 
 @pytest.mark.parametrize("is_moved", [False, True])

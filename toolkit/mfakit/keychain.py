@@ -222,33 +222,60 @@ def _change(backend: Any, operation: str, name: str, secret: str, notes: list[st
 
     Those of keyrings.alt empty their file before they write it, so that all its entries would be
     lost where there is no room, or to a kill, or to another program that reads it at that moment.
+
+    Raises:
+        KeychainError: another program has made the keychain while its password was asked for.
+        Exception: any other problem. The file was not changed then.
     """
     path = getattr(backend, "file_path", "")
-    if not os.path.isfile(path):
+    if not path:
         _store_or_delete(backend, operation, name, secret)
         return
     from mfakit.profiles.editing import edit_text
-    from mfakit.profiles.replacing import open_new
+    from mfakit.profiles.replacing import temporary_name
 
-    if operation == "put":
-        getattr(backend, "keyring_key", None)  # it asks for a password, for which no lock waits
-    had_text = os.path.getsize(path) > 0
-    # used under the lock of the file alone, so that a killed process's copy is overwritten
-    backend.file_path = copy = f"{os.path.realpath(path)}.mfakit"
+    before = _text_of(path)
+    # named as other new files are, so that what a killed process leaves is removed later
+    backend.file_path = copy = temporary_name(os.path.realpath(path))
 
     def changed(text: str) -> str:
-        try:
-            descriptor = open_new(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            with open(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            _store_or_delete(backend, operation, name, secret)
-            with open(copy, encoding="utf-8", newline="") as file:
-                return file.read()
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(copy)
+        if asked != before and text != before:
+            raise KeychainError("another program has just changed the keychain", "try again")
+        _write_copy(copy, text if asked == before else asked)
+        _store_or_delete(backend, operation, name, secret)
+        return _text_of(copy)
 
-    edit_text(path, changed, had_text=had_text, note=notes.append)
+    try:
+        _write_copy(copy, before)
+        if operation == "put":  # no lock waits for the password, which may be one for a new file
+            getattr(backend, "keyring_key", None)
+        asked = _text_of(copy)
+        edit_text(path, changed, had_text=bool(before), note=notes.append)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(copy)
+
+
+def _text_of(path: str) -> str:
+    """Return the text of a file; "" if there is none."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _write_copy(path: str, text: str) -> None:
+    """Write the copy of a keychain's file, or remove it if there is no text to copy."""
+    from mfakit.profiles.replacing import make_private_folder, open_new
+
+    make_private_folder(os.path.dirname(path))
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    if text:
+        descriptor = open_new(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
 
 
 def _store_or_delete(backend: Any, operation: str, name: str, secret: str) -> None:

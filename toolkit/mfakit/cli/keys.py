@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 
 from mfakit import debug
 from mfakit.cli.commands import COMMANDS
@@ -166,8 +167,10 @@ def _line(profile: Profile, age: KeyAge) -> str:
 
 def _where(age: KeyAge) -> str:
     if age.place.kind == FILE:
-        mode = os.stat(age.place.detail).st_mode & 0o777
-        return f"in {escape(age.place.detail)} (mode {mode:04o})"
+        place = f"in {escape(age.place.detail)}"
+        with suppress(OSError):  # an editor may have moved it away for a moment
+            place += f" (mode {os.stat(age.place.detail).st_mode & 0o777:04o})"
+        return place
     if age.place.kind == KEYRING:
         return "in the keychain"
     return f"given by the program {escape(age.place.detail)}"
@@ -333,21 +336,21 @@ def _remove(options: Namespace, files: AWSFiles) -> int:
     from mfakit.keys.moving import older_key, remove_key
 
     profile = _source(options, files)
-    hands = _hands(options, profile)
+    hands, place, older = _hands(options, profile), place_of(profile), older_key(profile)
     hands.ask(
         translate(
             "Delete the key of profile {profile} from the keychain? Its secret may be lost then.",
             profile=profile.name,
         )
     )
-    if older := older_key(profile):
+    if older:
         hands.ask(
             translate(
                 "The key before its rotation, {key}, is deleted here with it. Go on?", key=older
             ),
             in_person=True,
         )
-    key = remove_key(profile, note)
+    key = remove_key(profile, (place.access_key_id if place else None, older), note)
     twins = profiles_with(profile, key)
     end = "delete it in IAM, if nothing has it any more"
     end = f"the profile {', '.join(twins)} has it still" if twins else end

@@ -126,6 +126,15 @@ def _put_back(profile: Profile, hands: Hands) -> Rotation | None:
     if rotation is None:
         return None
     if right := _right_key(profile, rotation):
+        hands.ask(
+            translate(
+                "AWS refuses the secret beside the key {key} of profile {profile}, which may be the"
+                " only copy of another key's. Put that of the last rotation in its place?",
+                key=right.access_key_id,
+                profile=profile.name,
+            ),
+            in_person=True,
+        )
         replace_key(profile, right.access_key_id, right, hands.note)
         hands.note(f"the secret of {right.access_key_id} was not the right one, and is now")
         return rotation

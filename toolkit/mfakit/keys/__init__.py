@@ -263,14 +263,15 @@ def remember_key(
 ) -> None:
     """Write down when a key was made, or that it is known from now on.
 
-    A file that cannot be written is no error.
-
     Args:
         files: the AWS files.
         access_key_id: the key.
         now: the time.
         created_at: when AWS made it, if that is known.
         kept_for: the profile that it was put into the keychain for; "" if it was deleted there.
+
+    Raises:
+        FileError: this cannot be written, and may become the only name of an entry in the keychain.
     """
     known = _known(files, access_key_id)
     created = format_timestamp(created_at) if created_at else known.get("created_at", "")
@@ -284,7 +285,8 @@ def remember_key(
     try:
         (file.replace if known else file.make)(as_pairs(values))
     except MFAKitError:
-        return
+        if kept_for:
+            raise
 
 
 def put_into_keychain(profile: Profile, key: LongTermKey) -> None:
@@ -292,6 +294,7 @@ def put_into_keychain(profile: Profile, key: LongTermKey) -> None:
 
     Raises:
         KeychainError: the keychain cannot be used, or holds another secret of the key.
+        FileError: the key is there, but what names it cannot be written.
     """
     from mfakit.keychain import put_secret
 

@@ -114,12 +114,16 @@ def _import(profile: Profile, key: LongTermKey, note: Note, process_line: str | 
 def _move_into_keychain(
     profile: Profile, key: LongTermKey, settings: dict[str, str | None], note: Note
 ) -> None:
-    put_into_keychain(profile, key)
+    from mfakit.keychain import KeychainError
+
     try:
+        put_into_keychain(profile, key)
         _set_store(profile, settings, key.access_key_id, note)
         if profile.read_again().setting(KEY_STORE) != settings[KEY_STORE]:
             raise key_was_changed(profile, key.access_key_id)  # somebody has written it back
         _remove_keys(profile, key, note)
+    except KeychainError:
+        raise
     except MFAKitError:
         note(
             f"the key {key.access_key_id} is in the keychain too by now; keys import, run again,"
@@ -266,25 +270,33 @@ def _export(profile: Profile, note: Note) -> None:
     )
 
 
-def remove_key(profile: Profile, note: Note) -> str:
+def remove_key(profile: Profile, meant: tuple[str | None, str | None], note: Note) -> str:
     """Delete a profile's key from the keychain, and its setting; return the key's id.
 
     The key from before its rotation, which waits to be deleted, is deleted with it.
 
+    Args:
+        profile: the source profile.
+        meant: that key, and what ``older_key`` returned, when the user was asked.
+        note: called with messages for the user.
+
     Raises:
-        ProfileError: it is not in the keychain, or a rotation has yet to be finished.
+        ProfileError: it is not in the keychain, is another one by now, or a rotation has yet to be
+            finished.
         MFAKitError: the keychain or a file cannot be used.
     """
     with changing_key(profile) as current:
-        return _remove(current, note)
+        return _remove(current, meant, note)
 
 
-def _remove(profile: Profile, note: Note) -> str:
+def _remove(profile: Profile, meant: tuple[str | None, str | None], note: Note) -> str:
     from mfakit.keychain import get_secret
 
     place = place_of(profile)
     if place is None or place.kind != KEYRING or place.access_key_id is None:
         raise _not_in_keychain(profile)
+    if (place.access_key_id, older_key(profile)) != meant:
+        raise key_was_changed(profile, str(meant[0]))
     _refuse_unfinished_rotation(profile, place.access_key_id)
     check_setting_writable(profile, KEY_STORE)
     _check_forgettable(profile)
@@ -361,14 +373,14 @@ def _kept_for(profile: Profile, access_key_id: str) -> str | None:
 def _kept_by(profile: Profile, rotation: Rotation) -> tuple[str, ...]:
     """Return the keys that a profile's rotation keeps in the keychain, to go on, or back to them.
 
-    Of one that has ended it is what replaces the old key, which may be written back, or is lost.
+    Of one that has ended it is what replaces an older key, which may be written back, or is lost.
     """
     if not rotation.ended_at:
         return () if rotation.old_secret else (rotation.old_id, rotation.new_id)
     place = None
     with suppress(ProfileError):  # its key store is misspelled
         place = place_of(profile)
-    is_used = place is not None and place.access_key_id != rotation.old_id
+    is_used = place is not None and place.access_key_id == rotation.new_id
     return () if is_used or rotation.new_secret else (rotation.new_id,)
 
 

@@ -222,7 +222,10 @@ class OwnFile:
         folder = os.path.dirname(self.path)
         try:
             names = sorted(os.listdir(folder))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            for place in (folder, os.path.dirname(folder)):
+                if os.path.islink(place) and not os.path.exists(place):  # to a disk that is away
+                    raise file_error("read", place, error) from error
             return []
         except OSError as error:
             raise file_error("read", folder, error) from error

@@ -149,30 +149,42 @@ def keep_if_torn(read: Snapshot, now: Snapshot, path: str, note: Callable[[str],
     is_same = read.version is not None and now.version and now.version[:2] == read.version[:2]
     whole = read.content
     if is_same and (_is_part(now.content, whole) or _lacks_keys(now.content, whole)):
-        with suppress(OSError):
-            kept = _kept(whole, path)
-            note(
-                f"another program has just written {path}, and left out what is in {kept}; if it"
-                " did not mean to, put that back"
-            )
+        try:
+            kept = f"is in {_kept(whole, path)}"
+        except OSError as error:
+            kept = f"mfakit cannot keep ({error.strerror})"
+        note(
+            f"another program has just written {path}, and left out what {kept}; if it did not mean"
+            " to, put that back"
+        )
 
 
 def name_kept(path: str, note: Callable[[str], object]) -> None:
     """Name the kept files: text of other programs, or what stood in the place of that.
 
     The process that moved one may have been killed before it said so. What a killed process has not
-    finished is removed, and so is what it has left beside the safety copy.
+    finished is removed. What it has left beside the safety copy is looked at under that one's lock:
+    somebody may have put keys there.
     """
+    from mfakit.profiles.editing import edit_text
+
     folder, start = os.path.split(_kept_name(path, ""))
-    copy = f"{os.path.basename(path)}.before"
+    copy = os.path.join(folder, f"{os.path.basename(path)}.before")
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return
     for name in names:
         kept = os.path.join(folder, name)
-        if name.startswith((f".{start}", f".{copy}{MARK}")):
+        if name.startswith(f".{start}"):
             remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]), all_of_them=True)
+        elif name.startswith(f".{os.path.basename(copy)}{MARK}"):
+            remove_leftovers(copy)
+            try:
+                if os.path.lexists(kept):
+                    edit_text(copy, lambda text: text, note=note)
+            except FileError as error:
+                note(f"{kept} may be what a program wrote to {copy}, and stays: {error.message}")
         elif name.startswith(start):
             note(
                 f"{kept} was in {path} or written to it, and may have what is missing there: put"

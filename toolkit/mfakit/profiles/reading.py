@@ -352,8 +352,8 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
         errno.EISDIR: "that is a folder: name a file with AWS_SHARED_CREDENTIALS_FILE or"
         " AWS_CONFIG_FILE, or remove it if it is empty",
         errno.ENOTDIR: "a file is where a folder should be: see ls -l",
-        errno.ENOSPC: "make room on that disk, then try again; the file is as it was",
-        errno.EDQUOT: "make room in your quota, then try again; the file is as it was",
+        errno.ENOSPC: "make room on that disk, then try again; mfakit has not changed it",
+        errno.EDQUOT: "make room in your quota, then try again; mfakit has not changed it",
     }
     reason = error.strerror or str(error)
     named = error.filename if isinstance(error.filename, str) else path  # it may be a descriptor

@@ -283,7 +283,7 @@ def change_settings(
                 before = [one for one in earlier if one.replace(is_unfinished=True) not in planned]
                 _remember(session, [*before, *planned])
         except FileError as error:
-            problem = error
+            problem = _bearable(error, planned)
         try:
             made = _apply(planned, files, note, if_as_read=by_login)
         except MFAKitError:  # and not Ctrl-C, which may come when the new file is in place
@@ -306,6 +306,17 @@ def change_settings(
             with suppress(FileError):  # it also goes by what was written before the change
                 _remember(session, [*kept, *changes] if changes else earlier)
     return changes
+
+
+def _bearable(problem: FileError, planned: list[Change]) -> FileError:
+    """Return the error of what cannot be remembered, if a note can show what is replaced.
+
+    Raises:
+        FileError: that may hold a secret, which would be nowhere then.
+    """
+    if any(one.before and one.key in _MAY_HOLD_SECRETS for one in planned):
+        raise problem
+    return problem
 
 
 def _name(change: Change) -> tuple[str, str, bool]:

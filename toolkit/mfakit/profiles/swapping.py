@@ -35,6 +35,8 @@ _RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "s390x": 347, "ppc6
 # A virus scanner or an indexer may hold a file open on Windows for a moment, and on SMB any reader.
 _RENAME_TRIES = 20
 _RENAME_PAUSE_SECONDS = 0.05
+_LOAD_TRIES = 3
+_LOAD_PAUSE_SECONDS = 0.1
 
 
 class HeldError(PermissionError):
@@ -182,23 +184,36 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
     call = load()
     if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), new)
-    number = call(os.fsencode(old), os.fsencode(new), darwin if sys.platform == "darwin" else linux)
+    flag = darwin if sys.platform == "darwin" else linux
+    for _ in range(2):  # what is never possible here fails twice, an error of a moment once
+        number = call(os.fsencode(old), os.fsencode(new), flag)
+        if number not in _NOT_HERE:
+            break
     if number:
         raise OSError(number, os.strerror(number), new)
 
 
-@cache
 def load() -> Callable[[bytes, bytes, int], int] | None:
     """Return a function that renames with a flag and returns an error number, 0 for success.
 
     It is None if the system has no such call. The first load takes milliseconds.
     """
+    for _ in range(_LOAD_TRIES):
+        try:
+            return _load()
+        except (ImportError, OSError):  # there were too many open files, say, for a moment
+            time.sleep(_LOAD_PAUSE_SECONDS)
+    return None
+
+
+@cache
+def _load() -> Callable[[bytes, bytes, int], int] | None:
     try:
         import ctypes
 
         library = ctypes.CDLL(None, use_errno=True)
         function = _system_function(library)
-    except (ImportError, AttributeError, TypeError, OSError):
+    except (ModuleNotFoundError, AttributeError, TypeError):
         return None  # Windows; or a Python without ctypes, a C library without the function
     if function is None:
         return None
