@@ -212,7 +212,7 @@ class OwnFile:
         aside.remove()
 
     def kindred(self) -> list[OwnFile]:
-        """Return the files of the same kind, by their names, without locks and unfinished ones.
+        """Return the files of the same kind, by their names, without locks and what is unfinished.
 
         Raises:
             FileError: their folder cannot be listed.
@@ -229,7 +229,8 @@ class OwnFile:
             return []
         except OSError as error:
             raise file_error("read", folder, error) from error
-        return [OwnFile(os.path.join(folder, name)) for name in names if "." not in name]
+        paths = [os.path.join(folder, name) for name in names if "." not in name]
+        return [OwnFile(path) for path in paths if not os.path.isdir(path)]
 
     def not_ours(self) -> FileError:
         """Return the error for a file that mfakit cannot have written."""
