@@ -426,6 +426,20 @@ def test_import_leaves_the_key_in_the_file_if_what_names_its_entry_cannot_be_wri
     assert home.mfakit("keys", "import").returncode == 0
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_an_error_of_a_moment_does_not_take_the_name_of_a_keychain_entry(
+    home, alice, keychain
+) -> None:
+    assert home.mfakit("keys", "import").returncode == 0
+    folder = home.credentials.parent / "mfakit/keys"
+    (record,) = [path for path in folder.iterdir() if "." not in path.name]
+    inject = ("-P", str(record), "-e", "inject=openat:error=EIO:when=1..3")
+    home.run("strace", "-f", "-o", os.devnull, *inject, "mfakit", "keys")
+    home.config.unlink()  # as from before the import
+    said = home.mfakit("keys").stderr
+    assert f"the key {alice.access_key_id} is in the keychain, and profile default lost it" in said
+
+
 def test_remove_deletes_the_entry_and_the_setting_after_a_yes(home, alice, keychain) -> None:
     home.mfakit("keys", "import")
     done = home.mfakit("keys", "remove", terminal=False)

@@ -548,6 +548,22 @@ def test_remove_deletes_no_key_that_a_rotation_has_made_since_the_question(
     assert undo(source(home), hands()) == alice.access_key_id
 
 
+def test_the_entry_of_a_rotated_key_that_was_imported_since_stays_for_its_profile(
+    home, alice, aws, keychain, here
+) -> None:
+    """An editor has written back the config of before, and named the key for another profile."""
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert home.mfakit("keys", "import").returncode == 0
+    (new,) = set(keys_at_aws(aws)) - {alice.access_key_id}
+    own = "[default]\nregion = us-east-1\n"
+    home.write_config(f"{own}[profile other]\nmfakit_key_store = keyring:{new}\n")
+    done = home.mfakit("keys", "remove", "--yes", "--source-profile", "other")
+    assert (done.returncode, f"default needs the key {new}" in done.stderr) == (1, True)
+    assert in_keychain(home, new)
+    assert home.mfakit("keys", "rotate", "--yes").returncode == 0
+    assert works(home)
+
+
 @pytest.mark.parametrize("rotations", [1, 2])
 @pytest.mark.parametrize("command", [("remove", "--yes"), ("export",)])
 def test_the_entry_that_an_ended_rotation_of_another_profile_goes_by_is_not_deleted(

@@ -273,7 +273,15 @@ def remember_key(
     Raises:
         FileError: this cannot be written, and may become the only name of an entry in the keychain.
     """
-    known = _known(files, access_key_id)
+    from mfakit.profiles.reading import file_error
+
+    file = _age_file(files, access_key_id)
+    try:
+        known = _known(file)
+    except OSError as error:  # what it says is not replaced
+        if kept_for:
+            raise file_error("read", file.path, error) from error
+        return
     created = format_timestamp(created_at) if created_at else known.get("created_at", "")
     since = known.get("known_since") or format_timestamp(now)
     kept = known.get("kept_for", "") if kept_for is None else kept_for
@@ -281,7 +289,6 @@ def remember_key(
     values |= {"kept_for": kept} if kept else {}
     if values == known:
         return
-    file = _age_file(files, access_key_id)
     try:
         (file.replace if known else file.make)(as_pairs(values))
     except MFAKitError:
@@ -378,7 +385,9 @@ def age_of(profile: Profile) -> KeyAge | None:
     place = place_of(profile)
     if place is None:
         return None
-    known = _known(profile.files, place.access_key_id) if place.access_key_id else {}
+    known = {}
+    with suppress(OSError):
+        known = _known(_age_file(profile.files, place.access_key_id or ""))
     return KeyAge(
         profile.name,
         place,
@@ -412,10 +421,10 @@ def ago(moment: datetime) -> str:
     return f"{format_age(moment, utc_now())} ago"
 
 
-def _known(files: AWSFiles, access_key_id: str) -> dict[str, str]:
+def _known(file: OwnFile) -> dict[str, str]:
     try:
-        return pairs_of(_age_file(files, access_key_id).read())
-    except OSError:
+        return pairs_of(file.read())
+    except FileNotFoundError:
         return {}
 
 

@@ -376,7 +376,8 @@ def _kept_by(profile: Profile, rotation: Rotation) -> tuple[str, ...]:
     Of one that has ended it is what replaces an older key, which may be written back, or is lost.
     """
     if not rotation.ended_at:
-        return () if rotation.old_secret else (rotation.old_id, rotation.new_id)
+        secrets = rotation.secrets()
+        return tuple(key for key in (rotation.old_id, rotation.new_id) if key not in secrets)
     place = None
     with suppress(ProfileError):  # its key store is misspelled
         place = place_of(profile)
