@@ -528,7 +528,7 @@ def test_import_leaves_the_right_secret_in_the_journal_if_the_file_has_another(
     home.write_credentials(home.credentials.read_text().replace(right, right[:-1] + "~"))
     done = home.mfakit("keys", "import")
     assert (done.returncode, "not the one of its last rotation" in done.stderr) == (1, True)
-    assert "its last rotation may have it: mfakit keys" in home.mfakit("devices").stderr
+    assert "unless its last rotation has it (see mfakit keys)" in home.mfakit("devices").stderr
     rotate(source(home), WEEK, hands())
     assert home.mfakit("keys", "import").returncode == 0
     assert works(home)

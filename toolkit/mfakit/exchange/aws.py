@@ -217,8 +217,9 @@ def _by_code(code: str, message: str, source: Source) -> ExchangeError:
     if code == "SignatureDoesNotMatch":
         return ExchangeError(
             f"the secret of the access key {source.access_key_id} of {source.origin} is wrong",
-            f"put the right secret there: aws configure{of_profile(source)}"
-            + ("; its last rotation may have it: mfakit keys says so" if source.profile else ""),
+            "put the right secret there"
+            + (", unless its last rotation has it (see mfakit keys)" if source.profile else "")
+            + f": aws configure{of_profile(source)}",
         ).about(source.profile)
     if code.startswith("Throttling"):
         return NotSentError(f"AWS is throttling: {message}", _AGAIN)

@@ -24,8 +24,10 @@ from mfakit.profiles.replacing import (
     filled_beside,
     flush_folder,
     is_trusted,
+    leftovers,
     open_private,
     remove_leftovers,
+    texts_of,
 )
 from mfakit.profiles.swapping import put_new
 
@@ -74,6 +76,7 @@ def edit_text(
 
     read = Snapshot(b"", None)
     name_kept(path, note)
+    SafetyCopy(path, path).settle(note)
     for _ in range(_TRIES):
         with about_to_write(path, lock_timeout) as real:
             settle_leftovers(path, real, note)
@@ -451,6 +454,19 @@ class SafetyCopy:
             )
         else:
             note(f"the copy of {self._path} with its keys is now {self.place}")
+
+    def settle(self, note: Callable[[str], object]) -> None:
+        """Look at what killed processes have left beside the copy, under a lock of its own.
+
+        Somebody may have put keys there; `keys import` takes the imported one out by a swap.
+        """
+        remove_leftovers(self.place)
+        if not any(map(texts_of, leftovers(self.place))):
+            return
+        try:
+            edit_text(self.place, lambda text: text, note=note)
+        except FileError as error:
+            note(f"what a killed mfakit has left beside {self.place} stays: {error.message}")
 
     def _move(self) -> None:
         with open(self._earlier_place, "rb") as file:

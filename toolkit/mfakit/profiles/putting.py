@@ -163,13 +163,9 @@ def name_kept(path: str, note: Callable[[str], object]) -> None:
     """Name the kept files: text of other programs, or what stood in the place of that.
 
     The process that moved one may have been killed before it said so. What a killed process has not
-    finished is removed. What it has left beside the safety copy is looked at under that one's lock:
-    somebody may have put keys there.
+    finished is removed.
     """
-    from mfakit.profiles.editing import edit_text
-
     folder, start = os.path.split(_kept_name(path, ""))
-    copy = os.path.join(folder, f"{os.path.basename(path)}.before")
     try:
         names = sorted(os.listdir(folder))
     except OSError:
@@ -178,13 +174,6 @@ def name_kept(path: str, note: Callable[[str], object]) -> None:
         kept = os.path.join(folder, name)
         if name.startswith(f".{start}"):
             remove_leftovers(os.path.join(folder, name[1:].partition(MARK)[0]), all_of_them=True)
-        elif name.startswith(f".{os.path.basename(copy)}{MARK}"):
-            remove_leftovers(copy)
-            try:
-                if os.path.lexists(kept):
-                    edit_text(copy, lambda text: text, note=note)
-            except FileError as error:
-                note(f"{kept} may be what a program wrote to {copy}, and stays: {error.message}")
         elif name.startswith(start):
             note(
                 f"{kept} was in {path} or written to it, and may have what is missing there: put"

@@ -11,6 +11,7 @@ hard links, a rename alone.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 import time
@@ -36,7 +37,7 @@ _RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "s390x": 347, "ppc6
 _RENAME_TRIES = 20
 _RENAME_PAUSE_SECONDS = 0.05
 _LOAD_TRIES = 3
-_LOAD_PAUSE_SECONDS = 0.1
+_LOAD_PAUSE_SECONDS = 0.05
 
 
 class HeldError(PermissionError):
@@ -196,13 +197,16 @@ def _rename_with(old: str, new: str, linux: int, darwin: int) -> None:
 def load() -> Callable[[bytes, bytes, int], int] | None:
     """Return a function that renames with a flag and returns an error number, 0 for success.
 
-    It is None if the system has no such call. The first load takes milliseconds.
+    It is None if the system has no such call, or Python cannot load ctypes, which is tried again.
+    The first load takes milliseconds.
     """
-    for _ in range(_LOAD_TRIES):
+    for left in reversed(range(_LOAD_TRIES)):
         try:
             return _load()
         except (ImportError, OSError):  # there were too many open files, say, for a moment
-            time.sleep(_LOAD_PAUSE_SECONDS)
+            if left:
+                time.sleep(_LOAD_PAUSE_SECONDS)
+                importlib.invalidate_caches()
     return None
 
 
@@ -213,8 +217,8 @@ def _load() -> Callable[[bytes, bytes, int], int] | None:
 
         library = ctypes.CDLL(None, use_errno=True)
         function = _system_function(library)
-    except (ModuleNotFoundError, AttributeError, TypeError):
-        return None  # Windows; or a Python without ctypes, a C library without the function
+    except (AttributeError, TypeError):
+        return None  # Windows, or a C library without the function
     if function is None:
         return None
     call, first, between = function
