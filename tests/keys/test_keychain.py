@@ -177,6 +177,16 @@ class Emptying(Backend):
 
 class AskingAndEmptying(Asking, Emptying):
     pass
+
+class OneEntry(Backend):
+    def get_password(self, service, name):
+        return super().get_password(service, "only")
+
+    def set_password(self, service, name, password):
+        super().set_password(service, "only", password)
+
+    def delete_password(self, service, name):
+        super().delete_password(service, "only")
 """
 
 
@@ -299,6 +309,15 @@ def test_a_keychain_in_a_file_keeps_its_entries_if_its_process_is_killed(home, a
     assert ring.has(bob)
     left = [path.name for path in ring.file.parent.iterdir()]
     assert sorted(left) == ["entries.cfg", "entries.cfg.lock"]
+
+
+def test_a_rotation_leaves_the_key_in_a_keychain_that_has_one_entry_for_all(home, alice) -> None:
+    ring = Ring(home, alice)
+    home.environ["PYTHON_KEYRING_BACKEND"] = "in_file.OneEntry"
+    assert ring.imported(alice).returncode == 0
+    done = home.mfakit("keys", "rotate", "--yes", "--source-profile", "alice")
+    assert (done.returncode, "another secret of this key" in done.stderr) == (1, True), done.stderr
+    assert ring.has(alice)
 
 
 def test_rotations_of_several_profiles_at_once_lose_no_entry_of_a_keychain_in_a_file(

@@ -304,6 +304,19 @@ def test_what_an_open_program_writes_before_its_file_is_back_is_in_a_copy(tmp_pa
     assert (code, str(kept) in said) == (0, True)
 
 
+def test_a_relative_link_that_is_kept_leads_to_its_file_from_there(home) -> None:
+    """It was in the file's place when an mfakit was killed, and another file is by now."""
+    home.write_credentials(KEYS)
+    theirs = home.credentials.with_name("theirs")
+    theirs.write_text(THIRD)
+    Path(swap_name(str(home.credentials), "0" * 16, "1" * 16)).symlink_to("theirs")
+    notes: list[str] = []
+    write_session("mfa", SESSION, environ=home.environ, note=notes.append)
+    (kept,) = (home.credentials.parent / "mfakit").glob("credentials.kept-*")
+    assert kept.read_text() == THIRD
+    assert any(str(kept) in said for said in notes)
+
+
 @linux_only
 def test_what_a_link_led_to_that_came_out_of_the_swap_is_in_a_copy(tmp_path) -> None:
     """A third program that has read our file may write it through the link."""

@@ -466,7 +466,7 @@ def _create(
         rotation = _store(profile, began, new)
     except BaseException:
         keys.delete(new.access_key_id)
-        _forget_unused(profile, new.access_key_id, hands)
+        _forget_unused(profile, new.access_key_id, hands, new.secret_access_key)
         _restore(profile, earlier)
         raise
     remember_key(profile.files, new.access_key_id, utc_now(), made.get("CreateDate"))
@@ -650,11 +650,19 @@ def _end(profile: Profile, rotation: Rotation) -> None:
     )
 
 
-def _forget_unused(profile: Profile, access_key_id: str, hands: Hands) -> None:
-    """Delete the entry that a rotation which was cut off may have left, and nothing would name."""
+def _forget_unused(
+    profile: Profile, access_key_id: str, hands: Hands, secret: str | None = None
+) -> None:
+    """Delete the entry that a rotation which was cut off may have left, and nothing would name.
+
+    If its secret is known, an entry with another one stays: some keychains have one for all keys.
+    """
+    from mfakit.keychain import get_secret
+
     if _kind(profile) == KEYRING:
         try:
-            delete_from_keychain(profile, access_key_id)
+            if secret is None or get_secret(access_key_id) == secret:
+                delete_from_keychain(profile, access_key_id)
         except MFAKitError as error:
             hands.note(f"an entry of the key {access_key_id} may be in the keychain: {error}")
 

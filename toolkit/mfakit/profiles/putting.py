@@ -534,7 +534,11 @@ def _keep_aside(left: str, path: str) -> str:
     kept = _kept_name(path)
     try:
         make_own_folder(kept)
-        put_new(left, kept)
+        if os.path.islink(left):  # from there, a relative one would lead elsewhere
+            os.symlink(os.path.realpath(left), kept)
+            os.unlink(left)
+        else:
+            put_new(left, kept)
     except OSError:
         try:  # it may be on another file system than the folder
             with open(left, "rb") as file:
