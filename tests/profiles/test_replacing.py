@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import struct
@@ -250,6 +251,21 @@ def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
 
 
 @needs_strace
+def test_a_folder_that_cannot_be_listed_is_named_since_a_killed_mfakit_may_have_left_something(
+    home,
+) -> None:
+    home.write_credentials(KEYS)
+    home.credentials.parent.chmod(0o300)
+    login = (sys.executable, "-m", "mfakit", "login", "--from-json", "-")
+    try:
+        done = home.run(*_as_nobody(home), *login, stdin=IN_JSON)
+    finally:
+        home.credentials.parent.chmod(0o700)
+    said = f"{home.credentials.parent} cannot be listed (Permission denied)"
+    assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+
+
+@needs_strace
 def test_an_old_file_that_cannot_be_removed_is_named_and_no_error(home) -> None:
     """The new file is in its place; the next write removes the old one."""
     home.write_credentials(KEYS)
@@ -298,6 +314,19 @@ def test_an_error_of_a_moment_does_not_turn_the_swap_off(home, problem: str) -> 
     calls = log.read_text()
     assert "RENAME_EXCHANGE) = 0" in calls
     assert " link" not in calls
+
+
+@needs_strace
+@pytest.mark.skipif(sys.platform != "linux", reason="injects an error into Linux's calls")
+def test_a_ctypes_of_which_python_has_seen_the_folder_alone_is_loaded_again(home) -> None:
+    """So it is after an error of a moment; the module has no functions then."""
+    file = ctypes.__file__
+    inject = ["-P", file, "-e", "inject=?stat,?newfstatat,?statx:error=EIO:when=1"]
+    log = home.folder / "calls"
+    code = "from mfakit.profiles.swapping import load; print(load() is not None)"
+    done = home.run("strace", "-f", "-o", str(log), *inject, sys.executable, "-c", code)
+    assert "INJECTED" in log.read_text()
+    assert done.stdout == "True\n", done.stderr
 
 
 def _as_nobody(home) -> list[str]:

@@ -114,7 +114,7 @@ def settle_leftovers(path: str, real: str, note: Callable[[str], object]) -> Non
         real: the file itself, whose lock is held.
         note: called with what was found.
     """
-    found = leftovers(real)
+    found = leftovers(real, note)
     if os.path.islink(path):  # which may be newer than the leftovers
         remove_leftovers(path)
         found += leftovers(path)
@@ -168,7 +168,10 @@ def name_kept(path: str, note: Callable[[str], object]) -> None:
     folder, start = os.path.split(_kept_name(path, ""))
     try:
         names = sorted(os.listdir(folder))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        note(f"{folder} cannot be listed ({error.strerror}), and may hold files named {start}*")
         return
     for name in names:
         kept = os.path.join(folder, name)

@@ -20,7 +20,7 @@ from mfakit.profiles.swapping import rename
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 _WINDOWS = os.name == "nt"
@@ -199,12 +199,23 @@ def swap_name(path: str, before: str, after: str) -> str:
     return f"{temporary_name(path)}-{before}-{after}"
 
 
-def leftovers(path: str) -> list[str]:
-    """Return the temporary files beside a file, of killed or of running processes."""
+def leftovers(path: str, note: Callable[[str], object] = lambda _: None) -> list[str]:
+    """Return the temporary files beside a file, of killed or of running processes.
+
+    Args:
+        path: the file.
+        note: called if the folder cannot be listed.
+    """
     folder, name = os.path.split(path)
     try:
         entries = os.listdir(folder or os.curdir)
-    except OSError:
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        note(
+            f"{folder} cannot be listed ({error.strerror}), so what a killed mfakit may have left"
+            f" there stays: look for .{name}{MARK}*"
+        )
         return []
     start = f".{name}{MARK}"
     return [

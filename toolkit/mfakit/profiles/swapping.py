@@ -212,9 +212,12 @@ def load() -> Callable[[bytes, bytes, int], int] | None:
 
 @cache
 def _load() -> Callable[[bytes, bytes, int], int] | None:
-    try:
-        import ctypes
+    import ctypes
 
+    if getattr(ctypes, "__file__", None) is None:  # after an error, Python takes its bare folder
+        del sys.modules["ctypes"]
+        raise ModuleNotFoundError("ctypes")
+    try:
         library = ctypes.CDLL(None, use_errno=True)
         function = _system_function(library)
     except (AttributeError, TypeError):
