@@ -316,6 +316,36 @@ def test_an_error_of_a_moment_does_not_turn_the_swap_off(home, problem: str) -> 
     assert " link" not in calls
 
 
+APPEND_WHILE_LEASES_FAIL = """
+import errno, fcntl, os, sys
+left, theirs = [{first}], []
+def hook(event, arguments):
+    if event == "fcntl.fcntl" and arguments[1:] == (fcntl.F_SETLEASE, fcntl.F_RDLCK):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.{error}, os.strerror(errno.{error}))
+    if event == "open" and ".credentials.mfakit-" in str(arguments[0]) and not theirs:
+        theirs.append(open(os.path.expanduser("~/.aws/credentials"), "a"))
+        theirs[0].write("# theirs\\n")
+sys.addaudithook(hook)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a file open")
+@pytest.mark.parametrize("error", ["ENOMEM", "EIO"])
+@pytest.mark.parametrize("first", range(3))
+def test_an_error_while_looking_for_a_writer_does_not_count_as_no_writer(
+    home, first: int, error: str
+) -> None:
+    """A program that has the file open to append writes into the replaced file otherwise."""
+    home.write_credentials(KEYS)
+    hook = APPEND_WHILE_LEASES_FAIL.format(first=first, error=error)
+    done = home.run(sys.executable, "-c", hook + WRITE)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 2)
+    assert "then try again" in done.stderr
+    assert home.credentials.read_text() == KEYS + "# theirs\n" * (first > 0)
+
+
 @needs_strace
 @pytest.mark.skipif(sys.platform != "linux", reason="injects an error into Linux's calls")
 def test_a_ctypes_of_which_python_has_seen_the_folder_alone_is_loaded_again(home) -> None:

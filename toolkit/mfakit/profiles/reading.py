@@ -179,6 +179,9 @@ def has_writer_now(descriptor: int) -> bool:
 
     Args:
         descriptor: the file, open for reading only.
+
+    Raises:
+        OSError: the system had no memory, say. A file system without leases is no error.
     """
     if sys.platform != "linux":
         return False
@@ -190,6 +193,8 @@ def has_writer_now(descriptor: int) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
+        if error.errno in (errno.ENOMEM, errno.EIO):
+            raise  # the system can tell, but not now
         # NFS and CIFS return EAGAIN whenever the server has not delegated the file
         return error.errno == errno.EAGAIN and not is_remote(os.fstat(descriptor).st_dev)
     return False
@@ -353,6 +358,8 @@ def file_error(act: str, path: str, error: OSError) -> FileError:
         " AWS_CONFIG_FILE, or remove it if it is empty",
         errno.ENOTDIR: "a file is where a folder should be: see ls -l",
         errno.ENOSPC: "make room on that disk, then try again; mfakit has not changed it",
+        errno.ENOMEM: "close programs that use much memory, then try again",
+        errno.EIO: "see what the system says about that disk with dmesg, then try again",
         errno.EDQUOT: "make room in your quota, then try again; mfakit has not changed it",
     }
     reason = error.strerror or str(error)
