@@ -243,7 +243,7 @@ def test_a_write_succeeds_in_a_folder_that_cannot_be_listed(home) -> None:
     home.write_credentials(KEYS)
     home.credentials.parent.chmod(0o300)
     try:
-        done = home.run(*_as_nobody(home), sys.executable, "-c", WRITE)
+        done = home.run(*_as_nobody(home.credentials.parent), sys.executable, "-c", WRITE)
     finally:
         home.credentials.parent.chmod(0o700)
     assert (done.returncode, done.stderr) == (0, "")
@@ -258,11 +258,39 @@ def test_a_folder_that_cannot_be_listed_is_named_since_a_killed_mfakit_may_have_
     home.credentials.parent.chmod(0o300)
     login = (sys.executable, "-m", "mfakit", "login", "--from-json", "-")
     try:
-        done = home.run(*_as_nobody(home), *login, stdin=IN_JSON)
+        done = home.run(*_as_nobody(home.credentials.parent), *login, stdin=IN_JSON)
     finally:
         home.credentials.parent.chmod(0o700)
     said = f"{home.credentials.parent} cannot be listed (Permission denied)"
     assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mfakit", "{} cannot be listed (Permission denied), and may hold files named"),
+        ("mfakit/credentials.before", "what a killed mfakit has left beside {} stays: cannot"),
+    ],
+)
+def test_what_may_be_left_in_a_place_of_mfakit_that_it_cannot_read_is_named(
+    home, name: str, said: str
+) -> None:
+    home.write_credentials(KEYS)
+    assert home.run(sys.executable, "-c", WRITE).returncode == 0
+    place = home.credentials.parent / name
+    folder = home.credentials.parent / "mfakit"
+    left = folder / f".credentials.before.mfakit-{'1' * 16}-{'2' * 16}-{'3' * 16}"
+    left.write_text("# theirs\n")
+    mode = place.stat().st_mode
+    place.chmod(0o300)
+    login = (sys.executable, "-m", "mfakit", "login", "--from-json", "-")
+    try:
+        done = home.run(*_as_nobody(place), *login, stdin=IN_JSON)
+    finally:
+        place.chmod(mode)
+    assert (done.returncode, said.format(place) in done.stderr) == (0, True), done.stderr
+    assert left.read_text() == "# theirs\n"
 
 
 @needs_strace
@@ -359,13 +387,12 @@ def test_a_ctypes_of_which_python_has_seen_the_folder_alone_is_loaded_again(home
     assert done.stdout == "True\n", done.stderr
 
 
-def _as_nobody(home) -> list[str]:
-    """Return a strace command that refuses the folder to root; other users need none."""
+def _as_nobody(place: Path) -> list[str]:
+    """Return a strace command that refuses a place to root; other users need none."""
     if os.geteuid() != 0:
         return []
-    folder = os.path.realpath(home.credentials.parent)
     inject = ["-e", "trace=openat", "-e", "inject=openat:error=EACCES"]
-    return ["strace", "-f", "-qq", "-o", os.devnull, "-P", folder, *inject]
+    return ["strace", "-f", "-qq", "-o", os.devnull, "-P", os.path.realpath(place), *inject]
 
 
 @needs_strace
