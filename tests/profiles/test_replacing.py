@@ -294,6 +294,18 @@ def test_what_may_be_left_in_a_place_of_mfakit_that_it_cannot_read_is_named(
 
 
 @needs_strace
+@pytest.mark.skipif(sys.platform != "linux", reason="injects an error into Linux's calls")
+def test_a_disk_that_fails_up_to_its_root_is_an_error_and_no_endless_loop(home) -> None:
+    folders = [os.path.realpath(folder) for folder in home.credentials.parents]
+    places = [word for folder in folders for word in ("-P", folder)]
+    inject = ["-e", "inject=?stat,?newfstatat,?statx,?openat,?mkdir,?mkdirat:error=EIO"]
+    strace = ("strace", "-f", "-qq", "-o", os.devnull, *places, *inject)
+    done = home.run(*strace, sys.executable, "-c", WRITE)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 2), done.stderr
+    assert "Input/output error" in done.stderr
+
+
+@needs_strace
 def test_an_old_file_that_cannot_be_removed_is_named_and_no_error(home) -> None:
     """The new file is in its place; the next write removes the old one."""
     home.write_credentials(KEYS)

@@ -446,8 +446,8 @@ def refuse_other_owners(path: str) -> None:
     if _WINDOWS or os.geteuid() != 0:
         return
     folder = os.path.dirname(path)
-    while folder and not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
+    while not os.path.isdir(folder) and folder != (above := os.path.dirname(folder)):
+        folder = above
     for place in (path, folder):
         owner = 0
         with suppress(OSError):  # it may not exist, and other programs move it away for a moment
