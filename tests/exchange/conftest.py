@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -65,6 +66,7 @@ class TerminalProcess:
 
     def __init__(self, command: list[str], environ: dict[str, str], **streams) -> None:
         self._master, self._slave = pty.openpty()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.screen = ""
         name = os.ttyname(self._slave)
 
@@ -98,7 +100,7 @@ class TerminalProcess:
     def read(self, seconds: float) -> None:
         """Append the next output to `screen`, if there is any within that time."""
         if select.select([self._master], [], [], seconds)[0]:
-            self.screen += os.read(self._master, 4096).decode(errors="replace")
+            self.screen += self._decoder.decode(os.read(self._master, 4096))
 
     def type(self, text: str) -> None:
         """Clear `screen`, then type the text."""
