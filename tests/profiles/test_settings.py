@@ -342,6 +342,48 @@ def test_configuring_the_same_again_leaves_what_undo_goes_back_to(home) -> None:
     assert read_settings("mfa", environ=home.environ)["region"] == "old-1"
 
 
+def test_each_undo_goes_one_configure_further_back(home) -> None:
+    role = "[profile job]\ncredential_source = Environment\n"
+    home.write_config(f"{role}[profile mfa]\nregion = old-1\n")
+    settings = [
+        {"job": {"credential_source": None, "source_profile": "mfa"}},
+        {"mfa": {"region": "new-1"}},
+        {"mfa": {"region": "new-2", "output": "json"}},
+    ]
+    texts = []
+    for changed in settings:
+        texts.append(home.config.read_text())
+        change_settings(read_by_mfakit(home), changed, print)
+    for text in texts[:0:-1]:
+        undo_changes(read_by_mfakit(home), print)
+        assert home.config.read_text() == text
+    undo_changes(read_by_mfakit(home), print)
+    assert read_settings("job", environ=home.environ) == {"credential_source": "Environment"}
+    assert undo_changes(read_by_mfakit(home), print) == []
+
+
+def test_what_the_last_configure_wrote_and_was_changed_since_does_not_hide_what_came_before(
+    home,
+) -> None:
+    home.write_config("[profile mfa]\nregion = old-1\noutput = text\n")
+    for changed in ({"output": "json"}, {"region": "new-1"}):
+        change_settings(read_by_mfakit(home), {"mfa": changed}, print)
+    home.write_config("[profile mfa]\nregion = theirs-1\noutput = json\n")
+    said: list[str] = []
+    assert undo_changes(read_by_mfakit(home), said.append) == []
+    assert said == ["left region of profile mfa, which was changed since"]
+    undo_changes(read_by_mfakit(home), print)
+    assert home.config.read_text() == "[profile mfa]\nregion = theirs-1\noutput = text\n"
+
+
+def test_a_damaged_age_of_a_change_is_no_traceback(home) -> None:
+    home.write_config("[profile mfa]\noutput = text\n")
+    change_settings(read_by_mfakit(home), {"mfa": {"region": "new-1"}}, print)
+    kept = OwnFile.of(str(home.credentials), "configured", "mfa")
+    kept.replace(kept.read().replace("0]]", '"0"]]'))
+    assert undo_changes(read_by_mfakit(home), print) == []
+
+
 def change_in_child(home, region: str, note) -> int:
     """Set a region in a child of this process; return its id."""
     pid = os.fork()

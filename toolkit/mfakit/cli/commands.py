@@ -368,7 +368,7 @@ _TABLE = (
             flag(
                 "--undo",
                 "undo the last configure of the session profile, and the region that a"
-                " login wrote, where they still stand as written",
+                " login wrote, where they still stand as written; again, the one before that",
             ),
         ),
     ),

@@ -28,6 +28,7 @@ _OTHER_WAYS = ("credential_process", "web_identity_token_file", "login_session",
 _MAY_HOLD_SECRETS = ("mfakit_token_command", "credential_process")
 _OWN = "mfakit_"
 _LOCK_SECONDS = 60
+_MOST_UNDONE = 100  # calls of configure that are remembered
 
 
 def read_settings(profile: str, *, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -78,6 +79,7 @@ class Change(Value):
         is_by_login: whether a login made the change by itself.
         made_section: whether it added the section of the profile to the file.
         is_unfinished: whether the process that makes it has yet to end, or was killed before.
+        age: how many times ``configure`` has changed something since.
     """
 
     profile: str
@@ -88,6 +90,7 @@ class Change(Value):
     is_by_login: bool = False
     made_section: bool = False
     is_unfinished: bool = False
+    age: int = 0
 
 
 def edit_settings(
@@ -257,9 +260,9 @@ def change_settings(
 ) -> list[Change]:
     """Set keys as ``edit_settings`` does, and write down what was changed, so it can be undone.
 
-    What ``configure`` changes replaces what it changed before; what a login changed stays, and what
-    a process changed that was killed, which the same command, run again, finds as it wants it. Once
-    the changes are made, a failure to write them down is only noted.
+    What a login changed is undone with the last ``configure``; and so is what a process changed
+    that was killed, which the same command, run again, finds as it wants it. Once the changes are
+    made, a failure to write them down is only noted.
 
     Args:
         session: the session profile that they are made for.
@@ -296,16 +299,31 @@ def change_settings(
         if problem is not None:
             note(_not_remembered(problem, changes))
         elif planned:
-            names = {_name(change) for change in changes}
-            kept = [
-                change.replace(is_unfinished=change.is_unfinished and by_login)
-                for change in earlier
-                if _name(change) not in names
-                and (by_login or change.is_by_login or _was_killed_after(session, change))
-            ]
+            kept = _kept_beside(changes, earlier, session, by_login=by_login)
             with suppress(FileError):  # it also goes by what was written before the change
                 _remember(session, [*kept, *changes] if changes else earlier)
     return changes
+
+
+def _kept_beside(
+    changes: list[Change], earlier: list[Change], session: Profile, *, by_login: bool
+) -> list[Change]:
+    """Return the earlier changes that stay remembered beside new ones, with their new age."""
+    names = {_name(change) for change in changes}
+    if by_login:
+        return [change for change in earlier if change.age or _name(change) not in names]
+    kept = []
+    for change in earlier:
+        is_older = change.age > 0 or _name(change) in names
+        if is_older or not (change.is_by_login or change.is_unfinished):
+            kept.append(change.replace(is_unfinished=False, age=change.age + 1))
+        elif change.is_by_login or _value_now(session, change) == change.value:
+            kept.append(change.replace(is_unfinished=False))
+    return [change for change in kept if change.age < _MOST_UNDONE]
+
+
+def _name(change: Change) -> tuple[str, str, bool]:
+    return change.profile, change.key, change.is_in_credentials
 
 
 def _bearable(problem: FileError, planned: list[Change]) -> FileError:
@@ -317,15 +335,6 @@ def _bearable(problem: FileError, planned: list[Change]) -> FileError:
     if any(one.before and one.key in _MAY_HOLD_SECRETS for one in planned):
         raise problem
     return problem
-
-
-def _name(change: Change) -> tuple[str, str, bool]:
-    return change.profile, change.key, change.is_in_credentials
-
-
-def _was_killed_after(session: Profile, change: Change) -> bool:
-    """Whether a change that stands in the file was made by a process that was killed after it."""
-    return change.is_unfinished and _value_now(session, change) == change.value
 
 
 def _not_remembered(problem: FileError, changes: list[Change]) -> str:
@@ -344,7 +353,8 @@ def _not_remembered(problem: FileError, changes: list[Change]) -> str:
 def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change]:
     """Undo the last changes of a session profile's settings, where they still stand as written.
 
-    Those that do not are still remembered, since another program may be writing the file.
+    The next call undoes what ``configure`` changed before that, and what is left of these, since
+    another program may be writing the file now.
 
     Returns:
         What was undone; empty if nothing was.
@@ -354,13 +364,18 @@ def undo_changes(session: Profile, note: Callable[[str], object]) -> list[Change
     """
     with _remembering(session):
         remembered = _remembered(session)
-        changes = _reversed(remembered)
-        undone = _apply(changes, session.files, note, if_as_read=True, restored=True)
-        left = [change for change in remembered if _reversed([change])[0] not in undone]
-        for change in left:
-            if _value_now(session, change) != change.before:  # else an undo was killed before
-                note(f"left {change.key} of profile {change.profile}, which was changed since")
-        _remember(session, left)
+        age = min((change.age for change in remembered), default=0)
+        older = [change for change in remembered if change.age > age]
+        last = [change for change in remembered if change.age == age]
+        undone = _apply(_reversed(last), session.files, note, if_as_read=True, restored=True)
+        left = [change for change in last if _reversed([change])[0] not in undone]
+        changed = [change for change in left if _value_now(session, change) != change.before]
+        for change in changed:
+            note(f"left {change.key} of profile {change.profile}, which was changed since")
+        if changed:  # else all is undone, maybe by an undo that was killed
+            next_age = min((change.age for change in older), default=age)
+            older += [change.replace(age=next_age) for change in left]
+        _remember(session, older)
     return undone
 
 
@@ -429,7 +444,7 @@ def _is_of_settings(change: Change) -> bool:
     if not isinstance(change.profile, str) or not isinstance(change.key, str):
         return False
     are_texts = all(isinstance(value, str | None) for value in (change.value, change.before))
-    return are_texts and change.key.lower() not in SESSION_KEYS
+    return are_texts and isinstance(change.age, int) and change.key.lower() not in SESSION_KEYS
 
 
 def _changes_file(session: Profile, config_path: str | None = None) -> OwnFile:
